@@ -1,0 +1,336 @@
+"""The tables of protocol 1."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "accounts",
+        sa.Column("id", KEY, autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "blocks",
+        sa.Column("number", KEY, autoincrement=False, nullable=False),
+        sa.Column("block_id", sa.String(), nullable=False),
+        sa.Column("timestamp", sa.BigInteger(), nullable=False),
+        sa.Column("journal_hash", sa.String(length=64), nullable=False, comment="after this block"),
+        sa.PrimaryKeyConstraint("number"),
+        comment="blocks in which anything of ours happened",
+    )
+    op.create_table(
+        "checkpoints",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False, comment="in which it was claimed"),
+        sa.Column("claimed_block", sa.BigInteger(), nullable=False),
+        sa.Column("state_hash", sa.String(length=64), nullable=False),
+        sa.Column("journal_hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("n"),
+    )
+    op.create_table(
+        "cursor",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
+        sa.Column("venue_hash", sa.String(length=64), nullable=False),
+        sa.Column("venue_text", sa.Text(), nullable=False, comment="the venue file as last read"),
+        sa.Column(
+            "block",
+            sa.BigInteger(),
+            nullable=False,
+            comment="last block recorded; start_block - 1 before any",
+        ),
+        sa.Column("block_id", sa.String(), nullable=True, comment="null before any block"),
+        sa.Column("timestamp", sa.BigInteger(), nullable=False, comment="seconds since 1970, UTC"),
+        sa.Column("journal_hash", sa.String(length=64), nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), nullable=False),
+        sa.Column("last_trade", sa.BigInteger(), nullable=False),
+        sa.Column("last_withdrawal", sa.BigInteger(), nullable=False),
+        sa.Column("last_refund", sa.BigInteger(), nullable=False),
+        sa.Column("max_open_orders", sa.Integer(), nullable=False),
+        sa.Column("fee_account", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "holdings",
+        sa.Column("escrow", sa.String(), nullable=False),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("units", sa.String(), nullable=False, comment="as text: an outflow can exceed 64 bits"),
+        sa.PrimaryKeyConstraint("escrow", "symbol"),
+    )
+    op.create_table(
+        "internal_moves",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("recipient", sa.String(), nullable=False),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column(
+            "amount",
+            sa.String(),
+            nullable=False,
+            comment="units, or the literal quantity of an unlisted token",
+        ),
+        sa.PrimaryKeyConstraint("n"),
+    )
+    op.create_table(
+        "journal",
+        sa.Column("block", KEY, autoincrement=False, nullable=False),
+        sa.Column(
+            "lines",
+            sa.Text(),
+            nullable=False,
+            comment="the block's part of the journal, each line with its LF",
+        ),
+        sa.PrimaryKeyConstraint("block"),
+    )
+    op.create_table(
+        "outflows",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("escrow", sa.String(), nullable=False),
+        sa.Column("chain", sa.String(), nullable=False),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("quantity", sa.String(), nullable=False),
+        sa.Column("to", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("n"),
+    )
+    op.create_table(
+        "pairs",
+        sa.Column("id", KEY, autoincrement=False, nullable=False),
+        sa.Column("base", sa.String(), nullable=False),
+        sa.Column("quote", sa.String(), nullable=False),
+        sa.Column("price_decimals", sa.SmallInteger(), nullable=False),
+        sa.Column("quantity_decimals", sa.SmallInteger(), nullable=False),
+        sa.Column("maker_fee_bps", sa.SmallInteger(), nullable=False),
+        sa.Column("taker_fee_bps", sa.SmallInteger(), nullable=False),
+        sa.Column("price_policy", sa.String(), nullable=False),
+        sa.Column("self_trade", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "refunds",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("chain", sa.String(), nullable=False),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("quantity", sa.String(), nullable=False, comment="literal, encoded"),
+        sa.Column("value", sa.String(), nullable=False, comment="normal form, for comparing"),
+        sa.Column("escrow", sa.String(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("paid_by", sa.String(), nullable=True),
+        sa.Column("closed_block", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("n"),
+    )
+    op.create_table(
+        "tokens",
+        sa.Column("id", KEY, autoincrement=False, nullable=False),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("precision", sa.SmallInteger(), nullable=False),
+        sa.Column("chain", sa.String(), nullable=False),
+        sa.Column("escrow", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("symbol"),
+    )
+    op.create_table(
+        "balances",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("token_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("available", sa.BigInteger(), nullable=False),
+        sa.Column("locked", sa.BigInteger(), nullable=False),
+        sa.Column("withdrawing", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "escrow", sa.BigInteger(), nullable=False, comment="counterpart of deposits, never positive"
+        ),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["accounts.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["token_id"],
+            ["tokens.id"],
+        ),
+        sa.PrimaryKeyConstraint("account_id", "token_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "deposits",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("token_id", sa.BigInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("escrow", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["accounts.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["token_id"],
+            ["tokens.id"],
+        ),
+        sa.PrimaryKeyConstraint("n"),
+    )
+    op.create_table(
+        "intents",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("tx_key", sa.BigInteger(), nullable=False, comment="look-up key of the transaction id"),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.String(length=32), nullable=False),
+        sa.Column("code", sa.String(length=16), nullable=True, comment="null where accepted"),
+        sa.Column("ref", sa.String(length=32), nullable=True),
+        sa.Column("seq", sa.BigInteger(), nullable=True, comment="the order that it placed"),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["accounts.id"],
+        ),
+        sa.PrimaryKeyConstraint("n"),
+    )
+    op.create_table(
+        "transfers",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("token_id", sa.BigInteger(), nullable=False),
+        sa.Column("debit_id", sa.BigInteger(), nullable=False),
+        sa.Column("debit_bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("credit_id", sa.BigInteger(), nullable=False),
+        sa.Column("credit_bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["credit_id"],
+            ["accounts.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["debit_id"],
+            ["accounts.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["token_id"],
+            ["tokens.id"],
+        ),
+        sa.PrimaryKeyConstraint("n"),
+        comment="every ledger transfer, in order; buckets as in settlement.model.BUCKETS",
+    )
+    op.create_table(
+        "withdrawals",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("token_id", sa.BigInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("to", sa.String(), nullable=False),
+        sa.Column("memo", sa.Text(), nullable=True, comment="the trader's own, encoded"),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("paid_by", sa.String(), nullable=True),
+        sa.Column("closed_block", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["accounts.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["token_id"],
+            ["tokens.id"],
+        ),
+        sa.PrimaryKeyConstraint("n"),
+    )
+    op.create_table(
+        "orders",
+        sa.Column("seq", KEY, autoincrement=False, nullable=False),
+        sa.Column("intent", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("pair_id", sa.BigInteger(), nullable=False),
+        sa.Column("is_buy", sa.Boolean(), nullable=False),
+        sa.Column("market", sa.Boolean(), nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "quantity", sa.BigInteger(), nullable=False, comment="base units; quote units for a market buy"
+        ),
+        sa.Column("expiry", sa.BigInteger(), nullable=True),
+        sa.Column("to_wallet", sa.Boolean(), nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("remaining", sa.BigInteger(), nullable=False),
+        sa.Column("locked", sa.BigInteger(), nullable=False),
+        sa.Column("received", sa.BigInteger(), nullable=False, comment="net of fees, units of what it gets"),
+        sa.Column("released", sa.BigInteger(), nullable=False, comment="units of what it gives"),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("closed_block", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["accounts.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["intent"],
+            ["intents.n"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["pair_id"],
+            ["pairs.id"],
+        ),
+        sa.PrimaryKeyConstraint("seq"),
+    )
+    op.create_table(
+        "trades",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("pair_id", sa.BigInteger(), nullable=False),
+        sa.Column("taker", sa.BigInteger(), nullable=False),
+        sa.Column("maker", sa.BigInteger(), nullable=False),
+        sa.Column("taker_is_buy", sa.Boolean(), nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=False),
+        sa.Column("quantity", sa.BigInteger(), nullable=False),
+        sa.Column("quote_amount", sa.BigInteger(), nullable=False),
+        sa.Column("buyer_fee", sa.BigInteger(), nullable=False, comment="base units"),
+        sa.Column("seller_fee", sa.BigInteger(), nullable=False, comment="quote units"),
+        sa.ForeignKeyConstraint(
+            ["maker"],
+            ["orders.seq"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["pair_id"],
+            ["pairs.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["taker"],
+            ["orders.seq"],
+        ),
+        sa.PrimaryKeyConstraint("n"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("trades")
+    op.drop_table("orders")
+    op.drop_table("withdrawals")
+    op.drop_table("transfers")
+    op.drop_table("intents")
+    op.drop_table("deposits")
+    op.drop_table("balances")
+    op.drop_table("tokens")
+    op.drop_table("refunds")
+    op.drop_table("pairs")
+    op.drop_table("outflows")
+    op.drop_table("journal")
+    op.drop_table("internal_moves")
+    op.drop_table("holdings")
+    op.drop_table("cursor")
+    op.drop_table("checkpoints")
+    op.drop_table("blocks")
+    op.drop_table("accounts")

@@ -1,0 +1,220 @@
+"""What happened: one value for each journal line (protocol, section 9).
+
+The journal is the text of these values, the database rows are made from the same values: neither can
+say something that the other does not. Amounts are units, prices ticks, names encoded text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from settlement.codes import Code
+from settlement.events import BlockHeader
+from settlement.model import Order, Refund, Wallet, Withdrawal
+
+
+class Expired(NamedTuple):
+    order: Order
+
+    def line(self) -> str:
+        return f"expire {self.order.id}\n"
+
+
+class Deposited(NamedTuple):
+    id: str
+    account: str
+    symbol: str
+    amount: int
+    escrow: str
+
+    def line(self) -> str:
+        return f"deposit {self.id} {self.account} {self.symbol} {self.amount} {self.escrow}\n"
+
+
+class RefundOpened(NamedTuple):
+    refund: Refund
+
+    def line(self) -> str:
+        r = self.refund
+        return f"refund {r.id} {r.account} {r.symbol} {r.quantity} {r.escrow}\n"
+
+
+class OrderPlaced(NamedTuple):
+    """`seq` as given; the order itself goes on living, so only what never changes is read from it later."""
+
+    order: Order
+
+    def line(self) -> str:
+        o = self.order
+        return (
+            f"order {o.id} {o.seq} {o.account.name} {o.pair.name} {'buy' if o.is_buy else 'sell'} "
+            f"{'market' if o.market else 'limit'} {'-' if o.price is None else o.price} {o.quantity} "
+            f"{'-' if o.expiry is None else o.expiry}\n"
+        )
+
+
+class Traded(NamedTuple):
+    """One fill. Fees are in units of what each side receives: base for the buyer, quote for the seller."""
+
+    n: int
+    taker: Order
+    maker: Order
+    price: int
+    quantity: int
+    quote_amount: int
+    buyer_fee: int
+    seller_fee: int
+
+    def line(self) -> str:
+        taker, maker = self.taker, self.maker
+        buyer, seller = (taker, maker) if taker.is_buy else (maker, taker)
+        return (
+            f"trade {self.n} {taker.id} {maker.id} {buyer.account.name} {seller.account.name} "
+            f"{taker.pair.name} {self.price} {self.quantity} {self.quote_amount} {self.buyer_fee} "
+            f"{self.seller_fee}\n"
+        )
+
+
+class OrderClosed(NamedTuple):
+    order: Order
+    status: str
+    released: int
+
+    def line(self) -> str:
+        return f"close {self.order.id} {self.status} {self.released}\n"
+
+
+class WithdrawalOpened(NamedTuple):
+    withdrawal: Withdrawal
+
+    def line(self) -> str:
+        w = self.withdrawal
+        return f"withdraw {w.id} {w.wallet.account} {w.wallet.symbol} {w.amount} {w.to} {w.memo or '-'}\n"
+
+
+class Paid(NamedTuple):
+    """A withdrawal or a refund was paid by a movement that the chain shows."""
+
+    claim: Withdrawal | Refund
+    movement_id: str
+
+    def line(self) -> str:
+        return f"paid {self.claim.id} {self.movement_id}\n"
+
+
+class Returned(NamedTuple):
+    withdrawal: Withdrawal
+
+    def line(self) -> str:
+        return f"return {self.withdrawal.id}\n"
+
+
+class Outflow(NamedTuple):
+    """Money left an escrow account, and no claim explains it. `chain` tells two tokens of one name apart."""
+
+    id: str
+    escrow: str
+    symbol: str
+    quantity: str
+    to: str
+    chain: str
+
+    def line(self) -> str:
+        return f"outflow {self.id} {self.escrow} {self.symbol} {self.quantity} {self.to}\n"
+
+
+class InternalMove(NamedTuple):
+    """From one escrow account to another. `amount` is units, or the literal quantity of an unlisted token."""
+
+    id: str
+    sender: str
+    recipient: str
+    symbol: str
+    amount: str
+
+    def line(self) -> str:
+        return f"internal {self.id} {self.sender} {self.recipient} {self.symbol} {self.amount}\n"
+
+
+class OperatorActed(NamedTuple):
+    id: str
+    action: str
+
+    def line(self) -> str:
+        return f"operator {self.id} {self.action}\n"
+
+
+class Rejected(NamedTuple):
+    id: str
+    account: str
+    action: str
+    code: Code
+
+    def line(self) -> str:
+        return f"reject {self.id} {self.account} {self.action} {self.code.value}\n"
+
+
+Effect = (
+    Expired
+    | Deposited
+    | RefundOpened
+    | OrderPlaced
+    | Traded
+    | OrderClosed
+    | WithdrawalOpened
+    | Paid
+    | Returned
+    | Outflow
+    | InternalMove
+    | OperatorActed
+    | Rejected
+)
+
+
+class IntentSeen(NamedTuple):
+    """What became of one signed action, accepted ones without a journal line of their own included.
+
+    `code` is None where it was accepted; `seq` is the sequence of the order that it placed, if any.
+    """
+
+    id: str
+    account: str
+    action: str
+    code: Code | None
+    ref: str | None
+    seq: int | None
+
+
+class CheckpointClaimed(NamedTuple):
+    """The operator's public claim about a block (section 8)."""
+
+    id: str
+    block: int
+    state_hash: str
+    journal_hash: str
+
+
+Transfer = tuple[Wallet, int, Wallet, int, int]
+"""Debit wallet and bucket, credit wallet and bucket, amount in units."""
+
+
+@dataclass(slots=True)
+class BlockEffects:
+    """All that one block did. `text` is its part of the journal, empty where nothing of ours happened.
+
+    `wallets` and `orders` are those that changed: they live on, so a recorder must read them before
+    the engine applies the next block, or only wants their newest values.
+    """
+
+    header: BlockHeader
+    effects: list[Effect]
+    intents: list[IntentSeen]
+    checkpoints: list[CheckpointClaimed]
+    transfers: list[Transfer]
+    wallets: list[Wallet]
+    orders: list[Order]
+    text: str
+    journal_hash: str
+    rules_changed: bool
+    holdings_changed: bool

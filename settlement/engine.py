@@ -1,0 +1,135 @@
+"""The state transition: one block's events in, its effects out (the whole of the protocol).
+
+`Engine.apply` is the only way in which state changes, whether catching up, following, replaying or
+auditing. It reads no clock, no database and no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+from settlement.codes import Code
+from settlement.effects import BlockEffects, IntentSeen, Rejected
+from settlement.events import Action, BlockHeader, Event, Movement, Watch
+from settlement.fields import Fields
+from settlement.invariants import check_block
+from settlement.journal import chain_hash, journal_text
+from settlement.model import Order
+from settlement.money import move, withdraw
+from settlement.names import action_text
+from settlement.operators import OPERATOR_ACTIONS, act
+from settlement.requests import (
+    CancelAllRequest,
+    CancelRequest,
+    OrderRequest,
+    ReplaceRequest,
+    Request,
+    WithdrawRequest,
+    read_flat,
+    read_request,
+)
+from settlement.state import InvariantError, Output, State
+from settlement.trading import cancel, cancel_all, expire, place, replace
+from settlement.venue import Venue
+
+
+class Engine:
+    """The venue's state and the rules that change it, block by block."""
+
+    def __init__(self, venue: Venue, state: State | None = None) -> None:
+        self.state = State(venue) if state is None else state
+
+    @property
+    def watch(self) -> Watch:
+        """What a decoder must look for; it grows within a block when a token is listed."""
+        return self.state.watch
+
+    def next_block(self) -> int:
+        """The number of the block that must come next."""
+        header = self.state.header
+        return self.state.venue.start_block if header is None else header.number + 1
+
+    def apply(self, header: BlockHeader, events: Iterable[Event] = ()) -> BlockEffects:
+        """Apply one block. Raises InvariantError if the books do not add up or the block is out of turn.
+
+        `events` may be lazy: it is read one by one, after the effects of those before (section 3).
+        """
+        if header.number != self.next_block():
+            raise InvariantError(f"block {header.number} is out of turn, {self.next_block()} is next")
+        state = self.state
+        out = state.out = Output()
+        expire(state, header.timestamp)
+        for event in events:
+            if isinstance(event, Movement):
+                move(state, event)
+            else:
+                self._decide(event, header.timestamp)
+        return self._seal(header, out)
+
+    def _seal(self, header: BlockHeader, out: Output) -> BlockEffects:
+        """Check the books, write the journal, move the cursor."""
+        state = self.state
+        wallets = list(
+            dict.fromkeys(chain.from_iterable((debit, credit) for debit, _, credit, _, _ in out.transfers))
+        )
+        orders = list(out.orders.values())
+        check_block(wallets, orders, out.withdrawing)
+        text = journal_text(header, out.effects)
+        state.journal_hash = chain_hash(state.journal_hash, text)
+        state.header = header
+        return BlockEffects(
+            header,
+            out.effects,
+            out.intents,
+            out.checkpoints,
+            out.transfers,
+            wallets,
+            orders,
+            text,
+            state.journal_hash,
+            out.rules_changed,
+            out.holdings_changed,
+        )
+
+    def _decide(self, action: Action, now: int) -> None:
+        """Decide one signed action and note what became of it."""
+        fields = Fields(action.payload)
+        ref = fields.ref()
+        if type(action.name) is str and action.name in OPERATOR_ACTIONS and not action.flat:
+            authorised = action.active and action.signer == self.state.venue.operator
+            result: Order | Code | None = act(self.state, action.id, action.name, fields, authorised)
+        else:
+            result = self._trade(action, fields, now)
+        code = result if isinstance(result, Code) else None
+        seq = result.seq if isinstance(result, Order) else None
+        name = action_text(action.name)
+        out = self.state.out
+        out.intents.append(IntentSeen(action.id, action.signer, name, code, ref or None, seq))
+        if code is not None:
+            out.effects.append(Rejected(action.id, action.signer, name, code))
+
+    def _trade(self, action: Action, fields: Fields, now: int) -> Order | Code | None:
+        """A trader's intent, by the order of checks of section 4."""
+        request = read_flat(fields, action.name) if action.flat else read_request(action.name, fields)
+        state = self.state
+        if request is None or fields.bad or _pays_escrow(state, action.signer, request):
+            return Code.E_INPUT
+        if not action.active or (action.flat and fields.raw("username") not in (None, action.signer)):
+            return Code.E_AUTH
+        match request:
+            case OrderRequest():
+                return place(state, action.id, action.signer, request, now)
+            case CancelRequest():
+                return cancel(state, action.signer, request)
+            case CancelAllRequest():
+                return cancel_all(state, action.signer, request)
+            case ReplaceRequest():
+                return replace(state, action.id, action.signer, request, now)
+            case _:
+                return withdraw(state, action.id, action.signer, request)
+
+
+def _pays_escrow(state: State, signer: str, request: Request) -> bool:
+    """Whether it is a withdrawal to an escrow account, which section 4 forbids."""
+    return isinstance(request, WithdrawRequest) and (request.to or signer) in state.watch.escrows

@@ -1,0 +1,171 @@
+"""Price-time matching: who trades with whom, how much, at what price (protocol, section 5).
+
+`fill` changes things; `outlook` says beforehand what it would do, for the orders that must know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+
+from settlement.amounts import BPS
+from settlement.effects import Traded
+from settlement.model import AVAILABLE, LOCKED, Order, wallet_of
+from settlement.state import State
+
+
+class Stop(Enum):
+    """Why an incoming order stopped trading."""
+
+    DONE = "done"
+    """Nothing is left of it, or its budget cannot buy one lot at the next price."""
+    BOOK = "book"
+    """The book, its limit or its worst price ended it."""
+    SELF = "self"
+    """It met its trader's own order under `cancel_incoming`."""
+
+
+def fill(state: State, taker: Order, close: Callable[[State, Order, str], None]) -> Stop:
+    """Trade an incoming order, whose lock is taken, against the book.
+
+    `close` closes a resting order that is filled, or cancelled by the self-trade policy.
+    """
+    pair = taker.pair
+    side = pair.asks if taker.is_buy else pair.bids
+    while taker.remaining:
+        maker = side.best()
+        if maker is None or not _crosses(taker, maker):
+            return Stop.BOOK
+        price = trade_price(taker, maker)
+        quantity = min(_wanted(taker, price), maker.remaining)
+        if quantity == 0:
+            return Stop.DONE
+        if maker.account is taker.account and pair.self_trade != "allow":
+            if pair.self_trade == "cancel_incoming":
+                return Stop.SELF
+            close(state, maker, "cancelled")
+            continue
+        _trade(state, taker, maker, price, quantity)
+        if maker.remaining == 0:
+            close(state, maker, "filled")
+    return Stop.DONE
+
+
+def trade_price(taker: Order, maker: Order) -> int:
+    """The price in ticks at which two orders trade, by the pair's policy."""
+    policy = taker.pair.price_policy
+    assert maker.price is not None
+    if policy == "maker" or taker.price is None:
+        return maker.price
+    if policy == "midpoint":
+        return (taker.price + maker.price) // 2
+    return taker.price if (policy == "bid") == taker.is_buy else maker.price
+
+
+def _crosses(taker: Order, maker: Order) -> bool:
+    if taker.price is None:
+        return True
+    assert maker.price is not None
+    return maker.price <= taker.price if taker.is_buy else maker.price >= taker.price
+
+
+def _wanted(taker: Order, price: int) -> int:
+    """Base units that the taker still wants at that price."""
+    if taker.market and taker.is_buy:
+        return taker.pair.affordable(price, taker.remaining)
+    return taker.remaining
+
+
+def _trade(state: State, taker: Order, maker: Order, price: int, quantity: int) -> None:
+    """One fill: pay from the locks, take the fees, release what the buyer's limit locked above the price."""
+    pair = taker.pair
+    quote = pair.value(price, quantity)
+    buyer, seller = (taker, maker) if taker.is_buy else (maker, taker)
+    buyer_bps, seller_bps = (
+        (pair.taker_fee_bps, pair.maker_fee_bps) if taker.is_buy else (pair.maker_fee_bps, pair.taker_fee_bps)
+    )
+    buyer_fee = quantity * buyer_bps // BPS
+    seller_fee = quote * seller_bps // BPS
+    _deliver(state, buyer, seller, quote, seller_fee)
+    _deliver(state, seller, buyer, quantity, buyer_fee)
+    if not buyer.market:
+        assert buyer.price is not None
+        release(state, buyer, pair.value(buyer.price, quantity) - quote)
+    for order in (buyer, seller):
+        order.remaining -= quote if order.market and order.is_buy else quantity
+    assert maker.level is not None
+    maker.level.remaining -= quantity
+    state.last_trade += 1
+    state.out.orders[maker.seq] = maker
+    state.out.effects.append(
+        Traded(state.last_trade, taker, maker, price, quantity, quote, buyer_fee, seller_fee)
+    )
+
+
+def _deliver(state: State, giver: Order, taker: Order, amount: int, fee: int) -> None:
+    """Hand over `amount` units out of a lock, `fee` of them to the fee account."""
+    giver.locked -= amount
+    taker.received += amount - fee
+    state.transfer(giver.gives, LOCKED, taker.receives, AVAILABLE, amount - fee)
+    if fee:
+        fees = wallet_of(state.fee_account, giver.gives.symbol)
+        state.transfer(giver.gives, LOCKED, fees, AVAILABLE, fee)
+
+
+def release(state: State, order: Order, amount: int) -> None:
+    """Give back part of an order's lock."""
+    if amount:
+        order.locked -= amount
+        order.released += amount
+        state.transfer(order.gives, LOCKED, order.gives, AVAILABLE, amount)
+
+
+class Outlook(NamedTuple):
+    """What an incoming order would do: base units it could trade (counted up to `enough`), and whether
+    it would meet its trader's own order first, under `cancel_incoming`, with nothing traded."""
+
+    tradable: int
+    meets_own_first: bool
+
+
+def outlook(order: Order, enough: int) -> Outlook:
+    """Look ahead without changing anything. Own orders never count, but under `allow` (section 5).
+
+    Costs O(levels that are needed + own orders on them), for levels without own orders are counted whole.
+    """
+    pair = order.pair
+    side = pair.asks if order.is_buy else pair.bids
+    own = _own_prices(order) if pair.self_trade != "allow" else set()
+    tradable = 0
+    for level in side.levels.ascending():
+        assert level.head is not None
+        if tradable >= enough or not _crosses(order, level.head):
+            break
+        if not _affords_a_lot(order, level.head):
+            break
+        if level.price not in own:
+            tradable += level.remaining
+            continue
+        resting: Order | None = level.head
+        while resting is not None:
+            if resting.account is not order.account:
+                tradable += resting.remaining
+            elif pair.self_trade == "cancel_incoming":
+                return Outlook(tradable, tradable == 0)
+            resting = resting.newer
+    return Outlook(tradable, False)
+
+
+def _affords_a_lot(order: Order, resting: Order) -> bool:
+    return _wanted(order, trade_price(order, resting)) > 0
+
+
+def _own_prices(order: Order) -> set[int]:
+    """Prices of the opposite side at which the order's own account rests."""
+    pair = order.pair
+    return {
+        resting.price
+        for resting in order.account.orders.values()
+        if resting.pair is pair and resting.is_buy != order.is_buy and resting.price is not None
+    }

@@ -1,0 +1,54 @@
+"""Names and free text: accounts, symbols, and how strangers' text is written down (sections 1 and 9)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote, unquote
+
+_ACCOUNT: Final = re.compile(
+    r"(?=[a-z0-9-]{3})[a-z](?:-?[a-z0-9])+(?:\.(?=[a-z0-9-]{3})[a-z](?:-?[a-z0-9])+)*"
+)
+_SYMBOL: Final = re.compile(r"[A-Z]{1,10}(?:\.[A-Z]{1,10})?")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_ACTION: Final = re.compile(r"[A-Za-z]{1,32}")
+_REF: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
+
+NATIVE_COINS: Final = ("HIVE", "HBD")
+NATIVE_PRECISION: Final = 3
+
+
+def is_account(value: object) -> bool:
+    """Hive's own rule for account names (section 1)."""
+    return isinstance(value, str) and 3 <= len(value) <= 16 and _ACCOUNT.fullmatch(value) is not None
+
+
+def is_symbol(value: object) -> bool:
+    """A token's symbol (section 1)."""
+    return isinstance(value, str) and _SYMBOL.fullmatch(value) is not None
+
+
+def is_ref(value: object) -> bool:
+    """A trader's own reference (section 4)."""
+    return type(value) is str and _REF.fullmatch(value) is not None
+
+
+def action_text(name: object) -> str:
+    """The action as a `reject` line shows it: itself, or `-` where it is not a plain word (section 9)."""
+    return name if type(name) is str and _ACTION.fullmatch(name) is not None else "-"
+
+
+def encode(text: str) -> str:
+    """Percent-encode free text for the journal (section 9). Injective, printable ASCII, no spaces.
+
+    Lone surrogates, which UTF-8 cannot hold, are written as their three bytes. All text from the chain
+    is kept in this form, in memory and in the database alike, so no NUL or surrogate gets further.
+    """
+    if _PLAIN.fullmatch(text) is None:
+        return quote(text, safe="", errors="surrogatepass")
+    return "%2D" if text == "-" else text
+
+
+def decode(text: str) -> str:
+    """The text that `encode` was given, for display; lone surrogates become U+FFFD."""
+    return unquote(text, errors="replace")

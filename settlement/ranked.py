@@ -1,0 +1,70 @@
+"""A mapping that knows its smallest key: price levels, expiries, payment queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from typing import Any, Final, Generic, TypeVar
+
+K = TypeVar("K", int, tuple[int, int])
+V = TypeVar("V")
+
+_SLACK: Final = 64
+
+
+class Ranked(Generic[K, V]):
+    """A dictionary and a heap of its keys.
+
+    Put and the smallest key cost O(log n) amortised, discard O(1). A discarded key stays in the heap
+    until it reaches the top or outnumbers the living; then the heap is rebuilt, so memory is O(n).
+    """
+
+    __slots__ = ("_heap", "items")
+
+    def __init__(self) -> None:
+        self.items: dict[K, V] = {}
+        self._heap: list[Any] = []
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def put(self, key: K, value: V) -> None:
+        """Add a key that is not there yet."""
+        heap, items = self._heap, self.items
+        items[key] = value
+        heappush(heap, key)
+        if len(heap) > 2 * len(items) + _SLACK:
+            heap[:] = items
+            heapify(heap)
+
+    def discard(self, key: K) -> None:
+        """Remove a key that is there."""
+        del self.items[key]
+
+    def first(self) -> V | None:
+        """The value of the smallest key, or None."""
+        heap, items = self._heap, self.items
+        while heap:
+            value = items.get(heap[0])
+            if value is not None:
+                return value
+            heappop(heap)
+        return None
+
+    def first_key(self) -> K | None:
+        """The smallest key, or None."""
+        return None if self.first() is None else self._heap[0]
+
+    def ascending(self) -> Iterator[V]:
+        """Values by rising key, lazily: the first k cost O(k log k), nothing is changed."""
+        heap, items = self._heap, self.items
+        frontier: list[tuple[Any, int]] = [(heap[0], 0)] if heap else []
+        last = None
+        while frontier:
+            key, index = heappop(frontier)
+            for child in (2 * index + 1, 2 * index + 2):
+                if child < len(heap):
+                    heappush(frontier, (heap[child], child))
+            if key != last and key in items:
+                yield items[key]
+            last = key

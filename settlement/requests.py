@@ -1,0 +1,142 @@
+"""Traders' intents as typed requests: payload in, request or `E_INPUT` out (protocol, section 4).
+
+Nothing here looks at the state of the venue.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from settlement.amounts import Decimal
+from settlement.fields import Fields
+
+MAX_MEMO: Final = 256
+_LONGEST: Final = 10**19 - 1
+_TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK")
+_SETTLE: Final = ("venue", "wallet")
+
+
+class OrderRequest(NamedTuple):
+    """A wish for an order. `quantity` is base, or the quote budget of a market buy; `price` the limit,
+    or the worst price of a market order. `expiration` is in seconds."""
+
+    symbol: str
+    quote: str | None
+    is_buy: bool
+    market: bool
+    quantity: Decimal
+    price: Decimal | None
+    expiration: int | None = None
+    time_in_force: str = "GTC"
+    post_only: bool = False
+    to_wallet: bool = False
+
+
+class CancelRequest(NamedTuple):
+    id: str
+
+
+class CancelAllRequest(NamedTuple):
+    symbol: str | None
+    quote: str | None
+
+
+class ReplaceRequest(NamedTuple):
+    id: str
+    quantity: Decimal | None
+    price: Decimal | None
+
+
+class WithdrawRequest(NamedTuple):
+    """`quantity` is None for "all". `to` is None for the signer."""
+
+    symbol: str
+    quantity: Decimal | None
+    to: str | None
+    memo: str | None
+
+
+Request = OrderRequest | CancelRequest | CancelAllRequest | ReplaceRequest | WithdrawRequest
+
+
+def read_limit(fields: Fields, is_buy: bool) -> OrderRequest:
+    """`buy` and `sell`."""
+    return OrderRequest(
+        fields.symbol("symbol"),
+        fields.optional_symbol("quote"),
+        is_buy,
+        False,
+        fields.amount("quantity"),
+        fields.amount("price"),
+        fields.optional_integer("expiration", 1, _LONGEST),
+        fields.choice("timeInForce", _TIMES_IN_FORCE, "GTC"),
+        fields.boolean("postOnly"),
+        fields.choice("settle", _SETTLE, "venue") == "wallet",
+    )
+
+
+def read_market(fields: Fields, is_buy: bool) -> OrderRequest:
+    """`marketBuy` and `marketSell`."""
+    return OrderRequest(
+        fields.symbol("symbol"),
+        fields.optional_symbol("quote"),
+        is_buy,
+        True,
+        fields.amount("quantity"),
+        fields.optional_amount("price"),
+        to_wallet=fields.choice("settle", _SETTLE, "venue") == "wallet",
+    )
+
+
+def read_flat(fields: Fields, side: object) -> OrderRequest:
+    """A flat intent: a limit order with the keys of the seed's sites."""
+    if side not in ("buy", "sell"):
+        fields.bad = True
+    if fields.has("username"):
+        fields.text("username", lambda _: True)
+    return OrderRequest(
+        fields.symbol("base"),
+        fields.symbol("quote"),
+        side == "buy",
+        False,
+        fields.amount("amount"),
+        fields.amount("price"),
+    )
+
+
+def read_request(name: object, fields: Fields) -> Request | None:
+    """The request that a trader's action makes; None where there is no such action."""
+    match name:
+        case "buy" | "sell":
+            return read_limit(fields, name == "buy")
+        case "marketBuy" | "marketSell":
+            return read_market(fields, name == "marketBuy")
+        case "cancel":
+            return CancelRequest(fields.text("id", lambda _: True))
+        case "cancelAll":
+            return CancelAllRequest(fields.optional_symbol("symbol"), fields.optional_symbol("quote"))
+        case "replace":
+            if not fields.has("quantity") and not fields.has("price"):
+                fields.bad = True
+            return ReplaceRequest(
+                fields.text("id", lambda _: True),
+                fields.optional_amount("quantity"),
+                fields.optional_amount("price"),
+            )
+        case "withdraw":
+            everything = fields.raw("quantity") == "all"
+            return WithdrawRequest(
+                fields.symbol("symbol"),
+                None if everything else fields.amount("quantity"),
+                fields.account("to") if fields.has("to") else None,
+                fields.optional_text("memo", _is_memo),
+            )
+        case _:
+            return None
+
+
+def _is_memo(text: str) -> bool:
+    """1 to 256 characters, none below U+0020, no U+007F, no surrogate (section 4)."""
+    return 0 < len(text) <= MAX_MEMO and not any(
+        letter < " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in text
+    )

@@ -1,0 +1,126 @@
+"""Effects → rows: one transaction holds a batch's journal, rows and cursor (rules of the house).
+
+The recorder is the only writer. It gives the driver compiled statements and tuples, so that its cost
+is that of the rows; what a batch changes twice is written once, with its newest value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
+
+from settlement.effects import BlockEffects
+from settlement.state import State
+from settlement.store import schema
+from settlement.store.rows import BatchRows, Numbers
+from settlement.store.statements import Row, compile_statements, run
+
+_COUNTED = (
+    schema.intents,
+    schema.transfers,
+    schema.deposits,
+    schema.outflows,
+    schema.internal_moves,
+    schema.checkpoints,
+)
+
+
+class Recorder:
+    """Writes batches of effects of one state. After any error it must be thrown away with its state."""
+
+    def __init__(self, engine: Engine, state: State) -> None:
+        self._engine = engine
+        self._state = state
+        self._sql = compile_statements(engine)
+        with engine.connect() as connection:
+            self._numbers = Numbers(
+                _numbered(connection, schema.accounts, schema.accounts.c.name),
+                _numbered(connection, schema.tokens, schema.tokens.c.symbol),
+                _numbered(connection, schema.pairs, schema.pairs.c.base + "/" + schema.pairs.c.quote),
+                {table.name: connection.scalar(select(func.max(table.c.n))) or 0 for table in _COUNTED},
+            )
+
+    def initialise(self) -> None:
+        """Write the venue's tokens, pairs and first cursor into an empty database."""
+        self._write([], rules_changed=True, holdings_changed=True)
+
+    def record(self, batch: Sequence[BlockEffects]) -> None:
+        """Commit a batch, with the cursor on its last block. The engine must not have gone on past it."""
+        self._write(
+            batch,
+            rules_changed=any(block.rules_changed for block in batch),
+            holdings_changed=any(block.holdings_changed for block in batch),
+        )
+
+    def _write(self, batch: Iterable[BlockEffects], *, rules_changed: bool, holdings_changed: bool) -> None:
+        state = self._state
+        rules: dict[str, list[Row]] = self._rule_rows() if rules_changed else {}
+        batch_rows = BatchRows(self._numbers)
+        for block in batch:
+            batch_rows.add_block(block)
+        rows = {**batch_rows.finish(), **rules, "cursor": [_cursor_row(state)]}
+        if holdings_changed:
+            rows["holdings"] = [(*key, str(units)) for key, units in state.holdings.items()]
+        with self._engine.begin() as connection:
+            for name, sql in self._sql.items():
+                run(connection, sql, rows.get(name, ()))
+
+    def _rule_rows(self) -> dict[str, list[Row]]:
+        """Tokens and pairs as they stand: few, and they seldom change."""
+        state, numbers = self._state, self._numbers
+        return {
+            "tokens": [
+                (_number(numbers.tokens, t.symbol), t.symbol, t.precision, t.chain, t.escrow)
+                for t in state.tokens.values()
+            ],
+            "pairs": [
+                (
+                    _number(numbers.pairs, pair.name),
+                    pair.base.symbol,
+                    pair.quote.symbol,
+                    pair.price_decimals,
+                    pair.quantity_decimals,
+                    pair.maker_fee_bps,
+                    pair.taker_fee_bps,
+                    pair.price_policy,
+                    pair.self_trade,
+                    pair.status,
+                )
+                for pair in state.pairs.values()
+            ],
+        }
+
+
+def make_read_indexes(engine: Engine) -> None:
+    """Make the indexes that readers need, where they are missing: once, when catching up is done."""
+    with engine.begin() as connection:
+        for index in schema.READ_INDEXES:
+            index.create(connection, checkfirst=True)
+
+
+def _number(numbers: dict[str, int], name: str) -> int:
+    return numbers.setdefault(name, len(numbers) + 1)
+
+
+def _numbered(connection: Connection, table: Table, name: ColumnElement[str]) -> dict[str, int]:
+    return {row.name: row.id for row in connection.execute(select(table.c.id, name.label("name")))}
+
+
+def _cursor_row(state: State) -> Row:
+    header = state.header
+    return (
+        1,
+        state.venue_hash,
+        state.venue.text,
+        state.venue.start_block - 1 if header is None else header.number,
+        None if header is None else header.block_id,
+        0 if header is None else header.timestamp,
+        state.journal_hash,
+        state.last_seq,
+        state.last_trade,
+        state.last_withdrawal,
+        state.last_refund,
+        state.max_open_orders,
+        state.fee_account.name,
+    )
