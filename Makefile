@@ -1,0 +1,88 @@
+# Two commands matter: `make run` shows the exchange alive, `make test` checks all of it.
+# A machine with git, make and Python 3.11 or newer is enough: the rest goes into .venv.
+
+PYTHON ?= python3
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+SOURCES := settlement indexer api alembic tests
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install dev run test check format bench lock clean distclean
+
+help:
+	@echo "make run      install, then start the demo exchange on http://127.0.0.1:8080"
+	@echo "make test     install, check, then run every test"
+	@echo "make check    lint, format, types and the arrows between the packages"
+	@echo "make format   put the code into the shape that check asks for"
+	@echo "make bench    measure the speed"
+	@echo "make install  only make $(VENV)"
+	@echo "make lock     pin the dependencies anew (UPGRADE=--upgrade takes newer ones)"
+	@echo "make clean    remove caches and builds (distclean: $(VENV) too)"
+
+install: $(INSTALLED)
+	@:
+
+dev: $(INSTALLED_DEV)
+	@:
+
+# A .venv that works is kept; else one is made, if $(PYTHON) can.
+# The lock holds the build backend as well, so nothing is fetched but what it names.
+$(INSTALLED): requirements.lock pyproject.toml
+	@rm -f $(INSTALLED) $(INSTALLED_DEV)
+	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Peake DEX needs Python 3.11 or newer, and \`$(PYTHON)\` is not: $$($(PYTHON) --version 2>&1)." >&2; \
+	    echo "Install one, or name it: make $(or $(MAKECMDGOALS),install) PYTHON=python3.12" >&2; exit 1; }; \
+	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "\`$(PYTHON)\` lacks the venv module: install it (Debian and Ubuntu: apt install python3-venv)." >&2; \
+	    exit 1; }; \
+	  echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "installing what Peake DEX runs on"
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED) requirements-dev.lock
+	@echo "installing what its tests need"
+	@$(PIP) install -r requirements-dev.lock
+	@touch $@
+
+run: install
+	@exec $(BIN)/peakedex demo $(ARGS)
+
+test: check
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: dev
+	$(BIN)/python -m tests.bench $(ARGS)
+
+# pip-compile writes the command it was called with into the head of the file: that is this one.
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --generate-hashes \
+  --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(UPGRADE)
+
+lock: dev
+	$(COMPILE) --build-deps-for editable --output-file requirements.lock pyproject.toml
+	$(COMPILE) --build-deps-for editable --extra dev --constraint requirements.lock \
+	  --output-file requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
