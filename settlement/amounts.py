@@ -6,6 +6,7 @@ Nothing here rounds, and nothing here goes through a float or a locale.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MAX_UNITS: Final = 2**63 - 1
@@ -22,6 +23,7 @@ _WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufe
     map(chr, range(0x2000, 0x200B))
 )
 _MAX_EXPONENT: Final = 30
+_POWERS: Final[tuple[int, ...]] = tuple(10**power for power in range(19))
 
 
 class Decimal(NamedTuple):
@@ -36,9 +38,12 @@ def read_decimal(value: object) -> Decimal | None:
 
     None where it does not follow the grammar (`E_INPUT`); zero is returned as zero.
     """
-    if not isinstance(value, str):
-        return None
-    match = _DECIMAL.fullmatch(value)
+    return _parse_decimal(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=1 << 14)
+def _parse_decimal(text: str) -> Decimal | None:
+    match = _DECIMAL.fullmatch(text)
     if match is None:
         return None
     whole, fraction = match.groups()
@@ -59,7 +64,7 @@ def to_units(value: Decimal, precision: int) -> int | None:
     """`value` in units of `10**-precision`; None where it has more decimals than that (`E_PRECISION`)."""
     if value.places > precision:
         return None
-    return value.mantissa * int(10 ** (precision - value.places))
+    return value.mantissa * _POWERS[precision - value.places]
 
 
 def show_units(units: int, precision: int) -> str:

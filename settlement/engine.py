@@ -58,18 +58,22 @@ class Engine:
         if header.number != self.next_block():
             raise InvariantError(f"block {header.number} is out of turn, {self.next_block()} is next")
         state = self.state
-        out = state.out = Output()
         expire(state, header.timestamp)
         for event in events:
             if isinstance(event, Movement):
                 move(state, event)
             else:
                 self._decide(event, header.timestamp)
-        return self._seal(header, out)
+        return self._seal(header)
 
-    def _seal(self, header: BlockHeader, out: Output) -> BlockEffects:
-        """Check the books, write the journal, move the cursor."""
+    def _seal(self, header: BlockHeader) -> BlockEffects:
+        """Check the books, write the journal, move the cursor, and start with a clean slate."""
         state = self.state
+        state.header = header
+        out = state.out
+        if not out.effects and not out.intents:  # then nothing moved: most blocks of a chain
+            return BlockEffects(header, [], [], [], [], [], [], "", state.journal_hash, False, False)
+        state.out = Output()
         wallets = list(
             dict.fromkeys(chain.from_iterable((debit, credit) for debit, _, credit, _, _ in out.transfers))
         )
@@ -77,7 +81,6 @@ class Engine:
         check_block(wallets, orders, out.withdrawing)
         text = journal_text(header, out.effects)
         state.journal_hash = chain_hash(state.journal_hash, text)
-        state.header = header
         return BlockEffects(
             header,
             out.effects,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -23,19 +24,25 @@ def is_account(value: object) -> bool:
     return isinstance(value, str) and 3 <= len(value) <= 16 and _ACCOUNT.fullmatch(value) is not None
 
 
-def is_symbol(value: object) -> bool:
+@lru_cache(maxsize=1 << 10)
+def is_symbol(text: str) -> bool:
     """A token's symbol (section 1)."""
-    return isinstance(value, str) and _SYMBOL.fullmatch(value) is not None
+    return _SYMBOL.fullmatch(text) is not None
 
 
-def is_ref(value: object) -> bool:
+def is_ref(text: str) -> bool:
     """A trader's own reference (section 4)."""
-    return type(value) is str and _REF.fullmatch(value) is not None
+    return _REF.fullmatch(text) is not None
 
 
 def action_text(name: object) -> str:
     """The action as a `reject` line shows it: itself, or `-` where it is not a plain word (section 9)."""
-    return name if type(name) is str and _ACTION.fullmatch(name) is not None else "-"
+    return name if type(name) is str and _is_action(name) else "-"
+
+
+@lru_cache(maxsize=1 << 8)
+def _is_action(text: str) -> bool:
+    return _ACTION.fullmatch(text) is not None
 
 
 def encode(text: str) -> str:

@@ -31,10 +31,9 @@ def place(state: State, intent_id: str, signer: str, request: OrderRequest, now:
     code = _book_refuses(order, request)
     if code is not None:
         return code
-    lock = _lock_units(order)
-    if lock > order.gives.available:
+    if order.locked > order.gives.buckets[AVAILABLE]:
         return Code.E_FUNDS
-    _enter(state, order, lock, request.time_in_force)
+    _enter(state, order, request.time_in_force)
     return order
 
 
@@ -49,7 +48,10 @@ def find_pair(state: State, symbol: str, quote: str | None) -> Pair | None:
 def _draft(
     pair: Pair, account: Account, order_id: str, request: OrderRequest, lifetime: int, now: int
 ) -> Order | Code:
-    """The order that a request makes, after the tests of status, precision and range."""
+    """The order that a request makes, after the tests of status, precision and range.
+
+    Its `locked` is what it would lock (section 5); nothing is locked yet.
+    """
     if pair.status != "active":
         return Code.E_PAUSED
     is_budget = request.market and request.is_buy
@@ -74,12 +76,8 @@ def _draft(
         expiry=expiry,
         to_wallet=request.to_wallet,
     )
-    return Code.E_RANGE if _lock_units(order) > MAX_UNITS else order
-
-
-def _lock_units(order: Order) -> int:
-    """What an order locks when it is accepted (section 5)."""
-    return order.quantity if order.market else order.needed_units
+    order.locked = quantity if price is None or request.market else order.needed_units
+    return Code.E_RANGE if order.locked > MAX_UNITS else order
 
 
 def _book_refuses(order: Order, request: OrderRequest) -> Code | None:
@@ -101,12 +99,11 @@ def _book_refuses(order: Order, request: OrderRequest) -> Code | None:
     return None
 
 
-def _enter(state: State, order: Order, lock: int, time_in_force: str) -> None:
+def _enter(state: State, order: Order, time_in_force: str) -> None:
     """Lock, match, then rest or close: nothing can refuse the order any more."""
     state.last_seq += 1
     order.seq = state.last_seq
-    order.locked = lock
-    state.transfer(order.gives, AVAILABLE, order.gives, LOCKED, lock)
+    state.transfer(order.gives, AVAILABLE, order.gives, LOCKED, order.locked)
     state.out.effects.append(OrderPlaced(order))
     state.out.orders[order.seq] = order
     stop = fill(state, order, close)
@@ -217,13 +214,12 @@ def replace(state: State, intent_id: str, signer: str, request: ReplaceRequest, 
     code = _book_refuses(order, wish)
     if code is not None:
         return code
-    lock = _lock_units(order)
-    if lock > order.gives.available + old.locked:
+    if order.locked > order.gives.available + old.locked:
         return Code.E_FUNDS
     _close(state, old, "cancelled")
     if old.to_wallet:
-        _settle(state, old, reserve=lock)
-    _enter(state, order, lock, wish.time_in_force)
+        _settle(state, old, reserve=order.locked)
+    _enter(state, order, wish.time_in_force)
     return order
 
 

@@ -214,17 +214,16 @@ def _check_pairs(venue: Venue) -> None:
             )
 
 
-def _is_word(value: object) -> bool:
+def _is_word(value: str) -> bool:
     return (
-        isinstance(value, str)
-        and 0 < len(value) <= 32
+        0 < len(value) <= 32
         and value.isascii()
         and all(letter.isalnum() or letter in "._-" for letter in value)
     )
 
 
-def _is_title(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 100 and value.isprintable()
+def _is_title(value: str) -> bool:
+    return 0 < len(value) <= 100 and value.isprintable()
 
 
 class _Table:
@@ -257,11 +256,11 @@ class _Table:
             raise VenueError(self._name(key), "must be an array of tables: [[pairs]]")
         return value
 
-    def text(self, key: str, default: str | None, valid: Callable[[object], bool], wanted: str) -> str:
+    def text(self, key: str, default: str | None, valid: Callable[[str], bool], wanted: str) -> str:
         value = self._take(key, default)
-        if not valid(value):
+        if not isinstance(value, str) or not valid(value):
             raise VenueError(self._name(key), f"{value!r} is not {wanted}")
-        return str(value)
+        return value
 
     def optional_text(self, key: str) -> str | None:
         return None if key not in self._left else self.text(key, None, _is_word, "the name of a variable")

@@ -313,9 +313,31 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("n"),
     )
+    op.create_table(
+        "indexer_status",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
+        sa.Column(
+            "updated",
+            sa.BigInteger(),
+            nullable=False,
+            comment="seconds since 1970, UTC, by the indexer's clock",
+        ),
+        sa.Column("mode", sa.String(), nullable=False, comment="catching up, following or stopped"),
+        sa.Column(
+            "irreversible",
+            sa.BigInteger(),
+            nullable=True,
+            comment="last irreversible block that a node named",
+        ),
+        sa.Column("waiting_for", sa.Text(), nullable=True, comment="null while blocks flow"),
+        sa.Column("waiting_since", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        comment="for people: what the indexer is doing; never part of the state",
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("indexer_status")
     op.drop_table("trades")
     op.drop_table("orders")
     op.drop_table("withdrawals")

@@ -269,6 +269,18 @@ checkpoints: Final = Table(
     Column("journal_hash", String(64), nullable=False),
 )
 
+indexer_status: Final = Table(
+    "indexer_status",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    Column("updated", BigInteger, nullable=False, comment="seconds since 1970, UTC, by the indexer's clock"),
+    Column("mode", String, nullable=False, comment="catching up, following or stopped"),
+    Column("irreversible", BigInteger, nullable=True, comment="last irreversible block that a node named"),
+    Column("waiting_for", Text, nullable=True, comment="null while blocks flow"),
+    Column("waiting_since", BigInteger, nullable=True),
+    comment="for people: what the indexer is doing; never part of the state",
+)
+
 # What readers look things up by. Open claims and orders are few: partial indexes stay small.
 _is_open = text("status = 0")
 READ_INDEXES: Final = (

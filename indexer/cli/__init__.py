@@ -1,0 +1,56 @@
+"""The `peakedex` command: the composition root, which alone knows every room of the house."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from indexer import config
+from indexer.cli.database import db
+from indexer.cli.errors import reported
+from indexer.cli.live import follow, run, serve
+from indexer.cli.local import demo, devnet
+from indexer.cli.replay import replay
+from indexer.cli.texts import journal, state
+from indexer.cli.venue import venue
+
+_COMMANDS: tuple[click.Command, ...] = (
+    replay,
+    journal,
+    state,
+    venue,
+    follow,
+    serve,
+    run,
+    db,
+    demo,
+    devnet,
+)
+
+
+class _Group(click.Group):
+    """Reads the settings file before anything else, and turns known failures into one-line errors."""
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
+        settings = config.read_file()
+        extra.setdefault("default_map", {command.name: settings for command in _COMMANDS})
+        return super().make_context(info_name, args, *rest, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with reported():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("peakedex"), prog_name="peakedex")
+def main() -> None:
+    """Peake DEX: an order-book exchange whose only input is a public blockchain.
+
+    Anyone can replay the chain and must get the same state, byte for byte.
+    """
+
+
+for _command in _COMMANDS:
+    main.add_command(_command)

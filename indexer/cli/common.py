@@ -1,0 +1,66 @@
+"""What several commands need: opening the parts, and printing results."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from settlement.venue import Venue, VenueError, parse_venue
+
+
+def read_venue(path: Path) -> Venue:
+    """A venue file, validated. Raises VenueError."""
+    try:
+        return parse_venue(path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise VenueError("file", f"{path} is not UTF-8 text") from error
+
+
+def require_db(url: str | None) -> str:
+    """The database's URL, or an error that says how to name it."""
+    if url is None:
+        raise click.UsageError("no database: give --db URL, or set PEAKEDEX_DB")
+    return url
+
+
+def require_venue(path: Path | None) -> Venue:
+    """The venue, or an error that says how to name its file."""
+    if path is None:
+        raise click.UsageError("no venue: give --venue FILE, or set PEAKEDEX_VENUE")
+    return read_venue(path)
+
+
+def show(values: Mapping[str, object], *, as_json: bool) -> None:
+    """Print results: `name value` a line, or one JSON object."""
+    if as_json:
+        click.echo(json.dumps(values))
+        return
+    width = max(map(len, values))
+    for name, value in values.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+
+def start_logging(level: str) -> None:
+    """Log to standard error, one line each."""
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def settle_memory() -> None:
+    """Take all that was loaded out of the cyclic collector's sight: long-lived, and full of cycles.
+
+    Worth 1.5 times the speed with 86,000 resting orders, measured.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -1,0 +1,51 @@
+"""How commands fail: one line that names the matter and the cure, and an exit code.
+
+0: fine. 1: a check failed, or the input cannot be what it claims. 2: usage or configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from indexer.blocks import BlockError
+from indexer.receipts import ReceiptError
+from indexer.source import SourceError
+from settlement.state import InvariantError
+from settlement.store.database import StoreError
+from settlement.venue import VenueError
+
+
+class CheckFailed(click.ClickException):
+    """A check failed, or the input is not what it claims to be; shown as one line."""
+
+    exit_code = 1
+
+    def __init__(self, message: object) -> None:
+        super().__init__(" ".join(str(message).split()))
+
+
+class ConfigurationError(CheckFailed):
+    """Something must be configured differently first; shown as one line."""
+
+    exit_code = 2
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn the failures that we expect into one line; anything else is a bug, and keeps its traceback."""
+    try:
+        yield
+    except VenueError as error:
+        raise ConfigurationError(f"venue file: {error}") from error
+    except StoreError as error:
+        raise ConfigurationError(error) from error
+    except SQLAlchemyError as error:
+        raise CheckFailed(f"database: {error}") from error
+    except (SourceError, BlockError, ReceiptError) as error:
+        raise CheckFailed(f"stopped: {error}") from error
+    except InvariantError as error:
+        raise CheckFailed(f"stopped, nothing of this block is recorded: {error}") from error

@@ -1,0 +1,176 @@
+"""`peakedex follow`, `serve` and `run`: the indexer, the read API, and both."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from indexer import config
+from indexer.cli.common import require_db, require_venue, settle_memory, start_logging
+from indexer.cli.processes import Family, peakedex, stop_event
+from indexer.follow import Follower, Progress
+from indexer.hive import HiveClient, HiveSource
+from indexer.patience import Patience
+from indexer.sidechain import Sidechain
+from indexer.status import StatusPublisher
+from settlement.engine import Engine as Rules
+from settlement.statetext import state_hash
+from settlement.store.database import open_writer
+from settlement.store.loader import open_engine
+from settlement.store.recorder import make_read_indexes
+from settlement.venue import Venue
+
+POLL_SECONDS: Final = 0.5
+REPORT_SECONDS: Final = 15.0
+
+log = logging.getLogger("peakedex.follow")
+
+
+@click.command()
+@config.setting("venue")
+@config.setting("db")
+@config.setting("node")
+@config.setting("engine-node")
+@config.setting("log-level")
+def follow(
+    venue: Path | None, db: str | None, node: tuple[str, ...], engine_node: tuple[str, ...], log_level: str
+) -> None:
+    """Follow the chain: irreversible blocks in, journal and rows out. One at a time on one database.
+
+    Example: peakedex follow --venue venues/example.toml --db peakedex.db
+    """
+    start_logging(log_level)
+    follow_chain(require_venue(venue), require_db(db), node, engine_node, stop_event())
+
+
+def follow_chain(
+    venue: Venue, db: str, nodes: tuple[str, ...], engine_nodes: tuple[str, ...], stop: threading.Event
+) -> None:
+    """Follow until the stop event is set; catching up and following are one loop."""
+    engine = open_writer(db)
+    rules, recorder = open_engine(engine, venue)
+    patience = Patience(stop)
+    sidechain = Sidechain(engine_nodes, patience, poll_seconds=POLL_SECONDS)
+    source = HiveSource(HiveClient(nodes), sidechain, rules.watch, patience, poll_seconds=POLL_SECONDS)
+    log.info("catching up from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
+    settle_memory()
+
+    def caught_up() -> None:
+        make_read_indexes(engine)
+        log.info("following from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
+
+    follower = Follower(rules, recorder, source, on_commit=_Reporter(rules).committed, on_caught_up=caught_up)
+    with StatusPublisher(engine, source):
+        follower.run()
+    log.info("stopped at block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
+
+
+class _Reporter:
+    """A line now and then about where the loop is."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._due = time.monotonic()
+
+    def committed(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + REPORT_SECONDS
+        log.info(
+            "block %s, journal %s, %s intents, %s trades, %s open orders",
+            progress.last_block,
+            self._rules.state.journal_hash,
+            progress.intents,
+            progress.trades,
+            len(self._rules.state.orders),
+        )
+
+
+@click.command()
+@config.setting("db")
+@config.setting("host")
+@config.setting("port")
+@config.setting("cors-origin")
+@config.setting("network")
+@config.setting("workers")
+@config.setting("threads")
+@config.setting("log-level")
+def serve(
+    db: str | None,
+    host: str,
+    port: int,
+    cors_origin: tuple[str, ...],
+    network: str,
+    workers: int,
+    threads: int,
+    log_level: str,
+) -> None:
+    """Serve the read API and the site. It cannot write; any number may run on one database.
+
+    Example: peakedex serve --db peakedex.db --port 8080
+    """
+    from api.server import serve as serve_api
+    from api.settings import ApiSettings
+
+    start_logging(log_level)
+    settings = ApiSettings(database_url=require_db(db), cors_origins=cors_origin, network=network)
+    serve_api(settings, host=host, port=port, workers=workers, threads=threads)
+
+
+@click.command()
+@config.setting("venue")
+@config.setting("db")
+@config.setting("node")
+@config.setting("engine-node")
+@config.setting("host")
+@config.setting("port")
+@config.setting("cors-origin")
+@config.setting("network")
+@config.setting("log-level")
+def run(
+    venue: Path | None,
+    db: str | None,
+    node: tuple[str, ...],
+    engine_node: tuple[str, ...],
+    host: str,
+    port: int,
+    cors_origin: tuple[str, ...],
+    network: str,
+    log_level: str,
+) -> None:
+    """Production on one machine: the indexer and the API in one go, as two processes.
+
+    Example: peakedex run --venue venues/example.toml --db peakedex.db
+    """
+    require_venue(venue)
+    url = require_db(db)
+    family = Family()
+    stop = stop_event()
+    family.start(
+        peakedex(
+            *("follow", "--venue", str(venue), "--db", url, "--log-level", log_level),
+            *_repeated("--node", node),
+            *_repeated("--engine-node", engine_node),
+        )
+    )
+    family.start(serve_command(url, host, port, cors_origin, network))
+    raise SystemExit(family.wait(stop))
+
+
+def serve_command(db: str, host: str, port: int, cors_origins: tuple[str, ...], network: str) -> list[str]:
+    """The command line of the API's process."""
+    return peakedex(
+        *("serve", "--db", db, "--host", host, "--port", str(port), "--network", network),
+        *("--log-level", "warning"),
+        *_repeated("--cors-origin", cors_origins),
+    )
+
+
+def _repeated(option: str, values: tuple[str, ...]) -> list[str]:
+    return [part for value in values for part in (option, value)]

@@ -1,0 +1,273 @@
+"""`peakedex demo` and `peakedex devnet`: the whole exchange, or the chain alone, on one machine."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import requests
+from sqlalchemy.exc import SQLAlchemyError
+
+from indexer import config
+from indexer.cli.common import start_logging
+from indexer.cli.errors import CheckFailed, ConfigurationError
+from indexer.cli.live import serve_command
+from indexer.cli.processes import Family, peakedex, stop_event
+from indexer.devnet.bots import Bots
+from indexer.devnet.paymaster import Paymaster, Payment
+from indexer.devnet.server import start_devnet
+from indexer.devnet.venue import demo_venue, read_venue
+from settlement.store.claims import pending_claims
+from settlement.store.database import StoreError, open_reader
+from settlement.venue import parse_venue
+
+NETWORK: Final = "devnet"
+DEVNET_PORT: Final = 8091
+READY_SECONDS: Final = 60.0
+REPORT_SECONDS: Final = 20.0
+_ANSWER_SECONDS: Final = 5.0
+_LOOPBACK: Final = "127.0.0.1"
+
+log = logging.getLogger("peakedex.devnet")
+
+_block_time = click.option(
+    "--block-time",
+    type=click.FloatRange(0.1, 60.0),
+    default=3.0,
+    show_default=True,
+    help="Seconds between blocks.",
+)
+
+
+def example_venue() -> str:
+    """The text of the example venue, of a checkout or of an installed package."""
+    beside = Path(__file__).parents[1] / "venues" / "example.toml"
+    path = beside if beside.is_file() else Path(__file__).parents[2] / "venues" / "example.toml"
+    return path.read_text("utf-8")
+
+
+@click.command()
+@config.setting("venue", help="The venue whose accounts and tokens it has; the example venue by default.")
+@config.setting("host")
+@config.setting("port", default=DEVNET_PORT)
+@_block_time
+@click.option("--bots/--no-bots", default=False, help="Let trading bots use it.")
+@config.setting("db", help="A database of the venue: its withdrawals are then paid, without any key.")
+@click.option("--seed", type=int, default=0, help="Seed of the bots and of the chain's keys.")
+@config.setting("log-level")
+def devnet(
+    venue: Path | None,
+    host: str,
+    port: int,
+    block_time: float,
+    bots: bool,
+    db: str | None,
+    seed: int,
+    log_level: str,
+) -> None:
+    """A local Hive and Hive-Engine node that makes blocks: for trying things out, never for real money.
+
+    Example: peakedex devnet --port 8091 --bots
+    """
+    start_logging(log_level)
+    text = demo_venue(example_venue()) if venue is None else venue.read_text("utf-8")
+    parse_venue(text)  # the devnet's own reader trusts the file
+    view = read_venue(text)
+    jobs: list[Callable[[], object]] = []
+    stop = stop_event()
+    try:
+        chain = start_devnet(
+            view, block_time=block_time, host=host, port=port, seed=seed, after_block=lambda: _do(jobs)
+        )
+    except OSError as error:
+        raise ConfigurationError(f"--port {port}: {error.strerror or error}; name another") from error
+    with _stopped(chain):
+        if bots:
+            crowd = Bots(chain.node, view, seed=seed)
+            crowd.start()
+            crowd.quote_all()
+            jobs.append(crowd.step)
+        if db is not None:
+            jobs.append(Paymaster(chain.node, view, lambda: _pending(db)).step)
+        click.echo(f"Hive node {chain.url}, Hive-Engine node {chain.engine_url}")
+        stop.wait()
+
+
+@contextmanager
+def _stopped(chain: Any) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        chain.stop()
+
+
+def _do(jobs: Iterable[Callable[[], object]]) -> None:
+    """What happens after a block. A database that is not there yet, or busy, is tried again next time."""
+    for job in list(jobs):
+        try:
+            job()
+        except (StoreError, SQLAlchemyError) as error:
+            log.debug("later: %s", error)
+
+
+def _pending(db: str) -> list[Payment]:
+    engine = open_reader(db)
+    try:
+        with engine.connect() as connection:
+            return [Payment(*claim) for claim in pending_claims(connection)]
+    finally:
+        engine.dispose()
+
+
+@click.command()
+@config.setting("host")
+@config.setting("port")
+@_block_time
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the venue file and the database here; a new temporary folder by default.",
+)
+@click.option("--no-bots", is_flag=True, help="Leave the market to you.")
+def demo(host: str, port: int, block_time: float, folder: Path | None, no_bots: bool) -> None:
+    """The whole exchange on this machine: a devnet, the indexer, the API and the site, with trading bots.
+
+    No account, key or network is needed. Ctrl-C stops all.
+
+    Example: peakedex demo --port 8080 --block-time 1
+    """
+    stop = stop_event()
+    _check_port(host, port)
+    home = folder or Path(tempfile.mkdtemp(prefix="peakedex-demo-"))
+    home.mkdir(parents=True, exist_ok=True)
+    database = home / "peakedex.db"
+    if database.exists():
+        raise ConfigurationError(
+            f"--dir {home} holds the database of an earlier demo, whose chain is gone: name another folder"
+        )
+    venue_file = home / "venue.toml"
+    venue_file.write_text(demo_venue(example_venue()), "utf-8")
+    family = Family()
+    try:
+        code = _run_demo(family, stop, host, port, block_time, venue_file, f"sqlite:///{database}", no_bots)
+    finally:
+        family.stop()
+        if folder is None:
+            shutil.rmtree(home, ignore_errors=True)
+    raise SystemExit(code)
+
+
+def _run_demo(
+    family: Family,
+    stop: threading.Event,
+    host: str,
+    port: int,
+    block_time: float,
+    venue_file: Path,
+    db: str,
+    no_bots: bool,
+) -> int:
+    devnet_port = _free_port()
+    node = f"http://{_LOOPBACK}:{devnet_port}"
+    quiet = ("--log-level", "warning")
+    family.start(
+        peakedex(
+            *("devnet", "--venue", str(venue_file), "--port", str(devnet_port), "--db", db, *quiet),
+            *("--block-time", str(block_time), "--no-bots" if no_bots else "--bots"),
+        )
+    )
+    family.start(
+        peakedex(
+            *("follow", "--venue", str(venue_file), "--db", db, *quiet),
+            *("--node", node, "--engine-node", f"{node}/engine"),
+        )
+    )
+    if not _wait_for(lambda: Path(db.removeprefix("sqlite:///")).exists(), family, stop):
+        return family.wait(stop)
+    family.start(serve_command(db, host, port, (), NETWORK))
+    site = f"http://{host}:{port}"
+    if _wait_for(lambda: bool(_health(site).get("block")), family, stop):
+        _introduce(site, node, venue_file, db)
+        threading.Thread(target=_report, args=(site, stop), daemon=True).start()
+    return family.wait(stop)
+
+
+def _introduce(site: str, node: str, venue_file: Path, db: str) -> None:
+    pair = "base=PEK&quote=SWAP.HIVE"
+    click.echo(
+        f"""
+Peake DEX is running: a chain of its own, the indexer, the API and the site. Ctrl-C stops all.
+
+  open    {site}/
+  book    {site}/api/orderbook?{pair}
+  trades  {site}/api/history?{pair}
+  health  {site}/api/health
+  chain   {node}   (Hive JSON-RPC; the sidechain under /engine, a faucet under /dev)
+
+Try in another terminal:
+  curl '{site}/api/pairs'
+  {_program()} state --db {db} | tail
+  {_program()} journal --db {db} | tail
+  {_program()} venue check {venue_file}
+"""
+    )
+
+
+def _program() -> str:
+    return ".venv/bin/peakedex" if Path(".venv/bin/peakedex").exists() else "peakedex"
+
+
+def _report(site: str, stop: threading.Event) -> None:
+    """A line now and then: where the indexer is."""
+    while not stop.is_set():
+        health = _health(site)
+        if health:
+            click.echo(f"block {health.get('block')}  journal {health.get('journal_hash')}")
+        stop.wait(REPORT_SECONDS)
+
+
+def _health(site: str) -> dict[str, Any]:
+    """What /api/health says; empty while nobody answers."""
+    try:
+        answer: dict[str, Any] = requests.get(f"{site}/api/health", timeout=_ANSWER_SECONDS).json()
+    except (requests.RequestException, ValueError):
+        return {}
+    return answer
+
+
+def _wait_for(ready: Callable[[], bool], family: Family, stop: threading.Event) -> bool:
+    """Whether it came to be within a minute, while all processes live and nobody stops us."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not stop.wait(0.2) and family.alive():
+        if ready():
+            return True
+        if time.monotonic() > deadline:
+            raise CheckFailed("the demo did not come up within a minute")
+    return False
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"--port {port} on {host} cannot be used ({error.strerror}): name another"
+            ) from error
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_LOOPBACK, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,65 @@
+"""Several processes as one command: all start, and when one ends or a signal comes, all end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+STOP_SECONDS: Final = 10
+_POLL_SECONDS: Final = 0.2
+
+
+def peakedex(*arguments: str) -> list[str]:
+    """The command line of this very program with other arguments."""
+    return [sys.executable, "-m", "indexer.cli", *arguments]
+
+
+def stop_event() -> threading.Event:
+    """An event that SIGINT and SIGTERM set, for a clean end."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+class Family:
+    """Child processes that live and die together. Each is a group of its own: signals go through here."""
+
+    def __init__(self) -> None:
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def start(self, command: Sequence[str]) -> None:
+        """Start a child; its output is ours."""
+        self._children.append(subprocess.Popen(command, start_new_session=True, env=os.environ.copy()))
+
+    def alive(self) -> bool:
+        """Whether every child still runs."""
+        return all(child.poll() is None for child in self._children)
+
+    def wait(self, stop: threading.Event) -> int:
+        """Until the event is set or a child ends, then stop them all. The exit code: the ended child's."""
+        code = 0
+        while not stop.wait(_POLL_SECONDS):
+            ended = [child.returncode for child in self._children if child.poll() is not None]
+            if ended:
+                code = ended[0] or 1
+                break
+        self.stop()
+        return code
+
+    def stop(self) -> None:
+        """Ask every child to end; kill those that do not within some seconds."""
+        for child in reversed(self._children):
+            if child.poll() is None:
+                child.terminate()
+        for child in self._children:
+            try:
+                child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()

@@ -1,0 +1,107 @@
+"""`peakedex replay`: rebuild the state from recorded blocks."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer import config
+from indexer.archive import ArchiveSource
+from indexer.cli.common import json_option, require_venue, settle_memory, show
+from indexer.follow import BATCH_BLOCKS, Follower, Progress
+from settlement.statetext import state_hash
+from settlement.store.database import open_writer
+from settlement.store.loader import open_engine
+from settlement.store.recorder import make_read_indexes
+
+_IN_MEMORY = "sqlite://"
+
+
+@click.command()
+@config.setting("venue")
+@click.option(
+    "--archive",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of blocks*.jsonl and receipts*.jsonl, plain, .gz or .zst.",
+)
+@click.option("--until", type=click.IntRange(1), help="Stop after this block.")
+@config.setting("db")
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=BATCH_BLOCKS,
+    show_default=True,
+    help="The most blocks in one transaction.",
+)
+@json_option
+def replay(
+    venue: Path | None, archive: Path, until: int | None, db: str | None, batch: int, as_json: bool
+) -> None:
+    """Rebuild the state from recorded blocks, in memory or into a database, which is continued.
+
+    Example: peakedex replay --venue venues/example.toml --archive recorded --db replayed.db
+    """
+    rules_venue = require_venue(venue)
+    engine = open_writer(db or _IN_MEMORY)
+    rules, recorder = open_engine(engine, rules_venue)
+    source = ArchiveSource(archive, rules.watch)
+    settle_memory()
+    started = time.perf_counter()
+    with _progress_bar(until, rules.next_block(), as_json) as bar:
+        follower = Follower(
+            rules, recorder, source, batch_blocks=batch, on_commit=_advance(bar, rules.next_block() - 1)
+        )
+        progress = follower.run(until)
+    seconds = time.perf_counter() - started
+    make_read_indexes(engine)
+    state = rules.state
+    if source.candidates_without_receipts:
+        click.echo(
+            f"note: {source.candidates_without_receipts} blocks name an escrow account, and the archive has "
+            "no receipts for them: nothing was credited there",
+            err=True,
+        )
+    show(
+        {
+            "last_block": rules.next_block() - 1,
+            "block_id": state.header.block_id if state.header else None,
+            "blocks": progress.blocks,
+            "intents": progress.intents,
+            "rejected": progress.rejected,
+            "trades": state.last_trade,
+            "open_orders": len(state.orders),
+            "accounts": len(state.accounts),
+            "seconds": round(seconds, 3),
+            "blocks_per_second": round(progress.blocks / seconds),
+            "intents_per_second": round(progress.intents / seconds),
+            "journal_hash": state.journal_hash,
+            "state_hash": state_hash(state),
+        },
+        as_json=as_json,
+    )
+
+
+def _progress_bar(until: int | None, first: int, as_json: bool) -> AbstractContextManager[Any]:
+    """A bar on a terminal; an archive's end is not known beforehand, so without --until it only counts."""
+    stream = click.get_text_stream("stderr")
+    if as_json or not stream.isatty():
+        return nullcontext()
+    length = None if until is None else max(until - first + 1, 0)
+    return click.progressbar(range(length or 0), length=length, label="blocks", file=stream, show_pos=True)
+
+
+def _advance(bar: Any, last: int) -> Any:
+    if bar is None:
+        return None
+
+    def advance(progress: Progress) -> None:
+        nonlocal last
+        bar.update(progress.last_block - last)
+        last = progress.last_block
+
+    return advance

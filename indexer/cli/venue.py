@@ -1,0 +1,49 @@
+"""`peakedex venue`: look at a venue file before anybody depends on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from indexer.cli.common import json_option, read_venue, show
+
+_FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@click.group()
+def venue() -> None:
+    """Check a venue file, or print its hash."""
+
+
+@venue.command()
+@_FILE
+@json_option
+def check(file: Path, as_json: bool) -> None:
+    """Validate FILE whole; the first fault is named with its field and cure.
+
+    Example: peakedex venue check venues/example.toml
+    """
+    read = read_venue(file)
+    show(
+        {
+            "venue": read.name,
+            "tokens": len(read.tokens),
+            "pairs": len(read.pairs),
+            "start_block": read.start_block,
+            "venue_hash": read.hash,
+        },
+        as_json=as_json,
+    )
+
+
+@venue.command("hash")
+@_FILE
+@click.option("--text", is_flag=True, help="Print the canonical text itself: sha256sum of it is the hash.")
+def venue_hash(file: Path, text: bool) -> None:
+    """Print the hash of FILE's consensus fields: equal for all who agree on the venue.
+
+    Example: peakedex venue hash venues/example.toml
+    """
+    read = read_venue(file)
+    click.echo(read.canonical() if text else read.hash, nl=not text)

@@ -1,0 +1,119 @@
+"""Node-local settings: `peakedex.toml`, overridden by `PEAKEDEX_*`, overridden by options.
+
+The only module that knows the environment. None of this is consensus; the venue file is.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_NODES: Final = (
+    "https://api.hive.blog",
+    "https://api.deathwing.me",
+    "https://api.openhive.network",
+    "https://techcoderx.com",
+)
+DEFAULT_ENGINE_NODES: Final = ("https://api.hive-engine.com/rpc",)
+
+_SETTINGS: Final[dict[str, dict[str, Any]]] = {
+    "db": {
+        "metavar": "URL",
+        "help": "Database URL, or the path of an SQLite file.",
+    },
+    "venue": {
+        "metavar": "FILE",
+        "type": click.Path(exists=True, dir_okay=False, path_type=Path),
+        "help": "The venue file.",
+    },
+    "node": {
+        "metavar": "URL",
+        "multiple": True,
+        "default": DEFAULT_NODES,
+        "help": "A Hive node; repeat for more (in the environment: separated by spaces).",
+    },
+    "engine-node": {
+        "metavar": "URL",
+        "multiple": True,
+        "default": DEFAULT_ENGINE_NODES,
+        "help": "A Hive-Engine node; repeat for more.",
+    },
+    "host": {"default": "127.0.0.1", "show_default": True, "help": "Address to listen on."},
+    "port": {
+        "type": click.IntRange(0, 65535),
+        "default": 8080,
+        "show_default": True,
+        "help": "Port to listen on.",
+    },
+    "cors-origin": {
+        "metavar": "ORIGIN",
+        "multiple": True,
+        "help": "A site that may read the API from a browser; repeat for more. None by default.",
+    },
+    "network": {
+        "default": "mainnet",
+        "show_default": True,
+        "help": "The network's name, as /api/venue tells it.",
+    },
+    "workers": {
+        "type": click.IntRange(1, 64),
+        "default": 2,
+        "show_default": True,
+        "help": "API processes.",
+    },
+    "threads": {
+        "type": click.IntRange(1, 1024),
+        "default": 16,
+        "show_default": True,
+        "help": "Threads in each API process.",
+    },
+    "log-level": {
+        "type": click.Choice(["debug", "info", "warning", "error"]),
+        "default": "info",
+        "show_default": True,
+        "help": "How much to log, to standard error.",
+    },
+}
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"PEAKEDEX_{name.upper().replace('-', '_')}"
+
+
+def setting(name: str, **changes: Any) -> Callable[[Command], Command]:
+    """The command-line option of a setting; `changes` override its defaults for one command."""
+    attributes = {**_SETTINGS[name], "envvar": variable(name), "show_envvar": True, **changes}
+    return click.option(f"--{name}", **attributes)
+
+
+def setting_names() -> tuple[str, ...]:
+    """All settings, as options and as keys of `peakedex.toml` name them."""
+    return tuple(_SETTINGS)
+
+
+def read_file() -> dict[str, Any]:
+    """The settings in `peakedex.toml` (or the file that PEAKEDEX_CONFIG names) as parameters of commands.
+
+    Raises click.UsageError for a file that cannot be used.
+    """
+    path = Path(os.environ.get("PEAKEDEX_CONFIG", "peakedex.toml"))
+    if not path.exists():
+        if "PEAKEDEX_CONFIG" in os.environ:
+            raise click.UsageError(f"PEAKEDEX_CONFIG: {path} does not exist")
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{path}: {error}") from None
+    for key in values:
+        if key not in _SETTINGS:
+            raise click.UsageError(f"{path}: {key} is not a setting; there are {', '.join(_SETTINGS)}")
+    return {key.replace("-", "_"): value for key, value in values.items()}

@@ -1,0 +1,245 @@
+"""From a block to the events that the engine consumes: protocol, section 3, and nothing else.
+
+`decode` is lazy on purpose. The engine applies each event before it asks for the next one, and an operator's
+`listToken` adds an escrow account to the watch in between: whatever depends on escrow accounts is looked up
+when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, NamedTuple, TypeGuard
+
+from msgspec import Raw
+
+from indexer.blocks import (
+    Block,
+    BlockError,
+    CustomJson,
+    Operation,
+    Shape,
+    Transfer,
+    native_amount,
+    operation_of,
+)
+from indexer.chain_json import ChainJsonError, dumps, loads
+from indexer.interest import Interest, is_without
+from indexer.receipts import ReceiptError, Receipts
+from settlement.events import HIVE, HIVE_ENGINE, Action, Event, Movement, Watch
+
+_TRANSFER: Final = Shape(Transfer)
+_CUSTOM_JSON: Final = Shape(CustomJson)
+_TOKENS_TRANSFER: Final = ("tokens", "transfer")
+_FLAT_KEYS: Final = frozenset(("base", "quote", "side", "price", "amount"))
+
+
+def decode(
+    block: Block, watch: Watch, receipts: Receipts | None = None, *, prefilter: bool = True
+) -> Iterator[Event]:
+    """The block's movements and actions, in the order in which they take effect.
+
+    `receipts` are the sidechain's for this very block, None where it ran nothing. Apply each event before
+    asking for the next. `prefilter` skips by a search of raw bytes what cannot be of ours; the events are
+    the same without it. Raises BlockError or ReceiptError, naming block, transaction and operation, for what
+    no real node says.
+    """
+    for place in _operations(block, watch, prefilter):
+        try:
+            if place.operation.name == "transfer":
+                yield from _transfer_events(place, watch, receipts)
+            elif place.operation.name == "custom_json":
+                yield from _custom_json_events(place, watch, receipts)
+        except BlockError as error:
+            raise BlockError(f"{place.where}: {error}") from None
+        except ReceiptError as error:
+            raise ReceiptError(f"{place.where}: {error}") from None
+
+
+def has_candidate(block: Block, watch: Watch, *, prefilter: bool = True) -> bool:
+    """Whether the block must wait for the sidechain's receipts.
+
+    It may say yes too often, never too seldom: the escrow accounts that the block's own `listToken` actions
+    name count as well, whoever signed them. Raises BlockError as `decode` does.
+    """
+    listed: set[str] = set()
+    for place in _operations(block, watch, prefilter):
+        try:
+            if _is_candidate(place.operation, watch):
+                return True
+            listed |= _listed_escrows(place.operation, watch)
+        except BlockError as error:
+            raise BlockError(f"{place.where}: {error}") from None
+    if listed <= watch.escrows:
+        return False
+    wider = replace(watch, escrows=watch.escrows | listed)
+    return any(_is_candidate(place.operation, wider) for place in _operations(block, wider, prefilter))
+
+
+class _Place(NamedTuple):
+    """An operation and where it stands; `id` is the intent id of an action that is alone in it."""
+
+    id: str
+    where: str
+    operation: Operation
+
+
+def _operations(block: Block, watch: Watch, prefilter: bool) -> Iterator[_Place]:
+    if prefilter and is_without(block, watch):
+        return
+    interest = Interest(watch) if prefilter else None
+    if interest is not None and not interest.in_block(block):
+        return
+    for transaction_id, operations in block.transactions:
+        is_alone = len(operations) == 1
+        for index, unparsed in enumerate(operations):
+            if interest is not None and isinstance(unparsed, Raw) and not interest.in_text(bytes(unparsed)):
+                continue
+            where = f"block {block.number}, transaction {transaction_id}, operation {index}"
+            try:
+                operation = operation_of(unparsed)
+            except BlockError as error:
+                raise BlockError(f"{where}: {error}") from None
+            yield _Place(transaction_id if is_alone else f"{transaction_id}-{index}", where, operation)
+
+
+def _is_candidate(operation: Operation, watch: Watch) -> bool:
+    if operation.name == "transfer":
+        return _memo_may_act(_TRANSFER.read(operation.value).memo, watch)
+    if operation.name == "custom_json":
+        custom = _CUSTOM_JSON.read(operation.value)
+        return custom.id == watch.custom_json_id and _names_escrow(custom.json, watch)
+    return False
+
+
+def _names_escrow(text: str, watch: Watch) -> bool:
+    return any(name in text for name in watch.escrows)
+
+
+def _memo_may_act(memo: str, watch: Watch) -> bool:
+    return watch.custom_json_id in memo and _names_escrow(memo, watch)
+
+
+def _listed_escrows(operation: Operation, watch: Watch) -> set[str]:
+    """The escrow accounts that this operation's `listToken` actions would add."""
+    if operation.name != "custom_json":
+        return set()
+    custom = _CUSTOM_JSON.read(operation.value)
+    if custom.id != watch.custom_json_id:
+        return set()
+    if "listToken" not in custom.json and "\\u" not in custom.json:
+        return set()
+    names: set[str] = set()
+    for element in _elements(custom.json):
+        if isinstance(element, dict) and element.get("contractAction") == "listToken":
+            payload = element.get("contractPayload")
+            escrow = payload.get("escrow") if isinstance(payload, dict) else None
+            if isinstance(escrow, str) and element.get("contractName") == watch.contract:
+                names.add(escrow)
+    return names
+
+
+def _elements(text: str) -> list[object]:
+    """The elements of a custom_json's text: an object is one; nothing for all else that is no array."""
+    try:
+        value = loads(text)
+    except ChainJsonError:
+        return []
+    if isinstance(value, list):
+        return value
+    return [value] if isinstance(value, dict) else []
+
+
+def _transfer_events(place: _Place, watch: Watch, receipts: Receipts | None) -> Iterator[Movement]:
+    transfer = _TRANSFER.read(place.operation.value)
+    is_native = transfer.sender in watch.escrows or transfer.recipient in watch.escrows
+    if is_native:
+        quantity, symbol = native_amount(transfer.amount)
+        yield Movement(place.id, HIVE, transfer.sender, transfer.recipient, symbol, quantity, transfer.memo)
+    if receipts is not None and _memo_may_act(transfer.memo, watch):
+        element = _memo_element(transfer.memo)
+        yield from _token_movements(place.id, int(is_native), element, watch, receipts)
+
+
+def _memo_element(memo: str) -> object:
+    """The action in a transfer's memo, {"id": …, "json": <it, or an array of it alone>}; None if none."""
+    try:
+        value = loads(memo)
+    except ChainJsonError:
+        return None
+    element = value.get("json") if isinstance(value, dict) else None
+    if isinstance(element, list):
+        return element[0] if len(element) == 1 else None
+    return element
+
+
+def _custom_json_events(place: _Place, watch: Watch, receipts: Receipts | None) -> Iterator[Event]:
+    custom = _CUSTOM_JSON.read(place.operation.value)
+    if custom.id != watch.custom_json_id:
+        return
+    is_active = bool(custom.required_auths)
+    signers = custom.required_auths or custom.required_posting_auths
+    if not signers:
+        raise BlockError("custom_json without a signer")
+    elements = _elements(custom.json)
+    for index, element in enumerate(elements):
+        element_id = place.id if len(elements) == 1 else f"{place.id}-{index}"
+        if receipts is not None and _names_escrow(custom.json, watch):
+            yield from _token_movements(element_id, 0, element, watch, receipts)
+        if isinstance(element, dict):
+            action = _action_of(element, element_id, signers[0], is_active, watch)
+            if action is not None:
+                yield action
+
+
+def _action_of(
+    element: dict[str, object], element_id: str, signer: str, is_active: bool, watch: Watch
+) -> Action | None:
+    if "contractName" in element:
+        if not _is_text(element["contractName"]) or element["contractName"] != watch.contract:
+            return None
+        name, payload = element.get("contractAction"), element.get("contractPayload")
+        return Action(element_id, signer, is_active, name, payload)
+    if watch.accept_flat_intents and element.keys() >= _FLAT_KEYS:
+        return Action(element_id, signer, is_active, element["side"], element, flat=True)
+    return None
+
+
+def _token_movements(
+    element_id: str, count: int, element: object, watch: Watch, receipts: Receipts
+) -> Iterator[Movement]:
+    """The movements that the receipts show for one element; `count` movements of it went before."""
+    payload = element.get("contractPayload") if isinstance(element, dict) else None
+    memo = payload.get("memo") if isinstance(payload, dict) else None
+    for event in receipts.logs_of(element_id):
+        data = event.get("data")
+        if (
+            event.get("contract") != "tokens"
+            or event.get("event") != "transfer"
+            or not isinstance(data, dict)
+        ):
+            continue
+        sender, recipient, symbol = data.get("from"), data.get("to"), data.get("symbol")
+        if not (_is_text(sender) and _is_text(recipient) and _is_text(symbol)):
+            continue
+        if sender in watch.escrows or recipient in watch.escrows:
+            yield Movement(
+                id=f"{element_id}.{count}" if count else element_id,
+                chain=HIVE_ENGINE,
+                sender=sender,
+                recipient=recipient,
+                symbol=symbol,
+                quantity=_quantity_text(data.get("quantity")),
+                memo=memo if _is_text(memo) else None,
+            )
+            count += 1
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """A JSON string: a number is a `JsonNumber`, which is a str as well, and no text."""
+    return type(value) is str
+
+
+def _quantity_text(quantity: object) -> str:
+    """The literal quantity; what is no string or number becomes its JSON text, for a refund to name."""
+    return str(quantity) if isinstance(quantity, str) else dumps(quantity)

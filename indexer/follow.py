@@ -1,0 +1,123 @@
+"""The loop: blocks from a source, through the rules, into the database (house, first page).
+
+Catching up, following and replaying are this one loop; they differ in the source alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from indexer.decode import decode
+from indexer.source import Cursor, Source, SourceError
+from settlement.effects import BlockEffects
+from settlement.engine import Engine
+from settlement.store.recorder import Recorder
+
+BATCH_BLOCKS: Final = 5_000
+"""The most blocks in one transaction while catching up."""
+BATCH_EFFECTS: Final = 20_000
+"""The most effects (about as many rows, some times over) in one transaction while catching up."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a loop has done so far."""
+
+    blocks: int = 0
+    intents: int = 0
+    rejected: int = 0
+    trades: int = 0
+    last_block: int = 0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Blocks applied and not yet committed. Those without effects only count."""
+
+    blocks: int = 0
+    effects: int = 0
+    done: list[BlockEffects] = field(default_factory=list)
+
+    def add(self, block: BlockEffects) -> None:
+        self.blocks += 1
+        if block.effects or block.intents:
+            self.done.append(block)
+            self.effects += len(block.effects) + len(block.intents)
+
+
+class Follower:
+    """Drives one engine along one source. After any error it must be thrown away with its engine."""
+
+    def __init__(
+        self,
+        rules: Engine,
+        recorder: Recorder,
+        source: Source,
+        *,
+        batch_blocks: int = BATCH_BLOCKS,
+        batch_effects: int = BATCH_EFFECTS,
+        prefilter: bool = True,
+        on_commit: Callable[[Progress], None] | None = None,
+        on_caught_up: Callable[[], None] | None = None,
+    ) -> None:
+        """`on_caught_up` is called once, after the first commit with no further block at hand."""
+        self.progress = Progress()
+        self._rules = rules
+        self._recorder = recorder
+        self._source = source
+        self._batch_blocks = batch_blocks
+        self._batch_effects = batch_effects
+        self._prefilter = prefilter
+        self._on_commit = on_commit
+        self._on_caught_up = on_caught_up
+        self._batch = _Batch()
+
+    def run(self, until: int | None = None) -> Progress:
+        """Apply and record every block of the source, up to `until` where given.
+
+        Raises SourceError when the source cannot go on: all blocks before are recorded then. Raises
+        BlockError, ReceiptError or InvariantError within a block: it and the batch before it are not
+        recorded, and the same blocks will be read again.
+        """
+        rules, source = self._rules, self._source
+        header = rules.state.header
+        after = Cursor(rules.next_block() - 1, None if header is None else header.block_id)
+        if until is not None and after.number >= until:
+            return self.progress
+        try:
+            for block, receipts in source.blocks(after):
+                events = decode(block, rules.watch, receipts, prefilter=self._prefilter)
+                self._batch.add(rules.apply(block.header, events))
+                if not source.catching_up or self._is_full():
+                    self._commit()
+                if block.number == until:
+                    break
+        except SourceError:
+            self._commit()
+            raise
+        self._commit()
+        return self.progress
+
+    def _is_full(self) -> bool:
+        return self._batch.blocks >= self._batch_blocks or self._batch.effects >= self._batch_effects
+
+    def _commit(self) -> None:
+        """One transaction for the batch; what is published goes out after it."""
+        batch, self._batch = self._batch, _Batch()
+        if not batch.blocks:
+            return
+        self._recorder.record(batch.done)
+        progress = self.progress
+        progress.blocks += batch.blocks
+        for block in batch.done:
+            progress.intents += len(block.intents)
+            progress.rejected += sum(intent.code is not None for intent in block.intents)
+        progress.trades = self._rules.state.last_trade
+        progress.last_block = self._rules.next_block() - 1
+        if self._on_commit is not None:
+            self._on_commit(progress)
+        if self._on_caught_up is not None and not self._source.catching_up:
+            self._on_caught_up()
+            self._on_caught_up = None

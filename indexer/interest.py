@@ -1,0 +1,101 @@
+"""Which blocks and operations can be of ours, decided on raw bytes and without parsing (house, rule 3).
+
+Every operation that `decode` yields something for has one of these in its JSON text, as the node wrote it:
+the contract's name, an escrow account's name, the key `side` of a flat intent — or an escape that spells one
+of their characters. Names are ASCII, so that such an escape begins with `\\u00`; an escaped backslash that
+begins an inner escape is no other. A test builds nasty blocks and compares with decoding everything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from indexer.blocks import Block
+from settlement.events import Watch
+
+try:  # a search with vector instructions: 4 to 10 times as fast as bytes.find
+    from stringzilla import find as _find  # type: ignore[import-not-found,import-untyped,unused-ignore]
+except ImportError:  # pragma: no cover - which of the two is there depends on the machine
+    _find = bytes.find
+
+_ESCAPE: Final = b"\\u00"
+_PRINTABLE_ESCAPE: Final = re.compile(rb"\\u00[2-7]")
+_FLAT_KEY: Final = b'\\"side\\"'
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+Needles = tuple[bytes, ...]
+find: Final[Callable[[bytes, bytes], int]] = _find
+
+
+class Interest:
+    """The search for what `watch` looks for. It follows `watch.escrows` as that grows; it never shrinks."""
+
+    __slots__ = ("_escrow_count", "_needles", "_watch")
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._escrow_count = -1
+        self._needles: Needles | None = None
+
+    def needles(self) -> Needles | None:
+        """What to search for; None if a name is such that only parsing can tell."""
+        watch = self._watch
+        if self._escrow_count != len(watch.escrows):
+            self._escrow_count = len(watch.escrows)
+            self._needles = _needles_for(watch.contract, watch.accept_flat_intents, frozenset(watch.escrows))
+        return self._needles
+
+    def in_block(self, block: Block) -> bool:
+        """Whether the block may hold something of ours. A block found without is not searched twice."""
+        if is_without(block, self._watch):
+            return False
+        if self.in_text(block.raw):
+            return True
+        block.searched = (self._watch, self._escrow_count)
+        return False
+
+    def in_text(self, text: bytes) -> bool:
+        """Whether an operation, by its raw JSON text, may be of ours."""
+        needles = self.needles()
+        return needles is None or _holds(text, needles)
+
+
+def is_without(block: Block, watch: Watch) -> bool:
+    """Whether the block was searched before, for all that `watch` looks for now, and nothing was found."""
+    searched = block.searched
+    return searched is not None and searched[0] is watch and searched[1] == len(watch.escrows)
+
+
+def read_block(raw: bytes, interest: Interest | None = None) -> Block:
+    """Read a block from its JSON text; its transactions only if they may be of interest (None: they are).
+
+    An uninteresting block's text is walked all the same, so that malformed JSON never passes. Raises
+    BlockError.
+    """
+    block = Block(raw)
+    if interest is None or interest.in_block(block):
+        block.transactions  # noqa: B018 - read now, so that whoever has the line at hand gets the error
+    return block
+
+
+def _holds(text: bytes, needles: Needles) -> bool:
+    for needle in needles:
+        if find(text, needle) >= 0:
+            return True
+    return find(text, _ESCAPE) >= 0 and _PRINTABLE_ESCAPE.search(text) is not None
+
+
+@lru_cache(maxsize=16)
+def _needles_for(contract: str, accept_flat: bool, escrows: frozenset[str]) -> Needles | None:
+    names = sorted({contract, *escrows}, key=lambda name: (len(name), name))
+    if not all(_PLAIN_NAME.fullmatch(name) for name in names):
+        return None
+    # A name that contains another is found with it: peakedex.hive with peakedex.
+    shortest = [name for index, name in enumerate(names) if not any(other in name for other in names[:index])]
+    needles = [name.encode("ascii") for name in shortest]
+    if accept_flat:
+        needles.append(_FLAT_KEY)
+    return tuple(needles)

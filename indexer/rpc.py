@@ -1,0 +1,156 @@
+"""JSON-RPC over connections that stay open, its results as raw JSON text.
+
+Everything that can be wrong with an answer is a `NodeError`: no connection, too slow, an HTTP status, HTML in
+place of JSON, an answer to another question, an error of the node's own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import requests
+from msgspec import Raw
+
+from indexer.chain_json import ChainJsonError, dumps, loads
+from indexer.patience import NodeError
+
+LARGEST_ANSWER_BYTES: Final = 1 << 29
+_CHUNK_BYTES: Final = 1 << 18
+_NULL: Final = b"null"
+_HTTP_OK: Final = 200
+_SHOWN_CHARACTERS: Final = 200
+
+
+class RpcError(NodeError):
+    """The node answered with an error of its own; `code` is JSON-RPC's."""
+
+    def __init__(self, problem: str, code: int) -> None:
+        super().__init__(problem)
+        self.code = code
+
+
+class _Error(msgspec.Struct):
+    message: str = ""
+    code: int = 0
+
+
+class _Answer(msgspec.Struct):
+    result: Raw | msgspec.UnsetType = msgspec.UNSET
+    error: _Error | None = None
+    id: int | str | None = None
+
+
+class _RawBlocks(msgspec.Struct):
+    blocks: list[Raw]
+
+
+_decode_answer: Final = msgspec.json.Decoder(_Answer).decode
+_decode_blocks: Final = msgspec.json.Decoder(_RawBlocks).decode
+
+
+def call(
+    session: requests.Session, url: str, request: Mapping[str, Any], timeout: tuple[float, float]
+) -> bytes:
+    """Ask, and give the result's JSON text (`null` too). `timeout` is (to connect, for the answer), seconds.
+
+    Raises NodeError; RpcError where the node itself says no.
+    """
+    answer = _read_answer(_post(session, url, request, timeout), url)
+    if answer.error is not None:
+        raise RpcError(f"{url}: {_shown(answer.error.message)} ({answer.error.code})", answer.error.code)
+    if isinstance(answer.result, msgspec.UnsetType):
+        raise NodeError(f"{url}: an answer without a result")
+    if answer.id is not None and answer.id != request.get("id"):
+        raise NodeError(f"{url}: an answer to another question")
+    return bytes(answer.result)
+
+
+def is_null(result: bytes) -> bool:
+    """Whether a result is JSON's null."""
+    return result == _NULL
+
+
+def split_blocks(result: bytes) -> list[bytes]:
+    """The JSON text of each block in a `get_block_range` result. Raises NodeError."""
+    try:
+        return list(map(bytes, _decode_blocks(result).blocks))
+    except msgspec.ValidationError as error:
+        raise NodeError(f"not a range of blocks: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = _read_loosely(result)
+    blocks = value.get("blocks") if isinstance(value, dict) else None
+    if not isinstance(blocks, list):
+        raise NodeError("not a range of blocks")
+    return [dumps(block).encode("ascii") for block in blocks]
+
+
+def _post(
+    session: requests.Session, url: str, request: Mapping[str, Any], timeout: tuple[float, float]
+) -> bytes:
+    deadline = time.monotonic() + timeout[0] + timeout[1]
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        with session.post(
+            url,
+            data=msgspec.json.encode(request),
+            headers={"Content-Type": "application/json"},
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            if response.status_code != _HTTP_OK:
+                raise NodeError(f"{url}: HTTP status {response.status_code}", _retry_after(response))
+            for chunk in response.iter_content(_CHUNK_BYTES):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > LARGEST_ANSWER_BYTES:
+                    raise NodeError(f"{url}: the answer is longer than {LARGEST_ANSWER_BYTES} bytes")
+                if time.monotonic() > deadline:
+                    raise NodeError(f"{url}: the answer takes too long")
+    except requests.exceptions.RequestException as error:
+        raise NodeError(f"{url}: {_shown(str(error))}") from None
+    return b"".join(chunks)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds that the node asks to be left alone; None if it says nothing, or a date."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _read_answer(content: bytes, url: str) -> _Answer:
+    try:
+        return _decode_answer(content)
+    except msgspec.ValidationError as error:
+        raise NodeError(f"{url}: not a JSON-RPC answer: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    # Bad JSON, or JSON that only the slower reader takes: a lone surrogate's escape in somebody's memo.
+    try:
+        value = _read_loosely(content)
+    except NodeError as error:
+        raise NodeError(f"{url}: {error}: {_shown(content[:_SHOWN_CHARACTERS].decode('latin-1'))}") from None
+    if not isinstance(value, dict):
+        raise NodeError(f"{url}: not a JSON-RPC answer")
+    answer = _Answer()
+    if "result" in value:
+        answer.result = Raw(dumps(value["result"]).encode("ascii"))
+    if value.get("error") is not None:
+        answer.error = _Error(_shown(dumps(value["error"])))
+    return answer
+
+
+def _read_loosely(text: bytes) -> object:
+    try:
+        return loads(text.decode("utf-8", "surrogatepass"))
+    except (UnicodeDecodeError, ChainJsonError):
+        raise NodeError("the answer is not JSON") from None
+
+
+def _shown(text: str) -> str:
+    """Foreign text, fit for one line of a log."""
+    return ascii(text[:_SHOWN_CHARACTERS])[1:-1]

@@ -1,0 +1,60 @@
+"""Tells the database, and so every reader, what the indexer is doing: while it waits, too."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Final, Self
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from indexer.hive import HiveSource
+from settlement.store.status import IndexerStatus, write_status
+
+PUBLISH_SECONDS: Final = 2.0
+QUIET_SECONDS: Final = 3
+"""Waiting for the next block is not worth a word before this."""
+
+log = logging.getLogger(__name__)
+
+
+class StatusPublisher:
+    """Writes the status row every two seconds, from a thread of its own, for as long as it is entered."""
+
+    def __init__(self, engine: Engine, source: HiveSource) -> None:
+        self._engine = engine
+        self._source = source
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._publish("stopped", None if error is None else str(error))
+
+    def _run(self) -> None:
+        while not self._stop.wait(PUBLISH_SECONDS):
+            self._publish("catching up" if self._source.catching_up else "following")
+
+    def _publish(self, mode: str, problem: str | None = None) -> None:
+        now = time.time()
+        waiting = self._source.waiting
+        reason, since = problem, now if problem else None
+        if problem is None and waiting is not None and now - waiting.since > QUIET_SECONDS:
+            reason, since = waiting.reason, waiting.since
+        status = IndexerStatus(
+            int(now), mode, self._source.irreversible or None, reason, None if since is None else int(since)
+        )
+        try:
+            write_status(self._engine, status)
+        except SQLAlchemyError as error:
+            log.warning("the status could not be written: %s", error)

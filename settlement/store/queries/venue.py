@@ -1,0 +1,81 @@
+"""The venue as it stands: tokens and pairs, listed later ones too, and what the operator has changed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+
+from settlement.store import schema
+
+
+class VenueRow(NamedTuple):
+    """The venue file as last read, and those of its values that an operator can change."""
+
+    text: str
+    max_open_orders: int
+    fee_account: str
+
+
+class TokenRow(NamedTuple):
+    id: int
+    symbol: str
+    precision: int
+    chain: str
+    escrow: str
+
+
+class PairRow(NamedTuple):
+    """A pair with the precisions of its tokens."""
+
+    id: int
+    base: str
+    quote: str
+    price_decimals: int
+    quantity_decimals: int
+    maker_fee_bps: int
+    taker_fee_bps: int
+    price_policy: str
+    self_trade: str
+    status: str
+    base_precision: int
+    quote_precision: int
+
+
+_c = schema.cursor.c
+_VENUE = select(_c.venue_text, _c.max_open_orders, _c.fee_account)
+_TOKENS = select(schema.tokens).order_by(schema.tokens.c.id)
+_p = schema.pairs.c
+_base, _quote = schema.tokens.alias("base_token"), schema.tokens.alias("quote_token")
+_PAIRS = (
+    select(schema.pairs, _base.c.precision, _quote.c.precision)
+    .join(_base, _base.c.symbol == _p.base)
+    .join(_quote, _quote.c.symbol == _p.quote)
+    .order_by(_p.id)
+)
+_PAIR = _PAIRS.where(_p.base == bindparam("base"), _p.quote == bindparam("quote"))
+_ACCOUNT = select(schema.accounts.c.id).where(schema.accounts.c.name == bindparam("name"))
+
+
+def read_venue(connection: Connection) -> VenueRow:
+    return VenueRow(*connection.execute(_VENUE).one())
+
+
+def read_tokens(connection: Connection) -> list[TokenRow]:
+    """All tokens, in the order of their listing."""
+    return [TokenRow(*row) for row in connection.execute(_TOKENS)]
+
+
+def read_pairs(connection: Connection) -> dict[int, PairRow]:
+    """All pairs by their number, in the order of their listing."""
+    return {row[0]: PairRow(*row) for row in connection.execute(_PAIRS)}
+
+
+def find_pair(connection: Connection, base: str, quote: str) -> PairRow | None:
+    row = connection.execute(_PAIR, {"base": base, "quote": quote}).one_or_none()
+    return None if row is None else PairRow(*row)
+
+
+def find_account(connection: Connection, name: str) -> int | None:
+    """The number of an account, by its encoded name; None where the ledger does not know it."""
+    return connection.execute(_ACCOUNT, {"name": name}).scalar_one_or_none()
