@@ -26,7 +26,7 @@ from indexer.source import Cursor, SourceError, Waiting, check_link
 from indexer.verify import check_id
 from settlement.events import Watch
 
-_CHUNK_BYTES: Final = 1 << 16
+_CHUNK_BYTES: Final = 1 << 15
 _LONGEST_LINE_BYTES: Final = 1 << 28
 _SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _ZSTD_LEVEL: Final = 3

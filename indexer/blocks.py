@@ -166,8 +166,8 @@ class Block:
     """One Hive block: its header, read and checked; its transactions, read when asked for.
 
     `number` is the first four bytes of `block_id`; `timestamp` is in seconds since 1970 (UTC); `raw` is the
-    JSON text that it was read from. `searched` is the prefilter's: for whom, and for how many escrow accounts,
-    it found nothing.
+    JSON text that it was read from. `searched` is the prefilter's: for whom, and for how many escrow
+    accounts, it found nothing.
     """
 
     __slots__ = ("_transactions", "block_id", "fields", "number", "previous", "raw", "searched", "timestamp")

@@ -7,10 +7,10 @@ out raw JSON. It never signs here: it would sign the bytes that a node returns.
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, NamedTuple, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NoReturn
 
 import msgspec
 import requests
@@ -22,12 +22,13 @@ from indexer.decode import has_candidate
 from indexer.interest import Interest, read_block
 from indexer.patience import NodeError, Patience, Stopped
 from indexer.receipts import Receipts
-from indexer.rpc import RpcError, call, split_blocks
+from indexer.rpc import RpcError, call, call_for_blocks
 from indexer.sidechain import Sidechain
 from indexer.source import Cursor, SourceError, Waiting, check_link
 from indexer.verify import check_id
 from settlement.events import Watch
 
+_RANGE_METHOD: Final = "block_api.get_block_range"
 LARGEST_RANGE: Final = 1000  # blocks; hived refuses more
 ROUNDS_BEFORE_CONFLICT: Final = 3  # through all nodes, before a chain that does not link stops the source
 LIVE_BLOCKS: Final = 20  # about a minute
@@ -80,21 +81,32 @@ class HiveClient(Client):  # type: ignore[misc]
 
     def _send_request(self, url: str, request_data: Any, timeout: tuple[float, float]) -> dict[str, Any]:
         try:
-            return {"result": call(self.session, url, request_data, timeout)}
+            is_range = request_data["method"] == _RANGE_METHOD
+            ask = call_for_blocks if is_range else call
+            return {"result": ask(self.session, url, request_data, timeout)}
         except RpcError as error:
             return {"error": {"message": str(error), "code": error.code}}
         except NodeError as error:
             raise _Unreachable(error) from None
 
     def ask(self, api: str, method: str, params: dict[str, Any]) -> bytes:
-        """The result of `api.method`, from the current node or, if that is out, another. Raises NodeError."""
+        """A result's JSON text, from the current node or, if that is out, another. Raises NodeError."""
+        result: bytes = self._ask(api, method, params)
+        return result
+
+    def range(self, first: int, count: int) -> list[bytes]:
+        """The JSON text of each block of a range, which may be short or empty. Raises NodeError."""
+        api, _, method = _RANGE_METHOD.partition(".")
+        blocks: list[bytes] = self._ask(api, method, {"starting_block_num": first, "count": count})
+        return blocks
+
+    def _ask(self, api: str, method: str, params: dict[str, Any]) -> Any:
         try:
-            result: bytes = self(api).request(method, params)
+            return self(api).request(method, params)
         except _Unreachable as error:
             raise error.cause from None
         except RPCNodeException as error:
             raise NodeError(error) from None
-        return result
 
     def broadcast(self, *_: object, **__: object) -> NoReturn:
         """Never: see the module's text."""
@@ -141,7 +153,6 @@ class HiveSource:
         self._range_size = LARGEST_RANGE
         self._at_hand = 0
         self._ahead: _Ahead | None = None
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="hive-range")
 
     @property
     def catching_up(self) -> bool:
@@ -163,6 +174,7 @@ class HiveSource:
         Raises SourceError if the chain does not link to the cursor.
         """
         last = after
+        self._ahead = None
         try:
             while True:
                 for block in self._next_blocks(last):
@@ -173,8 +185,6 @@ class HiveSource:
                     last = Cursor(block.number, block.block_id)
         except Stopped:
             return
-        finally:
-            self._reader.shutdown(wait=False, cancel_futures=True)
 
     def _next_blocks(self, last: Cursor) -> list[Block]:
         """The blocks after `last`, at least one and at most a range. Raises Stopped and SourceError."""
@@ -207,20 +217,16 @@ class HiveSource:
         count = min(self._range_size, self.irreversible - last.number)
         ahead, self._ahead = self._ahead, None
         try:
-            if ahead is not None and (ahead.first, ahead.count) == (last.number + 1, count):
-                result = ahead.result.result()
-            else:
-                result = self._ask_range(last.number + 1, count)
-            blocks = self._verified(split_blocks(result), last, count)
+            if ahead is not None:
+                count = ahead.count
+            texts = ahead.result() if ahead is not None else self._client.range(last.number + 1, count)
+            blocks = self._verified(texts, last, count)
         except NodeError:
             attempt.failed()
             raise
         attempt.check(blocks[0], self._client.current_node)
         self._read_ahead(blocks[-1].number)
         return blocks
-
-    def _ask_range(self, first: int, count: int) -> bytes:
-        return self._client.ask("block_api", "get_block_range", {"starting_block_num": first, "count": count})
 
     def _read_ahead(self, number: int) -> None:
         """While catching up, the next range travels while this one is applied.
@@ -230,8 +236,7 @@ class HiveSource:
         """
         if self.irreversible - number >= LARGEST_RANGE:
             count = min(2 * self._range_size, LARGEST_RANGE)
-            answer = self._reader.submit(self._ask_range, number + 1, count)
-            self._ahead = _Ahead(number + 1, count, answer)
+            self._ahead = _Ahead(count, lambda: self._client.range(number + 1, count))
 
     def _verified(self, texts: list[bytes], last: Cursor, count: int) -> list[Block]:
         """The blocks of a range: numbered, linked among themselves, their ids recomputed."""
@@ -261,12 +266,30 @@ class HiveSource:
         return self._sidechain.receipts(block.number) if is_candidate else None
 
 
-class _Ahead(NamedTuple):
-    """A range that was asked for before its turn."""
+class _Ahead:
+    """A range that is asked for before its turn, in a thread that nobody has to wait for at the end."""
 
-    first: int
-    count: int
-    result: Future[bytes]
+    def __init__(self, count: int, ask: Callable[[], list[bytes]]) -> None:
+        self.count = count
+        self._ask = ask
+        self._outcome: list[bytes] | NodeError | None = None
+        self._thread = threading.Thread(target=self._run, name="hive-range", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._outcome = self._ask()
+        except NodeError as error:
+            self._outcome = error
+
+    def result(self) -> list[bytes]:
+        """The answer, once it is there. Raises NodeError."""
+        self._thread.join()
+        if self._outcome is None:
+            raise RuntimeError("asking ahead failed; the reason stands in the log")
+        if isinstance(self._outcome, NodeError):
+            raise self._outcome
+        return self._outcome
 
 
 class _Range:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import requests
@@ -22,6 +22,8 @@ _CHUNK_BYTES: Final = 1 << 18
 _NULL: Final = b"null"
 _HTTP_OK: Final = 200
 _SHOWN_CHARACTERS: Final = 200
+
+T = TypeVar("T")
 
 
 class RpcError(NodeError):
@@ -37,18 +39,25 @@ class _Error(msgspec.Struct):
     code: int = 0
 
 
-class _Answer(msgspec.Struct):
-    result: Raw | msgspec.UnsetType = msgspec.UNSET
+class _Envelope(msgspec.Struct):
     error: _Error | None = None
     id: int | str | None = None
 
 
-class _RawBlocks(msgspec.Struct):
+class _Answer(_Envelope):
+    result: Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Blocks(msgspec.Struct):
     blocks: list[Raw]
 
 
+class _BlocksAnswer(_Envelope):
+    result: _Blocks | msgspec.UnsetType = msgspec.UNSET
+
+
 _decode_answer: Final = msgspec.json.Decoder(_Answer).decode
-_decode_blocks: Final = msgspec.json.Decoder(_RawBlocks).decode
+_decode_blocks: Final = msgspec.json.Decoder(_BlocksAnswer).decode
 
 
 def call(
@@ -58,14 +67,32 @@ def call(
 
     Raises NodeError; RpcError where the node itself says no.
     """
-    answer = _read_answer(_post(session, url, request, timeout), url)
-    if answer.error is not None:
-        raise RpcError(f"{url}: {_shown(answer.error.message)} ({answer.error.code})", answer.error.code)
-    if isinstance(answer.result, msgspec.UnsetType):
-        raise NodeError(f"{url}: an answer without a result")
-    if answer.id is not None and answer.id != request.get("id"):
-        raise NodeError(f"{url}: an answer to another question")
-    return bytes(answer.result)
+    content = _post(session, url, request, timeout)
+    try:
+        answer = _decode_answer(content)
+    except msgspec.ValidationError as error:
+        raise NodeError(f"{url}: not a JSON-RPC answer: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        answer = _read_loosely(content, url)
+    return bytes(_checked(answer, answer.result, url, request))
+
+
+def call_for_blocks(
+    session: requests.Session, url: str, request: Mapping[str, Any], timeout: tuple[float, float]
+) -> list[bytes]:
+    """Ask for `{"blocks": […]}`, and give each block's JSON text: `call`, but the answer is walked only once.
+
+    Raises NodeError.
+    """
+    content = _post(session, url, request, timeout)
+    try:
+        answer = _decode_blocks(content)
+    except msgspec.ValidationError as error:
+        raise NodeError(f"{url}: not a range of blocks: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        loose = _read_loosely(content, url)
+        return _split_loosely(bytes(_checked(loose, loose.result, url, request)), url)
+    return list(map(bytes, _checked(answer, answer.result, url, request).blocks))
 
 
 def is_null(result: bytes) -> bool:
@@ -73,17 +100,22 @@ def is_null(result: bytes) -> bool:
     return result == _NULL
 
 
-def split_blocks(result: bytes) -> list[bytes]:
-    """The JSON text of each block in a `get_block_range` result. Raises NodeError."""
-    try:
-        return list(map(bytes, _decode_blocks(result).blocks))
-    except msgspec.ValidationError as error:
-        raise NodeError(f"not a range of blocks: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = _read_loosely(result)
+def _checked(answer: _Envelope, result: T | msgspec.UnsetType, url: str, request: Mapping[str, Any]) -> T:
+    """The answer's result. Raises NodeError unless it is one, and for this request."""
+    if answer.error is not None:
+        raise RpcError(f"{url}: {_shown(answer.error.message)} ({answer.error.code})", answer.error.code)
+    if isinstance(result, msgspec.UnsetType):
+        raise NodeError(f"{url}: an answer without a result")
+    if answer.id is not None and answer.id != request.get("id"):
+        raise NodeError(f"{url}: an answer to another question")
+    return result
+
+
+def _split_loosely(result: bytes, url: str) -> list[bytes]:
+    value = loads(result.decode("ascii"))
     blocks = value.get("blocks") if isinstance(value, dict) else None
     if not isinstance(blocks, list):
-        raise NodeError("not a range of blocks")
+        raise NodeError(f"{url}: not a range of blocks")
     return [dumps(block).encode("ascii") for block in blocks]
 
 
@@ -122,18 +154,13 @@ def _retry_after(response: requests.Response) -> float | None:
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def _read_answer(content: bytes, url: str) -> _Answer:
+def _read_loosely(content: bytes, url: str) -> _Answer:
+    """Bad JSON, or JSON that only the slower reader takes: with a lone surrogate's escape in it, say."""
     try:
-        return _decode_answer(content)
-    except msgspec.ValidationError as error:
-        raise NodeError(f"{url}: not a JSON-RPC answer: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    # Bad JSON, or JSON that only the slower reader takes: a lone surrogate's escape in somebody's memo.
-    try:
-        value = _read_loosely(content)
-    except NodeError as error:
-        raise NodeError(f"{url}: {error}: {_shown(content[:_SHOWN_CHARACTERS].decode('latin-1'))}") from None
+        value = loads(content.decode("utf-8", "surrogatepass"))
+    except (UnicodeDecodeError, ChainJsonError):
+        begin = _shown(content[:_SHOWN_CHARACTERS].decode("latin-1"))
+        raise NodeError(f"{url}: the answer is not JSON: {begin}") from None
     if not isinstance(value, dict):
         raise NodeError(f"{url}: not a JSON-RPC answer")
     answer = _Answer()
@@ -142,13 +169,6 @@ def _read_answer(content: bytes, url: str) -> _Answer:
     if value.get("error") is not None:
         answer.error = _Error(_shown(dumps(value["error"])))
     return answer
-
-
-def _read_loosely(text: bytes) -> object:
-    try:
-        return loads(text.decode("utf-8", "surrogatepass"))
-    except (UnicodeDecodeError, ChainJsonError):
-        raise NodeError("the answer is not JSON") from None
 
 
 def _shown(text: str) -> str:

@@ -1,0 +1,216 @@
+"""The two Hive operations that the devnet knows, in both JSON shapes that nodes speak.
+
+Amounts of the native coins are integers of a thousandth ("mils"). The block_api shape writes them as
+`{"amount": "1234", "precision": 3, "nai": "@@000000021"}`, the condenser shape as `"1.234 HIVE"`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+COINS: Final = ("HIVE", "HBD")
+NAI: Final[Mapping[str, str]] = {"HIVE": "@@000000021", "HBD": "@@000000013"}
+_COIN_BY_NAI: Final = {nai: symbol for symbol, nai in NAI.items()}
+
+_ACCOUNT: Final = re.compile(r"(?=.{3,16}\Z)[a-z](?:-?[a-z0-9])+(?:\.[a-z](?:-?[a-z0-9])+)*\Z", re.ASCII)
+_COIN_TEXT: Final = re.compile(r"(0|[1-9][0-9]{0,15})\.([0-9]{3}) (HIVE|HBD)", re.ASCII)
+_MILS_TEXT: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+
+MAX_MEMO_BYTES: Final = 2047
+MAX_JSON_BYTES: Final = 8192
+MAX_ID_BYTES: Final = 32
+MAX_MILS: Final = 2**63 - 1
+
+
+class OperationError(ValueError):
+    """An operation that no Hive node would take; the text is what the node answers."""
+
+
+class Coin(NamedTuple):
+    """An amount of a native coin: `mils` are thousandths, `symbol` is HIVE or HBD."""
+
+    mils: int
+    symbol: str
+
+    def text(self) -> str:
+        """The condenser text, such as `"1.234 HIVE"`."""
+        return f"{self.mils // 1000}.{self.mils % 1000:03d} {self.symbol}"
+
+    def nai(self) -> dict[str, object]:
+        """The block_api object."""
+        return {"amount": str(self.mils), "precision": 3, "nai": NAI[self.symbol]}
+
+
+class Transfer(NamedTuple):
+    """A `transfer` operation of a native coin."""
+
+    sender: str
+    recipient: str
+    amount: Coin
+    memo: str
+
+
+class CustomJson(NamedTuple):
+    """A `custom_json` operation; both lists of accounts are sorted, as on the chain."""
+
+    required_auths: tuple[str, ...]
+    required_posting_auths: tuple[str, ...]
+    id: str
+    json: str
+
+
+Operation = Transfer | CustomJson
+
+
+def is_account(name: str) -> bool:
+    """Whether `name` keeps Hive's rule: 3 to 16 characters, dotted segments of at least 3."""
+    return _ACCOUNT.match(name) is not None and min(map(len, name.split("."))) >= 3
+
+
+def parse_coin(raw: object) -> Coin:
+    """Read an amount of either shape. Raises OperationError for anything else."""
+    if isinstance(raw, str):
+        match = _COIN_TEXT.fullmatch(raw)
+        if match is None:
+            raise OperationError(f"Assert Exception:equal: Invalid asset: {raw[:64]}")
+        return Coin(int(match[1]) * 1000 + int(match[2]), match[3])
+    if isinstance(raw, Mapping):
+        symbol = _COIN_BY_NAI.get(str(raw.get("nai")))
+        amount = str(raw.get("amount"))
+        if symbol is not None and raw.get("precision") == 3 and _MILS_TEXT.fullmatch(amount):
+            return Coin(int(amount), symbol)
+    raise OperationError("Assert Exception:equal: Invalid asset")
+
+
+def parse_operation(raw: object) -> Operation:
+    """Read an operation of either shape and check it as a node does.
+
+    Raises OperationError for another operation than these two, for wrong types and broken limits.
+    """
+    name: object
+    value: object
+    if isinstance(raw, Mapping):
+        name, value = raw.get("type"), raw.get("value")
+    elif isinstance(raw, list | tuple) and len(raw) == 2:
+        name, value = raw
+    else:
+        raise OperationError("Bad Cast:Invalid cast from type 'null_type' to Object")
+    if not isinstance(name, str) or not isinstance(value, Mapping):
+        raise OperationError("Bad Cast:Invalid cast from type to Object")
+    match name.removesuffix("_operation"):
+        case "transfer":
+            operation: Operation = _parse_transfer(value)
+        case "custom_json":
+            operation = _parse_custom_json(value)
+        case other:
+            raise OperationError(f"Assert Exception:the devnet does not know the operation {other[:64]}")
+    check_operation(operation)
+    return operation
+
+
+def _parse_transfer(value: Mapping[str, object]) -> Transfer:
+    sender, recipient, memo = value.get("from"), value.get("to"), value.get("memo", "")
+    if not (isinstance(sender, str) and isinstance(recipient, str) and isinstance(memo, str)):
+        raise OperationError("Bad Cast:Invalid cast from type to string")
+    return Transfer(sender, recipient, parse_coin(value.get("amount")), memo)
+
+
+def _parse_custom_json(value: Mapping[str, object]) -> CustomJson:
+    ident, json_text = value.get("id"), value.get("json")
+    if not (isinstance(ident, str) and isinstance(json_text, str)):
+        raise OperationError("Bad Cast:Invalid cast from type to string")
+    return CustomJson(
+        _parse_accounts(value.get("required_auths")),
+        _parse_accounts(value.get("required_posting_auths")),
+        ident,
+        json_text,
+    )
+
+
+def _parse_accounts(raw: object) -> tuple[str, ...]:
+    if raw is None:
+        return ()
+    if not isinstance(raw, list | tuple):
+        raise OperationError("Bad Cast:Invalid cast from type to Array")
+    names = [name for name in raw if isinstance(name, str)]
+    if len(names) != len(raw):
+        raise OperationError("Bad Cast:Invalid cast from type to string")
+    # A flat_set on the chain: sorted and without repetition, whatever the client sent.
+    return tuple(sorted(set(names)))
+
+
+def _bytes(text: str, what: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        raise OperationError(f"Assert Exception:fc::is_utf8( {what} ): {what} is not UTF8") from error
+
+
+def check_operation(operation: Operation) -> None:
+    """The checks of a single operation that need no state. Raises OperationError."""
+    if isinstance(operation, Transfer):
+        for name in (operation.sender, operation.recipient):
+            if not is_account(name):
+                raise OperationError(f"Assert Exception:Account name {name[:32]} is invalid")
+        if not 0 < operation.amount.mils <= MAX_MILS:
+            raise OperationError(
+                "Assert Exception:amount.amount > 0: Cannot transfer a negative amount (aka: stealing)"
+            )
+        if _bytes(operation.memo, "memo") > MAX_MEMO_BYTES:
+            raise OperationError("Assert Exception:memo.size() < HIVE_MAX_MEMO_SIZE: Memo is too large")
+        return
+    auths = operation.required_auths + operation.required_posting_auths
+    if not auths:
+        raise OperationError(
+            "Assert Exception:( required_auths.size() + required_posting_auths.size() ) > 0: "
+            "at least one account must be specified"
+        )
+    for name in auths:
+        if not is_account(name):
+            raise OperationError(f"Assert Exception:Account name {name[:32]} is invalid")
+    if _bytes(operation.id, "id") > MAX_ID_BYTES:
+        raise OperationError("Assert Exception:id.size() <= HIVE_CUSTOM_OP_ID_MAX_LENGTH: id is too long")
+    if _bytes(operation.json, "json") > MAX_JSON_BYTES:
+        raise OperationError(
+            "Assert Exception:o.json.length() <= HIVE_CUSTOM_OP_DATA_MAX_LENGTH: "
+            "Operation JSON must be less than 8192 bytes."
+        )
+
+
+def block_api_operation(operation: Operation) -> dict[str, object]:
+    """The operation as `block_api` writes it."""
+    if isinstance(operation, Transfer):
+        return {
+            "type": "transfer_operation",
+            "value": {
+                "from": operation.sender,
+                "to": operation.recipient,
+                "amount": operation.amount.nai(),
+                "memo": operation.memo,
+            },
+        }
+    return {"type": "custom_json_operation", "value": _custom_json_value(operation)}
+
+
+def condenser_operation(operation: Operation) -> list[object]:
+    """The operation as `condenser_api` writes it."""
+    if isinstance(operation, Transfer):
+        value: dict[str, object] = {
+            "from": operation.sender,
+            "to": operation.recipient,
+            "amount": operation.amount.text(),
+            "memo": operation.memo,
+        }
+        return ["transfer", value]
+    return ["custom_json", _custom_json_value(operation)]
+
+
+def _custom_json_value(operation: CustomJson) -> dict[str, object]:
+    return {
+        "required_auths": list(operation.required_auths),
+        "required_posting_auths": list(operation.required_posting_auths),
+        "id": operation.id,
+        "json": operation.json,
+    }

@@ -1,0 +1,74 @@
+"""How the sidechain's contracts read a quantity: the texts that JavaScript's BigNumber accepts."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+_DECIMAL: Final = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?", re.ASCII)
+_BASED: Final = re.compile(r"(-?)0([xbo])([0-9a-f]+)", re.ASCII | re.IGNORECASE)
+_INFINITE: Final = re.compile(r"-?Infinity")
+_BASES: Final = {"x": 16, "b": 2, "o": 8}
+_WHITE: Final = " \t\n\r\v\f\u00a0\ufeff\u2028\u2029"
+
+# Beyond any balance: an exponent is never expanded further than this.
+MAX_EXPONENT: Final = 64
+
+
+class Quantity(NamedTuple):
+    """A decimal number: `digits × 10^-decimals`, without trailing zeros; `decimals` is never negative.
+
+    `infinite` stands for anything larger than every balance.
+    """
+
+    digits: int
+    decimals: int
+    infinite: bool = False
+
+    def units(self, precision: int) -> int:
+        """In units of `10^-precision`; `precision` must be at least `decimals`."""
+        return int(self.digits * 10 ** (precision - self.decimals))
+
+
+def parse_quantity(text: str) -> Quantity | None:
+    """Read a quantity as the contracts do, or None where JavaScript says NaN."""
+    trimmed = text.strip(_WHITE)
+    if trimmed.startswith("+") and trimmed[1:2] not in ("-", "+"):
+        trimmed = trimmed[1:]
+    if _INFINITE.fullmatch(trimmed):
+        return Quantity(-1 if trimmed.startswith("-") else 1, 0, infinite=True)
+    if match := _BASED.fullmatch(trimmed):
+        try:
+            number = int(match[3], _BASES[match[2].lower()])
+        except ValueError:
+            return None
+        return Quantity(-number if match[1] else number, 0)
+    match = _DECIMAL.fullmatch(trimmed)
+    if match is None or not (match[2] or match[3]):
+        return None
+    return _decimal(match[1] == "-", match[2], match[3] or "", int(match[4] or 0))
+
+
+def _decimal(negative: bool, whole: str, fraction: str, exponent: int) -> Quantity:
+    significant = (whole + fraction).lstrip("0")
+    stripped = significant.rstrip("0")
+    if not stripped:
+        return Quantity(0, 0)
+    sign = -1 if negative else 1
+    decimals = len(fraction) - exponent - (len(significant) - len(stripped))
+    if decimals > MAX_EXPONENT or len(stripped) > 2 * MAX_EXPONENT:
+        # Too fine or too long for any token; the digits no longer matter.
+        return Quantity(sign, MAX_EXPONENT + 1, infinite=decimals <= 0)
+    if decimals < -MAX_EXPONENT:
+        return Quantity(sign, 0, infinite=True)
+    if decimals < 0:
+        return Quantity(sign * int(stripped) * 10**-decimals, 0)
+    return Quantity(sign * int(stripped), decimals)
+
+
+def units_text(units: int, precision: int) -> str:
+    """Units as a decimal text with all `precision` decimals, as the sidechain stores balances."""
+    if precision == 0:
+        return str(units)
+    whole, rest = divmod(units, 10**precision)
+    return f"{whole}.{rest:0{precision}d}"
