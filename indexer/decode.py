@@ -105,19 +105,38 @@ def _operations(block: Block, watch: Watch, prefilter: bool) -> Iterator[_Place]
 
 def _is_candidate(operation: Operation, watch: Watch) -> bool:
     if operation.name == "transfer":
-        return _memo_may_act(_TRANSFER.read(operation.value).memo, watch)
+        return _memo_may_act(_TRANSFER.read(operation.value), watch)
     if operation.name == "custom_json":
-        custom = _CUSTOM_JSON.read(operation.value)
-        return custom.id == watch.custom_json_id and _names_escrow(custom.json, watch)
+        return _may_move_tokens(_CUSTOM_JSON.read(operation.value), watch)
     return False
+
+
+def _may_move_tokens(custom: CustomJson, watch: Watch) -> bool:
+    """Whether a custom_json is a candidate: its text names an escrow account, or one signed it.
+
+    The second is ours: a payout's text names its recipient alone, and without it money could leave an
+    escrow account unseen (docs/protocol-notes.md).
+    """
+    return custom.id == watch.custom_json_id and (
+        _signer(custom) in watch.escrows or _names_escrow(custom.json, watch)
+    )
+
+
+def _signer(custom: CustomJson) -> str:
+    """The account that the sidechain takes for the sender (section 3). Raises BlockError."""
+    for signers in (custom.required_auths, custom.required_posting_auths):
+        if signers:
+            return signers[0]
+    raise BlockError("custom_json without a signer")
 
 
 def _names_escrow(text: str, watch: Watch) -> bool:
     return any(name in text for name in watch.escrows)
 
 
-def _memo_may_act(memo: str, watch: Watch) -> bool:
-    return watch.custom_json_id in memo and _names_escrow(memo, watch)
+def _memo_may_act(transfer: Transfer, watch: Watch) -> bool:
+    memo = transfer.memo
+    return watch.custom_json_id in memo and (transfer.sender in watch.escrows or _names_escrow(memo, watch))
 
 
 def _listed_escrows(operation: Operation, watch: Watch) -> set[str]:
@@ -156,7 +175,7 @@ def _transfer_events(place: _Place, watch: Watch, receipts: Receipts | None) -> 
     if is_native:
         quantity, symbol = native_amount(transfer.amount)
         yield Movement(place.id, HIVE, transfer.sender, transfer.recipient, symbol, quantity, transfer.memo)
-    if receipts is not None and _memo_may_act(transfer.memo, watch):
+    if receipts is not None and _memo_may_act(transfer, watch):
         element = _memo_element(transfer.memo)
         yield from _token_movements(place.id, int(is_native), element, watch, receipts)
 
@@ -177,17 +196,14 @@ def _custom_json_events(place: _Place, watch: Watch, receipts: Receipts | None) 
     custom = _CUSTOM_JSON.read(place.operation.value)
     if custom.id != watch.custom_json_id:
         return
-    is_active = bool(custom.required_auths)
-    signers = custom.required_auths or custom.required_posting_auths
-    if not signers:
-        raise BlockError("custom_json without a signer")
+    signer, is_active = _signer(custom), bool(custom.required_auths)
     elements = _elements(custom.json)
     for index, element in enumerate(elements):
         element_id = place.id if len(elements) == 1 else f"{place.id}-{index}"
-        if receipts is not None and _names_escrow(custom.json, watch):
+        if receipts is not None and _may_move_tokens(custom, watch):
             yield from _token_movements(element_id, 0, element, watch, receipts)
         if isinstance(element, dict):
-            action = _action_of(element, element_id, signers[0], is_active, watch)
+            action = _action_of(element, element_id, signer, is_active, watch)
             if action is not None:
                 yield action
 

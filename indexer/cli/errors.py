@@ -15,7 +15,7 @@ from indexer.blocks import BlockError
 from indexer.receipts import ReceiptError
 from indexer.source import SourceError
 from settlement.state import InvariantError
-from settlement.store.database import StoreError
+from settlement.store.database import StoreError, explain
 from settlement.venue import VenueError
 
 
@@ -44,7 +44,7 @@ def reported() -> Iterator[None]:
     except StoreError as error:
         raise ConfigurationError(error) from error
     except SQLAlchemyError as error:
-        raise CheckFailed(f"database: {error}") from error
+        raise CheckFailed(f"database: {explain(error)}") from error
     except (SourceError, BlockError, ReceiptError) as error:
         raise CheckFailed(f"stopped: {error}") from error
     except InvariantError as error:

@@ -33,18 +33,9 @@ def intent(venue: VenueView, action: str, payload: Element) -> Element:
     return {"contractName": venue.contract, "contractAction": action, "contractPayload": payload}
 
 
-def token_transfer(
-    symbol: str, to: str, quantity: str, memo: str | None = None, escrow: str | None = None
-) -> Element:
-    """An element that moves a token of the sidechain.
-
-    What leaves an escrow account must name it (`escrow`): the venue looks at a custom_json only if its
-    text holds the name of an escrow account, and the signer alone does not count. The sidechain ignores
-    the key that it stands under.
-    """
+def token_transfer(symbol: str, to: str, quantity: str, memo: str | None = None) -> Element:
+    """An element that moves a token of the sidechain."""
     payload: Element = {"symbol": symbol, "to": to, "quantity": quantity}
-    if escrow is not None:
-        payload["from"] = escrow
     if memo is not None:
         payload["memo"] = memo
     return {"contractName": "tokens", "contractAction": "transfer", "contractPayload": payload}
@@ -66,8 +57,8 @@ def movement(
     """An operation that moves a listed token or native coin from one account to another."""
     if token.chain == NATIVE:
         return Transfer(sender, to, Coin(units, token.symbol), memo or "")
-    quantity, escrow = decimal_text(units, token.precision), sender if sender in venue.escrows else None
-    return custom_json(venue, sender, token_transfer(token.symbol, to, quantity, memo, escrow))
+    quantity = decimal_text(units, token.precision)
+    return custom_json(venue, sender, token_transfer(token.symbol, to, quantity, memo))
 
 
 def deposit(venue: VenueView, symbol: str, trader: str, units: int) -> Operation:

@@ -86,9 +86,7 @@ class Paymaster:
                 coin = Coin(mils, payment.symbol)
                 sent += self._send(Transfer(escrow, payment.to, coin, payment.full_memo()), payment.id)
             else:
-                element = token_transfer(
-                    payment.symbol, payment.to, payment.quantity, payment.full_memo(), escrow
-                )
+                element = token_transfer(payment.symbol, payment.to, payment.quantity, payment.full_memo())
                 tokens.append((payment, element))
         for batch in self._batches(escrow, tokens):
             operation = custom_json(self._venue, escrow, *(element for _, element in batch))

@@ -230,9 +230,7 @@ class Scenario:
         token = self._venue.tokens.get(payment.symbol)
         if token is None or token.chain != "hive":
             escrow = payment.escrow or (token.escrow if token else self._venue.escrows[0])
-            element = token_transfer(
-                payment.symbol, payment.to, payment.quantity, payment.full_memo(), escrow
-            )
+            element = token_transfer(payment.symbol, payment.to, payment.quantity, payment.full_memo())
             self._elements("pay", escrow, element)
         else:
             whole, _, fraction = payment.quantity.partition(".")

@@ -152,7 +152,7 @@ def test_a_value_read_by_the_slow_reader_is_no_less_strict() -> None:
         ({"timestamp": "٢٠٢٣-02-28T23:59:59"}, "timestamp"),
         ({"timestamp": None}, "timestamp"),
         ({"transaction_ids": []}, "0 transaction ids for 1 transactions"),
-        ({"transaction_ids": ["nonsense"]}, "not a transaction id"),
+        ({"transaction_ids": ["no sense"]}, "not a transaction id"),
         ({"transaction_ids": None}, "transaction_ids"),
         ({"transactions": {}}, "transactions"),
         ({"transactions": [{}]}, "operations"),

@@ -198,6 +198,19 @@ def test_a_custom_json_that_names_no_escrow_account_moves_nothing() -> None:
     assert events_of(ask, logs={T0: [moved("alice", ESCROW, "1")]}) == []
 
 
+def test_what_an_escrow_account_signs_is_looked_at_whatever_its_text_says() -> None:
+    """A payout's text names its recipient alone: without the signer money could leave unseen."""
+    pay = {"symbol": "SWAP.HIVE", "to": "bob", "quantity": "1", "memo": "peakedex:a"}
+    sent = [custom_json(action("transfer", pay, "tokens"), ESCROW)]
+    assert needs_receipts(sent)
+    assert events_of(sent, logs={T0: [moved(ESCROW, "bob", "1")]}) == [
+        Movement(T0, HIVE_ENGINE, ESCROW, "bob", "SWAP.HIVE", "1", "peakedex:a")
+    ]
+    assert needs_receipts([custom_json(action("transfer", pay, "tokens"), ESCROW, active=False)])
+    memo = json.dumps({"id": chain.SIDECHAIN_ID, "json": action("transfer", pay, "tokens")})
+    assert needs_receipts([transfer(ESCROW, "bob", "1.000 HIVE", memo)])
+
+
 def test_the_name_counts_as_it_stands_in_the_text() -> None:
     """The name spelled with escapes inside the JSON text is not in the text; escapes around it are."""
     spelled = json.dumps(action("transfer", TO_ESCROW, "tokens")).replace(
