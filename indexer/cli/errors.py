@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.server import ServeError
+from api.settings import SettingsError
 from indexer.blocks import BlockError
 from indexer.receipts import ReceiptError
 from indexer.source import SourceError
@@ -41,7 +43,7 @@ def reported() -> Iterator[None]:
         yield
     except VenueError as error:
         raise ConfigurationError(f"venue file: {error}") from error
-    except StoreError as error:
+    except (StoreError, SettingsError, ServeError) as error:
         raise ConfigurationError(error) from error
     except SQLAlchemyError as error:
         raise CheckFailed(f"database: {explain(error)}") from error

@@ -116,10 +116,12 @@ def serve(
     Example: peakedex serve --db peakedex.db --port 8080
     """
     from api.server import serve as serve_api
-    from api.settings import ApiSettings
+    from api.settings import ApiSettings, default_frontend
 
     start_logging(log_level)
-    settings = ApiSettings(database_url=require_db(db), cors_origins=cors_origin, network=network)
+    settings = ApiSettings(
+        database_url=require_db(db), cors_origins=cors_origin, network=network, frontend=default_frontend()
+    )
     serve_api(settings, host=host, port=port, workers=workers, threads=threads)
 
 

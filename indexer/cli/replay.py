@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +91,15 @@ def replay(
 
 def _progress_bar(until: int | None, first: int, as_json: bool) -> AbstractContextManager[Any]:
     """A bar on a terminal; an archive's end is not known beforehand, so without --until it only counts."""
-    stream = click.get_text_stream("stderr")
-    if as_json or not stream.isatty():
+    if as_json or not sys.stderr.isatty():
         return nullcontext()
-    length = None if until is None else max(until - first + 1, 0)
-    return click.progressbar(range(length or 0), length=length, label="blocks", file=stream, show_pos=True)
+    blocks = range(first, until + 1) if until is not None else None
+    if blocks is None:
+        return click.progressbar(count(), label="blocks", file=sys.stderr, show_pos=True)
+    return click.progressbar(blocks, label="blocks", file=sys.stderr, show_pos=True)
 
 
-def _advance(bar: Any, last: int) -> Any:
+def _advance(bar: Any, last: int) -> Callable[[Progress], None] | None:
     if bar is None:
         return None
 
