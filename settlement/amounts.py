@@ -6,7 +6,6 @@ Nothing here rounds, and nothing here goes through a float or a locale.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 MAX_UNITS: Final = 2**63 - 1
@@ -17,7 +16,7 @@ BPS: Final = 10_000
 
 _DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
-_QUANTITY: Final = re.compile(r"\+?(?:([0-9]+)\.?([0-9]*)|\.([0-9]+))(?:[eE]([+-]?)0*([0-9]{1,2}))?")
+_QUANTITY: Final = re.compile(r"\+?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?)0*([0-9]{1,2}))?")
 # What the sidechain's number library takes for white space (ECMAScript's \s).
 _WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
@@ -38,12 +37,7 @@ def read_decimal(value: object) -> Decimal | None:
 
     None where it does not follow the grammar (`E_INPUT`); zero is returned as zero.
     """
-    return _parse_decimal(value) if isinstance(value, str) else None
-
-
-@lru_cache(maxsize=1 << 14)
-def _parse_decimal(text: str) -> Decimal | None:
-    match = _DECIMAL.fullmatch(text)
+    match = _DECIMAL.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
     whole, fraction = match.groups()

@@ -7,7 +7,6 @@ auditing. It reads no clock, no database and no network.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 
 from settlement.codes import Code
 from settlement.effects import BlockEffects, IntentSeen, Rejected
@@ -15,7 +14,7 @@ from settlement.events import Action, BlockHeader, Event, Movement, Watch
 from settlement.fields import Fields
 from settlement.invariants import check_block
 from settlement.journal import chain_hash, journal_text
-from settlement.model import Order
+from settlement.model import Order, Wallet
 from settlement.money import move, withdraw
 from settlement.names import action_text
 from settlement.operators import OPERATOR_ACTIONS, act
@@ -74,10 +73,10 @@ class Engine:
         if not out.effects and not out.intents:  # then nothing moved: most blocks of a chain
             return BlockEffects(header, [], [], [], [], [], [], "", state.journal_hash, False, False)
         state.out = Output()
-        wallets = list(
-            dict.fromkeys(chain.from_iterable((debit, credit) for debit, _, credit, _, _ in out.transfers))
-        )
-        orders = list(out.orders.values())
+        touched: dict[Wallet, None] = {}
+        for debit, _, credit, _, _ in out.transfers:
+            touched[debit] = touched[credit] = None
+        wallets, orders = list(touched), list(out.orders.values())
         check_block(wallets, orders, out.withdrawing)
         text = journal_text(header, out.effects)
         state.journal_hash = chain_hash(state.journal_hash, text)

@@ -9,7 +9,6 @@ from settlement.amounts import Decimal, read_decimal, read_integer
 from settlement.events import JsonNumber
 from settlement.names import is_account, is_ref, is_symbol
 
-_ABSENT: Final = object()
 _NOTHING: Final = Decimal(0, 0)
 
 
@@ -32,10 +31,10 @@ class Fields:
     def amount(self, key: str) -> Decimal:
         """A decimal above zero."""
         value = read_decimal(self._payload.get(key))
-        if value is None or value.mantissa == 0:
-            self.bad = True
-            return _NOTHING
-        return value
+        if value is not None and value[0]:
+            return value
+        self.bad = True
+        return _NOTHING
 
     def optional_amount(self, key: str) -> Decimal | None:
         return self.amount(key) if key in self._payload else None
@@ -64,19 +63,23 @@ class Fields:
         return self.text(key, valid) if key in self._payload else None
 
     def symbol(self, key: str) -> str:
-        return self.text(key, is_symbol)
+        value = self._payload.get(key)
+        if type(value) is str and is_symbol(value):
+            return value
+        self.bad = True
+        return ""
 
     def optional_symbol(self, key: str) -> str | None:
-        return self.text(key, is_symbol) if key in self._payload else None
+        return self.symbol(key) if key in self._payload else None
 
     def account(self, key: str) -> str:
         return self.text(key, is_account)
 
     def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str:
         """One of `choices`; `default` where the key is absent."""
-        value = self._payload.get(key, _ABSENT)
-        if value is _ABSENT and default is not None:
+        if default is not None and key not in self._payload:
             return default
+        value = self._payload.get(key)
         if type(value) is str and value in choices:
             return value
         self.bad = True
@@ -84,8 +87,10 @@ class Fields:
 
     def boolean(self, key: str) -> bool:
         """True or false; false where the key is absent."""
-        value = self._payload.get(key, False)
-        if value is True or value is False:
+        if key not in self._payload:
+            return False
+        value = self._payload[key]
+        if type(value) is bool:
             return value
         self.bad = True
         return False

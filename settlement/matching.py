@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from settlement.amounts import BPS
 from settlement.effects import Traded
-from settlement.model import AVAILABLE, LOCKED, Order, wallet_of
+from settlement.model import AVAILABLE, LOCKED, Level, Order, wallet_of
 from settlement.state import State
 
 
@@ -81,36 +81,38 @@ def _trade(state: State, taker: Order, maker: Order, price: int, quantity: int) 
     """One fill: pay from the locks, take the fees, release what the buyer's limit locked above the price."""
     pair = taker.pair
     quote = pair.value(price, quantity)
-    buyer, seller = (taker, maker) if taker.is_buy else (maker, taker)
-    buyer_bps, seller_bps = (
-        (pair.taker_fee_bps, pair.maker_fee_bps) if taker.is_buy else (pair.maker_fee_bps, pair.taker_fee_bps)
-    )
+    if taker.is_buy:
+        buyer, seller, buyer_bps, seller_bps = taker, maker, pair.taker_fee_bps, pair.maker_fee_bps
+    else:
+        buyer, seller, buyer_bps, seller_bps = maker, taker, pair.maker_fee_bps, pair.taker_fee_bps
     buyer_fee = quantity * buyer_bps // BPS
     seller_fee = quote * seller_bps // BPS
     _deliver(state, buyer, seller, quote, seller_fee)
     _deliver(state, seller, buyer, quantity, buyer_fee)
-    if not buyer.market:
+    seller.remaining -= quantity
+    if buyer.market:
+        buyer.remaining -= quote
+    else:
         assert buyer.price is not None
-        release(state, buyer, pair.value(buyer.price, quantity) - quote)
-    for order in (buyer, seller):
-        order.remaining -= quote if order.market and order.is_buy else quantity
+        buyer.remaining -= quantity
+        if buyer.price != price:
+            release(state, buyer, pair.value(buyer.price, quantity) - quote)
     assert maker.level is not None
     maker.level.remaining -= quantity
-    state.last_trade += 1
-    state.out.orders[maker.seq] = maker
-    state.out.effects.append(
-        Traded(state.last_trade, taker, maker, price, quantity, quote, buyer_fee, seller_fee)
-    )
+    out = state.out
+    state.last_trade = n = state.last_trade + 1
+    out.orders[maker.seq] = maker
+    out.effects.append(Traded(n, taker, maker, price, quantity, quote, buyer_fee, seller_fee))
 
 
 def _deliver(state: State, giver: Order, taker: Order, amount: int, fee: int) -> None:
     """Hand over `amount` units out of a lock, `fee` of them to the fee account."""
+    gives, net = giver.gives, amount - fee
     giver.locked -= amount
-    taker.received += amount - fee
-    state.transfer(giver.gives, LOCKED, taker.receives, AVAILABLE, amount - fee)
+    taker.received += net
+    state.transfer(gives, LOCKED, taker.receives, AVAILABLE, net)
     if fee:
-        fees = wallet_of(state.fee_account, giver.gives.symbol)
-        state.transfer(giver.gives, LOCKED, fees, AVAILABLE, fee)
+        state.transfer(gives, LOCKED, wallet_of(state.fee_account, gives.symbol), AVAILABLE, fee)
 
 
 def release(state: State, order: Order, amount: int) -> None:
@@ -132,28 +134,20 @@ class Outlook(NamedTuple):
 def outlook(order: Order, enough: int) -> Outlook:
     """Look ahead without changing anything. Own orders never count, but under `allow` (section 5).
 
-    Costs O(levels that are needed + own orders on them), for levels without own orders are counted whole.
+    Costs O(levels that are needed + own orders): a level is counted whole, less what is the trader's own.
     """
     pair = order.pair
     side = pair.asks if order.is_buy else pair.bids
-    own = _own_prices(order) if pair.self_trade != "allow" else set()
+    own = {} if pair.self_trade == "allow" else _own_units(order)
     tradable = 0
     for level in side.levels.ascending():
         assert level.head is not None
-        if tradable >= enough or not _crosses(order, level.head):
+        if tradable >= enough or not _crosses(order, level.head) or not _affords_a_lot(order, level.head):
             break
-        if not _affords_a_lot(order, level.head):
-            break
-        if level.price not in own:
-            tradable += level.remaining
-            continue
-        resting: Order | None = level.head
-        while resting is not None:
-            if resting.account is not order.account:
-                tradable += resting.remaining
-            elif pair.self_trade == "cancel_incoming":
-                return Outlook(tradable, tradable == 0)
-            resting = resting.newer
+        if level.price in own and pair.self_trade == "cancel_incoming":
+            tradable += _units_before_own(order, level, enough - tradable)
+            return Outlook(tradable, tradable == 0)
+        tradable += level.remaining - own.get(level.price, 0)
     return Outlook(tradable, False)
 
 
@@ -161,11 +155,20 @@ def _affords_a_lot(order: Order, resting: Order) -> bool:
     return _wanted(order, trade_price(order, resting)) > 0
 
 
-def _own_prices(order: Order) -> set[int]:
-    """Prices of the opposite side at which the order's own account rests."""
-    pair = order.pair
-    return {
-        resting.price
-        for resting in order.account.orders.values()
-        if resting.pair is pair and resting.is_buy != order.is_buy and resting.price is not None
-    }
+def _own_units(order: Order) -> dict[int, int]:
+    """What the order's own account has resting on the opposite side: base units by price."""
+    own: dict[int, int] = {}
+    for resting in order.account.orders.values():
+        if resting.pair is order.pair and resting.is_buy != order.is_buy and resting.price is not None:
+            own[resting.price] = own.get(resting.price, 0) + resting.remaining
+    return own
+
+
+def _units_before_own(order: Order, level: Level, enough: int) -> int:
+    """Base units of a level that stand before the trader's own order there, counted up to `enough`."""
+    units = 0
+    resting = level.head
+    while resting is not None and resting.account is not order.account and units < enough:
+        units += resting.remaining
+        resting = resting.newer
+    return units

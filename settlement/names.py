@@ -15,6 +15,10 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _ACTION: Final = re.compile(r"[A-Za-z]{1,32}")
 _REF: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
+# Only short text is worth remembering: a stranger's 8 KB of it would only fill the memory.
+_LONGEST_SYMBOL: Final = 21
+_LONGEST_ACTION: Final = 32
+
 NATIVE_COINS: Final = ("HIVE", "HBD")
 NATIVE_PRECISION: Final = 3
 
@@ -24,9 +28,13 @@ def is_account(value: object) -> bool:
     return isinstance(value, str) and 3 <= len(value) <= 16 and _ACCOUNT.fullmatch(value) is not None
 
 
-@lru_cache(maxsize=1 << 10)
 def is_symbol(text: str) -> bool:
     """A token's symbol (section 1)."""
+    return len(text) <= _LONGEST_SYMBOL and _matches_symbol(text)
+
+
+@lru_cache(maxsize=1 << 10)
+def _matches_symbol(text: str) -> bool:
     return _SYMBOL.fullmatch(text) is not None
 
 
@@ -37,11 +45,12 @@ def is_ref(text: str) -> bool:
 
 def action_text(name: object) -> str:
     """The action as a `reject` line shows it: itself, or `-` where it is not a plain word (section 9)."""
-    return name if type(name) is str and _is_action(name) else "-"
+    is_word = type(name) is str and len(name) <= _LONGEST_ACTION and _matches_action(name)
+    return str(name) if is_word else "-"
 
 
 @lru_cache(maxsize=1 << 8)
-def _is_action(text: str) -> bool:
+def _matches_action(text: str) -> bool:
     return _ACTION.fullmatch(text) is not None
 
 

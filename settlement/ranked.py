@@ -30,16 +30,20 @@ class Ranked(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Add a key that is not there yet."""
-        heap, items = self._heap, self.items
-        items[key] = value
-        heappush(heap, key)
-        if len(heap) > 2 * len(items) + _SLACK:
-            heap[:] = items
-            heapify(heap)
+        self.items[key] = value
+        heappush(self._heap, key)
+        if len(self._heap) > 2 * len(self.items) + _SLACK:
+            self._rebuild()
 
     def discard(self, key: K) -> None:
         """Remove a key that is there."""
         del self.items[key]
+        if len(self._heap) > 2 * len(self.items) + _SLACK:
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        self._heap[:] = self.items
+        heapify(self._heap)
 
     def first(self) -> V | None:
         """The value of the smallest key, or None."""
@@ -56,7 +60,11 @@ class Ranked(Generic[K, V]):
         return None if self.first() is None else self._heap[0]
 
     def ascending(self) -> Iterator[V]:
-        """Values by rising key, lazily: the first k cost O(k log k), nothing is changed."""
+        """Values by rising key, lazily; the mapping must not change meanwhile.
+
+        The first k cost O(k log k), discarded keys among them, which are never more than the living.
+        """
+        self.first()
         heap, items = self._heap, self.items
         frontier: list[tuple[Any, int]] = [(heap[0], 0)] if heap else []
         last = None

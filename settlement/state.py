@@ -117,11 +117,12 @@ class State:
         self, debit: Wallet, debit_bucket: int, credit: Wallet, credit_bucket: int, amount: int
     ) -> None:
         """Move `amount` units between two buckets: the only way in which a balance ever changes."""
-        if amount <= 0 or (debit_bucket != ESCROW and debit.buckets[debit_bucket] < amount):
+        held = debit.buckets
+        if amount <= 0 or (held[debit_bucket] < amount and debit_bucket != ESCROW):
             raise InvariantError(
-                f"transfer of {amount} {debit.symbol} from {debit.account} {debit.buckets} is not covered"
+                f"transfer of {amount} {debit.symbol} from {debit.account} {held} is not covered"
             )
-        debit.buckets[debit_bucket] -= amount
+        held[debit_bucket] -= amount
         credit.buckets[credit_bucket] += amount
         self.out.transfers.append((debit, debit_bucket, credit, credit_bucket, amount))
 

@@ -137,7 +137,7 @@ def parse_venue(text: str) -> Venue:
     top.done()
     venue = Venue(
         name=head.text("name", "Peake DEX", _is_title, "at most 100 printable characters"),
-        contract=head.text("contract", "peakedex", _is_word, "1 to 64 of A-Z a-z 0-9 . _ -"),
+        contract=head.text("contract", "peakedex", _is_word, "1 to 32 of A-Z a-z 0-9 . _ -"),
         custom_json_id=head.text("custom_json_id", "ssc-mainnet-hive", _is_word, "1 to 32 characters"),
         start_block=head.integer("start_block", 1, MAX_BLOCK),
         operator=head.text("operator", None, is_account, "a Hive account name"),

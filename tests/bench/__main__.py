@@ -1,0 +1,23 @@
+"""`python -m tests.bench [NAME…]`: every bench, or those that are named."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+BENCHES = ("engine", "replay", "scan")
+"""Modules of this folder; each has a `main()` that prints its figures with the goal they are held to."""
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        print(f"no bench is called {', '.join(unknown)}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    for name in names or BENCHES:
+        import_module(f"tests.bench.{name}").main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
