@@ -6,6 +6,7 @@ Nothing here rounds, and nothing here goes through a float or a locale.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 MAX_UNITS: Final = 2**63 - 1
@@ -14,7 +15,7 @@ MAX_UNITS: Final = 2**63 - 1
 BPS: Final = 10_000
 """A fee of one basis point is 1/10000 of what is received."""
 
-_DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
+_DECIMAL: Final = re.compile(r"(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _QUANTITY: Final = re.compile(r"\+?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?)0*([0-9]{1,2}))?")
 # What the sidechain's number library takes for white space (ECMAScript's \s).
@@ -25,7 +26,8 @@ _MAX_EXPONENT: Final = 30
 _POWERS: Final[tuple[int, ...]] = tuple(10**power for power in range(19))
 
 
-class Decimal(NamedTuple):
+@dataclass(slots=True)
+class Decimal:
     """A non-negative decimal: `mantissa / 10**places`, with no trailing zero in its places."""
 
     mantissa: int
@@ -37,12 +39,9 @@ def read_decimal(value: object) -> Decimal | None:
 
     None where it does not follow the grammar (`E_INPUT`); zero is returned as zero.
     """
-    match = _DECIMAL.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    if not isinstance(value, str) or _DECIMAL.fullmatch(value) is None:
         return None
-    whole, fraction = match.groups()
-    if fraction is None:
-        return Decimal(int(whole), 0)
+    whole, _, fraction = value.partition(".")
     fraction = fraction.rstrip("0")
     return Decimal(int(whole + fraction), len(fraction))
 

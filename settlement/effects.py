@@ -1,27 +1,29 @@
 """What happened: one value for each journal line (protocol, section 9).
 
 The journal is the text of these values, the database rows are made from the same values: neither can
-say something that the other does not. Amounts are units, prices ticks, names encoded text.
+say something that the other does not. Amounts are units, prices ticks, names encoded text. Nobody changes
+them; they are not frozen only because so many are made that it would be felt.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from settlement.codes import Code
 from settlement.events import BlockHeader
 from settlement.model import Order, Refund, Wallet, Withdrawal
 
 
-class Expired(NamedTuple):
+@dataclass(slots=True)
+class Expired:
     order: Order
 
     def line(self) -> str:
         return f"expire {self.order.id}\n"
 
 
-class Deposited(NamedTuple):
+@dataclass(slots=True)
+class Deposited:
     id: str
     account: str
     symbol: str
@@ -32,7 +34,8 @@ class Deposited(NamedTuple):
         return f"deposit {self.id} {self.account} {self.symbol} {self.amount} {self.escrow}\n"
 
 
-class RefundOpened(NamedTuple):
+@dataclass(slots=True)
+class RefundOpened:
     refund: Refund
 
     def line(self) -> str:
@@ -40,7 +43,8 @@ class RefundOpened(NamedTuple):
         return f"refund {r.id} {r.account} {r.symbol} {r.quantity} {r.escrow}\n"
 
 
-class OrderPlaced(NamedTuple):
+@dataclass(slots=True)
+class OrderPlaced:
     """`seq` as given; the order itself goes on living, so only what never changes is read from it later."""
 
     order: Order
@@ -54,7 +58,8 @@ class OrderPlaced(NamedTuple):
         )
 
 
-class Traded(NamedTuple):
+@dataclass(slots=True)
+class Traded:
     """One fill. Fees are in units of what each side receives: base for the buyer, quote for the seller."""
 
     n: int
@@ -76,7 +81,8 @@ class Traded(NamedTuple):
         )
 
 
-class OrderClosed(NamedTuple):
+@dataclass(slots=True)
+class OrderClosed:
     order: Order
     status: str
     released: int
@@ -85,7 +91,8 @@ class OrderClosed(NamedTuple):
         return f"close {self.order.id} {self.status} {self.released}\n"
 
 
-class WithdrawalOpened(NamedTuple):
+@dataclass(slots=True)
+class WithdrawalOpened:
     withdrawal: Withdrawal
 
     def line(self) -> str:
@@ -93,7 +100,8 @@ class WithdrawalOpened(NamedTuple):
         return f"withdraw {w.id} {w.wallet.account} {w.wallet.symbol} {w.amount} {w.to} {w.memo or '-'}\n"
 
 
-class Paid(NamedTuple):
+@dataclass(slots=True)
+class Paid:
     """A withdrawal or a refund was paid by a movement that the chain shows."""
 
     claim: Withdrawal | Refund
@@ -103,14 +111,16 @@ class Paid(NamedTuple):
         return f"paid {self.claim.id} {self.movement_id}\n"
 
 
-class Returned(NamedTuple):
+@dataclass(slots=True)
+class Returned:
     withdrawal: Withdrawal
 
     def line(self) -> str:
         return f"return {self.withdrawal.id}\n"
 
 
-class Outflow(NamedTuple):
+@dataclass(slots=True)
+class Outflow:
     """Money left an escrow account, and no claim explains it. `chain` tells two tokens of one name apart."""
 
     id: str
@@ -124,7 +134,8 @@ class Outflow(NamedTuple):
         return f"outflow {self.id} {self.escrow} {self.symbol} {self.quantity} {self.to}\n"
 
 
-class InternalMove(NamedTuple):
+@dataclass(slots=True)
+class InternalMove:
     """From one escrow account to another. `amount` is units, or the literal quantity of an unlisted token."""
 
     id: str
@@ -137,7 +148,8 @@ class InternalMove(NamedTuple):
         return f"internal {self.id} {self.sender} {self.recipient} {self.symbol} {self.amount}\n"
 
 
-class OperatorActed(NamedTuple):
+@dataclass(slots=True)
+class OperatorActed:
     id: str
     action: str
 
@@ -145,7 +157,8 @@ class OperatorActed(NamedTuple):
         return f"operator {self.id} {self.action}\n"
 
 
-class Rejected(NamedTuple):
+@dataclass(slots=True)
+class Rejected:
     id: str
     account: str
     action: str
@@ -172,7 +185,8 @@ Effect = (
 )
 
 
-class IntentSeen(NamedTuple):
+@dataclass(slots=True)
+class IntentSeen:
     """What became of one signed action, accepted ones without a journal line of their own included.
 
     `code` is None where it was accepted; `seq` is the sequence of the order that it placed, if any.
@@ -186,7 +200,8 @@ class IntentSeen(NamedTuple):
     seq: int | None
 
 
-class CheckpointClaimed(NamedTuple):
+@dataclass(slots=True)
+class CheckpointClaimed:
     """The operator's public claim about a block (section 8)."""
 
     id: str

@@ -16,7 +16,7 @@ from settlement.invariants import check_block
 from settlement.journal import chain_hash, journal_text
 from settlement.model import Order, Wallet
 from settlement.money import move, withdraw
-from settlement.names import action_text
+from settlement.names import action_text, encode
 from settlement.operators import OPERATOR_ACTIONS, act
 from settlement.requests import (
     CancelAllRequest,
@@ -96,40 +96,41 @@ class Engine:
 
     def _decide(self, action: Action, now: int) -> None:
         """Decide one signed action and note what became of it."""
+        signer = encode(action.signer)  # itself, but for names that no chain has
         fields = Fields(action.payload)
         ref = fields.ref()
         if type(action.name) is str and action.name in OPERATOR_ACTIONS and not action.flat:
-            authorised = action.active and action.signer == self.state.venue.operator
+            authorised = action.active and signer == self.state.venue.operator
             result: Order | Code | None = act(self.state, action.id, action.name, fields, authorised)
         else:
-            result = self._trade(action, fields, now)
+            result = self._trade(action, signer, fields, now)
         code = result if isinstance(result, Code) else None
         seq = result.seq if isinstance(result, Order) else None
         name = action_text(action.name)
         out = self.state.out
-        out.intents.append(IntentSeen(action.id, action.signer, name, code, ref or None, seq))
+        out.intents.append(IntentSeen(action.id, signer, name, code, ref or None, seq))
         if code is not None:
-            out.effects.append(Rejected(action.id, action.signer, name, code))
+            out.effects.append(Rejected(action.id, signer, name, code))
 
-    def _trade(self, action: Action, fields: Fields, now: int) -> Order | Code | None:
+    def _trade(self, action: Action, signer: str, fields: Fields, now: int) -> Order | Code | None:
         """A trader's intent, by the order of checks of section 4."""
         request = read_flat(fields, action.name) if action.flat else read_request(action.name, fields)
         state = self.state
-        if request is None or fields.bad or _pays_escrow(state, action.signer, request):
+        if request is None or fields.bad or _pays_escrow(state, signer, request):
             return Code.E_INPUT
-        if not action.active or (action.flat and fields.raw("username") not in (None, action.signer)):
+        if not action.active or (action.flat and fields.raw("username") not in (None, signer)):
             return Code.E_AUTH
         match request:
             case OrderRequest():
-                return place(state, action.id, action.signer, request, now)
+                return place(state, action.id, signer, request, now)
             case CancelRequest():
-                return cancel(state, action.signer, request)
+                return cancel(state, signer, request)
             case CancelAllRequest():
-                return cancel_all(state, action.signer, request)
+                return cancel_all(state, signer, request)
             case ReplaceRequest():
-                return replace(state, action.id, action.signer, request, now)
+                return replace(state, action.id, signer, request, now)
             case _:
-                return withdraw(state, action.id, action.signer, request)
+                return withdraw(state, action.id, signer, request)
 
 
 def _pays_escrow(state: State, signer: str, request: Request) -> bool:

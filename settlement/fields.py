@@ -24,6 +24,9 @@ class Fields:
     def has(self, key: str) -> bool:
         return key in self._payload
 
+    def has_any(self, keys: frozenset[str]) -> bool:
+        return not keys.isdisjoint(self._payload)
+
     def raw(self, key: str) -> object:
         """The value as decoded from JSON; None, which no field accepts, where it is absent."""
         return self._payload.get(key)
@@ -31,7 +34,7 @@ class Fields:
     def amount(self, key: str) -> Decimal:
         """A decimal above zero."""
         value = read_decimal(self._payload.get(key))
-        if value is not None and value[0]:
+        if value is not None and value.mantissa:
             return value
         self.bad = True
         return _NOTHING

@@ -5,18 +5,21 @@ Nothing here looks at the state of the venue.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from settlement.amounts import Decimal
 from settlement.fields import Fields
 
 MAX_MEMO: Final = 256
 _LONGEST: Final = 10**19 - 1
+_TERMS: Final = frozenset(("expiration", "timeInForce", "postOnly", "settle"))
 _TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK")
 _SETTLE: Final = ("venue", "wallet")
 
 
-class OrderRequest(NamedTuple):
+@dataclass(slots=True)
+class OrderRequest:
     """A wish for an order. `quantity` is base, or the quote budget of a market buy; `price` the limit,
     or the worst price of a market order. `expiration` is in seconds."""
 
@@ -32,22 +35,26 @@ class OrderRequest(NamedTuple):
     to_wallet: bool = False
 
 
-class CancelRequest(NamedTuple):
+@dataclass(slots=True)
+class CancelRequest:
     id: str
 
 
-class CancelAllRequest(NamedTuple):
+@dataclass(slots=True)
+class CancelAllRequest:
     symbol: str | None
     quote: str | None
 
 
-class ReplaceRequest(NamedTuple):
+@dataclass(slots=True)
+class ReplaceRequest:
     id: str
     quantity: Decimal | None
     price: Decimal | None
 
 
-class WithdrawRequest(NamedTuple):
+@dataclass(slots=True)
+class WithdrawRequest:
     """`quantity` is None for "all". `to` is None for the signer."""
 
     symbol: str
@@ -61,18 +68,20 @@ Request = OrderRequest | CancelRequest | CancelAllRequest | ReplaceRequest | Wit
 
 def read_limit(fields: Fields, is_buy: bool) -> OrderRequest:
     """`buy` and `sell`."""
-    return OrderRequest(
+    request = OrderRequest(
         fields.symbol("symbol"),
         fields.optional_symbol("quote"),
         is_buy,
         False,
         fields.amount("quantity"),
         fields.amount("price"),
-        fields.optional_integer("expiration", 1, _LONGEST),
-        fields.choice("timeInForce", _TIMES_IN_FORCE, "GTC"),
-        fields.boolean("postOnly"),
-        fields.choice("settle", _SETTLE, "venue") == "wallet",
     )
+    if fields.has_any(_TERMS):  # few orders have
+        request.expiration = fields.optional_integer("expiration", 1, _LONGEST)
+        request.time_in_force = fields.choice("timeInForce", _TIMES_IN_FORCE, "GTC")
+        request.post_only = fields.boolean("postOnly")
+        request.to_wallet = fields.choice("settle", _SETTLE, "venue") == "wallet"
+    return request
 
 
 def read_market(fields: Fields, is_buy: bool) -> OrderRequest:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import alembic.command
 import alembic.config
@@ -11,9 +14,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 BUSY_TIMEOUT_MS: Final = 10_000
+_READERS: Final = 64
+"""Read-only connections that one process keeps: as many as it has threads, and they are cheap."""
 _WRITER_PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=NORMAL",  # a power cut may lose the last commits, never tear one; the chain has them
@@ -23,18 +28,38 @@ _WRITER_PRAGMAS: Final = (
 )
 
 
+# What SQLite says, and what to do about it.
+_CURES: Final = {
+    "database is locked": "another process writes to it; let one indexer alone do so",
+    "database or disk is full": "make room and start again, nothing is lost",
+    "disk I/O error": "look after the disk, then start again",
+    "file is not a database": "name another with --db",
+    "readonly database": "mend the permissions of the file and its folder",
+    "unable to open database file": "mend the permissions, or name another with --db",
+}
+
+
 class StoreError(RuntimeError):
     """A database that cannot be used, with the reason and the cure."""
 
 
+def explain(error: SQLAlchemyError) -> str:
+    """What the database itself complained about, in one line, with the cure where we know it."""
+    reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
+    cures = [cure for known, cure in _CURES.items() if known in reason]
+    return ": ".join((reason, *cures))
+
+
 def parse_url(url: str) -> URL:
     """A database URL; a bare path means SQLite. Raises StoreError for what is neither."""
+    if "://" not in url:
+        return URL.create("sqlite", database=url)
     try:
-        parsed = make_url(url if "://" in url else f"sqlite:///{url}")
+        parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise StoreError(f"database URL {url!r} is not valid: try sqlite:///peakedex.db") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise StoreError(f"database {parsed.get_backend_name()!r} is not supported: use sqlite:///FILE")
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise StoreError(f"database {parsed.drivername.split('+')[0]!r} is not supported: use sqlite:///FILE")
     return parsed
 
 
@@ -48,7 +73,10 @@ def open_writer(url: str) -> Engine:
     engine = create_engine(parsed)
     event.listen(engine, "connect", _prepare_writer)
     event.listen(engine, "begin", _begin_immediate)
-    upgrade(engine)
+    try:
+        upgrade(engine)
+    except SQLAlchemyError as error:
+        raise StoreError(f"database {parsed.database} cannot be opened: {explain(error)}") from error
     return engine
 
 
@@ -58,15 +86,15 @@ def open_reader(url: str) -> Engine:
     path = Path(parsed.database or "")
     if not path.is_file():
         raise StoreError(f"database {path} does not exist: start `peakedex follow` first, or mend --db")
-    read_only = parsed.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
-    engine = create_engine(read_only)
+    read_only = parsed.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
+    engine = create_engine(read_only, pool_size=_READERS)
     event.listen(engine, "connect", _prepare_reader)
     event.listen(engine, "begin", _begin)
     try:
         with engine.connect() as connection:
             check_revision(connection)
     except SQLAlchemyError as error:
-        raise StoreError(f"database {path} cannot be read: {error}") from error
+        raise StoreError(f"database {path} cannot be read: {explain(error)}") from error
     return engine
 
 
@@ -78,6 +106,8 @@ def _prepare_writer(dbapi_connection: Any, _record: object) -> None:
 
 def _prepare_reader(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.isolation_level = None
+    # ATTACH would make files: a read-only connection is so for its own file alone.
+    dbapi_connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "query_only=ON", "temp_store=MEMORY"):
         dbapi_connection.execute(f"PRAGMA {pragma}")
 
@@ -116,19 +146,26 @@ def upgrade(engine: Engine) -> None:
             raise StoreError(f"the database cannot be migrated: {error}") from error
 
 
+@cache
+def _known_revisions() -> tuple[str, frozenset[str]]:
+    """The newest revision of the migrations, and all of them: they come with the program."""
+    scripts = ScriptDirectory.from_config(_alembic_config())
+    return str(scripts.get_current_head()), frozenset(each.revision for each in scripts.walk_revisions())
+
+
 def newest_revision() -> str:
     """The revision of the schema that this version of the program writes."""
-    return str(ScriptDirectory.from_config(_alembic_config()).get_current_head())
+    return _known_revisions()[0]
 
 
 def check_revision(connection: Connection, *, behind_is_fine: bool = False) -> str | None:
     """The database's revision. Raises StoreError where the program cannot use it."""
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
+    newest, known = _known_revisions()
     if current is not None and current not in known:
         raise StoreError(f"the database (revision {current}) is newer than this program: upgrade peakedex")
     if current is None:
         raise StoreError("the database holds tables, but none of Peake DEX: name another with --db")
-    if current != newest_revision() and not behind_is_fine:
+    if current != newest and not behind_is_fine:
         raise StoreError("the database is older than this program: run `peakedex db upgrade`")
     return current

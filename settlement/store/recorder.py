@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
 from settlement.effects import BlockEffects
 from settlement.state import State
 from settlement.store import schema
+from settlement.store.database import StoreError
 from settlement.store.rows import BatchRows, Numbers
 from settlement.store.statements import Row, compile_statements, run
 
@@ -26,12 +27,16 @@ _COUNTED = (
 )
 
 
+_POSITION = select(schema.cursor.c.block, schema.cursor.c.journal_hash)
+
+
 class Recorder:
     """Writes batches of effects of one state. After any error it must be thrown away with its state."""
 
     def __init__(self, engine: Engine, state: State) -> None:
         self._engine = engine
         self._state = state
+        self._position = _position(state)
         self._sql = compile_statements(engine)
         with engine.connect() as connection:
             self._numbers = Numbers(
@@ -43,17 +48,28 @@ class Recorder:
 
     def initialise(self) -> None:
         """Write the venue's tokens, pairs and first cursor into an empty database."""
-        self._write([], rules_changed=True, holdings_changed=True)
+        self._write([], stands_at=None, rules_changed=True, holdings_changed=True)
 
     def record(self, batch: Sequence[BlockEffects]) -> None:
-        """Commit a batch, with the cursor on its last block. The engine must not have gone on past it."""
+        """Commit a batch, with the cursor on its last block. The engine must not have gone on past it.
+
+        Raises StoreError, and writes nothing, if another process has moved the cursor meanwhile.
+        """
         self._write(
             batch,
+            stands_at=self._position,
             rules_changed=any(block.rules_changed for block in batch),
             holdings_changed=any(block.holdings_changed for block in batch),
         )
 
-    def _write(self, batch: Iterable[BlockEffects], *, rules_changed: bool, holdings_changed: bool) -> None:
+    def _write(
+        self,
+        batch: Iterable[BlockEffects],
+        *,
+        stands_at: tuple[int, str] | None,
+        rules_changed: bool,
+        holdings_changed: bool,
+    ) -> None:
         state = self._state
         rules: dict[str, list[Row]] = self._rule_rows() if rules_changed else {}
         batch_rows = BatchRows(self._numbers)
@@ -63,8 +79,10 @@ class Recorder:
         if holdings_changed:
             rows["holdings"] = [(*key, str(units)) for key, units in state.holdings.items()]
         with self._engine.begin() as connection:
+            _check_position(connection, stands_at)
             for name, sql in self._sql.items():
                 run(connection, sql, rows.get(name, ()))
+        self._position = _position(state)
 
     def _rule_rows(self) -> dict[str, list[Row]]:
         """Tokens and pairs as they stand: few, and they seldom change."""
@@ -99,6 +117,19 @@ def make_read_indexes(engine: Engine) -> None:
             index.create(connection, checkfirst=True)
 
 
+def _position(state: State) -> tuple[int, str]:
+    """Where the cursor stands once the state is recorded: block and journal hash."""
+    header = state.header
+    return state.venue.start_block - 1 if header is None else header.number, state.journal_hash
+
+
+def _check_position(connection: Connection, expected: tuple[int, str] | None) -> None:
+    """The database must be as we left it: a second writer would record over the first."""
+    row = connection.execute(_POSITION).one_or_none()
+    if (None if row is None else (row.block, row.journal_hash)) != expected:
+        raise StoreError("another process writes to this database: let one indexer alone write to it")
+
+
 def _number(numbers: dict[str, int], name: str) -> int:
     return numbers.setdefault(name, len(numbers) + 1)
 
@@ -109,14 +140,15 @@ def _numbered(connection: Connection, table: Table, name: ColumnElement[str]) ->
 
 def _cursor_row(state: State) -> Row:
     header = state.header
+    block, journal_hash = _position(state)
     return (
         1,
         state.venue_hash,
         state.venue.text,
-        state.venue.start_block - 1 if header is None else header.number,
+        block,
         None if header is None else header.block_id,
         0 if header is None else header.timestamp,
-        state.journal_hash,
+        journal_hash,
         state.last_seq,
         state.last_trade,
         state.last_withdrawal,

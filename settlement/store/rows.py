@@ -65,8 +65,9 @@ class BatchRows:
     def add_block(self, block: BlockEffects) -> None:
         """Take in one block's effects; the blocks of a batch come in order."""
         header = block.header
-        if block.text:
+        if block.text or block.intents:
             self._add("blocks", (header.number, header.block_id, header.timestamp, block.journal_hash))
+        if block.text:
             self._add("journal", (header.number, block.text))
         self._add_intents(block)
         self._add_transfers(block)
@@ -181,9 +182,9 @@ class BatchRows:
             (n, effect.id, block, effect.escrow, effect.chain, effect.symbol, effect.quantity, effect.to),
         )
 
-    def _internal_move(self, effect: InternalMove, block: int) -> None:
+    def _internal_move(self, e: InternalMove, block: int) -> None:
         n = self._numbers.next("internal_moves")
-        self._add("internal_moves", (n, effect.id, block, *effect[1:]))
+        self._add("internal_moves", (n, e.id, block, e.sender, e.recipient, e.symbol, e.amount))
 
     def finish(self) -> Mapping[str, list[Row]]:
         """All rows by statement name, with the newest values of orders, balances and accounts."""

@@ -283,6 +283,7 @@ indexer_status: Final = Table(
 
 # What readers look things up by. Open claims and orders are few: partial indexes stay small.
 _is_open = text("status = 0")
+_is_rejected = text("code IS NOT NULL")
 READ_INDEXES: Final = (
     Index("intents_by_transaction", intents.c.tx_key),
     Index("orders_by_account", orders.c.account_id, orders.c.seq),
@@ -294,6 +295,20 @@ READ_INDEXES: Final = (
         orders.c.seq,
         sqlite_where=_is_open,
         postgresql_where=_is_open,
+    ),
+    Index(
+        "orders_open_by_account",
+        orders.c.account_id,
+        orders.c.seq,
+        sqlite_where=_is_open,
+        postgresql_where=_is_open,
+    ),
+    Index(
+        "intents_rejected",
+        intents.c.account_id,
+        intents.c.n,
+        sqlite_where=_is_rejected,
+        postgresql_where=_is_rejected,
     ),
     Index("trades_by_pair", trades.c.pair_id, trades.c.n),
     Index("trades_by_taker", trades.c.taker),

@@ -54,6 +54,7 @@ def _trade(column: Any, *conditions: Any, newest: bool = True) -> ScalarSelect[A
 _PRICES = select(_p.id, _best(func.max, True), _best(func.min, False), _trade(_t.price), _trade(_t.n))
 _PRICES_OF_PAIR = _PRICES.where(_p.id == bindparam("pair"))
 _MARKS = select(_p.id, _trade(_t.price, _t.n < _first), _trade(_t.price, _t.n >= _first, newest=False))
+# `+ 0` keeps SQLite from grouping by way of an index, and so reading all trades there ever were.
 _VOLUMES = (
     select(
         _t.pair_id,
@@ -64,7 +65,7 @@ _VOLUMES = (
         func.count(),
     )
     .where(_t.n >= _first)
-    .group_by(_t.pair_id)
+    .group_by(_t.pair_id + 0)
 )
 _TRADE_TIME = (
     select(schema.blocks.c.timestamp)

@@ -1,0 +1,40 @@
+"""The static site, and the headers that keep a browser from doing more than it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from flask import Flask, Response, request, send_from_directory
+
+_SITE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def register(app: Flask, folder: Path | None) -> None:
+    """Serve the folder at `/`; its files are looked at anew each time, by ETag."""
+
+    def page(name: str = "index.html") -> Response:
+        assert folder is not None
+        return send_from_directory(folder, name, max_age=None)
+
+    def protect(response: Response) -> Response:
+        is_page = response.mimetype == "text/html" and not request.path.startswith("/api/")
+        response.headers["Content-Security-Policy"] = _SITE_POLICY if is_page else _DATA_POLICY
+        for name, value in _HEADERS.items():
+            response.headers[name] = value
+        return response
+
+    if folder is not None:
+        app.add_url_rule("/", "page", page, methods=["GET"])
+        app.add_url_rule("/<path:name>", "file", page, methods=["GET"])
+    app.after_request(protect)

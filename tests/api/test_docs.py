@@ -1,0 +1,70 @@
+"""docs/api.md names every path and every parameter, and its examples are what the API answers."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.app import create_app, resources
+from api.errors import ApiError
+from api.parameters import Reader
+from tests.api.examples import FILE, examples
+from tests.api.world import World
+
+TEXT = FILE.read_text(encoding="utf-8")
+
+
+def test_every_route_is_documented(world: World) -> None:
+    app = create_app(world.settings())
+    paths = {rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api")}
+    assert len(paths) == 11
+    headings = {line.removeprefix("## ").strip("`") for line in TEXT.splitlines() if line.startswith("## `")}
+    assert headings == paths
+
+
+def test_every_parameter_is_documented_in_its_section(world: World) -> None:
+    sections = {part.split("`", 2)[1]: part for part in TEXT.split("\n## ")[1:] if part.startswith("`/api")}
+    for resource in resources(world.settings()):
+        for field in fields(resource.parameters):
+            assert f"`{field.name}`" in sections[resource.path] or f"<{field.name}>" in resource.path
+
+
+@pytest.mark.parametrize(("address", "shown"), list(examples()))
+def test_examples_are_true(client: FlaskClient, address: str, shown: dict[str, object]) -> None:
+    """After a change, `python -m tests.api.examples` writes them anew."""
+    answer = client.get(address).json
+    if "version" in shown:
+        answer["version"] = shown["version"]
+    assert shown == answer
+
+
+def test_every_path_has_an_example(world: World) -> None:
+    shown = {address.split("?")[0] for address, _ in examples()}
+    for resource in resources(world.settings()):
+        stem = resource.path.split("<")[0]
+        assert any(address.startswith(stem) for address in shown), resource.path
+
+
+def test_every_code_of_the_api_is_documented() -> None:
+    for code in (
+        "E_INPUT",
+        "E_PAIR",
+        "E_NOT_FOUND",
+        "E_METHOD",
+        "E_BUSY",
+        "E_NOT_READY",
+        "E_BEHIND",
+        "E_INTERNAL",
+    ):
+        assert f"`{code}`" in TEXT
+
+
+def test_parameters_can_be_written_as_a_schema(world: World) -> None:
+    """What a description for machines will be made from."""
+    for resource in resources(world.settings()):
+        for name, rule in Reader(resource.parameters).rules.items():
+            assert rule.schema["type"] in ("string", "integer"), name
+            assert rule.wanted
+    assert ApiError(400, "E_INPUT", "x").status == 400
