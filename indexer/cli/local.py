@@ -33,6 +33,7 @@ from settlement.venue import parse_venue
 NETWORK: Final = "devnet"
 DEVNET_PORT: Final = 8091
 READY_SECONDS: Final = 60.0
+QUOTES_A_BLOCK: Final = 10
 REPORT_SECONDS: Final = 20.0
 _ANSWER_SECONDS: Final = 5.0
 _LOOPBACK: Final = "127.0.0.1"
@@ -92,10 +93,10 @@ def devnet(
         raise ConfigurationError(f"--port {port}: {error.strerror or error}; name another") from error
     with _stopped(chain):
         if bots:
-            crowd = Bots(chain.node, view, seed=seed)
+            crowd = Bots(chain.node, view, seed=seed, traders=12, acts=8)
             crowd.start()
             crowd.quote_all()
-            jobs.append(crowd.step)
+            jobs += [crowd.step, lambda: crowd.quote(QUOTES_A_BLOCK)]
         if db is not None:
             jobs.append(Paymaster(chain.node, view, lambda: _pending(db)).step)
         click.echo(f"Hive node {chain.url}, Hive-Engine node {chain.engine_url}")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final
 
-from indexer.devnet.accounts import ChainError
+from indexer.devnet.errors import ChainError
 from indexer.devnet.flow import DEPOSIT_USD, Draft, Flow, Trader, usual_units
 from indexer.devnet.intents import custom_json, decimal_text, deposit, element_ids
 from indexer.devnet.operations import Operation
@@ -80,6 +80,12 @@ class Bots:
         for _ in self.venue.pairs:
             for trader in self.traders[:4]:
                 self._send(trader, [self._flow.draw(trader, "quote")], [])
+
+    def quote(self, count: int) -> None:
+        """So many more orders beside the middle, by any of the traders: takers would empty the books."""
+        for _ in range(count):
+            trader = self._rng.choice(self.traders)
+            self._send(trader, [self._flow.draw(trader, "quote")], [])
 
     def _act(self, trader: Trader) -> None:
         count = 1 if self._rng.random() < 0.7 else self._rng.randint(2, MOST_ELEMENTS)
