@@ -54,6 +54,7 @@ class ArchiveSource:
     def __init__(self, folder: Path, watch: Watch, *, check_ids: bool = False) -> None:
         """`check_ids` recomputes each block's id from its header. Raises SourceError without block files."""
         self.candidates_without_receipts = 0
+        self._line: Line | None = None
         self._folder = folder
         self._watch = watch
         self._check_ids = check_ids
@@ -66,6 +67,11 @@ class ArchiveSource:
     def catching_up(self) -> bool:
         """Always: an archive has all of its blocks at hand."""
         return True
+
+    @property
+    def where(self) -> str:
+        """File and line of the block just yielded."""
+        return "" if self._line is None else f"{self._line.path.name}, line {self._line.number}"
 
     @property
     def waiting(self) -> Waiting | None:
@@ -97,6 +103,7 @@ class ArchiveSource:
                     receipts.check()
                 except ReceiptError as error:
                     raise receipts_line.error(error) from None
+            self._line = line
             yield block, receipts
         if last is not None and last.number < after.number:
             raise SourceError(

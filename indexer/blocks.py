@@ -114,6 +114,26 @@ class CustomJson(msgspec.Struct, frozen=True):
     json: str
 
 
+class Known(NamedTuple):
+    """An operation that was read, and where it stands. `value` is None where it is of another kind.
+
+    `id` is the intent id of an action that is alone in it.
+    """
+
+    id: str
+    transaction_id: str
+    operation_index: int
+    value: Transfer | CustomJson | None
+
+
+class _TypedTransfer(msgspec.Struct, frozen=True, tag_field="type", tag="transfer_operation"):
+    value: Transfer
+
+
+class _TypedCustomJson(msgspec.Struct, frozen=True, tag_field="type", tag="custom_json_operation"):
+    value: CustomJson
+
+
 class Shape(Generic[T]):
     """A reader of JSON text, or of values that were read already, into one msgspec type."""
 
@@ -138,6 +158,8 @@ class Shape(Generic[T]):
                 return msgspec.convert(read_loosely(bytes(source)), self._kind)
         except msgspec.ValidationError as error:
             raise BlockError(str(error)) from None
+        except UnicodeEncodeError as error:  # msgspec matches keys as UTF-8, which has no lone surrogates
+            raise BlockError(f"a key with a lone surrogate: {error.object!a}") from None
 
 
 def read_loosely(text: bytes) -> object:
@@ -160,6 +182,11 @@ _LOOSE_BODY: Final = Shape(_LooseBody)
 _decode_body: Final = msgspec.json.Decoder(_RawBody).decode
 _decode_typed: Final = msgspec.json.Decoder(_TypedOperation).decode
 _decode_pair: Final = msgspec.json.Decoder(tuple[str, Raw]).decode
+_decode_known: Final = msgspec.json.Decoder(_TypedTransfer | _TypedCustomJson).decode
+_KNOWN: Final[dict[str, Shape[Transfer] | Shape[CustomJson]]] = {
+    "transfer": Shape(Transfer),
+    "custom_json": Shape(CustomJson),
+}
 _LOOSE_TYPED: Final = Shape(dict[str, object])
 _LOOSE_PAIR: Final = Shape(tuple[str, object])
 
@@ -169,10 +196,20 @@ class Block:
 
     `number` is the first four bytes of `block_id`; `timestamp` is in seconds since 1970 (UTC); `raw` is the
     JSON text that it was read from. `searched` is the prefilter's: for whom, and for how many escrow
-    accounts, it found nothing.
+    accounts, it found nothing. `known` is the decoder's: the operations read so far, by their place.
     """
 
-    __slots__ = ("_transactions", "block_id", "fields", "number", "previous", "raw", "searched", "timestamp")
+    __slots__ = (
+        "_transactions",
+        "block_id",
+        "fields",
+        "known",
+        "number",
+        "previous",
+        "raw",
+        "searched",
+        "timestamp",
+    )
 
     def __init__(self, raw: bytes) -> None:
         """Read the header from a block's JSON text (the whole text is walked). Raises BlockError."""
@@ -182,6 +219,7 @@ class Block:
         self.block_id = fields.block_id
         self.previous = fields.previous
         self.searched: tuple[Watch, int] | None = None
+        self.known: dict[int, Known] = {}
         self._transactions: list[Transaction] | None = None
         if not _HEX_ID.fullmatch(fields.block_id) or not _HEX_ID.fullmatch(fields.previous):
             raise BlockError("block_id and previous must be 40 hexadecimal digits in lower case")
@@ -249,6 +287,19 @@ def operation_of(unparsed: object) -> Operation:
     if not isinstance(name, str) or "value" not in held:
         raise BlockError("not an operation: it needs type and value")
     return Operation(name.removesuffix("_operation"), held["value"])
+
+
+def known_value(unparsed: object) -> Transfer | CustomJson | None:
+    """The value of a `transfer` or `custom_json`, in either shape; None for others. Raises BlockError."""
+    if isinstance(unparsed, Raw):
+        try:
+            typed: _TypedTransfer | _TypedCustomJson = _decode_known(unparsed)
+            return typed.value
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass  # of another kind, in the other shape, or for the slower readers to judge
+    operation = operation_of(unparsed)
+    shape = _KNOWN.get(operation.name)
+    return None if shape is None else shape.read(operation.value)
 
 
 def native_amount(amount: NaiAmount | str) -> tuple[str, str]:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from indexer.blocks import Block, BlockError
 from indexer.decode import decode
+from indexer.receipts import ReceiptError, Receipts
 from indexer.source import Cursor, Source, SourceError
 from settlement.effects import BlockEffects
 from settlement.engine import Engine
@@ -77,9 +79,9 @@ class Follower:
     def run(self, until: int | None = None) -> Progress:
         """Apply and record every block of the source, up to `until` where given.
 
-        Raises SourceError when the source cannot go on: all blocks before are recorded then. Raises
-        BlockError, ReceiptError or InvariantError within a block: it and the batch before it are not
-        recorded, and the same blocks will be read again.
+        Raises SourceError, with the place, when the source cannot go on: all blocks before are recorded
+        then. What is found to be wrong only while a block is applied (a SourceError with the place, or
+        InvariantError) leaves it and its batch unrecorded; the same blocks will be read again.
         """
         rules, source = self._rules, self._source
         header = rules.state.header
@@ -88,8 +90,7 @@ class Follower:
             return self.progress
         try:
             for block, receipts in source.blocks(after):
-                events = decode(block, rules.watch, receipts, prefilter=self._prefilter)
-                self._batch.add(rules.apply(block.header, events))
+                self._batch.add(self._apply(block, receipts))
                 if not source.catching_up or self._is_full():
                     self._commit()
                 if block.number == until:
@@ -99,6 +100,15 @@ class Follower:
             raise
         self._commit()
         return self.progress
+
+    def _apply(self, block: Block, receipts: Receipts | None) -> BlockEffects:
+        rules = self._rules
+        try:
+            events = decode(block, rules.watch, receipts, prefilter=self._prefilter)
+            return rules.apply(block.header, events)
+        except (BlockError, ReceiptError) as error:
+            self._batch = _Batch()  # the engine is half way into a block: nothing of it may be recorded
+            raise SourceError(f"{self._source.where}: {error}") from None
 
     def _is_full(self) -> bool:
         return self._batch.blocks >= self._batch_blocks or self._batch.effects >= self._batch_effects

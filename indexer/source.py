@@ -52,6 +52,11 @@ class Source(Protocol):
         ...
 
     @property
+    def where(self) -> str:
+        """Where the block just yielded came from, for errors that name it: file and line, or node."""
+        ...
+
+    @property
     def waiting(self) -> Waiting | None:
         """What the source waits for at this moment; None while it is not waiting."""
         ...

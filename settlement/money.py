@@ -24,7 +24,7 @@ from settlement.events import Movement
 from settlement.model import AVAILABLE, ESCROW, WITHDRAWING, Refund, Token, Wallet, Withdrawal, wallet_of
 from settlement.names import encode
 from settlement.requests import WithdrawRequest
-from settlement.state import State
+from settlement.state import InvariantError, State
 
 
 def move(state: State, movement: Movement) -> None:
@@ -48,6 +48,8 @@ def _deposit(
 ) -> None:
     account, symbol = encode(movement.sender), encode(movement.symbol)
     if token is None or units is None or token.liabilities_units + units > MAX_UNITS:
+        if movement.id in state.refunds.by_id:
+            raise InvariantError(f"refund {movement.id} is due already: no chain has one id twice")
         state.last_refund += 1
         refund = Refund(
             state.last_refund,
@@ -114,6 +116,8 @@ def open_withdrawal(
     state: State, withdrawal_id: str, wallet: Wallet, amount: int, to: str, memo: str | None
 ) -> None:
     """Move available → withdrawing. `to` and `memo` are encoded text."""
+    if withdrawal_id in state.withdrawals.by_id:
+        raise InvariantError(f"withdrawal {withdrawal_id} is pending already: no chain has one id twice")
     state.last_withdrawal += 1
     withdrawal = Withdrawal(state.last_withdrawal, withdrawal_id, wallet, amount, to, memo)
     state.transfer(wallet, AVAILABLE, wallet, WITHDRAWING, amount)

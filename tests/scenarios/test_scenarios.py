@@ -1,0 +1,120 @@
+"""Every story of this folder, told to the indexer on the real path, in both shapes that nodes speak.
+
+archive folder → ArchiveSource (ids and links checked) → decode → Engine → Recorder → SQLite; the journal is
+read back from its table, the state through the loader. One shape is applied in one batch with the prefilter,
+the other one block by block without: they must agree.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy import Engine
+
+from indexer.archive import ArchiveSource
+from indexer.follow import Follower
+from indexer.source import Cursor
+from settlement.invariants import check_all
+from settlement.journal import chain_hash
+from settlement.statetext import state_text
+from settlement.store.journal import read_journal
+from settlement.store.loader import load, open_engine
+from tests.scenarios.chain import SHAPES, write_archive
+from tests.scenarios.database import emptied, memory_database
+from tests.scenarios.story import HERE, Case, in_short, read_stories, with_aliases
+
+CASES = [case for path in sorted(HERE.glob("*.txt")) for case in read_stories(path)]
+
+
+class Outcome(NamedTuple):
+    """What the database says at the end: the journal's lines, the state's lines, and every block's id."""
+
+    journal: list[str]
+    state: list[str]
+    block_ids: dict[int, str]
+
+
+@pytest.fixture(scope="module")
+def migrated() -> Iterator[Engine]:
+    engine = memory_database()
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def database(migrated: Engine) -> Engine:
+    return emptied(migrated)
+
+
+def tell(case: Case, shape: str, database: Engine, folder: Path) -> Outcome:
+    """Run a story through everything."""
+    venue = case.venue()
+    archive = write_archive(folder, case.blocks, shape)
+    rules, recorder = open_engine(database, venue)
+    source = ArchiveSource(archive, rules.watch, check_ids=True)
+    one_by_one = shape == "condenser"
+    follower = Follower(
+        rules, recorder, source, batch_blocks=1 if one_by_one else 1000, prefilter=not one_by_one
+    )
+    follower.run()
+    check_all(rules.state)
+    loaded = load(database)
+    assert state_text(loaded.state) == state_text(rules.state)
+    assert loaded.watch.escrows == rules.watch.escrows
+    before = Cursor(case.blocks[0].number - 1)
+    block_ids = {block.number: block.block_id for block, _ in source.blocks(before)}
+    given = case.given
+    journal: list[str] = []
+    hash_so_far = venue.hash
+    with database.connect() as connection:
+        for block in read_journal(connection):
+            hash_so_far = chain_hash(hash_so_far, block.lines)
+            assert block.journal_hash == hash_so_far
+            lines = block.lines.splitlines()
+            if block.number in given:
+                assert not [line for line in lines if line.startswith("reject ")], "what is given must work"
+            else:
+                journal += lines
+    assert loaded.state.journal_hash == rules.state.journal_hash == hash_so_far
+    last = case.blocks[-1].number
+    head, state = state_text(loaded.state).splitlines()[:3], state_text(loaded.state).splitlines()[3:]
+    assert head == ["peakedex-state 1", f"venue {venue.hash}", f"block {last} {block_ids[last]}"]
+    return Outcome(journal, state, block_ids)
+
+
+def differences(expected: list[str], found: list[str], what: str) -> str:
+    return "\n".join(
+        difflib.unified_diff(
+            with_aliases(expected),
+            with_aliases(found),
+            f"{what} expected",
+            f"{what} found",
+            lineterm="",
+            n=100,
+        )
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_story(case: Case, shape: str, database: Engine, tmp_path: Path) -> None:
+    outcome = tell(case, shape, database, tmp_path / "archive")
+    journal = in_short(outcome.journal, case.blocks, outcome.block_ids)
+    state = in_short(outcome.state, case.blocks, outcome.block_ids)
+    problems = []
+    if case.journal is not None:
+        problems.append(differences(case.journal, journal, "journal"))
+    if case.rejects or case.journal is None:
+        rejects = [line for line in journal if line.startswith("reject ")]
+        problems.append(differences(case.rejects, rejects, "rejects"))
+    if case.state is not None:
+        problems.append(differences(case.state, state, "state"))
+    missing = [line for line in case.state_holds if line not in state]
+    if missing:
+        problems.append(differences(missing, state, "state holds"))
+    told = "\n".join(problem for problem in problems if problem)
+    assert not told, f"{case.path.name}, line {case.line}: {case.title}\n{told}"
