@@ -86,7 +86,7 @@ def test_an_operation_that_lacks_something_stops_the_read(operation: Any, indexe
     value["transactions"][0]["operations"].append(operation)
     lines[1] = json.dumps(value).encode()
     told = stops(indexer, lines)
-    assert f"block 2, transaction {transaction_id(2)}, operation 1" in told
+    assert f"blocks.jsonl, line 2: block 2, transaction {transaction_id(2)}, operation 1" in told
 
 
 @pytest.mark.parametrize("operation", MALFORMED.values(), ids=MALFORMED.keys())
@@ -98,7 +98,7 @@ def test_also_behind_a_candidate(operation: Any, indexer: Indexer) -> None:
     value["transactions"][0]["operations"] += [list(candidate), operation]
     lines[1] = json.dumps(value).encode()
     told = stops(indexer, lines)
-    assert f"block 2, transaction {transaction_id(2)}, operation 2" in told
+    assert f"blocks.jsonl, line 2: block 2, transaction {transaction_id(2)}, operation 2" in told
 
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
