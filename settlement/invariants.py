@@ -29,11 +29,13 @@ def check_block(wallets: Iterable[Wallet], orders: Iterable[Order], withdrawing:
         total = available + locked + leaving + escrow
         symbol = wallet.symbol
         sums[symbol] += total - wallet.checked
-        locks[symbol] += locked - wallet.checked_locked
-        pending[symbol] += leaving - wallet.checked_withdrawing
         wallet.checked = total
-        wallet.checked_locked = locked
-        wallet.checked_withdrawing = leaving
+        if locked != wallet.checked_locked:
+            locks[symbol] += locked - wallet.checked_locked
+            wallet.checked_locked = locked
+        if leaving != wallet.checked_withdrawing:
+            pending[symbol] += leaving - wallet.checked_withdrawing
+            wallet.checked_withdrawing = leaving
     pairs: dict[Pair, None] = {}
     for order in orders:
         _check_order(order)
@@ -46,9 +48,9 @@ def check_block(wallets: Iterable[Wallet], orders: Iterable[Order], withdrawing:
     for symbol, difference in locks.items():
         if difference:
             raise InvariantError(f"{symbol} is locked without an order: {difference} units")
-    for symbol, difference in pending.items():
-        if difference != withdrawing.get(symbol, 0):
-            raise InvariantError(f"{symbol} is withdrawing without a withdrawal: {difference} units")
+    for symbol in sums:
+        if pending[symbol] != withdrawing.get(symbol, 0):
+            raise InvariantError(f"{symbol} is withdrawing without a withdrawal: {pending[symbol]} units")
     for pair in pairs:
         _check_book(pair)
 

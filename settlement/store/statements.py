@@ -39,6 +39,7 @@ def compile_statements(engine: Engine) -> Mapping[str, str]:
         "outflows": insert(schema.outflows),
         "internal_moves": insert(schema.internal_moves),
         "checkpoints": insert(schema.checkpoints),
+        "receipts": insert(schema.receipts),
         "holdings": _upsert(schema.holdings),
         "cursor": _upsert(schema.cursor),
     }

@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable
 
+from indexer.cli.common import settle_memory
 from settlement.engine import Engine
 from settlement.events import Action, BlockHeader, Event, Movement
 from settlement.venue import PairRules, TokenRules, Venue
@@ -119,8 +120,7 @@ def _empty_block(engine: Engine) -> float:
 
 def _timed(work: Callable[[], object]) -> float:
     """Seconds of `work`, with what was there before out of the garbage collector's sight."""
-    gc.collect()
-    gc.freeze()
+    settle_memory()
     started = time.perf_counter()
     work()
     seconds = time.perf_counter() - started
