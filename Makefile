@@ -8,11 +8,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+CLIENTS := tests/clients
+CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.installed
+# Node.js of a pip package is in .venv and goes first; where it is not installed, the machine's is found.
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 SOURCES := settlement indexer api alembic tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test check format bench lock clean distclean
+.PHONY: help install dev clients run test check format bench lock clean distclean
 
 help:
 	@echo "make run      install, then start the demo exchange on http://127.0.0.1:8080"
@@ -55,7 +59,19 @@ $(INSTALLED_DEV): $(INSTALLED) requirements-dev.lock
 run: install
 	@exec $(BIN)/peakedex demo $(ARGS)
 
-test: check
+# The JavaScript clients that the tests trade with. Node.js is the machine's, else a pip package's; nothing
+# is compiled, because no script of a package runs.
+clients: $(CLIENTS_INSTALLED)
+	@:
+
+$(CLIENTS_INSTALLED): $(INSTALLED_DEV) $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(CLIENTS)/node.lock
+	@$(WITH_NODE) sh -c 'npm --version && node -e "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"' \
+	  >/dev/null 2>&1 || { echo "installing Node.js"; $(PIP) install -r $(CLIENTS)/node.lock; }
+	@echo "installing the JavaScript clients that the tests trade with"
+	@cd $(CLIENTS) && $(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: check clients
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: dev
@@ -85,4 +101,4 @@ clean:
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(CLIENTS)/node_modules

@@ -7,22 +7,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from indexer.devnet.authority import Authority, Role
+from indexer.devnet.errors import CODE_ASSERT, CODE_SERVER, ChainError, Frame
 from indexer.devnet.keys import PrivateKey
-from indexer.devnet.operations import COINS, MAX_MILS, Operation, Transfer, is_account
+from indexer.devnet.operations import COINS, MAX_MILS, Coin, Operation, Transfer, is_account
 
-CODE_ASSERT: Final = -32003
-CODE_SERVER: Final = -32000
+__all__ = ["CODE_ASSERT", "CODE_SERVER", "Account", "Accounts", "ChainError", "Delta"]
+
+BALANCE_FIELDS: Final = {"HIVE": "balance", "HBD": "hbd_balance"}
 
 # (account, coin, change in mils): what an operation did, so that a fork can take it back.
 Delta = tuple[str, str, int]
-
-
-class ChainError(Exception):
-    """The chain refuses: `code` and the text are those of a Hive node's JSON-RPC error."""
-
-    def __init__(self, message: str, code: int = CODE_ASSERT) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(slots=True)
@@ -80,7 +74,8 @@ class Accounts:
         """The account. Raises ChainError where there is none."""
         account = self._by_name.get(name)
         if account is None:
-            raise ChainError(f"unknown key:unknown key: {name}", CODE_SERVER)
+            frame = Frame("get_account", "unknown key: ${name}", {"name": name})
+            raise ChainError(f"unknown key:unknown key: {name}", CODE_SERVER, frame)
         return account
 
     def private_key(self, name: str, role: str) -> PrivateKey:
@@ -132,10 +127,7 @@ class Accounts:
         mils, symbol = operation.amount
         sender, recipient = self.get(operation.sender), self.get(operation.recipient)
         if sender.balances[symbol] < mils:
-            raise ChainError(
-                "Assert Exception:_db.get_balance( from_account, o.amount.symbol ) >= o.amount: "
-                "Account does not have sufficient funds for transfer."
-            )
+            raise _overdrawn(sender, operation.amount)
         for account, delta in ((sender, -mils), (recipient, mils)):
             account.balances[symbol] += delta
             deltas.append((account.name, symbol, delta))
@@ -144,3 +136,21 @@ class Accounts:
         """Take back what `apply` did; the last one applied comes first."""
         for name, symbol, delta in reversed(deltas):
             self._by_name[name].balances[symbol] -= delta
+
+
+def _overdrawn(account: Account, wanted: Coin) -> ChainError:
+    text = (
+        "Account ${acc} does not have sufficient funds for balance adjustment. "
+        "Required: ${r}, Available: ${a}"
+    )
+    available = Coin(account.balances[wanted.symbol], wanted.symbol)
+    said = text.replace("${acc}", account.name)
+    said = said.replace("${r}", f"-{wanted.text()}")  # hived shows the change itself, which is negative
+    said = said.replace("${a}", available.text())
+    field_name = BALANCE_FIELDS[wanted.symbol]
+    frame = Frame(
+        "adjust_balance",
+        text,
+        {"acc": account.name, "r": Coin(-wanted.mils, wanted.symbol).nai(), "a": available.nai()},
+    )
+    return ChainError(f"Assert Exception:a.get_{field_name}() >= -delta: {said}", CODE_ASSERT, frame)

@@ -6,6 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from indexer.devnet.errors import (
+    ASSERT,
+    DUPLICATE,
+    IRRELEVANT,
+    MISSING_ACTIVE,
+    MISSING_POSTING,
+    AuthorityError,
+)
 from indexer.devnet.keys import SignatureError, recover_public_key
 from indexer.devnet.operations import Transfer
 from indexer.devnet.packing import Packing, Transaction
@@ -14,10 +22,6 @@ Role = Literal["owner", "active", "posting"]
 ROLES: Final[tuple[Role, ...]] = ("owner", "active", "posting")
 MAX_DEPTH: Final = 2
 _PACKINGS: Final[tuple[Packing, ...]] = ("legacy", "nai")
-
-
-class AuthorityError(Exception):
-    """The signatures do not allow the transaction; the text is what the node answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +85,17 @@ def _verify(transaction: Transaction, chain_id: bytes, lookup: Lookup) -> None:
     keys = _signing_keys(transaction, chain_id)
     active, posting = required(transaction)
     if active and posting:
-        raise AuthorityError(
-            "cannot combine active and posting authorities:Combined posting and active authority"
-        )
+        raise AuthorityError(ASSERT, "cannot combine active and posting authorities")
     used: set[str] = set()
     for name in sorted(posting):
         if not any(_satisfied(lookup(name, role), role, keys, used, lookup, 0) for role in reversed(ROLES)):
-            raise AuthorityError(f"missing required posting authority:Missing Posting Authority {name}")
+            raise AuthorityError(MISSING_POSTING, "Missing Posting Authority ${id}", id=name)
     for name in sorted(active):
         roles: tuple[Role, ...] = ("active", "owner")
         if not any(_satisfied(lookup(name, role), role, keys, used, lookup, 0) for role in roles):
-            raise AuthorityError(f"missing required active authority:Missing Active Authority {name}")
+            raise AuthorityError(MISSING_ACTIVE, "Missing Active Authority ${id}", id=name)
     if set(keys) - used:
-        raise AuthorityError("irrelevant signature included:Unnecessary signature(s) detected")
+        raise AuthorityError(IRRELEVANT, "Unnecessary signature(s) detected")
 
 
 def _signing_keys(transaction: Transaction, chain_id: bytes) -> Sequence[str]:
@@ -101,11 +103,9 @@ def _signing_keys(transaction: Transaction, chain_id: bytes) -> Sequence[str]:
     try:
         keys = [recover_public_key(digest, signature) for signature in transaction.signatures]
     except SignatureError as error:
-        raise AuthorityError(
-            f"Assert Exception:is_canonical( c ): signature is not canonical: {error}"
-        ) from error
+        raise AuthorityError(ASSERT, f"is_canonical( c ): signature is not canonical: {error}") from error
     if len(set(keys)) != len(keys):
-        raise AuthorityError("duplicate signature included:Duplicate Signature detected")
+        raise AuthorityError(DUPLICATE, "Duplicate Signature detected")
     return keys
 
 

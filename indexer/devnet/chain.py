@@ -15,12 +15,13 @@ from typing import Final
 import msgspec
 
 from indexer.devnet import packing
-from indexer.devnet.accounts import CODE_SERVER, Accounts, ChainError, Delta
-from indexer.devnet.authority import AuthorityError, authorize
+from indexer.devnet.accounts import Accounts, Delta
+from indexer.devnet.authority import authorize
 from indexer.devnet.blocks import Block
+from indexer.devnet.errors import CODE_SERVER, ChainError
 from indexer.devnet.keys import BlockSigner, PlaceholderSigner, PrivateKey
 from indexer.devnet.operations import CustomJson, OperationError, Transfer, parse_operation
-from indexer.devnet.packing import Transaction
+from indexer.devnet.packing import Transaction, iso_time
 
 MAX_EXPIRATION_SECONDS: Final = 86_400
 DEFAULT_EXPIRATION_SECONDS: Final = 60
@@ -102,6 +103,12 @@ class Chain:
         return self._irreversible
 
     @property
+    def irreversible_time(self) -> int:
+        """Seconds since 1970 of the last irreversible block."""
+        at = self._irreversible - self.first_block
+        return self._times[at] if at >= 0 else self.genesis
+
+    @property
     def head_witness(self) -> str:
         """Who made the newest block."""
         return self.witnesses[(self.head + self._round) % len(self.witnesses)]
@@ -169,10 +176,7 @@ class Chain:
         """
         self._check_transaction(transaction)
         if not authorized:
-            try:
-                transaction = authorize(transaction, self.chain_id, self.accounts.authority)
-            except AuthorityError as error:
-                raise ChainError(str(error), CODE_SERVER) from error
+            transaction = authorize(transaction, self.chain_id, self.accounts.authority)
         if transaction.id in self._located or transaction.id in self._pending:
             raise ChainError(
                 "Assert Exception:!is_known_transaction( trx_id ): Duplicate transaction check failed"
@@ -190,7 +194,12 @@ class Chain:
                 "Assert Exception:trx_size <= (HIVE_MAX_TRANSACTION_SIZE - 256): transaction is too big"
             )
         if not self.head_time < transaction.expiration:
-            raise ChainError("transaction expiration exception:transaction expired", CODE_SERVER)
+            raise ChainError(
+                "transaction expiration exception:now < trx.expiration: "
+                f"transaction expired, now {iso_time(self.head_time)}, "
+                f"trx.expiration {iso_time(transaction.expiration)}",
+                CODE_SERVER,
+            )
         if transaction.expiration > self.head_time + MAX_EXPIRATION_SECONDS:
             raise ChainError("transaction expiration exception:expiration is too far ahead", CODE_SERVER)
         behind = (self.head - transaction.ref_block_num) & 0xFFFF

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from indexer.devnet.accounts import ChainError
 from indexer.devnet.authority import ROLES, Authority, Role
+from indexer.devnet.errors import ChainError
 from indexer.devnet.faults import Faults
 from indexer.devnet.node import DevNode
 
@@ -23,7 +23,7 @@ class DevMethods:
     - `keys {account}` → its private keys by role, where it still has the default ones.
     - `balances {account}` → coins and tokens.
     - `faults {name: value, …}` → all switches. `chain {lag?, stalled?, skip_slots?, behind?}` → status.
-    - `fork {depth, forget?}` and `produce {count?}` → status.
+    - `fork {depth, forget?}` and `produce {count?}` → status. `status {}` → status.
     """
 
     def __init__(self, node: DevNode, faults: Faults) -> None:
@@ -40,6 +40,11 @@ class DevMethods:
             "produce": self._produce,
             "status": lambda _: self.status(),
         }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All calls, in the order of their description."""
+        return tuple(self._methods)
 
     def method(self, name: str) -> DevMethod | None:
         """The call of this name."""

@@ -17,6 +17,7 @@ LIES: Final[tuple[Lie, ...]] = ("", "amount", "add", "drop", "order", "irreversi
 
 LOCK_ERROR: Final = "Unable to acquire database lock"
 HTML_502: Final = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
+HTML_503: Final = b"<html><head><title>503 Service Temporarily Unavailable</title></head></html>"
 HTML_429: Final = b"<html><head><title>429 Too Many Requests</title></head></html>"
 
 Row = dict[str, Any]
@@ -29,9 +30,10 @@ class Faults:
     Counted, for the next calls of the Hive node: `lost_replies` (done, but the connection closes without
     an answer), `duplicate_replies` (done twice, and the second answer given), `lock_errors`, `html_errors`
     (502), `too_many` (429), `bad_json` (a truncated answer).
-    Lasting: `short_ranges` (no more blocks a range than this, 0 for off), `stale` (answers as of so many
-    blocks ago), `lie` (see LIES: a changed amount, an added or dropped operation, swapped blocks, a forged
-    irreversible number), `delay_ms`.
+    Lasting: `short_ranges` (no more blocks a range than this, 0 for off), `gaps` (after every so many blocks
+    of a range one is missing), `stale` (answers as of so many blocks ago), `lie` (see LIES: a changed
+    amount, an added or dropped operation, swapped blocks, a forged irreversible number), `delay_ms`,
+    `refuses` (HTTP 503), `silent` (never answers).
     Sidechain: `engine_refuses` (HTTP 503), `engine_silent` (never answers), `engine_disagrees` (other
     quantities in the receipts).
     """
@@ -43,9 +45,12 @@ class Faults:
     too_many: int = 0
     bad_json: int = 0
     short_ranges: int = 0
+    gaps: int = 0
     stale: int = 0
     delay_ms: int = 0
     lie: Lie = ""
+    refuses: bool = False
+    silent: bool = False
     engine_refuses: bool = False
     engine_silent: bool = False
     engine_disagrees: bool = False
@@ -73,7 +78,7 @@ class Faults:
     @property
     def distorts(self) -> bool:
         """Whether answers of the Hive node must pass through `distort`."""
-        return bool(self.short_ranges or self.stale or self.lie)
+        return bool(self.short_ranges or self.gaps or self.stale or self.lie)
 
     def distort(self, answer: bytes, head: int) -> bytes:
         """The Hive node's JSON answer as this node gives it; `head` is the chain's head block number."""
@@ -94,6 +99,9 @@ class Faults:
         elif isinstance(result.get("block"), dict):
             kept = self._distort_blocks([result["block"]], head)
             return {"block": kept[0]} if kept else {}
+        elif "block_id" in result and "transactions" in result:
+            # condenser_api.get_block gives a bare block, or null.
+            return next(iter(self._distort_blocks([result], head)), None)
         return result
 
     def _distort_properties(self, result: Row, head: int) -> Row:
@@ -108,6 +116,8 @@ class Faults:
     def _distort_blocks(self, blocks: list[Row], head: int) -> list[Row]:
         if self.stale:
             blocks = [block for block in blocks if _number(block) <= head - self.stale]
+        if self.gaps:
+            blocks = [block for at, block in enumerate(blocks, 1) if at % (self.gaps + 1)]
         if self.short_ranges:
             blocks = blocks[: self.short_ranges]
         if self.lie == "order" and len(blocks) > 1:
@@ -135,17 +145,12 @@ def _number(block: Row) -> int:
 
 
 def lie_about(block: Row, lie: Lie) -> None:
-    """Change a block of the block_api shape in place, as a hostile node could; its ids stay."""
+    """Change a block of either shape in place, as a hostile node could; its ids stay."""
     transactions = block["transactions"]
     if lie == "amount":
         for transaction in transactions:
             for operation in transaction["operations"]:
-                if operation["type"] == "transfer_operation":
-                    amount = operation["value"]["amount"]
-                    amount["amount"] = str(int(amount["amount"]) * 10)
-                elif operation["type"] == "custom_json_operation":
-                    value = operation["value"]
-                    value["json"] = value["json"].replace('"quantity":"', '"quantity":"1')
+                _inflate(operation["value"] if isinstance(operation, dict) else operation[1])
     elif lie == "drop" and transactions:
         transactions.pop()
         block["transaction_ids"].pop()
@@ -153,3 +158,16 @@ def lie_about(block: Row, lie: Lie) -> None:
         # The same transaction once more, under an id of its own.
         transactions.append(transactions[-1])
         block["transaction_ids"].append(block["transaction_ids"][-1][::-1])
+
+
+def _inflate(value: Row) -> None:
+    """Ten times the amount of a transfer, or a larger quantity in a custom_json."""
+    amount = value.get("amount")
+    if isinstance(amount, dict):
+        amount["amount"] = str(int(amount["amount"]) * 10)
+    elif isinstance(amount, str):
+        number, symbol = amount.split(" ")
+        mils = int(number.replace(".", "")) * 10
+        value["amount"] = f"{mils // 1000}.{mils % 1000:03d} {symbol}"
+    elif "json" in value:
+        value["json"] = value["json"].replace('"quantity":"', '"quantity":"1')

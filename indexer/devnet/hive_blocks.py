@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from indexer.devnet.accounts import CODE_ASSERT
+from indexer.devnet.errors import CODE_ASSERT
 from indexer.devnet.node import DevNode
 from indexer.devnet.operations import (
     OperationError,
@@ -242,11 +242,13 @@ class BlockMethods:
         expiration = params.get(1, "expiration")
         if isinstance(expiration, str):
             try:
-                expired = parse_time(expiration) < self._chain.head_time
+                expires = parse_time(expiration)
             except ValueError as error:
                 raise RpcError(CODE_ASSERT, "Parse Error:Couldn't parse time_point_sec") from error
-            if expired:
+            if expires < self._chain.irreversible_time:
                 return {"status": "expired_irreversible"}
+            if expires < self._chain.head_time:
+                return {"status": "expired_reversible"}
         return {"status": "unknown"}
 
     def _broadcast(self, params: Params) -> object:

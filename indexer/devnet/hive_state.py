@@ -23,6 +23,7 @@ Row = dict[str, Any]
 _EMPTY_LISTS: Final = (
     "get_active_votes",
     "get_blog",
+    "get_collateralized_conversion_requests",
     "get_comment_discussions_by_payout",
     "get_content_replies",
     "get_conversion_requests",
@@ -40,11 +41,29 @@ _EMPTY_LISTS: Final = (
     "get_trending_tags",
     "get_vesting_delegations",
     "get_withdraw_routes",
+    "get_witnesses_by_vote",
     "list_proposals",
     "list_proposal_votes",
     "find_recurrent_transfers",
     "lookup_witness_accounts",
 )
+
+_EMPTY_MEMBERS: Final = {
+    "find_account_recovery_requests": "requests",
+    "find_change_recovery_account_requests": "requests",
+    "find_collateralized_conversion_requests": "requests",
+    "find_hbd_conversion_requests": "requests",
+    "find_recurrent_transfers": "recurrent_transfers",
+    "find_savings_withdrawals": "withdrawals",
+    "find_vesting_delegations": "delegations",
+    "find_withdraw_vesting_routes": "routes",
+    "list_proposal_votes": "proposal_votes",
+    "list_proposals": "proposals",
+}
+
+
+def _always(answer: object) -> Method:
+    return lambda _: answer
 
 
 def _vests(micros: int) -> str:
@@ -101,15 +120,21 @@ class StateMethods:
                 "get_reward_funds": lambda _: {"funds": [self._reward_fund()]},
                 "find_accounts": self._find_accounts,
                 "list_accounts": self._list_accounts,
-                "find_recurrent_transfers": lambda _: {"recurrent_transfers": []},
-                "list_proposals": lambda _: {"proposals": []},
-            },
+                "get_feed_history": lambda _: {"id": 0, "price_history": []},
+            }
+            | {name: _always({member: []}) for name, member in _EMPTY_MEMBERS.items()},
             "account_by_key_api": {
                 "get_key_references": lambda params: {
                     "accounts": self._key_references(params.texts(0, "keys"))
                 }
             },
-            "rc_api": {"find_rc_accounts": self._find_rc_accounts},
+            "rc_api": {
+                "find_rc_accounts": self._find_rc_accounts,
+                "list_rc_accounts": self._find_rc_accounts,
+                "list_rc_direct_delegations": _always({"rc_direct_delegations": []}),
+                "get_resource_params": _always({"resource_names": [], "resource_params": {}}),
+                "get_resource_pool": _always({"resource_pool": {}}),
+            },
         }
 
     # -- the chain -------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from indexer.devnet.accounts import ChainError
 from indexer.devnet.authority import Authority, Role
 from indexer.devnet.blocks import Block
 from indexer.devnet.chain import Chain
+from indexer.devnet.errors import ChainError
 from indexer.devnet.operations import COINS
 from indexer.devnet.packing import Transaction
 from indexer.devnet.quantity import parse_quantity

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from indexer.devnet.accounts import ChainError
+from indexer.devnet.errors import ChainError
 from indexer.devnet.intents import Element, custom_json, parse_units, token_transfer
 from indexer.devnet.operations import MAX_JSON_BYTES, Coin, Operation, Transfer
 from indexer.devnet.submit import Submit

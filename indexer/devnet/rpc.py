@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from indexer.devnet.accounts import CODE_ASSERT, CODE_SERVER, ChainError
+from indexer.devnet.errors import CODE_ASSERT, ChainError, Frame, error_data
 
 CODE_PARSE: Final = -32700
 CODE_INVALID_REQUEST: Final = -32600
@@ -99,7 +99,8 @@ class Dispatcher:
             method, params = self._find(request)
             return {"jsonrpc": "2.0", "result": method(Params(params)), "id": ident}
         except (RpcError, ChainError) as error:
-            return _failed(ident, error.code, str(error))
+            frame = error.frame if isinstance(error, ChainError) else None
+            return _failed(ident, error.code, str(error), frame)
 
     def _find(self, request: Mapping[str, object]) -> tuple[Method, object]:
         """The method and its arguments, in either call style. Raises RpcError."""
@@ -151,7 +152,6 @@ class PlainDispatcher(Dispatcher):
         return method, request.get("params", {})
 
 
-def _failed(ident: object, code: int, message: str) -> dict[str, object]:
-    name = {CODE_ASSERT: "assert_exception", CODE_SERVER: "exception"}.get(code, "assert_exception")
-    data = {"code": 10, "name": name, "message": message.partition(":")[0], "stack": []}
-    return {"jsonrpc": "2.0", "error": {"code": code, "message": message, "data": data}, "id": ident}
+def _failed(ident: object, code: int, message: str, frame: Frame | None = None) -> dict[str, object]:
+    error = {"code": code, "message": message, "data": error_data(message, frame)}
+    return {"jsonrpc": "2.0", "error": error, "id": ident}

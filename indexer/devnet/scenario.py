@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
-from indexer.devnet.accounts import ChainError
 from indexer.devnet.actions import dump_json
+from indexer.devnet.errors import ChainError
 from indexer.devnet.flow import DEPOSIT_USD, Draft, Flow, Trader, usual_units
 from indexer.devnet.hostile import bombs, odd_transfer
 from indexer.devnet.intents import (

@@ -18,12 +18,13 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
 
-from indexer.devnet.accounts import ChainError
 from indexer.devnet.chain import Chain
 from indexer.devnet.dev_api import DevMethods
 from indexer.devnet.engine_api import EngineMethods
-from indexer.devnet.faults import HTML_429, HTML_502, LOCK_ERROR, Faults
+from indexer.devnet.errors import ChainError
+from indexer.devnet.faults import HTML_429, HTML_502, HTML_503, LOCK_ERROR, Faults
 from indexer.devnet.hive_blocks import BlockMethods
+from indexer.devnet.hive_signing import SigningMethods
 from indexer.devnet.hive_state import StateMethods
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc import Dispatcher, Method, PlainDispatcher
@@ -50,7 +51,7 @@ class Reply(NamedTuple):
 def hive_methods(node: DevNode) -> dict[str, dict[str, Method]]:
     """All methods of the Hive node by api and name."""
     tables: dict[str, dict[str, Method]] = {}
-    for source in (BlockMethods(node).tables(), StateMethods(node).tables()):
+    for source in (BlockMethods(node).tables(), StateMethods(node).tables(), SigningMethods(node).tables()):
         for api, methods in source.items():
             tables.setdefault(api, {}).update(methods)
     names = sorted(f"{api}.{name}" for api, methods in tables.items() for name in methods)
@@ -95,8 +96,13 @@ class Router:
 
     def _answer_hive(self, body: bytes) -> Reply:
         faults = self._faults
+        if faults.silent:
+            self._closing.wait(SILENCE_SECONDS)
+            return Reply(HTTPStatus.OK, None)
         if faults.delay_ms:
             self._closing.wait(faults.delay_ms / 1000)
+        if faults.refuses:
+            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, HTML_503, HTML)
         if faults.take("html_errors"):
             return Reply(HTTPStatus.BAD_GATEWAY, HTML_502, HTML)
         if faults.take("too_many"):
@@ -122,7 +128,7 @@ class Router:
             self._closing.wait(SILENCE_SECONDS)
             return Reply(HTTPStatus.OK, None)
         if self._faults.engine_refuses:
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"<html>503</html>", HTML)
+            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, HTML_503, HTML)
         with self._node.lock:
             answer = dispatcher.answer(body)
         return Reply(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from indexer.devnet.accounts import ChainError
+from indexer.devnet.errors import ChainError
 from indexer.devnet.operations import Operation, condenser_operation
 
 

@@ -1,0 +1,100 @@
+"""What a node says when it refuses: hived's codes, names and texts, down to the frame wallets look at.
+
+Wallets tell their users what went wrong by `error.data.stack[0]`: Keychain by the frame's method and data,
+dhive by its format. So a refusal carries them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+CODE_ASSERT: Final = -32003
+CODE_SERVER: Final = -32000
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A class of errors of hived: its number, its name, and the words that come before the colon."""
+
+    code: int
+    name: str
+    what: str
+
+
+ASSERT: Final = Kind(10, "assert_exception", "Assert Exception")
+EXPIRATION: Final = Kind(4030100, "transaction_expiration_exception", "transaction expiration exception")
+TAPOS: Final = Kind(4030200, "transaction_tapos_exception", "transaction tapos exception")
+MISSING_ACTIVE: Final = Kind(3010000, "tx_missing_active_auth", "missing required active authority")
+MISSING_POSTING: Final = Kind(3030000, "tx_missing_posting_auth", "missing required posting authority")
+IRRELEVANT: Final = Kind(3050000, "tx_irrelevant_sig", "irrelevant signature included")
+DUPLICATE: Final = Kind(3060000, "tx_duplicate_sig", "duplicate signature included")
+BAD_CAST: Final = Kind(7, "bad_cast_exception", "Bad Cast")
+PARSE: Final = Kind(4, "parse_error_exception", "Parse Error")
+
+_KINDS: Final = (
+    ASSERT,
+    EXPIRATION,
+    TAPOS,
+    MISSING_ACTIVE,
+    MISSING_POSTING,
+    IRRELEVANT,
+    DUPLICATE,
+    BAD_CAST,
+    PARSE,
+)
+_BY_WHAT: Final = {kind.what: kind for kind in _KINDS}
+_SIGNING: Final = (MISSING_ACTIVE, MISSING_POSTING, IRRELEVANT, DUPLICATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where hived says that an error arose: the function, its text with `${name}`s, and their values."""
+
+    method: str
+    format: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+class ChainError(Exception):
+    """The chain refuses: `code` and the text are those of a Hive node's JSON-RPC error."""
+
+    def __init__(self, message: str, code: int = CODE_ASSERT, frame: Frame | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.frame = frame
+
+
+class AuthorityError(ChainError):
+    """The signatures do not allow the transaction; the text is what the node answers."""
+
+    def __init__(self, kind: Kind, text: str, **data: object) -> None:
+        said = text
+        for name, value in data.items():
+            said = said.replace(f"${{{name}}}", str(value))
+        code = CODE_ASSERT if kind is ASSERT else CODE_SERVER
+        super().__init__(f"{kind.what}:{said}", code, Frame("verify_authority", text, data))
+
+
+def error_data(message: str, frame: Frame | None) -> dict[str, object]:
+    """The member `data` of a JSON-RPC error with this message: `what:text`, the text of a frame."""
+    what, _, text = message.partition(":")
+    kind = _BY_WHAT.get(what, ASSERT)
+    if frame is None:
+        method = "verify_authority" if kind in _SIGNING else "validate_transaction"
+        frame = Frame(method if kind is not ASSERT else "", text or message)
+    context = {
+        "level": "error",
+        "file": "devnet",
+        "line": 0,
+        "method": frame.method,
+        "hostname": "",
+        "timestamp": "1970-01-01T00:00:00",
+    }
+    return {
+        "code": kind.code,
+        "name": kind.name,
+        "message": what,
+        "stack": [{"context": context, "format": frame.format, "data": dict(frame.data)}],
+    }
