@@ -37,13 +37,18 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "metavar": "URL",
         "multiple": True,
         "default": DEFAULT_NODES,
-        "help": "A Hive node; repeat for more (in the environment: separated by spaces).",
+        "help": "A Hive node; repeat for more, which are compared (in the environment: separated by spaces).",
+    },
+    "quorum": {
+        "type": click.IntRange(1),
+        "metavar": "N",
+        "help": "How many Hive nodes must agree on the last irreversible block; 2, or 1 of a single node.",
     },
     "engine-node": {
         "metavar": "URL",
         "multiple": True,
         "default": DEFAULT_ENGINE_NODES,
-        "help": "A Hive-Engine node; repeat for more.",
+        "help": "A Hive-Engine node; repeat for more: two must then say the same.",
     },
     "host": {"default": "127.0.0.1", "show_default": True, "help": "Address to listen on."},
     "port": {
@@ -111,9 +116,22 @@ def read_file() -> dict[str, Any]:
         return {}
     try:
         values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{path}: {error}") from None
-    for key in values:
+    for key, value in values.items():
         if key not in _SETTINGS:
             raise click.UsageError(f"{path}: {key} is not a setting; there are {', '.join(_SETTINGS)}")
+        if _SETTINGS[key].get("multiple"):
+            if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+                raise click.UsageError(f'{path}: {key} must be a list, as in {key} = ["first", "second"]')
+        elif isinstance(value, bool) or not isinstance(value, str | int):
+            raise click.UsageError(f"{path}: {key} must be one text or number")
+        kind = _SETTINGS[key].get("type")
+        if isinstance(kind, click.Choice | click.IntRange):
+            try:
+                kind.convert(value, None, None)
+            except click.BadParameter as error:
+                raise click.UsageError(f"{path}: {key}: {error.message}") from None
     return {key.replace("-", "_"): value for key, value in values.items()}

@@ -314,6 +314,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("n"),
     )
     op.create_table(
+        "receipts",
+        sa.Column("block", KEY, autoincrement=False, nullable=False),
+        sa.Column(
+            "text",
+            sa.Text(),
+            nullable=False,
+            comment="what counted of the sidechain's receipts, canonical JSON",
+        ),
+        sa.PrimaryKeyConstraint("block"),
+        comment="with these a block can be judged again without the sidechain",
+    )
+    op.create_table(
         "indexer_status",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
         sa.Column(
@@ -331,13 +343,37 @@ def upgrade() -> None:
         ),
         sa.Column("waiting_for", sa.Text(), nullable=True, comment="null while blocks flow"),
         sa.Column("waiting_since", sa.BigInteger(), nullable=True),
+        sa.Column("nodes", sa.Text(), nullable=True, comment="how each node is: a JSON array"),
         sa.PrimaryKeyConstraint("id"),
         comment="for people: what the indexer is doing; never part of the state",
+    )
+    op.create_table(
+        "lease",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
+        sa.Column("token", sa.String(length=32), nullable=False, comment="made up anew for each holding"),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("pid", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "place", sa.String(), nullable=True, comment="this boot and process space; null if not known"
+        ),
+        sa.Column(
+            "started", sa.String(), nullable=True, comment="when the process was, by the system's own count"
+        ),
+        sa.Column(
+            "since", sa.BigInteger(), nullable=False, comment="seconds since 1970, UTC, by the holder's clock"
+        ),
+        sa.Column(
+            "heartbeat", sa.BigInteger(), nullable=False, comment="the same, when it last said that it lives"
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        comment="which indexer may write; never part of the state",
     )
 
 
 def downgrade() -> None:
+    op.drop_table("lease")
     op.drop_table("indexer_status")
+    op.drop_table("receipts")
     op.drop_table("trades")
     op.drop_table("orders")
     op.drop_table("withdrawals")

@@ -8,8 +8,11 @@ from typing import Any
 import click
 
 from indexer import config
+from indexer.cli.archive import archive
 from indexer.cli.database import db
+from indexer.cli.doctor import doctor
 from indexer.cli.errors import reported
+from indexer.cli.intent import intent
 from indexer.cli.live import follow, run, serve
 from indexer.cli.local import demo, devnet
 from indexer.cli.replay import replay
@@ -18,6 +21,7 @@ from indexer.cli.venue import venue
 
 _COMMANDS: tuple[click.Command, ...] = (
     replay,
+    archive,
     journal,
     state,
     venue,
@@ -25,9 +29,18 @@ _COMMANDS: tuple[click.Command, ...] = (
     serve,
     run,
     db,
+    doctor,
     demo,
     devnet,
+    intent,
 )
+
+
+def _for_each_command(command: click.Command, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings as defaults for every command, however deep it lies: the same ones for all."""
+    if not isinstance(command, click.Group):
+        return settings
+    return settings | {name: _for_each_command(inner, settings) for name, inner in command.commands.items()}
 
 
 class _Group(click.Group):
@@ -35,7 +48,7 @@ class _Group(click.Group):
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
         settings = config.read_file()
-        extra.setdefault("default_map", {command.name: settings for command in _COMMANDS})
+        extra.setdefault("default_map", _for_each_command(self, settings))
         return super().make_context(info_name, args, *rest, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -51,6 +51,7 @@ def start_logging(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each start, whatever there is to do
 
 
 def settle_memory() -> None:

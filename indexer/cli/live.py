@@ -12,20 +12,19 @@ import click
 
 from indexer import config
 from indexer.cli.common import require_db, require_venue, settle_memory, start_logging
-from indexer.cli.processes import Family, peakedex, stop_event
+from indexer.cli.nodes import check_quorum, open_nodes
+from indexer.cli.processes import Family, peakedex, prompt_stop, stop_event
 from indexer.follow import Follower, Progress
-from indexer.hive import HiveClient, HiveSource
-from indexer.patience import Patience
-from indexer.sidechain import Sidechain
+from indexer.patience import Patience, Stopped
 from indexer.status import StatusPublisher
 from settlement.engine import Engine as Rules
 from settlement.statetext import state_hash
 from settlement.store.database import open_writer
+from settlement.store.lease import Lease
 from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
 from settlement.venue import Venue
 
-POLL_SECONDS: Final = 0.5
 REPORT_SECONDS: Final = 15.0
 
 log = logging.getLogger("peakedex.follow")
@@ -36,48 +35,73 @@ log = logging.getLogger("peakedex.follow")
 @config.setting("db")
 @config.setting("node")
 @config.setting("engine-node")
+@config.setting("quorum")
 @config.setting("log-level")
 def follow(
-    venue: Path | None, db: str | None, node: tuple[str, ...], engine_node: tuple[str, ...], log_level: str
+    venue: Path | None,
+    db: str | None,
+    node: tuple[str, ...],
+    engine_node: tuple[str, ...],
+    quorum: int | None,
+    log_level: str,
 ) -> None:
     """Follow the chain: irreversible blocks in, journal and rows out. One at a time on one database.
 
     Example: peakedex follow --venue venues/example.toml --db peakedex.db
     """
     start_logging(log_level)
-    follow_chain(require_venue(venue), require_db(db), node, engine_node, stop_event())
+    rules_venue, url = require_venue(venue), require_db(db)
+    check_quorum(quorum, node)
+    with prompt_stop() as stop:
+        follow_chain(rules_venue, url, node, engine_node, quorum, stop)
 
 
 def follow_chain(
-    venue: Venue, db: str, nodes: tuple[str, ...], engine_nodes: tuple[str, ...], stop: threading.Event
+    venue: Venue,
+    db: str,
+    nodes: tuple[str, ...],
+    engine_nodes: tuple[str, ...],
+    quorum: int | None,
+    stop: threading.Event,
 ) -> None:
     """Follow until the stop event is set; catching up and following are one loop."""
     engine = open_writer(db)
-    rules, recorder = open_engine(engine, venue)
-    patience = Patience(stop)
-    sidechain = Sidechain(engine_nodes, patience, poll_seconds=POLL_SECONDS)
-    source = HiveSource(HiveClient(nodes), sidechain, rules.watch, patience, poll_seconds=POLL_SECONDS)
-    log.info("catching up from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
-    settle_memory()
+    with Lease(engine, on_lost=stop.set) as lease:
+        rules, recorder = open_engine(engine, venue)
+        patience = Patience(stop)
+        source, _ = open_nodes(nodes, engine_nodes, rules.watch, patience, quorum)
+        log.info("catching up from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
+        settle_memory()
 
-    def caught_up() -> None:
-        make_read_indexes(engine)
-        log.info("following from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
+        def caught_up() -> None:
+            make_read_indexes(engine)
+            log.info("following from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
 
-    follower = Follower(rules, recorder, source, on_commit=_Reporter(rules).committed, on_caught_up=caught_up)
-    with StatusPublisher(engine, source):
+        report = _Reporter(rules, lease).committed
+        follower = Follower(rules, recorder, source, on_commit=report, on_caught_up=caught_up)
+        with StatusPublisher(engine, source):
+            _run_until_stopped(follower)
+        lease.check()
+    log.info("stopped at block %s", follower.progress.last_block or "none")
+
+
+def _run_until_stopped(follower: Follower) -> None:
+    try:
         follower.run()
-    log.info("stopped at block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
+    except Stopped:
+        log.info("stopped in the middle of a block: it will be read again")
 
 
 class _Reporter:
     """A line now and then about where the loop is."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, lease: Lease) -> None:
         self._rules = rules
+        self._lease = lease
         self._due = time.monotonic()
 
     def committed(self, progress: Progress) -> None:
+        self._lease.check()
         now = time.monotonic()
         if now < self._due:
             return
@@ -130,6 +154,7 @@ def serve(
 @config.setting("db")
 @config.setting("node")
 @config.setting("engine-node")
+@config.setting("quorum")
 @config.setting("host")
 @config.setting("port")
 @config.setting("cors-origin")
@@ -140,6 +165,7 @@ def run(
     db: str | None,
     node: tuple[str, ...],
     engine_node: tuple[str, ...],
+    quorum: int | None,
     host: str,
     port: int,
     cors_origin: tuple[str, ...],
@@ -152,6 +178,7 @@ def run(
     """
     require_venue(venue)
     url = require_db(db)
+    check_quorum(quorum, node)
     family = Family()
     stop = stop_event()
     family.start(
@@ -159,6 +186,7 @@ def run(
             *("follow", "--venue", str(venue), "--db", url, "--log-level", log_level),
             *_repeated("--node", node),
             *_repeated("--engine-node", engine_node),
+            *(() if quorum is None else ("--quorum", str(quorum))),
         )
     )
     family.start(serve_command(url, host, port, cors_origin, network))

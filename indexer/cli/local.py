@@ -19,12 +19,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from indexer import config
 from indexer.cli.common import start_logging
+from indexer.cli.devnet_calls import CALLS
 from indexer.cli.errors import CheckFailed, ConfigurationError
 from indexer.cli.live import serve_command
 from indexer.cli.processes import Family, peakedex, stop_event
 from indexer.devnet.bots import Bots
+from indexer.devnet.node import DevNode
 from indexer.devnet.paymaster import Paymaster, Payment
-from indexer.devnet.server import start_devnet
+from indexer.devnet.server import NodeServer, start_devnet
 from indexer.devnet.venue import demo_venue, read_venue
 from settlement.store.claims import pending_claims
 from settlement.store.database import StoreError, open_reader
@@ -56,7 +58,7 @@ def example_venue() -> str:
     return path.read_text("utf-8")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @config.setting("venue", help="The venue whose accounts and tokens it has; the example venue by default.")
 @config.setting("host")
 @config.setting("port", default=DEVNET_PORT)
@@ -64,8 +66,17 @@ def example_venue() -> str:
 @click.option("--bots/--no-bots", default=False, help="Let trading bots use it.")
 @config.setting("db", help="A database of the venue: its withdrawals are then paid, without any key.")
 @click.option("--seed", type=int, default=0, help="Seed of the bots and of the chain's keys.")
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="Nodes of the one chain, each on a port of its own (the next ones) and with faults of its own.",
+)
 @config.setting("log-level")
+@click.pass_context
 def devnet(
+    context: click.Context,
     venue: Path | None,
     host: str,
     port: int,
@@ -73,12 +84,17 @@ def devnet(
     bots: bool,
     db: str | None,
     seed: int,
+    nodes: int,
     log_level: str,
 ) -> None:
     """A local Hive and Hive-Engine node that makes blocks: for trying things out, never for real money.
 
+    Without a command it runs until Ctrl-C; the commands talk to one that runs.
+
     Example: peakedex devnet --port 8091 --bots
     """
+    if context.invoked_subcommand is not None:
+        return
     start_logging(log_level)
     text = demo_venue(example_venue()) if venue is None else venue.read_text("utf-8")
     parse_venue(text)  # the devnet's own reader trusts the file
@@ -91,7 +107,7 @@ def devnet(
         )
     except OSError as error:
         raise ConfigurationError(f"--port {port}: {error.strerror or error}; name another") from error
-    with _stopped(chain):
+    with _stopped(chain), _more_nodes(chain.node, host, port, nodes - 1):
         if bots:
             crowd = Bots(chain.node, view, seed=seed, traders=12, acts=8)
             crowd.start()
@@ -101,6 +117,26 @@ def devnet(
             jobs.append(Paymaster(chain.node, view, lambda: _pending(db)).step)
         click.echo(f"Hive node {chain.url}, Hive-Engine node {chain.engine_url}")
         stop.wait()
+
+
+@contextmanager
+def _more_nodes(node: DevNode, host: str, port: int, count: int) -> Iterator[None]:
+    """Further servers over the same chain, on the ports that follow."""
+    servers: list[NodeServer] = []
+    try:
+        for at in range(1, count + 1):
+            try:
+                servers.append(NodeServer(node, host, port + at if port else 0))
+            except OSError as error:
+                raise ConfigurationError(
+                    f"--nodes: port {port + at}: {error.strerror or error}; name another --port"
+                ) from error
+            servers[-1].start()
+            click.echo(f"Hive node {servers[-1].url}, Hive-Engine node {servers[-1].engine_url}")
+        yield
+    finally:
+        for server in servers:
+            server.stop()
 
 
 @contextmanager
@@ -127,6 +163,10 @@ def _pending(db: str) -> list[Payment]:
             return [Payment(*claim) for claim in pending_claims(connection)]
     finally:
         engine.dispose()
+
+
+for _call in CALLS:
+    devnet.add_command(_call)
 
 
 @click.command()
@@ -220,6 +260,8 @@ Try in another terminal:
   {_program()} state --db {db} | tail
   {_program()} journal --db {db} | tail
   {_program()} venue check {venue_file}
+  {_program()} devnet status --url {node}
+  {_program()} devnet faults --url {node} stale=5      (and `faults --off`: docs/devnet.md has them all)
 """
     )
 

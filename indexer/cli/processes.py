@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from indexer.patience import Stopped
 
 STOP_SECONDS: Final = 10
+GRACE_SECONDS: Final = 0.8
 _POLL_SECONDS: Final = 0.2
 
 
@@ -25,6 +29,34 @@ def stop_event() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+@contextmanager
+def prompt_stop() -> Iterator[threading.Event]:
+    """A stop event for loops that wait for nodes: what does not end by itself soon is interrupted.
+
+    The main thread may sit in a read that a silent node never answers. It gets `Stopped` then, wherever it
+    is: a transaction under way is rolled back, and what it held will be read again.
+    """
+
+    def stopped(*_: Any) -> None:
+        stop.set()
+        signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+
+    def interrupt(*_: Any) -> None:
+        raise Stopped
+
+    stop = threading.Event()
+    handlers = {signal.SIGINT: stopped, signal.SIGTERM: stopped, signal.SIGALRM: interrupt}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield stop
+    except Stopped:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Family:

@@ -18,6 +18,7 @@ from indexer.cli.common import json_option, require_venue, settle_memory, show
 from indexer.follow import BATCH_BLOCKS, Follower, Progress
 from settlement.statetext import state_hash
 from settlement.store.database import open_writer
+from settlement.store.lease import Lease
 from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
 
@@ -51,17 +52,16 @@ def replay(
     """
     rules_venue = require_venue(venue)
     engine = open_writer(db or _IN_MEMORY)
-    rules, recorder = open_engine(engine, rules_venue)
-    source = ArchiveSource(archive, rules.watch)
-    settle_memory()
-    started = time.perf_counter()
-    with _progress_bar(until, rules.next_block(), as_json) as bar:
-        follower = Follower(
-            rules, recorder, source, batch_blocks=batch, on_commit=_advance(bar, rules.next_block() - 1)
-        )
-        progress = follower.run(until)
-    seconds = time.perf_counter() - started
-    make_read_indexes(engine)
+    with Lease(engine) if db else nullcontext() as lease:
+        rules, recorder = open_engine(engine, rules_venue)
+        source = ArchiveSource(archive, rules.watch)
+        settle_memory()
+        started = time.perf_counter()
+        with _progress_bar(until, rules.next_block(), as_json) as bar:
+            on_commit = _committed(bar, rules.next_block() - 1, lease)
+            progress = Follower(rules, recorder, source, batch_blocks=batch, on_commit=on_commit).run(until)
+        seconds = time.perf_counter() - started
+        make_read_indexes(engine)
     state = rules.state
     if source.candidates_without_receipts:
         click.echo(
@@ -99,13 +99,13 @@ def _progress_bar(until: int | None, first: int, as_json: bool) -> AbstractConte
     return click.progressbar(blocks, label="blocks", file=sys.stderr, show_pos=True)
 
 
-def _advance(bar: Any, last: int) -> Callable[[Progress], None] | None:
-    if bar is None:
-        return None
-
-    def advance(progress: Progress) -> None:
+def _committed(bar: Any, last: int, lease: Lease | None) -> Callable[[Progress], None]:
+    def committed(progress: Progress) -> None:
         nonlocal last
-        bar.update(progress.last_block - last)
-        last = progress.last_block
+        if lease is not None:
+            lease.check()
+        if bar is not None:
+            bar.update(progress.last_block - last)
+            last = progress.last_block
 
-    return advance
+    return committed

@@ -50,9 +50,10 @@ class Recorder:
         """Write the venue's tokens, pairs and first cursor into an empty database."""
         self._write([], stands_at=None, rules_changed=True, holdings_changed=True)
 
-    def record(self, batch: Sequence[BlockEffects]) -> None:
+    def record(self, batch: Sequence[BlockEffects], receipts: Sequence[Row] = ()) -> None:
         """Commit a batch, with the cursor on its last block. The engine must not have gone on past it.
 
+        `receipts` are the sidechain's that counted: number of the Hive block, JSON text.
         Raises StoreError, and writes nothing, if another process has moved the cursor meanwhile.
         """
         self._write(
@@ -60,6 +61,7 @@ class Recorder:
             stands_at=self._position,
             rules_changed=any(block.rules_changed for block in batch),
             holdings_changed=any(block.holdings_changed for block in batch),
+            receipts=receipts,
         )
 
     def _write(
@@ -69,13 +71,14 @@ class Recorder:
         stands_at: tuple[int, str] | None,
         rules_changed: bool,
         holdings_changed: bool,
+        receipts: Sequence[Row] = (),
     ) -> None:
         state = self._state
         rules: dict[str, list[Row]] = self._rule_rows() if rules_changed else {}
         batch_rows = BatchRows(self._numbers)
         for block in batch:
             batch_rows.add_block(block)
-        rows = {**batch_rows.finish(), **rules, "cursor": [_cursor_row(state)]}
+        rows = {**batch_rows.finish(), **rules, "receipts": receipts, "cursor": [_cursor_row(state)]}
         if holdings_changed:
             rows["holdings"] = [(*key, str(units)) for key, units in state.holdings.items()]
         with self._engine.begin() as connection:

@@ -269,6 +269,14 @@ checkpoints: Final = Table(
     Column("journal_hash", String(64), nullable=False),
 )
 
+receipts: Final = Table(
+    "receipts",
+    metadata,
+    _key("block"),
+    Column("text", Text, nullable=False, comment="what counted of the sidechain's receipts, canonical JSON"),
+    comment="with these a block can be judged again without the sidechain",
+)
+
 indexer_status: Final = Table(
     "indexer_status",
     metadata,
@@ -278,7 +286,22 @@ indexer_status: Final = Table(
     Column("irreversible", BigInteger, nullable=True, comment="last irreversible block that a node named"),
     Column("waiting_for", Text, nullable=True, comment="null while blocks flow"),
     Column("waiting_since", BigInteger, nullable=True),
+    Column("nodes", Text, nullable=True, comment="how each node is: a JSON array"),
     comment="for people: what the indexer is doing; never part of the state",
+)
+
+lease: Final = Table(
+    "lease",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    Column("token", String(32), nullable=False, comment="made up anew for each holding"),
+    Column("host", String, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("place", String, nullable=True, comment="this boot and process space; null if not known"),
+    Column("started", String, nullable=True, comment="when the process was, by the system's own count"),
+    Column("since", BigInteger, nullable=False, comment="seconds since 1970, UTC, by the holder's clock"),
+    Column("heartbeat", BigInteger, nullable=False, comment="the same, when it last said that it lives"),
+    comment="which indexer may write; never part of the state",
 )
 
 # What readers look things up by. Open claims and orders are few: partial indexes stay small.

@@ -17,6 +17,7 @@ class IndexerStatus(NamedTuple):
     irreversible: int | None
     waiting_for: str | None
     waiting_since: int | None
+    nodes: str | None = None  # JSON array: of each node url, kind, state, error, rested_until
 
 
 def write_status(engine: Engine, status: IndexerStatus) -> None:
@@ -30,6 +31,6 @@ def read_status(connection: Connection) -> IndexerStatus | None:
     """The last status written; None before the indexer first ran."""
     s = schema.indexer_status.c
     row = connection.execute(
-        select(s.updated, s.mode, s.irreversible, s.waiting_for, s.waiting_since)
+        select(s.updated, s.mode, s.irreversible, s.waiting_for, s.waiting_since, s.nodes)
     ).one_or_none()
     return None if row is None else IndexerStatus(*row)

@@ -1,0 +1,124 @@
+"""`peakedex archive record`: blocks and receipts from nodes into an archive."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import click
+
+from indexer import config
+from indexer.cli.common import json_option, read_venue, show, start_logging
+from indexer.cli.errors import ConfigurationError
+from indexer.cli.nodes import check_quorum, open_nodes
+from indexer.cli.processes import prompt_stop
+from indexer.patience import Patience
+from indexer.record import FILE_BLOCKS, RecordError, Recording, plan_for, record
+
+
+@click.group()
+def archive() -> None:
+    """Make archives of recorded blocks, which `replay` reads."""
+
+
+@archive.command("record")
+@config.setting("node")
+@config.setting("engine-node")
+@config.setting("quorum")
+@config.setting("venue", help="Fetch receipts only where this venue needs them; of every block otherwise.")
+@click.option(
+    "--from", "first", type=click.IntRange(1), help="First block; by default the venue's start_block."
+)
+@click.option(
+    "--to", "last", type=click.IntRange(1), help="Last block; the last irreversible one by default."
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to record into; a second run goes on where it ends.",
+)
+@click.option(
+    "--file-blocks",
+    type=click.IntRange(1),
+    default=FILE_BLOCKS,
+    show_default=True,
+    help="The most blocks in one file.",
+)
+@config.setting("log-level", default="warning")
+@json_option
+def record_command(
+    node: tuple[str, ...],
+    engine_node: tuple[str, ...],
+    quorum: int | None,
+    venue: Path | None,
+    first: int | None,
+    last: int | None,
+    out: Path,
+    file_blocks: int,
+    log_level: str,
+    as_json: bool,
+) -> None:
+    """Record irreversible blocks, checked and linked, and the sidechain's receipts for them.
+
+    Ctrl-C ends it cleanly; the same command again goes on from there.
+
+    Example: peakedex archive record --venue venues/example.toml --out recorded
+    """
+    start_logging(log_level)
+    check_quorum(quorum, node)
+    rules_venue = None if venue is None else read_venue(venue)
+    started = time.perf_counter()
+    aim = last
+    try:
+        plan = plan_for(out, rules_venue, first)
+    except RecordError as error:
+        raise ConfigurationError(error) from error
+    with Recording(out, plan, rules_venue, file_blocks=file_blocks) as recording, prompt_stop() as stop:
+        source, sidechain = open_nodes(node, engine_node, recording.watch, Patience(stop), quorum)
+        receipts_of = sidechain.receipts if rules_venue is None else None
+        with _Bar(recording.cursor.number, quiet=as_json or not sys.stderr.isatty()) as bar:
+            aim = record(source, recording, last, receipts_of, bar.reached)
+    seconds = time.perf_counter() - started
+    show(
+        {
+            "first_block": recording.plan.first,
+            "last_block": recording.cursor.number,
+            "block_id": recording.cursor.block_id,
+            "blocks": recording.blocks,
+            "receipts": recording.receipts,
+            "complete": aim is not None and recording.cursor.number >= aim,
+            "seconds": round(seconds, 3),
+            "blocks_per_second": round(recording.blocks / seconds),
+        },
+        as_json=as_json,
+    )
+
+
+class _Bar:
+    """A progress bar on a terminal, from the first block on: only then its length is known."""
+
+    def __init__(self, number: int, *, quiet: bool) -> None:
+        self._number = number
+        self._quiet = quiet
+        self._bar: Any = None
+
+    def reached(self, number: int, until: int) -> None:
+        """Show where it is."""
+        if self._quiet:
+            return
+        if self._bar is None:
+            length = until - self._number
+            self._bar = click.progressbar(length=length, label="blocks", file=sys.stderr, show_pos=True)
+            self._bar.update_min_steps = max(1, length // 1000)
+        self._bar.update(number - self._number)
+        self._number = number
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()

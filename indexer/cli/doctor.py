@@ -1,0 +1,66 @@
+"""`peakedex doctor`: a self-check of everything that a node needs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from pathlib import Path
+from typing import Final
+
+import click
+
+from indexer import config
+from indexer.doctor import Finding, Subject, examine
+
+_COLOURS: Final = {"ok": "green", "warn": "yellow", "fatal": "red"}
+_INDENT: Final = 23
+
+
+@click.command()
+@config.setting("venue", type=click.Path(dir_okay=False, path_type=Path))
+@config.setting("db")
+@config.setting("node")
+@config.setting("engine-node")
+@config.setting("quorum")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def doctor(
+    ctx: click.Context,
+    venue: Path | None,
+    db: str | None,
+    node: tuple[str, ...],
+    engine_node: tuple[str, ...],
+    quorum: int | None,
+    as_json: bool,
+) -> None:
+    """Examine this machine, the database, the nodes and the escrow accounts; name a cure for what is wrong.
+
+    Nothing is changed. The exit code is 1 if any finding is fatal.
+
+    Example: peakedex doctor --venue venues/example.toml --db peakedex.db
+    """
+    findings: list[Finding] = []
+    for finding in examine(Subject(venue, db, node, engine_node, quorum)):
+        findings.append(finding)
+        if not as_json:
+            _show(finding)
+    is_well = all(finding.level != "fatal" for finding in findings)
+    if as_json:
+        click.echo(json.dumps({"ok": is_well, "findings": [finding._asdict() for finding in findings]}))
+    else:
+        counts = {level: sum(each.level == level for each in findings) for level in _COLOURS}
+        click.echo(", ".join(f"{count} {level}" for level, count in counts.items()))
+    ctx.exit(0 if is_well else 1)
+
+
+def _show(finding: Finding) -> None:
+    """One finding: level, what was looked at, what was seen; its cure on a line below."""
+    level = click.style(f"{finding.level:<6}", fg=_COLOURS[finding.level])
+    width = max(40, shutil.get_terminal_size((110, 24)).columns - _INDENT)
+    lines = [*textwrap.wrap(finding.text, width, break_long_words=False, break_on_hyphens=False)]
+    if finding.cure:
+        lines += textwrap.wrap(f"→ {finding.cure}", width, break_long_words=False, break_on_hyphens=False)
+    click.echo(f"{level} {finding.check:<15} {lines[0]}")
+    for line in lines[1:]:
+        click.echo(f"{'':<{_INDENT}}{line}")
