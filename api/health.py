@@ -6,6 +6,7 @@ until there is a block to speak of, and while the database is too far behind the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -84,6 +85,7 @@ class Health:
             "lag": None if irreversible is None else max(0, irreversible - snapshot.at.block),
             "waiting_for": status.waiting_for,
             "waiting_since": None if status.waiting_since is None else iso(status.waiting_since),
+            "nodes": _nodes(status.nodes),
         }
 
     def _age(self, timestamp: int) -> int:
@@ -103,3 +105,19 @@ class Health:
         """Ages change without a block: here the ETag names the whole answer."""
         text = encode(body)
         return send(text, f"{body['block']}-{sha256(text).hexdigest()[:24]}", status)
+
+
+def _nodes(text: str | None) -> list[Body] | None:
+    """How each node is, by the indexer's word; the state of one at rest ends with its rest."""
+    if text is None:
+        return None
+    return [
+        {
+            "url": node["url"],
+            "kind": node["kind"],
+            "state": node["state"],
+            "error": node["error"],
+            "rested_until": None if node["rested_until"] is None else iso(node["rested_until"]),
+        }
+        for node in json.loads(text)
+    ]

@@ -8,6 +8,7 @@ until somebody wants them, because most of a block is of no interest (house, rul
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -78,7 +79,7 @@ class Transaction(NamedTuple):
     """A transaction's id and its operations, each unparsed; see `operation_of`."""
 
     id: str
-    operations: list[object]
+    operations: Sequence[object]
 
 
 class Operation(NamedTuple):
@@ -262,7 +263,7 @@ def _read_transactions(raw: bytes, number: int) -> list[Transaction]:
     for transaction_id in ids:
         if not _TRANSACTION_ID.fullmatch(transaction_id):
             raise BlockError(f"block {number}: {transaction_id!a} is not a transaction id")
-    operations = [list[object](transaction.operations) for transaction in body.transactions]
+    operations: list[Sequence[object]] = [transaction.operations for transaction in body.transactions]
     return list(map(Transaction, ids, operations))
 
 

@@ -41,9 +41,12 @@ class _Batch:
     blocks: int = 0
     effects: int = 0
     done: list[BlockEffects] = field(default_factory=list)
+    receipts: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, block: BlockEffects) -> None:
+    def add(self, block: BlockEffects, used_receipts: bytes | None) -> None:
         self.blocks += 1
+        if used_receipts is not None:
+            self.receipts.append((block.header.number, used_receipts.decode("ascii")))
         if block.effects or block.intents:
             self.done.append(block)
             self.effects += len(block.effects) + len(block.intents)
@@ -90,7 +93,8 @@ class Follower:
             return self.progress
         try:
             for block, receipts in source.blocks(after):
-                self._batch.add(self._apply(block, receipts))
+                effects = self._apply(block, receipts)
+                self._batch.add(effects, None if receipts is None else receipts.used())
                 if not source.catching_up or self._is_full():
                     self._commit()
                 if block.number == until:
@@ -118,7 +122,7 @@ class Follower:
         batch, self._batch = self._batch, _Batch()
         if not batch.blocks:
             return
-        self._recorder.record(batch.done)
+        self._recorder.record(batch.done, batch.receipts)
         progress = self.progress
         progress.blocks += batch.blocks
         for block in batch.done:

@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 
 from indexer.blocks import BlockError, Shape
-from indexer.chain_json import ChainJsonError, loads
+from indexer.chain_json import ChainJsonError, dumps, loads
+from settlement.events import JsonNumber
 
 
 class ReceiptError(ValueError):
@@ -51,7 +52,7 @@ class Receipts:
     `number` is the sidechain's own block number, `hive_number` the Hive block's; `raw` is the JSON text.
     """
 
-    __slots__ = ("_logs", "hive_number", "number", "raw")
+    __slots__ = ("_logs", "_used", "hive_number", "number", "raw")
 
     def __init__(self, raw: bytes) -> None:
         """Read a Hive-Engine block from its JSON text (walked whole). Raises ReceiptError."""
@@ -63,6 +64,7 @@ class Receipts:
         self.number = numbers.block_number
         self.hive_number = numbers.ref_hive_block_number
         self._logs: dict[str, list[str]] | None = None
+        self._used: dict[str, list[list[dict[str, object]]]] = {}
         if self.number < 0 or self.hive_number < 1:
             raise ReceiptError("blockNumber and refHiveBlockNumber must count blocks")
 
@@ -87,19 +89,45 @@ class Receipts:
         Each event is `{contract, event, data}` as decoded by `chain_json`; nothing in it is checked. Events
         stand even beside errors: the sidechain rolls nothing back. Raises ReceiptError for malformed logs.
         """
-        events: list[dict[str, object]] = []
+        found: list[list[dict[str, object]]] = []
         for text in self._logs_by_id().get(element_id, ()):
             try:
-                events.extend(_events_of(text))
+                found.append(events_of(text))
             except (ChainJsonError, ReceiptError) as error:
                 raise ReceiptError(f"logs of {element_id}: {error}") from None
-        return events
+        if any(found):
+            self._used[element_id] = found
+        return [event for events in found for event in events]
+
+    def all_logs(self) -> list[tuple[str, str]]:
+        """Each element's id with its log, JSON text: ids in order of their first log. Raises ReceiptError."""
+        return [(element_id, text) for element_id, logs in self._logs_by_id().items() for text in logs]
+
+    def used(self) -> bytes | None:
+        """The part that was asked for and held events, as JSON text that `Receipts` reads; None if nothing.
+
+        It is canonical: whatever node it came from, the same events give the same bytes. A replay that has
+        this needs no sidechain.
+        """
+        if not self._used:
+            return None
+        block = {
+            "blockNumber": JsonNumber(str(self.number)),
+            "refHiveBlockNumber": JsonNumber(str(self.hive_number)),
+            "transactions": [
+                {"transactionId": element_id, "logs": dumps({"events": _in_key_order(events)})}
+                for element_id, logs in self._used.items()
+                for events in logs
+            ],
+        }
+        return dumps(block).encode("ascii")
 
     def __repr__(self) -> str:
         return f"Receipts({self.number}, Hive block {self.hive_number})"
 
 
-def _events_of(text: str) -> list[dict[str, object]]:
+def events_of(text: str) -> list[dict[str, object]]:
+    """The events of a log, unchecked. Raises ChainJsonError or ReceiptError for a log of another form."""
     logs = loads(text)
     if not isinstance(logs, dict):
         raise ReceiptError("not an object")
@@ -107,3 +135,13 @@ def _events_of(text: str) -> list[dict[str, object]]:
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise ReceiptError("events must be an array of objects")
     return events
+
+
+def _in_key_order(events: list[dict[str, object]]) -> list[object]:
+    """The events with the keys of each, and of its data, in order; what lies deeper stays as it is."""
+    ordered: list[object] = []
+    for event in events:
+        data = event.get("data")
+        flat = {**event, "data": dict(sorted(data.items()))} if isinstance(data, dict) else event
+        ordered.append(dict(sorted(flat.items())))
+    return ordered

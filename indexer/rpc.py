@@ -144,8 +144,19 @@ def _post(
                 if time.monotonic() > deadline:
                     raise NodeError(f"{url}: the answer takes too long")
     except requests.exceptions.RequestException as error:
-        raise NodeError(f"{url}: {_shown(str(error))}") from None
+        raise NodeError(f"{url}: {_reason(error)}") from None
     return b"".join(chunks)
+
+
+def _reason(error: requests.exceptions.RequestException) -> str:
+    """Why there was no answer, in a few words: the library's own text is a page of nested errors."""
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no connection: its certificate is not trusted"
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return "no connection"
+    return f"no answer: {_shown(str(error))}"
 
 
 def _retry_after(response: requests.Response) -> float | None:

@@ -1,44 +1,29 @@
 """Asking Hive-Engine nodes what the sidechain did for one Hive block (protocol, section 3).
 
-The answer "nothing" counts only from a node that has executed past the block and still keeps it.
+The answer "nothing" counts only from a node that has executed past the block and still keeps it. Where there
+are several nodes, two must say the same; until then we wait, without limit and without a guess.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
+import logging
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from concurrent.futures import Future
+from typing import Final
 
-import msgspec
-import requests
-
+from indexer.engineclient import ANSWER_SECONDS, CONNECT_SECONDS, EngineClient, Look
+from indexer.nodes import Node, Pool
 from indexer.patience import NodeError, Patience
-from indexer.receipts import ReceiptError, Receipts
-from indexer.rpc import call, is_null
+from indexer.receipts import Receipts
 
 POLL_SECONDS: Final = 1.0
-CONNECT_SECONDS: Final = 5.0
-ANSWER_SECONDS: Final = 30.0
+SLOW_SECONDS: Final = 2.0
+"""A node that takes longer than this is not waited for alone: another one is asked."""
+MOST_NEEDED: Final = 2
 
-T = TypeVar("T")
+log = logging.getLogger("peakedex.nodes")
 
-
-class _Latest(msgspec.Struct, rename="camel"):
-    ref_hive_block_number: int
-
-
-class _Status(msgspec.Struct, rename="camel"):
-    last_parsed_hive_block_number: int = 0
-    light_node: bool = False
-    first_block_number: int | None = None
-
-
-class _Span(msgspec.Struct, frozen=True):
-    """The Hive blocks for which a node's "nothing" is an answer: from `first`, below `end`."""
-
-    first: int
-    end: int
+EngineNode = Node[EngineClient]
 
 
 class Sidechain:
@@ -52,91 +37,128 @@ class Sidechain:
         poll_seconds: float = POLL_SECONDS,
         connect_seconds: float = CONNECT_SECONDS,
         answer_seconds: float = ANSWER_SECONDS,
+        slow_seconds: float = SLOW_SECONDS,
     ) -> None:
         """`nodes` are URLs without the `/blockchain`. Raises ValueError if there are none."""
-        if not nodes:
-            raise ValueError("no Hive-Engine nodes given")
-        self._nodes = deque(node.rstrip("/") for node in nodes)
         self._patience = patience or Patience()
         self._poll_seconds = poll_seconds
-        self._timeout = (connect_seconds, answer_seconds)
-        self._session = requests.Session()
-        self._ids = itertools.count(1)
-        self._spans: dict[str, _Span] = {}
+        self._slow_seconds = slow_seconds
+        timeouts = {"connect_seconds": connect_seconds, "answer_seconds": answer_seconds}
+        urls = dict.fromkeys(node.rstrip("/") for node in nodes)
+        self._pool = Pool(
+            [Node(url, EngineClient(url, **timeouts)) for url in urls], self._patience, "Hive-Engine"
+        )
+        self._needed = min(MOST_NEEDED, len(urls))
 
     def receipts(self, hive_number: int) -> Receipts | None:
-        """What the sidechain did for a Hive block, None if nothing; waits until a node has executed past it.
+        """What the sidechain did for a Hive block, None if nothing; waits until enough nodes say the same.
 
         Raises Stopped.
         """
+        poll = _Poll(hive_number, self._needed)
+        dispute_pause = 0.0
         while True:
-            receipts, is_final = self._patience.retry(lambda: self._look(hive_number), self._next_node)
-            if is_final:
-                self._patience.arrived()
-                return receipts
-            self._patience.pause(self._poll_seconds, f"the sidechain to execute Hive block {hive_number}")
-            self._next_node()
+            self._ask_more(poll)
+            if poll.pending:
+                self._listen(poll)
+                found = poll.agreed()
+                if found is not None:
+                    self._settle(poll, found)
+                    return found.receipts
+                continue
+            if poll.behind:
+                reason = poll.reason("the sidechain has not executed it")
+                self._patience.pause(self._poll_seconds, reason)
+                poll.behind.clear()
+            elif len(poll.said) >= self._needed:
+                names = " and ".join(node.url for node in poll.said)
+                problem = poll.reason(f"{names} disagree")
+                self._pool.disputed(poll.said, problem)
+                dispute_pause = self._patience.next_pause(dispute_pause)
+                self._patience.pause(dispute_pause, problem)
+                poll.said.clear()
+            else:
+                rest = self._rest_of_silent(poll)
+                self._patience.pause(rest, poll.reason(self._pool.last_error or "no node is ready"))
+
+    def _ask_more(self, poll: _Poll) -> None:
+        """Ask as many nodes as could decide: one more for each that is slow or says otherwise."""
+        for node in self._pool.ready():
+            if len(poll.pending) - len(poll.slow) >= max(1, self._needed - poll.most_agreeing()):
+                return
+            if node not in poll.said and node not in poll.pending and node not in poll.behind:
+                poll.pending[node] = node.ask(lambda client: client.look(poll.number))
+
+    def _listen(self, poll: _Poll) -> None:
+        awaited = poll.pending.values()
+        if not self._patience.any(awaited, poll.reason("no answer yet"), self._slow_seconds):
+            poll.slow.update(poll.pending)
+            for node in poll.pending:
+                self._pool.slow(node)
+        for node, future in list(poll.pending.items()):
+            if not future.done():
+                continue
+            del poll.pending[node]
+            poll.slow.discard(node)
+            try:
+                look = future.result()
+            except NodeError as error:
+                self._pool.failed(node, error)
+                continue
+            if look.is_final:
+                poll.said[node] = look
+            else:
+                poll.behind.add(node)
+                self._pool.slow(node)
+
+    def _settle(self, poll: _Poll, found: Look) -> None:
+        self._patience.arrived()
+        for node, look in poll.said.items():
+            if look.content == found.content:
+                self._pool.worked(node)
+            else:
+                self._pool.contradicted(node, poll.reason("others agree with each other on something else"))
+
+    def _rest_of_silent(self, poll: _Poll) -> float:
+        """Seconds until a node may be asked that has not spoken."""
+        now = self._patience.now()
+        rests = [node.until - now for node in self._pool.nodes if node not in poll.said]
+        return max(min(rests, default=0.0), self._patience.first_pause / 10)
+
+    def report(self) -> list[dict[str, object]]:
+        """How each node is: see `Pool.report`."""
+        return self._pool.report()
 
     def close(self) -> None:
-        """Close the kept connections."""
-        self._session.close()
+        """Let the threads end."""
+        self._pool.close()
 
-    def _look(self, hive_number: int) -> tuple[Receipts | None, bool]:
-        """(receipts, whether that is the last word). Raises NodeError."""
-        is_past = self._covers(hive_number)
-        receipts = self._block_of(hive_number)
-        if receipts is not None or is_past:
-            return receipts, True
-        self._spans[self._nodes[0]] = self._read_span(hive_number)
-        if not self._covers(hive_number):
-            return None, False
-        # It may have executed the block between the two questions.
-        return self._block_of(hive_number), True
 
-    def _covers(self, hive_number: int) -> bool:
-        span = self._spans.get(self._nodes[0])
-        return span is not None and span.first <= hive_number < span.end
+class _Poll:
+    """What the nodes say of one Hive block."""
 
-    def _block_of(self, hive_number: int) -> Receipts | None:
-        result = self._ask("getBlockInfoByHiveBlock", {"hiveBlockNumber": hive_number})
-        if is_null(result):
-            return None
-        try:
-            receipts = Receipts(result)
-            receipts.check()
-        except ReceiptError as error:
-            raise NodeError(f"{self._nodes[0]}: {error}") from None
-        if receipts.hive_number != hive_number:
-            raise NodeError(
-                f"{self._nodes[0]}: asked for Hive block {hive_number}, got {receipts.hive_number}"
-            )
-        return receipts
+    def __init__(self, number: int, needed: int) -> None:
+        self.number = number
+        self.pending: dict[EngineNode, Future[Look]] = {}
+        self.slow: set[EngineNode] = set()  # of those pending
+        self.said: dict[EngineNode, Look] = {}
+        self.behind: set[EngineNode] = set()
+        self._needed = needed
 
-    def _read_span(self, hive_number: int) -> _Span:
-        """What the node has executed and keeps. Raises NodeError if it has dropped the block."""
-        latest = self._read(self._ask("getLatestBlockInfo", {}), _Latest)
-        status = self._read(self._ask("getStatus", {}), _Status)
-        first = 0
-        if status.light_node:
-            # Such a node forgets old blocks, and then says "nothing" about them as well.
-            kept = status.first_block_number or 0
-            first = self._read(
-                self._ask("getBlockInfo", {"blockNumber": kept}), _Latest
-            ).ref_hive_block_number
-            if hive_number < first:
-                raise NodeError(f"{self._nodes[0]}: a light node, without Hive block {hive_number}")
-        # lastParsed… is the block that the node is at work on: done with is only what lies below.
-        return _Span(first, max(latest.ref_hive_block_number, status.last_parsed_hive_block_number))
+    def agreed(self) -> Look | None:
+        """The answer that enough nodes gave."""
+        for look in self.said.values():
+            if self._votes(look) >= self._needed:
+                return look
+        return None
 
-    def _read(self, result: bytes, kind: type[T]) -> T:
-        try:
-            return msgspec.json.decode(result, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise NodeError(f"{self._nodes[0]}: {error}") from None
+    def most_agreeing(self) -> int:
+        """How many nodes gave the answer that most gave."""
+        return max(map(self._votes, self.said.values()), default=0)
 
-    def _ask(self, method: str, params: dict[str, Any]) -> bytes:
-        request = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-        return call(self._session, f"{self._nodes[0]}/blockchain", request, self._timeout)
+    def _votes(self, look: Look) -> int:
+        return sum(look.content == other.content for other in self.said.values())
 
-    def _next_node(self) -> None:
-        self._nodes.rotate(-1)
+    def reason(self, detail: str) -> str:
+        """What is waited for, for people."""
+        return f"receipts of block {self.number}: {detail}"

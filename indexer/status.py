@@ -27,6 +27,7 @@ class StatusPublisher:
     def __init__(self, engine: Engine, source: HiveSource) -> None:
         self._engine = engine
         self._source = source
+        self._told: str | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
 
@@ -51,8 +52,16 @@ class StatusPublisher:
         reason, since = problem, now if problem else None
         if problem is None and waiting is not None and now - waiting.since > QUIET_SECONDS:
             reason, since = waiting.reason, waiting.since
+        if reason != self._told:
+            self._told = reason
+            log.warning("waiting for %s", reason or "nothing any more")
         status = IndexerStatus(
-            int(now), mode, self._source.irreversible or None, reason, None if since is None else int(since)
+            int(now),
+            mode,
+            self._source.irreversible or None,
+            reason,
+            None if since is None else int(since),
+            self._source.nodes,
         )
         try:
             write_status(self._engine, status)

@@ -29,9 +29,13 @@ def header_digest(fields: HeaderFields) -> bytes:
 
 def block_id_of(block: Block) -> str:
     """The id that the block's own header and signature give (40 hexadecimal digits). Raises BlockError."""
-    signature = _hex(block.fields.witness_signature, _SIGNATURE_BYTES, "witness_signature")
-    digest = hashlib.sha224(pack_header(block.fields) + signature).digest()
+    digest = hashlib.sha224(pack_header(block.fields) + signature_of(block)).digest()
     return (struct.pack(">I", block.number) + digest[4:_ID_BYTES]).hex()
+
+
+def signature_of(block: Block) -> bytes:
+    """The witness's signature of the block (65 bytes). Raises BlockError."""
+    return _hex(block.fields.witness_signature, _SIGNATURE_BYTES, "witness_signature")
 
 
 def check_id(block: Block) -> None:

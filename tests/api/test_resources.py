@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask.testing import FlaskClient
 
+from indexer.nodes import report_text
 from settlement.store.status import IndexerStatus, write_status
 from tests.api.world import START_BLOCK, World, transaction
 
@@ -169,11 +170,17 @@ def test_health_and_ready_before_the_first_block(fresh: World) -> None:
 
 
 def test_health_tells_what_the_indexer_waits_for(fresh: World) -> None:
+    node: dict[str, object] = {"url": "https://a.example", "kind": "Hive"}
     fresh.apply()
     write_status(
         fresh.engine,
         IndexerStatus(
-            fresh.time, "following", fresh.block + 21, "node https://a.example: timed out", fresh.time - 60
+            fresh.time,
+            "following",
+            fresh.block + 21,
+            "node https://a.example: timed out",
+            fresh.time - 60,
+            report_text([{**node, "state": "resting", "error": "timed out", "rested_until": fresh.time}]),
         ),
     )
     health = get(fresh.client(), "/api/health")
@@ -185,6 +192,7 @@ def test_health_tells_what_the_indexer_waits_for(fresh: World) -> None:
         "lag": 21,
         "waiting_for": "node https://a.example: timed out",
         "waiting_since": "2026-09-21T14:12:23Z",
+        "nodes": [{**node, "state": "resting", "error": "timed out", "rested_until": "2026-09-21T14:13:23Z"}],
     }
     behind = get(fresh.client(), "/api/ready", 503)
     assert (behind["code"], behind["error"]) == ("E_BEHIND", "The database is 21 blocks behind the chain.")

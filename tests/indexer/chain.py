@@ -10,16 +10,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from coincurve import PrivateKey
 
 from indexer.blocks import NO_BLOCK, HeaderFields
-from indexer.verify import pack_header
+from indexer.devnet.keys import public_key_text
+from indexer.verify import header_digest, pack_header
 from settlement.events import Watch
 
 SIDECHAIN_ID = "ssc-mainnet-hive"
 CONTRACT = "peakedex"
 ESCROW = "peakedex.hive"
 START_TIME = 1_700_000_000
-SIGNATURE = "1f" + "00" * 64
+WITNESS = PrivateKey(b"\x11" * 32)
 NAI = {"HIVE": "@@000000021", "HBD": "@@000000013"}
 
 Operation = tuple[str, dict[str, Any]]
@@ -93,17 +95,19 @@ def block_value(
         timestamp=datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         witness="initminer",
         transaction_merkle_root="00" * 20,
-        witness_signature=SIGNATURE,
     )
-    digest = hashlib.sha224(pack_header(fields) + bytes.fromhex(SIGNATURE)).digest()
+    signed = WITNESS.sign_recoverable(header_digest(fields), hasher=None)
+    signature = bytes((31 + signed[64],)) + signed[:64]
+    digest = hashlib.sha224(pack_header(fields) + signature).digest()
     return {
         **msgspec.to_builtins(fields),
+        "witness_signature": signature.hex(),
         "transactions": [
             {"operations": [in_shape(operation, shape) for operation in operations], "signatures": []}
             for operations in transactions
         ],
         "block_id": (struct.pack(">I", number) + digest[4:20]).hex(),
-        "signing_key": "STM8GC13uCZbP44HzMLV6zPZGwVQ8Nt4Kji8PapsPiNq1BK153XTX",
+        "signing_key": public_key_text(WITNESS.public_key.format()),
         "transaction_ids": [transaction_id(number, index) for index in range(len(transactions))],
     }
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from indexer.patience import Patience
+
 Handler = Callable[[str, Any], Any]
 
 
@@ -114,9 +116,19 @@ class Pauses:
         self.seconds: list[float] = []
         self._then = then
         self._most = most
+        self._now = 0.0
+
+    def now(self) -> float:
+        """The test's time, in seconds."""
+        return self._now
+
+    def patience(self) -> Patience:
+        """One that pauses here, and tells this time."""
+        return Patience(sleep=self, now=self.now)
 
     def __call__(self, seconds: float) -> bool:
         """Sleep, in the test's time. Says stop when the test has seen too many."""
         self.seconds.append(seconds)
+        self._now += seconds
         self._then(len(self.seconds))
         return len(self.seconds) >= self._most

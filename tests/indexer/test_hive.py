@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from indexer import hive
 from indexer.blocks import Block
 from indexer.hive import LIVE_BLOCKS, HiveClient, HiveSource
 from indexer.patience import NodeError, Patience
+from indexer.ranges import RANGES_AHEAD
 from indexer.receipts import Receipts
 from indexer.sidechain import Sidechain
 from indexer.source import Cursor, SourceError
@@ -51,9 +51,10 @@ def serve() -> Iterator[Callable[[Node], Node]]:
 
 def source_of(*nodes: Node | str, pauses: Pauses | None = None, **options: Any) -> HiveSource:
     urls = [node if isinstance(node, str) else node.url for node in nodes]
-    patience = Patience(wait=pauses or Pauses())
-    client = HiveClient(urls, connect_seconds=2, answer_seconds=options.pop("answer_seconds", 5))
-    return HiveSource(client, Sidechain([NO_SIDECHAIN], patience), watch(), patience, **options)
+    patience = (pauses or Pauses()).patience()
+    timeouts = {"connect_seconds": 2, "answer_seconds": 5, "range_seconds": 5}
+    sidechain = Sidechain([NO_SIDECHAIN], patience)
+    return HiveSource(urls, sidechain, watch(), patience, **{**timeouts, **options})
 
 
 def numbers(source: HiveSource, count: int, after: Cursor = BEFORE) -> list[int]:
@@ -158,17 +159,20 @@ def test_a_short_range_is_no_gap(serve: Callable[[Node], Node]) -> None:
 
 
 def test_a_node_that_refuses_connections_is_passed_over_at_once(serve: Callable[[Node], Node]) -> None:
-    node = serve(hived(CHAIN))
+    nodes = [serve(hived(CHAIN)) for _ in range(2)]
     pauses = Pauses()
-    assert numbers(source_of("http://127.0.0.1:9", node, pauses=pauses), 30) == EVERYTHING
+    assert numbers(source_of("http://127.0.0.1:9", *nodes, pauses=pauses), 30) == EVERYTHING
     assert pauses.seconds == []
 
 
 def test_a_node_that_is_too_slow_is_passed_over(serve: Callable[[Node], Node]) -> None:
-    slow, node = serve(hived(CHAIN)), serve(hived(CHAIN))
+    slow, *nodes = (serve(hived(CHAIN)) for _ in range(3))
     slow.faults.extend([None, Raw(delay=0.6)])
-    assert numbers(source_of(slow, node, answer_seconds=0.2), 30) == EVERYTHING
-    assert len(node.requests) == 1
+    pauses = Pauses()
+    source = source_of(slow, *nodes, pauses=pauses, range_seconds=0.2, connect_seconds=0.2)
+    assert numbers(source, 30) == EVERYTHING
+    assert pauses.seconds == []
+    assert f'"state": "resting", "error": "{slow.url}: no answer in time"' in source.nodes
 
 
 def test_while_no_node_answers_the_pauses_grow_to_a_bound_and_the_source_says_why(
@@ -197,21 +201,19 @@ def test_a_range_that_a_node_cannot_deliver_is_asked_for_in_halves(serve: Callab
     node = serve(hived(CHAIN))
     node.faults.extend([None, *[server.BUSY] * 6])
     numbers(source_of(node), 30)
-    assert [params["count"] for method, params in node.requests if method.endswith("range")][:7] == [
-        30
-    ] * 6 + [15]
+    counts = [params["count"] for method, params in node.requests if method.endswith("range")]
+    assert counts == [30, 15, 7, 3, 1, 1, 1, 2, 4, 8, 15]
 
 
 @pytest.mark.parametrize("faults", [0, 1, 3])
 @pytest.mark.parametrize("after", [2, 3, 4])
 def test_while_catching_up_the_next_range_is_asked_for_ahead(
-    serve: Callable[[Node], Node], monkeypatch: pytest.MonkeyPatch, faults: int, after: int
+    serve: Callable[[Node], Node], faults: int, after: int
 ) -> None:
     """Whatever goes wrong on the way, each block comes once, and no range is asked for twice without need."""
-    monkeypatch.setattr(hive, "LARGEST_RANGE", 7)
     node = serve(hived(CHAIN))
     node.faults.extend([None] * after + [server.BUSY] * faults)
-    source = source_of(node)
+    source = source_of(node, largest_range=7)
     blocks = source.blocks(BEFORE)
     assert next(blocks)[0].number == 10
 
@@ -222,6 +224,7 @@ def test_while_catching_up_the_next_range_is_asked_for_ahead(
     while len(ranges()) < 2 and time.monotonic() < deadline:
         time.sleep(0.001)
     assert ranges()[:2] == [10, 17]
+    assert len(ranges()) <= 1 + RANGES_AHEAD + faults, "no further ahead than that"
     assert [next(blocks)[0].number for _ in range(29)] == EVERYTHING[1:]
     if not faults:
         assert ranges() == [10, 17, 24, 31, 38]
@@ -231,7 +234,7 @@ def test_the_stop_event_ends_the_wait(serve: Callable[[Node], Node]) -> None:
     stop = threading.Event()
     patience = Patience(stop)
     node = serve(hived(CHAIN))
-    source = HiveSource(HiveClient([node.url]), Sidechain([NO_SIDECHAIN], patience), watch(), patience)
+    source = HiveSource([node.url], Sidechain([NO_SIDECHAIN], patience), watch(), patience)
     threading.Timer(0.2, stop.set).start()
     assert len(list(source.blocks(Cursor(9)))) == 30
 
@@ -250,24 +253,28 @@ def test_one_node_on_a_fork_does_not_stop_it(serve: Callable[[Node], Node]) -> N
     other_chain = chain.chain(10, *([] for _ in range(30)))
     shifted = [chain.as_text({**json.loads(text), "witness": "mallory"}) for text in other_chain]
     liar = serve(hived(shifted))
-    fork = serve(hived(chain.chain(10, *([] for _ in range(5)))))
-    node = serve(hived(CHAIN))
-    assert numbers(source_of(liar, node), 30) == EVERYTHING
+    nodes = [serve(hived(CHAIN)) for _ in range(2)]
+    assert numbers(source_of(liar, *nodes), 30) == EVERYTHING
     after = Cursor(14, Block(CHAIN[4]).block_id)
-    assert numbers(source_of(fork, node), 5, after) == [15, 16, 17, 18, 19]
+    fork = serve(hived(FORK))
+    assert numbers(source_of(fork, *nodes), 5, after) == [15, 16, 17, 18, 19]
 
 
 def test_when_all_nodes_are_on_a_fork_the_source_stops(serve: Callable[[Node], Node]) -> None:
-    """Three rounds, for a node that is out for a moment; one that stays down does not count for ever."""
+    """A quorum must say so, and all that can be asked; the report names them and both ids."""
     forked = Cursor(14, "0000000e" + "00" * 16)
     nodes = [serve(hived(CHAIN)), serve(hived(CHAIN))]
-    pauses = Pauses()
-    with pytest.raises(SourceError, match="does not link"):
-        numbers(source_of(*nodes, pauses=pauses), 1, forked)
-    assert len(pauses.seconds) == 5
-    nodes[1].answer = lambda *_: server.BUSY
-    with pytest.raises(SourceError, match="does not link"):
+    with pytest.raises(SourceError, match="does not link") as stopped:
         numbers(source_of(*nodes), 1, forked)
+    block = Block(CHAIN[5])
+    named = (forked.block_id, block.block_id, block.previous, nodes[0].url, nodes[1].url)
+    assert all(str(name) in str(stopped.value) for name in named)
+    nodes[1].answer = lambda method, _: (
+        server.BUSY if method.endswith("range") else {"last_irreversible_block_num": LAST}
+    )
+    assert numbers(source_of(*nodes), 1, forked) == []
+    honest = serve(hived(CHAIN))
+    assert numbers(source_of(*nodes, honest), 1, Cursor(14, block.previous)) == [15]
 
 
 def test_a_lone_surrogate_in_a_block_does_not_stop_the_source(serve: Callable[[Node], Node]) -> None:
@@ -291,8 +298,8 @@ def test_a_block_with_a_candidate_comes_with_its_receipts(serve: Callable[[Node]
         return Text(chain.receipts(11, logs))
 
     node, engine = serve(hived(blocks, 12)), serve(Node(answer))
-    patience = Patience(wait=Pauses())
-    source = HiveSource(HiveClient([node.url]), Sidechain([engine.url], patience), watch(), patience)
+    patience = Pauses().patience()
+    source = HiveSource([node.url], Sidechain([engine.url], patience), watch(), patience)
     found: list[tuple[Block, Receipts | None]] = list(islice(source.blocks(Cursor(9)), 3))
     assert [receipts and receipts.hive_number for _, receipts in found] == [None, 11, None]
     assert len(engine.requests) == 1
