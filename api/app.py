@@ -11,6 +11,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from api import balances, errors, history, intents, orderbook, orders, pairs, price, site
 from api.database import Database
 from api.health import Health
+from api.metrics import Metrics
 from api.resource import Resource, Server
 from api.settings import ApiSettings, program_version
 from api.venue import venue_resource
@@ -29,6 +30,7 @@ def create_app(settings: ApiSettings) -> Flask:
     health = Health(settings, database)
     app.add_url_rule("/api/health", "health", health.health, methods=["GET"])
     app.add_url_rule("/api/ready", "ready", health.ready, methods=["GET"])
+    app.add_url_rule("/metrics", "metrics", Metrics(settings, database).view, methods=["GET"])
     site.register(app, settings.frontend)
     if settings.cors_origins:
         _let_in(app, settings.cors_origins)

@@ -18,8 +18,8 @@ TEXT = FILE.read_text(encoding="utf-8")
 
 def test_every_route_is_documented(world: World) -> None:
     app = create_app(world.settings())
-    paths = {rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api")}
-    assert len(paths) == 11
+    paths = {rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith(("/api", "/metrics"))}
+    assert len(paths) == 12
     headings = {line.removeprefix("## ").strip("`") for line in TEXT.splitlines() if line.startswith("## `")}
     assert headings == paths
 
