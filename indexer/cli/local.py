@@ -28,8 +28,10 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.paymaster import Paymaster, Payment
 from indexer.devnet.server import NodeServer, start_devnet
 from indexer.devnet.venue import demo_venue, read_venue
+from settlement.statetext import state_hash
 from settlement.store.claims import pending_claims
 from settlement.store.database import StoreError, open_reader
+from settlement.store.loader import load
 from settlement.venue import parse_venue
 
 NETWORK: Final = "devnet"
@@ -239,7 +241,7 @@ def _run_demo(
     site = f"http://{host}:{port}"
     if _wait_for(lambda: bool(_health(site).get("block")), family, stop):
         _introduce(site, node, venue_file, db)
-        threading.Thread(target=_report, args=(site, stop), daemon=True).start()
+        threading.Thread(target=_report, args=(db, stop), daemon=True).start()
     return family.wait(stop)
 
 
@@ -270,12 +272,15 @@ def _program() -> str:
     return ".venv/bin/peakedex" if Path(".venv/bin/peakedex").exists() else "peakedex"
 
 
-def _report(site: str, stop: threading.Event) -> None:
-    """A line now and then: where the indexer is."""
+def _report(db: str, stop: threading.Event) -> None:
+    """A line now and then: the last block recorded, and the hashes that any replica must have there."""
+    engine = open_reader(db)
     while not stop.is_set():
-        health = _health(site)
-        if health:
-            click.echo(f"block {health.get('block')}  journal {health.get('journal_hash')}")
+        state = load(engine).state
+        click.echo(
+            f"block {state.header.number if state.header else 0}  journal {state.journal_hash}  "
+            f"state {state_hash(state)}"
+        )
         stop.wait(REPORT_SECONDS)
 
 
