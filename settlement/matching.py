@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
-from settlement.amounts import BPS
+from settlement.amounts import BPS, MAX_UNITS
 from settlement.effects import Traded
 from settlement.model import AVAILABLE, LOCKED, Level, Order, wallet_of
 from settlement.state import State
@@ -109,7 +109,8 @@ def _deliver(state: State, giver: Order, taker: Order, amount: int, fee: int) ->
     """Hand over `amount` units out of a lock, `fee` of them to the fee account."""
     gives, net = giver.gives, amount - fee
     giver.locked -= amount
-    taker.received += net
+    # One quote can come round and round. What settles is never more than available, hence than 63 bits.
+    taker.received = min(taker.received + net, MAX_UNITS)
     state.transfer(gives, LOCKED, taker.receives, AVAILABLE, net)
     if fee:
         state.transfer(gives, LOCKED, wallet_of(state.fee_account, gives.symbol), AVAILABLE, fee)

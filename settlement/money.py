@@ -71,9 +71,9 @@ def _deposit(
 
 
 def value_text(quantity: Quantity | None, literal: str) -> str:
-    """A quantity as payments of it compare: by value, or literally where it has none."""
+    """A quantity as payments of it compare: by value, or literally (after `=`) where it has none."""
     if quantity is None:
-        return encode(literal)
+        return f"={encode(literal)}"
     return f"{quantity.digits or '0'}e{quantity.exponent}"
 
 

@@ -127,7 +127,7 @@ def parse_venue(text: str) -> Venue:
     """Read a venue file. Raises VenueError for anything that is not exactly valid."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits and deep nesting included
         raise VenueError("file", f"is not valid TOML: {error}") from error
     top = _Table("", document)
     head = _Table("venue", top.table("venue"))

@@ -266,3 +266,28 @@ def test_an_internal_move_of_what_is_not_listed_shows_the_literal_quantity() -> 
         "internal m dex.pek dex.hive PEK 100000000",
         "internal n dex.pek dex.hive JUNK 1%20e",
     ]
+
+
+# ---------------------------------------------------------------- found by a reviewer
+
+
+def test_what_an_order_received_in_all_stays_within_63_bits() -> None:
+    """The same quote bought from it, sold back below, and bought again: far more than there is of it."""
+    price = str(2**62)
+    rules = PairRules("PEK", "SWAP.HIVE", 0, 0, self_trade="allow")
+    market = Market(venue(rules, tokens=WHOLE))
+    market.lines(market.deposit("alice", "PEK", "3"), market.deposit("alice", "SWAP.HIVE", price))
+    market.lines(market.order("alice", "sell", "3", price))
+    for _ in range(2):
+        market.lines(market.order("alice", "buy", "1", price))
+    [resting] = market.engine.state.orders.values()
+    assert resting.received == MAX_UNITS
+
+
+def test_a_literal_that_is_no_number_is_not_paid_by_a_number() -> None:
+    market = whole_market()
+    zeros = "1" + "0" * 31
+    [line] = market.lines(market.deposit("alice", "PEK", "1e31"))
+    refund = line.split()[1]
+    paid = Movement(market.id(), "hive-engine", "dex.pek", "alice", "PEK", zeros, f"peakedex:{refund}")
+    assert market.lines(paid)[0].startswith("outflow ")

@@ -311,3 +311,9 @@ def test_decimals_by_which_matching_never_rounds(
     price: int, quantity: int, base: int, quote: int, fit: bool
 ) -> None:
     assert decimals_fit(price, quantity, base, quote) is fit
+
+
+@pytest.mark.parametrize("text", ["[venue]\nstart_block = " + "9" * 5000, "a = " + "[" * 100_000])
+def test_a_file_that_the_reader_of_toml_chokes_on_is_refused_like_any_other(text: str) -> None:
+    with pytest.raises(VenueError, match="file: is not valid TOML"):
+        parse_venue(text)
