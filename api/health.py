@@ -7,7 +7,6 @@ until there is a block to speak of, and while the database is too far behind the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -22,8 +21,6 @@ from api.settings import ApiSettings, program_version
 from api.show import iso
 from settlement.store.queries.trades import find_trade
 from settlement.store.status import read_status
-
-View = Callable[[], Response]
 
 
 class Health:

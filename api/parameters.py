@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Any, Final, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, get_type_hints
 
 from werkzeug.datastructures import MultiDict
 
@@ -77,9 +77,6 @@ class PairParameters:
 
     base: Symbol
     quote: Symbol
-
-
-Parameters = TypeVar("Parameters")
 
 
 class Reader:

@@ -28,7 +28,6 @@ from indexer.interest import Interest, is_without
 from indexer.receipts import ReceiptError, Receipts
 from settlement.events import HIVE, HIVE_ENGINE, Action, Event, Movement, Watch
 
-_TOKENS_TRANSFER: Final = ("tokens", "transfer")
 _FLAT_KEYS: Final = frozenset(("base", "quote", "side", "price", "amount"))
 
 

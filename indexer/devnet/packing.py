@@ -27,7 +27,6 @@ Packing = Literal["legacy", "nai"]
 
 TRANSFER_CODE: Final = 2
 CUSTOM_JSON_CODE: Final = 18
-NO_BLOCK_ID: Final = bytes(20)
 EMPTY_MERKLE_ROOT: Final = bytes(20)
 
 _LEGACY_SYMBOL: Final = {"HIVE": b"\x03STEEM\0\0", "HBD": b"\x03SBD\0\0\0\0"}

@@ -38,7 +38,6 @@ WEALTH_USD: Final = 10**9
 NEW_ESCROW: Final = "peakedex.bee"
 MOST_PENDING: Final = 200
 MOST_ELEMENTS: Final = 4
-MOST_ACTIONS_IN_BLOCK: Final = 20
 
 # How often which act happens, out of the sum; the rest of a block is order flow.
 WEIGHTS: Final = {

@@ -29,7 +29,6 @@ metadata: Final = MetaData()
 OPEN, FILLED, CANCELLED, EXPIRED = range(4)
 ORDER_STATUSES: Final = ("open", "filled", "cancelled", "expired")
 PENDING, PAID, RETURNED = range(3)
-CLAIM_STATUSES: Final = ("pending", "paid", "returned")
 
 
 # SQLite keeps a table in the order of its key only where the key's type is spelled INTEGER.
