@@ -105,11 +105,13 @@ class ArchiveSource:
                     raise receipts_line.error(error) from None
             self._line = line
             yield block, receipts
-        if last is not None and last.number < after.number:
+        if last is None:
+            raise SourceError(f"{self._folder}: its block files are empty")
+        if last.number < after.number:
             raise SourceError(
                 f"{self._folder}: the archive ends with block {last.number}, before block {after.number}"
             )
-        receipts_at.finish(last.number if last else 0)
+        receipts_at.finish(last.number)
 
     def _read(self, line: Line, last: Cursor | None, after: Cursor, interest: Interest) -> Block:
         """The block of a line, linked to the one before and to the cursor."""

@@ -103,7 +103,7 @@ class Transfer(msgspec.Struct, frozen=True, rename={"sender": "from", "recipient
     sender: str
     recipient: str
     amount: NaiAmount | str
-    memo: str
+    memo: str = ""
 
 
 class CustomJson(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from indexer.patience import Patience, Stopped
 from indexer.status import StatusPublisher
 from settlement.engine import Engine as Rules
 from settlement.statetext import state_hash
-from settlement.store.database import open_writer
+from settlement.store.database import writing
 from settlement.store.lease import Lease
 from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
@@ -65,8 +65,7 @@ def follow_chain(
     stop: threading.Event,
 ) -> None:
     """Follow until the stop event is set; catching up and following are one loop."""
-    engine = open_writer(db)
-    with Lease(engine, on_lost=stop.set) as lease:
+    with writing(db) as engine, Lease(engine, on_lost=stop.set) as lease:
         rules, recorder = open_engine(engine, venue)
         patience = Patience(stop)
         source, _ = open_nodes(nodes, engine_nodes, rules.watch, patience, quorum)

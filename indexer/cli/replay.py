@@ -15,9 +15,11 @@ import click
 from indexer import config
 from indexer.archive import ArchiveSource
 from indexer.cli.common import json_option, require_venue, settle_memory, show
+from indexer.cli.errors import ConfigurationError
 from indexer.follow import BATCH_BLOCKS, Follower, Progress
+from settlement.model import ESCROW, Account
 from settlement.statetext import state_hash
-from settlement.store.database import open_writer
+from settlement.store.database import writing
 from settlement.store.lease import Lease
 from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
@@ -51,9 +53,10 @@ def replay(
     Example: peakedex replay --venue venues/example.toml --archive recorded --db replayed.db
     """
     rules_venue = require_venue(venue)
-    engine = open_writer(db or _IN_MEMORY)
-    with Lease(engine) if db else nullcontext() as lease:
+    with writing(db or _IN_MEMORY) as engine, Lease(engine) if db else nullcontext() as lease:
         rules, recorder = open_engine(engine, rules_venue)
+        _check_until(until, rules.next_block() - 1)
+        trades_before = rules.state.last_trade
         source = ArchiveSource(archive, rules.watch)
         settle_memory()
         started = time.perf_counter()
@@ -76,9 +79,9 @@ def replay(
             "blocks": progress.blocks,
             "intents": progress.intents,
             "rejected": progress.rejected,
-            "trades": state.last_trade,
+            "trades": state.last_trade - trades_before,
             "open_orders": len(state.orders),
-            "accounts": len(state.accounts),
+            "accounts": sum(map(_holds_something, state.accounts.values())),
             "seconds": round(seconds, 3),
             "blocks_per_second": round(progress.blocks / seconds),
             "intents_per_second": round(progress.intents / seconds),
@@ -87,6 +90,17 @@ def replay(
         },
         as_json=as_json,
     )
+
+
+def _check_until(until: int | None, last: int) -> None:
+    if until is not None and until < last:
+        raise ConfigurationError(
+            f"--until {until}: the database stands at block {last} already; name another with --db"
+        )
+
+
+def _holds_something(account: Account) -> bool:
+    return any(any(wallet.buckets[:ESCROW]) for wallet in account.wallets.values())
 
 
 def _progress_bar(until: int | None, first: int, as_json: bool) -> AbstractContextManager[Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -78,6 +80,17 @@ def open_writer(url: str) -> Engine:
     except SQLAlchemyError as error:
         raise StoreError(f"database {parsed.database} cannot be opened: {explain(error)}") from error
     return engine
+
+
+@contextmanager
+def writing(url: str) -> Iterator[Engine]:
+    """The writer's engine for as long as it is needed. At the end its connections are closed, so that SQLite
+    puts everything into the one file: it can then be copied or moved alone. Raises StoreError."""
+    engine = open_writer(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def open_reader(url: str) -> Engine:

@@ -51,21 +51,56 @@ def test_without_a_database_nothing_is_left_behind(here: Path, venue: Path, arch
 
 def test_replaying_what_is_done_already_does_nothing(replayed: Run, venue: Path, archive: Path) -> None:
     again = peakedex("replay", "--venue", venue, "--archive", archive, "--db", "dex.db", "--json").json
-    assert (again["blocks"], again["intents"]) == (0, 0)
-    for name in ("last_block", "trades", "journal_hash", "state_hash"):
+    assert (again["blocks"], again["intents"], again["trades"]) == (0, 0, 0)
+    for name in ("last_block", "accounts", "journal_hash", "state_hash"):
         assert again[name] == replayed.json[name]
 
 
 def test_until_and_on_is_the_same_as_in_one_go(replayed: Run, venue: Path, archive: Path) -> None:
     words = ("replay", "--venue", venue, "--archive", archive, "--db", "parts.db", "--json")
-    last = {}
-    for until in (1, 40, 41, 40):
-        last = peakedex(*words, "--until", until, "--batch", 7).json
-        assert last["last_block"] == max(until, last["last_block"]) <= 41
+    trades = 0
+    for until in (1, 40, 41):
+        part = peakedex(*words, "--until", until, "--batch", 7).json
+        assert part["last_block"] == until
+        trades += part["trades"]
+    back = peakedex(*words, "--until", 40)
+    assert back.code == MISUSED
+    assert "--until 40: the database stands at block 41" in back.err
     last = peakedex(*words).json
-    for name in ("last_block", "trades", "open_orders", "journal_hash", "state_hash"):
+    assert trades + last["trades"] == replayed.json["trades"]
+    for name in ("last_block", "open_orders", "journal_hash", "state_hash"):
         assert last[name] == replayed.json[name]
     assert peakedex("journal", "--db", "parts.db").out == peakedex("journal", "--db", "dex.db").out
+
+
+def test_the_file_alone_is_the_database(replayed: Run, here: Path) -> None:
+    """Nothing stays behind in SQLite's other files: it can be copied."""
+    copy = here / "elsewhere.db"
+    copy.write_bytes((here / "dex.db").read_bytes())
+    assert peakedex("state", "--db", copy, "--json").json["state_hash"] == replayed.json["state_hash"]
+
+
+def test_a_block_without_its_transactions_is_no_block(here: Path, venue: Path, archive: Path) -> None:
+    for number, change in enumerate((None, "missing")):
+        folder = here / f"headers{number}"
+        folder.mkdir()
+        lines = [json.loads(line) for line in (archive / "blocks.jsonl").read_text("utf-8").splitlines()]
+        lines[2]["transactions"] = None
+        if change:
+            del lines[2]["transactions"]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / "blocks.jsonl").write_text(text, "utf-8")
+        run = peakedex("replay", "--venue", venue, "--archive", folder)
+        assert run.code == FAILED
+        assert "blocks.jsonl, line 3" in run.err
+
+
+def test_an_empty_archive_is_none(here: Path, venue: Path) -> None:
+    (here / "nothing").mkdir()
+    (here / "nothing" / "blocks.jsonl").write_text("")
+    run = peakedex("replay", "--venue", venue, "--archive", here / "nothing")
+    assert run.code == FAILED
+    assert "empty" in run.err
 
 
 # ---------------------------------------------------------------- the texts of section 9
