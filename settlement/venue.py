@@ -131,7 +131,8 @@ def parse_venue(text: str) -> Venue:
         raise VenueError("file", f"is not valid TOML: {error}") from error
     top = _Table("", document)
     head = _Table("venue", top.table("venue"))
-    head.integer("protocol", 1, 1)
+    if head.integer("protocol", 0, MAX_BLOCK) != 1:
+        raise VenueError("venue.protocol", "this program knows protocol 1 alone: write 1, or upgrade it")
     tokens = tuple(_token(symbol, table) for symbol, table in top.table("tokens").items())
     pairs = tuple(_pair(index, table) for index, table in enumerate(top.tables("pairs")))
     top.done()
@@ -168,8 +169,9 @@ def _token(symbol: str, table: object) -> TokenRules:
     )
     fields.done()
     if not possible_token(symbol, token.precision, token.chain):
+        is_coin_on_hive = symbol in NATIVE_COINS and token.chain == HIVE
         raise VenueError(
-            f"{where}.chain",
+            f"{where}.{'precision' if is_coin_on_hive else 'chain'}",
             'HIVE and HBD, with precision 3, are on "hive"; every other token is on "hive-engine"',
         )
     return token
@@ -196,20 +198,23 @@ def _check_pairs(venue: Venue) -> None:
     precisions = {token.symbol: token.precision for token in venue.tokens}
     seen: set[tuple[str, str]] = set()
     for index, pair in enumerate(venue.pairs):
-        where = f"pairs[{index}] {pair.base}/{pair.quote}"
-        for symbol in (pair.base, pair.quote):
+        where, name = f"pairs[{index}]", f"{pair.base}/{pair.quote}"
+        for side, symbol in (("base", pair.base), ("quote", pair.quote)):
             if symbol not in precisions:
-                raise VenueError(where, f'{symbol} is not listed; add a [tokens."{symbol}"] table')
+                raise VenueError(
+                    f"{where}.{side}", f'{symbol} is not listed; add a [tokens."{symbol}"] table'
+                )
         if pair.base == pair.quote:
-            raise VenueError(where, "base and quote must differ")
+            raise VenueError(f"{where}.quote", f"base and quote of {name} must differ; name another")
         if (pair.base, pair.quote) in seen:
-            raise VenueError(where, "is listed twice; remove one")
+            raise VenueError(where, f"{name} is listed twice; remove one")
         seen.add((pair.base, pair.quote))
         base, quote = precisions[pair.base], precisions[pair.quote]
         if not decimals_fit(pair.price_decimals, pair.quantity_decimals, base, quote):
+            field_name = "quantity_decimals" if pair.quantity_decimals > base else "price_decimals"
             raise VenueError(
-                where,
-                f"quantity_decimals must be at most {base} ({pair.base}), and price_decimals + "
+                f"{where}.{field_name}",
+                f"{name}: quantity_decimals must be at most {base} ({pair.base}), and price_decimals + "
                 f"quantity_decimals at most {quote} ({pair.quote}); lower one of them",
             )
 
