@@ -96,11 +96,16 @@ def test_the_index_that_was_made_for_it(world: World, path: str, index: str) -> 
 def test_number_of_queries_does_not_grow_with_rows(tmp_path: Path) -> None:
     world = small_world(tmp_path)
     try:
-        few = [len(_queries(world, path)) for path in PATHS]
+        few = [_fewest(world, path) for path in PATHS]
         world.apply(*(world.order("alice", "sell", f"{n}", "0.02") for n in range(1, 61)))
-        assert [len(_queries(world, path)) for path in PATHS] == few
+        assert [_fewest(world, path) for path in PATHS] == few
     finally:
         world.close()
+
+
+def _fewest(world: World, path: str) -> int:
+    """How many queries an answer takes. A snapshot may have to be taken again on a busy machine: not growth."""
+    return min(len(_queries(world, path)) for _ in range(3))
 
 
 def _queries(world: World, path: str) -> list[str]:
