@@ -15,12 +15,12 @@ from typing import Any, Final
 from settlement.amounts import MAX_UNITS, Decimal, read_decimal, to_units
 from settlement.events import HIVE
 from settlement.names import NATIVE_PRECISION, is_account, is_ref, is_symbol
+from settlement.trading import DEFAULT_QUOTE
 from settlement.venue import PairRules, TokenRules, Venue
 
 MAX_JSON_BYTES: Final = 8192
 MAX_TRANSFER_MEMO: Final = 2047
 MAX_WITHDRAW_MEMO: Final = 256
-DEFAULT_QUOTE: Final = "SWAP.HIVE"
 EVERYTHING: Final = "all"
 
 _INTENT_ID: Final = re.compile(r"[0-9a-f]{40}(?:-[0-9]{1,4}){0,2}")

@@ -12,6 +12,9 @@ from typing import Final, NamedTuple
 MAX_UNITS: Final = 2**63 - 1
 """The largest single amount, and the largest total of one token: 63 bits."""
 
+MAX_INTEGER: Final = 10**19 - 1
+"""The largest JSON integer that the grammar admits (section 8); what it may mean is bounded elsewhere."""
+
 BPS: Final = 10_000
 """A fee of one basis point is 1/10000 of what is received."""
 

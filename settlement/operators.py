@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from settlement.amounts import MAX_UNITS
+from settlement.amounts import MAX_INTEGER, MAX_UNITS
 from settlement.codes import Code
 from settlement.effects import CheckpointClaimed, OperatorActed
 from settlement.fields import Fields
@@ -31,7 +31,6 @@ from settlement.venue import (
 )
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
-_LONGEST: Final = 10**19 - 1
 
 Do = Callable[[], None]
 """Carries an accepted action out; its journal line comes first."""
@@ -75,7 +74,7 @@ def _list_pair(state: State, _id: str, fields: Fields, authorised: bool) -> Do |
         fields.symbol("symbol"),
         fields.symbol("quote"),
         fields.integer("priceDecimals", 0, MAX_PRICE_DECIMALS),
-        fields.integer("quantityDecimals", MIN_QUANTITY_DECIMALS, _LONGEST),
+        fields.integer("quantityDecimals", MIN_QUANTITY_DECIMALS, MAX_INTEGER),
         fields.optional_integer("makerFeeBps", 0, MAX_FEE_BPS) or 0,
         fields.optional_integer("takerFeeBps", 0, MAX_FEE_BPS) or 0,
         fields.choice("pricePolicy", PRICE_POLICIES, "maker"),
@@ -146,7 +145,7 @@ def _update_venue(state: State, _id: str, fields: Fields, authorised: bool) -> D
 
 
 def _checkpoint(state: State, action_id: str, fields: Fields, authorised: bool) -> Do | Code:
-    block = fields.integer("block", 0, _LONGEST)
+    block = fields.integer("block", 0, MAX_INTEGER)
     state_hash = fields.text("stateHash", lambda text: _HASH.fullmatch(text) is not None)
     journal_hash = fields.text("journalHash", lambda text: _HASH.fullmatch(text) is not None)
     code = _refused(fields, authorised)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from settlement.amounts import Decimal
+from settlement.amounts import MAX_INTEGER, Decimal
 from settlement.fields import Fields
 
 MAX_MEMO: Final = 256
-_LONGEST: Final = 10**19 - 1
 _TERMS: Final = frozenset(("expiration", "timeInForce", "postOnly", "settle"))
 _TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK")
 _SETTLE: Final = ("venue", "wallet")
@@ -77,7 +76,7 @@ def read_limit(fields: Fields, is_buy: bool) -> OrderRequest:
         fields.amount("price"),
     )
     if fields.has_any(_TERMS):  # few orders have
-        request.expiration = fields.optional_integer("expiration", 1, _LONGEST)
+        request.expiration = fields.optional_integer("expiration", 1, MAX_INTEGER)
         request.time_in_force = fields.choice("timeInForce", _TIMES_IN_FORCE, "GTC")
         request.post_only = fields.boolean("postOnly")
         request.to_wallet = fields.choice("settle", _SETTLE, "venue") == "wallet"

@@ -5,6 +5,8 @@ Each function returns the code of a rejection, in which case it has changed noth
 
 from __future__ import annotations
 
+from typing import Final
+
 from settlement.amounts import MAX_UNITS, Decimal, to_units
 from settlement.codes import Code
 from settlement.effects import Expired, OrderClosed, OrderPlaced
@@ -14,7 +16,7 @@ from settlement.money import open_withdrawal
 from settlement.requests import CancelAllRequest, CancelRequest, OrderRequest, ReplaceRequest
 from settlement.state import InvariantError, State
 
-_DEFAULT_QUOTE = "SWAP.HIVE"
+DEFAULT_QUOTE: Final = "SWAP.HIVE"
 
 
 def place(state: State, intent_id: str, signer: str, request: OrderRequest, now: int) -> Order | Code:
@@ -41,7 +43,7 @@ def find_pair(state: State, symbol: str, quote: str | None) -> Pair | None:
     """The pair that an order names; without a quote the base's only one, else SWAP.HIVE (section 4)."""
     if quote is None:
         quotes = state.quotes_of.get(symbol, ())
-        quote = quotes[0] if len(quotes) == 1 else _DEFAULT_QUOTE
+        quote = quotes[0] if len(quotes) == 1 else DEFAULT_QUOTE
     return state.pairs.get((symbol, quote))
 
 
