@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from settlement.statetext import state_hash
 from settlement.store.database import open_reader
+from settlement.store.lease import read_holder
 from settlement.store.loader import load
 from tests.chain import life
 from tests.chain.world import Outcome, World, check
@@ -61,6 +62,19 @@ def wait_for_block(path: Path, number: int) -> None:
     while blocks_recorded(path) < number:
         assert time.monotonic() < deadline, f"at block {blocks_recorded(path)} of {number}"
         time.sleep(0.02)
+
+
+def wait_for_holder(path: Path, pid: int | None) -> None:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    reader = open_reader(str(path))
+    while True:
+        with reader.connect() as connection:
+            holder = read_holder(connection)
+        if holder is not None and holder.pid == pid:
+            break
+        assert time.monotonic() < deadline, f"{holder} holds the lease, not {pid}"
+        time.sleep(0.02)
+    reader.dispose()
 
 
 def test_killed_fifty_times_it_ends_where_a_calm_run_ends(tmp_path: Path) -> None:
