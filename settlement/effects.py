@@ -121,7 +121,8 @@ class Returned:
 
 @dataclass(slots=True)
 class Outflow:
-    """Money left an escrow account, and no claim explains it. `chain` tells two tokens of one name apart."""
+    """Money left an escrow account, and no claim explains it. `chain` tells two tokens of one name apart.
+    `units` is by how much holdings fell; None where the token is not ours."""
 
     id: str
     escrow: str
@@ -129,6 +130,7 @@ class Outflow:
     quantity: str
     to: str
     chain: str
+    units: int | None
 
     def line(self) -> str:
         return f"outflow {self.id} {self.escrow} {self.symbol} {self.quantity} {self.to}\n"
@@ -136,13 +138,15 @@ class Outflow:
 
 @dataclass(slots=True)
 class InternalMove:
-    """From one escrow account to another. `amount` is units, or the literal quantity of an unlisted token."""
+    """From one escrow account to another. `amount` is units, or the literal quantity of an unlisted token.
+    `units` is by how much holdings changed; None where the token is not ours."""
 
     id: str
     sender: str
     recipient: str
     symbol: str
     amount: str
+    units: int | None
 
     def line(self) -> str:
         return f"internal {self.id} {self.sender} {self.recipient} {self.symbol} {self.amount}\n"
@@ -212,14 +216,18 @@ class CheckpointClaimed:
 
 Transfer = tuple[Wallet, int, Wallet, int, int]
 """Debit wallet and bucket, credit wallet and bucket, amount in units."""
+WalletAfter = tuple[Wallet, int, int, int, int]
+"""A wallet, and its buckets at the end of a block."""
+OrderAfter = tuple[Order, int, int, int, int, str]
+"""An order, and at the end of a block: remaining, locked, received, released, status."""
 
 
 @dataclass(slots=True)
 class BlockEffects:
     """All that one block did. `text` is its part of the journal, empty where nothing of ours happened.
 
-    `wallets` and `orders` are those that changed: they live on, so a recorder must read them before
-    the engine applies the next block, or only wants their newest values.
+    `wallets`, `orders` and `holdings` (escrow account, symbol, units) are those that changed, with their
+    values at the end of the block: the wallet and the order themselves go on living.
     """
 
     header: BlockHeader
@@ -227,9 +235,9 @@ class BlockEffects:
     intents: list[IntentSeen]
     checkpoints: list[CheckpointClaimed]
     transfers: list[Transfer]
-    wallets: list[Wallet]
-    orders: list[Order]
+    wallets: list[WalletAfter]
+    orders: list[OrderAfter]
+    holdings: list[tuple[str, str, int]]
     text: str
     journal_hash: str
     rules_changed: bool
-    holdings_changed: bool

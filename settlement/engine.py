@@ -14,7 +14,7 @@ from settlement.events import Action, BlockHeader, Event, Movement, Watch
 from settlement.fields import Fields
 from settlement.invariants import check_block
 from settlement.journal import chain_hash, journal_text
-from settlement.model import Order, Wallet
+from settlement.model import AVAILABLE, ESCROW, LOCKED, WITHDRAWING, Order, Wallet
 from settlement.money import move, withdraw
 from settlement.names import action_text, encode
 from settlement.operators import OPERATOR_ACTIONS, act
@@ -71,13 +71,13 @@ class Engine:
         state.header = header
         out = state.out
         if not out.effects and not out.intents:  # then nothing moved: most blocks of a chain
-            return BlockEffects(header, [], [], [], [], [], [], "", state.journal_hash, False, False)
+            return BlockEffects(header, [], [], [], [], [], [], [], "", state.journal_hash, False)
         state.out = Output()
         touched: dict[Wallet, None] = {}
         for debit, _, credit, _, _ in out.transfers:
             touched[debit] = touched[credit] = None
-        wallets, orders = list(touched), list(out.orders.values())
-        check_block(wallets, orders, out.withdrawing)
+        orders = out.orders.values()
+        check_block(touched, orders, out.withdrawing)
         text = journal_text(header, out.effects)
         state.journal_hash = chain_hash(state.journal_hash, text)
         return BlockEffects(
@@ -86,12 +86,12 @@ class Engine:
             out.intents,
             out.checkpoints,
             out.transfers,
-            wallets,
-            orders,
+            [(w, b[AVAILABLE], b[LOCKED], b[WITHDRAWING], b[ESCROW]) for w in touched for b in (w.buckets,)],
+            [(o, o.remaining, o.locked, o.received, o.released, o.status) for o in orders],
+            [(*key, state.holdings[key]) for key in out.holdings],
             text,
             state.journal_hash,
             out.rules_changed,
-            out.holdings_changed,
         )
 
     def _decide(self, action: Action, now: int) -> None:

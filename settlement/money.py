@@ -83,7 +83,9 @@ def _move_within(state: State, movement: Movement, units: int | None) -> None:
         state.change_holdings(movement.sender, symbol, -units)
         state.change_holdings(movement.recipient, symbol, units)
     amount = encode(movement.quantity) if units is None else str(units)
-    state.out.effects.append(InternalMove(movement.id, movement.sender, movement.recipient, symbol, amount))
+    state.out.effects.append(
+        InternalMove(movement.id, movement.sender, movement.recipient, symbol, amount, units)
+    )
 
 
 def _pay_out(
@@ -105,10 +107,11 @@ def _pay_out(
         state.refunds.close(refund)
         state.out.effects.append(Paid(refund, movement.id))
         return
-    if token is not None and quantity is not None:
-        state.change_holdings(escrow, symbol, -units_at_least(quantity, token.precision))
+    fell = None if token is None or quantity is None else units_at_least(quantity, token.precision)
+    if fell is not None:
+        state.change_holdings(escrow, symbol, -fell)
     state.out.effects.append(
-        Outflow(movement.id, escrow, symbol, encode(movement.quantity), to, movement.chain)
+        Outflow(movement.id, escrow, symbol, encode(movement.quantity), to, movement.chain, fell)
     )
 
 

@@ -34,7 +34,7 @@ class Output:
     __slots__ = (
         "checkpoints",
         "effects",
-        "holdings_changed",
+        "holdings",
         "intents",
         "orders",
         "rules_changed",
@@ -51,7 +51,8 @@ class Output:
         self.withdrawing: dict[str, int] = {}
         """By symbol, how many units of claims were opened less those closed."""
         self.rules_changed = False
-        self.holdings_changed = False
+        self.holdings: dict[tuple[str, str], None] = {}
+        """Which escrow accounts' holdings of which symbol changed."""
 
 
 class State:
@@ -130,7 +131,7 @@ class State:
         """Record that the chain shows `change` units more (or fewer) in an escrow account."""
         key = (escrow, symbol)
         self.holdings[key] = self.holdings.get(key, 0) + change
-        self.out.holdings_changed = True
+        self.out.holdings[key] = None
 
     def holdings_of(self, symbol: str) -> int:
         """Escrow holdings of a token known from the chain, over all escrow accounts, in units."""

@@ -25,6 +25,13 @@ def upgrade() -> None:
         sa.Column("block_id", sa.String(), nullable=False),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
         sa.Column("journal_hash", sa.String(length=64), nullable=False, comment="after this block"),
+        sa.Column("n", sa.BigInteger(), nullable=False, comment="1, 2, 3 … without gaps"),
+        sa.Column(
+            "last_seq", sa.BigInteger(), nullable=False, comment="this and the next three: after this block"
+        ),
+        sa.Column("last_trade", sa.BigInteger(), nullable=False),
+        sa.Column("last_withdrawal", sa.BigInteger(), nullable=False),
+        sa.Column("last_refund", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
         comment="blocks in which anything of ours happened",
     )
@@ -56,6 +63,12 @@ def upgrade() -> None:
         sa.Column("last_trade", sa.BigInteger(), nullable=False),
         sa.Column("last_withdrawal", sa.BigInteger(), nullable=False),
         sa.Column("last_refund", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "last_block_n",
+            sa.BigInteger(),
+            nullable=False,
+            comment="n of the newest row of blocks, 0 before any",
+        ),
         sa.Column("max_open_orders", sa.Integer(), nullable=False),
         sa.Column("fee_account", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -66,6 +79,16 @@ def upgrade() -> None:
         sa.Column("symbol", sa.String(), nullable=False),
         sa.Column("units", sa.String(), nullable=False, comment="as text: an outflow can exceed 64 bits"),
         sa.PrimaryKeyConstraint("escrow", "symbol"),
+    )
+    op.create_table(
+        "holding_changes",
+        sa.Column("escrow", sa.String(), nullable=False),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("units", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("escrow", "symbol", "block"),
+        comment="holdings as they stood after each block that changed them",
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "internal_moves",
@@ -80,6 +103,12 @@ def upgrade() -> None:
             sa.String(),
             nullable=False,
             comment="units, or the literal quantity of an unlisted token",
+        ),
+        sa.Column(
+            "units",
+            sa.String(),
+            nullable=True,
+            comment="by which holdings changed; null where it was none of ours",
         ),
         sa.PrimaryKeyConstraint("n"),
     )
@@ -104,6 +133,12 @@ def upgrade() -> None:
         sa.Column("symbol", sa.String(), nullable=False),
         sa.Column("quantity", sa.String(), nullable=False),
         sa.Column("to", sa.String(), nullable=False),
+        sa.Column(
+            "units",
+            sa.String(),
+            nullable=True,
+            comment="by which holdings fell; null where it was none of ours",
+        ),
         sa.PrimaryKeyConstraint("n"),
     )
     op.create_table(
@@ -134,6 +169,13 @@ def upgrade() -> None:
         sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("paid_by", sa.String(), nullable=True),
         sa.Column("closed_block", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "arrival",
+            sa.BigInteger(),
+            nullable=False,
+            comment="its place among deposits: one sequence with deposits.n",
+        ),
+        sa.Column("fork", sa.BigInteger(), nullable=True, comment="where past blocks are looked up"),
         sa.PrimaryKeyConstraint("n"),
     )
     op.create_table(
@@ -241,6 +283,7 @@ def upgrade() -> None:
         sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("paid_by", sa.String(), nullable=True),
         sa.Column("closed_block", sa.BigInteger(), nullable=True),
+        sa.Column("fork", sa.BigInteger(), nullable=True, comment="where past blocks are looked up"),
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["accounts.id"],
@@ -272,6 +315,7 @@ def upgrade() -> None:
         sa.Column("released", sa.BigInteger(), nullable=False, comment="units of what it gives"),
         sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("closed_block", sa.BigInteger(), nullable=True),
+        sa.Column("fork", sa.BigInteger(), nullable=True, comment="where past blocks are looked up"),
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["accounts.id"],
@@ -312,6 +356,84 @@ def upgrade() -> None:
             ["orders.seq"],
         ),
         sa.PrimaryKeyConstraint("n"),
+    )
+    op.create_table(
+        "order_changes",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("remaining", sa.BigInteger(), nullable=False),
+        sa.Column("received", sa.BigInteger(), nullable=False),
+        sa.Column("released", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["seq"],
+            ["orders.seq"],
+        ),
+        sa.PrimaryKeyConstraint("seq", "block"),
+        comment="open orders filled in part, as they stood after each block that changed them",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "candles",
+        sa.Column("pair_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "interval", sa.Integer(), autoincrement=False, nullable=False, comment="seconds: see CANDLES"
+        ),
+        sa.Column(
+            "start", sa.BigInteger(), autoincrement=False, nullable=False, comment="a multiple of interval"
+        ),
+        sa.Column("open", sa.BigInteger(), nullable=False),
+        sa.Column("high", sa.BigInteger(), nullable=False),
+        sa.Column("low", sa.BigInteger(), nullable=False),
+        sa.Column("close", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "base_high", sa.BigInteger(), nullable=False, comment="volume, in units of 2^32 base units"
+        ),
+        sa.Column(
+            "base_low", sa.BigInteger(), nullable=False, comment="the rest of it, below 2^32 base units"
+        ),
+        sa.Column("quote_high", sa.BigInteger(), nullable=False),
+        sa.Column("quote_low", sa.BigInteger(), nullable=False),
+        sa.Column("trades", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["pair_id"],
+            ["pairs.id"],
+        ),
+        sa.PrimaryKeyConstraint("pair_id", "interval", "start"),
+        comment="by block time; intervals without a trade have no row",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "balance_changes",
+        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("token_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("available", sa.BigInteger(), nullable=False),
+        sa.Column("locked", sa.BigInteger(), nullable=False),
+        sa.Column("withdrawing", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["accounts.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["token_id"],
+            ["tokens.id"],
+        ),
+        sa.PrimaryKeyConstraint("block", "account_id", "token_id"),
+        comment="every wallet that a block moved something of, as it stood after that block",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "totals",
+        sa.Column("token_id", KEY, autoincrement=False, nullable=False),
+        sa.Column("available", sa.BigInteger(), nullable=False),
+        sa.Column("locked", sa.BigInteger(), nullable=False),
+        sa.Column("withdrawing", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["token_id"],
+            ["tokens.id"],
+        ),
+        sa.PrimaryKeyConstraint("token_id"),
+        comment="what the venue owes of each token, over all accounts; no row where none ever moved",
     )
     op.create_table(
         "receipts",
@@ -368,12 +490,143 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         comment="which indexer may write; never part of the state",
     )
+    _payouts()
+
+
+def _payouts() -> None:
+    op.create_table(
+        "payout_transactions",
+        sa.Column("n", KEY, autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("escrow", sa.String(), nullable=False),
+        sa.Column("slot", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "expires", sa.BigInteger(), nullable=False, comment="seconds since 1970, by the chain's time"
+        ),
+        sa.Column("transaction", sa.Text(), nullable=False, comment="JSON without signatures"),
+        sa.Column("signatures", sa.Text(), nullable=False, comment="JSON object: hex digits by public key"),
+        sa.Column("weight", sa.Integer(), nullable=False, comment="what the signatures weigh"),
+        sa.Column("needed", sa.Integer(), nullable=False, comment="what they must weigh"),
+        sa.Column(
+            "first_sent",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the chain's time; null until it was sent",
+        ),
+        sa.Column("last_sent", sa.BigInteger(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True, comment="what a node said of it last"),
+        sa.PrimaryKeyConstraint("n"),
+        sa.UniqueConstraint("id"),
+        comment="signed payments, committed before the first one hears of them",
+    )
+    op.create_table(
+        "payout_members",
+        sa.Column(
+            "kind",
+            sa.SmallInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="0 withdrawal, 1 refund",
+        ),
+        sa.Column("claim", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("transaction_n", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["transaction_n"], ["payout_transactions.n"]),
+        sa.PrimaryKeyConstraint("kind", "claim", "transaction_n"),
+        comment="which claims a transaction pays",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "payout_decisions",
+        sa.Column("kind", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("claim", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "decision",
+            sa.SmallInteger(),
+            nullable=False,
+            comment="0 pay it above all limits, 1 do not pay it",
+        ),
+        sa.PrimaryKeyConstraint("kind", "claim"),
+        comment="what the operator has said of single claims",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "payout_notes",
+        sa.Column("kind", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("claim", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column(
+            "next_attempt",
+            sa.BigInteger(),
+            nullable=True,
+            comment="seconds since 1970, by the chain's time",
+        ),
+        sa.PrimaryKeyConstraint("kind", "claim"),
+        comment="for people: how it is with each pending claim",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "payout_settings",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
+        sa.Column(
+            "policy_hash",
+            sa.String(length=64),
+            nullable=True,
+            comment="null where no process has signed yet",
+        ),
+        sa.Column("expires_in", sa.Integer(), nullable=True, comment="seconds, of that policy"),
+        sa.Column(
+            "hold_from",
+            sa.BigInteger(),
+            nullable=False,
+            comment="claims opened later are free of the hold",
+        ),
+        sa.Column(
+            "hold_until",
+            sa.BigInteger(),
+            nullable=False,
+            comment="the others are held until then; chain time",
+        ),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "payout_lease",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
+        sa.Column("token", sa.String(length=32), nullable=False, comment="made up anew for each holding"),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("pid", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "place", sa.String(), nullable=True, comment="this boot and process space; null if not known"
+        ),
+        sa.Column(
+            "started", sa.String(), nullable=True, comment="when the process was, by the system's own count"
+        ),
+        sa.Column(
+            "since", sa.BigInteger(), nullable=False, comment="seconds since 1970, UTC, by the holder's clock"
+        ),
+        sa.Column(
+            "heartbeat", sa.BigInteger(), nullable=False, comment="the same, when it last said that it lives"
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        comment="which payouts process works on this database",
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("payout_lease")
+    op.drop_table("payout_settings")
+    op.drop_table("payout_notes")
+    op.drop_table("payout_decisions")
+    op.drop_table("payout_members")
+    op.drop_table("payout_transactions")
     op.drop_table("lease")
     op.drop_table("indexer_status")
     op.drop_table("receipts")
+    op.drop_table("totals")
+    op.drop_table("balance_changes")
+    op.drop_table("candles")
+    op.drop_table("order_changes")
     op.drop_table("trades")
     op.drop_table("orders")
     op.drop_table("withdrawals")
@@ -387,6 +640,7 @@ def downgrade() -> None:
     op.drop_table("outflows")
     op.drop_table("journal")
     op.drop_table("internal_moves")
+    op.drop_table("holding_changes")
     op.drop_table("holdings")
     op.drop_table("cursor")
     op.drop_table("checkpoints")

@@ -5,8 +5,12 @@ from __future__ import annotations
 import click
 
 from indexer import config
-from indexer.cli.common import require_db
-from settlement.store.database import newest_revision, open_writer
+from indexer.cli.common import json_option, require_db, show
+from indexer.cli.errors import CheckFailed
+from settlement.store.database import newest_revision, open_writer, writing
+from settlement.store.derived import HistoryError
+from settlement.store.derived import rebuild as make_again
+from settlement.store.lease import Lease
 from settlement.store.recorder import make_read_indexes
 
 
@@ -27,3 +31,22 @@ def upgrade(db: str | None) -> None:
     engine = open_writer(require_db(db))
     make_read_indexes(engine)
     click.echo(f"the schema is at revision {newest_revision()}")
+
+
+@db.command()
+@config.setting("db")
+@json_option
+def rebuild(db: str | None, as_json: bool) -> None:
+    """Make the derived rows again: balances, orders and holdings by block, candles, totals.
+
+    They come from the recorded history alone, and it must add up to what the database holds now. Prints how
+    many there are. Stop the indexer first; the API may go on.
+
+    Example: peakedex db rebuild --db peakedex.db
+    """
+    with writing(require_db(db)) as engine, Lease(engine):
+        try:
+            counts = make_again(engine, on_step=lambda name: click.echo(f"{name} …", err=True))
+        except HistoryError as error:
+            raise CheckFailed(error) from error
+    show(dict(counts), as_json=as_json)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import click
+from sqlalchemy import Engine
 
 from indexer import config
 from indexer.cli.common import json_option, require_db, show
 from indexer.cli.errors import ConfigurationError
-from settlement.statetext import state_hash, state_text
+from settlement.statetext import state_text
 from settlement.store.database import open_reader
 from settlement.store.journal import read_journal
 from settlement.store.loader import load
+from settlement.store.queries.position import read_first_block, read_past, read_position
+from settlement.store.queries.state_at import read_state_text
 
 
 @click.command()
@@ -36,30 +41,53 @@ def journal(db: str | None, first: int, last: int | None, as_json: bool) -> None
 
 @click.command()
 @config.setting("db")
-@click.option("--block", type=click.IntRange(1), help="The block that the state must be of.")
+@click.option("--block", type=click.IntRange(1), help="A past block that the state must be of.")
 @json_option
 def state(db: str | None, block: int | None, as_json: bool) -> None:
-    """Print the state at the last block: `sha256sum` of it is the state hash. With --json, the hashes.
+    """Print the state: `sha256sum` of it is the state hash. With --json, the hashes.
+
+    Without --block, that of the last block; the books are checked in full. With --block, that at the end of
+    a past block. Ids of blocks in which nothing of ours happened are not kept: for such a block it is the
+    state of the newest block of ours before it, as its line `block` says.
 
     Example: peakedex state --db peakedex.db | sha256sum
     """
-    found = load(open_reader(require_db(db))).state
-    number = found.header.number if found.header else None
-    if block is not None and block != number:
-        raise ConfigurationError(
-            f"the database stands at block {number}, not {block}: "
-            f"run `peakedex replay --until {block}` into another database"
-        )
-    if as_json:
-        show(
-            {
-                "block": number,
-                "block_id": found.header.block_id if found.header else None,
-                "venue_hash": found.venue_hash,
-                "journal_hash": found.journal_hash,
-                "state_hash": state_hash(found),
-            },
-            as_json=True,
-        )
-    else:
-        click.echo(state_text(found), nl=False)
+    engine = open_reader(require_db(db))
+    text, journal_hash = _last_state(engine) if block is None else _past_state(engine, block)
+    if not as_json:
+        click.echo(text, nl=False)
+        return
+    (_, venue_hash), (_, number, block_id) = (line.split(" ") for line in text.split("\n", 3)[1:3])
+    show(
+        {
+            "block": int(number) if int(number) else None,
+            "block_id": block_id if int(number) else None,
+            "venue_hash": venue_hash,
+            "journal_hash": journal_hash,
+            "state_hash": sha256(text.encode()).hexdigest(),
+        },
+        as_json=True,
+    )
+
+
+def _last_state(engine: Engine) -> tuple[str, str]:
+    """The state's text and the journal hash, after the last block."""
+    found = load(engine).state
+    return state_text(found), found.journal_hash
+
+
+def _past_state(engine: Engine, block: int) -> tuple[str, str]:
+    """The same at the end of a past block."""
+    with engine.connect() as connection:
+        at = read_position(connection)
+        if at is None or block > at.block:
+            stands = "holds no block yet" if at is None else f"stands at block {at.block}"
+            raise ConfigurationError(f"--block {block}: the database {stands}, ask for an earlier one")
+        before = read_first_block(connection) - 1
+        if block < before:
+            raise ConfigurationError(
+                f"--block {block} is before this venue: {before} is the first to ask for"
+            )
+        past = read_past(connection, block)
+        journal_hash = at.venue_hash if past is None else past.journal_hash
+        return read_state_text(connection, block), journal_hash

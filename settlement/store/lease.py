@@ -1,4 +1,4 @@
-"""One indexer on one database: a lease that its holder renews, and that a crash does not keep.
+"""One process of a kind on one database: a lease that its holder renews, and that a crash does not keep.
 
 A holder on this machine is alive as long as its process is. Of one elsewhere (another machine, another
 container) only heartbeats tell: whoever wants the lease watches for some seconds whether there comes one, by
@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.store import schema
@@ -68,12 +68,17 @@ class Lease:
         engine: Engine,
         on_lost: Callable[[], object] = lambda: None,
         *,
+        row: Table = schema.lease,
+        who: str = "indexer",
         silence_seconds: float = SILENCE_SECONDS,
         wait: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Nothing is taken yet. `wait` and `clock` are for tests."""
+        """Nothing is taken yet. `row` is the lease's table, `who` what its holders are called. `wait` and
+        `clock` are for tests."""
         self._engine = engine
+        self._row = row
+        self._who = who
         self._on_lost = on_lost
         self._silence_seconds = silence_seconds
         self._wait = wait
@@ -92,18 +97,19 @@ class Lease:
         watched = 0.0
         while True:
             with self._engine.begin() as connection:
-                holder = read_holder(connection)
+                holder = read_holder(connection, self._row)
                 is_silent = holder == seen and watched >= self._silence_seconds
                 if holder is None or _is_ended(holder) or is_silent:
                     self._take(connection, holder)
                     break
             if (seen is not None and holder != seen) or _is_here(holder):
                 raise LeaseError(
-                    f"another indexer works on this database ({holder}): stop it first, or name another --db"
+                    f"another {self._who} works on this database ({holder}): stop it first, "
+                    "or name another --db"
                 )
             if seen is None:
                 seen = holder
-                log.info("watching whether the last indexer (%s) still lives", holder)
+                log.info("watching whether the last %s (%s) still lives", self._who, holder)
             self._wait(_LOOK_SECONDS)
             watched += _LOOK_SECONDS
         self._thread.start()
@@ -116,7 +122,7 @@ class Lease:
         self._thread.join()
         try:
             with self._engine.begin() as connection:
-                connection.execute(delete(schema.lease).where(schema.lease.c.token == self._token))
+                connection.execute(delete(self._row).where(self._row.c.token == self._token))
         except SQLAlchemyError as error:  # left as it is: this process ends, and so does its lease
             log.info("the lease could not be given back: %s", error)
 
@@ -127,13 +133,15 @@ class Lease:
 
     def renew(self) -> bool:
         """Say that the holder lives. Whether the lease is still ours."""
-        row = schema.lease
+        row = self._row
         beat = update(row).where(row.c.token == self._token).values(heartbeat=int(self._clock()))
         with self._engine.begin() as connection:
             if connection.execute(beat).rowcount == 1:
                 return True
-            holder = read_holder(connection)
-        self._lost = LeaseError(f"another indexer has taken over this database ({holder}): this one stops")
+            holder = read_holder(connection, self._row)
+        self._lost = LeaseError(
+            f"another {self._who} has taken over this database ({holder}): this one stops"
+        )
         return False
 
     def _beat(self) -> None:
@@ -150,21 +158,21 @@ class Lease:
 
     def _take(self, connection: Connection, dead: Holder | None) -> None:
         if dead is not None:
-            log.info("the last indexer (%s) ended without a word: taking its place", dead)
+            log.info("the last %s (%s) ended without a word: taking its place", self._who, dead)
         now, pid = int(self._clock()), os.getpid()
         mine = Holder(uuid.uuid4().hex, socket.gethostname(), pid, _place(), _started(pid), now, now)
-        connection.execute(delete(schema.lease))
-        connection.execute(insert(schema.lease).values((1, *mine)))
+        connection.execute(delete(self._row))
+        connection.execute(insert(self._row).values((1, *mine)))
         self._token = mine.token
 
 
-def read_holder(connection: Connection) -> Holder | None:
+def read_holder(connection: Connection, row: Table = schema.lease) -> Holder | None:
     """Who holds the lease, alive or not; None where nobody does."""
-    c = schema.lease.c
-    row = connection.execute(
+    c = row.c
+    found = connection.execute(
         select(c.token, c.host, c.pid, c.place, c.started, c.since, c.heartbeat)
     ).one_or_none()
-    return None if row is None else Holder(*row)
+    return None if found is None else Holder(*found)
 
 
 def _is_here(holder: Holder) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, literal_column, select
 
 from settlement.effects import BlockEffects
 from settlement.state import State
@@ -26,7 +26,7 @@ _COUNTED = (
     schema.checkpoints,
 )
 
-
+_OPENED = (schema.orders, schema.withdrawals, schema.refunds)
 _POSITION = select(schema.cursor.c.block, schema.cursor.c.journal_hash)
 
 
@@ -43,12 +43,13 @@ class Recorder:
                 _numbered(connection, schema.accounts, schema.accounts.c.name),
                 _numbered(connection, schema.tokens, schema.tokens.c.symbol),
                 _numbered(connection, schema.pairs, schema.pairs.c.base + "/" + schema.pairs.c.quote),
-                {table.name: connection.scalar(select(func.max(table.c.n))) or 0 for table in _COUNTED},
+                _last_numbers(connection, state),
+                {table.name: _opened(connection, table) for table in _OPENED},
             )
 
     def initialise(self) -> None:
         """Write the venue's tokens, pairs and first cursor into an empty database."""
-        self._write([], stands_at=None, rules_changed=True, holdings_changed=True)
+        self._write([], stands_at=None, rules_changed=True)
 
     def record(self, batch: Sequence[BlockEffects], receipts: Sequence[Row] = ()) -> None:
         """Commit a batch, with the cursor on its last block. The engine must not have gone on past it.
@@ -60,7 +61,6 @@ class Recorder:
             batch,
             stands_at=self._position,
             rules_changed=any(block.rules_changed for block in batch),
-            holdings_changed=any(block.holdings_changed for block in batch),
             receipts=receipts,
         )
 
@@ -70,7 +70,6 @@ class Recorder:
         *,
         stands_at: tuple[int, str] | None,
         rules_changed: bool,
-        holdings_changed: bool,
         receipts: Sequence[Row] = (),
     ) -> None:
         state = self._state
@@ -78,9 +77,8 @@ class Recorder:
         batch_rows = BatchRows(self._numbers)
         for block in batch:
             batch_rows.add_block(block)
-        rows = {**batch_rows.finish(), **rules, "receipts": receipts, "cursor": [_cursor_row(state)]}
-        if holdings_changed:
-            rows["holdings"] = [(*key, str(units)) for key, units in state.holdings.items()]
+        rows = {**batch_rows.finish(), **rules, "receipts": receipts}
+        rows["cursor"] = [_cursor_row(state, self._numbers.last["blocks"])]
         with self._engine.begin() as connection:
             _check_position(connection, stands_at)
             for name, sql in self._sql.items():
@@ -88,9 +86,10 @@ class Recorder:
         self._position = _position(state)
 
     def _rule_rows(self) -> dict[str, list[Row]]:
-        """Tokens and pairs as they stand: few, and they seldom change."""
+        """Tokens, their holdings, and pairs as they stand: few, and they seldom change."""
         state, numbers = self._state, self._numbers
         return {
+            "holdings": [(*key, str(units)) for key, units in state.holdings.items()],
             "tokens": [
                 (_number(numbers.tokens, t.symbol), t.symbol, t.precision, t.chain, t.escrow)
                 for t in state.tokens.values()
@@ -141,7 +140,30 @@ def _numbered(connection: Connection, table: Table, name: ColumnElement[str]) ->
     return {row.name: row.id for row in connection.execute(select(table.c.id, name.label("name")))}
 
 
-def _cursor_row(state: State) -> Row:
+def _last_numbers(connection: Connection, state: State) -> dict[str, int]:
+    """The last key that was given in each table."""
+    last = {table.name: connection.scalar(select(func.max(table.c.n))) or 0 for table in _COUNTED}
+    refunds = schema.refunds.c
+    arrival = connection.scalar(select(refunds.arrival).order_by(refunds.n.desc()).limit(1)) or 0
+    return {
+        **last,
+        "deposits": max(last["deposits"], arrival),
+        "blocks": connection.scalar(select(schema.cursor.c.last_block_n)) or 0,
+        "orders": state.last_seq,
+        "trades": state.last_trade,
+        "withdrawals": state.last_withdrawal,
+        "refunds": state.last_refund,
+    }
+
+
+def _opened(connection: Connection, table: Table) -> dict[int, int]:
+    """By key, the block in which each was opened that is open still."""
+    (key,) = table.primary_key
+    is_open = table.c.status == literal_column(str(schema.OPEN))  # so that SQLite sees the partial index
+    return {row[0]: row[1] for row in connection.execute(select(key, table.c.block).where(is_open))}
+
+
+def _cursor_row(state: State, last_block_n: int) -> Row:
     header = state.header
     block, journal_hash = _position(state)
     return (
@@ -156,6 +178,7 @@ def _cursor_row(state: State) -> Row:
         state.last_trade,
         state.last_withdrawal,
         state.last_refund,
+        last_block_n,
         state.max_open_orders,
         state.fee_account.name,
     )

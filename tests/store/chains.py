@@ -37,7 +37,7 @@ JOURNAL_KINDS: Final = (
     *("outflow", "internal", "operator", "reject"),
 )
 OFTEN: Final = {"flow": 300, "operator": 60, "outflow": 10, "internal": 10, "refund": 20, "pay": 80}
-NOT_STATE: Final = ("indexer_status", "lease")
+NOT_STATE: Final = ("indexer_status", "lease", "payout_")
 VENUE_TEXT: Final = demo_venue(EXAMPLE.read_text("utf-8"))
 PACKERS: Final = {
     ".jsonl": bytes,
@@ -119,7 +119,7 @@ def dump(database: Database) -> dict[str, list[Any]]:
                 key=lambda row: tuple((value is not None, value) for value in row),
             )
             for table in schema.metadata.sorted_tables
-            if table.name not in NOT_STATE
+            if not table.name.startswith(NOT_STATE)
         }
 
 

@@ -11,9 +11,9 @@ from settlement.engine import Engine
 from settlement.names import decode, encode
 from settlement.statetext import state_text
 from settlement.store import schema
-from settlement.store.claims import pending_claims
 from settlement.store.database import open_reader
 from settlement.store.loader import load
+from settlement.store.queries.payouts import read_ledger
 from tests.indexer.chain import Operation, custom_json, moved, transfer
 from tests.store.brief import paid_as, sent, token, venue, written
 from tests.store.chains import Chain, journal, picture, read_on, replay
@@ -112,11 +112,12 @@ def test_text_that_no_database_likes_goes_in_and_comes_out(tmp_path: Path) -> No
     assert len(kept) == 4
     assert [line[3] for line in lines if line[0] == "reject" and line[2] == "eve"] == ["-"] * len(ODD)
     with open_reader(str(tmp_path / "dex.db")).connect() as connection:
-        claims = pending_claims(connection)
-    assert [claim.memo for claim in claims if claim.symbol == "HIVE"] == kept
-    assert [claim.quantity for claim in claims if claim.symbol.startswith("S")] == [
-        decode(encode(odd)) for odd in ODD
-    ]
+        ledger = read_ledger(connection, 0)
+    assert ledger is not None
+    assert [claim.memo for claim in ledger.claims if claim.symbol == "HIVE"] == kept
+    refunds = [claim for claim in ledger.claims if claim.symbol.startswith("S")]
+    assert [claim.symbol for claim in refunds] == [decode(encode(f"S{odd}")) for odd in ODD]
+    assert all(claim.quantity is None for claim in refunds)
 
 
 def test_a_refund_of_odd_text_is_paid_and_forgotten(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from settlement.journal import chain_hash, iso_time
 from settlement.model import BUCKETS, ESCROW
 from settlement.state import State
 from settlement.store import schema
-from settlement.store.claims import pending_claims
 from settlement.store.database import StoreError, open_writer
 from settlement.store.keys import transaction_key
 from settlement.store.loader import open_engine
+from settlement.store.queries.payouts import WITHDRAWAL, read_ledger
 from tests.store.chains import demo, dump, journal, lively, replay
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -336,7 +336,12 @@ def test_numbers_are_given_in_order_without_gaps(done: tuple[Tables, str]) -> No
     tables, _ = done
     for table in schema.metadata.sorted_tables:
         key = [column.name for column in table.primary_key]
-        if key in (["n"], ["seq"], ["id"]) and table.name != "indexer_status":
+        if table.name == "deposits":  # what was not credited has its place among them
+            arrivals = [row["arrival"] for row in tables.rows["refunds"]]
+            numbers = sorted([row["n"] for row in tables.rows["deposits"]] + arrivals)
+            assert numbers == list(range(1, len(numbers) + 1))
+            assert arrivals == sorted(arrivals)
+        elif key in (["n"], ["seq"], ["id"]) and table.name != "indexer_status":
             count = len(tables.rows[table.name])
             assert [row[key[0]] for row in tables.rows[table.name]] == list(range(1, count + 1)), table.name
 
@@ -351,12 +356,20 @@ def test_each_intent_is_found_by_its_transaction(done: tuple[Tables, str]) -> No
 def test_open_claims_are_read_as_people_write_them(tmp_path: Path) -> None:
     rules, database = replay(lively().write(tmp_path))
     with database.connect() as connection:
-        claims = pending_claims(connection)
+        ledger = read_ledger(connection, 10**9)
+    assert ledger is not None
+    claims = [claim for claim in ledger.claims if claim.closed is None]
     state = rules.state
-    assert [claim.id for claim in claims] == [*state.withdrawals.by_id, *state.refunds.by_id]
-    for claim in claims[: len(state.withdrawals.by_id)]:
+    assert {claim.id for claim in claims} == {*state.withdrawals.by_id, *state.refunds.by_id}
+    assert [claim.opened for claim in ledger.claims] == sorted(claim.opened for claim in ledger.claims)
+    assert len(ledger.claims) > len(claims)
+    for claim in claims:
+        if claim.kind != WITHDRAWAL:
+            assert claim.value == state.refunds.by_id[claim.id].value
+            continue
         withdrawal = state.withdrawals.by_id[claim.id]
         token = state.tokens[claim.symbol]
+        assert claim.quantity is not None
         assert claim.quantity.replace(".", "").lstrip("0") == str(withdrawal.amount)
         assert len(claim.quantity.split(".")[1]) == token.precision
         assert claim.escrow == token.escrow

@@ -1,12 +1,14 @@
-"""The order book, added up by price inside the database."""
+"""The order book, added up by price inside the database: now, or at the end of a past block."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, literal_column, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from settlement.store import schema
+from settlement.store.queries.open_orders import IS_OPEN, OPEN_OF_PAIRS, past_values, with_progress
+from settlement.store.queries.position import read_past
 from settlement.store.queries.sums import sum_parts, whole
 
 
@@ -18,25 +20,42 @@ class LevelRow(NamedTuple):
     orders: int
 
 
-_o = schema.orders.c
-# The number itself, not a parameter: only then does SQLite use the partial index of open orders.
-IS_OPEN = _o.status == literal_column(str(schema.OPEN))
+_o, _c = schema.orders.c, schema.order_changes.c
 
 
 def _levels(is_buy: bool) -> Select[Any]:
-    return (
-        select(_o.price, *sum_parts(_o.remaining), func.count())
-        .where(IS_OPEN, _o.pair_id == bindparam("pair"), _o.is_buy == is_buy)
-        .group_by(_o.price)
-        .order_by(_o.price.desc() if is_buy else _o.price)
-        .limit(bindparam("depth"))
+    open_now = select(_o.price, *sum_parts(_o.remaining), func.count())
+    return _by_price(open_now.where(IS_OPEN, _o.pair_id == bindparam("pair"), _o.is_buy == is_buy), is_buy)
+
+
+def _past_levels(is_buy: bool) -> Select[Any]:
+    was_open = OPEN_OF_PAIRS.subquery("was_open")
+    remaining = func.coalesce(_c.remaining, _o.quantity)
+    levels = select(_o.price, *sum_parts(remaining), func.count()).select_from(
+        was_open.join(schema.orders, _o.seq == was_open.c.seq)
     )
+    return _by_price(with_progress(levels).where(_o.is_buy == is_buy), is_buy)
 
 
-_BIDS, _ASKS = _levels(True), _levels(False)
+def _by_price(orders: Select[Any], is_buy: bool) -> Select[Any]:
+    best_first = _o.price.desc() if is_buy else _o.price
+    return orders.group_by(_o.price).order_by(best_first).limit(bindparam("depth"))
 
 
-def read_levels(connection: Connection, pair_id: int, is_buy: bool, depth: int) -> list[LevelRow]:
-    """The best `depth` levels of one side, best price first."""
-    rows = connection.execute(_BIDS if is_buy else _ASKS, {"pair": pair_id, "depth": depth})
+_NOW = {is_buy: _levels(is_buy) for is_buy in (True, False)}
+_PAST = {is_buy: _past_levels(is_buy) for is_buy in (True, False)}
+
+
+def read_levels(
+    connection: Connection, pair_id: int, is_buy: bool, depth: int, block: int | None = None
+) -> list[LevelRow]:
+    """The best `depth` levels of one side, best price first. With a block, as of its end."""
+    if block is None:
+        rows = connection.execute(_NOW[is_buy], {"pair": pair_id, "depth": depth})
+    else:
+        past = read_past(connection, block)
+        if past is None:
+            return []
+        values = {**past_values(past), "pairs": [pair_id], "depth": depth}
+        rows = connection.execute(_PAST[is_buy], values)
     return [LevelRow(price, whole(high, low), orders) for price, high, low, orders in rows]

@@ -1,4 +1,4 @@
-"""What became of signed actions: by transaction, or the rejected orders of an account."""
+"""What became of signed actions: by transaction, by their signer's reference, or the rejected orders."""
 
 from __future__ import annotations
 
@@ -57,6 +57,16 @@ _OF_TRANSACTION = (
     .order_by(_i.n)
     .limit(bindparam("rows"))
 )
+_OF_REF = (
+    _INTENTS.where(
+        _i.account_id == bindparam("account"),
+        _i.ref.is_not(None),  # names the index
+        _i.ref == bindparam("ref"),
+        _i.n > bindparam("after"),
+    )
+    .order_by(_i.n)
+    .limit(bindparam("rows"))
+)
 _REJECTED = _INTENTS.where(_i.code.is_not(None), _i.action.in_(ORDER_ACTIONS)).order_by(_i.n.desc())
 _REJECTED_OF_ACCOUNT = _REJECTED.where(
     _i.account_id == bindparam("account"), _i.n < bindparam("before")
@@ -68,6 +78,13 @@ def list_intents(connection: Connection, id_: str, after: int | None, limit: int
     """The intents of a transaction, or the one of that id, in the order in which they were decided."""
     values = {"key": transaction_key(id_), "id": id_, "prefix": f"{id_}-", "after": after or 0}
     return _page(connection, _OF_TRANSACTION, values, limit)
+
+
+def list_intents_of_ref(
+    connection: Connection, account_id: int, ref: str, after: int | None, limit: int
+) -> Page[IntentRow]:
+    """The intents of an account that carry this reference, in the order in which they were decided."""
+    return _page(connection, _OF_REF, {"account": account_id, "ref": ref, "after": after or 0}, limit)
 
 
 def list_rejected_orders(

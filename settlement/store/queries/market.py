@@ -1,7 +1,6 @@
-"""Figures of pairs: best prices, the last one, and the last 24 hours of block time.
+"""Figures of pairs: best prices, the last one, and the last 24 hours of block time, out of candles.
 
-The figures of 24 hours are added up from the trades of that time at each request: their cost grows with
-those trades, not with history. An issue of its own will keep them as rows.
+A day is 1,440 whole minutes: the one in which the last block falls, and the 1,439 before it.
 """
 
 from __future__ import annotations
@@ -9,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, ScalarSelect, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, ScalarSelect, Select, bindparam, func, select, union_all
 
 from settlement.store import schema
-from settlement.store.queries.book import IS_OPEN
-from settlement.store.queries.sums import sum_parts, whole
+from settlement.store.queries.candles import DAY, HOUR, MINUTE, start_of
+from settlement.store.queries.open_orders import IS_OPEN
+from settlement.store.queries.sums import whole
 
 
 class PriceRow(NamedTuple):
@@ -26,7 +26,7 @@ class PriceRow(NamedTuple):
 
 
 class DayRow(NamedTuple):
-    """A pair's trades since a moment. `before` is the price at that moment: of the last trade before it."""
+    """A pair's trades within a day. `before` is the price when it began: of the last trade before it."""
 
     before: int | None
     first: int | None
@@ -37,8 +37,8 @@ class DayRow(NamedTuple):
     trades: int
 
 
-_o, _t, _p = schema.orders.c, schema.trades.c, schema.pairs.c
-_first: BindParameter[int] = bindparam("first")
+_o, _t, _p, _k = schema.orders.c, schema.trades.c, schema.pairs.c, schema.candles.c
+_since: BindParameter[int] = bindparam("since")
 
 
 def _best(extreme: Any, is_buy: bool) -> ScalarSelect[Any]:
@@ -46,27 +46,53 @@ def _best(extreme: Any, is_buy: bool) -> ScalarSelect[Any]:
     return best.scalar_subquery()
 
 
-def _trade(column: Any, *conditions: Any, newest: bool = True) -> ScalarSelect[Any]:
-    chosen = select(column).where(_t.pair_id == _p.id, *conditions)
-    return chosen.order_by(_t.n.desc() if newest else _t.n).limit(1).scalar_subquery()
+def _newest(column: Any) -> ScalarSelect[Any]:
+    newest = select(column).where(_t.pair_id == _p.id)
+    return newest.order_by(_t.n.desc()).limit(1).scalar_subquery()
 
 
-_PRICES = select(_p.id, _best(func.max, True), _best(func.min, False), _trade(_t.price), _trade(_t.n))
+_PRICES = select(_p.id, _best(func.max, True), _best(func.min, False), _newest(_t.price), _newest(_t.n))
 _PRICES_OF_PAIR = _PRICES.where(_p.id == bindparam("pair"))
-_MARKS = select(_p.id, _trade(_t.price, _t.n < _first), _trade(_t.price, _t.n >= _first, newest=False))
-# `+ 0` keeps SQLite from grouping by way of an index, and so reading all trades there ever were.
-_VOLUMES = (
-    select(
-        _t.pair_id,
-        func.max(_t.price),
-        func.min(_t.price),
-        *sum_parts(_t.quantity),
-        *sum_parts(_t.quote_amount),
-        func.count(),
-    )
-    .where(_t.n >= _first)
-    .group_by(_t.pair_id + 0)
+
+
+def _minute(column: Any, *conditions: Any, newest: bool) -> ScalarSelect[Any]:
+    chosen = select(column).where(_k.pair_id == _p.id, _k.interval == MINUTE, *conditions)
+    return chosen.order_by(_k.start.desc() if newest else _k.start).limit(1).scalar_subquery()
+
+
+_MARKS = select(
+    _p.id,
+    _minute(_k.close, _k.start < _since, newest=True),
+    _minute(_k.open, _k.start >= _since, newest=False),
 )
+_FIGURES = (
+    _k.high.label("high"),
+    _k.low.label("low"),
+    *(_k[name] for name in ("base_high", "base_low", "quote_high", "quote_low", "trades")),
+)
+
+
+def _within(interval: int, first: Any, end: Any) -> Select[Any]:
+    return (
+        select(_k.pair_id.label("pair"), *_FIGURES)
+        # True of all: it leads SQLite to the key, which begins with the pair.
+        .where(_k.pair_id.in_(select(_p.id)))
+        .where(_k.interval == interval, _k.start >= first, _k.start < end)
+    )
+
+
+# Whole hours by their own candles, the rest by minutes: at most 141 rows a pair.
+_d = union_all(
+    _within(MINUTE, _since, bindparam("first_hour")),
+    _within(HOUR, bindparam("first_hour"), bindparam("last_hour")),
+    _within(MINUTE, bindparam("last_hour"), bindparam("end")),
+).subquery()
+_VOLUMES = select(
+    _d.c.pair,
+    func.max(_d.c.high),
+    func.min(_d.c.low),
+    *(func.sum(_d.c[name]) for name in ("base_high", "base_low", "quote_high", "quote_low", "trades")),
+).group_by(_d.c.pair)
 _TRADE_TIME = (
     select(schema.blocks.c.timestamp)
     .join(schema.trades, _t.block == schema.blocks.c.number)
@@ -83,13 +109,21 @@ def read_price(connection: Connection, pair_id: int) -> PriceRow:
     return PriceRow(*connection.execute(_PRICES_OF_PAIR, {"pair": pair_id}).one()[1:])
 
 
-def read_day(connection: Connection, first_trade: int) -> Mapping[int, DayRow]:
-    """Figures of all pairs by pair number over the trades from `first_trade` on."""
-    volumes = {pair: row for pair, *row in connection.execute(_VOLUMES, {"first": first_trade})}
+def read_day(connection: Connection, timestamp: int) -> Mapping[int, DayRow]:
+    """Figures of all pairs by pair number over the day that ends with the minute of `timestamp`."""
+    end = start_of(timestamp, MINUTE) + MINUTE
+    since = end - DAY
+    values = {
+        "since": since,
+        "first_hour": start_of(since + HOUR - 1, HOUR),
+        "last_hour": start_of(end, HOUR),
+        "end": end,
+    }
+    volumes = {pair: row for pair, *row in connection.execute(_VOLUMES, values)}
     days = {}
-    for pair, before, first in connection.execute(_MARKS, {"first": first_trade}):
+    for pair, before, first in connection.execute(_MARKS, values):
         high, low, *parts, count = volumes.get(pair, (None, None, 0, 0, 0, 0, 0))
-        days[pair] = DayRow(before, first, high, low, whole(*parts[:2]), whole(*parts[2:]), count)
+        days[pair] = DayRow(before, first, high, low, whole(*parts[:2]), whole(*parts[2:]), int(count))
     return days
 
 

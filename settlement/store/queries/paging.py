@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
+WINDOW: Final = 10_000
+"""At most so many rows are looked at for one page of a filter that no index serves."""
 Item = TypeVar("Item")
 
 

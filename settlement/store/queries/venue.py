@@ -41,6 +41,12 @@ class PairRow(NamedTuple):
     base_precision: int
     quote_precision: int
 
+    def value(self, price: int, quantity: int) -> int:
+        """Quote units of `quantity` base units at `price` ticks: exact, for quantities are whole lots."""
+        lots: int = quantity // 10 ** (self.base_precision - self.quantity_decimals)
+        worth: int = 10 ** (self.quote_precision - self.price_decimals - self.quantity_decimals)
+        return price * lots * worth
+
 
 _c = schema.cursor.c
 _VENUE = select(_c.venue_text, _c.max_open_orders, _c.fee_account)

@@ -1,0 +1,98 @@
+"""Deposits of an account, newest first: what was credited, and what is due back or was paid back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from settlement.amounts import MAX_UNITS
+from settlement.store import schema
+from settlement.store.queries.paging import Page, cut
+
+
+class DepositRow(NamedTuple):
+    """A deposit by its place among all. Text is encoded.
+
+    What was credited has `amount` in units and `precision`. What was not has `quantity` as the chain spelled
+    it, and `status`, one of `schema.CLAIM_STATUSES` by number: pending is due back, paid was paid back.
+    """
+
+    n: int
+    id: str
+    account: str
+    symbol: str
+    precision: int | None
+    amount: int | None
+    quantity: str | None
+    escrow: str
+    status: int | None
+    paid_by: str | None
+    block: int
+    timestamp: int
+
+
+_d, _r, _t, _b = schema.deposits.c, schema.refunds.c, schema.tokens.c, schema.blocks.c
+_CREDITED = (
+    select(_d.n, _d.id, _t.symbol, _t.precision, _d.amount, _d.escrow, _d.block, _b.timestamp)
+    .select_from(schema.deposits)
+    .join(schema.accounts, schema.accounts.c.id == _d.account_id)
+    .join(schema.tokens, _t.id == _d.token_id)
+    .join(schema.blocks, _b.number == _d.block)
+    .where(schema.accounts.c.name == bindparam("account"), _d.n < bindparam("before"))
+    .order_by(_d.n.desc())
+    .limit(bindparam("rows"))
+)
+_refund_columns = (
+    *(_r.arrival, _r.id, _r.symbol, _r.quantity, _r.escrow, _r.status, _r.paid_by, _r.block),
+    _b.timestamp,
+)
+_of_block = schema.refunds.join(schema.blocks, _b.number == _r.block)
+_NOT_CREDITED = (
+    select(*_refund_columns)
+    .select_from(_of_block)
+    .where(_r.account == bindparam("account"), _r.arrival < bindparam("before"))
+    .order_by(_r.arrival.desc())
+    .limit(bindparam("rows"))
+)
+_CHOSEN = (
+    select(_r.account, _r.closed_block, *_refund_columns)
+    .select_from(_of_block)
+    .where(_r.n.in_(bindparam("numbers", expanding=True)))
+    .order_by(_r.n.desc())
+)
+
+
+def list_deposits(connection: Connection, account: str, before: int | None, limit: int) -> Page[DepositRow]:
+    """A page of what an account, by its encoded name, sent to escrow accounts."""
+    values = {"account": account, "before": MAX_UNITS if before is None else before, "rows": limit + 1}
+    rows = [
+        DepositRow(n, id_, account, symbol, precision, amount, None, escrow, None, None, block, timestamp)
+        for n, id_, symbol, precision, amount, escrow, block, timestamp in _run(connection, _CREDITED, values)
+    ]
+    rows.extend(_refund(account, row) for row in _run(connection, _NOT_CREDITED, values))
+    rows.sort(key=lambda row: -row.n)
+    return cut(rows, limit, lambda row: row.n)
+
+
+def read_refunds(connection: Connection, numbers: Iterable[int], block: int) -> list[DepositRow]:
+    """The refunds of these numbers, newest first, as of the end of a block by which all were due."""
+    found = []
+    for account, closed_block, *row in _run(connection, _CHOSEN, {"numbers": list(numbers)}):
+        refund = _refund(account, row)
+        if closed_block is not None and closed_block > block:
+            refund = refund._replace(status=schema.PENDING, paid_by=None)
+        found.append(refund)
+    return found
+
+
+def _refund(account: str, row: Sequence[Any]) -> DepositRow:
+    n, id_, symbol, quantity, escrow, status, paid_by, block, timestamp = row
+    return DepositRow(
+        n, id_, account, symbol, None, None, quantity, escrow, status, paid_by, block, timestamp
+    )
+
+
+def _run(connection: Connection, statement: Select[Any], values: dict[str, Any]) -> Any:
+    return connection.execute(statement, values)
