@@ -20,7 +20,8 @@ from indexer.cli.errors import CheckFailed, ConfigurationError
 from indexer.intents import Draft, IntentError, Market
 
 if TYPE_CHECKING:
-    from indexer.broadcast import Key, Node, Reference, Signed
+    from settlement.payouts.chain import Node, Position
+    from settlement.payouts.signing import Key, Signed
 
 DEVNET: Final = "devnet"
 DEFAULT_KEY_ENV: Final = "PEAKEDEX_ACTIVE_KEY"
@@ -132,14 +133,16 @@ def _account(common: Common, option: str) -> str:
 
 
 def _send(draft: Draft, common: Common) -> None:
-    from indexer import broadcast
+    from settlement.payouts.chain import ChainError
+    from settlement.payouts.signing import Signed, SigningError, Transaction
 
     operation = draft.operation(_account(common, "--sign"))
     try:
         key = _key(common)
-        node, reference, chain_id = _chain(common)
-        signed = broadcast.sign(operation, key, chain_id, reference, common.expires_in)
-    except broadcast.SigningError as error:
+        node, position, chain_id = _chain(common)
+        unsigned = Transaction.after(position.block_id, position.time + common.expires_in, operation)
+        signed = Signed(unsigned, (key.sign(unsigned, chain_id),))
+    except (ChainError, SigningError) as error:
         raise CheckFailed(error) from None
     # Said before it is sent: whatever happens then, this is how it is found again.
     click.echo(f"transaction {signed.id}, expires {signed.expiration}Z", err=True)
@@ -157,7 +160,7 @@ def _report(signed: Signed, status: str, reason: str, node: Node, common: Common
     if reason:
         values["reason"] = reason
     if common.as_json:
-        values["operation"] = signed.transaction["operations"]
+        values["operation"] = signed.to_json()["operations"]
     show(values, as_json=common.as_json)
     if status == "unknown":
         raise CheckFailed(
@@ -172,7 +175,7 @@ def _report(signed: Signed, status: str, reason: str, node: Node, common: Common
 
 
 def _key(common: Common) -> Key:
-    from indexer.broadcast import Key, SigningError
+    from settlement.payouts.signing import Key, SigningError
 
     text = os.environ.get(common.key_env, "").strip()
     if not text:
@@ -186,26 +189,25 @@ def _key(common: Common) -> Key:
         raise ConfigurationError(f"{common.key_env}: {error}") from None
 
 
-def _chain(common: Common) -> tuple[Node, Reference, str]:
+def _chain(common: Common) -> tuple[Node, Position, str]:
     """The first node that answers, where its chain is, and the chain id to sign under."""
-    from indexer import broadcast
+    from settlement.payouts.chain import ChainError, Node, check_clock
+    from settlement.payouts.signing import MAINNET, check_chain_id
 
-    failure: broadcast.SigningError | None = None
-    fixed = (
-        None if common.chain_id == DEVNET else broadcast.check_chain_id(common.chain_id or broadcast.MAINNET)
-    )
-    for url in common.node:
-        node = broadcast.Node(url)
+    failure = ChainError("no node: give --node URL")
+    fixed = None if common.chain_id == DEVNET else check_chain_id(common.chain_id or MAINNET)
+    for at, url in enumerate(common.node):
+        node = Node(url)
         try:
             chain_id = fixed or node.devnet_chain_id()
-            reference = node.reference()
-            if chain_id == broadcast.MAINNET:
-                broadcast.check_clock(reference, time.time())
-        except broadcast.SigningError as error:
-            failure = failure or error
+            position = node.position()
+            if chain_id == MAINNET:
+                check_clock(position, time.time())
+        except ChainError as error:
+            failure = failure if at else error
         else:
-            return node, reference, chain_id
-    raise failure or broadcast.SigningError("no node: give --node URL")
+            return node, position, chain_id
+    raise failure
 
 
 # -- the commands ---------------------------------------------------------------------------------

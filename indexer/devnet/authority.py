@@ -116,6 +116,8 @@ def _satisfied(
     weight = 0
     counted: set[str] = set()
     for key, key_weight in authority.key_auths:
+        if weight >= authority.threshold:
+            break  # hived looks no further either: what comes later is an unnecessary signature
         if key in keys:
             counted.add(key)
             weight += key_weight

@@ -1,7 +1,8 @@
-"""A whole exchange for other people's software: a devnet over HTTP, `peakedex follow`, and the read API."""
+"""A whole exchange for other people's software: a devnet over HTTP, `peakedex follow` and `payouts`, the API."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -12,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.serving import make_server
 
 from api.app import create_app
 from api.settings import ApiSettings
-from indexer.devnet.paymaster import Paymaster, Payment
+from indexer.cli.local import escrow_keys
 from indexer.devnet.server import NodeServer, start_devnet
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
-from settlement.store.claims import pending_claims
-from settlement.store.database import StoreError, open_reader
 
 BLOCK_SECONDS = 0.4
 PATIENCE_SECONDS = 60.0
@@ -36,29 +34,34 @@ class Exchange:
         self.db = f"sqlite:///{home / 'peakedex.db'}"
         self.view = read_venue(self.venue_file.read_text("utf-8"))
         self._log = home / "follow.log"
-        self._jobs: list[Callable[[], object]] = []
-        self.devnet = start_devnet(
-            self.view, block_time=BLOCK_SECONDS, lag=1, after_block=lambda: [job() for job in self._jobs]
-        )
+        self.devnet = start_devnet(self.view, block_time=BLOCK_SECONDS, lag=1)
         self.node = self.devnet.node
         # Clients have a node of their own, whose counted faults the indexer cannot use up.
         self.public = NodeServer(self.node)
         self.public.start()
-        self._jobs.append(Paymaster(self.node, self.view, self._claims).step)
         with self._log.open("wb") as log:
-            self._follow = subprocess.Popen(self._follow_command(), stderr=log, stdout=log)
+            self._processes = [subprocess.Popen(self._command("follow"), stderr=log, stdout=log)]
         self.api: FlaskClient = create_app(
             ApiSettings(database_url=self.db, network="devnet", max_lag_blocks=1000)
         ).test_client()
 
-    def _follow_command(self) -> list[str]:
+        self.wait("/api/health", lambda body: bool(body["block"]))
+        payouts = self._command("payouts", "--chain-id", "devnet", "--first-run")
+        keys = escrow_keys(self.venue_file.read_text("utf-8"))
+        with self._log.open("ab") as log:
+            self._processes.append(
+                subprocess.Popen(payouts, stderr=log, stdout=log, env={**os.environ, **keys})
+            )
+
+    def _command(self, name: str, *options: str) -> list[str]:
         files = ("--venue", str(self.venue_file), "--db", self.db)
         nodes = ("--node", self.devnet.url, "--engine-node", self.devnet.engine_url)
-        return [sys.executable, "-m", "indexer.cli", "follow", *files, *nodes]
+        return [sys.executable, "-m", "indexer.cli", name, *files, *nodes, *options]
 
     def close(self) -> None:
-        self._follow.terminate()
-        self._follow.wait(20)
+        for process in reversed(self._processes):
+            process.terminate()
+            process.wait(20)
         self.public.stop()
         self.devnet.stop()
 
@@ -103,7 +106,7 @@ class Exchange:
             body = self.get(path)
             if body is not None and ready(body):
                 return body
-            assert self._follow.poll() is None, self._log.read_text()
+            assert all(process.poll() is None for process in self._processes), self._log.read_text()
             time.sleep(0.1)
         raise AssertionError(f"{path} never came to be right; now: {self.get(path)}\n{self._log.read_text()}")
 
@@ -131,21 +134,6 @@ class Exchange:
                     return line
             time.sleep(0.3)
         raise AssertionError(f"no line {start!r} in {self.journal()}")
-
-    # -- payouts, without keys -----------------------------------------------------------------------
-
-    def _claims(self) -> list[Payment]:
-        try:
-            reader = open_reader(self.db)
-        except (StoreError, SQLAlchemyError):
-            return []
-        try:
-            with reader.connect() as connection:
-                return [Payment(*claim) for claim in pending_claims(connection)]
-        except SQLAlchemyError:
-            return []  # the tables are only just being made
-        finally:
-            reader.dispose()
 
 
 def available(body: Any, symbol: str) -> str | None:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from indexer import broadcast
-from indexer.broadcast import Key, Node, Reference, SigningError, check_clock
 from indexer.cli import main
 from indexer.devnet.hive_blocks import read_transaction
 from indexer.devnet.keys import PrivateKey, recover_public_key
+from settlement.payouts import chain
+from settlement.payouts.chain import ChainError, Node, Outcome, Position, check_clock
+from settlement.payouts.signing import Key, Signed, SigningError, Transaction, signer
 from tests.clients.exchange import Exchange, available
 
 USER = "cli-trader"
@@ -120,7 +121,7 @@ def at_broadcast(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     original = Node.broadcast
 
     def arrange(**switches: object) -> None:
-        def faulty(node: Node, signed: broadcast.Signed) -> broadcast.Outcome:
+        def faulty(node: Node, signed: Signed) -> Outcome:
             faults.set(switches)
             return original(node, signed)
 
@@ -204,16 +205,15 @@ def test_the_main_networks_chain_id_is_the_default_whatever_the_node_says(cli: C
 
 
 def test_only_a_devnet_tells_its_own_chain_id(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    with cli.exchange.serve() as url, pytest.raises(SigningError, match="is not a devnet"):
+    with cli.exchange.serve() as url, pytest.raises(ChainError, match="is not a devnet"):
         Node(url).devnet_chain_id()
-    monkeypatch.setattr(broadcast, "MAINNET", cli.exchange.node.chain.chain_id.hex())
-    with pytest.raises(SigningError, match="names the main network's chain id"):
+    monkeypatch.setattr(chain, "MAINNET", cli.exchange.node.chain.chain_id.hex())
+    with pytest.raises(ChainError, match="names the main network's chain id"):
         Node(cli.exchange.url).devnet_chain_id()
 
 
 def test_the_signature_is_of_the_pinned_chain_and_the_id_of_these_bytes() -> None:
     key = PrivateKey("a test")
-    reference = Reference(17740, 572464355, 1_700_000_000)
     operations: list[tuple[str, dict[str, object]]] = [
         ("transfer", {"from": "alice", "to": "bobby", "amount": "4503599627370.497 HBD", "memo": "Grüße"}),
         (
@@ -226,14 +226,16 @@ def test_the_signature_is_of_the_pinned_chain_and_the_id_of_these_bytes() -> Non
             },
         ),
     ]
-    for operation in operations:
-        signed = broadcast.sign(operation, Key(key.wif), MAINNET, reference, 60)
-        read = read_transaction(signed.transaction)
-        assert read.id == signed.id
+    for chosen in ([operations[0]], [operations[1]], operations):
+        made = Transaction(tuple(chosen), 17740, 572464355, 1_700_000_060)
+        signature = Key(key.wif).sign(made, MAINNET)
+        read = read_transaction(Signed(made, (signature,)).to_json())
+        assert read.id == made.id
         digest = read.digest(bytes.fromhex(MAINNET))
         assert recover_public_key(digest, read.signatures[0]) == key.public_key
-        assert signed.expiration == "2023-11-14T22:14:20"
-    assert Key(key.wif).public() == key.public_key
+        assert signer(made, signature, MAINNET) == key.public_key
+        assert made.expiration == "2023-11-14T22:14:20"
+    assert Key(key.wif).public == key.public_key
     assert key.wif not in repr(Key(key.wif))
 
 
@@ -251,15 +253,15 @@ def test_what_beem_would_sign_wrongly_is_not_signed(amount: str, words: str) -> 
         {"from": "alice", "to": "bobby", "amount": amount, "memo": ""},
     )
     with pytest.raises(SigningError, match=words):
-        broadcast.sign(operation, Key(PrivateKey("a").wif), MAINNET, Reference(1, 1, 1), 60)
+        Key(PrivateKey("a").wif).sign(Transaction((operation,), 1, 1, 61), MAINNET)
 
 
 def test_a_node_far_from_our_clock_is_refused() -> None:
-    check_clock(Reference(1, 1, 1000), 1500.0)
-    with pytest.raises(SigningError, match="900 seconds ahead of this machine's clock"):
-        check_clock(Reference(1, 1, 1900), 1000.0)
-    with pytest.raises(SigningError, match="900 seconds behind"):
-        check_clock(Reference(1, 1, 1000), 1900.0)
+    check_clock(Position("", 1000), 1500.0)
+    with pytest.raises(ChainError, match="900 seconds ahead of this machine's clock"):
+        check_clock(Position("", 1900), 1000.0)
+    with pytest.raises(ChainError, match="900 seconds behind"):
+        check_clock(Position("", 1000), 1900.0)
 
 
 @pytest.mark.parametrize(
@@ -279,5 +281,5 @@ def test_a_node_far_from_our_clock_is_refused() -> None:
 )
 def test_a_node_that_tells_nonsense_is_named(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
     monkeypatch.setattr(Node, "call", lambda *_: answer)
-    with pytest.raises(SigningError, match=r"http://node\.example "):
-        Node("http://node.example/").reference()
+    with pytest.raises(ChainError, match=r"http://node\.example "):
+        Node("http://node.example/").position()
