@@ -8,32 +8,85 @@ from flask import Flask, Response, request
 from flask_cors import CORS
 from werkzeug.exceptions import MethodNotAllowed
 
-from api import balances, errors, history, intents, orderbook, orders, pairs, price, site
+from api import (
+    balances,
+    blocks,
+    candles,
+    coingecko,
+    coinmarketcap,
+    compression,
+    deposits,
+    devnet,
+    errors,
+    history,
+    intents,
+    journal,
+    limits,
+    orderbook,
+    orders,
+    pairs,
+    price,
+    site,
+    solvency,
+    state,
+    transfers,
+    udf,
+    withdrawals,
+)
+from api.client import Clients
 from api.database import Database
+from api.docs import Docs
 from api.health import Health
 from api.metrics import Metrics
+from api.proof import proof_resource
 from api.resource import Resource, Server
-from api.settings import ApiSettings, program_version
+from api.settings import ApiSettings
+from api.stream import stream_of
+from api.tally import Slot, Tally
+from api.trace import Trace
+from api.validate_account import account_path
 from api.venue import venue_resource
 
 
-def create_app(settings: ApiSettings) -> Flask:
-    """A WSGI application. The database may still be missing; whatever needs it answers 503 until then."""
+def create_app(settings: ApiSettings, slot: Slot | None = None) -> Flask:
+    """A WSGI application. The database may still be missing; whatever needs it answers 503 until then.
+
+    `slot` is where this process counts, beside the others of the same server.
+    """
     app = Flask("peakedex", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect is no answer of an API
+    slot = slot or Tally().slot(0)
+    clients = Clients(settings.trusted_proxies)
+    trace = Trace(clients, slot, access_log=settings.access_log)
+    trace.register(app)
     errors.register(app)
     app.before_request(_only_read)
+    limits.register(app, settings, clients)
+    compression.register(app)
     database = Database(settings.database_url)
-    server = Server(database, program_version())
-    for resource in resources(settings):
-        server.add(app, resource)
+    server = Server(settings, database)
+    metrics = Metrics(settings, database, trace, slot.tally)
+    stream = stream_of(app, settings, database, slot)
     health = Health(settings, database)
-    app.add_url_rule("/api/health", "health", health.health, methods=["GET"])
-    app.add_url_rule("/api/ready", "ready", health.ready, methods=["GET"])
-    app.add_url_rule("/metrics", "metrics", Metrics(settings, database).view, methods=["GET"])
+    paths = (
+        *resources(settings),
+        account_path(settings),
+        stream.path(),
+        udf.time_resource(settings.clock),
+        *health.paths(),
+        metrics.path(),
+    )
+    docs = Docs(paths)
+    for path in (*paths, *docs.paths):
+        server.add(app, path)
+    docs.serve_files(app)
+    if settings.practice_node is not None:
+        devnet.register(app, settings.practice_node)
     site.register(app, settings.frontend)
     if settings.cors_origins:
-        _let_in(app, settings.cors_origins)
+        own = {name for path in paths for name in path.headers}
+        _let_in(app, settings.cors_origins, sorted(own))
+    trace.name_paths(app)
     return app
 
 
@@ -49,18 +102,31 @@ def resources(settings: ApiSettings) -> tuple[Resource[Any], ...]:
         orders.list_resource,
         orders.one_resource,
         intents.resource,
+        intents.ref_resource,
+        candles.resource,
+        deposits.resource,
+        withdrawals.resource,
+        transfers.resource,
+        blocks.resource,
+        journal.resource,
+        state.resource,
+        solvency.resource,
+        proof_resource(),
+        *coingecko.resources,
+        *coinmarketcap.resources,
+        *udf.resources,
     )
 
 
-def _let_in(app: Flask, origins: tuple[str, ...]) -> None:
-    """Let the pages of these sites read the API, without cookies or the like."""
+def _let_in(app: Flask, origins: tuple[str, ...], headers: list[str]) -> None:
+    """Let the pages of these sites read the API and these headers of it, without cookies or the like."""
     CORS(
         app,
         resources={r"/api/*": {}},
         origins=list(origins),
         methods=list(errors.READ_METHODS),
-        allow_headers=["If-None-Match"],
-        expose_headers=["ETag", "Retry-After"],
+        allow_headers=["If-None-Match", "Last-Event-ID"],
+        expose_headers=["ETag", "Retry-After", "Warning", "X-Request-Id", *headers],
         supports_credentials=False,
         send_wildcard=False,
         max_age=600,
@@ -75,6 +141,6 @@ def _varies_by_origin(response: Response) -> Response:
 
 
 def _only_read() -> None:
-    """Nothing here can be changed, whatever the address."""
-    if request.method not in errors.READ_METHODS:
+    """Nothing here can be changed, whatever the address. A devnet behind its door has its own rules."""
+    if request.method not in errors.READ_METHODS and request.endpoint != devnet.ENDPOINT:
         raise MethodNotAllowed(errors.READ_METHODS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.database import Snapshot
-from api.parameters import User
-from api.resource import Body, Resource
+from api.parameters import BlockNumber, User
+from api.resource import Resource
+from api.shapes import Amount, Answer, Part
 from settlement.amounts import show_units
 from settlement.store.queries.balances import BalanceRow, read_balances
 from settlement.store.queries.venue import find_account
@@ -15,21 +16,46 @@ from settlement.store.queries.venue import find_account
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceParameters:
     user: User
+    block: BlockNumber | None = None
 
 
-def _view(snapshot: Snapshot, ask: BalanceParameters) -> Body:
+class Balance(Part, kw_only=True):
+    """What an account holds of one token."""
+
+    symbol: str
+    available: Amount
+    locked: Amount
+    withdrawing: Amount
+    total: Amount
+
+
+class Balances(Answer, kw_only=True):
+    user: str
+    balances: list[Balance]
+
+
+def _view(snapshot: Snapshot, ask: BalanceParameters) -> Balances:
     account = find_account(snapshot.connection, ask.user)
-    rows = [] if account is None else read_balances(snapshot.connection, account)
-    return {"user": ask.user, "balances": [_balance(row) for row in rows]}
+    rows = [] if account is None else read_balances(snapshot.connection, account, ask.block)
+    return Balances(*snapshot.stamp, user=ask.user, balances=[show_balance(row) for row in rows])
 
 
-def _balance(row: BalanceRow) -> Body:
-    buckets = {"available": row.available, "locked": row.locked, "withdrawing": row.withdrawing}
-    amounts = {**buckets, "total": sum(buckets.values())}
-    return {
-        "symbol": row.symbol,
-        **{name: show_units(units, row.precision) for name, units in amounts.items()},
-    }
+def show_balance(row: BalanceRow) -> Balance:
+    return Balance(
+        symbol=row.symbol,
+        available=show_units(row.available, row.precision),
+        locked=show_units(row.locked, row.precision),
+        withdrawing=show_units(row.withdrawing, row.precision),
+        total=show_units(row.available + row.locked + row.withdrawing, row.precision),
+    )
 
 
-resource = Resource("/api/balances", BalanceParameters, _view, "What an account holds, by token.")
+resource = Resource(
+    "/api/balances",
+    BalanceParameters,
+    Balances,
+    "What an account holds, by token.",
+    _view,
+    errors=("E_BLOCK",),
+    group="Account",
+)

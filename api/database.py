@@ -10,25 +10,59 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from api.errors import not_ready
+from api.errors import not_found, not_ready
+from api.show import iso
 from settlement.store.database import StoreError, open_reader, parse_url
-from settlement.store.queries.position import Position, read_position
+from settlement.store.queries.position import Position, read_first_block, read_past, read_position
+from settlement.store.watch import watch
 
 log = logging.getLogger("peakedex.api")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A read transaction, and the block of which all in it speaks."""
+    """A read transaction, and the block of which all in it speaks: the newest, or a past one.
+
+    `at` is the newest position in any case. `timestamp` and `journal_hash` are those of `block`.
+    """
 
     connection: Connection
     at: Position
+    block: int
+    timestamp: int | None
+    journal_hash: str
+
+    @property
+    def stamp(self) -> tuple[int, str | None]:
+        """What every answer begins with: the block, and its time."""
+        return self.block, None if self.timestamp is None else iso(self.timestamp)
+
+    def past(self, block: int) -> Snapshot:
+        """The same as of a past block. Raises ApiError (404) where that is not recorded."""
+        self.check_block(block)
+        if block == self.at.block:
+            return self
+        past = read_past(self.connection, block)
+        journal_hash = "" if past is None else past.journal_hash
+        timestamp = None if past is None else past.timestamp
+        return Snapshot(self.connection, self.at, block, timestamp, journal_hash)
+
+    def check_block(self, block: int) -> None:
+        """Raises ApiError (404) for a block that is not recorded: before the first, or not read yet."""
+        before = read_first_block(self.connection) - 1
+        if block < before:
+            raise not_found(
+                f"Block {block} is before this venue: {before} is the first to ask for.", "E_BLOCK"
+            )
+        if block > self.at.block:
+            raise not_found(f"Block {block} is not recorded yet: the newest is {self.at.block}.", "E_BLOCK")
 
 
 class Database:
@@ -40,6 +74,28 @@ class Database:
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._file: tuple[int, int] | None = None
+        self._watch = watch(url)
+        self._watch_lock = threading.Lock()
+        self._position: Position | None = None
+        self._looked_at = 0.0
+
+    def position(self) -> Position:
+        """Where the database stands now: read anew only after something was written.
+
+        One look serves all who waited for their turn meanwhile: it began after they asked.
+        Raises ApiError (503) while there is nothing to see yet.
+        """
+        asked_at = time.monotonic()
+        with self._watch_lock:
+            if self._position is not None and asked_at < self._looked_at:
+                return self._position
+            looked_at = time.monotonic()
+            if self._watch.changed() or self._position is None:
+                self._position = None
+                with self.snapshot() as snapshot:
+                    self._position = snapshot.at
+            self._looked_at = looked_at
+            return self._position
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -48,7 +104,7 @@ class Database:
             at = read_position(connection)
             if at is None:
                 raise not_ready("The database is still empty: the indexer has not started yet.")
-            yield Snapshot(connection, at)
+            yield Snapshot(connection, at, at.block, at.timestamp, at.journal_hash)
 
     def _open(self) -> Engine:
         """The engine of the file that is there now; another one where the file is another."""
@@ -74,6 +130,8 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back to the system."""
+        with self._watch_lock:
+            self._watch.close()
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()

@@ -8,19 +8,86 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import Any
+from typing import Annotated
 
-from flask import Response, request
+from flask import Response
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.answers import Body
+from api.behind import behind
 from api.database import Database, Snapshot
 from api.errors import ApiError, encode
-from api.parameters import NoParameters, Reader
-from api.resource import Body, send, with_position
+from api.parameters import NoParameters
+from api.resource import Direct, send
 from api.settings import ApiSettings, program_version
+from api.shapes import Block, Count, Hash, Part, Time, choice
 from api.show import iso
+from settlement.store.lease import read_holder
 from settlement.store.queries.trades import find_trade
 from settlement.store.status import read_status
+
+NODE_STATES = ("ok", "resting", "disagrees")
+
+
+class LastTrade(Part, kw_only=True):
+    id: int
+    ts: Time
+    block: Block
+
+
+class Node(Part, kw_only=True):
+    """How a node is, by the indexer's word. `rested_until` is when a resting one is asked again."""
+
+    url: str
+    kind: str
+    state: Annotated[str, choice(*NODE_STATES)]
+    error: str | None
+    rested_until: Time | None
+
+
+class IndexerHealth(Part, kw_only=True):
+    """What the indexer last said of itself; it can be old, so `age_seconds` says how old."""
+
+    mode: str
+    ts: Time
+    age_seconds: Count
+    irreversible: Block | None
+    lag: Count | None
+    waiting_for: str | None
+    waiting_since: Time | None
+    nodes: list[Node] | None
+
+
+class LeaseHolder(Part, kw_only=True):
+    """The indexer that may write: its process, since when it holds the lease, and its last sign of life."""
+
+    host: str
+    pid: int
+    since: Time
+    heartbeat: Time
+
+
+class HealthAnswer(Part, kw_only=True):
+    """Null, but for `database`, while there is no database to look into."""
+
+    block: Block | None
+    ts: Time | None
+    version: str
+    network: str
+    database: str
+    age_seconds: Count | None
+    venue_hash: Hash | None
+    journal_hash: Hash | None
+    last_trade: LastTrade | None
+    indexer: IndexerHealth | None
+    lease: LeaseHolder | None
+    warning: str | None
+
+
+class ReadyAnswer(Part, kw_only=True):
+    block: Block
+    ts: Time
+    ready: bool
 
 
 class Health:
@@ -30,91 +97,130 @@ class Health:
         self._settings = settings
         self._database = database
         self._version = program_version()
-        self._reader = Reader(NoParameters)
 
-    def health(self) -> Response:
-        return self._respond(self._look(), 200)
+    def paths(self) -> tuple[Direct[NoParameters], ...]:
+        return (
+            Direct(
+                "/api/health",
+                NoParameters,
+                HealthAnswer,
+                "Whether the API lives, and where it stands.",
+                self._health,
+                conditional=True,
+                group="Operation",
+            ),
+            Direct(
+                "/api/ready",
+                NoParameters,
+                ReadyAnswer,
+                "200 while the API is fit for use.",
+                self._ready,
+                conditional=True,
+                errors=("E_BEHIND", "E_NOT_READY"),
+                group="Operation",
+            ),
+        )
 
-    def ready(self) -> Response:
+    def _health(self, _: NoParameters) -> Response:
+        return _respond(self._look())
+
+    def _ready(self, _: NoParameters) -> Response:
         seen = self._look()
-        problem = self._problem(seen)
-        if problem is not None:
-            code = "E_BEHIND" if seen["database"] == "ok" and seen["ts"] is not None else "E_NOT_READY"
-            raise ApiError(503, code, problem)
-        return self._respond({"block": seen["block"], "ts": seen["ts"], "ready": True}, 200)
+        if seen.database != "ok" or seen.block is None:
+            raise ApiError("E_NOT_READY", seen.database)
+        if seen.ts is None:
+            raise ApiError("E_NOT_READY", "No block has been read yet.")
+        if seen.warning is not None:
+            raise ApiError("E_BEHIND", seen.warning)
+        return _respond(ReadyAnswer(block=seen.block, ts=seen.ts, ready=True))
 
-    def _look(self) -> Body:
-        self._reader.read({}, request.args)
-        fixed = {"version": self._version, "network": self._settings.network}
+    def _look(self) -> HealthAnswer:
         try:
             with self._database.snapshot() as snapshot:
-                return with_position(snapshot.at, {**fixed, "database": "ok", **self._state(snapshot)})
+                return self._state(snapshot)
         except ApiError as error:
-            problem = error.sentence
+            return self._without(error.sentence)
         except SQLAlchemyError:
-            problem = "The database does not answer."
-        return {"block": None, "ts": None, **fixed, "database": problem, "indexer": None}
+            return self._without("The database does not answer.")
 
-    def _state(self, snapshot: Snapshot) -> Body:
-        at, connection = snapshot.at, snapshot.connection
-        last = find_trade(connection, at.last_trade)
-        return {
-            "age_seconds": None if at.timestamp is None else self._age(at.timestamp),
-            "venue_hash": at.venue_hash,
-            "journal_hash": at.journal_hash,
-            "last_trade": None
-            if last is None
-            else {"id": last.n, "ts": iso(last.timestamp), "block": last.block},
-            "indexer": self._indexer(snapshot),
-        }
+    def _without(self, problem: str) -> HealthAnswer:
+        return HealthAnswer(
+            block=None,
+            ts=None,
+            version=self._version,
+            network=self._settings.network,
+            database=problem,
+            age_seconds=None,
+            venue_hash=None,
+            journal_hash=None,
+            last_trade=None,
+            indexer=None,
+            lease=None,
+            warning=None,
+        )
 
-    def _indexer(self, snapshot: Snapshot) -> Body | None:
-        """What the indexer last said of itself; it can be old, so `age_seconds` says how old."""
+    def _state(self, snapshot: Snapshot) -> HealthAnswer:
+        at = snapshot.at
+        block, ts = snapshot.stamp
+        last = find_trade(snapshot.connection, at.last_trade)
+        warning = behind(at, self._settings)
+        return HealthAnswer(
+            block=block,
+            ts=ts,
+            version=self._version,
+            network=self._settings.network,
+            database="ok",
+            age_seconds=None if at.timestamp is None else self._age(at.timestamp),
+            venue_hash=at.venue_hash,
+            journal_hash=at.journal_hash,
+            last_trade=last and LastTrade(id=last.n, ts=iso(last.timestamp), block=last.block),
+            indexer=self._indexer(snapshot),
+            lease=_lease(snapshot),
+            warning=warning and warning.sentence,
+        )
+
+    def _indexer(self, snapshot: Snapshot) -> IndexerHealth | None:
         status = read_status(snapshot.connection)
         if status is None:
             return None
-        irreversible = status.irreversible
-        return {
-            "mode": status.mode,
-            "ts": iso(status.updated),
-            "age_seconds": self._age(status.updated),
-            "irreversible": irreversible,
-            "lag": None if irreversible is None else max(0, irreversible - snapshot.at.block),
-            "waiting_for": status.waiting_for,
-            "waiting_since": None if status.waiting_since is None else iso(status.waiting_since),
-            "nodes": _nodes(status.nodes),
-        }
+        return IndexerHealth(
+            mode=status.mode,
+            ts=iso(status.updated),
+            age_seconds=self._age(status.updated),
+            irreversible=status.irreversible,
+            lag=snapshot.at.lag,
+            waiting_for=status.waiting_for,
+            waiting_since=None if status.waiting_since is None else iso(status.waiting_since),
+            nodes=_nodes(status.nodes),
+        )
 
     def _age(self, timestamp: int) -> int:
         return max(0, int(self._settings.clock()) - timestamp)
 
-    def _problem(self, seen: dict[str, Any]) -> str | None:
-        if seen["database"] != "ok":
-            return str(seen["database"])
-        if seen["ts"] is None:
-            return "No block has been read yet."
-        lag = seen["indexer"]["lag"] if seen["indexer"] else None
-        if lag is not None and lag > self._settings.max_lag_blocks:
-            return f"The database is {lag} blocks behind the chain."
-        return None
 
-    def _respond(self, body: Body, status: int) -> Response:
-        """Ages change without a block: here the ETag names the whole answer."""
-        text = encode(body)
-        return send(text, f"{body['block']}-{sha256(text).hexdigest()[:24]}", status)
+def _respond(answer: HealthAnswer | ReadyAnswer) -> Response:
+    """Ages change without a block: here the ETag names the whole answer."""
+    text = encode(answer)
+    return send(Body(text), f"{answer.block}-{sha256(text).hexdigest()[:24]}")
 
 
-def _nodes(text: str | None) -> list[Body] | None:
-    """How each node is, by the indexer's word; the state of one at rest ends with its rest."""
+def _lease(snapshot: Snapshot) -> LeaseHolder | None:
+    holder = read_holder(snapshot.connection)
+    return holder and LeaseHolder(
+        host=holder.host, pid=holder.pid, since=iso(holder.since), heartbeat=iso(holder.heartbeat)
+    )
+
+
+def _nodes(text: str | None) -> list[Node] | None:
     if text is None:
         return None
     return [
-        {
-            "url": node["url"],
-            "kind": node["kind"],
-            "state": node["state"],
-            "error": node["error"],
-            "rested_until": None if node["rested_until"] is None else iso(node["rested_until"]),
-        }
+        Node(
+            url=node["url"],
+            kind=node["kind"],
+            state=node["state"],
+            error=node["error"],
+            rested_until=None if node["rested_until"] is None else iso(node["rested_until"]),
+        )
         for node in json.loads(text)
     ]

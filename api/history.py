@@ -8,7 +8,9 @@ from api.database import Snapshot
 from api.paging import Cursors
 from api.pairs import pair_of
 from api.parameters import PageParameters, Symbol
-from api.resource import Body, Resource
+from api.resource import Resource
+from api.shapes import Answer, NextCursor
+from api.show import Trade
 from settlement.store.queries.trades import list_trades
 
 
@@ -18,17 +20,32 @@ class HistoryParameters(PageParameters):
     quote: Symbol
 
 
-def _view(snapshot: Snapshot, ask: HistoryParameters) -> Body:
+class History(Answer, kw_only=True):
+    base: str
+    quote: str
+    trades: list[Trade]
+    next_cursor: NextCursor
+
+
+def _view(snapshot: Snapshot, ask: HistoryParameters) -> History:
     cursors = Cursors("history", ask.base, ask.quote)
     before = cursors.read(ask.cursor)
     show = pair_of(snapshot, ask.base, ask.quote)
     page = list_trades(snapshot.connection, show.row.id, before, ask.limit)
-    return {
-        "base": ask.base,
-        "quote": ask.quote,
-        "trades": [show.trade(row) for row in page.rows],
-        "next_cursor": cursors.write(page.next_key),
-    }
+    return History(
+        *snapshot.stamp,
+        base=ask.base,
+        quote=ask.quote,
+        trades=[show.trade(row) for row in page.rows],
+        next_cursor=cursors.write(page.next_key),
+    )
 
 
-resource = Resource("/api/history", HistoryParameters, _view, "The trades of a pair, newest first.")
+resource = Resource(
+    "/api/history",
+    HistoryParameters,
+    History,
+    "The trades of a pair, newest first.",
+    _view,
+    errors=("E_PAIR",),
+)

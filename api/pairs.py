@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from api.database import Snapshot
 from api.errors import not_found
 from api.parameters import NoParameters
-from api.resource import Body, Resource
+from api.resource import Resource
+from api.shapes import Amount, Answer, Count, Part, Price
 from api.show import PairShow, percent
 from settlement.store.queries import market
 from settlement.store.queries.venue import PairRow, find_pair, read_pairs
-
-DAY_SECONDS: Final = 86_400
 
 
 def pair_of(snapshot: Snapshot, base: str, quote: str) -> PairShow:
@@ -23,48 +24,75 @@ def pair_of(snapshot: Snapshot, base: str, quote: str) -> PairShow:
     return PairShow(row)
 
 
-def rules(row: PairRow) -> Body:
+class PairRules(Part, kw_only=True):
     """What the venue says about a pair."""
-    return {
-        "base": row.base,
-        "quote": row.quote,
-        "status": row.status,
-        "price_decimals": row.price_decimals,
-        "quantity_decimals": row.quantity_decimals,
-        "maker_fee_bps": row.maker_fee_bps,
-        "taker_fee_bps": row.taker_fee_bps,
-        "price_policy": row.price_policy,
-        "self_trade": row.self_trade,
-    }
+
+    base: str
+    quote: str
+    status: str
+    price_decimals: int
+    quantity_decimals: int
+    maker_fee_bps: Count
+    taker_fee_bps: Count
+    price_policy: str
+    self_trade: str
 
 
-def _view(snapshot: Snapshot, _: NoParameters) -> Body:
-    connection, at = snapshot.connection, snapshot.at
-    first = market.first_trade_since(connection, (at.timestamp or 0) - DAY_SECONDS, at.last_trade)
-    prices, days = market.read_prices(connection), market.read_day(connection, first)
-    return {
-        "pairs": [
-            rules(row) | _figures(PairShow(row), prices[number], days[number])
-            for number, row in read_pairs(connection).items()
-        ]
-    }
+class PairFigures(PairRules, kw_only=True):
+    """A pair with its prices, and its figures of the 24 hours before `ts`."""
+
+    last_price: Price | None
+    best_bid: Price | None
+    best_ask: Price | None
+    change_24h_percent: Annotated[str, Meta(pattern=r"^-?[0-9]+\.[0-9]{2}$")] | None
+    high_24h: Price | None
+    low_24h: Price | None
+    base_volume_24h: Amount
+    quote_volume_24h: Amount
+    trades_24h: Count
 
 
-def _figures(show: PairShow, prices: market.PriceRow, day: market.DayRow) -> Body:
+class Pairs(Answer, kw_only=True):
+    pairs: list[PairFigures]
+
+
+def rules(row: PairRow) -> PairRules:
+    """What the venue says about a pair."""
+    return PairRules(**_rules(row))
+
+
+def _rules(row: PairRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in PairRules.__struct_fields__}
+
+
+def _view(snapshot: Snapshot, _: NoParameters) -> Pairs:
+    return Pairs(*snapshot.stamp, pairs=read_figures(snapshot))
+
+
+def read_figures(snapshot: Snapshot) -> list[PairFigures]:
+    """All pairs with their figures, in the order of their listing."""
+    connection = snapshot.connection
+    prices, days = market.read_prices(connection), market.read_day(connection, snapshot.at.timestamp or 0)
+    return [_figures(row, prices[number], days[number]) for number, row in read_pairs(connection).items()]
+
+
+def _figures(row: PairRow, prices: market.PriceRow, day: market.DayRow) -> PairFigures:
     # The change is from the price 24 hours ago; in a younger market, from its first trade.
+    show = PairShow(row)
     since = day.first if day.before is None else day.before
     change = None if since is None or prices.last is None else percent(prices.last - since, since)
-    return {
-        "last_price": show.price(prices.last),
-        "best_bid": show.price(prices.bid),
-        "best_ask": show.price(prices.ask),
-        "change_24h_percent": change,
-        "high_24h": show.price(day.high),
-        "low_24h": show.price(day.low),
-        "base_volume_24h": show.base(day.base_volume),
-        "quote_volume_24h": show.quote(day.quote_volume),
-        "trades_24h": day.trades,
-    }
+    return PairFigures(
+        **_rules(row),
+        last_price=show.price_or_none(prices.last),
+        best_bid=show.price_or_none(prices.bid),
+        best_ask=show.price_or_none(prices.ask),
+        change_24h_percent=change,
+        high_24h=show.price_or_none(day.high),
+        low_24h=show.price_or_none(day.low),
+        base_volume_24h=show.base(day.base_volume),
+        quote_volume_24h=show.quote(day.quote_volume),
+        trades_24h=day.trades,
+    )
 
 
-resource = Resource("/api/pairs", NoParameters, _view, "All pairs: rules, prices, 24 hours.")
+resource = Resource("/api/pairs", NoParameters, Pairs, "All pairs: rules, prices, 24 hours.", _view)

@@ -13,10 +13,11 @@ from typing import Annotated, Any, Final, get_type_hints
 from werkzeug.datastructures import MultiDict
 
 from api.errors import bad_input
-from settlement.names import is_account, is_symbol
+from settlement.names import is_account, is_ref, is_symbol
 
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
+MAX_BLOCK: Final = 2**32 - 1  # as many as fit into the first 4 bytes of a block's id
 _LONGEST: Final = 128
 _INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -25,11 +26,14 @@ _CURSOR: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """How one parameter is read. `read` gives None for text that does not follow the rule."""
+    """How one parameter is read. `read` gives None for text that does not follow the rule.
+
+    `schema` says the same for machines. `wanted` completes "must be …"."""
 
     wanted: str
     read: Callable[[str], object]
     schema: Mapping[str, object]
+    longest: int = _LONGEST
 
 
 def _text(wanted: str, valid: Callable[[str], object], **schema: object) -> Rule:
@@ -51,11 +55,35 @@ def one_of(*choices: str) -> Rule:
     return _text(f"one of {', '.join(choices)}", choices.__contains__, enum=list(choices))
 
 
-Symbol = Annotated[str, _text("the symbol of a token, like PEK or SWAP.HIVE", is_symbol)]
-User = Annotated[str, _text("the name of a Hive account, like alice", is_account)]
-Id = Annotated[str, _text("the id of a transaction or of one of its intents", _ID.fullmatch)]
+Symbol = Annotated[
+    str,
+    _text(
+        "the symbol of a token, like PEK or SWAP.HIVE",
+        is_symbol,
+        pattern=r"^[A-Z]{1,10}(\.[A-Z]{1,10})?$",
+    ),
+]
+User = Annotated[
+    str,
+    _text(
+        "the name of a Hive account, like alice",
+        is_account,
+        pattern="^[a-z][a-z0-9.-]{1,14}[a-z0-9]$",  # as far as machines need it
+    ),
+]
+Id = Annotated[
+    str,
+    _text("the id of a transaction or of one of its intents", _ID.fullmatch, pattern=f"^{_ID.pattern}$"),
+]
+Ref = Annotated[
+    str,
+    _text("a reference that a trader gave, like my-1", is_ref, pattern="^[A-Za-z0-9_.-]{1,32}$"),
+]
 Limit = Annotated[int, whole_number(1, MAX_LIMIT)]
-CursorText = Annotated[str, _text("the next_cursor of an earlier answer", _CURSOR.fullmatch)]
+CursorText = Annotated[
+    str, _text("the next_cursor of an earlier answer", _CURSOR.fullmatch, pattern=f"^{_CURSOR.pattern}$")
+]
+BlockNumber = Annotated[int, whole_number(0, MAX_BLOCK)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +113,12 @@ class Reader:
     def __init__(self, declaration: type[Any]) -> None:
         hints = get_type_hints(declaration, include_extras=True)
         self._declaration = declaration
+        self.defaults = {_shown_name(field.name): field.default for field in fields(declaration)}
         self.rules: Mapping[str, Rule] = {
-            field.name: _rule_of(hints[field.name]) for field in fields(declaration)
+            _shown_name(field.name): _rule_of(hints[field.name]) for field in fields(declaration)
         }
-        self.required = frozenset(field.name for field in fields(declaration) if field.default is MISSING)
+        self.required = frozenset(name for name, default in self.defaults.items() if default is MISSING)
+        self._fields = {_shown_name(field.name): field.name for field in fields(declaration)}
 
     def read(self, in_path: Mapping[str, str], query: MultiDict[str, str]) -> Any:
         """The parameters of one request. Raises ApiError (400) with the name, the reason and the cure."""
@@ -102,11 +132,11 @@ class Reader:
         for name in self.rules:
             if name in self.required and name not in values:
                 raise bad_input(f"{name} is missing: give {self.rules[name].wanted}.")
-        return self._declaration(**values)
+        return self._declaration(**{self._fields[name]: value for name, value in values.items()})
 
     def _value(self, name: str, text: str) -> object:
         rule = self.rules[name]
-        value = rule.read(text) if len(text) <= _LONGEST else None
+        value = rule.read(text) if len(text) <= rule.longest else None
         if value is None:
             raise bad_input(f"{name} must be {rule.wanted}.")
         return value
@@ -122,6 +152,11 @@ def _rule_of(hint: Any) -> Rule:
     return next(
         rule for part in candidates for rule in getattr(part, "__metadata__", ()) if isinstance(rule, Rule)
     )
+
+
+def _shown_name(field: str) -> str:
+    """The parameter of a field: `from_` reads `from`, which Python keeps for itself."""
+    return field.rstrip("_")
 
 
 def _shown(name: str) -> str:

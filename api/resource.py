@@ -1,83 +1,145 @@
-"""A path of the API: its parameters, its view, and how its answer is sent.
+"""A path of the API: its parameters, its view, its answer, and how that is sent.
 
-A view is a plain function from a snapshot and parameters to a body. Everything that all paths have in
-common is here: one snapshot each, `block` and `ts` in front, ETag and 304, the newest answers kept.
+A view is a plain function from a snapshot and parameters to a Struct. Everything that all paths have in
+common is here: one snapshot each, past blocks, ETag and 304, the newest answers kept, the warning while
+the indexer is behind.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from flask import Flask, Response, request
+from msgspec import UNSET
 
-from api.answers import Answers
+from api.answers import JSON, Body, Kept
+from api.behind import Behind, behind
 from api.database import Database, Snapshot
 from api.errors import encode
 from api.parameters import Reader
-from api.show import iso
+from api.settings import ApiSettings, program_version
+from api.shapes import Answer, Text
 from settlement.store.queries.position import Position
 
-Body = dict[str, Any]
+PLAIN: Final = "text/plain; charset=utf-8"
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
-class Resource(Generic[P]):
-    """One path, as Flask writes it. `summary` says in a line what it gives."""
+class Path(Generic[P]):
+    """What is said about a path, as Flask writes it: enough to read its parameters and to describe it.
+
+    `answer` is the type of what it gives: a Struct, a union of Structs, a list of them, or Text. `errors`
+    are the codes that it may give beyond E_INPUT and those that every path may give. `headers` names
+    headers of its own, each with what it says. `group` is its heading in the description.
+    """
 
     path: str
     parameters: type[P]
-    view: Callable[[Snapshot, P], Body]
+    answer: Any
     summary: str
+    _: KW_ONLY
+    errors: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    group: str = "Market"
+    media: str = JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Path[P]):
+    """A path that speaks of one block. A parameter named `block` asks for a past one: the snapshot is
+    then of that block."""
+
+    view: Callable[[Snapshot, P], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Direct(Path[P]):
+    """A path that needs no snapshot, and makes its response itself. `conditional`: by ETag, with 304."""
+
+    view: Callable[[P], Response]
+    conditional: bool = False
 
 
 class Server:
     """Answers requests for resources out of one database."""
 
-    def __init__(self, database: Database, version: str) -> None:
+    def __init__(self, settings: ApiSettings, database: Database) -> None:
+        self._settings = settings
         self._database = database
-        self._version = version
-        self._answers = Answers()
+        self._version = program_version()
+        self._answers = Kept[Body](lambda body: len(body.content))
+        self._turns = threading.Semaphore(settings.threads)
 
-    def add(self, app: Flask, resource: Resource[Any]) -> None:
-        reader = Reader(resource.parameters)
+    def add(self, app: Flask, path: Path[Any]) -> None:
+        """Let the application answer at a path."""
+        reader = Reader(path.parameters)
 
         def respond(**in_path: str) -> Response:
             parameters = reader.read(in_path, request.args)
-            with self._database.snapshot() as snapshot:
-                etag = self._etag(snapshot.at)
-                held = request.if_none_match
-                if not held.star_tag and held.contains_weak(etag):
-                    return send(None, etag)
-                body = self._answers.get(etag)
-                if body is None:
-                    body = encode(with_position(snapshot.at, resource.view(snapshot, parameters)))
-                    self._answers.put(etag, body)
-            return send(body, etag)
+            if isinstance(path, Resource):
+                return self._answer(path, parameters)
+            assert isinstance(path, Direct)
+            return path.view(parameters)
 
-        app.add_url_rule(resource.path, resource.path, respond, methods=["GET"])
+        app.add_url_rule(path.path, path.path, respond, methods=["GET"])
 
-    def _etag(self, at: Position) -> str:
+    def _answer(self, resource: Resource[Any], parameters: Any) -> Response:
+        past = getattr(parameters, "block", None)
+        if past is None:
+            etag = self._etag(self._database.position())
+            body = self._answers.get(etag)
+            if body is not None or is_held(etag):
+                return send(body, etag)
+        # More at once than there are turns would only wait for each other, and for connections.
+        with self._turns, self._database.snapshot() as tip:
+            snapshot = tip if past is None else tip.past(past)
+            etag = self._etag(tip.at, snapshot)
+            body = self._answers.get(etag)
+            if body is None and not is_held(etag):
+                body = _body(resource.view(snapshot, parameters), behind(tip.at, self._settings))
+                self._answers.set(etag, body)
+        return send(body, etag)
+
+    def _etag(self, at: Position, past: Snapshot | None = None) -> str:
         """Names the block and all else that the answer depends on: the address, and this program."""
-        seen = (self._version, at.venue_hash, at.journal_hash, request.path, request.query_string)
-        return f"{at.block}-{sha256(repr(seen).encode()).hexdigest()[:24]}"
+        block, journal_hash = (at.block, at.journal_hash) if past is None else (past.block, past.journal_hash)
+        warning = behind(at, self._settings)
+        seen = (self._version, at.venue_hash, journal_hash, warning, request.path, request.query_string)
+        return f"{block}-{sha256(repr(seen).encode()).hexdigest()[:24]}"
 
 
-def with_position(at: Position, body: Mapping[str, Any]) -> Body:
-    """The body, with the block and the time of which it speaks in front."""
-    return {"block": at.block, "ts": None if at.timestamp is None else iso(at.timestamp), **body}
+def is_held(etag: str) -> bool:
+    """Whether the client holds this very answer already."""
+    held = request.if_none_match
+    return not held.star_tag and held.contains_weak(etag)
 
 
-def send(body: bytes | None, etag: str, status: int = 200) -> Response:
+def _body(answer: object, warning: Behind | None) -> Body:
+    """An answer as it is sent, with the warning in it."""
+    headers: tuple[tuple[str, str], ...] = ()
+    if warning is not None:
+        headers = (("Warning", f'199 peakedex "{warning.sentence}"'),)
+    if isinstance(answer, Text):
+        return Body(answer.text.encode(), PLAIN, (*answer.headers.items(), *headers))
+    if isinstance(answer, Answer) and warning is not None:
+        answer.warning = warning.sentence
+        answer.lag = UNSET if warning.lag is None else warning.lag
+    return Body(encode(answer), headers=headers)
+
+
+def send(body: Body | None, etag: str) -> Response:
     """An answer with its ETag; 304 without a body where the client holds it already."""
-    if body is None or (status == 200 and request.if_none_match.contains_weak(etag)):
+    if body is None or request.if_none_match.contains_weak(etag):
         response = Response(status=304)
         response.headers.pop("Content-Type", None)
     else:
-        response = Response(body, status, mimetype="application/json")
-    response.set_etag(etag)
+        response = Response(body.content, 200, content_type=body.content_type)
+        response.headers.extend(body.headers)
+    response.set_etag(etag, weak=True)  # compressed or not, it is the same answer
     response.headers["Cache-Control"] = "no-cache"
     return response

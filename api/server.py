@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from api.app import create_app
-from api.settings import ApiSettings
+from api.limits import check_store
+from api.settings import ApiSettings, ServeError
+from api.tally import Tally
+from api.worker import ServerLog, Worker
 from settlement.store.database import parse_url
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8080
 WORKERS: Final = 2
-THREADS: Final = 8
-
-
-class ServeError(RuntimeError):
-    """The server cannot start, with the reason and the cure."""
+_IDLE_CONNECTIONS: Final = 1000
 
 
 def serve(
@@ -29,18 +28,16 @@ def serve(
     host: str = HOST,
     port: int = PORT,
     workers: int = WORKERS,
-    threads: int = THREADS,
-    *,
-    access_log: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then end the process (SystemExit, here and in each worker).
 
     Call it in the main thread. Raises ServeError where the address cannot be had, StoreError where the
-    database's URL is none.
+    database's URL is none, SettingsError where the store of the limits cannot be used.
     """
     parse_url(settings.database_url)
+    check_store(settings)
     descriptor = listen(host, port).detach()  # gunicorn closes it
-    _Gunicorn(settings, descriptor, workers, threads, access_log).run()
+    _Gunicorn(settings, descriptor, workers).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -68,23 +65,27 @@ def _leave(_arbiter: object, _worker: object) -> None:
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     """Each worker makes its own application, and so its own connections, after the fork."""
 
-    def __init__(
-        self, settings: ApiSettings, descriptor: int, workers: int, threads: int, access_log: bool
-    ) -> None:
+    def __init__(self, settings: ApiSettings, descriptor: int, workers: int) -> None:
+        threads = settings.threads + settings.streams  # a stream holds its thread for as long as it lasts
         self._settings = settings
+        self._tally = Tally(workers)
+        self._slots: dict[int, int] = {}  # by the number that gunicorn gives each worker it starts
         self._options = {
             "bind": f"fd://{descriptor}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
+            "logger_class": ServerLog,
             "workers": workers,
             "threads": threads,
-            "accesslog": "-" if access_log else None,
-            "errorlog": "-",
-            "loglevel": "warning",
+            "worker_connections": threads + _IDLE_CONNECTIONS,
+            "accesslog": None,
+            "sendfile": False,  # it would go past the limits of PatientSocket
             "timeout": 30,
             "graceful_timeout": 1,
             "keepalive": 5,
             "proc_name": "peakedex",
             "control_socket_disable": True,
+            "pre_fork": self._take_slot,
+            "child_exit": self._give_slot,
             "worker_exit": _leave,
         }
         super().__init__()
@@ -95,4 +96,12 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(self._settings)
+        """In a worker: its application, which counts in the slot that was taken for it before the fork."""
+        return create_app(self._settings, self._tally.slot(self._slots[max(self._slots)]))
+
+    def _take_slot(self, _arbiter: object, worker: Any) -> None:
+        free = set(range(self._tally.workers)) - set(self._slots.values())
+        self._slots[worker.age] = min(free)
+
+    def _give_slot(self, _arbiter: object, worker: Any) -> None:
+        self._slots.pop(worker.age, None)

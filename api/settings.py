@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
@@ -17,17 +18,35 @@ class SettingsError(ValueError):
     """A setting that cannot be used, with its name, the reason and the cure."""
 
 
+class ServeError(RuntimeError):
+    """The server cannot start, with the reason and the cure."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
     """`frontend` is the folder of the static site (None: no site). `cors_origins` are the other sites whose
     pages may read the API. `network` is shown to traders, as "hive" or "devnet". Beyond `max_lag_blocks`
-    behind the chain the API answers, but is not ready. `clock` is only for ages; tests replace it."""
+    behind the chain the API answers with a warning, and is not ready.
+
+    `rate_limit` is what one address may ask, as "1200/minute" (None: anything), counted in `limit_store`.
+    What `trusted_proxies` (addresses or networks) say of a client's address is believed. `hive_nodes` are
+    asked whether an account exists. `practice_node` is the devnet's node that the site's practice wallet
+    uses, on the network "devnet" alone. One process answers `threads` requests at once, beside as many open
+    `streams` as that says. `clock` is only for ages; tests replace it."""
 
     database_url: str
     network: str = "hive"
     cors_origins: tuple[str, ...] = ()
     frontend: Path | None = None
     max_lag_blocks: int = 20
+    rate_limit: str | None = None
+    limit_store: str = "memory://"
+    trusted_proxies: tuple[str, ...] = ()
+    hive_nodes: tuple[str, ...] = ()
+    practice_node: str | None = None
+    access_log: bool = False
+    threads: int = 16
+    streams: int = 128
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -39,6 +58,28 @@ class ApiSettings:
                 )
         if self.frontend is not None and not (self.frontend / "index.html").is_file():
             raise SettingsError(f"frontend: {self.frontend} holds no index.html: name the site's folder")
+        if self.practice_node is not None and self.network != "devnet":
+            raise SettingsError(
+                f"practice_node: there is nothing to practise on the network {self.network!r}: leave it out, "
+                'or say that the network is "devnet"'
+            )
+        for proxy in self.trusted_proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise SettingsError(
+                    f"trusted_proxies: {error}: write an address or a network, like 10.0.0.0/8"
+                ) from error
+        if self.rate_limit is not None:
+            from limits import parse_many  # noqa: PLC0415  slow to load, and for the server alone
+
+            try:
+                parse_many(self.rate_limit)
+            except ValueError as error:
+                raise SettingsError(
+                    f"rate_limit: {self.rate_limit!r} is not a limit: write it like 20/second or "
+                    "1200/minute; several with ; between them"
+                ) from error
 
 
 def default_frontend() -> Path | None:

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from api.shapes import Amount, Block, Part, Price, Side, Time
 from settlement.amounts import show_units
 from settlement.journal import iso_time
 from settlement.store.queries.trades import TradeRow
 from settlement.store.queries.venue import PairRow
+
+
+class Trade(Part, kw_only=True):
+    """A trade of a pair. The buyer's fee is in base, the seller's in quote."""
+
+    id: int
+    ts: Time
+    block: Block
+    price: Price
+    amount: Amount
+    quote_amount: Amount
+    taker_side: Side
+    taker_order: str
+    maker_order: str
+    buyer_fee: Amount
+    seller_fee: Amount
 
 
 def iso(timestamp: int) -> str:
@@ -25,8 +42,11 @@ class PairShow:
     def quote(self, units: int) -> str:
         return show_units(units, self.row.quote_precision)
 
-    def price(self, ticks: int | None) -> str | None:
-        return None if ticks is None else show_units(ticks, self.row.price_decimals)
+    def price(self, ticks: int) -> str:
+        return show_units(ticks, self.row.price_decimals)
+
+    def price_or_none(self, ticks: int | None) -> str | None:
+        return None if ticks is None else self.price(ticks)
 
     def value(self, price: int, quantity: int) -> str:
         """What `quantity` base units are worth at `price` ticks, in quote: exact for whole lots."""
@@ -36,20 +56,20 @@ class PairShow:
             price * lots * 10 ** (row.quote_precision - row.price_decimals - row.quantity_decimals)
         )
 
-    def trade(self, trade: TradeRow) -> dict[str, str | int | None]:
-        return {
-            "id": trade.n,
-            "ts": iso(trade.timestamp),
-            "block": trade.block,
-            "price": self.price(trade.price),
-            "amount": self.base(trade.quantity),
-            "quote_amount": self.quote(trade.quote_amount),
-            "taker_side": "buy" if trade.taker_is_buy else "sell",
-            "taker_order": trade.taker_id,
-            "maker_order": trade.maker_id,
-            "buyer_fee": self.base(trade.buyer_fee),
-            "seller_fee": self.quote(trade.seller_fee),
-        }
+    def trade(self, trade: TradeRow) -> Trade:
+        return Trade(
+            id=trade.n,
+            ts=iso(trade.timestamp),
+            block=trade.block,
+            price=self.price(trade.price),
+            amount=self.base(trade.quantity),
+            quote_amount=self.quote(trade.quote_amount),
+            taker_side="buy" if trade.taker_is_buy else "sell",
+            taker_order=trade.taker_id,
+            maker_order=trade.maker_id,
+            buyer_fee=self.base(trade.buyer_fee),
+            seller_fee=self.quote(trade.seller_fee),
+        )
 
 
 def percent(change: int, of: int) -> str:

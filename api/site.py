@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from flask import Flask, Response, request, send_from_directory
+from flask import Flask, Response, send_from_directory
 
-_SITE_POLICY: Final = (
+_PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self' https:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+_HEADERS: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+)
 
 
 def register(app: Flask, folder: Path | None) -> None:
@@ -27,14 +29,14 @@ def register(app: Flask, folder: Path | None) -> None:
         assert folder is not None
         return send_from_directory(folder, name, max_age=None)
 
-    def protect(response: Response) -> Response:
-        is_page = response.mimetype == "text/html" and not request.path.startswith("/api/")
-        response.headers["Content-Security-Policy"] = _SITE_POLICY if is_page else _DATA_POLICY
-        for name, value in _HEADERS.items():
-            response.headers[name] = value
-        return response
-
     if folder is not None:
         app.add_url_rule("/", "page", page, methods=["GET"])
         app.add_url_rule("/<path:name>", "file", page, methods=["GET"])
-    app.after_request(protect)
+    app.after_request(_protect)
+
+
+def _protect(response: Response) -> Response:
+    is_page = response.mimetype == "text/html"
+    response.headers.add("Content-Security-Policy", _PAGE_POLICY if is_page else _DATA_POLICY)
+    response.headers.extend(_HEADERS)
+    return response

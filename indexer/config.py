@@ -67,6 +67,10 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "show_default": True,
         "help": "The network's name, as /api/venue tells it.",
     },
+    "practice-node": {
+        "metavar": "URL",
+        "help": "The devnet's node, for the site's practice wallet; only with --network devnet.",
+    },
     "workers": {
         "type": click.IntRange(1, 64),
         "default": 2,
@@ -79,11 +83,85 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "show_default": True,
         "help": "Threads in each API process.",
     },
+    "streams": {
+        "type": click.IntRange(0, 4096),
+        "default": 128,
+        "show_default": True,
+        "help": "Live streams that each API process holds, on threads of their own.",
+    },
+    "rate-limit": {
+        "metavar": "LIMIT",
+        "default": "1200/minute",
+        "show_default": True,
+        "help": "What one address may ask of the API, like 20/second; `off` for anything.",
+    },
+    "limit-store": {
+        "metavar": "URL",
+        "default": "memory://",
+        "show_default": True,
+        "help": "Where requests are counted: in each API process, or together in redis://HOST:PORT.",
+    },
+    "trusted-proxy": {
+        "metavar": "ADDRESS",
+        "multiple": True,
+        "help": "A proxy before the API, or a network of them, whose X-Forwarded-For is believed; repeat "
+        "for more.",
+    },
+    "max-lag": {
+        "type": click.IntRange(1),
+        "metavar": "BLOCKS",
+        "default": 20,
+        "show_default": True,
+        "help": "Further behind the chain the API warns, and is not ready.",
+    },
+    "access-log": {
+        "type": click.Choice(["on", "off"]),
+        "default": "off",
+        "show_default": True,
+        "help": "Whether each request is logged, with the client's address.",
+    },
+    "chain-id": {
+        "metavar": "HEX",
+        "help": "The chain that payouts sign for: 64 hex digits, or `devnet` to take it from a devnet's "
+        "/dev/status. The main network's by default; never what a node claims.",
+    },
+    "payout-expires-in": {
+        "type": click.IntRange(60, 3600),
+        "metavar": "SECONDS",
+        "default": 600,
+        "show_default": True,
+        "help": "How long a signed payment can get into a block.",
+    },
+    "payout-limit": {
+        "metavar": "SYMBOL=AMOUNT",
+        "multiple": True,
+        "help": "A larger payment waits for `peakedex payouts approve`; repeat for more tokens.",
+    },
+    "payout-hour-limit": {
+        "metavar": "SYMBOL=AMOUNT",
+        "multiple": True,
+        "help": "What goes beyond that within an hour waits for it too; repeat for more tokens.",
+    },
+    "cosign-listen": {
+        "metavar": "HOST:PORT",
+        "help": "Where the payouts of the other operators find this one's.",
+    },
+    "cosign-peer": {
+        "metavar": "URL",
+        "multiple": True,
+        "help": "Another operator's payouts, to sign together; repeat for more.",
+    },
     "log-level": {
         "type": click.Choice(["debug", "info", "warning", "error"]),
         "default": "info",
         "show_default": True,
         "help": "How much to log, to standard error.",
+    },
+    "log-format": {
+        "type": click.Choice(["text", "json"]),
+        "default": "text",
+        "show_default": True,
+        "help": "Lines for people, or one JSON object each.",
     },
 }
 

@@ -160,7 +160,15 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("room", "third_party"), [("settlement", set()), ("settlement/store", {"sqlalchemy", "alembic"})]
+    ("room", "third_party"),
+    [
+        ("settlement", set()),
+        ("settlement/store", {"sqlalchemy", "alembic"}),
+        (
+            "settlement/payouts",
+            {"beembase", "beemgraphenebase", "coincurve", "lighthive", "requests", "sqlalchemy"},
+        ),
+    ],
 )
 def test_third_parties_of_a_room(room: str, third_party: set[str]) -> None:
     """The contracts forbid by name; this allows by name, so that a new package cannot slip in."""
@@ -200,11 +208,19 @@ VIOLATIONS = [
     ("settlement/store/loader.py", "import httpx", "store"),
     ("settlement/store/loader.py", "import indexer.blocks", "store"),
     ("settlement/store/loader.py", "import api.errors", "store api-users"),
+    ("settlement/store/loader.py", "import settlement.payouts.signing", "store payouts-users"),
+    ("settlement/engine.py", "import settlement.payouts.signing", "payouts-users"),
+    ("settlement/payouts/signing.py", "import flask", "payouts"),
+    ("settlement/payouts/signing.py", "import indexer.blocks", "payouts"),
+    ("settlement/payouts/signing.py", "import api.errors", "payouts api-users"),
+    ("settlement/payouts/signing.py", "import settlement.store.recorder", "payouts"),
+    ("indexer/follow.py", "import settlement.payouts.signing", "payouts-users"),
     ("indexer/follow.py", "import api.errors", "api-users"),
     ("indexer/follow.py", "import indexer.devnet", "devnet-users"),
     ("indexer/devnet/node.py", "import indexer.cli", "cli-users"),
     ("api/app.py", "import indexer.blocks", "api"),
     ("api/app.py", "import settlement.store.recorder", "api"),
+    ("api/app.py", "import settlement.payouts.signing", "payouts-users"),
 ]
 
 
@@ -219,12 +235,14 @@ def test_every_contract_breaks_when_it_should(tmp_path: Path) -> None:
         "settlement/store/queries.py": "import sqlalchemy, settlement.amounts",
         "settlement/store/recorder.py": "import sqlalchemy, settlement.amounts",
         "settlement/store/loader.py": "import sqlalchemy, settlement.amounts",
+        "settlement/payouts/__init__.py": "",
+        "settlement/payouts/signing.py": "import beembase, requests, settlement.store.queries",
         "indexer/__init__.py": "",
         "indexer/blocks.py": "",
         "indexer/follow.py": "import settlement.engine, settlement.store.recorder",
         "indexer/devnet/__init__.py": "",
         "indexer/devnet/node.py": "import indexer.blocks",
-        "indexer/cli/__init__.py": "import api.app, indexer.devnet.node, indexer.follow",
+        "indexer/cli/__init__.py": "import api.app, indexer.devnet.node, indexer.follow, settlement.payouts.signing",
         "api/__init__.py": "",
         "api/errors.py": "",
         "api/app.py": "import flask, settlement.store.queries",

@@ -15,6 +15,7 @@ from indexer.cli.errors import reported
 from indexer.cli.intent import intent
 from indexer.cli.live import follow, run, serve
 from indexer.cli.local import demo, devnet
+from indexer.cli.payouts import payouts
 from indexer.cli.replay import replay
 from indexer.cli.texts import journal, state
 from indexer.cli.venue import venue
@@ -28,6 +29,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     follow,
     serve,
     run,
+    payouts,
     db,
     doctor,
     demo,

@@ -7,7 +7,9 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -46,12 +48,31 @@ def show(values: Mapping[str, object], *, as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {value}")
 
 
-def start_logging(level: str) -> None:
-    """Log to standard error, one line each."""
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+def start_logging(level: str, log_format: str = "text") -> None:
+    """Log to standard error, one line each, as text or as JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if log_format == "json" else text)
+    logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each start, whatever there is to do
+
+
+class JsonLines(logging.Formatter):
+    """Each record as a JSON object: what every record has, and the fields that came with it."""
+
+    _COMMON: Final = frozenset((*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"))
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in record.__dict__.items() if name not in self._COMMON}
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def settle_memory() -> None:

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.server import ServeError
-from api.settings import SettingsError
+from api.settings import ServeError, SettingsError
 from indexer.blocks import BlockError
 from indexer.receipts import ReceiptError
 from indexer.source import SourceError

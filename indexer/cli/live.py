@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -37,6 +38,7 @@ log = logging.getLogger("peakedex.follow")
 @config.setting("engine-node")
 @config.setting("quorum")
 @config.setting("log-level")
+@config.setting("log-format")
 def follow(
     venue: Path | None,
     db: str | None,
@@ -44,12 +46,13 @@ def follow(
     engine_node: tuple[str, ...],
     quorum: int | None,
     log_level: str,
+    log_format: str,
 ) -> None:
     """Follow the chain: irreversible blocks in, journal and rows out. One at a time on one database.
 
     Example: peakedex follow --venue venues/example.toml --db peakedex.db
     """
-    start_logging(log_level)
+    start_logging(log_level, log_format)
     rules_venue, url = require_venue(venue), require_db(db)
     check_quorum(quorum, node)
     with prompt_stop() as stop:
@@ -115,25 +118,37 @@ class _Reporter:
         )
 
 
+API_SETTINGS: Final = (
+    "host",
+    "port",
+    "cors-origin",
+    "network",
+    "practice-node",
+    "workers",
+    "threads",
+    "streams",
+    "rate-limit",
+    "limit-store",
+    "trusted-proxy",
+    "max-lag",
+    "access-log",
+)
+
+
+def api_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of whatever starts the API."""
+    for name in reversed(API_SETTINGS):
+        command = config.setting(name)(command)
+    return command
+
+
 @click.command()
 @config.setting("db")
-@config.setting("host")
-@config.setting("port")
-@config.setting("cors-origin")
-@config.setting("network")
-@config.setting("workers")
-@config.setting("threads")
+@config.setting("node", help="A Hive node to ask whether an account exists; repeat for more.")
+@api_settings
 @config.setting("log-level")
-def serve(
-    db: str | None,
-    host: str,
-    port: int,
-    cors_origin: tuple[str, ...],
-    network: str,
-    workers: int,
-    threads: int,
-    log_level: str,
-) -> None:
+@config.setting("log-format")
+def serve(db: str | None, node: tuple[str, ...], log_level: str, log_format: str, **api: Any) -> None:
     """Serve the read API and the site. It cannot write; any number may run on one database.
 
     Example: peakedex serve --db peakedex.db --port 8080
@@ -141,11 +156,23 @@ def serve(
     from api.server import serve as serve_api
     from api.settings import ApiSettings, default_frontend
 
-    start_logging(log_level)
+    start_logging(log_level, log_format)
     settings = ApiSettings(
-        database_url=require_db(db), cors_origins=cors_origin, network=network, frontend=default_frontend()
+        database_url=require_db(db),
+        frontend=default_frontend(),
+        hive_nodes=node,
+        cors_origins=api["cors_origin"],
+        network=api["network"],
+        practice_node=api["practice_node"],
+        threads=api["threads"],
+        streams=api["streams"],
+        rate_limit=None if api["rate_limit"] == "off" else api["rate_limit"],
+        limit_store=api["limit_store"],
+        trusted_proxies=api["trusted_proxy"],
+        max_lag_blocks=api["max_lag"],
+        access_log=api["access_log"] == "on",
     )
-    serve_api(settings, host=host, port=port, workers=workers, threads=threads)
+    serve_api(settings, api["host"], api["port"], api["workers"])
 
 
 @click.command()
@@ -154,22 +181,18 @@ def serve(
 @config.setting("node")
 @config.setting("engine-node")
 @config.setting("quorum")
-@config.setting("host")
-@config.setting("port")
-@config.setting("cors-origin")
-@config.setting("network")
+@api_settings
 @config.setting("log-level")
+@config.setting("log-format")
 def run(
     venue: Path | None,
     db: str | None,
     node: tuple[str, ...],
     engine_node: tuple[str, ...],
     quorum: int | None,
-    host: str,
-    port: int,
-    cors_origin: tuple[str, ...],
-    network: str,
     log_level: str,
+    log_format: str,
+    **api: Any,
 ) -> None:
     """Production on one machine: the indexer and the API in one go, as two processes.
 
@@ -180,26 +203,18 @@ def run(
     check_quorum(quorum, node)
     family = Family()
     stop = stop_event()
-    family.start(
-        peakedex(
-            *("follow", "--venue", str(venue), "--db", url, "--log-level", log_level),
-            *_repeated("--node", node),
-            *_repeated("--engine-node", engine_node),
-            *(() if quorum is None else ("--quorum", str(quorum))),
-        )
-    )
-    family.start(serve_command(url, host, port, cors_origin, network))
+    shared = {"db": url, "node": node, "log_level": log_level, "log_format": log_format}
+    follows = {**shared, "venue": str(venue), "engine_node": engine_node, "quorum": quorum}
+    family.start(peakedex("follow", *as_options(follows)))
+    family.start(peakedex("serve", *as_options({**shared, **api})))
     raise SystemExit(family.wait(stop))
 
 
-def serve_command(db: str, host: str, port: int, cors_origins: tuple[str, ...], network: str) -> list[str]:
-    """The command line of the API's process."""
-    return peakedex(
-        *("serve", "--db", db, "--host", host, "--port", str(port), "--network", network),
-        *("--log-level", "warning"),
-        *_repeated("--cors-origin", cors_origins),
-    )
-
-
-def _repeated(option: str, values: tuple[str, ...]) -> list[str]:
-    return [part for value in values for part in (option, value)]
+def as_options(values: Mapping[str, Any]) -> list[str]:
+    """Parameters as a command line gives them: a list as an option repeated, None left out."""
+    options: list[str] = []
+    for name, value in values.items():
+        for each in value if isinstance(value, tuple) else (value,):
+            if each is not None:
+                options += [f"--{name.replace('_', '-')}", str(each)]
+    return options

@@ -8,29 +8,26 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import requests
-from sqlalchemy.exc import SQLAlchemyError
 
 from indexer import config
 from indexer.cli.common import start_logging
 from indexer.cli.devnet_calls import CALLS
 from indexer.cli.errors import CheckFailed, ConfigurationError
-from indexer.cli.live import serve_command
 from indexer.cli.processes import Family, peakedex, stop_event
+from indexer.devnet.accounts import Accounts
 from indexer.devnet.bots import Bots
 from indexer.devnet.node import DevNode
-from indexer.devnet.paymaster import Paymaster, Payment
 from indexer.devnet.server import NodeServer, start_devnet
 from indexer.devnet.venue import demo_venue, read_venue
 from settlement.statetext import state_hash
-from settlement.store.claims import pending_claims
-from settlement.store.database import StoreError, open_reader
+from settlement.store.database import open_reader
 from settlement.store.loader import load
 from settlement.venue import parse_venue
 
@@ -66,7 +63,6 @@ def example_venue() -> str:
 @config.setting("port", default=DEVNET_PORT)
 @_block_time
 @click.option("--bots/--no-bots", default=False, help="Let trading bots use it.")
-@config.setting("db", help="A database of the venue: its withdrawals are then paid, without any key.")
 @click.option("--seed", type=int, default=0, help="Seed of the bots and of the chain's keys.")
 @click.option(
     "--nodes",
@@ -84,7 +80,6 @@ def devnet(
     port: int,
     block_time: float,
     bots: bool,
-    db: str | None,
     seed: int,
     nodes: int,
     log_level: str,
@@ -115,8 +110,6 @@ def devnet(
             crowd.start()
             crowd.quote_all()
             jobs += [crowd.step, lambda: crowd.quote(QUOTES_A_BLOCK)]
-        if db is not None:
-            jobs.append(Paymaster(chain.node, view, lambda: _pending(db)).step)
         click.echo(f"Hive node {chain.url}, Hive-Engine node {chain.engine_url}")
         stop.wait()
 
@@ -149,22 +142,10 @@ def _stopped(chain: Any) -> Iterator[None]:
         chain.stop()
 
 
-def _do(jobs: Iterable[Callable[[], object]]) -> None:
-    """What happens after a block. A database that is not there yet, or busy, is tried again next time."""
-    for job in list(jobs):
-        try:
-            job()
-        except (StoreError, SQLAlchemyError) as error:
-            log.debug("later: %s", error)
-
-
-def _pending(db: str) -> list[Payment]:
-    engine = open_reader(db)
-    try:
-        with engine.connect() as connection:
-            return [Payment(*claim) for claim in pending_claims(connection)]
-    finally:
-        engine.dispose()
+def _do(jobs: Sequence[Callable[[], object]]) -> None:
+    """What happens after a block."""
+    for job in jobs:
+        job()
 
 
 for _call in CALLS:
@@ -225,7 +206,7 @@ def _run_demo(
     quiet = ("--log-level", "warning")
     family.start(
         peakedex(
-            *("devnet", "--venue", str(venue_file), "--port", str(devnet_port), "--db", db, *quiet),
+            *("devnet", "--venue", str(venue_file), "--port", str(devnet_port), *quiet),
             *("--block-time", str(block_time), "--no-bots" if no_bots else "--bots"),
         )
     )
@@ -237,12 +218,35 @@ def _run_demo(
     )
     if not _wait_for(lambda: Path(db.removeprefix("sqlite:///")).exists(), family, stop):
         return family.wait(stop)
-    family.start(serve_command(db, host, port, (), NETWORK))
+    family.start(
+        peakedex(
+            *("serve", "--db", db, "--host", host, "--port", str(port), "--node", node, *quiet),
+            *("--network", NETWORK, "--practice-node", node, "--rate-limit", "off"),
+        )
+    )
     site = f"http://{host}:{port}"
     if _wait_for(lambda: bool(_health(site).get("block")), family, stop):
+        family.start(
+            peakedex(
+                *("payouts", "--venue", str(venue_file), "--db", db, "--first-run", "--chain-id", "devnet"),
+                *("--node", node, "--engine-node", f"{node}/engine", *quiet),
+            ),
+            escrow_keys(venue_file.read_text("utf-8")),
+        )
         _introduce(site, node, venue_file, db)
         threading.Thread(target=_report, args=(db, stop), daemon=True).start()
     return family.wait(stop)
+
+
+def escrow_keys(venue_text: str) -> dict[str, str]:
+    """The variables that payouts read keys from, with those that a devnet gives the escrow accounts."""
+    from settlement.payouts.authority import variable_of  # beem takes its time to load
+
+    accounts = Accounts(seed=0)
+    return {
+        variable_of(token.symbol, token.key_env): accounts.private_key(token.escrow, "active").wif
+        for token in parse_venue(venue_text).tokens
+    }
 
 
 def _introduce(site: str, node: str, venue_file: Path, db: str) -> None:
@@ -262,6 +266,7 @@ Try in another terminal:
   {_program()} state --db {db} | tail
   {_program()} journal --db {db} | tail
   {_program()} venue check {venue_file}
+  {_program()} payouts status --db {db}
   {_program()} devnet status --url {node}
   {_program()} devnet faults --url {node} stale=5      (and `faults --off`: docs/devnet.md has them all)
 """

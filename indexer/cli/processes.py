@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -65,9 +65,10 @@ class Family:
     def __init__(self) -> None:
         self._children: list[subprocess.Popen[bytes]] = []
 
-    def start(self, command: Sequence[str]) -> None:
-        """Start a child; its output is ours."""
-        self._children.append(subprocess.Popen(command, start_new_session=True, env=os.environ.copy()))
+    def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Start a child; its output is ours, and so is its environment, with some variables more."""
+        environment = {**os.environ, **(environment or {})}
+        self._children.append(subprocess.Popen(command, start_new_session=True, env=environment))
 
     def alive(self) -> bool:
         """Whether every child still runs."""

@@ -4,7 +4,7 @@
     accounts ── authority ── chain          the chain: balances, who may sign, blocks, forks
     actions ── quantity ── sidechain        the token sidechain that follows it, and its receipts
     node ── server ── rpc ── hive_* ── engine_api ── dev_api ── faults      both of them over HTTP
-    venue ── intents ── flow ── bots ── paymaster ── submit                 a market that lives
+    venue ── intents ── flow ── bots ── submit                               a market that lives
     hostile ── scenario ── generate                                         long chains out of a seed
 
 Nothing outside imports this package but the composition root. It moves money without signatures, holds
@@ -16,7 +16,6 @@ from indexer.devnet.chain import Chain
 from indexer.devnet.faults import Faults
 from indexer.devnet.generate import Generated, Generator, generate, write_archive
 from indexer.devnet.node import DevNode
-from indexer.devnet.paymaster import Paymaster, Payment
 from indexer.devnet.server import Devnet, NodeServer, start_devnet
 from indexer.devnet.sidechain import Sidechain
 from indexer.devnet.submit import HttpSubmit, Submit
@@ -32,8 +31,6 @@ __all__ = [
     "Generator",
     "HttpSubmit",
     "NodeServer",
-    "Paymaster",
-    "Payment",
     "Sidechain",
     "Submit",
     "VenueView",

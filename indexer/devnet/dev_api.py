@@ -9,6 +9,7 @@ from indexer.devnet.authority import ROLES, Authority, Role
 from indexer.devnet.errors import ChainError
 from indexer.devnet.faults import Faults
 from indexer.devnet.node import DevNode
+from indexer.devnet.practice import practise
 
 Body = Mapping[str, object]
 DevMethod = Callable[[Body], object]
@@ -22,6 +23,7 @@ class DevMethods:
       `authorities` is `{role: {weight_threshold, key_auths, account_auths}}` or `{role: "STM…"}`.
     - `keys {account}` → its private keys by role, where it still has the default ones.
     - `balances {account}` → coins and tokens.
+    - `practice {account?}` → an account with money on both chains and at the venue, and its active key.
     - `faults {name: value, …}` → all switches. `chain {lag?, stalled?, skip_slots?, behind?}` → status.
     - `fork {depth, forget?}` and `produce {count?}` → status. `status {}` → status.
     """
@@ -34,6 +36,7 @@ class DevMethods:
             "faucet": self._faucet,
             "keys": self._keys,
             "balances": lambda body: self._balances(_text(body, "account")),
+            "practice": self._practice,
             "faults": self.faults,
             "chain": self._chain,
             "fork": self._fork,
@@ -107,6 +110,10 @@ class DevMethods:
             key = accounts.private_key(account, role)
             keys[role] = {"wif": key.wif, "public_key": key.public_key}
         return keys
+
+    def _practice(self, body: Body) -> dict[str, object]:
+        name = None if body.get("account") is None else _text(body, "account")
+        return practise(self._node, self._node.venue, name)
 
     def _chain(self, body: Body) -> dict[str, object]:
         if "lag" in body:

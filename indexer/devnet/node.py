@@ -24,7 +24,8 @@ class DevNode:
     """A Hive node and the Hive-Engine node that follows it.
 
     The sidechain executes irreversible blocks only, so a fork never reaches it. `behind` holds it back
-    by so many Hive blocks; `skip_slots` lets that many block times pass without a block.
+    by so many Hive blocks; `skip_slots` lets that many block times pass without a block. `venue` is the one
+    whose accounts and tokens it was prepared for.
     """
 
     def __init__(self, chain: Chain | None = None, sidechain: Sidechain | None = None) -> None:
@@ -33,6 +34,7 @@ class DevNode:
         self.lock = threading.RLock()
         self.behind = 0
         self.skip_slots = 0
+        self.venue: VenueView | None = None
         self._to_execute: deque[Block] = deque()
 
     # -- time ------------------------------------------------------------------------------------
@@ -117,6 +119,7 @@ class DevNode:
     def prepare(self, venue: VenueView) -> None:
         """Make a venue's accounts (escrows, operator, fee account) and its tokens, where missing."""
         with self.lock:
+            self.venue = venue
             for name in (venue.operator, venue.fee_account, *venue.escrows):
                 self.chain.accounts.create(name, self.chain.head_time)
             for token in venue.tokens.values():

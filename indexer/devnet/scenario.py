@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -28,7 +29,6 @@ from indexer.devnet.intents import (
 )
 from indexer.devnet.node import DevNode
 from indexer.devnet.operations import Coin, Operation, Transfer
-from indexer.devnet.paymaster import Payment
 from indexer.devnet.sidechain import SPLITTER
 from indexer.devnet.venue import TokenView, VenueView
 
@@ -58,6 +58,26 @@ WEIGHTS: Final = {
     "noise": 10,
 }
 HOSTILE_ACTS: Final = ("odd", "bomb")
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A pending withdrawal, or a refund due.
+
+    `quantity` is decimal text. `memo` is the trader's, None where there is none. `escrow` is given for a
+    refund, which is paid from the account where the deposit lies; else it is the token's.
+    """
+
+    id: str
+    symbol: str
+    quantity: str
+    to: str
+    memo: str | None = None
+    escrow: str | None = None
+
+    def full_memo(self) -> str:
+        """The memo by which the venue recognises the payment."""
+        return self.memo if self.memo is not None else f"peakedex:{self.id}"
 
 
 class Scenario:

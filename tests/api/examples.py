@@ -1,4 +1,8 @@
-"""The examples of docs/api.md: found, made anew. `python -m tests.api.examples` writes them into the file."""
+"""The examples of docs/api.md: found, and made anew.
+
+`python -m tests.api.examples` asks the small world for each address that the document names, and writes the
+answers into the document and into api/examples.json, from which the OpenAPI description takes them.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,56 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tests.api.world import small_world
 
-FILE = Path(__file__).parents[2] / "docs" / "api.md"
-_EXAMPLE = re.compile(r"(`GET (/api/[^`]*)`\n\n```json\n)(.*?)(```\n)", re.DOTALL)
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "docs" / "api.md"
+PACKED = ROOT / "api" / "examples.json"
+_EXAMPLE = re.compile(r"(`GET (/api/[^`]*)`\n\n```(json|text)\n)(.*?)(```\n)", re.DOTALL)
 
 
-def examples() -> Iterator[tuple[str, Any]]:
-    """Each address that the documentation asks, and the answer that it shows."""
-    for _, address, text, _ in _EXAMPLE.findall(FILE.read_text(encoding="utf-8")):
-        yield address, json.loads(text)
+class Exact(float):
+    """A number of an answer that remembers how it was written."""
+
+    def __new__(cls, text: str) -> Exact:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    text: str
+
+
+class Example(NamedTuple):
+    """An address that the documentation asks, and the answer that it shows."""
+
+    address: str
+    body: Any
+
+
+def examples() -> Iterator[Example]:
+    for _, address, language, text, _ in _EXAMPLE.findall(FILE.read_text(encoding="utf-8")):
+        yield Example(address, json.loads(text) if language == "json" else text)
+
+
+def body_of(answer: TestResponse) -> Any:
+    return answer.text if answer.mimetype == "text/plain" else json.loads(answer.text, parse_float=Exact)
+
+
+def packed(client: FlaskClient) -> dict[str, list[dict[str, Any]]]:
+    """By path as Flask writes it, each of its examples with what the API answers."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    routes = client.application.url_map.bind("localhost")
+    for _, address, _, _, _ in _EXAMPLE.findall(FILE.read_text(encoding="utf-8")):
+        answer = client.get(address)
+        rule, _ = routes.match(address.split("?")[0], return_rule=True)
+        example = {"address": address, "status": answer.status_code, "body": body_of(answer)}
+        found.setdefault(rule.rule, []).append(example)
+    return found
 
 
 def layout(body: Any, depth: int = 0) -> str:
@@ -34,15 +74,29 @@ def layout(body: Any, depth: int = 0) -> str:
     if isinstance(body, list) and any(isinstance(value, dict) for value in body):
         lines = [f"{pad}{layout(value, depth + 1)}" for value in body]
         return "[\n" + ",\n".join(lines) + "\n" + "  " * depth + "]"
-    return json.dumps(body, ensure_ascii=False)
+    return _line(body)
+
+
+def _line(body: Any) -> str:
+    """JSON on one line, numbers as they were written."""
+    if isinstance(body, dict):
+        return "{" + ", ".join(f"{json.dumps(name)}: {_line(value)}" for name, value in body.items()) + "}"
+    if isinstance(body, list):
+        return f"[{', '.join(map(_line, body))}]"
+    return body.text if isinstance(body, Exact) else json.dumps(body, ensure_ascii=False)
+
+
+def shown(answer: TestResponse) -> str:
+    """The text of an example."""
+    body = body_of(answer)
+    return body if isinstance(body, str) else f"{layout(body)}\n"
 
 
 def refresh(client: FlaskClient) -> None:
     text = FILE.read_text(encoding="utf-8")
-    FILE.write_text(
-        _EXAMPLE.sub(lambda found: f"{found[1]}{layout(client.get(found[2]).json)}\n{found[4]}", text),
-        encoding="utf-8",
-    )
+    fresh = _EXAMPLE.sub(lambda found: f"{found[1]}{shown(client.get(found[2]))}{found[5]}", text)
+    FILE.write_text(fresh, encoding="utf-8")
+    PACKED.write_text(json.dumps(packed(client), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

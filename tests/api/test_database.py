@@ -204,3 +204,23 @@ def test_many_threads_and_a_writer(tmp_path: Path) -> None:
 def test_snapshot_of_nothing_raises_a_refusal(tmp_path: Path) -> None:
     with pytest.raises(ApiError), Database(f"sqlite:///{tmp_path}/x.db").snapshot():
         pass
+
+
+def test_what_was_answered_before_needs_no_snapshot(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until something is written: then it is read anew, whoever wrote it."""
+    client = fresh.client()
+    first = client.get("/api/pairs")
+    snapshots = []
+    snapshot = Database.snapshot
+
+    def counted(self: Database):
+        snapshots.append(self)
+        return snapshot(self)
+
+    monkeypatch.setattr(Database, "snapshot", counted)
+    assert client.get("/api/pairs").data == first.data
+    assert client.get("/api/pairs", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+    assert snapshots == []
+    fresh.apply()
+    assert client.get("/api/pairs").json["block"] == first.json["block"] + 1
+    assert len(snapshots) == 2  # where it stands, and the answer

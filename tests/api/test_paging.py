@@ -28,6 +28,15 @@ def reject_once(world: World) -> None:
     world.apply(world.order("carol", "sell", "1", "0.01"))
 
 
+def send_once(world: World) -> None:
+    """One that is credited, one that goes back."""
+    world.apply(world.deposit("mallory", "PEK", "1"), world.deposit("mallory", "DOGE", "1"))
+
+
+def withdraw_once(world: World) -> None:
+    world.apply(world.action("alice", "withdraw", symbol="PEK", quantity="1"))
+
+
 @pytest.mark.parametrize(
     ("path", "name", "key", "more"),
     [
@@ -36,6 +45,10 @@ def reject_once(world: World) -> None:
         ("/api/orders?user=bob", "orders", "id", trade_once),
         (f"/api/orders?{PAIR}&status=filled", "orders", "id", trade_once),
         ("/api/orders?user=carol&status=rejected", "orders", "id", reject_once),
+        ("/api/deposits?user=mallory", "deposits", "id", send_once),
+        ("/api/withdrawals?", "withdrawals", "id", withdraw_once),
+        ("/api/withdrawals?user=alice&status=pending", "withdrawals", "id", withdraw_once),
+        ("/api/transfers?user=alice", "transfers", "n", trade_once),
     ],
 )
 def test_pages_stay_while_rows_arrive(
@@ -43,6 +56,7 @@ def test_pages_stay_while_rows_arrive(
 ) -> None:
     for _ in range(5):
         reject_once(busy)
+        more(busy)
     client = busy.client()
     before = [row[key] for row in client.get(f"{path}&limit=1000").json[name]]
     seen, cursor = [], ""

@@ -7,6 +7,8 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
+from tests.api.problems import problem
+
 HOSTILE = [
     "",
     " ",
@@ -57,6 +59,20 @@ SLOTS = [
     ("/api/orders?status={}", "status"),
     ("/api/orders?user={}", "user"),
     ("/api/orders/abc?limit={}", "limit"),
+    ("/api/candles?base=PEK&quote=HBD&interval={}", "interval"),
+    ("/api/candles?base=PEK&quote=HBD&from={}", "from"),
+    ("/api/candles?base=PEK&quote=HBD&cursor={}", "cursor"),
+    ("/api/deposits?user={}", "user"),
+    ("/api/deposits?user=bob&cursor={}", "cursor"),
+    ("/api/withdrawals?status={}", "status"),
+    ("/api/withdrawals?user=bob&cursor={}", "cursor"),
+    ("/api/transfers?user={}", "user"),
+    ("/api/transfers?user=bob&cursor={}", "cursor"),
+    ("/api/journal?to={}", "to"),
+    ("/api/journal?from={}", "from"),
+    ("/api/state?block={}", "block"),
+    ("/api/proof?user={}", "user"),
+    ("/api/balances?user=bob&block={}", "block"),
 ]
 
 
@@ -104,13 +120,16 @@ def test_depth_has_bounds(client: FlaskClient, value: str, status: int) -> None:
         ("/api/pairs?x=1", "'x' is not a parameter here. This address takes none."),
         ("/api/health?x=1", "'x' is not a parameter here. This address takes none."),
         ("/api/ready?block=1", "'block' is not a parameter here. This address takes none."),
-        ("/api/balances?user=bob&block=1", "'block' is not a parameter here. Known ones: user."),
+        (
+            "/api/price?base=PEK&quote=HBD&block=1",
+            "'block' is not a parameter here. Known ones: base, quote.",
+        ),
         (
             "/api/orders/abc?id=def",
-            "'id' is not a parameter here. Known ones: limit, cursor.",
+            "'id' is not a parameter here. Known ones: limit, cursor, block.",
         ),
         ("/api/balances?user=bob&user=bob", "user is given 2 times: give it once."),
-        ("/api/balances?User=bob", "'User' is not a parameter here. Known ones: user."),
+        ("/api/balances?User=bob", "'User' is not a parameter here. Known ones: user, block."),
         ("/api/balances", "user is missing: give the name of a Hive account, like alice."),
         (
             "/api/orderbook?base=PEK",
@@ -129,7 +148,7 @@ def test_depth_has_bounds(client: FlaskClient, value: str, status: int) -> None:
 )
 def test_the_error_says_what_to_do(client: FlaskClient, path: str, error: str) -> None:
     answer = client.get(path)
-    assert (answer.status_code, answer.json) == (400, {"ok": False, "error": error, "code": "E_INPUT"})
+    assert (answer.status_code, answer.json) == (400, problem("E_INPUT", error))
 
 
 def test_an_unknown_name_is_shown_short_and_printable(client: FlaskClient) -> None:

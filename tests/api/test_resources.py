@@ -66,6 +66,30 @@ def test_an_intent_is_accepted_rejected_or_unknown(world: World, client: FlaskCl
     assert unknown["code"] == "E_NOT_FOUND"
 
 
+def test_an_intent_is_found_by_its_signer_s_reference(world: World, client: FlaskClient) -> None:
+    """For a trader whose wallet's answer was lost. Nothing known is an empty list: whoever asks is waiting."""
+    [found] = get(client, "/api/intents?user=bob&ref=my-1")["intents"]
+    assert found == get(client, f"/api/intents/{transaction(12)}")["intents"][0]
+    assert get(client, "/api/intents?user=alice&ref=my-1")["intents"] == []
+    assert get(client, "/api/intents?user=nobody&ref=my-1")["intents"] == []
+    assert get(client, "/api/intents?user=bob&ref=my-2")["intents"] == []
+    assert get(client, "/api/intents?user=bob", 400)["code"] == "E_INPUT"
+    assert get(client, "/api/intents?user=bob&ref=a%20b", 400)["code"] == "E_INPUT"
+
+
+def test_every_intent_of_a_reference_accepted_or_not(fresh: World) -> None:
+    order = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "1", "price": "1", "ref": "same"}
+    fresh.apply(fresh.deposit("alice", "PEK", "1"))
+    rejected, placed = fresh.action("alice", "sell", **order), fresh.action("alice", "sell", **order)
+    fresh.apply(fresh.action("alice", "buy", **order), rejected, placed, fresh.action("bob", "buy", **order))
+    client = fresh.client()
+    rows = get(client, "/api/intents?user=alice&ref=same")["intents"]
+    assert [row["code"] for row in rows] == ["E_FUNDS", None, "E_FUNDS"]
+    first = get(client, "/api/intents?user=alice&ref=same&limit=2")
+    rest = get(client, f"/api/intents?user=alice&ref=same&limit=2&cursor={first['next_cursor']}")
+    assert first["intents"] + rest["intents"] == rows
+
+
 def test_a_transaction_of_several_intents(fresh: World) -> None:
     first = fresh.order("alice", "sell", "1", "1")
     events = [first._replace(id=f"{first.id}-{index}") for index in ("0-0", "0-1", "0-10", "2")]

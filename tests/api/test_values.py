@@ -38,7 +38,7 @@ class Flow:
         number = world.rules.next_block()
         effects = world.rules.apply(BlockHeader(number, block_id(number), world.time), events)
         self.trades += [effect for effect in effects.effects if isinstance(effect, Traded)]
-        self.orders.update({order.id: order for order in effects.orders})
+        self.orders.update({order.id: order for order, *_ in effects.orders})
         world.recorder.record([effects])
 
     def _event(self) -> Event:

@@ -157,19 +157,42 @@ def test_the_journal_as_json_is_one_object_a_block(replayed: Run) -> None:
     assert all(block["lines"].startswith(f"block {block['block']} ") for block in blocks)
 
 
-def test_another_block_s_state_is_not_made_up(replayed: Run) -> None:
-    run = peakedex("state", "--db", "dex.db", "--block", 5)
+@pytest.mark.parametrize("block", [1, 5, 41])
+def test_a_past_block_s_state_is_what_it_was_then(
+    replayed: Run, venue: Path, archive: Path, block: int
+) -> None:
+    words = ("--venue", venue, "--archive", archive, "--db", "then.db", "--json")
+    then = peakedex("replay", *words, "--until", block).json
+    now = peakedex("state", "--db", "dex.db", "--block", block, "--json").json
+    assert now == peakedex("state", "--db", "then.db", "--json").json
+    assert (now["state_hash"], now["journal_hash"]) == (then["state_hash"], then["journal_hash"])
+    text = peakedex("state", "--db", "dex.db", "--block", block).out
+    assert text == peakedex("state", "--db", "then.db").out
+    assert sha256(text.encode()).hexdigest() == now["state_hash"]
+
+
+def test_the_last_block_s_state_is_the_same_by_its_number(replayed: Run) -> None:
+    for words in ((), ("--json",)):
+        assert (
+            peakedex("state", "--db", "dex.db", *words).out
+            == peakedex("state", "--db", "dex.db", "--block", LAST, *words).out
+        )
+
+
+def test_a_block_that_is_not_recorded_has_no_state(replayed: Run) -> None:
+    run = peakedex("state", "--db", "dex.db", "--block", LAST + 1)
     assert run.code == MISUSED
     assert run.complaint == (
-        f"Error: the database stands at block {LAST}, not 5: run `peakedex replay --until 5` into another database"
+        f"Error: --block {LAST + 1}: the database stands at block {LAST}, ask for an earlier one"
     )
-    assert peakedex("state", "--db", "dex.db", "--block", LAST).code == OK
 
 
 # ---------------------------------------------------------------- what can be wrong
 
 
-@pytest.mark.parametrize("words", [("state",), ("journal",), ("db", "upgrade"), ("serve",)])
+@pytest.mark.parametrize(
+    "words", [("state",), ("journal",), ("db", "upgrade"), ("db", "rebuild"), ("serve",)]
+)
 def test_a_command_without_a_database_says_how_to_name_one(words: tuple[str, ...]) -> None:
     run = peakedex(*words)
     assert run.code == MISUSED

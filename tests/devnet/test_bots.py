@@ -1,4 +1,4 @@
-"""Bots and the paymaster, on a node in this process and over HTTP."""
+"""Bots, on a node in this process and over HTTP."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from indexer.devnet.chain import Chain
 from indexer.devnet.flow import KINDS
 from indexer.devnet.intents import decimal_text
 from indexer.devnet.node import DevNode
-from indexer.devnet.operations import CustomJson, Operation, Transfer
-from indexer.devnet.paymaster import MOST_ACTIONS, Paymaster, Payment
+from indexer.devnet.operations import Operation
 from indexer.devnet.server import NodeServer
 from indexer.devnet.sidechain import Sidechain
-from indexer.devnet.submit import HttpSubmit, Submit
+from indexer.devnet.submit import HttpSubmit
 from indexer.devnet.venue import EXAMPLE, VenueView, read_venue
 
 VENUE = read_venue(EXAMPLE.read_text())
@@ -144,97 +143,3 @@ def test_an_address_must_be_http() -> None:
 )
 def test_amounts_are_written_without_floats(count: int, decimals: int, text: str) -> None:
     assert decimal_text(count, decimals) == text
-
-
-# -- the paymaster --------------------------------------------------------------------------------
-
-
-class Recorder:
-    """A `Submit` that notes what goes through it."""
-
-    def __init__(self, node: DevNode) -> None:
-        self.node = node
-        self.sent: list[Operation] = []
-
-    def broadcast(self, operations: Sequence[Operation]) -> str:
-        self.sent.extend(operations)
-        return self.node.broadcast(operations)
-
-    def faucet(self, account: str, symbol: str | None = None, quantity: str | None = None) -> None:
-        self.node.faucet(account, symbol, quantity)
-
-
-def paymaster(pending: list[Payment]) -> tuple[DevNode, Recorder, Paymaster]:
-    node = node_of()
-    node.faucet("alice")
-    for token in VENUE.tokens.values():
-        node.faucet(token.escrow, token.symbol, "1000")
-    recorder = Recorder(node)
-    submit: Submit = recorder
-    return node, recorder, Paymaster(submit, VENUE, lambda: pending)
-
-
-def test_coins_and_tokens_are_paid_once_with_the_memo_that_the_venue_looks_for() -> None:
-    pending = [
-        Payment("a1", "HBD", "1.5", "alice"),
-        Payment("b2", "PEK", "2.25", "alice", memo="my memo"),
-        Payment("c3#SWAP.HIVE", "SWAP.HIVE", "3", "alice"),
-    ]
-    node, recorder, master = paymaster(pending)
-    assert master.step() == 3
-    assert master.step() == 0
-    node.tick()
-    assert node.chain.accounts.balance("alice", "HBD") == 1500
-    assert node.sidechain.balance("alice", "PEK") == 225_000_000
-    assert node.sidechain.balance("alice", "SWAP.HIVE") == 300_000_000
-    memos = {
-        operation.memo
-        if isinstance(operation, Transfer)
-        else json.loads(operation.json)["contractPayload"]["memo"]
-        for operation in recorder.sent
-    }
-    assert memos == {"peakedex:a1", "my memo", "peakedex:c3#SWAP.HIVE"}
-
-
-def test_a_token_payment_is_signed_by_the_tokens_escrow_account() -> None:
-    _, recorder, master = paymaster([Payment("a1", "PEK", "1", "alice")])
-    master.step()
-    [operation] = recorder.sent
-    assert not isinstance(operation, Transfer)
-    assert operation.required_auths == ("peakedex.pek",)
-
-
-def test_many_payments_keep_to_the_limits_of_the_chain() -> None:
-    pending = [Payment(f"{number:040d}", "PEK", "1", "alice", memo="東" * 256) for number in range(25)]
-    node, recorder, master = paymaster(pending)
-    assert [master.step() for _ in range(4)] == [MOST_ACTIONS, MOST_ACTIONS, 5, 0]
-    assert all(
-        len(operation.json.encode()) <= 8192
-        for operation in recorder.sent
-        if isinstance(operation, CustomJson)
-    )
-    for _ in range(4):
-        node.tick()
-    assert node.sidechain.balance("alice", "PEK") == 20 * 10**8  # 25 in one block: the sidechain takes 20
-
-
-def test_a_refund_is_paid_from_where_the_deposit_lies() -> None:
-    node, _, master = paymaster([Payment("a1", "DUST", "1.50", "alice", escrow="peakedex.btc")])
-    node.sidechain.create_token("DUST", 8)
-    node.faucet("peakedex.btc", "DUST", "2")
-    assert master.step() == 1
-    node.tick()
-    assert node.sidechain.balance("alice", "DUST") == 150_000_000
-
-
-def test_what_cannot_be_paid_is_not_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    pending = [Payment("a1", "HBD", "1", "nobody.here"), Payment("b2", "HBD", "1", "alice")]
-    _, recorder, master = paymaster(pending)
-    assert master.step() == 1
-    assert master.step() == 0
-    assert "cannot pay a1" in caplog.text
-    assert len(recorder.sent) == 2
-    pending.clear()
-    master.step()
-    pending.append(Payment("a1", "HBD", "1", "alice"))
-    assert master.step() == 1

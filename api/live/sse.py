@@ -1,0 +1,14 @@
+"""Server-Sent Events: how messages are written (WHATWG HTML, section 9.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RETRY: Final = b"retry: 2000\n\n"
+PING: Final = b": ping\n\n"
+
+
+def event(name: str, data: bytes, event_id: str | None = None) -> bytes:
+    """One message. `data` is JSON as we write it: without line ends."""
+    id_line = b"" if event_id is None else b"id: %b\n" % event_id.encode()
+    return b"event: %b\n%bdata: %b\n\n" % (name.encode(), id_line, data)
