@@ -12,11 +12,11 @@ from api import (
     balances,
     blocks,
     candles,
+    checkpoints,
     coingecko,
     coinmarketcap,
     compression,
     deposits,
-    devnet,
     errors,
     history,
     intents,
@@ -80,8 +80,6 @@ def create_app(settings: ApiSettings, slot: Slot | None = None) -> Flask:
     for path in (*paths, *docs.paths):
         server.add(app, path)
     docs.serve_files(app)
-    if settings.practice_node is not None:
-        devnet.register(app, settings.practice_node)
     site.register(app, settings.frontend)
     if settings.cors_origins:
         own = {name for path in paths for name in path.headers}
@@ -111,6 +109,7 @@ def resources(settings: ApiSettings) -> tuple[Resource[Any], ...]:
         journal.resource,
         state.resource,
         solvency.resource,
+        checkpoints.resource,
         proof_resource(),
         *coingecko.resources,
         *coinmarketcap.resources,
@@ -141,6 +140,6 @@ def _varies_by_origin(response: Response) -> Response:
 
 
 def _only_read() -> None:
-    """Nothing here can be changed, whatever the address. A devnet behind its door has its own rules."""
-    if request.method not in errors.READ_METHODS and request.endpoint != devnet.ENDPOINT:
+    """Nothing here can be changed, whatever the address."""
+    if request.method not in errors.READ_METHODS:
         raise MethodNotAllowed(errors.READ_METHODS)

@@ -48,7 +48,6 @@ KINDS: Final[dict[str, Kind]] = {
         431, "Headers too large", "there are more than 100 headers, or one of over 8,190 bytes"
     ),
     "E_INTERNAL": Kind(500, "Internal error", "a bug in us; `id` finds it in the server's log"),
-    "E_DEVNET": Kind(502, "Devnet away", "only in a demo: its chain does not answer"),
     "E_NOT_READY": Kind(503, "Not ready", "there is no database yet, or no block in it"),
     "E_BEHIND": Kind(503, "Behind the chain", "only from `/api/ready`: the newest blocks are missing"),
     "E_BUSY": Kind(503, "Database busy", "the database is busy: try again after `Retry-After` seconds"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from api.app import create_app
@@ -16,6 +16,9 @@ from api.settings import ApiSettings, ServeError
 from api.tally import Tally
 from api.worker import ServerLog, Worker
 from settlement.store.database import parse_url
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8080
@@ -28,16 +31,18 @@ def serve(
     host: str = HOST,
     port: int = PORT,
     workers: int = WORKERS,
+    front: Callable[[WSGIApplication], WSGIApplication] = lambda app: app,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then end the process (SystemExit, here and in each worker).
 
-    Call it in the main thread. Raises ServeError where the address cannot be had, StoreError where the
-    database's URL is none, SettingsError where the store of the limits cannot be used.
+    `front` may put something before the application of each worker. Call it in the main thread. Raises
+    ServeError where the address cannot be had, StoreError where the database's URL is none, SettingsError
+    where the store of the limits cannot be used.
     """
     parse_url(settings.database_url)
     check_store(settings)
     descriptor = listen(host, port).detach()  # gunicorn closes it
-    _Gunicorn(settings, descriptor, workers).run()
+    _Gunicorn(settings, descriptor, workers, front).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -65,9 +70,16 @@ def _leave(_arbiter: object, _worker: object) -> None:
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     """Each worker makes its own application, and so its own connections, after the fork."""
 
-    def __init__(self, settings: ApiSettings, descriptor: int, workers: int) -> None:
+    def __init__(
+        self,
+        settings: ApiSettings,
+        descriptor: int,
+        workers: int,
+        front: Callable[[WSGIApplication], WSGIApplication],
+    ) -> None:
         threads = settings.threads + settings.streams  # a stream holds its thread for as long as it lasts
         self._settings = settings
+        self._front = front
         self._tally = Tally(workers)
         self._slots: dict[int, int] = {}  # by the number that gunicorn gives each worker it starts
         self._options = {
@@ -95,9 +107,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             if name in self.cfg.settings:  # older versions have no control socket to switch off
                 self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> WSGIApplication:
         """In a worker: its application, which counts in the slot that was taken for it before the fork."""
-        return create_app(self._settings, self._tally.slot(self._slots[max(self._slots)]))
+        return self._front(create_app(self._settings, self._tally.slot(self._slots[max(self._slots)])))
 
     def _take_slot(self, _arbiter: object, worker: Any) -> None:
         free = set(range(self._tally.workers)) - set(self._slots.values())

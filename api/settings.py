@@ -30,8 +30,7 @@ class ApiSettings:
 
     `rate_limit` is what one address may ask, as "1200/minute" (None: anything), counted in `limit_store`.
     What `trusted_proxies` (addresses or networks) say of a client's address is believed. `hive_nodes` are
-    asked whether an account exists. `practice_node` is the devnet's node that the site's practice wallet
-    uses, on the network "devnet" alone. One process answers `threads` requests at once, beside as many open
+    asked whether an account exists. One process answers `threads` requests at once, beside as many open
     `streams` as that says. `clock` is only for ages; tests replace it."""
 
     database_url: str
@@ -43,7 +42,6 @@ class ApiSettings:
     limit_store: str = "memory://"
     trusted_proxies: tuple[str, ...] = ()
     hive_nodes: tuple[str, ...] = ()
-    practice_node: str | None = None
     access_log: bool = False
     threads: int = 16
     streams: int = 128
@@ -58,11 +56,6 @@ class ApiSettings:
                 )
         if self.frontend is not None and not (self.frontend / "index.html").is_file():
             raise SettingsError(f"frontend: {self.frontend} holds no index.html: name the site's folder")
-        if self.practice_node is not None and self.network != "devnet":
-            raise SettingsError(
-                f"practice_node: there is nothing to practise on the network {self.network!r}: leave it out, "
-                'or say that the network is "devnet"'
-            )
         for proxy in self.trusted_proxies:
             try:
                 ip_network(proxy)

@@ -13,6 +13,7 @@ import click
 
 from indexer import config
 from indexer.cli.common import require_db, require_venue, settle_memory, start_logging
+from indexer.cli.errors import ConfigurationError
 from indexer.cli.nodes import check_quorum, open_nodes
 from indexer.cli.processes import Family, peakedex, prompt_stop, stop_event
 from indexer.follow import Follower, Progress
@@ -26,6 +27,7 @@ from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
 from settlement.venue import Venue
 
+DEVNET: Final = "devnet"
 REPORT_SECONDS: Final = 15.0
 
 log = logging.getLogger("peakedex.follow")
@@ -163,7 +165,6 @@ def serve(db: str | None, node: tuple[str, ...], log_level: str, log_format: str
         hive_nodes=node,
         cors_origins=api["cors_origin"],
         network=api["network"],
-        practice_node=api["practice_node"],
         threads=api["threads"],
         streams=api["streams"],
         rate_limit=None if api["rate_limit"] == "off" else api["rate_limit"],
@@ -172,7 +173,22 @@ def serve(db: str | None, node: tuple[str, ...], log_level: str, log_format: str
         max_lag_blocks=api["max_lag"],
         access_log=api["access_log"] == "on",
     )
-    serve_api(settings, api["host"], api["port"], api["workers"])
+    front = _front(api["practice_node"], api["network"])
+    serve_api(settings, api["host"], api["port"], api["workers"], front)
+
+
+def _front(node: str | None, network: str) -> Callable[[Any], Any]:
+    """What stands before the API: on a devnet the door to its node, else nothing."""
+    if node is None:
+        return lambda app: app
+    if network != DEVNET:
+        raise ConfigurationError(
+            f"--practice-node: there is nothing to practise on the network {network!r}: leave it out, "
+            f"or say --network {DEVNET}"
+        )
+    from indexer.devnet.door import Door
+
+    return lambda app: Door(app, node)
 
 
 @click.command()

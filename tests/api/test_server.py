@@ -137,7 +137,7 @@ def test_the_command_takes_its_settings(world: World) -> None:
         ("--limit-store", "redis://localhost", "limit_store: 'redis://localhost' cannot be used"),
         ("--trusted-proxy", "proxy", "trusted_proxies: 'proxy' does not appear to be"),
         ("--cors-origin", "*", "cors_origins: '*' is not an origin"),
-        ("--practice-node", "http://x", "practice_node: "),
+        ("--practice-node", "http://x", "--practice-node: "),
     ],
 )
 def test_a_setting_that_cannot_be_is_told_in_one_line(
