@@ -9,14 +9,18 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 CLIENTS := tests/clients
+BROWSER := tests/browser
+BROWSER_INSTALLED := $(BROWSER)/node_modules/.installed
 CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.installed
+VENDOR := deploy/vendor
+SITE_MADE := $(VENDOR)/node_modules/.made
 # Node.js of a pip package is in .venv and goes first; where it is not installed, the machine's is found.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 SOURCES := settlement indexer api alembic tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev clients run test check format bench lock clean distclean
+.PHONY: help install dev clients site browser run test check format bench lock clean distclean
 
 help:
 	@echo "make run      install, then start the demo exchange on http://127.0.0.1:8080"
@@ -24,6 +28,7 @@ help:
 	@echo "make check    lint, format, types and the arrows between the packages"
 	@echo "make format   put the code into the shape that check asks for"
 	@echo "make bench    measure the speed"
+	@echo "make site     copy the site's chart and fonts out of their npm packages"
 	@echo "make install  only make $(VENV)"
 	@echo "make lock     pin the dependencies anew (UPGRADE=--upgrade takes newer ones)"
 	@echo "make clean    remove caches and builds (distclean: $(VENV) too)"
@@ -56,8 +61,23 @@ $(INSTALLED_DEV): $(INSTALLED) requirements-dev.lock
 	@$(PIP) install -r requirements-dev.lock
 	@touch $@
 
-run: install
+run: install site
 	@exec $(BIN)/peakedex demo $(ARGS)
+
+# What the site uses of others, the chart and the fonts, copied out of pinned npm packages.
+site: $(SITE_MADE)
+	@:
+
+# Node.js is the machine's, else a pip package's: npm is used once, nothing of it runs later.
+NEED_NODE = $(WITH_NODE) sh -c 'npm --version && node -e "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"' \
+  >/dev/null 2>&1 || { echo "installing Node.js"; $(PIP) install -r $(CLIENTS)/node.lock; }
+
+$(SITE_MADE): $(INSTALLED) $(VENDOR)/package.json $(VENDOR)/package-lock.json $(VENDOR)/copy.py
+	@$(NEED_NODE)
+	@echo "installing the site's chart and fonts"
+	@cd $(VENDOR) && $(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(BIN)/python $(VENDOR)/copy.py
+	@touch $@
 
 # The JavaScript clients that the tests trade with. Node.js is the machine's, else a pip package's; nothing
 # is compiled, because no script of a package runs.
@@ -65,13 +85,22 @@ clients: $(CLIENTS_INSTALLED)
 	@:
 
 $(CLIENTS_INSTALLED): $(INSTALLED_DEV) $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(CLIENTS)/node.lock
-	@$(WITH_NODE) sh -c 'npm --version && node -e "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"' \
-	  >/dev/null 2>&1 || { echo "installing Node.js"; $(PIP) install -r $(CLIENTS)/node.lock; }
+	@$(NEED_NODE)
 	@echo "installing the JavaScript clients that the tests trade with"
 	@cd $(CLIENTS) && $(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: check clients
+# A Chromium that is installed, else Playwright's, else Debian's; and what the tests run inside the pages.
+browser: $(BROWSER_INSTALLED)
+	@$(BIN)/python -m tests.browser.chromium
+
+$(BROWSER_INSTALLED): $(INSTALLED_DEV) $(BROWSER)/package.json $(BROWSER)/package-lock.json $(CLIENTS)/node.lock
+	@$(NEED_NODE)
+	@echo "installing what checks the pages for accessibility"
+	@cd $(BROWSER) && $(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: check clients site browser
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: dev
@@ -101,4 +130,4 @@ clean:
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(CLIENTS)/node_modules
+	rm -rf $(VENV) $(CLIENTS)/node_modules $(BROWSER)/node_modules $(VENDOR)/node_modules frontend/vendor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHES = ("engine", "replay", "scan", "catchup", "api")
+BENCHES = ("engine", "replay", "scan", "catchup", "api", "site")
 """Modules of this folder; each has a `main()` that prints its figures with the goal they are held to."""
 
 

@@ -1,0 +1,113 @@
+"""The pictures of docs/trader.md, taken of the real thing: `python -m tests.browser.pictures`.
+
+An exchange with bots runs for a minute first, so that there is something to see.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.watch import until
+from tests.browser.world import World
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+LIVELY_SECONDS = 75
+TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
+
+
+def main() -> None:
+    """Take them all."""
+    with tempfile.TemporaryDirectory() as home:
+        world = World(Path(home))
+        try:
+            world.jobs.append(world.bots.step)
+            world.jobs.append(lambda: world.bots.quote(4))
+            time.sleep(LIVELY_SECONDS)
+            take_all(world)
+        finally:
+            world.close()
+
+
+def take_all(world: World) -> None:
+    name = world.trader()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.installed())
+        for theme, width, height, pictures in (
+            ("dark", 1360, 850, (markets, trade, review)),
+            ("light", 1180, 780, (transfer, audit)),
+            ("light", 390, 800, (phone,)),
+        ):
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=theme,
+                locale="en-GB",
+                timezone_id="UTC",
+            )
+            context.add_init_script(
+                f"localStorage.setItem('peakedex.account', '{name}'); localStorage.setItem('peakedex.wallet', 'practice');"
+            )
+            page = context.new_page()
+            for picture in pictures:
+                picture(page, world)
+            context.close()
+        browser.close()
+
+
+def shoot(page: Page, name: str) -> None:
+    page.screenshot(path=IMAGES / f"{name}.png")
+    print(f"docs/images/{name}.png")
+
+
+def visit(page: Page, world: World, path: str) -> None:
+    page.goto(f"{world.site}/{path}")
+    until(page, "document.querySelector('.dot.live') !== null")
+    until(page, "document.querySelectorAll('main .bone, main .bones').length === 0", seconds=60)
+    page.wait_for_timeout(1500)
+
+
+def markets(page: Page, world: World) -> None:
+    visit(page, world, "")
+    shoot(page, "markets")
+
+
+def trade(page: Page, world: World) -> None:
+    visit(page, world, TRADE)
+    level = page.locator("#book .bids .levels tbody tr button").nth(2)
+    page.locator("#ticket-price").fill(level.inner_text().strip())
+    page.locator("#ticket-amount").fill("12500")
+    shoot(page, "trade")
+
+
+def review(page: Page, world: World) -> None:
+    page.locator("#ticket").get_by_role("button", name="Buy PEK").click()
+    page.locator("dialog .sentence").wait_for()
+    page.locator("dialog").screenshot(path=IMAGES / "review.png")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    page.locator(".toast.ok").wait_for()
+    page.locator(".toasts").screenshot(path=IMAGES / "toast.png")
+
+
+def transfer(page: Page, world: World) -> None:
+    visit(page, world, "transfer.html?symbol=HBD")
+    page.get_by_label("Amount").fill("25")
+    page.wait_for_timeout(500)
+    shoot(page, "transfer")
+
+
+def audit(page: Page, world: World) -> None:
+    visit(page, world, "audit.html")
+    shoot(page, "audit")
+
+
+def phone(page: Page, world: World) -> None:
+    visit(page, world, TRADE)
+    shoot(page, "phone")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""amounts.js: what was typed, what is signed and what is shown are the same number, digit for digit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Page
+
+from settlement.amounts import MAX_UNITS, read_decimal, show_units, to_units
+
+FULL = str(MAX_UNITS)
+
+
+def call(page: Page, function: str, *arguments: Any) -> Any:
+    """A function of amounts.js; texts that end in n are whole numbers, and come back so."""
+    script = """async ([name, list]) => {
+      const module = await import("/amounts.js");
+      const value = module[name](...list.map((one) => (typeof one === "string" && /^-?\\d+n$/.test(one) ? BigInt(one.slice(0, -1)) : one)));
+      return JSON.stringify(value, (_, one) => (typeof one === "bigint" ? `${one}n` : one));
+    }"""
+    return json.loads(page.evaluate(script, [function, list(arguments)]))
+
+
+@pytest.mark.parametrize(
+    ("text", "decimals", "units"),
+    [
+        ("1", 2, 100),
+        ("0.01", 2, 1),
+        ("1.5000", 2, 150),
+        (".5", 2, 50),
+        ("5.", 2, 500),
+        ("007", 0, 7),
+        ("  42 ", 2, 4200),
+        ("1 000", 2, 100_000),
+        ("1\u00a0234\u202f567.25", 2, 123_456_725),
+        ("1’000’000", 0, 1_000_000),
+        ("1'000.5", 1, 10_005),
+        ("1_000", 0, 1000),
+        ("1,000,000", 2, 100_000_000),
+        ("1,000.50", 2, 100_050),
+        ("25000", -3, 25),
+        ("25 000", -3, 25),
+        ("0", 8, 0),
+        ("0.00000001", 8, 1),
+        (FULL, 0, MAX_UNITS),
+        ("92233720368.54775807", 8, MAX_UNITS),
+        ("9223372036854775.807", 3, MAX_UNITS),
+        ("9.223372036854775807", 18, MAX_UNITS),
+    ],
+)
+def test_what_is_typed_is_read_exactly(modules: Page, text: str, decimals: int, units: int) -> None:
+    assert call(modules, "parse", text, decimals) == {"units": f"{units}n"}
+
+
+@pytest.mark.parametrize(
+    ("text", "decimals", "problem"),
+    [
+        ("1,000", 2, "“1,000” could mean 1000 or 1.000. Write it without the comma."),
+        ("0,5", 2, "Write decimals with a point: 0.5."),
+        ("1,25", 2, "Write decimals with a point: 1.25."),
+        ("1.000,50", 2, "Write decimals with a point: 1000.50."),
+        ("1.000.000", 2, "It has more than one point. Write it without separators."),
+        ("1 0000", 2, "The digits do not stand in groups of three. Write the number without spaces."),
+        ("12 34", 2, "The digits do not stand in groups of three. Write the number without spaces."),
+        ("-1", 2, "Leave out the sign."),
+        ("−1", 2, "Leave out the sign."),
+        ("+1", 2, "Leave out the sign."),
+        ("1e5", 2, "Write all digits out, without an exponent."),
+        ("0x10", 2, "That is not a number. Write it like 1250.5."),
+        ("１", 2, "That is not a number. Write it like 1250.5."),
+        ("٣", 2, "That is not a number. Write it like 1250.5."),
+        ("NaN", 2, "That is not a number. Write it like 1250.5."),
+        ("12 PEK", 2, "The digits do not stand in groups of three. Write the number without spaces."),
+        ("1.001", 2, "At most 2 decimals."),
+        ("0.1", 0, "Whole numbers only."),
+        ("1500", -3, "Only multiples of 1,000."),
+        (str(MAX_UNITS + 1), 0, "That is more than the exchange can hold."),
+        ("92233720368.54775808", 8, "That is more than the exchange can hold."),
+        ("9" * 79, 0, "That is more than the exchange can hold."),
+        ("9" * 81, 0, "That is not a number. Write it like 1250.5."),
+    ],
+)
+def test_the_ambiguous_and_the_impossible_are_refused_with_a_reason(
+    modules: Page, text: str, decimals: int, problem: str
+) -> None:
+    assert call(modules, "parse", text, decimals) == {"problem": problem}
+
+
+def test_nothing_typed_is_no_mistake(modules: Page) -> None:
+    assert call(modules, "parse", " \u00a0", 2) == {"problem": "", "empty": True}
+
+
+@settings(max_examples=40, deadline=None)
+@given(units=st.integers(0, MAX_UNITS), decimals=st.integers(-6, 18))
+def test_text_and_units_are_one_as_in_the_rules(modules: Page, units: int, decimals: int) -> None:
+    """The page writes an amount as the protocol's own code does, and both read it back."""
+    text = call(modules, "plain", f"{units}n", decimals)
+    assert text == show_units(units, decimals)
+    value = read_decimal(text)
+    if value is not None and decimals >= 0:
+        assert to_units(value, decimals) == units
+    if units * 10 ** max(0, -decimals) <= MAX_UNITS:
+        assert call(modules, "units", text, decimals) == f"{units}n"
+        assert call(modules, "parse", text, decimals) == {"units": f"{units}n"}
+        shown = call(modules, "show", f"{units}n", decimals)
+        assert shown.replace(",", "") == text
+        if shown.count(",") != 1 or "." in shown:
+            assert call(modules, "parse", shown, decimals) == {"units": f"{units}n"}
+
+
+def test_shown_numbers_have_a_true_minus_and_groups(modules: Page) -> None:
+    assert call(modules, "show", "-123456789n", 2) == "−1,234,567.89"
+    assert call(modules, "grouped", "1234.5") == "1,234.5"
+    assert call(modules, "grouped", "123") == "123"
+    assert call(modules, "plain", "-5n", 2) == "-0.05"
+
+
+VENUE = {
+    "tokens": [{"symbol": "PEK", "precision": 8}, {"symbol": "SWAP.BTC", "precision": 8}],
+    "pairs": [
+        {
+            "base": "PEK",
+            "quote": "SWAP.BTC",
+            "price_decimals": 12,
+            "quantity_decimals": -4,
+            "maker_fee_bps": 0,
+            "taker_fee_bps": 20,
+            "status": "active",
+            "price_policy": "maker",
+            "self_trade": "cancel_resting",
+        }
+    ],
+}
+
+
+def test_a_total_is_price_times_quantity_and_never_rounds(modules: Page) -> None:
+    market = call(modules, "market", VENUE, "PEK", "SWAP.BTC")
+    assert market["quantityDecimals"] == -4
+    assert call(modules, "total", market, "800n", "3n") == "2400n"  # 0.000000000800 × 30,000 = 0.00002400
+    assert call(modules, "baseUnits", market, "3n") == f"{3 * 10**12}n"
+    assert call(modules, "lotsOf", market, f"{10**12 * 3 - 1}n") == "2n"
+    assert call(modules, "mostLots", market, "2399n", "800n") == "2n"
+    assert call(modules, "mostLots", market, "2400n", "800n") == "3n"
+    assert call(modules, "mostLots", market, "2400n", "0n") == "0n"
+    assert call(modules, "market", VENUE, "PEK", "HBD") is None
+
+
+def test_fees_and_worst_prices_are_on_the_safe_side(modules: Page) -> None:
+    assert call(modules, "fee", "4999n", 20) == "9n"
+    assert call(modules, "worstPrice", "buy", "100n", 100) == "101n"
+    assert call(modules, "worstPrice", "buy", "1n", 100) == "2n"
+    assert call(modules, "worstPrice", "sell", "100n", 100) == "99n"
+    assert call(modules, "worstPrice", "sell", "1n", 100) == "1n"
+    assert call(modules, "share", "7n", 50) == "3n"

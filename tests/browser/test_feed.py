@@ -1,0 +1,197 @@
+"""Live data: whatever happens to the stream, the book on the screen becomes the book of a fresh snapshot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.browser.watch import until
+from tests.browser.world import World
+
+TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
+SEEN = """(side) => [...document.querySelectorAll(`#book .${side} .levels tbody tr:not(.bones)`)].map((row) =>
+  [row.querySelector("button").textContent, row.children[1].textContent.replaceAll(",", "")])"""
+# What the page's stream does with a change: every third one is lost, come twice, or all come late.
+MANGLE = """(() => {
+  const listen = EventSource.prototype.addEventListener;
+  let count = 0;
+  window.changes = 0;
+  EventSource.prototype.addEventListener = function (name, listener, ...rest) {
+    const mangled = name !== "change" ? listener : (event) => {
+      window.changes += 1;
+      count += 1;
+      if (window.mangle === "drop" && count % 3 === 0) return;
+      if (window.mangle === "twice") listener(event);
+      if (window.mangle === "late") setTimeout(() => listener(event), 300);
+      else listener(event);
+    };
+    return listen.call(this, name, mangled, ...rest);
+  };
+})();"""
+
+
+@pytest.fixture
+def moving(world: World) -> Iterator[Callable[[], None]]:
+    """Lets the bots trade for some blocks."""
+
+    def move() -> None:
+        before = world.node.chain.head
+        world.jobs.append(world.bots.step)
+        deadline = time.monotonic() + 30
+        while world.node.chain.head < before + 8:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        world.jobs.remove(world.bots.step)
+
+    yield move
+    if world.bots.step in world.jobs:
+        world.jobs.remove(world.bots.step)
+
+
+def fresh(world: World, side: str) -> list[list[str]]:
+    """The levels of a new snapshot as the page writes them: two decimals of an amount."""
+    body = world.get("orderbook?base=PEK&quote=SWAP.HIVE&depth=500")
+    return [[row["price"], row["amount"][:-6]] for row in body[side]]
+
+
+def book_is_true(page: Page, world: World, seconds: float = 30) -> None:
+    """The shown book is the true one; it may take a moment to become so."""
+    until(page, "document.querySelectorAll('#book .levels tbody tr:not(.bones)').length > 8", seconds=seconds)
+    deadline = time.monotonic() + seconds
+    while True:
+        shown = {
+            "asks": page.evaluate(SEEN, "asks")[::-1],
+            "bids": page.evaluate(SEEN, "bids"),
+        }  # the best ask is last
+        true = {side: fresh(world, side)[: len(shown[side])] for side in shown}
+        if shown == true and all(shown.values()):
+            return
+        wrong = {
+            side: [pair for pair in zip_longest(shown[side], true[side]) if pair[0] != pair[1]]
+            for side in shown
+        }
+        assert time.monotonic() < deadline, f"shown and true differ: {wrong}"
+        page.wait_for_timeout(200)
+
+
+@pytest.fixture
+def trade(context: BrowserContext, world: World) -> Callable[[], Page]:
+    """The trading screen without the watch on its console: failing requests are logged there by the browser."""
+
+    def open_page() -> Page:
+        page = context.new_page()
+        page.goto(f"{world.site}/{TRADE}")
+        return page
+
+    return open_page
+
+
+def state(page: Page, name: str, seconds: int = 40) -> None:
+    expect(page.locator(f".dot.{name}")).to_be_visible(timeout=seconds * 1000)
+
+
+@pytest.mark.parametrize("mangle", ["", "drop", "twice", "late"])
+def test_lost_repeated_and_late_changes(
+    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None], mangle: str
+) -> None:
+    context.add_init_script(MANGLE)
+    context.add_init_script(f"window.mangle = {mangle!r};")
+    page = trade()
+    state(page, "live")
+    book_is_true(page, world)
+    moving()
+    assert page.evaluate("changes") > 3
+    page.evaluate("window.mangle = ''")
+    book_is_true(page, world)
+    state(page, "live")
+
+
+def test_a_cut_is_said_and_mended(
+    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
+) -> None:
+    page = trade()
+    state(page, "live")
+    context.set_offline(True)
+    page.evaluate("window.stop()")  # what is open ends as well
+    expect(page.locator(".dot.broken, .dot.connecting").first).to_be_visible(timeout=40_000)
+    moving()
+    context.set_offline(False)
+    book_is_true(page, world)
+    state(page, "live")
+
+
+def test_without_the_stream_it_polls_and_says_so(
+    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
+) -> None:
+    context.route("**/api/stream**", lambda route: route.fulfill(status=503, json={"code": "E_STREAMS"}))
+    page = trade()
+    state(page, "polling")
+    book_is_true(page, world)
+    moving()
+    book_is_true(page, world)
+    context.unroute("**/api/stream**")
+    state(page, "live", 60)
+    book_is_true(page, world)
+
+
+def test_a_slow_api_shows_skeletons_first_and_the_truth_then(
+    trade: Callable[[], Page], context: BrowserContext, world: World
+) -> None:
+    def slow(route: Route) -> None:
+        page.wait_for_timeout(600)
+        route.continue_()
+
+    context.route("**/api/**", slow)
+    page = context.new_page()
+    page.goto(f"{world.site}/{TRADE}", wait_until="commit")
+    expect(page.locator("#book .bone").first).to_be_visible()
+    book_is_true(page, world, 60)
+    context.unroute("**/api/**")
+
+
+def test_a_failing_api_is_told_and_got_over(
+    trade: Callable[[], Page], context: BrowserContext, world: World
+) -> None:
+    """Everything answers 500 for a while: the rest of the page goes on, and comes back without a reload."""
+    failing: list[Any] = []
+
+    def fail(route: Route) -> None:
+        failing.append(route.request.url)
+        route.fulfill(status=500, json={"detail": "Something went wrong on our side.", "code": "E_INTERNAL"})
+
+    context.route("**/api/**", fail)
+    page = trade()
+    expect(page.locator("#banners, main").first).to_be_visible()
+    expect(page.locator("body")).to_contain_text("Something went wrong on our side.", timeout=30_000)
+    assert failing
+    context.unroute("**/api/**")
+    retry = page.get_by_role("button", name="Retry").first
+    if retry.is_visible():
+        retry.click()
+    book_is_true(page, world, 60)
+
+
+def test_one_stream_for_all_tabs(context: BrowserContext, world: World) -> None:
+    streams: list[str] = []
+    context.on(
+        "request", lambda request: streams.append(request.url) if "/api/stream" in request.url else None
+    )
+    pages = []
+    for path in (TRADE, "", "audit.html"):
+        page = context.new_page()
+        page.goto(f"{world.site}/{path}")
+        pages.append(page)
+        state(page, "live")
+    pages[1].wait_for_timeout(1500)
+    alive = world.get("health")
+    assert alive["database"] == "ok"
+    assert len(streams) <= 4  # one connection, asked anew as tabs bring other wishes
+    pages[0].close()  # the tab that had it
+    for page in pages[1:]:
+        page.wait_for_timeout(1500)
+        state(page, "live")

@@ -1,0 +1,112 @@
+"""Strangers write memos, symbols and addresses: all of it is shown as text, and nothing of it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from indexer.devnet.intents import raw_json
+from indexer.devnet.operations import Coin, Transfer
+from tests.browser.watch import Watch, until
+from tests.browser.world import World
+
+OpenPage = Callable[[str], Watch]
+SCRIPT = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
+
+
+def unharmed(page: Page) -> None:
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("main img, main script, main iframe").count() == 0
+
+
+@pytest.fixture(scope="module")
+def victim(world: World) -> str:
+    """An account that others sent odd things, and that wrote some itself."""
+    name = world.trader()
+    world.node.submit([Transfer(name, "peakedex.coin", Coin(1000, "HIVE"), SCRIPT)])
+    world.act(name, "withdraw", symbol="HIVE", quantity="1", memo=SCRIPT)
+    world.act(name, "buy", symbol=SCRIPT, quote="SWAP.HIVE", quantity="1", price="1", ref="odd")
+    world.act(name, SCRIPT)
+    # A token that is not listed: the sidechain moves it, so it is a refund due with the sender's own words.
+    odd = (
+        '{"contractName":"tokens","contractAction":"transfer","contractPayload":{"symbol":"EVIL","to":"peakedex.pek","quantity":"1","memo":"'
+        + "<b>x</b>"
+        + '"}}'
+    )
+    with world.node.lock:
+        if "EVIL" not in world.node.sidechain.tokens:
+            world.node.sidechain.create_token("EVIL", 3, world.view.operator)
+    world.node.faucet(name, "EVIL", "5")
+    world.node.submit([raw_json(world.view, name, odd)])
+    world.wait(
+        f"deposits?user={name}", lambda body: any(row["status"] != "credited" for row in body["deposits"])
+    )
+    return name
+
+
+@pytest.mark.parametrize(
+    "path", ["portfolio.html", "transfer.html", "trade.html?base=PEK&quote=SWAP.HIVE", "audit.html"]
+)
+def test_what_strangers_wrote_is_text(
+    watched: OpenPage, context: BrowserContext, victim: str, path: str
+) -> None:
+    context.add_init_script(f"localStorage.setItem('peakedex.account', '{victim}');")
+    page = watched(path).page
+    until(page, "document.querySelector('.dot.live') !== null")
+    page.wait_for_timeout(800)
+    unharmed(page)
+    if path in ("portfolio.html", "transfer.html"):
+        expect(page.locator("main")).to_contain_text("EVIL")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"trade.html?base={quote(SCRIPT)}&quote=SWAP.HIVE",
+        "trade.html?base=PEK&quote=javascript:alert(1)",
+        f"account.html?user={quote(SCRIPT)}",
+        f"transfer.html?symbol={quote(SCRIPT)}&do={quote(SCRIPT)}",
+        f"pairs/pair.html?base={quote(SCRIPT)}&quote=x",
+        f"index.html?{quote(SCRIPT)}#{quote(SCRIPT)}",
+    ],
+)
+def test_addresses_are_text_or_refused(watched: OpenPage, path: str) -> None:
+    watch = watched(path)
+    watch.page.wait_for_timeout(1200)
+    unharmed(watch.page)
+    assert not any(
+        "onerror" in request.split("?", 1)[-1] and "/api/" in request for request in watch.requests
+    )
+
+
+def test_what_the_api_says_is_text_too(watched: OpenPage, context: BrowserContext) -> None:
+    """Even if the server itself were taken over, its words are not markup."""
+    context.route(
+        "**/api/pairs", lambda route: route.fulfill(status=500, json={"detail": SCRIPT, "code": "E_INTERNAL"})
+    )
+    watch = watched("")
+    expect(watch.page.locator("main")).to_contain_text("onerror")
+    unharmed(watch.page)
+    watch.troubles = [one for one in watch.troubles if "500" not in one]
+
+
+def test_the_policy_forbids_what_is_not_ours(watched: OpenPage) -> None:
+    """Injected code would not run, and could not send anything home."""
+    watch = watched("")
+    page = watch.page
+    ran = page.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "window.hacked = 1";
+          document.body.append(script);
+          return window.hacked;
+        }"""
+    )
+    assert ran is None
+    sent = page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'blocked')")
+    assert sent == "blocked"
+    assert len(watch.troubles) >= 2
+    watch.troubles.clear()

@@ -1,0 +1,111 @@
+"""The folder under a plain static server, in a sub-path: everything works, with the API beside it."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.watch import Watch, until
+from tests.browser.world import World
+
+FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
+UNDER = "/some/where/dex"
+
+
+@pytest.fixture
+def host(world: World) -> Iterator[str]:
+    """Files as Python's own server gives them, and `<folder>/api/…` passed on, as a web server would."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, directory=str(FRONTEND), **more)
+
+        def do_GET(self) -> None:
+            self._pass_on() if self.path.startswith(f"{UNDER}/api/") else super().do_GET()
+
+        def do_POST(self) -> None:
+            self._pass_on()
+
+        def translate_path(self, path: str) -> str:
+            if not path.startswith(UNDER + "/"):
+                return str(FRONTEND / "no such file")
+            return super().translate_path(path.removeprefix(UNDER))
+
+        def _pass_on(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length) if length else None
+            request = Request(world.site + self.path.removeprefix(UNDER), data=body, method=self.command)
+            try:
+                with urlopen(request, timeout=30) as answer:
+                    self.send_response(answer.status)
+                    self.send_header("Content-Type", answer.headers["Content-Type"])
+                    self.end_headers()
+                    while part := answer.read1():
+                        self.wfile.write(part)
+            except OSError:
+                self.send_error(HTTPStatus.BAD_GATEWAY)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}{UNDER}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_site_works_in_a_folder_of_a_plain_host(browser: Browser, world: World, host: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    watch = Watch(page, host)
+    page.goto(f"{host}/")
+    until(page, "document.querySelector('.dot.live') !== null")
+    expect(page.locator("main")).to_contain_text("PEK")
+    for path in (
+        "trade.html?base=PEK&quote=SWAP.HIVE",
+        "audit.html",
+        "account.html?user=ada.bot",
+        "transfer.html",
+    ):
+        page.goto(f"{host}/{path}")
+        until(page, "document.querySelector('.dot.live') !== null")
+    page.goto(f"{host}/pairs/pair.html?base=PEK&quote=SWAP.HIVE")
+    page.wait_for_url(f"{host}/trade.html?base=PEK&quote=SWAP.HIVE")
+    name = page.evaluate("import('./practice.js').then((module) => module.start())")
+    world.wait(f"balances?user={name}", lambda body: body["balances"])
+    page.reload()
+    page.locator("#ticket-price").fill("0.000295")
+    page.locator("#ticket-amount").fill("3")
+    page.locator("#ticket").get_by_role("button", name="Buy PEK").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.locator(".toast .title").first).to_contain_text("Open: Buy 3.00 PEK", timeout=40_000)
+    watch.check()
+    context.close()
+
+
+def test_there_is_nothing_to_build_and_no_address_of_others() -> None:
+    """Every module is loaded by a relative address, and no file loads anything from elsewhere."""
+    own = [
+        path
+        for path in FRONTEND.rglob("*")
+        if path.suffix in (".js", ".html", ".css") and "vendor" not in path.parts
+    ]
+    assert len(own) > 30
+    for path in own:
+        text = path.read_text("utf-8")
+        for start in ('from "', 'import("', 'src="', 'url("', "url("):
+            for piece in text.split(start)[1:]:
+                address = piece.split('"')[0].split(")")[0]
+                if start in ('from "', 'import("') and path.suffix != ".js":
+                    continue
+                assert not address.startswith(("http:", "https:", "//", "/")), f"{path.name}: {address}"

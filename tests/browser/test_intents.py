@@ -1,0 +1,255 @@
+"""intents.js: what is signed is what the sentence says, the rules accept it, and limits hold before the wallet."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from indexer.intents import Market, place_limit, place_market
+from settlement.amounts import MAX_UNITS
+from tests.browser.venue import venue
+
+ORDER = {"side": "buy", "base": "PEK", "quote": "SWAP.HIVE", "lots": 100_000, "ticks": 12_345}
+ROW = {
+    "id": "a" * 40,
+    "base": "PEK",
+    "quote": "SWAP.HIVE",
+    "side": "sell",
+    "price": "0.012000",
+    "quantity": "1000.00",
+    "remaining": "600.00",
+}
+BIG = ("lots", "ticks", "budget", "units", "worst")
+
+
+def build(page: Page, name: str, *arguments: Any, **changes: Any) -> dict[str, Any]:
+    """A draft for alice, or `{"field", "problem"}`. Whole numbers of BIG fields go as BigInt."""
+    script = """async ([name, venue, list, big]) => {
+      const module = await import("/intents.js");
+      const whole = (one) => one && Object.fromEntries(Object.entries(one).map(([key, value]) =>
+        [key, big.includes(key) && value !== null ? BigInt(value) : value]));
+      try {
+        return module[name](venue, "alice", ...list.map(whole));
+      } catch (error) {
+        return { field: error.field, problem: error.message };
+      }
+    }"""
+    texts = [
+        {key: str(value) if key in BIG and value is not None else value for key, value in one.items()}
+        for one in arguments
+    ]
+    draft: dict[str, Any] = page.evaluate(script, [name, venue(**changes), texts, BIG])
+    return draft
+
+
+def payload(draft: dict[str, Any]) -> dict[str, Any]:
+    """The payload of a draft with one action."""
+    element = json.loads(draft["json"])
+    assert element["contractName"] == "peakedex"
+    assert element["contractAction"] == draft["action"]
+    assert element["contractPayload"].pop("ref") == draft["ref"]
+    assert re.fullmatch("[A-Za-z0-9_.-]{1,32}", draft["ref"])
+    body: dict[str, Any] = element["contractPayload"]
+    return body
+
+
+def test_a_limit_order_is_what_the_sentence_says(modules: Page) -> None:
+    draft = build(modules, "limitOrder", ORDER)
+    assert draft["message"] == (
+        "Peake DEX: BUY 1,000.00 PEK at 0.012345 SWAP.HIVE, total 12.345 SWAP.HIVE, expires in 30 days"
+    )
+    assert (draft["kind"], draft["id"], draft["account"]) == ("custom_json", "ssc-mainnet-hive", "alice")
+    assert payload(draft) == {
+        "symbol": "PEK",
+        "quote": "SWAP.HIVE",
+        "quantity": "1000.00",
+        "price": "0.012345",
+    }
+    ours = place_limit(Market.of_api(venue()), "buy", **payload(draft))
+    assert ours.body["contractPayload"] == payload(draft)
+
+
+def test_options_of_a_limit_order(modules: Page) -> None:
+    timed = build(modules, "limitOrder", {**ORDER, "side": "sell", "expiration": 3600, "postOnly": True})
+    assert timed["message"].startswith("Peake DEX: SELL 1,000.00 PEK at 0.012345 SWAP.HIVE")
+    assert timed["message"].endswith("total 12.345 SWAP.HIVE, post-only, expires in 1 hour")
+    assert (payload(timed)["expiration"], payload(timed)["postOnly"]) == (3600, True)
+    whole = build(modules, "limitOrder", {**ORDER, "timeInForce": "FOK", "settle": "wallet"})
+    assert whole["message"].endswith("fills whole at once or not at all, what it brings goes to the wallet")
+    assert (payload(whole)["timeInForce"], payload(whole)["settle"]) == ("FOK", "wallet")
+
+
+def test_market_orders(modules: Page) -> None:
+    pair = {"base": "PEK", "quote": "SWAP.HIVE"}
+    buy = build(modules, "marketOrder", {**pair, "side": "buy", "budget": 1_250_000_000, "worst": 12_500})
+    assert (
+        buy["message"]
+        == "Peake DEX: BUY PEK for 12.5 SWAP.HIVE at the market, at worst 0.012500 SWAP.HIVE each"
+    )
+    assert payload(buy) == {
+        "symbol": "PEK",
+        "quote": "SWAP.HIVE",
+        "quantity": "12.50000000",
+        "price": "0.012500",
+    }
+    sell = build(modules, "marketOrder", {**pair, "side": "sell", "lots": 1, "worst": None})
+    assert sell["message"] == "Peake DEX: SELL 0.01 PEK for SWAP.HIVE at the market, at any price"
+    assert payload(sell) == {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "0.01"}
+    place_market(Market.of_api(venue()), "marketBuy", **payload(buy))
+
+
+def test_what_is_done_to_an_order(modules: Page) -> None:
+    cancelled = build(modules, "cancel", ROW)
+    assert cancelled["message"] == (
+        "Peake DEX: CANCEL the order “Sell 1,000.00 PEK at 0.012000 SWAP.HIVE”, of which 600.00 is left"
+    )
+    assert payload(cancelled) == {"id": "a" * 40}
+    changed = build(modules, "replace", ROW, {"ticks": 13_000})
+    assert changed["message"] == (
+        "Peake DEX: CHANGE the order “Sell 1,000.00 PEK at 0.012000 SWAP.HIVE” into "
+        "“Sell 600.00 PEK at 0.013000 SWAP.HIVE”"
+    )
+    assert payload(changed) == {"id": "a" * 40, "price": "0.013000"}
+    assert build(modules, "replace", ROW, {})["field"] == "price"
+    assert build(modules, "cancel", {**ROW, "id": "nope"})["field"] == "order"
+    assert payload(build(modules, "cancelAll", {})) == {}
+    everything = build(modules, "cancelAll", {"base": "PEK", "quote": "SWAP.HIVE"})
+    assert everything["message"] == "Peake DEX: CANCEL ALL open orders of PEK/SWAP.HIVE"
+    assert payload(everything) == {"symbol": "PEK", "quote": "SWAP.HIVE"}
+
+
+def test_withdrawals_and_deposits(modules: Page) -> None:
+    out = build(modules, "withdraw", {"symbol": "HBD", "units": 1500, "to": "bob", "memo": "café “é”"})
+    assert out["message"] == "Peake DEX: WITHDRAW 1.5 HBD to @bob with the memo “café “é””"
+    assert payload(out) == {"symbol": "HBD", "quantity": "1.500", "to": "bob", "memo": "café “é”"}
+    everything = build(modules, "withdraw", {"symbol": "PEK", "all": True, "to": "alice"})
+    assert everything["message"] == "Peake DEX: WITHDRAW all PEK to @alice"
+    assert payload(everything) == {"symbol": "PEK", "quantity": "all"}
+    token = build(modules, "deposit", {"symbol": "PEK", "units": 123_456_789_12345671})
+    assert (
+        token["message"] == "Peake DEX: DEPOSIT 123,456,789.12345671 PEK to the escrow account @peakedex.pek"
+    )
+    assert json.loads(token["json"]) == {
+        "contractName": "tokens",
+        "contractAction": "transfer",
+        "contractPayload": {"symbol": "PEK", "to": "peakedex.pek", "quantity": "123456789.12345671"},
+    }
+    coin = build(modules, "deposit", {"symbol": "HIVE", "units": 1})
+    assert {key: coin[key] for key in ("kind", "to", "amount", "symbol", "memo")} == {
+        "kind": "transfer",
+        "to": "peakedex.coin",
+        "amount": "0.001",
+        "symbol": "HIVE",
+        "memo": "",
+    }
+
+
+def test_one_signature_deposits_trades_and_settles(modules: Page) -> None:
+    draft = build(modules, "oneSignature", {**ORDER, "timeInForce": "IOC"})
+    first, second = json.loads(draft["json"])
+    assert first["contractName"] == "tokens"
+    assert first["contractPayload"] == {
+        "symbol": "SWAP.HIVE",
+        "to": "peakedex.hive",
+        "quantity": "12.34500000",
+    }
+    assert (second["contractName"], second["contractAction"]) == ("peakedex", "buy")
+    assert second["contractPayload"]["settle"] == "wallet"
+    assert draft["message"].startswith(
+        "Peake DEX: DEPOSIT 12.345 SWAP.HIVE to the escrow account @peakedex.hive, and BUY"
+    )
+    sell = build(modules, "oneSignature", {**ORDER, "side": "sell", "market": True, "worst": 1})
+    assert json.loads(sell["json"])[0]["contractPayload"]["quantity"] == "1000.00000000"
+    coin = build(modules, "oneSignature", {**ORDER, "quote": "HBD"})
+    assert coin["problem"] == "HBD is a coin of Hive itself: deposit it first, then trade."
+
+
+def test_again_is_the_same_under_another_ref(modules: Page) -> None:
+    draft = build(modules, "oneSignature", ORDER)
+    other = modules.evaluate("async (draft) => (await import('/intents.js')).again(draft)", draft)
+    assert other["ref"] != draft["ref"]
+    assert other["json"].replace(other["ref"], draft["ref"]) == draft["json"]
+
+
+@pytest.mark.parametrize(
+    ("lots", "ticks", "quantity", "price"),
+    [
+        (1, 1, "1", "1"),
+        (MAX_UNITS, 1, str(MAX_UNITS), "1"),
+        (92_233_720_368, 10**8 - 1, "92233720368", "99999999"),
+    ],
+)
+def test_amounts_at_the_edges_are_signed_digit_for_digit(
+    modules: Page, lots: int, ticks: int, quantity: str, price: str
+) -> None:
+    order = {"side": "buy", "base": "BIG", "quote": "BIG", "lots": lots, "ticks": ticks}
+    pair = {**venue()["pairs"][1], "base": "BIG", "quote": "BIG"}
+    draft = build(modules, "limitOrder", order, pairs=[pair])
+    assert (payload(draft)["quantity"], payload(draft)["price"]) == (quantity, price)
+    assert f"{lots:,} BIG at {ticks:,} BIG, total {lots * ticks:,} BIG" in draft["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "problem"),
+    [
+        ({"lots": 0}, "quantity", "More than zero, please."),
+        ({"ticks": 0}, "price", "More than zero, please."),
+        ({"lots": MAX_UNITS}, "quantity", "That is more than the exchange can hold."),
+        ({"ticks": MAX_UNITS}, "total", "That is more than the exchange can hold."),
+        ({"expiration": 0}, "expiration", "From 1 second to 30 days."),
+        ({"expiration": 2_592_001}, "expiration", "From 1 second to 30 days."),
+        ({"quote": "NOPE"}, "pair", "PEK/NOPE is not traded here."),
+        (
+            {"base": "BIG", "quote": "HBD"},
+            "pair",
+            "BIG/HBD is paused and takes no new orders. Cancelling works.",
+        ),
+        (
+            {"postOnly": True, "timeInForce": "IOC"},
+            "postOnly",
+            "A post-only order rests in the book: it cannot be cancelled or filled at once.",
+        ),
+    ],
+)
+def test_what_would_be_rejected_is_not_built(
+    modules: Page, change: dict[str, Any], field: str, problem: str
+) -> None:
+    assert build(modules, "limitOrder", {**ORDER, **change}) == {"field": field, "problem": problem}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"units": 0}, "quantity"),
+        ({"symbol": "NOPE"}, "symbol"),
+        ({"to": "peakedex.hbd"}, "to"),
+        ({"to": "x"}, "to"),
+        ({"memo": "x" * 257}, "memo"),
+        ({"memo": "line\nbreak"}, "memo"),
+        ({"memo": "\u007f"}, "memo"),
+    ],
+)
+def test_a_withdrawal_that_cannot_be_is_not_built(modules: Page, change: dict[str, Any], field: str) -> None:
+    assert build(modules, "withdraw", {"symbol": "PEK", "units": 1, **change})["field"] == field
+
+
+def test_a_lone_surrogate_in_a_memo_is_refused(modules: Page) -> None:
+    found = modules.evaluate(
+        """async (venue) => {
+          const { withdraw } = await import("/intents.js");
+          try { withdraw(venue, "alice", { symbol: "PEK", units: 1n, memo: "x\\ud800" }); } catch (error) { return error.field; }
+        }""",
+        venue(),
+    )
+    assert found == "memo"
+
+
+def test_every_ref_is_another(modules: Page) -> None:
+    refs = modules.evaluate(
+        "async () => { const { newRef } = await import('/intents.js'); return Array.from({ length: 500 }, newRef); }"
+    )
+    assert len(set(refs)) == 500

@@ -1,0 +1,149 @@
+"""The book on the screen is that of a fresh snapshot, whatever the stream went through."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.browser.conftest import serve_files
+from tests.browser.venue import venue
+
+ORIGIN = "https://live.test"
+HEALTH = {
+    "block": 100,
+    "ts": "2026-09-21T14:13:53Z",
+    "venue_hash": "ab" * 32,
+    "journal_hash": "cd" * 32,
+    "indexer": {"mode": "following", "lag": 0, "waiting_for": None},
+}
+Levels = dict[str, str]
+
+
+def book(bids: Levels, asks: Levels) -> dict[str, Any]:
+    def side(levels: Levels) -> list[dict[str, Any]]:
+        return [{"price": price, "amount": f"{lots}.00000000", "orders": 1} for price, lots in levels.items()]
+
+    return {"base": "PEK", "quote": "SWAP.HIVE", "bids": side(bids), "asks": side(asks)}
+
+
+def event(kind: str, seq: int, books: list[dict[str, Any]], **more: Any) -> str:
+    data = {
+        "seq": seq,
+        "block": 100 + seq,
+        "ts": HEALTH["ts"],
+        "journal_hash": "cd" * 32,
+        "books": books,
+        **more,
+    }
+    return f"event: {kind}\nid: {seq}-aa\ndata: {json.dumps(data)}\n\n"
+
+
+class Stream:
+    """What /api/stream answers, one connection after the other; the last answer is given again and again."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.bodies: list[str | int] = []
+        self.asked: list[str] = []
+        context.route(f"{ORIGIN}/api/stream**", self.answer)
+
+    def answer(self, route: Route) -> None:
+        self.asked.append(route.request.url)
+        body = self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0]
+        if isinstance(body, int):
+            route.fulfill(status=body, json={"detail": "no stream now"})
+        else:
+            route.fulfill(content_type="text/event-stream", body=f"retry: 2000\n\n{body}")
+
+
+SNAPSHOT_BOOK = book({"0.000010": "5"}, {"0.000012": "7"})
+
+
+def api(path: str) -> Any:
+    """Enough of the API for a book; all else is not there, and the page must do without it."""
+    name = path.split("?", maxsplit=1)[0]
+    if name == "orderbook":
+        return SNAPSHOT_BOOK
+    return {"venue": venue(), "health": HEALTH}.get(name)
+
+
+@pytest.fixture
+def stream(context: BrowserContext) -> Stream:
+    serve_files(context, ORIGIN, api)
+    return Stream(context)
+
+
+def visit(context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.goto(f"{ORIGIN}/trade.html?base=PEK&quote=SWAP.HIVE")
+    return page
+
+
+def expect_book(page: Page, bids: Levels, asks: Levels) -> None:
+    """Until it is so: price and amount of each level, highest price first."""
+    for side, levels in (("bids", bids), ("asks", asks)):
+        expected = [f"{price}{lots}.00" for price, lots in sorted(levels.items(), reverse=True)]
+        rows = f".side.{side} tbody tr:not(.bones)"
+        page.wait_for_function(
+            "([rows, expected]) => JSON.stringify([...document.querySelectorAll(rows)].map((row) => "
+            "row.children[0].innerText.trim() + row.children[1].innerText.trim())) === JSON.stringify(expected)",
+            arg=[rows, expected],
+        )
+
+
+SNAPSHOT = event("snapshot", 1, [SNAPSHOT_BOOK])
+
+
+def test_changes_are_applied_to_the_snapshot(stream: Stream, context: BrowserContext) -> None:
+    change = book({"0.000010": "0", "0.000011": "2"}, {"0.000012": "6", "0.000013": "1"})
+    stream.bodies = [SNAPSHOT + event("change", 2, [change], prev=1) + event("change", 3, [], prev=2)]
+    expect_book(visit(context), {"0.000011": "2"}, {"0.000012": "6", "0.000013": "1"})
+
+
+def test_a_gap_is_never_shown(stream: Stream, context: BrowserContext) -> None:
+    lost = event("change", 4, [book({"0.000009": "9"}, {})], prev=3)
+    stream.bodies = [SNAPSHOT + lost, event("snapshot", 4, [book({"0.000008": "1"}, {"0.000020": "3"})])]
+    expect_book(visit(context), {"0.000008": "1"}, {"0.000020": "3"})
+    assert "last_event_id" not in stream.asked[1]
+
+
+def test_replayed_changes_do_nothing(stream: Stream, context: BrowserContext) -> None:
+    once = event("change", 2, [book({"0.000010": "1"}, {})], prev=1)
+    after = event("change", 3, [book({"0.000010": "8"}, {})], prev=2)
+    stream.bodies = [SNAPSHOT + once + after + once]
+    expect_book(visit(context), {"0.000010": "8"}, {"0.000012": "7"})
+
+
+def test_a_cut_stream_goes_on_where_it_stopped(stream: Stream, context: BrowserContext) -> None:
+    stream.bodies = [
+        SNAPSHOT,
+        event("change", 2, [book({"0.000010": "4"}, {})], prev=1),
+        event("head", 2, []),
+    ]
+    expect_book(visit(context), {"0.000010": "4"}, {"0.000012": "7"})
+    assert "last_event_id=1-aa" in stream.asked[1]
+
+
+def test_a_server_that_cannot_resume_sends_a_new_snapshot(stream: Stream, context: BrowserContext) -> None:
+    anew = "event: reset\ndata: {}\n\n" + event("snapshot", 900, [book({"0.000002": "2"}, {})])
+    stream.bodies = [SNAPSHOT, anew, event("head", 900, [])]
+    expect_book(visit(context), {"0.000002": "2"}, {})
+
+
+def test_without_a_stream_the_page_polls_and_says_so(stream: Stream, context: BrowserContext) -> None:
+    stream.bodies = [503]
+    page = visit(context)
+    expect_book(page, {"0.000010": "5"}, {"0.000012": "7"})
+    expect(page.locator(".strip .dot")).to_have_text("Every 5 s")
+    assert len(stream.asked) >= 3
+
+
+def test_behind_the_chain_market_orders_are_off(stream: Stream, context: BrowserContext) -> None:
+    head = f"event: head\ndata: {json.dumps({'block': 101, 'ts': HEALTH['ts'], 'lag': 21, 'mode': 'following'})}\n\n"
+    stream.bodies = [SNAPSHOT + head]
+    page = visit(context)
+    expect(page.locator("#banners")).to_contain_text("21 blocks behind the chain")
+    page.get_by_role("button", name="Market", exact=True).click()
+    expect(page.locator(".ticketpanel .note").last).to_contain_text("Market orders are off")

@@ -1,0 +1,98 @@
+"""Every screen in both themes at four widths: no trouble in the console, nothing asked elsewhere, nothing too wide,
+and nothing that axe objects to. The screenshots stay in tests/browser/artefacts, to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.watch import Watch, until
+from tests.browser.world import World
+
+ARTEFACTS = Path(__file__).parent / "artefacts"
+WIDTHS = {320: 640, 390: 844, 768: 1024, 1440: 900}
+SCREENS = {
+    "markets": "",
+    "trade": "trade.html?base=PEK&quote=SWAP.HIVE",
+    "portfolio": "portfolio.html",
+    "transfer": "transfer.html",
+    "audit": "audit.html",
+    "account": "account.html?user=ada.bot",
+}
+
+OpenPage = Callable[[str], Watch]
+
+
+@pytest.fixture(scope="session")
+def resident(world: World) -> str:
+    """An account with orders, trades, deposits and withdrawals to show."""
+    name = world.trader()
+    pair = {"symbol": "PEK", "quote": "SWAP.HIVE"}
+    world.act(name, "buy", **pair, quantity="12500", price="0.000350")
+    world.act(name, "sell", **pair, quantity="20000.5", price="0.000450", ref="mine")
+    world.act(name, "marketBuy", **pair, quantity="2")
+    world.act(name, "buy", **pair, quantity="99999999", price="1")
+    last = world.act(name, "withdraw", symbol="HIVE", quantity="3.5", memo="<b>memo</b>")
+    world.wait(f"withdrawals?user={name}", lambda body: [row["id"] for row in body["withdrawals"]] == [last])
+    return name
+
+
+def settled(page: Page) -> None:
+    """Everything that the first view shows is there: fonts, data, no skeleton."""
+    until(page, "document.fonts.status === 'loaded'")
+    until(page, "document.querySelectorAll('main .bone, main .bones').length === 0")
+    until(page, "document.querySelector('.dot.live') !== null")
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_every_screen_at_every_width(
+    watched: OpenPage, context: BrowserContext, world: World, resident: str, screen: str, theme: str
+) -> None:
+    context.add_init_script(
+        f"localStorage.setItem('peakedex.account', '{resident}'); localStorage.setItem('peakedex.wallet', 'practice');"
+    )
+    watch = watched("favicon.ico" if screen == "none" else SCREENS[screen])
+    page = watch.page
+    page.emulate_media(color_scheme="light" if theme == "light" else "dark")
+    settled(page)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    ARTEFACTS.mkdir(exist_ok=True)
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(150)  # the chart and the tables follow the size
+        watch.fits()
+        page.screenshot(path=ARTEFACTS / f"{screen}-{theme}-{width}.png", full_page=True)
+        if width == (1440 if theme == "dark" else 390):
+            watch.accessible()
+
+
+def test_a_stranger_sees_every_screen_too(watched: OpenPage) -> None:
+    """Without an account: the way to one is shown, and nothing breaks."""
+    for screen, path in SCREENS.items():
+        watch = watched(path)
+        until(watch.page, "document.querySelector('.dot.live') !== null")
+        watch.accessible()
+        if screen in ("portfolio", "transfer"):
+            assert watch.page.get_by_role("button", name="Choose account").count() >= 1
+        watch.page.close()
+
+
+def test_the_old_address_of_a_pair_leads_to_it(watched: OpenPage, world: World) -> None:
+    watch = watched("pairs/pair.html?base=PEK&quote=HBD")
+    watch.page.wait_for_url(f"{world.site}/trade.html?base=PEK&quote=HBD")
+    until(watch.page, "document.title.includes('PEK/HBD')")
+
+
+def test_the_reader_s_choice_of_a_theme_stays(watched: OpenPage, context: BrowserContext) -> None:
+    watch = watched("")
+    page = watch.page
+    before = page.evaluate("document.documentElement.dataset.theme")
+    page.get_by_role("button", name="Switch between dark and light").click()
+    assert page.evaluate("document.documentElement.dataset.theme") != before
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") != before
+    context.clear_cookies()

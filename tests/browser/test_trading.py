@@ -1,0 +1,370 @@
+"""A trader at the site, with the practice wallet: everything is signed in the page and ends on the chain."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.watch import Watch, until
+from tests.browser.world import World
+
+OpenPage = Callable[[str], Watch]
+TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
+PATIENCE = 40_000
+
+
+def practising(context: BrowserContext, world: World) -> str:
+    """A new account that every page of this browser signs with."""
+    name = world.trader()
+    context.add_init_script(
+        f"if (!localStorage.getItem('peakedex.account')) {{ localStorage.setItem('peakedex.account', '{name}');"
+        " localStorage.setItem('peakedex.wallet', 'practice'); }"
+    )
+    return name
+
+
+def toast(page: Page, text: str) -> None:
+    """Until a message begins so."""
+    expect(page.locator(".toast .title", has_text=re.compile(f"^{re.escape(text)}")).first).to_be_visible(
+        timeout=PATIENCE
+    )
+
+
+def place(page: Page, side: str, price: str, amount: str) -> None:
+    """Fill in the ticket, review and sign."""
+    ticket = page.locator("#ticket")
+    ticket.get_by_role("button", name=side, exact=True).click()
+    ticket.get_by_label("Price", exact=True).fill(price)
+    ticket.get_by_label("Amount", exact=True).fill(amount)
+    ticket.get_by_role("button", name=f"{side} PEK").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
+
+
+def intents(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate("import('./pending.js').then((module) => module.list())")
+    return found
+
+
+def orders(world: World, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.get(f"orders?user={name}")["orders"]
+    return found
+
+
+def test_a_stranger_practises_and_trades_by_the_keyboard_alone(watched: OpenPage, world: World) -> None:
+    """From an empty browser to a cancelled order without touching a mouse."""
+    page = watched(TRADE).page
+    keys = page.keyboard
+    until(page, "document.querySelectorAll('#book .levels tr button').length > 4")
+
+    def tab_to(name: str, role: str = "button") -> None:
+        for _ in range(120):
+            keys.press("Tab")
+            if page.evaluate(
+                "(name) => (document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim().startsWith(name)",
+                name,
+            ):
+                return
+        raise AssertionError(f"no {role} {name!r} on the way of the Tab key")
+
+    tab_to("Choose account")
+    keys.press("Enter")
+    expect(page.get_by_role("button", name="Practise with play money")).to_be_visible()
+    tab_to("Practise with play money")
+    keys.press("Enter")
+    account = page.get_by_role("button", name=re.compile("^@practice-"))
+    expect(account).to_be_visible(timeout=PATIENCE)
+    name = account.inner_text().removeprefix("@")
+    world.wait(f"balances?user={name}", lambda body: len(body["balances"]) == len(world.view.tokens))
+
+    keys.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    keys.press("b")
+    assert page.evaluate("document.activeElement.id") == "ticket-price"
+    keys.type("0.000300")
+    keys.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "ticket-amount"
+    keys.type("1500")
+    keys.press("Enter")
+    expect(page.locator("dialog .sentence")).to_have_text(
+        "Peake DEX: BUY 1,500.00 PEK at 0.000300 SWAP.HIVE, total 0.45 SWAP.HIVE, expires in 30 days"
+    )
+    keys.press("Enter")
+    toast(page, "Open: Buy 1,500.00 PEK at 0.000300")
+    [order] = orders(world, name)
+    assert (order["status"], order["price"], order["quantity"]) == ("open", "0.000300", "1500.00000000")
+
+    tab_to("Cancel: Buy")
+    keys.press("Enter")
+    expect(page.locator("dialog .sentence")).to_contain_text("CANCEL the order “Buy")
+    keys.press("Enter")
+    toast(page, "Done: Cancel")
+    assert orders(world, name)[0]["status"] == "cancelled"
+
+
+def test_a_level_of_the_book_fills_the_ticket_and_trades(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    name = practising(context, world)
+    page = watched(TRADE).page
+    until(page, "document.querySelectorAll('#book .asks .levels tr button').length > 2")
+    page.locator("#book .asks .levels tr button").first.click()
+    price = page.locator("#ticket-price").input_value()
+    page.locator("#ticket-amount").fill("100")
+    page.locator("#ticket").get_by_role("button", name="Buy PEK").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    toast(page, "Filled: Buy 100.00 PEK")
+    [order] = orders(world, name)
+    assert (order["status"], order["price"]) == ("filled", price)
+
+
+def test_a_rejection_says_why_and_that_nothing_was_lost(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    practising(context, world)
+    page = watched(TRADE).page
+    page.evaluate(
+        """async () => {
+          const { readVenue } = await import("./api.js");
+          const { limitOrder } = await import("./intents.js");
+          const { submit } = await import("./pending.js");
+          const { account } = await import("./session.js");
+          const lots = 10n ** 12n;
+          await submit(limitOrder(await readVenue(), account(), { side: "sell", base: "PEK", quote: "SWAP.HIVE", lots, ticks: 900n }));
+        }"""
+    )
+    toast(page, "Rejected: Sell")
+    message = page.locator(".toast.bad")
+    expect(message).to_contain_text("Not enough was available")
+    expect(message).to_contain_text("Nothing was lost")
+
+
+def test_a_reload_while_it_is_on_its_way_loses_nothing(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    name = practising(context, world)
+    page = watched(TRADE).page
+    world.node.chain.stalled = True  # it is sent, but no block becomes irreversible
+    try:
+        place(page, "Buy", "0.000299", "7")
+        toast(page, "In block")
+        page.reload()
+        toast(page, "In block")
+        [intent] = intents(page)
+        assert (intent["state"], intent["outcome"]) == ("in_block", None)
+        assert orders(world, name) == []
+    finally:
+        world.node.chain.stalled = False
+    toast(page, "Open: Buy 7.00 PEK")
+    assert [row["id"] for row in orders(world, name)] == [intent["txId"]]
+
+
+def test_another_tab_shows_the_same_and_ends_the_same(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    practising(context, world)
+    first, second = watched(TRADE).page, watched("portfolio.html").page
+    expect(second.locator("#shell")).to_contain_text("@practice-")
+    place(first, "Sell", "0.000999", "12")
+    for page in (first, second):
+        toast(page, "Open: Sell 12.00 PEK at 0.000999")
+    first.close()
+    assert [intent["outcome"] for intent in intents(second)] == ["open"]
+
+
+@pytest.mark.parametrize("play", ["lost", "silent-reload"])
+def test_an_order_is_found_by_its_ref_when_the_wallet_s_answer_is_lost(
+    watched: OpenPage, context: BrowserContext, world: World, play: str
+) -> None:
+    """The wallet sent it and never said so; the page was reloaded meanwhile, or nobody waits any more."""
+    name = practising(context, world)
+    page = watched(TRADE).page
+    page.evaluate("sessionStorage.setItem('peakedex.practice.play', 'lost')")
+    place(page, "Buy", "0.000298", "11")
+    toast(page, "Confirm it in your wallet")
+    world.wait(f"orders?user={name}", lambda body: body["orders"])
+    assert intents(page)[0]["state"] == "waiting"
+    if play == "lost":
+        page.evaluate("import('./pending.js').then((module) => module.giveUp(module.list()[0].ref))")
+    else:
+        page.reload()
+    toast(page, "Open: Buy 11.00 PEK")
+    assert intents(page)[0]["txId"] == orders(world, name)[0]["id"]
+
+
+@pytest.mark.parametrize(
+    ("play", "title", "text"),
+    [
+        ("cancel", "Not signed: Buy", "Nothing happened."),
+        ("ignored", "Not signed: Buy", "Nothing happened."),
+        ("incomplete", "Not sent: Buy", "This is our mistake"),
+        ("no_wallet", "Not sent: Buy", "Set up Keychain"),
+        ("node", "Not sent: Buy", "The node refused it."),
+        ("empty", "Unclear: Buy", "no clear answer"),
+    ],
+)
+def test_trouble_at_the_wallet_is_told(
+    watched: OpenPage, context: BrowserContext, world: World, play: str, title: str, text: str
+) -> None:
+    name = practising(context, world)
+    page = watched(TRADE).page
+    page.evaluate("(play) => sessionStorage.setItem('peakedex.practice.play', play)", play)
+    place(page, "Buy", "0.000297", "5")
+    toast(page, title)
+    expect(page.locator(".toast").first).to_contain_text(text)
+    assert page.locator("#ticket-price").input_value() == "0.000297"  # the draft is kept
+    if play == "cancel":
+        page.get_by_role("button", name="Try again").click()
+        toast(page, "Open: Buy 5.00 PEK")
+        assert len(orders(world, name)) == 1
+
+
+def test_multisig_waits_for_the_others(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    practising(context, world)
+    page = watched(TRADE).page
+    world.node.chain.stalled = True
+    try:
+        page.evaluate("sessionStorage.setItem('peakedex.practice.play', 'multisig')")
+        place(page, "Buy", "0.000296", "5")
+        expect(page.locator(".toast .title").first).to_contain_text(
+            re.compile("Waiting for co-signers|In block")
+        )
+    finally:
+        world.node.chain.stalled = False
+    toast(page, "Open: Buy 5.00 PEK")
+
+
+def test_what_never_entered_a_block_is_said_to_have_done_nothing(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    """Its time is over by the chain's own clock, and the API knows nothing of it."""
+    practising(context, world)
+    page = watched(TRADE).page
+    until(page, "document.querySelector('.dot.live') !== null")
+    page.evaluate(
+        """async () => {
+          const { readVenue } = await import("./api.js");
+          const { limitOrder } = await import("./intents.js");
+          const { account } = await import("./session.js");
+          const draft = limitOrder(await readVenue(), account(), { side: "buy", base: "PEK", quote: "SWAP.HIVE", lots: 100n, ticks: 1n });
+          const now = Date.now();
+          localStorage.setItem(`peakedex.intent.${draft.ref}`, JSON.stringify({
+            ref: draft.ref, account: draft.account, action: draft.action, draft, state: "sent", outcome: null, code: null, text: "", hint: "",
+            txId: "ab".repeat(20), multisig: false, created: now, changed: now, deadline: now - 120_000, sinceBlock: 1, block: null, order: null, beat: now, tab: "x",
+          }));
+        }"""
+    )
+    page.reload()
+    toast(page, "Not included: Buy 1.00 PEK")
+    expect(page.locator(".toast.bad")).to_contain_text(
+        "It never reached a block, and it no longer can. Nothing happened."
+    )
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_deposit_and_withdraw(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    name = practising(context, world)
+    page = watched("transfer.html?symbol=HBD").page
+    form = page.locator("form.form")
+    expect(form).to_contain_text("In your wallet: 200 HBD", timeout=PATIENCE)
+    expect(form).to_contain_text("@peakedex.hbd")
+    form.get_by_label("Amount").fill("200.5")
+    expect(form.locator("#transfer-amount-hint")).to_have_text("Your wallet does not hold so much HBD.")
+    form.get_by_label("Amount").fill("1.25")
+    form.get_by_role("button", name="Deposit 1.25 HBD").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    toast(page, "Credited: Deposit 1.25 HBD")
+    form.get_by_label("Token").select_option("PEK")
+    form.get_by_label("Amount").fill("1 000.5")
+    form.get_by_role("button", name="Deposit 1,000.5 PEK").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    toast(page, "Credited: Deposit 1,000.5 PEK")
+    have = {row["symbol"]: row["available"] for row in world.get(f"balances?user={name}")["balances"]}
+    assert (have["HBD"], have["PEK"]) == ("201.250", "1001000.50000000")
+
+    form.get_by_role("button", name="Withdraw", exact=True).first.click()
+    form.get_by_label("Token").select_option("HBD")
+    form.get_by_role("button", name="Max").click()
+    assert form.get_by_label("Amount").input_value() == "201.250"
+    form.get_by_label(re.compile("^Memo")).fill("{x")
+    form.locator("button[type=submit]").click()
+    expect(form.locator("#transfer-memo-hint")).to_contain_text("cannot begin with { or [")
+    form.get_by_label(re.compile("^Memo")).fill("for <b>me</b>")
+    form.locator("button[type=submit]").click()
+    expect(page.locator("dialog .sentence")).to_have_text(
+        f"Peake DEX: WITHDRAW 201.25 HBD to @{name} with the memo “for <b>me</b>”"
+    )
+    page.get_by_role("button", name="Sign", exact=True).click()
+    toast(page, "Accepted: Withdraw 201.25 HBD")
+    world.wait(f"withdrawals?user={name}", lambda body: body["withdrawals"][0]["status"] == "paid")
+    expect(page.locator("section", has=page.locator("#withdrawals-title"))).to_contain_text(
+        "Paid", timeout=PATIENCE
+    )
+
+
+def test_one_signature_trades_straight_from_the_wallet(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    name = practising(context, world)
+    page = watched(TRADE).page
+    ticket = page.locator("#ticket")
+    ticket.get_by_text("Options", exact=True).click()
+    ticket.get_by_label("Straight from the wallet and back").check()
+    ticket.get_by_role("button", name="Market", exact=True).click()
+    page.locator("#ticket-total").fill("1")
+    ticket.get_by_role("button", name="Buy PEK").click(
+        timeout=PATIENCE
+    )  # off while the indexer is far behind
+    expect(page.locator("dialog .sentence")).to_contain_text(
+        "DEPOSIT 1 SWAP.HIVE to the escrow account @peakedex.hive, and BUY PEK"
+    )
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.locator(".toast .title").first).to_contain_text(
+        re.compile("^(Filled|Partly filled): Buy PEK"), timeout=PATIENCE
+    )
+    [intent] = intents(page)
+    assert [element["contractName"] for element in json.loads(intent["draft"]["json"])] == [
+        "tokens",
+        "peakedex",
+    ]
+    out = world.get(f"withdrawals?user={name}")["withdrawals"]
+    assert out[-1]["symbol"] == "PEK"
+
+
+def test_nobody_practises_on_another_network(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    """Neither the button nor the module works where the venue says that it is real, or the node that it is."""
+
+    def hive(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "network": "hive"})
+
+    context.route("**/api/venue", hive)
+    page = watched(TRADE).page
+    page.get_by_role("button", name="Choose account").click()
+    expect(page.locator("dialog")).to_contain_text("Hive Keychain was not found", timeout=10_000)
+    assert page.get_by_role("button", name="Practise").count() == 0
+    start = "import('./practice.js').then((module) => module.start()).then(() => 'started', (error) => error.message)"
+    assert page.evaluate(start) == "One can practise only on a devnet, and this is none."
+    context.unroute("**/api/venue")
+
+    def mainnet(route: Any) -> None:
+        answer = route.fetch()
+        chain = "beeab0de" + "0" * 56
+        body = answer.json()
+        if "chain_id" in body:
+            body["chain_id"] = chain
+        if "HIVE_CHAIN_ID" in (body.get("result") or {}):
+            body["result"]["HIVE_CHAIN_ID"] = chain
+        route.fulfill(response=answer, json=body)
+
+    context.route("**/api/devnet/*", mainnet)
+    page.goto(f"{world.site}/{TRADE}")
+    assert page.evaluate(start) == "One can practise only on a devnet, and this is none."
+    assert page.evaluate("localStorage.getItem('peakedex.wallet')") is None
+    context.unroute("**/api/devnet/*")

@@ -1,0 +1,312 @@
+"""wallet.js with a stand-in for Keychain: every row of the table of situations (frontend.md, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.conftest import serve_files
+from tests.browser.venue import venue
+from tests.browser.watch import until
+
+STAND_IN = (Path(__file__).parent / "keychain.js").read_text("utf-8")
+ID = "ab" * 20
+ORDER = (
+    "limitOrder(venue, 'alice', { side: 'buy', base: 'PEK', quote: 'SWAP.HIVE', lots: 100n, ticks: 12345n })"
+)
+COIN = "deposit(venue, 'alice', { symbol: 'HIVE', units: 1500n })"
+OK = {"success": True, "result": {"tx_id": ID, "id": ID, "confirmed": False}}
+
+SETUP = """async ([venue]) => {
+  const intents = await import("/intents.js");
+  window.wallet = await import("/wallet.js");
+  window.draft = (make) => new Function("venue", "intents", `with (intents) { return ${make}; }`)(venue, intents);
+  window.phases = [];
+  window.ask = (draft, options = {}) => wallet.sign(draft, { onPhase: (phase) => phases.push(phase), ...options });
+}"""
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[OpenPage]:
+    """Pages with the stand-in, on a secure origin or another; `late` in ms, None: never injected."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(*, origin: str = "https://site.test", late: int | None = 300, clock: bool = False) -> Page:
+        context = browser.new_context()
+        contexts.append(context)
+        serve_files(context, origin)
+        context.add_init_script(f"window.keychainAfter = {'null' if late is None else late};")
+        context.add_init_script(STAND_IN)
+        page = context.new_page()
+        if clock:
+            page.clock.install(time=0)
+            page.clock.pause_at(1000)
+        page.goto(f"{origin}/blank.html")
+        page.evaluate(SETUP, [venue()])
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def sign(page: Page, *answers: Any, make: str = ORDER) -> dict[str, Any]:
+    """The wallet's answer to a draft, when Keychain answers so."""
+    page.evaluate("(answers) => { standIn.answers = answers; }", list(answers))
+    answer: dict[str, Any] = page.evaluate("(make) => ask(draft(make))", make)
+    return answer
+
+
+def asked(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate("standIn.asked")
+    return found
+
+
+def test_it_is_found_although_it_comes_late(opened: OpenPage) -> None:
+    page = opened(late=700, clock=True)
+    assert page.evaluate("typeof hive_keychain") == "undefined"
+    page.evaluate("void wallet.detect().then((state) => { window.found = state; })")
+    page.clock.run_for(500)
+    assert page.evaluate("window.found") is None
+    page.clock.run_for(500)
+    until(page, "window.found")
+    assert page.evaluate("window.found") == "ready"
+
+
+def test_where_it_is_not_it_is_missing_after_two_seconds_and_found_when_it_comes(opened: OpenPage) -> None:
+    page = opened(late=None)
+    took = page.evaluate(
+        "(async () => { const t = performance.now(); const s = await wallet.detect(); return [s, performance.now() - t]; })()"
+    )
+    assert took[0] == "missing"
+    assert 2000 <= took[1] < 3000
+    answer = sign(page)
+    assert (answer["ok"], answer["reason"]) == (False, "missing")
+    assert "Install it" in answer["hint"]
+
+
+def test_one_that_does_not_shake_hands_is_silent(opened: OpenPage) -> None:
+    page = opened(late=0)
+    page.evaluate("standIn.handshake = false")
+    assert page.evaluate("wallet.detect()") == "silent"
+    page.evaluate("standIn.handshake = true")
+    assert page.evaluate("wallet.detect()") == "ready"
+
+
+def test_a_page_from_a_file_says_so(browser: Browser, tmp_path: Path) -> None:
+    """Modules do not load from file: either, so the question is asked of the module in a page that says it is one."""
+    context = browser.new_context()
+    serve_files(context, "https://site.test")
+    wallet = (Path(__file__).parents[2] / "frontend" / "wallet.js").read_text("utf-8")
+    assert 'location.protocol === "file:"' in wallet
+    context.route(
+        "https://site.test/wallet.js",
+        lambda route: route.fulfill(
+            body=wallet.replace("location.protocol", '"file:"'), content_type="text/javascript"
+        ),
+    )
+    page = context.new_page()
+    page.goto("https://site.test/blank.html")
+    page.evaluate(SETUP, [venue()])
+    assert page.evaluate("wallet.detect()") == "file"
+    answer = page.evaluate("(make) => ask(draft(make))", ORDER)
+    assert "http://localhost" in answer["hint"]
+    context.close()
+
+
+def test_an_order_is_asked_for_as_keychain_wants_it(opened: OpenPage) -> None:
+    page = opened()
+    assert sign(page, OK) == {"ok": True, "txId": ID, "multisig": False}
+    [request] = asked(page)
+    assert (request["type"], request["username"], request["method"]) == ("custom", "alice", "Active")
+    assert request["id"] == "ssc-mainnet-hive"
+    assert isinstance(request["json"], str)
+    assert request["display_msg"].startswith("Peake DEX: BUY 1.00 PEK at 0.012345 SWAP.HIVE")
+    assert request.get("rpc") is None
+    assert page.evaluate("phases") == ["waiting"]
+
+
+def test_coins_go_by_transfer_with_three_decimals_and_enforce(opened: OpenPage) -> None:
+    page = opened()
+    assert sign(page, OK, make=COIN)["ok"]
+    [request] = asked(page)
+    wanted = {
+        "type": "transfer",
+        "username": "alice",
+        "to": "peakedex.coin",
+        "amount": "1.500",
+        "currency": "HIVE",
+    }
+    assert {key: request[key] for key in wanted} == wanted
+    assert request["enforce"] is True
+    assert request["memo"] == ""
+
+
+@pytest.mark.parametrize("error", ["user_cancel", "ignored"])
+def test_cancelled(opened: OpenPage, error: str) -> None:
+    answer = sign(opened(), {"error": error, "message": "Request was canceled by the user."})
+    assert (answer["reason"], answer["message"]) == ("cancelled", "Not signed. Nothing happened.")
+    assert "active key of @alice" in answer["hint"]
+
+
+def test_incomplete_is_our_mistake_with_an_id_to_report(opened: OpenPage) -> None:
+    answer = sign(opened(), {"error": "incomplete", "message": "ValidationError: <i>secret</i> at Joi.any"})
+    assert answer["reason"] == "malformed"
+    assert "report " in answer["message"]
+    assert "Validation" not in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "message"),
+    [
+        (
+            {"error": {"name": "RPCError"}, "message": "Error : <br>transaction expiration exception"},
+            "refused",
+            "clock",
+        ),
+        ({"error": {}, "message": "Error : <b>alice</b> has not enough RC"}, "refused", "resource credits"),
+        (
+            {"error": {"message": "Account alice already submitted 5 custom json operation(s) this block."}},
+            "refused",
+            "five such",
+        ),
+        (
+            {"error": {}, "message": "Error : Account alice does not have sufficient funds"},
+            "refused",
+            "not enough of it",
+        ),
+        ({"error": {}, "message": "missing required active authority"}, "refused", "active key"),
+        (
+            {"error": {"message": "Assert Exception:<script>alert(1)</script>"}},
+            "refused",
+            "The node refused it.",
+        ),
+        ({"error": {"message": "Duplicate transaction check failed"}}, "unclear", "no clear answer"),
+        ({"error": {}}, "unclear", "no clear answer"),
+        ({"error": {}, "message": "Failed to fetch"}, "unclear", "no clear answer"),
+        ({"error": {"message": "Request timeout"}, "message": "timeout"}, "unclear", "no clear answer"),
+        ({"error": "no_wallet", "message": "no wallet"}, "no_wallet", "has no wallet"),
+    ],
+)
+def test_what_the_node_said(opened: OpenPage, said: dict[str, Any], reason: str, message: str) -> None:
+    answer = sign(opened(), said)
+    assert answer["reason"] == reason
+    assert message in answer["message"]
+    assert "<" not in answer["message"]
+
+
+def test_multisig_has_no_id_yet(opened: OpenPage) -> None:
+    answer = sign(opened(), {"success": True, "result": {"isUsingMultisig": True, "tx_id": ""}})
+    assert answer == {"ok": True, "txId": None, "multisig": True}
+
+
+@pytest.mark.parametrize("origin", ["https://site.test", "http://site.test"])
+def test_one_request_at_a_time(opened: OpenPage, origin: str) -> None:
+    """Also without the browser's locks, which an insecure page does not have."""
+    page = opened(origin=origin)
+    assert page.evaluate("'locks' in navigator") == origin.startswith("https")
+    page.evaluate("(ok) => { standIn.answers = [ok, ok, ok]; standIn.delay = 150; }", OK)
+    page.evaluate(
+        """(make) => {
+          window.most = 0; window.done = 0;
+          const one = () => ask(draft(make)).then((answer) => { window.done += answer.ok; });
+          window.all = Promise.all([one(), one(), one()]);
+        }""",
+        ORDER,
+    )
+    assert page.evaluate("wallet.isBusy()")
+    page.evaluate("all")
+    assert page.evaluate("done") == 3
+    assert len(asked(page)) == 3
+    assert not page.evaluate("wallet.isBusy()")
+
+
+def test_another_tab_waits_for_its_turn(opened: OpenPage) -> None:
+    first = opened()
+    second = first.context.new_page()
+    second.goto(first.url)
+    second.evaluate(SETUP, [venue()])
+    first.evaluate(
+        "(make) => { standIn.answers = ['silent']; window.control = new AbortController(); window.one = ask(draft(make), { giveUp: control.signal }); }",
+        ORDER,
+    )
+    until(first, "standIn.asked.length === 1")
+    second.evaluate("([make, ok]) => { standIn.answers = [ok]; window.two = ask(draft(make)); }", [ORDER, OK])
+    second.wait_for_timeout(400)
+    assert asked(second) == []
+    first.evaluate("control.abort()")
+    assert second.evaluate("two")["ok"]
+
+
+def test_a_stranger_s_answer_is_not_taken_for_ours(opened: OpenPage) -> None:
+    """The answer to a window of the page before the reload comes first; then the right one."""
+    old = {**OK, "result": {"tx_id": "cd" * 20}, "request": {"json": "{}"}}
+    page = opened()
+    assert sign(page, [old, OK])["txId"] == ID
+    other = {**OK, "result": {"tx_id": "cd" * 20}, "request": {"username": "mallory"}}
+    assert sign(page, [other, other, OK])["txId"] == ID
+
+
+def test_requests_are_numbered_from_a_random_start(opened: OpenPage) -> None:
+    numbers = set()
+    for _ in range(3):
+        page = opened(late=0)
+        sign(page, OK)
+        numbers.add(asked(page)[0]["request_id"])
+    assert len(numbers) == 3
+    assert all(number >= 1_000_000 for number in numbers)
+
+
+def test_a_hidden_window_is_looked_for_and_then_given_up(opened: OpenPage) -> None:
+    page = opened(clock=True)
+    page.clock.run_for(500)
+    assert page.evaluate("wallet.detect()") == "ready"
+    page.evaluate(
+        "(make) => { standIn.answers = ['silent']; window.control = new AbortController();"
+        " window.asking = ask(draft(make), { giveUp: control.signal }).then((answer) => { window.given = answer; }); }",
+        ORDER,
+    )
+    page.clock.run_for(1000)
+    until(page, "phases.length === 1")
+    page.clock.run_for(18_900)
+    assert page.evaluate("phases") == ["waiting"]
+    page.clock.run_for(1200)
+    assert page.evaluate("phases") == ["waiting", "slow"]
+    page.clock.run_for(40_000)
+    assert page.evaluate("phases") == ["waiting", "slow", "stuck"]
+    page.evaluate("control.abort()")
+    until(page, "window.given")
+    assert page.evaluate("given.reason") == "given_up"
+    assert not page.evaluate("wallet.isBusy()")
+    # It was signed all the same, later.
+    page.evaluate("(ok) => standIn.answer(standIn.asked[0], ok)", OK)
+    page.clock.run_for(100)
+    assert page.evaluate("given.late.then((answer) => answer.txId)") == ID
+
+
+def test_what_is_too_large_is_refused_before(opened: OpenPage) -> None:
+    page = opened()
+    answer = page.evaluate(
+        "(make) => { const one = draft(make); one.json = 'é'.repeat(4097); return ask(one); }", ORDER
+    )
+    assert answer["reason"] == "too_large"
+    assert asked(page) == []
+    assert (
+        page.evaluate(
+            "(make) => { const one = draft(make); one.json = 'é'.repeat(4096); standIn.answers = [{ error: 'user_cancel' }]; return ask(one); }",
+            ORDER,
+        )["reason"]
+        == "cancelled"
+    )
+
+
+def test_no_other_file_names_the_extension() -> None:
+    folder = Path(__file__).parents[2] / "frontend"
+    named = [path.name for path in folder.glob("*.js") if "hive_keychain" in path.read_text("utf-8")]
+    assert named == ["wallet.js"]

@@ -1,0 +1,76 @@
+"""A page that is watched: what it logs, what it asks for, and whether it fits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Watch:
+    """Every message of the console above a hint, every error, and every request to elsewhere."""
+
+    def __init__(self, page: Page, site: str) -> None:
+        self.page = page
+        self.site = site
+        self.troubles: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(f"{message.type}: {message.text} {message.location.get('url', '')}")
+
+    def _request(self, request: Request) -> None:
+        self.requests.append(request.url)
+        if not request.url.startswith((f"{self.site}/", "data:", "blob:")):
+            self.troubles.append(f"a request to {request.url}")
+
+    def check(self) -> None:
+        assert self.troubles == []
+
+    def fits(self) -> None:
+        """No sideways scroll."""
+        wide, room = self.page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide <= room, f"{wide} px in {room} px: {widest(self.page)}"
+
+    def accessible(self) -> None:
+        """axe finds nothing."""
+        found: Any = self.page.evaluate(AXE.read_text("utf-8") + "; null")
+        found = self.page.evaluate(
+            "(tags) => axe.run({ runOnly: tags }).then((result) => result.violations)", STANDARDS
+        )
+        lines = [
+            f"{one['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+            for one in found
+            for node in one["nodes"]
+        ]
+        assert lines == [], "\n".join(lines)
+
+
+def until(page: Page, expression: str, argument: Any = None, seconds: float = 20) -> Any:
+    """The value of an expression as soon as it is true. Playwright's own wait needs `eval`, which the pages forbid."""
+    deadline = time.monotonic() + seconds
+    while not (value := page.evaluate(expression, argument)):
+        assert time.monotonic() < deadline, f"never: {expression}"
+        time.sleep(0.05)  # not by the page's clock, which a test may have stopped
+    return value
+
+
+def widest(page: Page) -> list[str]:
+    """The elements that stand out of the page."""
+    found: list[str] = page.evaluate(
+        """() => [...document.body.querySelectorAll("*")]
+          .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+          .slice(0, 5).map((one) => one.outerHTML.slice(0, 120))"""
+    )
+    return found

@@ -1,0 +1,154 @@
+"""A whole exchange for the browser: a devnet in this process; `follow`, `serve` and `payouts` as processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from indexer.cli.local import escrow_keys
+from indexer.devnet.bots import Bots
+from indexer.devnet.intents import custom_json, intent
+from indexer.devnet.practice import practise
+from indexer.devnet.server import start_devnet
+from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
+
+BLOCK_SECONDS = 0.3
+PATIENCE_SECONDS = 60.0
+WARM_BLOCKS = 12
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class World:
+    """Bots have traded for some blocks and rest then, so that a page stands still unless a test moves it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.venue_file = home / "venue.toml"
+        self.venue_file.write_text(demo_venue(EXAMPLE.read_text("utf-8")), "utf-8")
+        self.db = f"sqlite:///{home / 'peakedex.db'}"
+        self.view = read_venue(self.venue_file.read_text("utf-8"))
+        self.jobs: list[Callable[[], object]] = []
+        self.devnet = start_devnet(
+            self.view, block_time=BLOCK_SECONDS, after_block=lambda: [job() for job in self.jobs]
+        )
+        self.node = self.devnet.node
+        self.bots = Bots(self.node, self.view, seed=7, traders=8, acts=4)
+        self.processes = [self._start("follow", "--venue", str(self.venue_file), *self._nodes())]
+        self._wait((home / "peakedex.db").exists)
+        port = free_port()
+        self.site = f"http://127.0.0.1:{port}"
+        self.processes.append(self._serve(port))
+        self.bots.start()
+        self.bots.quote_all()
+        self.jobs.append(self.bots.step)
+        self._wait(lambda: self.get("health")["block"])
+        self.processes.append(self._pay())
+        self.wait_until(lambda: self.get("health")["last_trade"] is not None, WARM_BLOCKS)
+        self.jobs.remove(self.bots.step)
+        self._deepen()
+
+    def _deepen(self) -> None:
+        """A dozen levels on both sides of the first pair, so that there is a book whatever the bots did."""
+        name = self.trader()
+        for level in range(12):
+            pair = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": str(5000 + 100 * level)}
+            self.act(name, "sell", **pair, price=f"0.{500 + level:06d}")
+            self.act(name, "buy", **pair, price=f"0.{320 - level:06d}")
+        self.wait(f"orders?user={name}", lambda body: len(body["orders"]) == 24)
+
+    def _nodes(self) -> tuple[str, ...]:
+        return ("--node", self.devnet.url, "--engine-node", self.devnet.engine_url)
+
+    def _serve(self, port: int) -> subprocess.Popen[bytes]:
+        where = ("--port", str(port), "--workers", "1", "--threads", "48")
+        devnet = ("--network", "devnet", "--practice-node", self.devnet.url, "--node", self.devnet.url)
+        return self._start("serve", *devnet, "--rate-limit", "off", *where)
+
+    def _pay(self) -> subprocess.Popen[bytes]:
+        keys = escrow_keys(self.venue_file.read_text("utf-8"))
+        options = ("--venue", str(self.venue_file), "--first-run", "--chain-id", "devnet", *self._nodes())
+        return self._start("payouts", *options, environment=keys)
+
+    def _start(
+        self, command: str, *options: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        with (self.home / f"{command}.log").open("ab") as log:
+            line = [sys.executable, "-m", "indexer.cli", command, "--db", self.db, *options]
+            return subprocess.Popen(
+                [*line, "--log-level", "warning"],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(environment or {})},
+            )
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            process.wait(20)
+        self.devnet.stop()
+
+    # -- what it does --------------------------------------------------------------------------------
+
+    def act(self, account: str, action: str, **payload: object) -> str:
+        """Put an intent on the chain without a signature; gives its id."""
+        return self.node.submit([custom_json(self.view, account, intent(self.view, action, payload))])
+
+    def trader(self) -> str:
+        """An account to practise with, funded as the site's own button does it."""
+        with self.node.lock:
+            name = str(practise(self.node, self.view)["account"])
+        self.wait(f"balances?user={name}", lambda body: len(body["balances"]) == len(self.view.tokens))
+        return name
+
+    # -- what the API says ---------------------------------------------------------------------------
+
+    def get(self, path: str) -> Any:
+        """The body of a GET."""
+        answer = requests.get(f"{self.site}/api/{path}", timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def wait(self, path: str, ready: Callable[[Any], object]) -> Any:
+        """The body of a GET as soon as it is `ready`."""
+        found: list[Any] = []
+
+        def look() -> bool:
+            found.append(self.get(path))
+            return bool(ready(found[-1]))
+
+        self._wait(look, lambda: f"{path}: {found[-1:]}")
+        return found[-1]
+
+    def wait_until(self, ready: Callable[[], object], blocks: int) -> None:
+        """Until it is so, and so many blocks have been recorded."""
+        self._wait(lambda: (self.get("health")["block"] or 0) >= blocks and ready())
+
+    def _wait(self, ready: Callable[[], object], say: Callable[[], str] = str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            for process in self.processes if hasattr(self, "processes") else ():
+                assert process.poll() is None, self._logs()
+            try:
+                if ready():
+                    return
+            except requests.RequestException:
+                pass  # the API is only starting
+            time.sleep(0.1)
+        raise AssertionError(f"it never came to be: {say()}\n{self._logs()}")
+
+    def _logs(self) -> str:
+        return "\n".join(path.read_text()[-3000:] for path in self.home.glob("*.log"))
