@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from api.app import create_app
@@ -80,6 +81,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         threads = settings.threads + settings.streams  # a stream holds its thread for as long as it lasts
         self._settings = settings
         self._front = front
+        self.loaded: Flask | None = None
         self._tally = Tally(workers)
         self._slots: dict[int, int] = {}  # by the number that gunicorn gives each worker it starts
         self._options = {
@@ -109,7 +111,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> WSGIApplication:
         """In a worker: its application, which counts in the slot that was taken for it before the fork."""
-        return self._front(create_app(self._settings, self._tally.slot(self._slots[max(self._slots)])))
+        self.loaded = create_app(self._settings, self._tally.slot(self._slots[max(self._slots)]))
+        return self._front(self.loaded)
 
     def _take_slot(self, _arbiter: object, worker: Any) -> None:
         free = set(range(self._tally.workers)) - set(self._slots.values())

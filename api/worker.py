@@ -85,9 +85,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().enqueue_req(conn)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Asked to stop: the streams, which would go on for ever, end now."""
+        """Asked to stop, perhaps while it still starts: the streams, which would go on for ever, end now."""
         super().handle_exit(sig, frame)
-        feed = getattr(self.wsgi, "extensions", {}).get(FEED)
+        loaded = self.app.loaded
+        feed = None if loaded is None else loaded.extensions.get(FEED)
         if feed is not None:
             feed.close()
 

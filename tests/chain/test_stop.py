@@ -41,6 +41,11 @@ def test_at_once(faults: dict[str, Any]) -> None:
         stopped: list[float] = []
 
         def set_stop() -> None:
+            deadline = time.monotonic() + 30
+            while not faults and rules.next_block() <= world.node.chain.irreversible:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.02)
             stopped.append(time.monotonic())
             stop.set()
 
