@@ -73,9 +73,10 @@ class Screen {
     this.account = null;
     /** @type {import("./desk.js").Desk|null} */
     this.desk = null;
+    this.taken = null; // the level that was chosen before the ticket had come
     document.title = words.title(`${pair.base}/${pair.quote}`);
     this.bar = new PairBar(byId("pairbar"), pair, () => import("./picker.js").then((picker) => picker.openPicker()));
-    this.bookView = new BookView(byId("book"), pair, (level) => this.desk?.take(level));
+    this.bookView = new BookView(byId("book"), pair, (level) => this.take(level));
     this.bookView.onGroup = () => this.drawBook();
     this.tape = new Tape(byId("tape"), pair);
     this.subscription = subscribe([], (message) => this.hear(message));
@@ -88,7 +89,13 @@ class Screen {
   async later() {
     const { Desk } = await import("./desk.js");
     this.desk = new Desk(this);
+    if (this.taken) this.desk.take(this.taken);
     paint(this.draw);
+  }
+
+  take(level) {
+    if (this.desk) this.desk.take(level);
+    else this.taken = level;
   }
 
   // -- data --

@@ -122,6 +122,25 @@ def test_a_level_of_the_book_fills_the_ticket_and_trades(
     assert (order["status"], order["price"]) == ("filled", price)
 
 
+def test_a_level_that_is_chosen_before_the_ticket_has_come_fills_it(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    practising(context, world)
+    context.route("**/desk.js", lambda _route: None)  # it is on its way for as long as this stands
+    page = watched(TRADE).page
+    until(page, "document.querySelector('#book .asks .levels button span')?.textContent")
+    price = page.evaluate(
+        """() => {
+          const level = [...document.querySelectorAll("#book .asks .levels button")].at(-1);
+          level.click();
+          return level.textContent;
+        }"""
+    )
+    assert page.locator("#ticket-price").count() == 0
+    context.unroute("**/desk.js")
+    expect(page.locator("#ticket-price")).to_have_value(price)
+
+
 def test_a_rejection_says_why_and_that_nothing_was_lost(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:

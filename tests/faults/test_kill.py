@@ -97,7 +97,7 @@ def test_killed_at_random_it_goes_on_from_the_last_whole_batch(
             run.wait(chance.uniform(0.5, 1.0) * seconds)
         except subprocess.TimeoutExpired:
             run.send_signal(signal.SIGKILL)
-            assert run.wait(60) == -signal.SIGKILL
+            assert run.wait(60) in (-signal.SIGKILL, 0)  # it may have come to its end just now
         reached.append(blocks_recorded(path))
     assert reached == sorted(reached), "a block was lost"
     last = start(home, path)
