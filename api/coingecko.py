@@ -11,7 +11,15 @@ from typing import Annotated, Final
 
 from api.candles import LAST_MOMENT
 from api.database import Snapshot
-from api.listing import MAX_LEVELS, Milliseconds, TickerId, milliseconds, pair_of_ticker, ticker_id
+from api.listing import (
+    MAX_LEVELS,
+    Milliseconds,
+    TickerId,
+    levels_a_side,
+    milliseconds,
+    pair_of_ticker,
+    ticker_id,
+)
 from api.pairs import PairFigures, read_figures
 from api.parameters import NoParameters, one_of, whole_number
 from api.resource import Resource
@@ -118,12 +126,10 @@ def _ticker(pair: PairFigures) -> GeckoTicker:
 
 def _orderbook(snapshot: Snapshot, ask: GeckoBookParameters) -> GeckoOrderBook:
     show = pair_of_ticker(snapshot, ask.ticker_id)
-    # A depth of 100 means 50 a side; 0 means all.
-    depth = (ask.depth + 1) // 2 or MAX_LEVELS
     bids, asks = (
         [
             (show.price(row.price), show.base(row.remaining))
-            for row in read_levels(snapshot.connection, show.row.id, is_buy, depth)
+            for row in read_levels(snapshot.connection, show.row.id, is_buy, levels_a_side(ask.depth))
         ]
         for is_buy in (True, False)
     )

@@ -17,6 +17,7 @@ from api.listing import (
     Milliseconds,
     Number,
     TickerId,
+    levels_a_side,
     milliseconds,
     number,
     number_or_none,
@@ -30,12 +31,12 @@ from api.shapes import Part, Side
 from api.show import PairShow
 from settlement.amounts import show_units
 from settlement.store.queries.book import read_levels
+from settlement.store.queries.candles import DAY
 from settlement.store.queries.listing import TapeRow, list_resting, list_tape
 from settlement.store.queries.market import first_trade_since
 from settlement.store.queries.payouts import is_paused
 from settlement.store.queries.venue import PairRow, TokenRow, read_pairs, read_tokens
 
-DAY_SECONDS: Final = 86_400
 MAX_TRADES: Final = 5_000
 GROUP: Final = "CoinMarketCap"
 BEST, BY_PRICE, BY_ORDER = 1, 2, 3
@@ -158,8 +159,7 @@ def _ticker(snapshot: Snapshot, _: NoParameters) -> dict[str, CapTicker]:
 
 def _orderbook(snapshot: Snapshot, ask: CapBookParameters) -> CapOrderBook:
     show = pair_of_ticker(snapshot, ask.market_pair)
-    # A depth of 100 means 50 a side; 0 means all.
-    depth = 1 if ask.level == BEST else (ask.depth + 1) // 2 or MAX_LEVELS
+    depth = 1 if ask.level == BEST else levels_a_side(ask.depth)
     read = list_resting if ask.level == BY_ORDER else read_levels
     bids, asks = (
         [
@@ -174,7 +174,7 @@ def _orderbook(snapshot: Snapshot, ask: CapBookParameters) -> CapOrderBook:
 def _trades(snapshot: Snapshot, ask: CapTradesParameters) -> list[CapTrade]:
     show = pair_of_ticker(snapshot, ask.market_pair)
     connection, newest = snapshot.connection, snapshot.at.last_trade
-    first = first_trade_since(connection, (snapshot.timestamp or 0) - DAY_SECONDS, newest)
+    first = first_trade_since(connection, (snapshot.timestamp or 0) - DAY, newest)
     rows = list_tape(connection, show.row.id, first, newest, None, MAX_TRADES)
     return [_trade(show, row) for row in rows]
 

@@ -39,7 +39,6 @@ KINDS: Final[dict[str, Kind]] = {
         404, "Block not recorded", "the block lies before the venue's first, or is not recorded yet"
     ),
     "E_METHOD": Kind(405, "Only reading", "a method that could change something; `Allow` names the others"),
-    "E_TOO_LARGE": Kind(413, "Body too large", "a body is larger than what is read"),
     "E_ADDRESS": Kind(414, "Address too long", "the address is longer than 4,094 bytes"),
     "E_TOO_MANY": Kind(
         429, "Too many requests", "one address asks more than the server allows: go on after `Retry-After`"

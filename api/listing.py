@@ -44,6 +44,11 @@ TICKER_RULE: Final = Rule(
 TickerId = Annotated[Ticker, TICKER_RULE]
 
 
+def levels_a_side(depth: int) -> int:
+    """A depth of 100 means 50 a side; 0 means all."""
+    return (depth + 1) // 2 or MAX_LEVELS
+
+
 def ticker_id(base: str, quote: str) -> str:
     return f"{base}_{quote}"
 

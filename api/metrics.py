@@ -141,8 +141,8 @@ def _indexer(snapshot: Snapshot) -> Iterator[Metric]:
     waiting = status.waiting_for is not None
     yield GaugeMetricFamily("peakedex_waiting", "1 while the indexer waits for something.", waiting)
     if status.irreversible is not None:
-        lag = max(0, status.irreversible - snapshot.at.block)
         yield GaugeMetricFamily("peakedex_irreversible_block", "As the nodes agree.", status.irreversible)
+        lag = snapshot.at.lag
         yield GaugeMetricFamily("peakedex_lag_blocks", "Irreversible blocks not recorded yet.", lag)
     yield _nodes(status)
 

@@ -16,13 +16,13 @@ from typing import Any, Final, Literal, TypeVar
 
 import requests
 
+from settlement.names import NATIVE_PRECISION
 from settlement.payouts.signing import MAINNET, Signed, SigningError, check_chain_id, unix_time
 
 MAX_CLOCK_SECONDS: Final = 600
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 20.0
 LARGEST_BYTES: Final = 1 << 24
-NATIVE_DECIMALS: Final = 3
 
 _BLOCK_ID: Final = re.compile(r"[0-9a-f]{40}")
 _COINS: Final = {"@@000000021": "HIVE", "@@000000013": "HBD"}
@@ -343,6 +343,6 @@ def _account(raw: dict[str, Any]) -> Account:
 
 def _mils(raw: dict[str, Any]) -> tuple[str, int]:
     """`{"amount": "1000", "precision": 3, "nai": …}` as symbol and thousandths."""
-    if raw["precision"] != NATIVE_DECIMALS:
+    if raw["precision"] != NATIVE_PRECISION:
         raise ValueError("a coin with other decimals")
     return _COINS[raw["nai"]], int(raw["amount"])

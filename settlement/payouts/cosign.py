@@ -16,11 +16,12 @@ from typing import Final, Literal, NamedTuple, Self
 from sqlalchemy import Connection, Engine, select, update
 
 from settlement.amounts import read_decimal
+from settlement.journal import iso_time
 from settlement.payouts.authority import Authorities, Rule
 from settlement.payouts.plan import Payment, build, due, expires, is_pending, slot_time
 from settlement.payouts.policy import HISTORY_SECONDS, LONGEST_SECONDS, Policy
 from settlement.payouts.records import Record, read_record, read_records
-from settlement.payouts.signing import SigningError, Transaction, iso_time, signer
+from settlement.payouts.signing import SigningError, Transaction, signer
 from settlement.store import schema
 from settlement.store.queries.payouts import Claim, Ledger, read_ledger
 from settlement.venue import Venue

@@ -32,11 +32,11 @@ def place_of(claim: Claim) -> Place:
     return (claim.escrow, claim.chain, claim.symbol)
 
 
-def free_amounts(payments: Sequence[Payment], view: View, chain: Chain) -> dict[Place, Fraction]:
-    """What the accounts really hold, less what signed transactions may take."""
-    places = {place_of(payment.members[0]) for payment in payments}
-    coins = [escrow for escrow, network, _ in places if network == HIVE]
-    tokens = [(escrow, symbol) for escrow, network, symbol in places if network != HIVE]
+def real_amounts(places: Iterable[Place], chain: Chain) -> dict[Place, Fraction]:
+    """What these accounts hold on the chains, 0 where there is nothing. Raises ChainError."""
+    wanted = set(places)
+    coins = {escrow for escrow, network, _ in wanted if network == HIVE}
+    tokens = [(escrow, symbol) for escrow, network, symbol in wanted if network != HIVE]
     real: dict[Place, Fraction] = {}
     for name, account in (chain.accounts(coins) if coins else {}).items():
         for symbol, mils in account.mils.items():
@@ -44,7 +44,12 @@ def free_amounts(payments: Sequence[Payment], view: View, chain: Chain) -> dict[
     if tokens:
         for (name, symbol), text in chain.balances(*zip(*tokens, strict=True)).items():
             real[name, HIVE_ENGINE, symbol] = units_of(text)
-    free = {place: real.get(place, Fraction()) for place in places}
+    return {place: real.get(place, Fraction()) for place in wanted}
+
+
+def free_amounts(payments: Sequence[Payment], view: View, chain: Chain) -> dict[Place, Fraction]:
+    """What the accounts really hold, less what signed transactions may take."""
+    free = real_amounts((place_of(payment.members[0]) for payment in payments), chain)
     for record in view.live_records():
         for ref in record.members:
             claim = view.pending.get(ref)

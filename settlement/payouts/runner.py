@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from settlement.journal import iso_time
 from settlement.payouts.chain import ChainError
 from settlement.payouts.funds import Chain, free_amounts, place_of
 from settlement.payouts.judge import View, objection, read_view, waiting
@@ -35,7 +36,7 @@ from settlement.payouts.records import (
     write_notes,
     write_settings,
 )
-from settlement.payouts.signing import Signed, SigningError, Transaction, iso_time
+from settlement.payouts.signing import Signed, SigningError, Transaction
 from settlement.store import schema
 from settlement.store.database import explain
 from settlement.store.queries.payouts import (

@@ -23,6 +23,8 @@ from beembase.signedtransactions import Signed_Transaction
 from beemgraphenebase.account import PublicKey as ShownKey
 from coincurve import PrivateKey, PublicKey
 
+from settlement.journal import iso_time
+
 MAINNET: Final = "beeab0de" + "0" * 56
 SIGNATURE_BYTES: Final = 65
 
@@ -211,13 +213,8 @@ def show_key(key: PublicKey) -> str:
     return str(ShownKey(key.format().hex(), prefix="STM"))
 
 
-def iso_time(seconds: int) -> str:
-    """Seconds since 1970 as Hive writes a time, `2026-01-31T12:00:00`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-
-
 def unix_time(text: str) -> int:
-    """The inverse of `iso_time`. Raises ValueError."""
+    """The inverse of `journal.iso_time`. Raises ValueError."""
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
 
 from settlement.effects import BlockEffects
 from settlement.state import State
 from settlement.store import schema
 from settlement.store.database import StoreError
+from settlement.store.queries.open_orders import is_open
 from settlement.store.rows import BatchRows, Numbers
 from settlement.store.statements import Row, compile_statements, run
 
@@ -159,8 +160,8 @@ def _last_numbers(connection: Connection, state: State) -> dict[str, int]:
 def _opened(connection: Connection, table: Table) -> dict[int, int]:
     """By key, the block in which each was opened that is open still."""
     (key,) = table.primary_key
-    is_open = table.c.status == literal_column(str(schema.OPEN))  # so that SQLite sees the partial index
-    return {row[0]: row[1] for row in connection.execute(select(key, table.c.block).where(is_open))}
+    open_now = select(key, table.c.block).where(is_open(table.c.status))
+    return {row[0]: row[1] for row in connection.execute(open_now)}
 
 
 def _cursor_row(state: State, last_block_n: int) -> Row:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, and_, bindparam, func, literal_column, select
+from sqlalchemy import Connection, Table, and_, bindparam, func, select
 
 from settlement.store import schema
+from settlement.store.queries.open_orders import is_open
 from settlement.store.queries.payouts import QUEUED, REFUND, WITHDRAWAL
 
 
@@ -53,7 +54,7 @@ def _pending(connection: Connection, kind: int, table: Table) -> dict[str, int]:
     rows = connection.execute(
         select(state, func.count())
         .select_from(table.outerjoin(note, and_(note.c.kind == kind, note.c.claim == table.c.n)))
-        .where(table.c.status == literal_column(str(schema.PENDING)))
+        .where(is_open(table.c.status))
         .group_by(state)
     )
     return {row[0]: row[1] for row in rows}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, select, union_all
+from sqlalchemy import Connection, bindparam, select, union_all
 
 from settlement.amounts import read_quantity, show_units
+from settlement.model import default_memo
 from settlement.money import value_text
 from settlement.names import decode
 from settlement.store import schema
+from settlement.store.queries.open_orders import is_open
 
 WITHDRAWAL: Final = 0
 REFUND: Final = 1
@@ -79,7 +81,6 @@ class Reference(NamedTuple):
 
 _c, _b = schema.cursor.c, schema.blocks.c
 _w, _r, _t, _a = (table.c for table in (schema.withdrawals, schema.refunds, schema.tokens, schema.accounts))
-_PENDING: ColumnElement[int] = literal_column(str(schema.PENDING))  # in words: else no partial index is used
 _opened, _closed = schema.blocks.alias(), schema.blocks.alias()
 _TIMES = (_opened.c.timestamp.label("opened"), _closed.c.timestamp.label("closed"))
 _CURSOR = select(_c.block, _c.block_id, _c.timestamp)
@@ -105,11 +106,11 @@ _ALL_REFUNDS = (
     .outerjoin(_closed, _r.closed_block == _closed.c.number)
 )
 _WITHDRAWALS = union_all(
-    _ALL_WITHDRAWALS.where(_w.status == _PENDING),
+    _ALL_WITHDRAWALS.where(is_open(_w.status)),
     _ALL_WITHDRAWALS.where(_w.closed_block >= bindparam("first")),
 )
 _REFUNDS = union_all(
-    _ALL_REFUNDS.where(_r.status == _PENDING), _ALL_REFUNDS.where(_r.closed_block >= bindparam("first"))
+    _ALL_REFUNDS.where(is_open(_r.status)), _ALL_REFUNDS.where(_r.closed_block >= bindparam("first"))
 )
 _ESCROWS = select(_t.escrow).distinct()
 
@@ -146,7 +147,7 @@ def _withdrawals(connection: Connection, first: int) -> Iterable[Claim]:
             id=row.id,
             account=decode(row.name),
             to=decode(row.to),
-            memo=f"peakedex:{row.id}" if row.memo is None else decode(row.memo),
+            memo=decode(default_memo(row.id) if row.memo is None else row.memo),
             has_own_memo=row.memo is not None,
             symbol=row.symbol,
             chain=row.chain,
@@ -168,7 +169,7 @@ def _refunds(connection: Connection, first: int) -> Iterable[Claim]:
             id=row.id,
             account=decode(row.account),
             to=decode(row.account),
-            memo=f"peakedex:{row.id}",
+            memo=decode(default_memo(row.id)),
             has_own_memo=False,
             symbol=decode(row.symbol),
             chain=row.chain,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, literal_column, select
+from sqlalchemy import Connection, Select, func, select
 
 from settlement.store import schema
+from settlement.store.queries.open_orders import is_open
 
 
 class SolvencyRow(NamedTuple):
@@ -75,7 +76,7 @@ _OUTFLOWS: Select[Any] = (
 _REFUNDS_DUE: Select[Any] = (
     select(*(_r[name] for name in RefundRow._fields[:-1]), _b.timestamp)
     .join(schema.blocks, _b.number == _r.block)
-    .where(_r.status == literal_column(str(schema.PENDING)))
+    .where(is_open(_r.status))
     .order_by(_r.n)
 )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from settlement.store import schema
+from settlement.store.queries.open_orders import is_open
 from settlement.store.queries.paging import WINDOW, Page, cut
 
 
@@ -39,7 +40,6 @@ class WithdrawalFilter(NamedTuple):
 
 _w = schema.withdrawals.c
 _opened, _closed = schema.blocks.alias("opened"), schema.blocks.alias("closed")
-_IS_PENDING = _w.status == literal_column(str(schema.PENDING))  # the number itself: see open_orders.IS_OPEN
 _WITHDRAWALS: Select[Any] = (
     select(
         _w.n,
@@ -78,7 +78,7 @@ def list_withdrawals(
     if wanted.status is None:
         return _read(connection, select(_w.n).where(*range_), limit)
     if wanted.status == schema.PENDING and wanted.account_id is None:
-        return _read(connection, select(_w.n).where(_IS_PENDING, *range_), limit)
+        return _read(connection, select(_w.n).where(is_open(_w.status), *range_), limit)
     newest = select(_w.n, _w.status).where(*range_).order_by(_w.n.desc())
     window = newest.limit(WINDOW).subquery()
     page = _read(connection, select(window.c.n).where(window.c.status == wanted.status), limit)
