@@ -20,7 +20,7 @@ SOURCES := settlement indexer api alembic tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev clients site browser run test check format bench lock clean distclean
+.PHONY: help install dev clients site browser compiler wheel-compiled run test check format bench lock clean distclean
 
 help:
 	@echo "make run      install, then start the demo exchange on http://127.0.0.1:8080"
@@ -28,6 +28,7 @@ help:
 	@echo "make check    lint, format, types and the arrows between the packages"
 	@echo "make format   put the code into the shape that check asks for"
 	@echo "make bench    measure the speed"
+	@echo "make wheel-compiled   a wheel with the rules compiled, for this kind of machine"
 	@echo "make site     copy the site's chart and fonts out of their npm packages"
 	@echo "make install  only make $(VENV)"
 	@echo "make lock     pin the dependencies anew (UPGRADE=--upgrade takes newer ones)"
@@ -100,7 +101,16 @@ $(BROWSER_INSTALLED): $(INSTALLED_DEV) $(BROWSER)/package.json $(BROWSER)/packag
 	@cd $(BROWSER) && $(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test: check clients site browser
+# A C compiler for the compiled rules: the machine's, else that of a pip package.
+compiler: dev
+	@cc --version >/dev/null 2>&1 || gcc --version >/dev/null 2>&1 || clang --version >/dev/null 2>&1 \
+	  || $(BIN)/python -m ziglang version >/dev/null 2>&1 || { \
+	    echo "installing a C compiler"; $(PIP) install -r tests/settlement/compiler.lock; }
+
+wheel-compiled: compiler site
+	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m build --wheel --no-isolation
+
+test: check clients site browser compiler
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: dev
@@ -121,7 +131,9 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip
   --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(UPGRADE)
 
 lock: dev
-	$(COMPILE) --build-deps-for editable --output-file requirements.lock pyproject.toml
+	$(COMPILE) --build-deps-for editable --constraint constraints.txt --output-file requirements.lock pyproject.toml
+	$(COMPILE) --build-deps-for editable --extra backup --extra parquet --constraint requirements.lock \
+	  --output-file requirements-server.lock pyproject.toml
 	$(COMPILE) --build-deps-for editable --extra dev --constraint requirements.lock \
 	  --output-file requirements-dev.lock pyproject.toml
 

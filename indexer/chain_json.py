@@ -161,39 +161,39 @@ def dumps(value: object) -> str:
     Raises TypeError for values that `loads` never gives.
     """
     out: list[str] = []
-    todo: list[object] = [value]  # what is still to be written, next one last
+    todo: list[object] = [value]  # what is still to be written, next one last; punctuation as a tuple
     while todo:
         item = todo.pop()
         write = _WRITERS.get(type(item))
         if write is not None:
             out.append(write(item))
+        elif isinstance(item, tuple):
+            out.append(item[0])
         elif isinstance(item, list):
-            todo.append(_Text("]"))
-            for index in range(len(item) - 1, -1, -1):
-                todo.append(item[index])
-                todo.append(_Text("," if index else ""))
             out.append("[")
+            todo.append(_END_OF_ARRAY)
+            for held in reversed(item):
+                todo += (held, _COMMA)
+            if item:
+                todo.pop()
         elif isinstance(item, dict):
-            todo.append(_Text("}"))
-            for index, (key, held) in reversed(list(enumerate(item.items()))):
-                todo.append(held)
-                todo.append(_Text(("," if index else "") + encode_basestring_ascii(key) + ":"))
             out.append("{")
+            todo.append(_END_OF_OBJECT)
+            for key, held in reversed(item.items()):
+                todo += (held, (f"{encode_basestring_ascii(key)}:",), _COMMA)
+            if item:
+                todo.pop()
         else:
             raise TypeError(f"not a JSON value: {type(item).__name__}")
     return "".join(out)
 
 
-class _Text(str):
-    """Punctuation on its way to the output, to tell it from a JSON string."""
-
-    __slots__ = ()
-
-
+_COMMA: Final = (",",)
+_END_OF_ARRAY: Final = ("]",)
+_END_OF_OBJECT: Final = ("}",)
 _WRITERS: Final[dict[type, Callable[..., str]]] = {
     str: encode_basestring_ascii,
     JsonNumber: str,
-    _Text: str,
     bool: lambda flag: "true" if flag else "false",
     type(None): lambda _: "null",
 }

@@ -29,12 +29,16 @@ _MAX_EXPONENT: Final = 30
 _POWERS: Final[tuple[int, ...]] = tuple(10**power for power in range(19))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Decimal:
     """A non-negative decimal: `mantissa / 10**places`, with no trailing zero in its places."""
 
     mantissa: int
     places: int
+
+    def __init__(self, mantissa: int, places: int) -> None:
+        self.mantissa = mantissa
+        self.places = places
 
 
 def read_decimal(value: object) -> Decimal | None:

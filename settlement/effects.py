@@ -2,7 +2,8 @@
 
 The journal is the text of these values, the database rows are made from the same values: neither can
 say something that the other does not. Amounts are units, prices ticks, names encoded text. Nobody changes
-them; they are not frozen only because so many are made that it would be felt.
+them; they are not frozen only because so many are made that it would be felt. For the same reason those that
+are made for every order write their own `__init__`: mypyc compiles no other.
 """
 
 from __future__ import annotations
@@ -43,11 +44,14 @@ class RefundOpened:
         return f"refund {r.id} {r.account} {r.symbol} {r.quantity} {r.escrow}\n"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class OrderPlaced:
     """`seq` as given; the order itself goes on living, so only what never changes is read from it later."""
 
     order: Order
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
 
     def line(self) -> str:
         o = self.order
@@ -58,7 +62,7 @@ class OrderPlaced:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Traded:
     """One fill. Fees are in units of what each side receives: base for the buyer, quote for the seller."""
 
@@ -71,6 +75,26 @@ class Traded:
     buyer_fee: int
     seller_fee: int
 
+    def __init__(
+        self,
+        n: int,
+        taker: Order,
+        maker: Order,
+        price: int,
+        quantity: int,
+        quote_amount: int,
+        buyer_fee: int,
+        seller_fee: int,
+    ) -> None:
+        self.n = n
+        self.taker = taker
+        self.maker = maker
+        self.price = price
+        self.quantity = quantity
+        self.quote_amount = quote_amount
+        self.buyer_fee = buyer_fee
+        self.seller_fee = seller_fee
+
     def line(self) -> str:
         taker, maker = self.taker, self.maker
         buyer, seller = (taker, maker) if taker.is_buy else (maker, taker)
@@ -81,11 +105,16 @@ class Traded:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class OrderClosed:
     order: Order
     status: str
     released: int
+
+    def __init__(self, order: Order, status: str, released: int) -> None:
+        self.order = order
+        self.status = status
+        self.released = released
 
     def line(self) -> str:
         return f"close {self.order.id} {self.status} {self.released}\n"
@@ -189,7 +218,7 @@ Effect = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class IntentSeen:
     """What became of one signed action, accepted ones without a journal line of their own included.
 
@@ -202,6 +231,16 @@ class IntentSeen:
     code: Code | None
     ref: str | None
     seq: int | None
+
+    def __init__(
+        self, intent_id: str, account: str, action: str, code: Code | None, ref: str | None, seq: int | None
+    ) -> None:
+        self.id = intent_id
+        self.account = account
+        self.action = action
+        self.code = code
+        self.ref = ref
+        self.seq = seq
 
 
 @dataclass(slots=True)

@@ -15,9 +15,12 @@ MAX_MEMO: Final = 256
 _TERMS: Final = frozenset(("expiration", "timeInForce", "postOnly", "settle"))
 _TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK")
 _SETTLE: Final = ("venue", "wallet")
+# mypyc takes no literal with a surrogate.
+_FIRST_SURROGATE: Final = chr(0xD800)
+_LAST_SURROGATE: Final = chr(0xDFFF)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class OrderRequest:
     """A wish for an order. `quantity` is base, or the quote budget of a market buy; `price` the limit,
     or the worst price of a market order. `expiration` is in seconds."""
@@ -28,15 +31,40 @@ class OrderRequest:
     market: bool
     quantity: Decimal
     price: Decimal | None
-    expiration: int | None = None
-    time_in_force: str = "GTC"
-    post_only: bool = False
-    to_wallet: bool = False
+    expiration: int | None
+    time_in_force: str
+    post_only: bool
+    to_wallet: bool
+
+    def __init__(
+        self,
+        symbol: str,
+        quote: str | None,
+        is_buy: bool,
+        market: bool,
+        quantity: Decimal,
+        price: Decimal | None,
+        *,
+        to_wallet: bool = False,
+    ) -> None:
+        self.symbol = symbol
+        self.quote = quote
+        self.is_buy = is_buy
+        self.market = market
+        self.quantity = quantity
+        self.price = price
+        self.expiration = None
+        self.time_in_force = "GTC"
+        self.post_only = False
+        self.to_wallet = to_wallet
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class CancelRequest:
     id: str
+
+    def __init__(self, order_id: str) -> None:
+        self.id = order_id
 
 
 @dataclass(slots=True)
@@ -146,5 +174,5 @@ def read_request(name: object, fields: Fields) -> Request | None:
 def _is_memo(text: str) -> bool:
     """1 to 256 characters, none below U+0020, no U+007F, no surrogate (section 4)."""
     return 0 < len(text) <= MAX_MEMO and not any(
-        letter < " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in text
+        letter < " " or letter == "\x7f" or _FIRST_SURROGATE <= letter <= _LAST_SURROGATE for letter in text
     )

@@ -24,7 +24,7 @@ from settlement.ranked import Ranked
 from settlement.venue import PairRules, TokenRules, Venue
 
 
-class InvariantError(AssertionError):
+class InvariantError(Exception):
     """The books do not add up, or the input cannot be a chain: a bug in us or a lie of a node. Stop."""
 
 

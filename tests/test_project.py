@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ["requirements.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-server.lock", "requirements-dev.lock"]
 
 # Where a data folder of the repository lies in a wheel: beside the package that reads it.
 DATA_FOLDERS = {"alembic": "settlement/store/migrations", "frontend": "api/site"}
@@ -47,6 +47,12 @@ def lacking(requirements: list[str], lock: str) -> list[str]:
 def test_lock_holds_every_runtime_dependency() -> None:
     build = PROJECT["build-system"]["requires"]
     assert lacking(PROJECT["project"]["dependencies"] + build, "requirements.lock") == []
+
+
+def test_server_lock_holds_the_lock_and_every_package_of_its_extras() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert lacking(extras["backup"] + extras["parquet"], "requirements-server.lock") == []
+    assert pins("requirements.lock").items() <= pins("requirements-server.lock").items()
 
 
 def test_dev_lock_holds_the_lock_and_every_dev_dependency() -> None:
@@ -163,7 +169,7 @@ def imported(path: Path) -> Iterator[str]:
     ("room", "third_party"),
     [
         ("settlement", set()),
-        ("settlement/store", {"sqlalchemy", "alembic"}),
+        ("settlement/store", {"sqlalchemy", "alembic", "psycopg"}),
         (
             "settlement/payouts",
             {"beembase", "beemgraphenebase", "coincurve", "lighthive", "requests", "sqlalchemy"},

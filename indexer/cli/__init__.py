@@ -9,27 +9,39 @@ import click
 
 from indexer import config
 from indexer.cli.archive import archive
+from indexer.cli.backup import backup, restore
 from indexer.cli.database import db
 from indexer.cli.doctor import doctor
 from indexer.cli.errors import reported
+from indexer.cli.export import export
 from indexer.cli.intent import intent
 from indexer.cli.live import follow, run, serve
 from indexer.cli.local import demo, devnet
 from indexer.cli.payouts import payouts
+from indexer.cli.prove import prove
 from indexer.cli.replay import replay
+from indexer.cli.snapshot import snapshot
 from indexer.cli.texts import journal, state
 from indexer.cli.venue import venue
+from indexer.cli.verify import verify
+from indexer.rules_build import name_of_build
 
 _COMMANDS: tuple[click.Command, ...] = (
     replay,
+    verify,
     archive,
     journal,
     state,
+    prove,
+    export,
     venue,
     follow,
     serve,
     run,
     payouts,
+    snapshot,
+    backup,
+    restore,
     db,
     doctor,
     demo,
@@ -59,7 +71,9 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("peakedex"), prog_name="peakedex")
+@click.version_option(
+    version("peakedex"), prog_name="peakedex", message=f"%(prog)s, version %(version)s, {name_of_build()}"
+)
 def main() -> None:
     """Peake DEX: an order-book exchange whose only input is a public blockchain.
 

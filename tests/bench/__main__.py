@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME…]`: every bench, or those that are named."""
+"""`python -m tests.bench [NAME…]`: every bench but the long ones, or those that are named."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from importlib import import_module
 
 BENCHES = ("engine", "replay", "scan", "catchup", "api", "site")
 """Modules of this folder; each has a `main()` that prints its figures with the goal they are held to."""
+LONG = ("growth", "year")
+"""Those that take a quarter of an hour or more."""
 
 
 def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in BENCHES]
+    unknown = [name for name in names if name not in BENCHES + LONG]
     if unknown:
-        print(f"no bench is called {', '.join(unknown)}; there are: {', '.join(BENCHES)}", file=sys.stderr)
+        print(
+            f"no bench is called {', '.join(unknown)}; there are: {', '.join(BENCHES + LONG)}",
+            file=sys.stderr,
+        )
         return 2
     for name in names or BENCHES:
         import_module(f"tests.bench.{name}").main()

@@ -7,6 +7,7 @@ no checks: what any order book in Python must at least do.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from random import Random
 from typing import NamedTuple
@@ -32,7 +33,7 @@ class Bare:
         self.open: dict[int, list[int]] = {}
         self.trades: list[tuple[int, int, int, int]] = []
 
-    def run(self, ops: list[Op]) -> None:
+    def run(self, ops: Iterable[Op]) -> None:
         for id_, _, is_buy, price, quantity, target in ops:
             if price:
                 self.order(id_, is_buy, price, quantity)
@@ -78,13 +79,13 @@ AWAY, SPREAD = 8, 60
 """Ticks from the middle, on average and in deviation: so orders trade as often as performance.md says."""
 
 
-def flow(count: int, seed: int = 1) -> list[Op]:
+def flow(count: int, seed: int = 1, accounts: int = ACCOUNTS) -> list[Op]:
     """Orders around a drifting middle, one operation in five the cancel of an open order.
 
     At 100,000: about 80,000 orders, 58,000 trades, 1,450 orders left open.
     """
     random, book = Random(seed), Bare()
-    accounts: dict[int, int] = {}
+    owners: dict[int, int] = {}
     candidates: list[int] = []
     ops: list[Op] = []
     middle = float(MID)
@@ -92,13 +93,13 @@ def flow(count: int, seed: int = 1) -> list[Op]:
         middle += random.gauss(0, 1)
         if book.open and random.random() < 0.2:
             target = _open_order(random, book, candidates)
-            op = Op(id_, accounts[target], True, 0, 0, target)
+            op = Op(id_, owners[target], True, 0, 0, target)
         else:
             is_buy = random.random() < 0.5
             away = random.gauss(AWAY, SPREAD)
             price = int(middle - away if is_buy else middle + away)
-            op = Op(id_, random.randrange(ACCOUNTS), is_buy, price, random.randint(1, 100), 0)
-            accounts[id_] = op.account
+            op = Op(id_, random.randrange(accounts), is_buy, price, random.randint(1, 100), 0)
+            owners[id_] = op.account
             candidates.append(id_)
         book.run([op])
         ops.append(op)
@@ -115,16 +116,8 @@ def _open_order(random: Random, book: Bare, candidates: list[int]) -> int:
         candidates.pop()
 
 
-def wall(count: int, first_id: int) -> list[Op]:
+def wall(count: int, first_id: int) -> Iterator[Op]:
     """Orders that rest far from the middle, half of them bids, on a thousand levels a side."""
-    return [
-        Op(
-            i,
-            i % ACCOUNTS,
-            i % 2 == 0,
-            MID + (20_000 + i % 2000 // 2) * (-1 if i % 2 == 0 else 1),
-            1 + i % 100,
-            0,
-        )
-        for i in range(first_id, first_id + count)
-    ]
+    for i in range(first_id, first_id + count):
+        side = -1 if i % 2 == 0 else 1
+        yield Op(i, i % ACCOUNTS, side < 0, MID + (20_000 + i % 2000 // 2) * side, 1 + i % 100, 0)

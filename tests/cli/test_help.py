@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 import pytest
 
+from indexer.rules_build import name_of_build
 from tests.cli.command import MISUSED, OK, commands, in_process, peakedex
 
 ALL = dict(commands())
@@ -60,4 +61,4 @@ def test_an_option_that_does_not_exist_is_misuse() -> None:
 
 def test_the_installed_command_and_the_module_are_one() -> None:
     run = in_process("--version")
-    assert (run.code, run.out) == (OK, f"peakedex, version {version('peakedex')}\n")
+    assert (run.code, run.out) == (OK, f"peakedex, version {version('peakedex')}, {name_of_build()}\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import pytest
 from sqlalchemy import Engine
 
 from indexer.archive import ArchiveSource
+from indexer.decode import decode
 from indexer.follow import Follower
 from indexer.source import Cursor
 from settlement.invariants import check_all
@@ -57,10 +59,8 @@ def tell(case: Case, shape: str, database: Engine, folder: Path) -> Outcome:
     rules, recorder = open_engine(database, venue)
     source = ArchiveSource(archive, rules.watch, check_ids=True)
     one_by_one = shape == "condenser"
-    follower = Follower(
-        rules, recorder, source, batch_blocks=1 if one_by_one else 1000, prefilter=not one_by_one
-    )
-    follower.run()
+    read = partial(decode, prefilter=not one_by_one)
+    Follower(rules, recorder, source, batch_blocks=1 if one_by_one else 1000, read=read).run()
     check_all(rules.state)
     loaded = load(database)
     assert state_text(loaded.state) == state_text(rules.state)
