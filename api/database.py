@@ -1,8 +1,8 @@
 """One snapshot of the database for each request, through a handle that cannot write.
 
-The pool keeps connections (SQLAlchemy's QueuePool, its choice for a SQLite file): opening one costs more
-than most of our queries, a kept one keeps its page cache and its prepared statements, and a thread that
-finds all of them taken waits its turn instead of opening ever more files.
+The pool keeps connections (SQLAlchemy's QueuePool): opening one costs more than most of our queries, a kept
+one keeps its page cache and its prepared statements, and a thread that finds all of them taken waits its turn
+instead of opening ever more.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from api.errors import not_found, not_ready
+from api.errors import ApiError, not_found, not_ready
 from api.show import iso
-from settlement.store.database import StoreError, open_reader, parse_url
+from settlement.store.database import StoreError, is_lost, is_sqlite, open_reader, parse_url
 from settlement.store.queries.position import Position, read_first_block, read_past, read_position
 from settlement.store.watch import watch
 
 log = logging.getLogger("peakedex.api")
+REST_SECONDS: Final = 1.0
+"""A server that was lost is not asked again before: each attempt may take seconds, and threads are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._path = parse_url(url).database or ""
+        parsed = parse_url(url)
+        self._path = (parsed.database or "") if is_sqlite(parsed) else None
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._file: tuple[int, int] | None = None
@@ -78,6 +83,8 @@ class Database:
         self._watch_lock = threading.Lock()
         self._position: Position | None = None
         self._looked_at = 0.0
+        self._rest_until = 0.0
+        self._trouble = ""
 
     def position(self) -> Position:
         """Where the database stands now: read anew only after something was written.
@@ -99,20 +106,33 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """One consistent view. Raises ApiError (503) while there is nothing to see yet."""
-        with self._open().connect() as connection:
-            at = read_position(connection)
-            if at is None:
-                raise not_ready("The database is still empty: the indexer has not started yet.")
-            yield Snapshot(connection, at, at.block, at.timestamp, at.journal_hash)
+        """One consistent view. Raises ApiError (503) while there is nothing to see yet, or no server."""
+        if time.monotonic() < self._rest_until:
+            raise ApiError("E_BUSY", "The database does not answer. Try again in a moment.")
+        try:
+            with self._open().connect() as connection:
+                at = read_position(connection)
+                if at is None:
+                    raise not_ready("The database is still empty: the indexer has not started yet.")
+                yield Snapshot(connection, at, at.block, at.timestamp, at.journal_hash)
+        except SQLAlchemyError as error:
+            if is_lost(error):
+                self._rest_until = time.monotonic() + REST_SECONDS
+            raise
 
-    def _open(self) -> Engine:
-        """The engine of the file that is there now; another one where the file is another."""
+    def _file_now(self) -> tuple[int, int] | None:
+        """What tells one file from another; None for what is no file."""
+        if self._path is None:
+            return None
         try:
             status = os.stat(self._path)
         except OSError as error:
             raise not_ready("The database is not there yet: the indexer has not started.") from error
-        file = (status.st_dev, status.st_ino)
+        return status.st_dev, status.st_ino
+
+    def _open(self) -> Engine:
+        """The engine of the database that is there now; another one where the file is another."""
+        file = self._file_now()
         with self._lock:
             if self._engine is None or file != self._file:
                 if self._engine is not None:
@@ -125,7 +145,11 @@ class Database:
         try:
             return open_reader(self._url)
         except StoreError as error:
-            log.warning("%s", error)
+            if self._path is None:
+                self._rest_until = time.monotonic() + REST_SECONDS
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                log.warning("%s", error)
             raise not_ready("The database cannot be used yet: see the server's log.") from error
 
     def close(self) -> None:

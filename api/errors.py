@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from flask import Flask, Response, request
 from msgspec import UNSET, Meta, Struct, UnsetType
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from api.trace import request_id
+from settlement.store.database import is_lost
 
 log = logging.getLogger("peakedex.api")
 
@@ -105,7 +106,7 @@ def register(app: Flask) -> None:
     """Give every failure of the application the same shape."""
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(OperationalError, _busy)
+    app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(PoolTimeout, _busy)
     app.register_error_handler(Exception, _internal)
 
@@ -155,11 +156,14 @@ def _http_error(error: HTTPException) -> Response:
     return _internal(error)
 
 
+def _database_error(error: DBAPIError) -> Response:
+    """Locked, not to be opened, lost: these pass. What SQLite calls an error of the query is a bug in us."""
+    cause = getattr(error.orig, "sqlite_errorcode", None)
+    passes = isinstance(error, OperationalError) and cause != sqlite3.SQLITE_ERROR
+    return _busy(error) if passes or is_lost(error) else _internal(error)
+
+
 def _busy(error: Exception) -> Response:
-    """Locked, or not to be opened: both pass. What SQLite calls an error of the query is a bug in us."""
-    cause = getattr(error, "orig", None)
-    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
-        return _internal(error)
     log.warning("the database did not answer: %s", error)
     return problem("E_BUSY", "The database is busy. Try again in a moment.")
 

@@ -11,8 +11,10 @@ from hashlib import sha256
 from typing import Annotated
 
 from flask import Response
+from msgspec import Meta
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.alarms import read_alarms
 from api.answers import Body
 from api.behind import behind
 from api.database import Database, Snapshot
@@ -22,6 +24,7 @@ from api.resource import Direct, send
 from api.settings import ApiSettings, program_version
 from api.shapes import Block, Count, Hash, Part, Time, choice
 from api.show import iso
+from settlement.store.dialect import standby_age
 from settlement.store.lease import read_holder
 from settlement.store.queries.trades import find_trade
 from settlement.store.status import read_status
@@ -81,7 +84,17 @@ class HealthAnswer(Part, kw_only=True):
     last_trade: LastTrade | None
     indexer: IndexerHealth | None
     lease: LeaseHolder | None
+    standby_age_seconds: Annotated[
+        Count | None,
+        Meta(description="How old the newest change is that this standby has seen; null on a primary."),
+    ]
     warning: str | None
+    alarms: Annotated[
+        list[str],
+        Meta(
+            description="Checkpoints and peers that disagree with what is recorded here; they stop nothing."
+        ),
+    ]
 
 
 class ReadyAnswer(Part, kw_only=True):
@@ -156,7 +169,9 @@ class Health:
             last_trade=None,
             indexer=None,
             lease=None,
+            standby_age_seconds=None,
             warning=None,
+            alarms=[],
         )
 
     def _state(self, snapshot: Snapshot) -> HealthAnswer:
@@ -176,7 +191,9 @@ class Health:
             last_trade=last and LastTrade(id=last.n, ts=iso(last.timestamp), block=last.block),
             indexer=self._indexer(snapshot),
             lease=_lease(snapshot),
+            standby_age_seconds=standby_age(snapshot.connection),
             warning=warning and warning.sentence,
+            alarms=read_alarms(snapshot),
         )
 
     def _indexer(self, snapshot: Snapshot) -> IndexerHealth | None:

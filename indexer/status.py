@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.hive import HiveSource
+from settlement.store.database import explain
 from settlement.store.status import IndexerStatus, write_status
 
 PUBLISH_SECONDS: Final = 2.0
@@ -24,9 +26,18 @@ log = logging.getLogger(__name__)
 class StatusPublisher:
     """Writes the status row every two seconds, from a thread of its own, for as long as it is entered."""
 
-    def __init__(self, engine: Engine, source: HiveSource) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        source: HiveSource,
+        peers: Callable[[], str | None] = lambda: None,
+        claims: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`peers` and `claims` tell what is known of peers and of the operator's claims, as JSON."""
         self._engine = engine
         self._source = source
+        self._peers = peers
+        self._claims = claims
         self._told: str | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
@@ -40,7 +51,7 @@ class StatusPublisher:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self._publish("stopped", None if error is None else str(error))
+        self._publish("stopped", None if error is None else explain(error))
 
     def _run(self) -> None:
         while not self._stop.wait(PUBLISH_SECONDS):
@@ -62,6 +73,8 @@ class StatusPublisher:
             reason,
             None if since is None else int(since),
             self._source.nodes,
+            self._peers(),
+            self._claims(),
         )
         try:
             write_status(self._engine, status)

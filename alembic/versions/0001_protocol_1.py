@@ -9,22 +9,31 @@ branch_labels = None
 depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+PLAIN = sa.Text(collation="C")
+
+
+def text(length=None):
+    return sa.String(length).with_variant(PLAIN, "postgresql")
+
+
+def long_text():
+    return sa.Text().with_variant(PLAIN, "postgresql")
 
 
 def upgrade() -> None:
     op.create_table(
         "accounts",
         sa.Column("id", KEY, autoincrement=False, nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name", text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
     op.create_table(
         "blocks",
         sa.Column("number", KEY, autoincrement=False, nullable=False),
-        sa.Column("block_id", sa.String(), nullable=False),
+        sa.Column("block_id", text(), nullable=False),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
-        sa.Column("journal_hash", sa.String(length=64), nullable=False, comment="after this block"),
+        sa.Column("journal_hash", text(64), nullable=False, comment="after this block"),
         sa.Column("n", sa.BigInteger(), nullable=False, comment="1, 2, 3 … without gaps"),
         sa.Column(
             "last_seq", sa.BigInteger(), nullable=False, comment="this and the next three: after this block"
@@ -38,27 +47,27 @@ def upgrade() -> None:
     op.create_table(
         "checkpoints",
         sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", text(), nullable=False),
         sa.Column("block", sa.BigInteger(), nullable=False, comment="in which it was claimed"),
         sa.Column("claimed_block", sa.BigInteger(), nullable=False),
-        sa.Column("state_hash", sa.String(length=64), nullable=False),
-        sa.Column("journal_hash", sa.String(length=64), nullable=False),
+        sa.Column("state_hash", text(64), nullable=False),
+        sa.Column("journal_hash", text(64), nullable=False),
         sa.PrimaryKeyConstraint("n"),
     )
     op.create_table(
         "cursor",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
-        sa.Column("venue_hash", sa.String(length=64), nullable=False),
-        sa.Column("venue_text", sa.Text(), nullable=False, comment="the venue file as last read"),
+        sa.Column("venue_hash", text(64), nullable=False),
+        sa.Column("venue_text", long_text(), nullable=False, comment="the venue file as last read"),
         sa.Column(
             "block",
             sa.BigInteger(),
             nullable=False,
             comment="last block recorded; start_block - 1 before any",
         ),
-        sa.Column("block_id", sa.String(), nullable=True, comment="null before any block"),
+        sa.Column("block_id", text(), nullable=True, comment="null before any block"),
         sa.Column("timestamp", sa.BigInteger(), nullable=False, comment="seconds since 1970, UTC"),
-        sa.Column("journal_hash", sa.String(length=64), nullable=False),
+        sa.Column("journal_hash", text(64), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
         sa.Column("last_trade", sa.BigInteger(), nullable=False),
         sa.Column("last_withdrawal", sa.BigInteger(), nullable=False),
@@ -70,22 +79,22 @@ def upgrade() -> None:
             comment="n of the newest row of blocks, 0 before any",
         ),
         sa.Column("max_open_orders", sa.Integer(), nullable=False),
-        sa.Column("fee_account", sa.String(), nullable=False),
+        sa.Column("fee_account", text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "holdings",
-        sa.Column("escrow", sa.String(), nullable=False),
-        sa.Column("symbol", sa.String(), nullable=False),
-        sa.Column("units", sa.String(), nullable=False, comment="as text: an outflow can exceed 64 bits"),
+        sa.Column("escrow", text(), nullable=False),
+        sa.Column("symbol", text(), nullable=False),
+        sa.Column("units", text(), nullable=False, comment="as text: an outflow can exceed 64 bits"),
         sa.PrimaryKeyConstraint("escrow", "symbol"),
     )
     op.create_table(
         "holding_changes",
-        sa.Column("escrow", sa.String(), nullable=False),
-        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("escrow", text(), nullable=False),
+        sa.Column("symbol", text(), nullable=False),
         sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("units", sa.String(), nullable=False),
+        sa.Column("units", text(), nullable=False),
         sa.PrimaryKeyConstraint("escrow", "symbol", "block"),
         comment="holdings as they stood after each block that changed them",
         sqlite_with_rowid=False,
@@ -93,20 +102,20 @@ def upgrade() -> None:
     op.create_table(
         "internal_moves",
         sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", text(), nullable=False),
         sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("sender", sa.String(), nullable=False),
-        sa.Column("recipient", sa.String(), nullable=False),
-        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("sender", text(), nullable=False),
+        sa.Column("recipient", text(), nullable=False),
+        sa.Column("symbol", text(), nullable=False),
         sa.Column(
             "amount",
-            sa.String(),
+            text(),
             nullable=False,
             comment="units, or the literal quantity of an unlisted token",
         ),
         sa.Column(
             "units",
-            sa.String(),
+            text(),
             nullable=True,
             comment="by which holdings changed; null where it was none of ours",
         ),
@@ -117,7 +126,7 @@ def upgrade() -> None:
         sa.Column("block", KEY, autoincrement=False, nullable=False),
         sa.Column(
             "lines",
-            sa.Text(),
+            long_text(),
             nullable=False,
             comment="the block's part of the journal, each line with its LF",
         ),
@@ -126,16 +135,16 @@ def upgrade() -> None:
     op.create_table(
         "outflows",
         sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", text(), nullable=False),
         sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("escrow", sa.String(), nullable=False),
-        sa.Column("chain", sa.String(), nullable=False),
-        sa.Column("symbol", sa.String(), nullable=False),
-        sa.Column("quantity", sa.String(), nullable=False),
-        sa.Column("to", sa.String(), nullable=False),
+        sa.Column("escrow", text(), nullable=False),
+        sa.Column("chain", text(), nullable=False),
+        sa.Column("symbol", text(), nullable=False),
+        sa.Column("quantity", text(), nullable=False),
+        sa.Column("to", text(), nullable=False),
         sa.Column(
             "units",
-            sa.String(),
+            text(),
             nullable=True,
             comment="by which holdings fell; null where it was none of ours",
         ),
@@ -144,30 +153,30 @@ def upgrade() -> None:
     op.create_table(
         "pairs",
         sa.Column("id", KEY, autoincrement=False, nullable=False),
-        sa.Column("base", sa.String(), nullable=False),
-        sa.Column("quote", sa.String(), nullable=False),
+        sa.Column("base", text(), nullable=False),
+        sa.Column("quote", text(), nullable=False),
         sa.Column("price_decimals", sa.SmallInteger(), nullable=False),
         sa.Column("quantity_decimals", sa.SmallInteger(), nullable=False),
         sa.Column("maker_fee_bps", sa.SmallInteger(), nullable=False),
         sa.Column("taker_fee_bps", sa.SmallInteger(), nullable=False),
-        sa.Column("price_policy", sa.String(), nullable=False),
-        sa.Column("self_trade", sa.String(), nullable=False),
-        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("price_policy", text(), nullable=False),
+        sa.Column("self_trade", text(), nullable=False),
+        sa.Column("status", text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "refunds",
         sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", text(), nullable=False),
         sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("account", sa.String(), nullable=False),
-        sa.Column("chain", sa.String(), nullable=False),
-        sa.Column("symbol", sa.String(), nullable=False),
-        sa.Column("quantity", sa.String(), nullable=False, comment="literal, encoded"),
-        sa.Column("value", sa.String(), nullable=False, comment="normal form, for comparing"),
-        sa.Column("escrow", sa.String(), nullable=False),
+        sa.Column("account", text(), nullable=False),
+        sa.Column("chain", text(), nullable=False),
+        sa.Column("symbol", text(), nullable=False),
+        sa.Column("quantity", text(), nullable=False, comment="literal, encoded"),
+        sa.Column("value", text(), nullable=False, comment="normal form, for comparing"),
+        sa.Column("escrow", text(), nullable=False),
         sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("paid_by", sa.String(), nullable=True),
+        sa.Column("paid_by", text(), nullable=True),
         sa.Column("closed_block", sa.BigInteger(), nullable=True),
         sa.Column(
             "arrival",
@@ -181,10 +190,10 @@ def upgrade() -> None:
     op.create_table(
         "tokens",
         sa.Column("id", KEY, autoincrement=False, nullable=False),
-        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("symbol", text(), nullable=False),
         sa.Column("precision", sa.SmallInteger(), nullable=False),
-        sa.Column("chain", sa.String(), nullable=False),
-        sa.Column("escrow", sa.String(), nullable=False),
+        sa.Column("chain", text(), nullable=False),
+        sa.Column("escrow", text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("symbol"),
     )
@@ -198,51 +207,31 @@ def upgrade() -> None:
         sa.Column(
             "escrow", sa.BigInteger(), nullable=False, comment="counterpart of deposits, never positive"
         ),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["accounts.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["token_id"],
-            ["tokens.id"],
-        ),
         sa.PrimaryKeyConstraint("account_id", "token_id"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "deposits",
         sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", text(), nullable=False),
         sa.Column("block", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("token_id", sa.BigInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("escrow", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["accounts.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["token_id"],
-            ["tokens.id"],
-        ),
+        sa.Column("escrow", text(), nullable=False),
         sa.PrimaryKeyConstraint("n"),
     )
     op.create_table(
         "intents",
         sa.Column("n", KEY, autoincrement=False, nullable=False),
         sa.Column("tx_key", sa.BigInteger(), nullable=False, comment="look-up key of the transaction id"),
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", text(), nullable=False),
         sa.Column("block", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("action", sa.String(length=32), nullable=False),
-        sa.Column("code", sa.String(length=16), nullable=True, comment="null where accepted"),
-        sa.Column("ref", sa.String(length=32), nullable=True),
+        sa.Column("action", text(32), nullable=False),
+        sa.Column("code", text(16), nullable=True, comment="null where accepted"),
+        sa.Column("ref", text(32), nullable=True),
         sa.Column("seq", sa.BigInteger(), nullable=True, comment="the order that it placed"),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["accounts.id"],
-        ),
         sa.PrimaryKeyConstraint("n"),
     )
     op.create_table(
@@ -255,43 +244,23 @@ def upgrade() -> None:
         sa.Column("credit_id", sa.BigInteger(), nullable=False),
         sa.Column("credit_bucket", sa.SmallInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["credit_id"],
-            ["accounts.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["debit_id"],
-            ["accounts.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["token_id"],
-            ["tokens.id"],
-        ),
         sa.PrimaryKeyConstraint("n"),
         comment="every ledger transfer, in order; buckets as in settlement.model.BUCKETS",
     )
     op.create_table(
         "withdrawals",
         sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", text(), nullable=False),
         sa.Column("block", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("token_id", sa.BigInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("to", sa.String(), nullable=False),
-        sa.Column("memo", sa.Text(), nullable=True, comment="the trader's own, encoded"),
+        sa.Column("to", text(), nullable=False),
+        sa.Column("memo", long_text(), nullable=True, comment="the trader's own, encoded"),
         sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("paid_by", sa.String(), nullable=True),
+        sa.Column("paid_by", text(), nullable=True),
         sa.Column("closed_block", sa.BigInteger(), nullable=True),
         sa.Column("fork", sa.BigInteger(), nullable=True, comment="where past blocks are looked up"),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["accounts.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["token_id"],
-            ["tokens.id"],
-        ),
         sa.PrimaryKeyConstraint("n"),
     )
     op.create_table(
@@ -316,18 +285,6 @@ def upgrade() -> None:
         sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("closed_block", sa.BigInteger(), nullable=True),
         sa.Column("fork", sa.BigInteger(), nullable=True, comment="where past blocks are looked up"),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["accounts.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["intent"],
-            ["intents.n"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["pair_id"],
-            ["pairs.id"],
-        ),
         sa.PrimaryKeyConstraint("seq"),
     )
     op.create_table(
@@ -337,24 +294,14 @@ def upgrade() -> None:
         sa.Column("pair_id", sa.BigInteger(), nullable=False),
         sa.Column("taker", sa.BigInteger(), nullable=False),
         sa.Column("maker", sa.BigInteger(), nullable=False),
+        sa.Column("taker_account_id", sa.BigInteger(), nullable=False),
+        sa.Column("maker_account_id", sa.BigInteger(), nullable=False),
         sa.Column("taker_is_buy", sa.Boolean(), nullable=False),
         sa.Column("price", sa.BigInteger(), nullable=False),
         sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.Column("quote_amount", sa.BigInteger(), nullable=False),
         sa.Column("buyer_fee", sa.BigInteger(), nullable=False, comment="base units"),
         sa.Column("seller_fee", sa.BigInteger(), nullable=False, comment="quote units"),
-        sa.ForeignKeyConstraint(
-            ["maker"],
-            ["orders.seq"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["pair_id"],
-            ["pairs.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["taker"],
-            ["orders.seq"],
-        ),
         sa.PrimaryKeyConstraint("n"),
     )
     op.create_table(
@@ -364,10 +311,6 @@ def upgrade() -> None:
         sa.Column("remaining", sa.BigInteger(), nullable=False),
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.Column("released", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["seq"],
-            ["orders.seq"],
-        ),
         sa.PrimaryKeyConstraint("seq", "block"),
         comment="open orders filled in part, as they stood after each block that changed them",
         sqlite_with_rowid=False,
@@ -394,10 +337,6 @@ def upgrade() -> None:
         sa.Column("quote_high", sa.BigInteger(), nullable=False),
         sa.Column("quote_low", sa.BigInteger(), nullable=False),
         sa.Column("trades", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["pair_id"],
-            ["pairs.id"],
-        ),
         sa.PrimaryKeyConstraint("pair_id", "interval", "start"),
         comment="by block time; intervals without a trade have no row",
         sqlite_with_rowid=False,
@@ -410,14 +349,6 @@ def upgrade() -> None:
         sa.Column("available", sa.BigInteger(), nullable=False),
         sa.Column("locked", sa.BigInteger(), nullable=False),
         sa.Column("withdrawing", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["accounts.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["token_id"],
-            ["tokens.id"],
-        ),
         sa.PrimaryKeyConstraint("block", "account_id", "token_id"),
         comment="every wallet that a block moved something of, as it stood after that block",
         sqlite_with_rowid=False,
@@ -428,10 +359,6 @@ def upgrade() -> None:
         sa.Column("available", sa.BigInteger(), nullable=False),
         sa.Column("locked", sa.BigInteger(), nullable=False),
         sa.Column("withdrawing", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["token_id"],
-            ["tokens.id"],
-        ),
         sa.PrimaryKeyConstraint("token_id"),
         comment="what the venue owes of each token, over all accounts; no row where none ever moved",
     )
@@ -440,7 +367,7 @@ def upgrade() -> None:
         sa.Column("block", KEY, autoincrement=False, nullable=False),
         sa.Column(
             "text",
-            sa.Text(),
+            long_text(),
             nullable=False,
             comment="what counted of the sidechain's receipts, canonical JSON",
         ),
@@ -456,30 +383,34 @@ def upgrade() -> None:
             nullable=False,
             comment="seconds since 1970, UTC, by the indexer's clock",
         ),
-        sa.Column("mode", sa.String(), nullable=False, comment="catching up, following or stopped"),
+        sa.Column("mode", text(), nullable=False, comment="catching up, following or stopped"),
         sa.Column(
             "irreversible",
             sa.BigInteger(),
             nullable=True,
             comment="last irreversible block that a node named",
         ),
-        sa.Column("waiting_for", sa.Text(), nullable=True, comment="null while blocks flow"),
+        sa.Column("waiting_for", long_text(), nullable=True, comment="null while blocks flow"),
         sa.Column("waiting_since", sa.BigInteger(), nullable=True),
-        sa.Column("nodes", sa.Text(), nullable=True, comment="how each node is: a JSON array"),
+        sa.Column("nodes", long_text(), nullable=True, comment="how each node is: a JSON array"),
+        sa.Column(
+            "peers", long_text(), nullable=True, comment="what comparing with each peer gave: a JSON array"
+        ),
+        sa.Column(
+            "claims", long_text(), nullable=True, comment="our state hash by checkpoint's n: a JSON object"
+        ),
         sa.PrimaryKeyConstraint("id"),
         comment="for people: what the indexer is doing; never part of the state",
     )
     op.create_table(
         "lease",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
-        sa.Column("token", sa.String(length=32), nullable=False, comment="made up anew for each holding"),
-        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("token", text(32), nullable=False, comment="made up anew for each holding"),
+        sa.Column("host", text(), nullable=False),
         sa.Column("pid", sa.BigInteger(), nullable=False),
+        sa.Column("place", text(), nullable=True, comment="this boot and process space; null if not known"),
         sa.Column(
-            "place", sa.String(), nullable=True, comment="this boot and process space; null if not known"
-        ),
-        sa.Column(
-            "started", sa.String(), nullable=True, comment="when the process was, by the system's own count"
+            "started", text(), nullable=True, comment="when the process was, by the system's own count"
         ),
         sa.Column(
             "since", sa.BigInteger(), nullable=False, comment="seconds since 1970, UTC, by the holder's clock"
@@ -497,14 +428,14 @@ def _payouts() -> None:
     op.create_table(
         "payout_transactions",
         sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("escrow", sa.String(), nullable=False),
+        sa.Column("id", text(40), nullable=False),
+        sa.Column("escrow", text(), nullable=False),
         sa.Column("slot", sa.BigInteger(), nullable=False),
         sa.Column(
             "expires", sa.BigInteger(), nullable=False, comment="seconds since 1970, by the chain's time"
         ),
-        sa.Column("transaction", sa.Text(), nullable=False, comment="JSON without signatures"),
-        sa.Column("signatures", sa.Text(), nullable=False, comment="JSON object: hex digits by public key"),
+        sa.Column("transaction", long_text(), nullable=False, comment="JSON without signatures"),
+        sa.Column("signatures", long_text(), nullable=False, comment="JSON object: hex digits by public key"),
         sa.Column("weight", sa.Integer(), nullable=False, comment="what the signatures weigh"),
         sa.Column("needed", sa.Integer(), nullable=False, comment="what they must weigh"),
         sa.Column(
@@ -514,7 +445,7 @@ def _payouts() -> None:
             comment="the chain's time; null until it was sent",
         ),
         sa.Column("last_sent", sa.BigInteger(), nullable=True),
-        sa.Column("answer", sa.Text(), nullable=True, comment="what a node said of it last"),
+        sa.Column("answer", long_text(), nullable=True, comment="what a node said of it last"),
         sa.PrimaryKeyConstraint("n"),
         sa.UniqueConstraint("id"),
         comment="signed payments, committed before the first one hears of them",
@@ -530,7 +461,6 @@ def _payouts() -> None:
         ),
         sa.Column("claim", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("transaction_n", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.ForeignKeyConstraint(["transaction_n"], ["payout_transactions.n"]),
         sa.PrimaryKeyConstraint("kind", "claim", "transaction_n"),
         comment="which claims a transaction pays",
         sqlite_with_rowid=False,
@@ -545,6 +475,12 @@ def _payouts() -> None:
             nullable=False,
             comment="0 pay it above all limits, 1 do not pay it",
         ),
+        sa.Column(
+            "since",
+            sa.BigInteger(),
+            nullable=True,
+            comment="of a 1: the chain's time then, seconds since 1970",
+        ),
         sa.PrimaryKeyConstraint("kind", "claim"),
         comment="what the operator has said of single claims",
         sqlite_with_rowid=False,
@@ -553,8 +489,8 @@ def _payouts() -> None:
         "payout_notes",
         sa.Column("kind", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("claim", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("state", text(), nullable=False),
+        sa.Column("reason", long_text(), nullable=True),
         sa.Column(
             "next_attempt",
             sa.BigInteger(),
@@ -570,11 +506,10 @@ def _payouts() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
         sa.Column(
             "policy_hash",
-            sa.String(length=64),
+            text(64),
             nullable=True,
             comment="null where no process has signed yet",
         ),
-        sa.Column("expires_in", sa.Integer(), nullable=True, comment="seconds, of that policy"),
         sa.Column(
             "hold_from",
             sa.BigInteger(),
@@ -593,14 +528,12 @@ def _payouts() -> None:
     op.create_table(
         "payout_lease",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
-        sa.Column("token", sa.String(length=32), nullable=False, comment="made up anew for each holding"),
-        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("token", text(32), nullable=False, comment="made up anew for each holding"),
+        sa.Column("host", text(), nullable=False),
         sa.Column("pid", sa.BigInteger(), nullable=False),
+        sa.Column("place", text(), nullable=True, comment="this boot and process space; null if not known"),
         sa.Column(
-            "place", sa.String(), nullable=True, comment="this boot and process space; null if not known"
-        ),
-        sa.Column(
-            "started", sa.String(), nullable=True, comment="when the process was, by the system's own count"
+            "started", text(), nullable=True, comment="when the process was, by the system's own count"
         ),
         sa.Column(
             "since", sa.BigInteger(), nullable=False, comment="seconds since 1970, UTC, by the holder's clock"

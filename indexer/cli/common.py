@@ -80,6 +80,7 @@ def settle_memory() -> None:
 
     Worth 1.5 times the speed with 86,000 resting orders, measured.
     """
+    gc.unfreeze()  # what an earlier state of this process has left
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -5,23 +5,28 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from indexer import config
+from indexer.claims import Claims
 from indexer.cli.common import require_db, require_venue, settle_memory, start_logging
 from indexer.cli.errors import ConfigurationError
 from indexer.cli.nodes import check_quorum, open_nodes
 from indexer.cli.processes import Family, peakedex, prompt_stop, stop_event
 from indexer.follow import Follower, Progress
 from indexer.patience import Patience, Stopped
+from indexer.peers import PeerError, Peers, parse_url
 from indexer.status import StatusPublisher
 from settlement.engine import Engine as Rules
 from settlement.statetext import state_hash
-from settlement.store.database import writing
+from settlement.store.database import StoreError, explain, is_lost, open_reader, writing
 from settlement.store.lease import Lease
 from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
@@ -29,6 +34,8 @@ from settlement.venue import Venue
 
 DEVNET: Final = "devnet"
 REPORT_SECONDS: Final = 15.0
+LONGEST_LOSS_SECONDS: Final = 5.0
+"""The longest pause before a lost database is tried again."""
 
 log = logging.getLogger("peakedex.follow")
 
@@ -39,6 +46,8 @@ log = logging.getLogger("peakedex.follow")
 @config.setting("node")
 @config.setting("engine-node")
 @config.setting("quorum")
+@config.setting("peer")
+@config.setting("checkpoint-every")
 @config.setting("log-level")
 @config.setting("log-format")
 def follow(
@@ -47,6 +56,8 @@ def follow(
     node: tuple[str, ...],
     engine_node: tuple[str, ...],
     quorum: int | None,
+    peer: tuple[str, ...],
+    checkpoint_every: int,
     log_level: str,
     log_format: str,
 ) -> None:
@@ -57,8 +68,9 @@ def follow(
     start_logging(log_level, log_format)
     rules_venue, url = require_venue(venue), require_db(db)
     check_quorum(quorum, node)
+    peers = _peer_urls(peer)
     with prompt_stop() as stop:
-        follow_chain(rules_venue, url, node, engine_node, quorum, stop)
+        follow_chain(rules_venue, url, node, engine_node, quorum, stop, peers, checkpoint_every)
 
 
 def follow_chain(
@@ -68,25 +80,76 @@ def follow_chain(
     engine_nodes: tuple[str, ...],
     quorum: int | None,
     stop: threading.Event,
+    peers: tuple[str, ...],
+    state_blocks: int,
 ) -> None:
-    """Follow until the stop event is set; catching up and following are one loop."""
+    """Follow until the stop event is set; catching up and following are one loop. Beside it, claims of the
+    operator and hashes of peers are compared with ours, states at multiples of `state_blocks`."""
     with writing(db) as engine, Lease(engine, on_lost=stop.set) as lease:
-        rules, recorder = open_engine(engine, venue)
-        patience = Patience(stop)
-        source, _ = open_nodes(nodes, engine_nodes, rules.watch, patience, quorum)
-        log.info("catching up from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
-        settle_memory()
 
-        def caught_up() -> None:
-            make_read_indexes(engine)
-            log.info("following from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
+        def follow_on() -> None:
+            rules, recorder = open_engine(engine, venue)
+            patience = Patience(stop)
+            source, _ = open_nodes(nodes, engine_nodes, rules.watch, patience, quorum)
+            log.info("catching up from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
+            settle_memory()
+            has_indexes = threading.Event()
 
-        report = _Reporter(rules, lease).committed
-        follower = Follower(rules, recorder, source, on_commit=report, on_caught_up=caught_up)
-        with StatusPublisher(engine, source):
-            _run_until_stopped(follower)
+            def caught_up() -> None:
+                make_read_indexes(engine)
+                has_indexes.set()
+                log.info("following from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
+
+            report = _Reporter(rules, lease).committed
+            follower = Follower(rules, recorder, source, on_commit=report, on_caught_up=caught_up)
+            with (
+                closing(source),
+                _comparing(db, has_indexes, peers, state_blocks) as (asked, claims),
+                StatusPublisher(engine, source, asked.report, claims.report),
+            ):
+                _run_until_stopped(follower)
+            log.info("stopped at block %s", follower.progress.last_block or "none")
+
+        _through_losses(follow_on, engine, stop)
         lease.check()
-    log.info("stopped at block %s", follower.progress.last_block or "none")
+
+
+def _through_losses(follow_on: Callable[[], None], engine: Engine, stop: threading.Event) -> None:
+    """Follow, and after each loss of the database again, with all that is known read from it anew.
+
+    So it does not matter whether a commit under way when the connection broke was made. Any other error is
+    raised: trying again would only meet it again.
+    """
+    patience = Patience(stop, longest_pause=LONGEST_LOSS_SECONDS)
+    pause = 0.0
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            return follow_on()
+        except (SQLAlchemyError, StoreError) as error:
+            if not is_lost(error):
+                raise
+            engine.dispose()
+            has_lasted = time.monotonic() - began > LONGEST_LOSS_SECONDS
+            pause = patience.next_pause(0.0 if has_lasted else pause)
+            log.warning("the database is lost (%s): trying again in %s s", explain(error), pause)
+            patience.pause(pause, "the database")
+
+
+@contextmanager
+def _comparing(
+    db: str, has_indexes: threading.Event, peers: Sequence[str], state_blocks: int
+) -> Iterator[tuple[Peers, Claims]]:
+    """Meanwhile claims of the operator and hashes of peers are compared with what is recorded."""
+    reader = open_reader(db)
+    try:
+        with (
+            Claims(reader, has_indexes.is_set) as claims,
+            Peers(peers, reader, has_indexes.is_set, state_blocks) as asked,
+        ):
+            yield asked, claims
+    finally:
+        reader.dispose()
 
 
 def _run_until_stopped(follower: Follower) -> None:
@@ -197,6 +260,8 @@ def _front(node: str | None, network: str) -> Callable[[Any], Any]:
 @config.setting("node")
 @config.setting("engine-node")
 @config.setting("quorum")
+@config.setting("peer")
+@config.setting("checkpoint-every")
 @api_settings
 @config.setting("log-level")
 @config.setting("log-format")
@@ -206,6 +271,8 @@ def run(
     node: tuple[str, ...],
     engine_node: tuple[str, ...],
     quorum: int | None,
+    peer: tuple[str, ...],
+    checkpoint_every: int,
     log_level: str,
     log_format: str,
     **api: Any,
@@ -217,13 +284,23 @@ def run(
     require_venue(venue)
     url = require_db(db)
     check_quorum(quorum, node)
+    peers = _peer_urls(peer)
     family = Family()
     stop = stop_event()
     shared = {"db": url, "node": node, "log_level": log_level, "log_format": log_format}
     follows = {**shared, "venue": str(venue), "engine_node": engine_node, "quorum": quorum}
+    follows |= {"peer": peers, "checkpoint_every": checkpoint_every}
     family.start(peakedex("follow", *as_options(follows)))
     family.start(peakedex("serve", *as_options({**shared, **api})))
     raise SystemExit(family.wait(stop))
+
+
+def _peer_urls(texts: Sequence[str]) -> tuple[str, ...]:
+    """The addresses of peers, or an error that says what is wrong with one."""
+    try:
+        return tuple(dict.fromkeys(map(parse_url, texts)))
+    except PeerError as error:
+        raise ConfigurationError(f"--peer: {error}") from error
 
 
 def as_options(values: Mapping[str, Any]) -> list[str]:

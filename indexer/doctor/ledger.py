@@ -14,9 +14,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from indexer.doctor.findings import Finding, fatal, ok, span, warn
 from indexer.doctor.machine import disk
 from settlement.state import InvariantError, State
-from settlement.store.database import StoreError, explain, newest_revision, open_reader, parse_url
+from settlement.store.database import (
+    StoreError,
+    explain,
+    is_sqlite,
+    newest_revision,
+    open_reader,
+    parse_url,
+)
 from settlement.store.lease import read_holder
 from settlement.store.loader import load
+from settlement.store.postgresql import read_server
 from settlement.store.status import read_status
 from settlement.venue import Venue
 
@@ -40,20 +48,22 @@ class Ledger:
             )
             return
         try:
-            path = Path(parse_url(self._url).database or "")
+            parsed = parse_url(self._url)
         except StoreError as error:
             yield _from_store(error)
             return
-        yield disk(path.parent)
-        if not path.exists():
-            yield warn("database", f"{path} does not exist yet", "start `peakedex run`, which makes it")
-            return
+        path = Path(parsed.database or "") if is_sqlite(parsed) else None
+        if path is not None:
+            yield disk(path.parent)
+            if not path.exists():
+                yield warn("database", f"{path} does not exist yet", "start `peakedex run`, which makes it")
+                return
         try:
             self.reader = open_reader(self._url)
         except StoreError as error:
             yield _from_store(error)
             return
-        yield _writable(path)
+        yield _server(self.reader) if path is None else _writable(path)
         yield ok("migrations", f"the schema is at revision {newest_revision()}")
         yield from self._load(venue)
         yield from self._indexer(now)
@@ -132,6 +142,24 @@ def _writable(path: Path) -> Finding:
         f"{path} cannot be written by this user",
         "mend the permissions of file and folder, if the indexer runs as this user",
     )
+
+
+def _server(reader: Engine) -> Finding:
+    with reader.connect() as connection:
+        server = read_server(connection)
+    name = f"PostgreSQL {server.version}"
+    if server.standby_age is not None:
+        text = f"{name}, a standby whose newest change is {span(server.standby_age)} old"
+        if server.standby_age > _SILENT_SECONDS:
+            return warn("database", text, "see whether it still gets the primary's changes")
+        return ok("database", f"{text}: only the API and this can work on it")
+    if server.encoding != "UTF8":
+        return fatal("database", f"{name} with the encoding {server.encoding}", "make it anew with UTF8")
+    if not server.may_write:
+        return ok("database", f"{name}; the role only reads: enough for the API")
+    if not server.is_synchronous:
+        return ok("database", f"{name}, read and written, without a synchronous standby")
+    return ok("database", f"{name}, read and written, with a synchronous standby")
 
 
 def _from_store(error: StoreError) -> Finding:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from indexer.doctor.findings import Finding, fatal, ok, span, warn
+from indexer.rules_build import name_of_build
 
 PACKAGE: Final = "peakedex"
 PYTHON: Final = (3, 11)
@@ -58,7 +59,7 @@ def packages() -> Iterator[Finding]:
     for problem in wrong:
         yield fatal("packages", problem, cure)
     if not wrong:
-        yield ok("packages", f"peakedex {own}, and the packages that it needs")
+        yield ok("packages", f"peakedex {own} ({name_of_build()}), and the packages that it needs")
 
 
 def _problem(requirement: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Opening a database: for the one writer, or for readers who cannot write (SQLite by default)."""
+"""Opening a database, SQLite or PostgreSQL: for the one writer, or for readers who cannot write."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from settlement.store import postgresql
+
 BUSY_TIMEOUT_MS: Final = 10_000
 _READERS: Final = 64
 """Read-only connections that one process keeps: as many as it has threads, and they are cheap."""
@@ -30,6 +32,7 @@ _WRITER_PRAGMAS: Final = (
 )
 
 
+_EXAMPLES: Final = "sqlite:///peakedex.db or postgresql://HOST/NAME"
 # What SQLite says, and what to do about it.
 _CURES: Final = {
     "database is locked": "another process writes to it; let one indexer alone do so",
@@ -45,41 +48,83 @@ class StoreError(RuntimeError):
     """A database that cannot be used, with the reason and the cure."""
 
 
-def explain(error: SQLAlchemyError) -> str:
+def explain(error: BaseException) -> str:
     """What the database itself complained about, in one line, with the cure where we know it."""
+    if isinstance(error, StoreError):  # it has its cure
+        return str(error)
     reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
-    cures = [cure for known, cure in _CURES.items() if known in reason]
-    return ": ".join((reason, *cures))
+    cures = [cure for known, cure in {**_CURES, **postgresql.CURES}.items() if known in reason]
+    return ": ".join((reason, *cures[:1]))
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether the connection or its server is gone: the same may work again soon, perhaps on another host."""
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    return (
+        isinstance(cause, DBAPIError)
+        and not isinstance(cause.orig, sqlite3.Error)
+        and postgresql.is_lost(cause)
+    )
 
 
 def parse_url(url: str) -> URL:
     """A database URL; a bare path means SQLite. Raises StoreError for what is neither."""
     if "://" not in url:
         return URL.create("sqlite", database=url)
+    kind = url.partition("://")[0].partition("+")[0]
     try:
+        if kind in ("postgresql", "postgres"):
+            return postgresql.parse(url)
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        raise StoreError(f"database URL {url!r} is not valid: try sqlite:///peakedex.db") from error
+        raise StoreError(
+            f"the database URL is not valid: try {_EXAMPLES} ({error})"  # it may hold a password: not shown
+        ) from None
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise StoreError(f"database {parsed.drivername.split('+')[0]!r} is not supported: use sqlite:///FILE")
+        raise StoreError(f"database {kind!r} is not supported: use sqlite:///FILE or postgresql://HOST/NAME")
     return parsed
 
 
-def open_writer(url: str) -> Engine:
-    """The writer's engine, its schema migrated to the newest. Raises StoreError."""
+def is_sqlite(url: URL) -> bool:
+    """Whether the database is a file of this machine, `url.database`; else it is PostgreSQL's."""
+    return url.get_backend_name() == "sqlite"
+
+
+def open_writer(url: str, *, durable: bool = False) -> Engine:
+    """The writer's engine, its schema migrated to the newest. Raises StoreError.
+
+    `durable`: every commit survives a power cut. Without, the last ones may be lost, and the chain has them.
+    """
     parsed = parse_url(url)
-    if parsed.database and parsed.database != ":memory:":
-        folder = Path(parsed.database).parent
-        if not folder.is_dir():
-            raise StoreError(f"database folder {folder} does not exist: create it, or mend --db")
-    engine = create_engine(parsed)
-    event.listen(engine, "connect", _prepare_writer)
-    event.listen(engine, "begin", _begin_immediate)
+    engine = (
+        _sqlite_writer(parsed, durable) if is_sqlite(parsed) else postgresql.writer_engine(parsed, durable)
+    )
     try:
         upgrade(engine)
     except SQLAlchemyError as error:
-        raise StoreError(f"database {parsed.database} cannot be opened: {explain(error)}") from error
+        raise StoreError(f"database {_name(parsed)} cannot be opened: {explain(error)}") from error
     return engine
+
+
+def _sqlite_writer(url: URL, durable: bool) -> Engine:
+    if url.database and url.database != ":memory:":
+        folder = Path(url.database).parent
+        if not folder.is_dir():
+            raise StoreError(f"database folder {folder} does not exist: create it, or mend --db")
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_writer)
+    if durable:
+        event.listen(engine, "connect", _sync_fully)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _name(url: URL) -> str:
+    """What the database is called to people: never with the password."""
+    if is_sqlite(url):
+        return url.database or ""
+    hosts = url.query.get("host")
+    return f"{url.database or url.username}{'' if hosts is None else f' on {hosts}'}"
 
 
 @contextmanager
@@ -94,20 +139,30 @@ def writing(url: str) -> Iterator[Engine]:
 
 
 def open_reader(url: str) -> Engine:
-    """An engine that cannot write: SQLite opens the file read-only. Raises StoreError where it is missing."""
+    """An engine that cannot write, whose transactions are snapshots of one moment.
+
+    SQLite opens the file read-only; PostgreSQL may be a standby, and the role one that only reads. Raises
+    StoreError where there is no database of ours.
+    """
     parsed = parse_url(url)
-    path = Path(parsed.database or "")
-    if not path.is_file():
-        raise StoreError(f"database {path} does not exist: start `peakedex follow` first, or mend --db")
-    read_only = parsed.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
-    engine = create_engine(read_only, pool_size=_READERS)
-    event.listen(engine, "connect", _prepare_reader)
-    event.listen(engine, "begin", _begin)
+    engine = _sqlite_reader(parsed) if is_sqlite(parsed) else postgresql.reader_engine(parsed)
     try:
         with engine.connect() as connection:
             check_revision(connection)
     except SQLAlchemyError as error:
-        raise StoreError(f"database {path} cannot be read: {explain(error)}") from error
+        engine.dispose()
+        raise StoreError(f"database {_name(parsed)} cannot be read: {explain(error)}") from error
+    return engine
+
+
+def _sqlite_reader(url: URL) -> Engine:
+    path = Path(url.database or "")
+    if not path.is_file():
+        raise StoreError(f"database {path} does not exist: start `peakedex follow` first, or mend --db")
+    read_only = url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
+    engine = create_engine(read_only, pool_size=_READERS)
+    event.listen(engine, "connect", _prepare_reader)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -115,6 +170,10 @@ def _prepare_writer(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.isolation_level = None  # transactions are begun below, and only there
     for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *_WRITER_PRAGMAS):
         dbapi_connection.execute(f"PRAGMA {pragma}")
+
+
+def _sync_fully(dbapi_connection: Any, _record: object) -> None:
+    dbapi_connection.execute("PRAGMA synchronous=FULL")
 
 
 def _prepare_reader(dbapi_connection: Any, _record: object) -> None:
@@ -149,6 +208,8 @@ def _alembic_config(connection: Connection | None = None) -> alembic.config.Conf
 def upgrade(engine: Engine) -> None:
     """Bring the schema to the newest revision, in one transaction."""
     with engine.begin() as connection:
+        if engine.dialect.name == postgresql.NAME:
+            postgresql.lock_migrations(connection)
         if inspect(connection).get_table_names():
             current = check_revision(connection, behind_is_fine=True)
             if current == newest_revision():

@@ -21,7 +21,7 @@ from settlement.store.database import StoreError
 from settlement.store.intervals import fork_of
 from settlement.store.queries.venue import PairRow, read_pairs
 from settlement.store.statements import Row as Values
-from settlement.store.statements import compile_statements, run
+from settlement.store.statements import Statement, compile_statements, run
 
 _MANY: Final = 10_000
 """Rows that are read, or written, at a time."""
@@ -63,9 +63,9 @@ def _count(table: Table) -> Select[Any]:
 class _Sink:
     """Rows on their way into tables, written many at a time by the recorder's own statements."""
 
-    def __init__(self, connection: Connection, sql: Mapping[str, str]) -> None:
+    def __init__(self, connection: Connection, statements: Mapping[str, Statement]) -> None:
         self._connection = connection
-        self._sql = sql
+        self._statements = statements
         self._rows: dict[str, list[Values]] = {}
 
     def add(self, statement: str, row: Values) -> None:
@@ -76,7 +76,7 @@ class _Sink:
 
     def flush(self) -> None:
         for statement, rows in self._rows.items():
-            run(self._connection, self._sql[statement], rows)
+            run(self._connection, self._statements[statement], rows)
         self._rows = {}
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.store import schema
 from settlement.store.database import StoreError
+from settlement.store.dialect import lock_table
 
 HEARTBEAT_SECONDS: Final = 2.0
 """A holder says that it lives about this often."""
@@ -97,6 +98,7 @@ class Lease:
         watched = 0.0
         while True:
             with self._engine.begin() as connection:
+                lock_table(connection, self._row)
                 holder = read_holder(connection, self._row)
                 is_silent = holder == seen and watched >= self._silence_seconds
                 if holder is None or _is_ended(holder) or is_silent:

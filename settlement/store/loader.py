@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, select
 
@@ -13,9 +13,13 @@ from settlement.model import Order, Refund, Withdrawal, wallet_of
 from settlement.state import State
 from settlement.store import schema
 from settlement.store.database import StoreError
+from settlement.store.queries.open_orders import is_open
 from settlement.store.recorder import Recorder
 from settlement.trading import rest
 from settlement.venue import PairRules, TokenRules, Venue, VenueError, parse_venue
+
+STREAM: Final = {"yield_per": 10_000}
+"""Rows come so many at a time, not all at once."""
 
 
 def load(engine: Engine, venue: Venue | None = None) -> Rules:
@@ -25,14 +29,19 @@ def load(engine: Engine, venue: Venue | None = None) -> Rules:
     another venue, or one without any.
     """
     with engine.connect() as connection:
-        cursor = connection.execute(select(schema.cursor)).one_or_none()
-        if cursor is None:
-            raise StoreError("the database holds no venue yet: name its file with --venue")
-        state = State(_agreed_venue(cursor, venue))
-        _restore_rules(connection, cursor, state)
-        _restore_money(connection, state)
-        _restore_orders(connection, state)
-        _restore_claims(connection, state)
+        return load_from(connection, venue)
+
+
+def load_from(connection: Connection, venue: Venue | None = None) -> Rules:
+    """The same, within the connection's transaction."""
+    cursor = connection.execute(select(schema.cursor)).one_or_none()
+    if cursor is None:
+        raise StoreError("the database holds no venue yet: name its file with --venue")
+    state = State(_agreed_venue(cursor, venue))
+    _restore_rules(connection, cursor, state)
+    _restore_money(connection, state)
+    _restore_orders(connection, state)
+    _restore_claims(connection, state)
     check_all(state)
     return Rules(state.venue, state)
 
@@ -88,7 +97,8 @@ def _restore_rules(connection: Connection, cursor: Row[Any], state: State) -> No
 def _restore_money(connection: Connection, state: State) -> None:
     b, accounts, tokens = schema.balances, schema.accounts, schema.tokens
     query = select(accounts.c.name, tokens.c.symbol, b.c.available, b.c.locked, b.c.withdrawing, b.c.escrow)
-    for name, symbol, *buckets in connection.execute(query.select_from(b.join(accounts).join(tokens))):
+    wallets = b.join(accounts, b.c.account_id == accounts.c.id).join(tokens, b.c.token_id == tokens.c.id)
+    for name, symbol, *buckets in connection.execute(query.select_from(wallets).execution_options(**STREAM)):
         wallet = wallet_of(state.account(name), symbol)
         wallet.buckets = buckets
         wallet.checked = sum(buckets)
@@ -107,10 +117,10 @@ def _restore_orders(connection: Connection, state: State) -> None:
             .join(pairs, o.c.pair_id == pairs.c.id)
             .join(schema.intents, o.c.intent == schema.intents.c.n)
         )
-        .where(o.c.status == schema.OPEN)
+        .where(is_open(o.c.status))
         .order_by(o.c.seq)
     )
-    for row in connection.execute(query):
+    for row in connection.execute(query.execution_options(**STREAM)):
         order = Order(
             row.id,
             state.account(row.name),
@@ -133,15 +143,15 @@ def _restore_claims(connection: Connection, state: State) -> None:
     w, r = schema.withdrawals, schema.refunds
     query = (
         select(w, schema.accounts.c.name, schema.tokens.c.symbol)
-        .join(schema.accounts)
-        .join(schema.tokens)
-        .where(w.c.status == schema.PENDING)
+        .join(schema.accounts, schema.accounts.c.id == w.c.account_id)
+        .join(schema.tokens, schema.tokens.c.id == w.c.token_id)
+        .where(is_open(w.c.status))
         .order_by(w.c.n)
     )
     for row in connection.execute(query):
         wallet = wallet_of(state.account(row.name), row.symbol)
         state.withdrawals.open(Withdrawal(row.n, row.id, wallet, row.amount, row.to, row.memo))
-    for row in connection.execute(select(r).where(r.c.status == schema.PENDING).order_by(r.c.n)):
+    for row in connection.execute(select(r).where(is_open(r.c.status)).order_by(r.c.n)):
         state.refunds.open(
             Refund(row.n, row.id, row.account, row.chain, row.symbol, row.quantity, row.value, row.escrow)
         )

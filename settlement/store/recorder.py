@@ -14,6 +14,7 @@ from settlement.effects import BlockEffects
 from settlement.state import State
 from settlement.store import schema
 from settlement.store.database import StoreError
+from settlement.store.dialect import gather_statistics
 from settlement.store.queries.open_orders import is_open
 from settlement.store.rows import BatchRows, Numbers
 from settlement.store.statements import Row, compile_statements, run
@@ -38,7 +39,7 @@ class Recorder:
         self._engine = engine
         self._state = state
         self._position = _position(state)
-        self._sql = compile_statements(engine)
+        self._statements = compile_statements(engine)
         with engine.connect() as connection:
             self._numbers = Numbers(
                 _numbered(connection, schema.accounts, schema.accounts.c.name),
@@ -82,8 +83,8 @@ class Recorder:
         rows["cursor"] = [_cursor_row(state, self._numbers.last["blocks"])]
         with self._engine.begin() as connection:
             _check_position(connection, stands_at)
-            for name, sql in self._sql.items():
-                run(connection, sql, rows.get(name, ()))
+            for name, statement in self._statements.items():
+                run(connection, statement, rows.get(name, ()))
         self._position = _position(state)
 
     def _rule_rows(self) -> dict[str, list[Row]]:
@@ -118,6 +119,7 @@ def make_read_indexes(engine: Engine) -> None:
     with engine.begin() as connection:
         for index in schema.READ_INDEXES:
             index.create(connection, checkfirst=True)
+        gather_statistics(connection)
 
 
 def _position(state: State) -> tuple[int, str]:
@@ -128,7 +130,7 @@ def _position(state: State) -> tuple[int, str]:
 
 def _check_position(connection: Connection, expected: tuple[int, str] | None) -> None:
     """The database must be as we left it: a second writer would record over the first."""
-    row = connection.execute(_POSITION).one_or_none()
+    row = connection.execute(_POSITION.with_for_update()).one_or_none()
     if (None if row is None else (row.block, row.journal_hash)) != expected:
         raise StoreError("another process writes to this database: let one indexer alone write to it")
 

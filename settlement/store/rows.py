@@ -173,9 +173,9 @@ class BatchRows:
         numbers.last["transfers"] = n
 
     def _traded(self, effect: Traded, block: int) -> None:
-        taker = effect.taker
-        pair = self._numbers.pairs[taker.pair.name]
-        self._numbers.last["trades"] = effect.n
+        taker, numbers = effect.taker, self._numbers
+        pair = numbers.pairs[taker.pair.name]
+        numbers.last["trades"] = effect.n
         self._candles.add(pair, self._timestamp, effect.price, effect.quantity, effect.quote_amount)
         self._add(
             "trades",
@@ -185,6 +185,8 @@ class BatchRows:
                 pair,
                 taker.seq,
                 effect.maker.seq,
+                numbers.account(taker.account.name),
+                numbers.account(effect.maker.account.name),
                 int(taker.is_buy),
                 effect.price,
                 effect.quantity,

@@ -2,7 +2,9 @@
 
 Text from the chain is stored percent-encoded (protocol, section 9), so any database can hold it.
 Primary keys are given by the program and grow. Accounts, tokens and pairs are small integers in the
-rows of history. Secondary indexes serve readers only: they are made when catching up is done.
+rows of history. Secondary indexes serve readers only: they are made when catching up is done. References
+are not declared: SQLite would not check them, PostgreSQL would for each row, and the recorder gives all
+numbers.
 
 Derived rows answer for past blocks and for market figures without reading history: `balance_changes`,
 `order_changes`, `holding_changes`, `candles`, `totals`, the columns `fork` and what `blocks` counts. The
@@ -17,7 +19,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     TextClause,
     text,
 )
+from sqlalchemy.types import TypeEngine
 
 metadata: Final = MetaData()
 
@@ -43,6 +45,18 @@ CANDLES: Final = (60, 3_600, 86_400)
 KEY_TYPE: Final = BigInteger().with_variant(Integer(), "sqlite")
 
 
+# In PostgreSQL text has no limit to fail at and sorts by its bytes, as in SQLite, wherever the server stands.
+_PLAIN: Final = Text(collation="C")
+
+
+def _text(length: int | None = None) -> TypeEngine[str]:
+    return String(length).with_variant(_PLAIN, "postgresql")
+
+
+def _long_text() -> TypeEngine[str]:
+    return Text().with_variant(_PLAIN, "postgresql")
+
+
 def _key(name: str = "n") -> Column[int]:
     return Column(name, KEY_TYPE, primary_key=True, autoincrement=False)
 
@@ -56,55 +70,57 @@ cursor: Final = Table(
     "cursor",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
-    Column("venue_hash", String(64), nullable=False),
-    Column("venue_text", Text, nullable=False, comment="the venue file as last read"),
+    Column("venue_hash", _text(64), nullable=False),
+    Column("venue_text", _long_text(), nullable=False, comment="the venue file as last read"),
     Column("block", BigInteger, nullable=False, comment="last block recorded; start_block - 1 before any"),
-    Column("block_id", String, nullable=True, comment="null before any block"),
+    Column("block_id", _text(), nullable=True, comment="null before any block"),
     Column("timestamp", BigInteger, nullable=False, comment="seconds since 1970, UTC"),
-    Column("journal_hash", String(64), nullable=False),
+    Column("journal_hash", _text(64), nullable=False),
     Column("last_seq", BigInteger, nullable=False),
     Column("last_trade", BigInteger, nullable=False),
     Column("last_withdrawal", BigInteger, nullable=False),
     Column("last_refund", BigInteger, nullable=False),
     Column("last_block_n", BigInteger, nullable=False, comment="n of the newest row of blocks, 0 before any"),
     Column("max_open_orders", Integer, nullable=False),
-    Column("fee_account", String, nullable=False),
+    Column("fee_account", _text(), nullable=False),
 )
 
-accounts: Final = Table("accounts", metadata, _key("id"), Column("name", String, nullable=False, unique=True))
+accounts: Final = Table(
+    "accounts", metadata, _key("id"), Column("name", _text(), nullable=False, unique=True)
+)
 
 tokens: Final = Table(
     "tokens",
     metadata,
     _key("id"),
-    Column("symbol", String, nullable=False, unique=True),
+    Column("symbol", _text(), nullable=False, unique=True),
     Column("precision", SmallInteger, nullable=False),
-    Column("chain", String, nullable=False),
-    Column("escrow", String, nullable=False),
+    Column("chain", _text(), nullable=False),
+    Column("escrow", _text(), nullable=False),
 )
 
 pairs: Final = Table(
     "pairs",
     metadata,
     _key("id"),
-    Column("base", String, nullable=False),
-    Column("quote", String, nullable=False),
+    Column("base", _text(), nullable=False),
+    Column("quote", _text(), nullable=False),
     Column("price_decimals", SmallInteger, nullable=False),
     Column("quantity_decimals", SmallInteger, nullable=False),
     Column("maker_fee_bps", SmallInteger, nullable=False),
     Column("taker_fee_bps", SmallInteger, nullable=False),
-    Column("price_policy", String, nullable=False),
-    Column("self_trade", String, nullable=False),
-    Column("status", String, nullable=False),
+    Column("price_policy", _text(), nullable=False),
+    Column("self_trade", _text(), nullable=False),
+    Column("status", _text(), nullable=False),
 )
 
 blocks: Final = Table(
     "blocks",
     metadata,
     _key("number"),
-    Column("block_id", String, nullable=False),
+    Column("block_id", _text(), nullable=False),
     Column("timestamp", BigInteger, nullable=False),
-    Column("journal_hash", String(64), nullable=False, comment="after this block"),
+    Column("journal_hash", _text(64), nullable=False, comment="after this block"),
     Column("n", BigInteger, nullable=False, comment="1, 2, 3 … without gaps"),
     Column("last_seq", BigInteger, nullable=False, comment="this and the next three: after this block"),
     Column("last_trade", BigInteger, nullable=False),
@@ -117,7 +133,12 @@ journal: Final = Table(
     "journal",
     metadata,
     _key("block"),
-    Column("lines", Text, nullable=False, comment="the block's part of the journal, each line with its LF"),
+    Column(
+        "lines",
+        _long_text(),
+        nullable=False,
+        comment="the block's part of the journal, each line with its LF",
+    ),
 )
 
 intents: Final = Table(
@@ -125,12 +146,12 @@ intents: Final = Table(
     metadata,
     _key(),
     Column("tx_key", BigInteger, nullable=False, comment="look-up key of the transaction id"),
-    Column("id", String, nullable=False),
+    Column("id", _text(), nullable=False),
     Column("block", BigInteger, nullable=False),
-    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
-    Column("action", String(32), nullable=False),
-    Column("code", String(16), nullable=True, comment="null where accepted"),
-    Column("ref", String(32), nullable=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("action", _text(32), nullable=False),
+    Column("code", _text(16), nullable=True, comment="null where accepted"),
+    Column("ref", _text(32), nullable=True),
     Column("seq", BigInteger, nullable=True, comment="the order that it placed"),
 )
 
@@ -138,9 +159,9 @@ orders: Final = Table(
     "orders",
     metadata,
     _key("seq"),
-    Column("intent", BigInteger, ForeignKey("intents.n"), nullable=False),
-    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
-    Column("pair_id", BigInteger, ForeignKey("pairs.id"), nullable=False),
+    Column("intent", BigInteger, nullable=False),
+    Column("account_id", BigInteger, nullable=False),
+    Column("pair_id", BigInteger, nullable=False),
     Column("is_buy", Boolean, nullable=False),
     Column("market", Boolean, nullable=False),
     Column("price", BigInteger, nullable=True),
@@ -160,7 +181,7 @@ orders: Final = Table(
 order_changes: Final = Table(
     "order_changes",
     metadata,
-    Column("seq", BigInteger, ForeignKey("orders.seq"), primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("block", BigInteger, primary_key=True, autoincrement=False),
     Column("remaining", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False),
@@ -174,9 +195,11 @@ trades: Final = Table(
     metadata,
     _key(),
     Column("block", BigInteger, nullable=False),
-    Column("pair_id", BigInteger, ForeignKey("pairs.id"), nullable=False),
-    Column("taker", BigInteger, ForeignKey("orders.seq"), nullable=False),
-    Column("maker", BigInteger, ForeignKey("orders.seq"), nullable=False),
+    Column("pair_id", BigInteger, nullable=False),
+    Column("taker", BigInteger, nullable=False),
+    Column("maker", BigInteger, nullable=False),
+    Column("taker_account_id", BigInteger, nullable=False),
+    Column("maker_account_id", BigInteger, nullable=False),
     Column("taker_is_buy", Boolean, nullable=False),
     Column("price", BigInteger, nullable=False),
     Column("quantity", BigInteger, nullable=False),
@@ -190,10 +213,10 @@ transfers: Final = Table(
     metadata,
     _key(),
     Column("block", BigInteger, nullable=False),
-    Column("token_id", BigInteger, ForeignKey("tokens.id"), nullable=False),
-    Column("debit_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("token_id", BigInteger, nullable=False),
+    Column("debit_id", BigInteger, nullable=False),
     Column("debit_bucket", SmallInteger, nullable=False),
-    Column("credit_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("credit_id", BigInteger, nullable=False),
     Column("credit_bucket", SmallInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
     comment="every ledger transfer, in order; buckets as in settlement.model.BUCKETS",
@@ -202,8 +225,8 @@ transfers: Final = Table(
 balances: Final = Table(
     "balances",
     metadata,
-    Column("account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
-    Column("token_id", BigInteger, ForeignKey("tokens.id"), primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("token_id", BigInteger, primary_key=True, autoincrement=False),
     Column("available", BigInteger, nullable=False),
     Column("locked", BigInteger, nullable=False),
     Column("withdrawing", BigInteger, nullable=False),
@@ -215,8 +238,8 @@ balance_changes: Final = Table(
     "balance_changes",
     metadata,
     Column("block", BigInteger, primary_key=True, autoincrement=False),
-    Column("account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
-    Column("token_id", BigInteger, ForeignKey("tokens.id"), primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("token_id", BigInteger, primary_key=True, autoincrement=False),
     Column("available", BigInteger, nullable=False),
     Column("locked", BigInteger, nullable=False),
     Column("withdrawing", BigInteger, nullable=False),
@@ -227,7 +250,7 @@ balance_changes: Final = Table(
 totals: Final = Table(
     "totals",
     metadata,
-    Column("token_id", KEY_TYPE, ForeignKey("tokens.id"), primary_key=True, autoincrement=False),
+    Column("token_id", KEY_TYPE, primary_key=True, autoincrement=False),
     Column("available", BigInteger, nullable=False),
     Column("locked", BigInteger, nullable=False),
     Column("withdrawing", BigInteger, nullable=False),
@@ -237,18 +260,18 @@ totals: Final = Table(
 holdings: Final = Table(
     "holdings",
     metadata,
-    Column("escrow", String, primary_key=True),
-    Column("symbol", String, primary_key=True),
-    Column("units", String, nullable=False, comment="as text: an outflow can exceed 64 bits"),
+    Column("escrow", _text(), primary_key=True),
+    Column("symbol", _text(), primary_key=True),
+    Column("units", _text(), nullable=False, comment="as text: an outflow can exceed 64 bits"),
 )
 
 holding_changes: Final = Table(
     "holding_changes",
     metadata,
-    Column("escrow", String, primary_key=True),
-    Column("symbol", String, primary_key=True),
+    Column("escrow", _text(), primary_key=True),
+    Column("symbol", _text(), primary_key=True),
     Column("block", BigInteger, primary_key=True, autoincrement=False),
-    Column("units", String, nullable=False),
+    Column("units", _text(), nullable=False),
     comment="holdings as they stood after each block that changed them",
     sqlite_with_rowid=False,
 )
@@ -256,7 +279,7 @@ holding_changes: Final = Table(
 candles: Final = Table(
     "candles",
     metadata,
-    Column("pair_id", BigInteger, ForeignKey("pairs.id"), primary_key=True, autoincrement=False),
+    Column("pair_id", BigInteger, primary_key=True, autoincrement=False),
     Column("interval", Integer, primary_key=True, autoincrement=False, comment="seconds: see CANDLES"),
     Column("start", BigInteger, primary_key=True, autoincrement=False, comment="a multiple of interval"),
     Column("open", BigInteger, nullable=False),
@@ -276,28 +299,28 @@ deposits: Final = Table(
     "deposits",
     metadata,
     _key(),
-    Column("id", String, nullable=False),
+    Column("id", _text(), nullable=False),
     Column("block", BigInteger, nullable=False),
-    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
-    Column("token_id", BigInteger, ForeignKey("tokens.id"), nullable=False),
+    Column("account_id", BigInteger, nullable=False),
+    Column("token_id", BigInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
-    Column("escrow", String, nullable=False),
+    Column("escrow", _text(), nullable=False),
 )
 
 refunds: Final = Table(
     "refunds",
     metadata,
     _key(),
-    Column("id", String, nullable=False),
+    Column("id", _text(), nullable=False),
     Column("block", BigInteger, nullable=False),
-    Column("account", String, nullable=False),
-    Column("chain", String, nullable=False),
-    Column("symbol", String, nullable=False),
-    Column("quantity", String, nullable=False, comment="literal, encoded"),
-    Column("value", String, nullable=False, comment="normal form, for comparing"),
-    Column("escrow", String, nullable=False),
+    Column("account", _text(), nullable=False),
+    Column("chain", _text(), nullable=False),
+    Column("symbol", _text(), nullable=False),
+    Column("quantity", _text(), nullable=False, comment="literal, encoded"),
+    Column("value", _text(), nullable=False, comment="normal form, for comparing"),
+    Column("escrow", _text(), nullable=False),
     Column("status", SmallInteger, nullable=False),
-    Column("paid_by", String, nullable=True),
+    Column("paid_by", _text(), nullable=True),
     Column("closed_block", BigInteger, nullable=True),
     Column(
         "arrival",
@@ -312,15 +335,15 @@ withdrawals: Final = Table(
     "withdrawals",
     metadata,
     _key(),
-    Column("id", String, nullable=False),
+    Column("id", _text(), nullable=False),
     Column("block", BigInteger, nullable=False),
-    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
-    Column("token_id", BigInteger, ForeignKey("tokens.id"), nullable=False),
+    Column("account_id", BigInteger, nullable=False),
+    Column("token_id", BigInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
-    Column("to", String, nullable=False),
-    Column("memo", Text, nullable=True, comment="the trader's own, encoded"),
+    Column("to", _text(), nullable=False),
+    Column("memo", _long_text(), nullable=True, comment="the trader's own, encoded"),
     Column("status", SmallInteger, nullable=False),
-    Column("paid_by", String, nullable=True),
+    Column("paid_by", _text(), nullable=True),
     Column("closed_block", BigInteger, nullable=True),
     _fork(),
 )
@@ -329,28 +352,28 @@ outflows: Final = Table(
     "outflows",
     metadata,
     _key(),
-    Column("id", String, nullable=False),
+    Column("id", _text(), nullable=False),
     Column("block", BigInteger, nullable=False),
-    Column("escrow", String, nullable=False),
-    Column("chain", String, nullable=False),
-    Column("symbol", String, nullable=False),
-    Column("quantity", String, nullable=False),
-    Column("to", String, nullable=False),
-    Column("units", String, nullable=True, comment="by which holdings fell; null where it was none of ours"),
+    Column("escrow", _text(), nullable=False),
+    Column("chain", _text(), nullable=False),
+    Column("symbol", _text(), nullable=False),
+    Column("quantity", _text(), nullable=False),
+    Column("to", _text(), nullable=False),
+    Column("units", _text(), nullable=True, comment="by which holdings fell; null where it was none of ours"),
 )
 
 internal_moves: Final = Table(
     "internal_moves",
     metadata,
     _key(),
-    Column("id", String, nullable=False),
+    Column("id", _text(), nullable=False),
     Column("block", BigInteger, nullable=False),
-    Column("sender", String, nullable=False),
-    Column("recipient", String, nullable=False),
-    Column("symbol", String, nullable=False),
-    Column("amount", String, nullable=False, comment="units, or the literal quantity of an unlisted token"),
+    Column("sender", _text(), nullable=False),
+    Column("recipient", _text(), nullable=False),
+    Column("symbol", _text(), nullable=False),
+    Column("amount", _text(), nullable=False, comment="units, or the literal quantity of an unlisted token"),
     Column(
-        "units", String, nullable=True, comment="by which holdings changed; null where it was none of ours"
+        "units", _text(), nullable=True, comment="by which holdings changed; null where it was none of ours"
     ),
 )
 
@@ -358,18 +381,23 @@ checkpoints: Final = Table(
     "checkpoints",
     metadata,
     _key(),
-    Column("id", String, nullable=False),
+    Column("id", _text(), nullable=False),
     Column("block", BigInteger, nullable=False, comment="in which it was claimed"),
     Column("claimed_block", BigInteger, nullable=False),
-    Column("state_hash", String(64), nullable=False),
-    Column("journal_hash", String(64), nullable=False),
+    Column("state_hash", _text(64), nullable=False),
+    Column("journal_hash", _text(64), nullable=False),
 )
 
 receipts: Final = Table(
     "receipts",
     metadata,
     _key("block"),
-    Column("text", Text, nullable=False, comment="what counted of the sidechain's receipts, canonical JSON"),
+    Column(
+        "text",
+        _long_text(),
+        nullable=False,
+        comment="what counted of the sidechain's receipts, canonical JSON",
+    ),
     comment="with these a block can be judged again without the sidechain",
 )
 
@@ -378,11 +406,13 @@ indexer_status: Final = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
     Column("updated", BigInteger, nullable=False, comment="seconds since 1970, UTC, by the indexer's clock"),
-    Column("mode", String, nullable=False, comment="catching up, following or stopped"),
+    Column("mode", _text(), nullable=False, comment="catching up, following or stopped"),
     Column("irreversible", BigInteger, nullable=True, comment="last irreversible block that a node named"),
-    Column("waiting_for", Text, nullable=True, comment="null while blocks flow"),
+    Column("waiting_for", _long_text(), nullable=True, comment="null while blocks flow"),
     Column("waiting_since", BigInteger, nullable=True),
-    Column("nodes", Text, nullable=True, comment="how each node is: a JSON array"),
+    Column("nodes", _long_text(), nullable=True, comment="how each node is: a JSON array"),
+    Column("peers", _long_text(), nullable=True, comment="what comparing with each peer gave: a JSON array"),
+    Column("claims", _long_text(), nullable=True, comment="our state hash by checkpoint's n: a JSON object"),
     comment="for people: what the indexer is doing; never part of the state",
 )
 
@@ -390,11 +420,11 @@ indexer_status: Final = Table(
 def _lease_columns() -> list[Column[Any]]:
     return [
         Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
-        Column("token", String(32), nullable=False, comment="made up anew for each holding"),
-        Column("host", String, nullable=False),
+        Column("token", _text(32), nullable=False, comment="made up anew for each holding"),
+        Column("host", _text(), nullable=False),
         Column("pid", BigInteger, nullable=False),
-        Column("place", String, nullable=True, comment="this boot and process space; null if not known"),
-        Column("started", String, nullable=True, comment="when the process was, by the system's own count"),
+        Column("place", _text(), nullable=True, comment="this boot and process space; null if not known"),
+        Column("started", _text(), nullable=True, comment="when the process was, by the system's own count"),
         Column("since", BigInteger, nullable=False, comment="seconds since 1970, UTC, by the holder's clock"),
         Column("heartbeat", BigInteger, nullable=False, comment="the same, when it last said that it lives"),
     ]
@@ -413,17 +443,17 @@ payout_transactions: Final = Table(
     "payout_transactions",
     metadata,
     _key(),
-    Column("id", String(40), nullable=False, unique=True),
-    Column("escrow", String, nullable=False),
+    Column("id", _text(40), nullable=False, unique=True),
+    Column("escrow", _text(), nullable=False),
     Column("slot", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False, comment="seconds since 1970, by the chain's time"),
-    Column("transaction", Text, nullable=False, comment="JSON without signatures"),
-    Column("signatures", Text, nullable=False, comment="JSON object: hex digits by public key"),
+    Column("transaction", _long_text(), nullable=False, comment="JSON without signatures"),
+    Column("signatures", _long_text(), nullable=False, comment="JSON object: hex digits by public key"),
     Column("weight", Integer, nullable=False, comment="what the signatures weigh"),
     Column("needed", Integer, nullable=False, comment="what they must weigh"),
     Column("first_sent", BigInteger, nullable=True, comment="the chain's time; null until it was sent"),
     Column("last_sent", BigInteger, nullable=True),
-    Column("answer", Text, nullable=True, comment="what a node said of it last"),
+    Column("answer", _long_text(), nullable=True, comment="what a node said of it last"),
     comment="signed payments, committed before the first one hears of them",
 )
 
@@ -435,7 +465,6 @@ payout_members: Final = Table(
     Column(
         "transaction_n",
         BigInteger,
-        ForeignKey("payout_transactions.n"),
         primary_key=True,
         autoincrement=False,
     ),
@@ -449,6 +478,7 @@ payout_decisions: Final = Table(
     Column("kind", SmallInteger, primary_key=True, autoincrement=False),
     Column("claim", BigInteger, primary_key=True, autoincrement=False),
     Column("decision", SmallInteger, nullable=False, comment="0 pay it above all limits, 1 do not pay it"),
+    Column("since", BigInteger, nullable=True, comment="of a 1: the chain's time then, seconds since 1970"),
     comment="what the operator has said of single claims",
     sqlite_with_rowid=False,
 )
@@ -458,8 +488,8 @@ payout_notes: Final = Table(
     metadata,
     Column("kind", SmallInteger, primary_key=True, autoincrement=False),
     Column("claim", BigInteger, primary_key=True, autoincrement=False),
-    Column("state", String, nullable=False),
-    Column("reason", Text, nullable=True),
+    Column("state", _text(), nullable=False),
+    Column("reason", _long_text(), nullable=True),
     Column("next_attempt", BigInteger, nullable=True, comment="seconds since 1970, by the chain's time"),
     comment="for people: how it is with each pending claim",
     sqlite_with_rowid=False,
@@ -469,8 +499,7 @@ payout_settings: Final = Table(
     "payout_settings",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
-    Column("policy_hash", String(64), nullable=True, comment="null where no process has signed yet"),
-    Column("expires_in", Integer, nullable=True, comment="seconds, of that policy"),
+    Column("policy_hash", _text(64), nullable=True, comment="null where no process has signed yet"),
     Column("hold_from", BigInteger, nullable=False, comment="claims opened later are free of the hold"),
     Column("hold_until", BigInteger, nullable=False, comment="the others are held until then; chain time"),
     Column("paused", Boolean, nullable=False),
@@ -489,6 +518,7 @@ _is_rejected = text("code IS NOT NULL")
 _has_ref = text("ref IS NOT NULL")
 _was_open = text("fork IS NOT NULL")
 _of_another = text("credit_id <> debit_id")
+_between_two = text("maker_account_id <> taker_account_id")
 
 
 def _partial(name: str, condition: TextClause, *columns: Column[Any]) -> Index:
@@ -510,6 +540,8 @@ READ_INDEXES: Final = (
     Index("trades_by_pair", trades.c.pair_id, trades.c.n),
     Index("trades_by_taker", trades.c.taker),
     Index("trades_by_maker", trades.c.maker),
+    Index("trades_by_taker_account", trades.c.taker_account_id, trades.c.n),
+    _partial("trades_by_maker_account", _between_two, trades.c.maker_account_id, trades.c.n),
     Index(
         "balance_changes_by_wallet",
         balance_changes.c.account_id,

@@ -1,101 +1,227 @@
-"""The recorder's statements, compiled once: SQL text of the driver's own kind, values as tuples."""
+"""The recorder's statements, compiled once, each with the driver's own fastest way to run it for many rows.
+
+SQLite takes tuples, one after the other. PostgreSQL takes new rows by COPY, and rows that are merged into
+others as arrays, one for each column, in a single statement.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, case, insert, update
-from sqlalchemy.dialects.sqlite import insert as upsert_into
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    String,
+    Table,
+    TableValuedAlias,
+    Text,
+    bindparam,
+    case,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.dml import UpdateBase
 
-from settlement.store import schema
+from settlement.store import postgresql, schema
+from settlement.store.dialect import Upsert, upsert_into
 from settlement.store.queries.sums import add_parts
 
 Row = tuple[Any, ...]
 _Columns = dict[str, ColumnElement[Any]]
+_Merge = Callable[[_Columns, _Columns], _Columns]
 
 ORDER_PROGRESS: Final = ("remaining", "locked", "received", "released", "status", "closed_block", "fork")
 CLAIM_PROGRESS: Final = ("status", "paid_by", "closed_block", "fork")
 
 
-def compile_statements(engine: Engine) -> Mapping[str, str]:
-    """SQL text by name. The order of names is the order in which a batch is written."""
-    statements: dict[str, UpdateBase] = {
-        "accounts": insert(schema.accounts),
-        "tokens": _upsert(schema.tokens),
-        "pairs": _upsert(schema.pairs),
-        "blocks": insert(schema.blocks),
-        "journal": insert(schema.journal),
-        "intents": insert(schema.intents),
-        "orders": insert(schema.orders),
-        "orders_progress": _progress(schema.orders, "seq", ORDER_PROGRESS),
-        "order_changes": insert(schema.order_changes),
-        "trades": insert(schema.trades),
-        "candles": _add_candles(),
-        "transfers": insert(schema.transfers),
-        "balances": _upsert(schema.balances),
-        "balance_changes": insert(schema.balance_changes),
-        "totals": _add_totals(),
-        "deposits": insert(schema.deposits),
-        "refunds": insert(schema.refunds),
-        "refunds_progress": _progress(schema.refunds, "n", CLAIM_PROGRESS),
-        "withdrawals": insert(schema.withdrawals),
-        "withdrawals_progress": _progress(schema.withdrawals, "n", CLAIM_PROGRESS),
-        "outflows": insert(schema.outflows),
-        "internal_moves": insert(schema.internal_moves),
-        "checkpoints": insert(schema.checkpoints),
-        "receipts": insert(schema.receipts),
-        "holdings": _upsert(schema.holdings),
-        "holding_changes": insert(schema.holding_changes),
-        "cursor": _upsert(schema.cursor),
+class Statement(Protocol):
+    """SQL text, and how it is run. Rows are tuples in the order of the statement's columns."""
+
+    @property
+    def sql(self) -> str: ...
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None: ...
+
+
+def compile_statements(engine: Engine) -> Mapping[str, Statement]:
+    """Statements by name. The order of names is the order in which a batch is written."""
+    return _compiled(engine.dialect.name)
+
+
+@cache
+def _compiled(kind: str) -> Mapping[str, Statement]:
+    on = _on(kind)
+    return {
+        "accounts": on.insert(schema.accounts),
+        "tokens": on.merge(schema.tokens, _replace),
+        "pairs": on.merge(schema.pairs, _replace),
+        "blocks": on.insert(schema.blocks),
+        "journal": on.insert(schema.journal),
+        "intents": on.insert(schema.intents),
+        "orders": on.insert(schema.orders),
+        "orders_progress": on.progress(schema.orders, "seq", ORDER_PROGRESS),
+        "order_changes": on.insert(schema.order_changes),
+        "trades": on.insert(schema.trades),
+        "candles": on.merge(schema.candles, _add_candles),
+        "transfers": on.insert(schema.transfers),
+        "balances": on.merge(schema.balances, _replace),
+        "balance_changes": on.insert(schema.balance_changes),
+        "totals": on.merge(schema.totals, _add),
+        "deposits": on.insert(schema.deposits),
+        "refunds": on.insert(schema.refunds),
+        "refunds_progress": on.progress(schema.refunds, "n", CLAIM_PROGRESS),
+        "withdrawals": on.insert(schema.withdrawals),
+        "withdrawals_progress": on.progress(schema.withdrawals, "n", CLAIM_PROGRESS),
+        "outflows": on.insert(schema.outflows),
+        "internal_moves": on.insert(schema.internal_moves),
+        "checkpoints": on.insert(schema.checkpoints),
+        "receipts": on.insert(schema.receipts),
+        "holdings": on.merge(schema.holdings, _replace),
+        "holding_changes": on.insert(schema.holding_changes),
+        "cursor": on.merge(schema.cursor, _replace),
     }
-    return {name: str(statement.compile(engine)) for name, statement in statements.items()}
 
 
-def run(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
-    """Execute one statement for all rows, in the driver's bulk path."""
+def compile_inserts(engine: Engine, tables: Iterable[Table]) -> Mapping[str, Statement]:
+    """By table, the statement that only adds rows."""
+    on = _on(engine.dialect.name)
+    return {table.name: on.insert(table) for table in tables}
+
+
+def _on(kind: str) -> _Postgresql | _Sqlite:
+    return _Postgresql() if kind == postgresql.NAME else _Sqlite()
+
+
+def run(connection: Connection, statement: Statement, rows: Sequence[Row]) -> None:
+    """Execute one statement for all rows. Of rows that are merged no two may have the same key."""
     if rows:
-        connection.exec_driver_sql(sql, list(rows))
+        statement.write(connection, rows)
 
 
-def _upsert(table: Table) -> UpdateBase:
+# ---------------------------------------------------------------- how rows are merged
+
+
+def _replace(_: _Columns, new: _Columns) -> _Columns:
     """The row replaces the one that is there."""
-    return _merge(table, lambda _, new: dict(new))
+    return new
 
 
-def _add_totals() -> UpdateBase:
+def _add(old: _Columns, new: _Columns) -> _Columns:
     """The row is added to the one that is there."""
-    return _merge(schema.totals, lambda old, new: {name: old[name] + new[name] for name in new})
+    return {name: old[name] + new[name] for name in new}
 
 
-def _add_candles() -> UpdateBase:
+def _add_candles(old: _Columns, new: _Columns) -> _Columns:
     """The row's trades come after those of the one that is there."""
-
-    def later(old: _Columns, new: _Columns) -> _Columns:
-        base = add_parts(old["base_high"], old["base_low"], new["base_high"], new["base_low"])
-        quote = add_parts(old["quote_high"], old["quote_low"], new["quote_high"], new["quote_low"])
-        return {
-            "high": case((new["high"] > old["high"], new["high"]), else_=old["high"]),
-            "low": case((new["low"] < old["low"], new["low"]), else_=old["low"]),
-            "close": new["close"],
-            **dict(zip(("base_high", "base_low", "quote_high", "quote_low"), (*base, *quote), strict=True)),
-            "trades": old["trades"] + new["trades"],
-        }
-
-    return _merge(schema.candles, later)
+    base = add_parts(old["base_high"], old["base_low"], new["base_high"], new["base_low"])
+    quote = add_parts(old["quote_high"], old["quote_low"], new["quote_high"], new["quote_low"])
+    return {
+        "high": case((new["high"] > old["high"], new["high"]), else_=old["high"]),
+        "low": case((new["low"] < old["low"], new["low"]), else_=old["low"]),
+        "close": new["close"],
+        **dict(zip(("base_high", "base_low", "quote_high", "quote_low"), (*base, *quote), strict=True)),
+        "trades": old["trades"] + new["trades"],
+    }
 
 
-def _merge(table: Table, merge: Callable[[_Columns, _Columns], _Columns]) -> UpdateBase:
+def _merged(statement: Upsert, table: Table, merge: _Merge) -> UpdateBase:
     """Insert, or set columns out of the values that are there and the new ones."""
-    statement = upsert_into(table)
     keys = [column.name for column in table.primary_key]
     old: _Columns = {column.name: column for column in table.columns if column.name not in keys}
     new: _Columns = {name: statement.excluded[name] for name in old}
     return statement.on_conflict_do_update(index_elements=keys, set_=merge(old, new))
 
 
-def _progress(table: Table, key: str, columns: tuple[str, ...]) -> UpdateBase:
-    """Values first, the key last, in the order of `columns`."""
-    values: list[tuple[str, Any]] = [(name, bindparam(f"new_{name}")) for name in columns]
-    return update(table).where(table.c[key] == bindparam("row_key")).ordered_values(*values)
+# ---------------------------------------------------------------- SQLite
+
+
+class _Each(NamedTuple):
+    """Run for each row."""
+
+    sql: str
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None:
+        connection.exec_driver_sql(self.sql, list(rows))
+
+
+class _Sqlite:
+    def __init__(self) -> None:
+        self._dialect: Dialect = SQLiteDialect_pysqlite()
+
+    def insert(self, table: Table) -> Statement:
+        return self._each(insert(table))
+
+    def merge(self, table: Table, merge: _Merge) -> Statement:
+        return self._each(_merged(upsert_into(table, self._dialect), table, merge))
+
+    def progress(self, table: Table, key: str, columns: tuple[str, ...]) -> Statement:
+        """Values first, the key last, in the order of `columns`."""
+        values: list[tuple[str, Any]] = [(name, bindparam(f"new_{name}")) for name in columns]
+        return self._each(update(table).where(table.c[key] == bindparam("row_key")).ordered_values(*values))
+
+    def _each(self, statement: UpdateBase) -> Statement:
+        return _Each(str(statement.compile(dialect=self._dialect)))
+
+
+# ---------------------------------------------------------------- PostgreSQL
+
+
+class _Copy(NamedTuple):
+    """New rows, by COPY."""
+
+    sql: str
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None:
+        postgresql.copy(connection, self.sql, rows)
+
+
+class _Arrays(NamedTuple):
+    """All rows at once, an array for each column."""
+
+    sql: str
+    names: tuple[str, ...]
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None:
+        columns = map(list, zip(*rows, strict=True))
+        connection.exec_driver_sql(self.sql, dict(zip(self.names, columns, strict=True)))
+
+
+class _Postgresql:
+    def __init__(self) -> None:
+        self._dialect: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+    def insert(self, table: Table) -> Statement:
+        return _Copy(postgresql.copy_sql(self._dialect, table))
+
+    def merge(self, table: Table, merge: _Merge) -> Statement:
+        names = tuple(column.name for column in table.columns)
+        rows = select(_unnested(table, names))
+        statement = upsert_into(table, self._dialect)
+        return self._arrays(_merged(statement.from_select(names, rows), table, merge), names)
+
+    def progress(self, table: Table, key: str, columns: tuple[str, ...]) -> Statement:
+        names = (*columns, key)
+        new = _unnested(table, names)
+        values = {name: new.c[name] for name in columns}
+        return self._arrays(update(table).where(table.c[key] == new.c[key]).values(values), names)
+
+    def _arrays(self, statement: UpdateBase, names: tuple[str, ...]) -> Statement:
+        return _Arrays(str(statement.compile(dialect=self._dialect)), names)
+
+
+def _unnested(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
+    """Rows out of arrays: parameters with the names of the table's columns."""
+    kinds = [Text() if isinstance(table.c[name].type, String) else table.c[name].type for name in names]
+    arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)]
+    columns = [column(name, kind) for name, kind in zip(names, kinds, strict=True)]
+    return func.unnest(*arrays).table_valued(*columns).render_derived(name="new")

@@ -18,6 +18,8 @@ class IndexerStatus(NamedTuple):
     waiting_for: str | None
     waiting_since: int | None
     nodes: str | None = None  # JSON array: of each node url, kind, state, error, rested_until
+    peers: str | None = None  # JSON array: of each peer what `indexer.peers.Verdict` has
+    claims: str | None = None  # JSON object: our state hash by n of the operator's newest checkpoints
 
 
 def write_status(engine: Engine, status: IndexerStatus) -> None:
@@ -30,7 +32,5 @@ def write_status(engine: Engine, status: IndexerStatus) -> None:
 def read_status(connection: Connection) -> IndexerStatus | None:
     """The last status written; None before the indexer first ran."""
     s = schema.indexer_status.c
-    row = connection.execute(
-        select(s.updated, s.mode, s.irreversible, s.waiting_for, s.waiting_since, s.nodes)
-    ).one_or_none()
+    row = connection.execute(select(*(s[name] for name in IndexerStatus._fields))).one_or_none()
     return None if row is None else IndexerStatus(*row)

@@ -11,10 +11,27 @@ from flask.testing import FlaskClient
 
 from tests.api.told import Journal, Told
 from tests.api.world import World, small_world
+from tests.databases import on_both
+
+# Past blocks, candles and lists: tests/differential/test_same_database.py holds the answers against each other.
+ON_BOTH = ("test_checkpoints", "test_money", "test_resources", "test_stream", "test_values")
+SQLITE_ALONE = (
+    "test_a_database_that_goes_away_and_comes_back",  # files are moved, replaced, missing
+    "test_a_database_that_is_not_there",
+    "test_a_restored_copy_goes_on_where_the_old_database_was",
+    "test_another_journal_in_the_same_place",
+    "test_nobody_listens_nothing_is_read",  # counts reads, and a notice may come a moment after the read
+    "test_one_order_with_its_trades_and_journal",  # takes long
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What asks the database much is tested on both kinds; frame, limits and servers on SQLite alone."""
+    on_both(metafunc, ON_BOTH, SQLITE_ALONE)
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world = small_world(tmp_path_factory.mktemp("world"))
     yield world
     world.close()
@@ -34,7 +51,7 @@ def fresh(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def told(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     told = Told(tmp_path_factory.mktemp("told"))
     yield told
     told.world.close()

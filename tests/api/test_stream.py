@@ -513,7 +513,7 @@ def test_books_that_contradict_the_database_are_read_anew(lively: World) -> None
 def test_a_database_that_is_not_there(tmp_path: Path) -> None:
     world = World(tmp_path)
     client = world.client()
-    world.close()
+    world.engine.dispose()
     world.path.unlink()
     refused = client.get("/api/stream?topics=block")
     assert (refused.status_code, refused.json["code"]) == (503, "E_NOT_READY")

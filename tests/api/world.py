@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from hashlib import sha1
 from pathlib import Path
@@ -9,12 +10,15 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from api.app import create_app
+from api.live.feed import Feed
 from api.settings import ApiSettings
+from api.stream import FEED
 from settlement.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, JsonNumber, Movement
 from settlement.store.database import open_writer
 from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
 from settlement.venue import parse_venue
+from tests import databases
 
 START_BLOCK = 1000
 START_TIME = 1_790_000_000
@@ -82,12 +86,13 @@ class World:
 
     def __init__(self, folder: Path, venue: str = VENUE) -> None:
         self.path = folder / "peakedex.db"
-        self.url = f"sqlite:///{self.path}"
+        self.url = databases.url(self.path)
         self.engine = open_writer(self.url)
         self.rules, self.recorder = open_engine(self.engine, parse_venue(venue))
         make_read_indexes(self.engine)
         self.transactions = 0
         self.time = START_TIME
+        self._feeds: list[Feed] = []
 
     @property
     def block(self) -> int:
@@ -109,6 +114,15 @@ class World:
             number = self.rules.next_block()
             batch.append(self.rules.apply(BlockHeader(number, block_id(number), self.time), events))
         self.recorder.record(batch)
+        self._let_readers_hear()
+
+    def _let_readers_hear(self) -> None:
+        """SQLite shows a commit at once; PostgreSQL's notice of it takes a moment."""
+        end = time.monotonic() + 20
+        for feed in () if databases.is_sqlite() else self._feeds:
+            while feed._database.position().block != self.block:
+                assert time.monotonic() < end, "the API was not told of a commit"
+                time.sleep(0.0005)
 
     def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
         token = self.rules.state.tokens.get(symbol)
@@ -124,13 +138,18 @@ class World:
         return self.action(signer, side, symbol="PEK", quote=quote, quantity=quantity, price=price)
 
     def client(self, **settings: object) -> FlaskClient:
-        return create_app(self.settings(**settings)).test_client()
+        app = create_app(self.settings(**settings))
+        self._feeds.append(app.extensions[FEED])
+        return app.test_client()
 
     def settings(self, **settings: object) -> ApiSettings:
         given = {"network": "devnet", "clock": lambda: self.time + 2.5, **settings}
         return ApiSettings(database_url=self.url, **given)  # type: ignore[arg-type]
 
     def close(self) -> None:
+        for feed in self._feeds:
+            feed.close()
+            feed._database.close()
         self.engine.dispose()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import time
@@ -72,6 +73,7 @@ def look(
     venue: Path | None = None,
     database: Path | None = None,
     *,
+    url: str | None = None,
     nodes: tuple[str, ...] | None = None,
     engine_nodes: tuple[str, ...] | None = None,
     quorum: int | None = None,
@@ -81,7 +83,7 @@ def look(
     """All findings, by a clock that agrees with the chain unless told otherwise."""
     subject = Subject(
         venue,
-        None if database is None else str(database),
+        url or (None if database is None else str(database)),
         (live.server.url,) if nodes is None else nodes,
         (live.server.engine_url,) if engine_nodes is None else engine_nodes,
         quorum,
@@ -113,6 +115,20 @@ def test_a_healthy_node_has_nothing_wrong(calm: World, venue: Path, database: Pa
         *("python", "sqlite", "packages", "venue", "disk", "database", "migrations", "ledger", "indexer"),
         *("clock", "hive node", "sidechain node", "chain", "escrow", "solvency"),
     }
+
+
+def test_a_database_on_postgresql(calm: World, venue: Path, postgresql: str) -> None:
+    """The server in place of disk and file: its version, and whether a synchronous standby has each commit."""
+    findings = {each.check: each for each in look(calm, venue, url=postgresql)}
+    assert "disk" not in findings
+    assert findings["database"].level == "ok"
+    assert re.fullmatch(
+        r"PostgreSQL \d+\.\d+.*, read and written, without a synchronous standby", findings["database"].text
+    )
+    assert findings["migrations"].level == "ok"
+    gone = postgresql.replace("peakedex_", "nowhere_")
+    refused = next(each for each in look(calm, venue, url=gone) if each.check == "database")
+    assert (refused.level, refused.cure) == ("fatal", "create it as docs/operator.md says, or mend the URL")
 
 
 def test_the_command_prints_a_table_and_json(live: World, venue: Path, here: Path) -> None:

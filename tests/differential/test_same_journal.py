@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def test_a_restart_of_everything_now_and_then(archive: Callable[[int], Path], tm
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("prefilter", [True, False])
 def test_with_and_without_the_prefilter(archive: Callable[[int], Path], seed: int, prefilter: bool) -> None:
-    rules, database = replay(archive(seed), prefilter=prefilter)
+    rules, database = replay(archive(seed), read=partial(decode, prefilter=prefilter))
     assert Outcome.of(rules, journal(database)) == plain(seed)
 
 

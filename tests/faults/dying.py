@@ -21,7 +21,7 @@ from sqlalchemy import Engine, event
 
 from indexer.archive import ArchiveSource
 from indexer.follow import Follower
-from settlement.store import database
+from settlement.store import database, postgresql
 from settlement.store.database import open_writer
 from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
@@ -92,11 +92,13 @@ def _open_watched(url: str, prepare: Callable[[Engine], None]) -> Engine:
         prepare(engine)
         return engine
 
-    database.create_engine = create  # type: ignore[assignment]
+    for module in (database, postgresql):
+        module.create_engine = create  # type: ignore[attr-defined]
     try:
         return open_writer(url)
     finally:
-        database.create_engine = original
+        for module in (database, postgresql):
+            module.create_engine = original  # type: ignore[attr-defined]
 
 
 def live(

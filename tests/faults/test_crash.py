@@ -13,6 +13,7 @@ import pytest
 from settlement.store.database import open_reader, open_writer
 from settlement.store.loader import load
 from tests.faults.dying import DEAD, LIVED, Stage, record
+from tests.postgres import drop_database, execute, new_database
 from tests.store.brief import VENUE_TEXT, brief, venue
 from tests.store.chains import dump, journal, picture
 
@@ -175,3 +176,37 @@ def test_a_reader_looks_at_the_wreck_without_mending_it(scene: Scene) -> None:
         reader.dispose()
         at += 17
     assert scene.contents(scene.path) == scene.calm
+
+
+def test_death_on_postgresql(tmp_path: Path, stage: Stage) -> None:
+    """At some moments of it: what the dead had not committed is gone, and the next life ends as a calm one."""
+    archive, tally = brief().write(tmp_path / "chain"), tmp_path / "moments"
+    words = {
+        "archive": str(archive),
+        "venue_text": VENUE_TEXT,
+        "batch": BATCH,
+        "within": False,
+        "tally": str(tally),
+    }
+
+    def contents(url: str) -> tuple[object, ...]:
+        reader = open_reader(url)
+        found = journal(reader), picture(load(reader).state), dump(reader)
+        reader.dispose()
+        return found
+
+    calm = new_database()
+    assert stage.run(url=calm, at=None, **words) == LIVED
+    seen = set()
+    count = int(tally.read_text())
+    for at in range(count // 15, count // 2, count // 15):  # the rest makes indexes
+        url = new_database()
+        assert stage.run(url=url, at=at, **words) == DEAD, at
+        left = (execute(url, "SELECT block FROM cursor") or [(-1,)])[0][0]
+        seen.add((left, execute(url, "SELECT count(*) FROM journal")[0][0]))
+        record(archive, url, venue(), BATCH)
+        assert contents(url) == contents(calm), at
+        drop_database(url)
+    drop_database(calm)
+    assert seen <= WHOLE
+    assert len(seen) >= 2

@@ -31,6 +31,7 @@ from settlement.store import schema
 from settlement.store.database import open_writer
 from settlement.store.loader import open_engine
 from settlement.venue import Venue, parse_venue
+from tests import databases
 
 JOURNAL_KINDS: Final = (
     *("block", "expire", "deposit", "refund", "order", "trade", "close", "withdraw", "paid", "return"),
@@ -85,7 +86,7 @@ def read_on(
 
 def replay(
     folder: Path,
-    url: str = "sqlite://",
+    url: str | None = None,
     *,
     venue: Venue | None = None,
     until: int | None = None,
@@ -93,7 +94,7 @@ def replay(
     **options: Any,
 ) -> tuple[Engine, Database]:
     """What `peakedex replay` does: an archive into a new database, or on from where that one stands."""
-    database = open_writer(url)
+    database = open_writer(url or databases.fresh())
     rules, recorder = open_engine(database, venue or demo())
     read_on(rules, recorder, folder, until=until, batch_blocks=batch, **options)
     return rules, database

@@ -14,6 +14,7 @@ from settlement.store.database import open_reader, open_writer
 from settlement.store.derived import HistoryError, rebuild
 from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
+from tests import databases
 from tests.store.brief import brief, venue
 from tests.store.chains import dump, lively, replay
 from tests.store.random_chains import random_chain
@@ -43,7 +44,7 @@ def made_again(database: Database) -> dict[str, list[Any]]:
 def recorded(seed: int, batch: int, restart_every: int) -> Database:
     """A random chain, recorded in batches; after every so many of them by another indexer."""
     chain_venue, blocks = random_chain(seed)
-    database = open_writer("sqlite://")
+    database = open_writer(databases.fresh())
     rules, recorder = open_engine(database, chain_venue)
     batches = [blocks[at : at + batch] for at in range(0, len(blocks), batch)]
     for number, some in enumerate(batches, start=1):
@@ -79,10 +80,10 @@ def test_the_same_of_blocks_out_of_an_archive(tmp_path: Path, chain: str) -> Non
     """With the indexes of readers there, as after catching up."""
     blocks, rules_venue = (lively(), None) if chain == "lively" else (brief(), venue())
     folder = blocks.write(tmp_path / "chain")
-    replay(folder, f"sqlite:///{tmp_path / 'dex.db'}", venue=rules_venue, until=5, batch=2)
-    database = open_writer(f"sqlite:///{tmp_path / 'dex.db'}")
+    replay(folder, databases.url(tmp_path / "dex.db"), venue=rules_venue, until=5, batch=2)
+    database = open_writer(databases.url(tmp_path / "dex.db"))
     make_read_indexes(database)
-    replay(folder, f"sqlite:///{tmp_path / 'dex.db'}", venue=rules_venue, batch=7)
+    replay(folder, databases.url(tmp_path / "dex.db"), venue=rules_venue, batch=7)
     kept = dump(database)
     assert made_again(database) == kept
 
@@ -117,9 +118,9 @@ def test_rebuilding_is_all_or_nothing(tmp_path: Path) -> None:
 def test_readers_go_on_while_rows_are_made_again(tmp_path: Path) -> None:
     """They see the rows of before, then those of after: never half of them."""
     folder = lively().write(tmp_path / "chain")
-    _, database = replay(folder, f"sqlite:///{tmp_path / 'dex.db'}")
+    _, database = replay(folder, databases.url(tmp_path / "dex.db"))
     kept = dump(database)
-    reader = open_reader(str(tmp_path / "dex.db"))
+    reader = open_reader(databases.url(tmp_path / "dex.db"))
     seen = []
 
     def look(_: str) -> None:

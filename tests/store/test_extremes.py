@@ -14,6 +14,7 @@ from settlement.store import schema
 from settlement.store.database import open_reader
 from settlement.store.loader import load
 from settlement.store.queries.payouts import read_ledger
+from tests import databases
 from tests.indexer.chain import Operation, custom_json, moved, transfer
 from tests.store.brief import paid_as, sent, token, venue, written
 from tests.store.chains import Chain, journal, picture, read_on, replay
@@ -24,7 +25,7 @@ ODD = ("A\x00B", "\ud800", "x y\nz", "%00", "-", "'; DROP TABLE cursor; --", "é
 
 def recorded(tmp_path: Path, chain: Chain) -> tuple[Engine, str]:
     """Replay block by block into a file, restarting after each; the state's text and the journal."""
-    url = f"sqlite:///{tmp_path / 'dex.db'}"
+    url = databases.url(tmp_path / "dex.db")
     folder = chain.write(tmp_path / "chain")
     for until in range(1, len(chain.blocks) + 1):
         rules, database = replay(folder, url, venue=venue(), until=until)
@@ -73,7 +74,7 @@ def test_holdings_may_leave_64_bits(tmp_path: Path) -> None:
     rules, _ = recorded(tmp_path, written(contents, moves))
     held = 5 * 10**8 - int(huge) * 10**8 - 1
     assert f"escrow PEK {held}\n" in state_text(rules.state)
-    with open_reader(str(tmp_path / "dex.db")).connect() as connection:
+    with open_reader(databases.url(tmp_path / "dex.db")).connect() as connection:
         rows = connection.execute(select(schema.holdings).where(schema.holdings.c.symbol == "PEK")).all()
     assert {row.escrow: int(row.units) for row in rows} == {
         "dex.pek": held - 3 * 10**8,
@@ -111,7 +112,7 @@ def test_text_that_no_database_likes_goes_in_and_comes_out(tmp_path: Path) -> No
     assert [line[6] for line in lines if line[0] == "withdraw"] == [encode(memo) for memo in kept]
     assert len(kept) == 4
     assert [line[3] for line in lines if line[0] == "reject" and line[2] == "eve"] == ["-"] * len(ODD)
-    with open_reader(str(tmp_path / "dex.db")).connect() as connection:
+    with open_reader(databases.url(tmp_path / "dex.db")).connect() as connection:
         ledger = read_ledger(connection, 0)
     assert ledger is not None
     assert [claim.memo for claim in ledger.claims if claim.symbol == "HIVE"] == kept

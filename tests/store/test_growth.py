@@ -20,6 +20,7 @@ from settlement.store.queries.market import read_day, read_prices
 from settlement.store.queries.orders import OrderFilter, find_order, list_orders
 from settlement.store.queries.solvency import read_solvency
 from settlement.store.queries.state_at import read_state_text
+from settlement.store.queries.trades import list_account_trades
 from settlement.store.queries.transfers import list_transfers
 from settlement.store.queries.venue import find_account
 from settlement.store.queries.withdrawals import WithdrawalFilter, list_withdrawals
@@ -105,6 +106,8 @@ QUESTIONS: dict[str, Question] = {
         read_candles(c, 1, interval, 0, 1_790_000_000 + SECONDS * (n - START_BLOCK), 3)
         for interval in INTERVALS.values()
     ],
+    "trades of an account": lambda c, n: list_account_trades(c, who(c, "bob"), None, None, 20),
+    "trades of an account in a pair": lambda c, n: list_account_trades(c, who(c, "bob"), 1, None, 20),
     "transfers": lambda c, n: list_transfers(c, who(c, "bob"), None, 20),
     "deposits": lambda c, n: list_deposits(c, "alice", None, 20),
     "withdrawals": lambda c, n: list_withdrawals(c, WithdrawalFilter(), None, 20),

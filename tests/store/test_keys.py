@@ -8,6 +8,7 @@ from settlement.store import schema
 from settlement.store.database import open_writer
 from settlement.store.keys import transaction_key
 from settlement.store.queries.intents import find_rejected_order, list_intents
+from tests import databases
 
 ID = "00112233445566778899aabbccddeeff00112233"
 
@@ -34,7 +35,7 @@ def test_an_id_that_is_not_hexadecimal_has_a_key_all_the_same() -> None:
 
 def intents(*ids: str) -> Engine:
     """A database whose intents have these ids, all rejected."""
-    database = open_writer("sqlite://")
+    database = open_writer(databases.fresh())
     with database.begin() as connection:
         connection.execute(insert(schema.accounts).values(id=1, name="alice"))
         for n, id_ in enumerate(ids, 1):

@@ -18,6 +18,7 @@ from settlement.store import lease as module
 from settlement.store import schema
 from settlement.store.database import open_writer
 from settlement.store.lease import Holder, Lease, LeaseError, read_holder
+from tests import databases
 
 HOLD = """
 import sys, time
@@ -36,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(path: Path) -> Iterator[Engine]:
-    engine = open_writer(str(path))
+    engine = open_writer(databases.url(path))
     yield engine
     engine.dispose()
 
@@ -45,7 +46,7 @@ def engine(path: Path) -> Iterator[Engine]:
 def other(path: Path, engine: Engine) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lease."""
     run = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)],
+        [sys.executable, "-c", HOLD, databases.url(path)],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
         text=True,
@@ -260,7 +261,7 @@ def test_a_locked_database_costs_heartbeats_and_not_the_lease(
     from settlement.store import database
 
     monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
-    impatient = open_writer(str(path))
+    impatient = open_writer(databases.url(path))
     with Lease(impatient) as lease:
         with engine.begin() as connection:
             connection.execute(select(schema.lease))

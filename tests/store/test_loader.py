@@ -15,6 +15,7 @@ from settlement.store.database import StoreError, open_reader, open_writer
 from settlement.store.loader import load, open_engine
 from settlement.store.recorder import make_read_indexes
 from settlement.venue import parse_venue
+from tests import databases
 from tests.store.chains import VENUE_TEXT, demo, dump, journal, lively, picture, read_on, replay
 
 
@@ -22,7 +23,7 @@ from tests.store.chains import VENUE_TEXT, demo, dump, journal, lively, picture,
 def test_a_loaded_engine_is_the_one_that_was_recorded(tmp_path: Path, seed: int) -> None:
     """At several blocks on the way: text, hash, and everything that the rules remember, in its order."""
     folder = lively(seed).write(tmp_path)
-    database = open_writer("sqlite://")
+    database = open_writer(databases.fresh())
     rules, recorder = open_engine(database, demo())
     for until in (1, 2, 3, 17, 40, 77, 120):
         read_on(rules, recorder, folder, until=until)
@@ -36,7 +37,7 @@ def test_a_loaded_engine_is_the_one_that_was_recorded(tmp_path: Path, seed: int)
 
 
 def test_a_reader_loads_the_same_state_as_the_writer(tmp_path: Path) -> None:
-    folder, url = lively().write(tmp_path), f"sqlite:///{tmp_path / 'dex.db'}"
+    folder, url = lively().write(tmp_path), databases.url(tmp_path / "dex.db")
     rules, _ = replay(folder, url)
     loaded = load(open_reader(url))
     assert state_hash(loaded.state) == state_hash(rules.state)
@@ -47,7 +48,7 @@ def test_a_reader_loads_the_same_state_as_the_writer(tmp_path: Path) -> None:
 def test_a_loaded_engine_goes_on_as_the_old_one_would(tmp_path: Path) -> None:
     """And so do its tables: number for number what they are without the restart."""
     folder = lively().write(tmp_path / "chain")
-    url = f"sqlite:///{tmp_path / 'dex.db'}"
+    url = databases.url(tmp_path / "dex.db")
     for until in (13, 50, 51, 90):
         replay(folder, url, until=until)
     rules, database = replay(folder, url)
@@ -58,7 +59,7 @@ def test_a_loaded_engine_goes_on_as_the_old_one_would(tmp_path: Path) -> None:
 
 
 def test_a_restart_before_the_first_block_starts_at_the_start_block() -> None:
-    database = open_writer("sqlite://")
+    database = open_writer(databases.fresh())
     open_engine(database, demo())
     rules, _ = open_engine(database, demo())
     assert rules.next_block() == demo().start_block
@@ -102,7 +103,7 @@ def test_the_database_of_another_venue_is_refused(tmp_path: Path) -> None:
 
 def test_a_database_without_a_venue_says_what_is_missing() -> None:
     with pytest.raises(StoreError, match="holds no venue yet: name its file with --venue"):
-        load(open_writer("sqlite://"))
+        load(open_writer(databases.fresh()))
 
 
 def test_a_venue_text_that_was_spoilt_is_named_as_such(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from settlement.store.queries.position import read_past
 from settlement.store.queries.state_at import read_state_text
 from settlement.store.queries.venue import find_account, read_pairs
 from settlement.store.recorder import make_read_indexes
+from tests import databases
 from tests.store.chains import demo, lively, replay
 from tests.store.naive_journal import NaiveJournal, NaiveOrder, NaivePair
 from tests.store.random_chains import random_chain
@@ -72,7 +73,7 @@ class Recorded:
 def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     home = tmp_path_factory.mktemp("past")
     folder = lively(*request.param).write(home / "chain")
-    rules, database = replay(folder, f"sqlite:///{home / 'dex.db'}", batch=7)
+    rules, database = replay(folder, databases.url(home / "dex.db"), batch=7)
     make_read_indexes(database)
     with database.connect() as connection:
         yield Recorded(folder, rules, connection, list(read_journal(connection)))
@@ -256,7 +257,7 @@ def test_past_is_the_newest_block_of_ours(recorded: Recorded) -> None:
 def test_state_text_of_every_block_of_a_random_chain(seed: int) -> None:
     """Against the naive model of the rules: every policy, odd tokens, a fee account that changes."""
     venue, blocks = random_chain(seed)
-    database = open_writer("sqlite://")
+    database = open_writer(databases.fresh())
     rules, recorder = open_engine(database, venue)
     for at in range(0, len(blocks), 7):
         recorder.record([rules.apply(block.header, block.events) for block in blocks[at : at + 7]])

@@ -6,8 +6,9 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from settlement.store import schema
 from settlement.store.database import open_reader
 from settlement.store.queries import orders as module
 from settlement.store.queries.orders import OrderFilter, OrderRow, list_orders
@@ -87,7 +88,8 @@ def test_pages_put_together_are_the_filtered_list(
 
 
 def _account_name(connection: Connection, number: int) -> str:
-    return connection.exec_driver_sql("SELECT name FROM accounts WHERE id = ?", (number,)).scalar_one()
+    accounts = schema.accounts.c
+    return connection.execute(select(accounts.name).where(accounts.id == number)).scalar_one()
 
 
 def test_every_status_is_there(connection: Connection) -> None:

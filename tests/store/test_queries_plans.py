@@ -23,6 +23,8 @@ PATHS = [
     "/api/pairs",
     f"/api/orderbook?{PAIR}",
     f"/api/history?{PAIR}",
+    "/api/history?user=bob",
+    f"/api/history?user=bob&{PAIR}",
     f"/api/price?{PAIR}",
     "/api/balances?user=bob",
     "/api/orders?user=bob",
@@ -50,6 +52,8 @@ PATHS = [
     "/api/withdrawals?user=bob&status=paid",
     f"/api/blocks/{PAST}",
     f"/api/journal?from={PAST}&to={PAST + 2}",
+    "/api/checkpoints",
+    "/api/peers",
 ]
 # These read the newest rows in the order of their key, and stop at a limit.
 NEWEST_FIRST = [
@@ -60,6 +64,7 @@ NEWEST_FIRST = [
     ("/api/withdrawals", "withdrawals"),
     ("/api/withdrawals?status=paid", "withdrawals"),
     ("/api/solvency", "outflows"),
+    ("/api/checkpoints", "checkpoints"),
 ]
 
 
@@ -114,6 +119,9 @@ def test_the_newest_are_read_by_key_and_not_sorted(world: World, path: str, tabl
     [
         (f"/api/orderbook?{PAIR}", "orders_open (pair_id=? AND is_buy=?)"),
         (f"/api/history?{PAIR}", "trades_by_pair (pair_id=? AND n<?)"),
+        ("/api/history?user=bob", "trades_by_taker_account (taker_account_id=? AND n<?)"),
+        ("/api/history?user=bob", "trades_by_maker_account (maker_account_id=? AND n<?)"),
+        (f"/api/history?user=bob&{PAIR}", "trades_by_maker_account (maker_account_id=? AND n<?)"),
         ("/api/orders?status=open", "orders_open_by_pair (pair_id=?)"),
         (f"/api/orders/{transaction(5)}", "trades_by_taker (taker=? AND rowid<?)"),
         (f"/api/orders/{transaction(5)}", "trades_by_maker (maker=? AND rowid<?)"),

@@ -24,6 +24,7 @@ from settlement.store.database import StoreError, open_writer
 from settlement.store.keys import transaction_key
 from settlement.store.loader import open_engine
 from settlement.store.queries.payouts import WITHDRAWAL, read_ledger
+from tests import databases
 from tests.store.chains import demo, dump, journal, lively, replay
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -78,7 +79,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tables, str]:
 
 @pytest.mark.parametrize("size", [1, 7, 50])
 def test_after_each_batch_the_tables_agree_with_the_engine(tmp_path: Path, size: int) -> None:
-    database = open_writer("sqlite://")
+    database = open_writer(databases.fresh())
     text = ""
     batches = 0
     for batch, rules in in_batches(lively().write(tmp_path), database, size):
@@ -312,7 +313,7 @@ def test_all_transfers_add_up_to_the_balances(done: tuple[Tables, str]) -> None:
 
 def test_every_change_of_a_balance_is_a_transfer_of_its_block(tmp_path: Path) -> None:
     """The history can be asked at any block: the transfers up to it give the balances at it."""
-    database = open_writer("sqlite://")
+    database = open_writer(databases.fresh())
     for batch, rules in in_batches(lively().write(tmp_path), database, 1):
         if not batch or batch[0].header.number % 20:
             continue
@@ -388,24 +389,32 @@ def test_a_quiet_block_moves_the_cursor_and_nothing_else(tmp_path: Path) -> None
     assert dump(database) == before
 
 
+NO_ROOM = {
+    "sqlite": ["CREATE TRIGGER full BEFORE UPDATE ON cursor BEGIN SELECT RAISE(ABORT, 'no room'); END"],
+    "postgresql": [
+        "CREATE FUNCTION no_room() RETURNS trigger AS "
+        "'BEGIN RAISE EXCEPTION ''no room''; END' LANGUAGE plpgsql",
+        "CREATE TRIGGER is_full BEFORE UPDATE ON cursor FOR EACH ROW EXECUTE FUNCTION no_room()",
+    ],
+}
+
+
 def test_a_batch_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
     """The last statement fails: of the ones before nothing stays."""
     folder = lively().write(tmp_path)
-    _, database = replay(folder, f"sqlite:///{tmp_path / 'dex.db'}", until=10)
+    _, database = replay(folder, databases.url(tmp_path / "dex.db"), until=10)
     before = dump(database)
-    with database.connect() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE UPDATE ON cursor BEGIN SELECT RAISE(ABORT, 'no room'); END"
-        )
-        connection.commit()
+    with database.begin() as connection:
+        for statement in NO_ROOM[databases.kind()]:
+            connection.exec_driver_sql(statement)
     with pytest.raises(Exception, match="no room"):
-        replay(folder, f"sqlite:///{tmp_path / 'dex.db'}")
+        replay(folder, databases.url(tmp_path / "dex.db"))
     assert dump(database) == before
 
 
 def test_two_writers_do_not_mix(tmp_path: Path) -> None:
     """A second indexer on the same database stops before it writes anything; the first one goes on."""
-    folder, url = lively().write(tmp_path), f"sqlite:///{tmp_path / 'dex.db'}"
+    folder, url = lively().write(tmp_path), databases.url(tmp_path / "dex.db")
     replay(folder, url, until=10)
     slow, its_recorder = open_engine(open_writer(url), demo())
     replay(folder, url, until=20)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
 
 from settlement.store import schema
+from settlement.store.queries.spans import MANY
 
 
 class BalanceRow(NamedTuple):
@@ -91,6 +92,18 @@ def read_all_balances(connection: Connection, block: int | None = None) -> Itera
     for row in connection.execute(statement, {"block": block}):
         if any(row[3:]):
             yield HolderRow(*row)
+
+
+def stream_balances(
+    connection: Connection, account_id: int | None, block: int | None = None
+) -> Iterator[HolderRow]:
+    """Every wallet that is not empty, of one account if it is given, by account and symbol, read as a stream.
+    With a block, as of its end."""
+    statement = (_HOLDERS if block is None else _PAST_HOLDERS).order_by(_name, _t.symbol)
+    if account_id is not None:
+        statement = statement.where(_b.account_id == account_id)
+    found = connection.execute(statement.execution_options(yield_per=MANY), {"block": block})
+    return (HolderRow(*row) for row in found if any(row[3:]))
 
 
 def read_balance_changes(connection: Connection, block: int) -> list[HolderRow]:

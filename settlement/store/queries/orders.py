@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
@@ -18,6 +18,7 @@ from settlement.store.queries.open_orders import (
 )
 from settlement.store.queries.paging import WINDOW, Page, cut
 from settlement.store.queries.position import Past, read_past
+from settlement.store.queries.spans import MANY, Span
 from settlement.store.queries.venue import PairRow, read_pairs
 
 
@@ -111,6 +112,12 @@ class _View:
         found = self._connection.execute(statement, {**self._values, **values})
         return [self._row(row) for row in found]
 
+    def stream(self, *conditions: ColumnElement[bool]) -> Iterator[OrderRow]:
+        """The orders that meet the conditions, oldest first."""
+        statement = self._statement.where(*conditions).order_by(None).order_by(_o.seq)
+        for row in self._connection.execute(statement.execution_options(yield_per=MANY), self._values):
+            yield self._row(row)
+
     def page(self, keys: Select[Any], values: dict[str, Any], limit: int) -> Page[OrderRow]:
         """The keys first, out of an index alone; then the rows of those few."""
         chosen = keys.order_by(keys.selected_columns[0].desc()).limit(limit + 1)
@@ -159,6 +166,20 @@ def find_order(connection: Connection, order_id: str, block: int | None = None) 
 def read_orders(connection: Connection, seqs: Iterable[int], block: int) -> list[OrderRow]:
     """The orders of these sequences, newest first, as of the end of a block by which all were placed."""
     return _View(connection, read_past(connection, block)).read(_CHOSEN, {"seqs": list(seqs)})
+
+
+def stream_orders(
+    connection: Connection, wanted: OrderFilter, span: Span, block: int | None = None
+) -> Iterator[OrderRow]:
+    """The orders of these sequences, oldest first, read as a stream. With a block by which all were placed,
+    as they stood at its end."""
+    past = None if block is None else read_past(connection, block)
+    conditions: list[ColumnElement[bool]] = [_o.seq.between(*span)]
+    if wanted.account_id is not None:
+        conditions.append(_o.account_id == wanted.account_id)
+    if wanted.pair_id is not None:
+        conditions.append(_o.pair_id == wanted.pair_id)
+    return _View(connection, past).stream(*conditions)
 
 
 def list_orders(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
@@ -70,6 +71,11 @@ def read_state_text(connection: Connection, block: int) -> str:
     always known.
     """
     return "".join(f"{line}\n" for line in _lines(connection, block))
+
+
+def read_state_hash(connection: Connection, block: int) -> str:
+    """The state hash at the end of `block`, which is one of ours: 64 hex digits, out of the recorded rows."""
+    return sha256(read_state_text(connection, block).encode()).hexdigest()
 
 
 def _lines(connection: Connection, block: int) -> Iterator[str]:

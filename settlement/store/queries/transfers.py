@@ -1,14 +1,17 @@
-"""Transfers of the ledger that an account took part in, on either side, newest first."""
+"""Transfers of the ledger: those that an account took part in, on either side, newest first; and all of
+them, oldest first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, select, union_all
+from sqlalchemy import Connection, Select, bindparam, or_, select, union_all
 
 from settlement.amounts import MAX_UNITS
 from settlement.store import schema
 from settlement.store.queries.paging import Page, cut
+from settlement.store.queries.spans import MANY, Span
 
 
 class TransferRow(NamedTuple):
@@ -40,7 +43,7 @@ def _newest(*conditions: Any) -> Select[Any]:
 _EITHER = union_all(
     _newest(_m.debit_id == _account), _newest(_m.credit_id == _account, _m.credit_id != _m.debit_id)
 )
-_TRANSFERS: Select[Any] = (
+_ALL: Select[Any] = (
     select(
         _m.n,
         _m.block,
@@ -58,10 +61,8 @@ _TRANSFERS: Select[Any] = (
     .join(schema.tokens, schema.tokens.c.id == _m.token_id)
     .join(_debit, _debit.c.id == _m.debit_id)
     .join(_credit, _credit.c.id == _m.credit_id)
-    .where(_m.n.in_(_EITHER))
-    .order_by(_m.n.desc())
-    .limit(bindparam("rows"))
 )
+_TRANSFERS = _ALL.where(_m.n.in_(_EITHER)).order_by(_m.n.desc()).limit(bindparam("rows"))
 
 
 def list_transfers(
@@ -71,3 +72,13 @@ def list_transfers(
     values = {"account": account_id, "before": MAX_UNITS if before is None else before, "rows": limit + 1}
     rows = [TransferRow(*row) for row in connection.execute(_TRANSFERS, values)]
     return cut(rows, limit, lambda row: row.n)
+
+
+def stream_transfers(connection: Connection, account_id: int | None, span: Span) -> Iterator[TransferRow]:
+    """The transfers of these numbers, with one account on either side if it is given, oldest first, read as a
+    stream."""
+    statement = _ALL.where(_m.n.between(*span)).order_by(_m.n)
+    if account_id is not None:
+        statement = statement.where(or_(_m.debit_id == account_id, _m.credit_id == account_id))
+    for row in connection.execute(statement.execution_options(yield_per=MANY)):
+        yield TransferRow(*row)

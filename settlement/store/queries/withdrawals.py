@@ -1,8 +1,8 @@
-"""Withdrawals, newest first."""
+"""Withdrawals, newest first; and all of them, oldest first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 from settlement.store import schema
 from settlement.store.queries.open_orders import is_open
 from settlement.store.queries.paging import WINDOW, Page, cut
+from settlement.store.queries.spans import MANY, Span
 
 
 class WithdrawalRow(NamedTuple):
@@ -91,6 +92,18 @@ def read_withdrawals(connection: Connection, numbers: Iterable[int], block: int)
     """The withdrawals of these numbers, newest first, as of the end of a block by which all were opened."""
     rows = connection.execute(_CHOSEN, {"numbers": list(numbers)})
     return [_as_it_was(WithdrawalRow(*row), block) for row in rows]
+
+
+def stream_withdrawals(
+    connection: Connection, account_id: int | None, span: Span, block: int
+) -> Iterator[WithdrawalRow]:
+    """The withdrawals of these numbers, of one account if it is given, oldest first, read as a stream: as of
+    the end of a block by which all were opened."""
+    statement = _WITHDRAWALS.where(_w.n.between(*span)).order_by(None).order_by(_w.n)
+    if account_id is not None:
+        statement = statement.where(_w.account_id == account_id)
+    for row in connection.execute(statement.execution_options(yield_per=MANY)):
+        yield _as_it_was(WithdrawalRow(*row), block)
 
 
 def _as_it_was(row: WithdrawalRow, block: int) -> WithdrawalRow:

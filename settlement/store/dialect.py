@@ -1,0 +1,41 @@
+"""What SQL itself leaves to each database: the little in which our statements differ."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.dialects import postgresql as _postgresql
+from sqlalchemy.dialects import sqlite as _sqlite
+
+from settlement.store import postgresql
+
+Upsert: TypeAlias = _postgresql.Insert | _sqlite.Insert
+
+
+def upsert_into(table: Table, dialect: Dialect) -> Upsert:
+    """An INSERT that can say what becomes of a row that is there: `on_conflict_do_update`."""
+    return _postgresql.insert(table) if dialect.name == postgresql.NAME else _sqlite.insert(table)
+
+
+def lock_table(connection: Connection, table: Table) -> None:
+    """Until the end of this writer's transaction others only read the table.
+
+    SQLite has one writer at a time anyhow: its transactions begin with the lock (`database`).
+    """
+    if connection.dialect.name == postgresql.NAME:
+        postgresql.lock_table(connection, table)
+
+
+def gather_statistics(connection: Connection) -> None:
+    """Tell the planner what the tables hold. SQLite plans without, and our queries lead it."""
+    if connection.dialect.name == postgresql.NAME:
+        connection.exec_driver_sql("ANALYZE")
+
+
+def standby_age(connection: Connection) -> int | None:
+    """How many seconds old a standby's copy may be; None where the database is no copy.
+
+    The indexer writes every two seconds, so that a standby that gets everything is no older than those.
+    """
+    return postgresql.standby_age(connection) if connection.dialect.name == postgresql.NAME else None
