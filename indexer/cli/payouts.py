@@ -1,44 +1,36 @@
-"""`peakedex payouts`: money out of escrow, and what the operator says and asks about it."""
+"""`peakedex payouts`: money out of escrow."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import click
-from sqlalchemy import select
 
 from indexer import config
-from indexer.cli.common import json_option, require_db, require_venue, start_logging
-from indexer.cli.errors import CheckFailed, ConfigurationError
+from indexer.cli.common import require_db, require_venue, start_logging
+from indexer.cli.errors import ConfigurationError
 from indexer.cli.payouts_cosign import cosign
+from indexer.cli.payouts_operator import approve, give_back, pause, reconcile, resume, status
 from indexer.cli.processes import prompt_stop
 from indexer.patience import Stopped
 from settlement.store import schema
 from settlement.store.database import open_reader
 from settlement.store.lease import Lease
-from settlement.store.queries.payouts import WITHDRAWAL, Claim
 from settlement.store.queries.position import read_position
-from settlement.venue import Venue, parse_venue
+from settlement.store.queries.venue import read_tokens
+from settlement.venue import Venue
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from settlement.payouts.authority import Finding, Signers, Wanted
     from settlement.payouts.chain import Nodes
     from settlement.payouts.policy import Policy
-    from settlement.payouts.report import Difference
 
 DEVNET: Final = "devnet"
-LOOKS: Final = 4
-"""A payment on its way is missing for a block or two: a shortage counts if it is there as often as this."""
-LOOK_SECONDS: Final = 3.0
 RETRY_SECONDS: Final = 2.0
 
 T = TypeVar("T")
@@ -57,6 +49,8 @@ log = logging.getLogger("peakedex.payouts")
 @config.setting("payout-hour-limit")
 @config.setting("cosign-listen")
 @config.setting("cosign-peer")
+@config.setting("checkpoint-every")
+@config.setting("checkpoint-key-env")
 @click.option(
     "--first-run",
     is_flag=True,
@@ -82,6 +76,8 @@ def payouts(
     payout_hour_limit: tuple[str, ...],
     cosign_listen: str | None,
     cosign_peer: tuple[str, ...],
+    checkpoint_every: int,
+    checkpoint_key_env: str,
     first_run: bool,
     hold: bool,
     log_level: str,
@@ -106,11 +102,13 @@ def payouts(
     policy = read_policy(payout_expires_in, payout_limit, payout_hour_limit)
     with prompt_stop() as stop:
         nodes = Nodes(node, engine_node)
-        wanted, keys = _keys(rules_venue, url)  # first: no key waits in the environment for a node
+        # First: no key waits in the environment for a node.
+        wanted, keys = _keys(rules_venue, url, checkpoint_key_env)
         chain = _until_answered(lambda: chain_id_of(chain_id, nodes), stop)
         signers = Signers(wanted, keys, chain)
         opened = _Opened(rules_venue, url, policy, nodes, signers, chain)
-        _pay(opened, stop, cosign_listen, cosign_peer, first_run=first_run, hold=hold)
+        with _checkpoints(opened, Nodes(node), keys, checkpoint_key_env, checkpoint_every):
+            _pay(opened, stop, cosign_listen, cosign_peer, first_run=first_run, hold=hold)
 
 
 class _Opened(NamedTuple):
@@ -162,7 +160,25 @@ def _pay(
         lease.check()
 
 
-def _keys(venue: Venue, url: str) -> tuple[list[Wanted], Mapping[str, str]]:
+def _checkpoints(
+    opened: _Opened, nodes: Nodes, keys: Mapping[str, str], variable: str, every: int
+) -> AbstractContextManager[object]:
+    """What posts checkpoints while it is entered; nothing where none are asked for, or no key is there."""
+    from settlement.payouts.checkpoints import Poster
+    from settlement.payouts.signing import Key, SigningError
+
+    if not every or variable not in keys:
+        log.info("no checkpoints are posted: %s", "checkpoint-every is 0" if not every else f"no {variable}")
+        return nullcontext()
+    try:
+        key = Key(keys[variable])
+    except SigningError as error:
+        log.warning("no checkpoints are posted: %s holds no key: %s", variable, error)
+        return nullcontext()
+    return Poster(open_reader(opened.url), nodes, opened.venue, key, opened.chain_id, every)
+
+
+def _keys(venue: Venue, url: str, operator_variable: str) -> tuple[list[Wanted], Mapping[str, str]]:
     """The tokens, with the variables that hold their keys, and the variables' values. They are taken out of
     the environment. Raises ConfigurationError for a database of another venue."""
     from settlement.payouts import hardening
@@ -171,14 +187,16 @@ def _keys(venue: Venue, url: str) -> tuple[list[Wanted], Mapping[str, str]]:
     named = {token.symbol: token.key_env for token in venue.tokens}
     with open_reader(url).connect() as connection:
         position = read_position(connection)
-        t = schema.tokens.c
-        tokens = connection.execute(select(t.symbol, t.escrow).order_by(t.id)).all()
+        tokens = read_tokens(connection)
     if position is None:
         raise ConfigurationError("no indexer has worked on this database yet: start `peakedex follow` first")
     if position.venue_hash != venue.hash:
         raise ConfigurationError("the database belongs to another venue: use its own venue file")
-    wanted = [Wanted(symbol, escrow, variable_of(symbol, named.get(symbol))) for symbol, escrow in tokens]
-    return wanted, hardening.take(one.variable for one in wanted)
+    wanted = [
+        Wanted(token.symbol, token.escrow, variable_of(token.symbol, named.get(token.symbol)))
+        for token in tokens
+    ]
+    return wanted, hardening.take([operator_variable, *(one.variable for one in wanted)])
 
 
 def read_policy(expires_in: int, limits: Iterable[str], hour_limits: Iterable[str]) -> Policy:
@@ -234,210 +252,5 @@ class _Findings:
         self._said = set(findings)
 
 
-# -- what the operator says -----------------------------------------------------------------------
-
-
-@payouts.command()
-@config.setting("db")
-def pause(db: str | None) -> None:
-    """Sign nothing more and send nothing more, until `resume`. What was sent before may still be paid.
-
-    Example: peakedex payouts pause --db peakedex.db
-    """
-    _switch(require_db(db), paused=True)
-    click.echo("paused: what was sent already may still be paid")
-
-
-@payouts.command()
-@config.setting("db")
-def resume(db: str | None) -> None:
-    """Go on after `pause`.
-
-    Example: peakedex payouts resume --db peakedex.db
-    """
-    _switch(require_db(db), paused=False)
-    click.echo("going on")
-
-
-def _switch(url: str, *, paused: bool) -> None:
-    from settlement.payouts.records import read_settings, write_settings
-
-    with _writing(url) as connection:
-        write_settings(connection, read_settings(connection)._replace(paused=paused))
-
-
-@payouts.command()
-@click.argument("claim_id", metavar="ID")
-@config.setting("db")
-def approve(claim_id: str, db: str | None) -> None:
-    """Let a payout go that is above a limit.
-
-    Example: peakedex payouts approve 0f3c…e1 --db peakedex.db
-    """
-    from settlement.payouts.records import APPROVED, decide
-
-    with _writing(require_db(db)) as connection:
-        claim = _pending(connection, claim_id)
-        decide(connection, claim.ref, APPROVED)
-    click.echo(f"approved: {claim.quantity} {claim.symbol} to {claim.to}")
-
-
-@payouts.command("return")
-@click.argument("claim_id", metavar="ID")
-@config.setting("db")
-def return_(claim_id: str, db: str | None) -> None:
-    """Give a withdrawal back that cannot be paid: prints what the operator signs for that, as JSON.
-
-    It is not paid from then on (`approve` takes that back). Refused while a signed payment may still get
-    into a block, for then it could be paid and given back.
-
-    Example: peakedex payouts return 0f3c…e1 --db peakedex.db
-    """
-    from settlement.payouts.records import GIVEN_BACK, decide
-    from settlement.payouts.report import live_transactions, return_operation
-
-    with _writing(require_db(db)) as connection:
-        claim = _pending(connection, claim_id)
-        if claim.kind != WITHDRAWAL:
-            raise CheckFailed(f"{claim_id} is a refund: it belongs to no account of the venue's")
-        live = live_transactions(connection, claim)
-        if live:
-            raise CheckFailed(f"transaction {live[-1]} may still pay {claim_id}: wait until it has expired")
-        decide(connection, claim.ref, GIVEN_BACK)
-        venue = parse_venue(connection.execute(select(schema.cursor.c.venue_text)).scalar_one())
-    click.echo(json.dumps(return_operation(venue, claim), ensure_ascii=False))
-
-
-@contextmanager
-def _writing(url: str) -> Iterator[Connection]:
-    """One transaction of the operator's."""
-    from settlement.payouts.records import open_records
-
-    open_reader(url).dispose()  # it must be there already
-    writer = open_records(url)
-    try:
-        with writer.begin() as connection:
-            yield connection
-    finally:
-        writer.dispose()
-
-
-def _pending(connection: Connection, claim_id: str) -> Claim:
-    from settlement.payouts.report import pending
-
-    for claim in pending(connection):
-        if claim.id == claim_id:
-            return claim
-    raise CheckFailed(f"no pending withdrawal or refund has the id {claim_id}: see `peakedex payouts status`")
-
-
-# -- what the operator asks -----------------------------------------------------------------------
-
-
-@payouts.command()
-@config.setting("db")
-@json_option
-def status(db: str | None, as_json: bool) -> None:
-    """How it is with each pending withdrawal and refund, and which outflows no claim explains.
-
-    Example: peakedex payouts status --db peakedex.db
-    """
-    from settlement.payouts import report
-
-    with open_reader(require_db(db)).connect() as connection:
-        found = report.status(connection)
-    if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
-    else:
-        _show_status(found)
-
-
-def _show_status(found: dict[str, Any]) -> None:
-    click.echo(f"block {found['block']}, {found['ts']}")
-    click.echo(f"worked on by {found['process'] or 'nobody: start `peakedex payouts`'}")
-    if found["paused"]:
-        click.echo("PAUSED: `peakedex payouts resume` goes on")
-    if found["hold_until"]:
-        click.echo(f"older claims are held until {found['hold_until']}, by the chain's time")
-    claims = found["claims"]
-    click.echo(f"{len(claims)} pending")
-    for claim in claims:
-        state = claim["state"].replace("_", " ")
-        if claim["state"] == "signed":
-            state += f" ({claim['signatures']} of {claim['needed']})"
-        click.echo(
-            f"  {claim['id']}  {claim['amount']} {claim['symbol']} to {claim['to']}  {claim['kind']}  {state}"
-        )
-        for text in (claim["reason"], *(f"transaction {ident}" for ident in claim["transaction_ids"])):
-            if text:
-                click.echo(f"      {text}")
-    outflows = found["unmatched_outflows"]
-    if outflows:
-        click.echo(f"newest {len(outflows)} outflows that no claim explains")
-    for row in outflows:
-        click.echo(
-            f"  {row['id']}  {row['quantity']} {row['symbol']} from {row['escrow']} to {row['to']}  "
-            f"block {row['block']}"
-        )
-
-
-@payouts.command()
-@config.setting("db")
-@config.setting("node")
-@config.setting("engine-node")
-@json_option
-def reconcile(db: str | None, node: tuple[str, ...], engine_node: tuple[str, ...], as_json: bool) -> None:
-    """Compare what the ledger says of the escrow accounts with what they hold on both chains.
-
-    The exit code is 1 if anything is missing in four looks over nine seconds (a payment may be on its way).
-
-    Example: peakedex payouts reconcile --db peakedex.db
-    """
-    from settlement.payouts import report
-    from settlement.payouts.chain import ChainError, Nodes
-
-    nodes, reader = Nodes(node, engine_node), open_reader(require_db(db))
-    rows: list[Difference] = []
-    for look in range(LOOKS):
-        if look:
-            time.sleep(LOOK_SECONDS)
-        try:
-            with reader.connect() as connection:
-                rows = report.reconcile(connection, nodes)
-        except ChainError as error:
-            raise CheckFailed(error) from error
-        if all(row.surplus >= 0 for row in rows):
-            break
-    _show_differences(rows, as_json)
-    missing = [row for row in rows if row.surplus < 0]
-    if missing:
-        raise CheckFailed(f"{len(missing)} balances are below what the ledger says")
-
-
-def _show_differences(rows: Sequence[Difference], as_json: bool) -> None:
-    if as_json:
-        found = [
-            {
-                "escrow": row.escrow,
-                "symbol": row.symbol,
-                "ledger": row.show(row.ledger),
-                "real": row.show(row.real),
-                "surplus": row.show(row.surplus),
-                "ok": row.surplus >= 0,
-            }
-            for row in rows
-        ]
-        click.echo(json.dumps({"ok": all(row.surplus >= 0 for row in rows), "balances": found}))
-        return
-    lines: list[tuple[str, ...]] = [("escrow", "symbol", "ledger", "real", "surplus")]
-    lines += [(row.escrow, row.symbol, *map(row.show, (row.ledger, row.real, row.surplus))) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        texts = [
-            text.ljust(width) if at < 2 else text.rjust(width)
-            for at, (text, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        click.echo("  ".join(texts).rstrip())
-
-
-payouts.add_command(cosign)
+for command in (pause, resume, approve, give_back, status, reconcile, cosign):
+    payouts.add_command(command)

@@ -20,6 +20,7 @@ from settlement.names import NATIVE_PRECISION
 from settlement.payouts.signing import MAINNET, Signed, SigningError, check_chain_id, unix_time
 
 MAX_CLOCK_SECONDS: Final = 600
+MOST_APART_SECONDS: Final = 3600
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 20.0
 LARGEST_BYTES: Final = 1 << 24
@@ -223,8 +224,12 @@ class Nodes:
 
     def head_time(self) -> int:
         """The head block's time, in seconds since 1970: the middle one of all that answer, the later one of
-        two. So neither a node that lags nor one that lies decides among three. Raises ChainError."""
-        return median_high(_all(Node.head_time, self.hive))
+        two. So neither a node that lags nor one that lies decides among three; two that are far apart decide
+        nothing. Raises ChainError."""
+        times = _all(Node.head_time, self.hive)
+        if len(times) == 2 and abs(times[0] - times[1]) > MOST_APART_SECONDS:
+            raise ChainError("the two nodes that answer are hours apart: name a third, or leave one out")
+        return median_high(times)
 
     def accounts(self, names: Iterable[str]) -> dict[str, Account]:
         """As `Node.accounts`, of the first that answers."""

@@ -7,7 +7,6 @@ people what happens.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -18,14 +17,12 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    event,
     func,
     insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert_into
 
 from settlement.payouts.plan import Payment, Ref
 from settlement.payouts.signing import Transaction
@@ -67,7 +64,6 @@ class Settings(NamedTuple):
     """The policy under which was signed last, which claims are held until when, and the pause switch."""
 
     policy_hash: str | None
-    expires_in: int | None
     hold_from: int
     hold_until: int
     paused: bool
@@ -83,14 +79,7 @@ class Note(NamedTuple):
 
 def open_records(url: str) -> Engine:
     """The database for a payouts process to write to. What it commits survives a power cut."""
-    engine = open_writer(url)
-    event.listen(engine, "connect", _sync_fully)
-    engine.dispose()  # the connection that is open already was not told
-    return engine
-
-
-def _sync_fully(dbapi_connection: sqlite3.Connection, _record: object) -> None:
-    dbapi_connection.execute("PRAGMA synchronous=FULL")
+    return open_writer(url, durable=True)
 
 
 # -- signed transactions --------------------------------------------------------------------------
@@ -188,12 +177,13 @@ def _refs(members: Iterable[Claim]) -> list[Ref]:
 # -- what the operator said -----------------------------------------------------------------------
 
 
-def decide(connection: Connection, claim: Ref, decision: int) -> None:
-    """Remember what the operator said of a claim, in place of what was said before."""
+def decide(connection: Connection, claim: Ref, decision: int, since: int | None = None) -> None:
+    """Remember what the operator said of a claim, in place of what was said before. `since`: when, by the
+    chain."""
     kind, n = claim
-    values = {"kind": kind, "claim": n, "decision": decision}
-    statement = upsert_into(schema.payout_decisions).values(values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["kind", "claim"], set_=values))
+    d = schema.payout_decisions
+    connection.execute(delete(d).where(d.c.kind == kind, d.c.claim == n))
+    connection.execute(insert(d).values(kind=kind, claim=n, decision=decision, since=since))
 
 
 def read_decisions(connection: Connection) -> dict[Ref, int]:
@@ -202,16 +192,22 @@ def read_decisions(connection: Connection) -> dict[Ref, int]:
     return {(kind, n): said for kind, n, said in connection.execute(select(d.kind, d.claim, d.decision))}
 
 
+def read_stop(connection: Connection, claim: Ref) -> int | None:
+    """Since when, by the chain, a claim is being given back; None where it is not."""
+    d = schema.payout_decisions.c
+    query = select(d.since).where(d.kind == claim[0], d.claim == claim[1], d.decision == GIVEN_BACK)
+    since: int | None = connection.scalar(query)
+    return since
+
+
 # -- settings -------------------------------------------------------------------------------------
 
 
 def read_settings(connection: Connection) -> Settings:
     """What is kept; for a new database, that nothing has been signed and nothing is held."""
     s = schema.payout_settings.c
-    row = connection.execute(
-        select(s.policy_hash, s.expires_in, s.hold_from, s.hold_until, s.paused)
-    ).one_or_none()
-    return Settings(None, None, 0, 0, False) if row is None else Settings(*row)
+    row = connection.execute(select(s.policy_hash, s.hold_from, s.hold_until, s.paused)).one_or_none()
+    return Settings(None, 0, 0, False) if row is None else Settings(*row)
 
 
 def write_settings(connection: Connection, settings: Settings) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.journal import iso_time
 from settlement.payouts.chain import ChainError
+from settlement.payouts.clock import chain_now
 from settlement.payouts.funds import Chain, free_amounts, place_of
 from settlement.payouts.judge import View, objection, read_view, waiting
 from settlement.payouts.pace import Pace, Room
@@ -50,7 +51,6 @@ from settlement.store.queries.payouts import (
     WAITING_FUNDS,
     Claim,
 )
-from settlement.store.queries.position import read_position
 from settlement.venue import Venue
 
 STEPS: Final = (
@@ -140,12 +140,12 @@ class Runner:
 
     # -- the start -------------------------------------------------------------------------------
 
-    def start(self, *, first_run: bool = False, hold: bool = False) -> None:
+    def start(self, *, first_run: bool = False, hold: bool = False, longest: int = LONGEST_SECONDS) -> None:
         """Hold what another policy may have signed before, until that has expired.
 
         `first_run`: nobody has ever signed payouts of this venue, so nothing is held where no policy is
-        recorded. `hold`: hold it though the policy that is recorded is this one. Raises ChainError if no
-        node tells the time.
+        recorded. `hold`: hold it though the policy that is recorded is this one. `longest`: seconds that
+        any policy's transactions can live. Raises ChainError if no node tells the time.
         """
         self._step("start")
         with self._parts.writer.connect() as connection:
@@ -156,9 +156,9 @@ class Runner:
             return
         hold_from, hold_until = before.hold_from, before.hold_until
         if not (first_run and before.policy_hash is None):
-            lifetime = max(before.expires_in or LONGEST_SECONDS, self._policy.expires_in)
-            hold_from = max(self._now(), hold_from)
-            hold_until = max(hold_from + lifetime, hold_until)
+            with self._parts.reader.connect() as connection:
+                hold_from = max(chain_now(connection, self._parts.chain), hold_from)
+            hold_until = max(hold_from + longest, hold_until)
             log.warning(
                 "another policy may have signed before: what was asked for until %s waits until %s, by the "
                 "chain's time",
@@ -167,16 +167,8 @@ class Runner:
         self._step("hold")
         with self._parts.writer.begin() as connection:
             paused = read_settings(connection).paused
-            settings = Settings(wanted, self._policy.expires_in, hold_from, hold_until, paused)
-            write_settings(connection, settings)
+            write_settings(connection, Settings(wanted, hold_from, hold_until, paused))
         self._step("held")
-
-    def _now(self) -> int:
-        """The chain's time, by the nodes or by our ledger, whichever is further."""
-        with self._parts.reader.connect() as connection:
-            position = read_position(connection)
-        known = None if position is None else position.timestamp
-        return max(self._parts.chain.head_time(), known or 0)
 
     # -- a round ---------------------------------------------------------------------------------
 

@@ -41,24 +41,22 @@ from settlement.engine import Engine
 from settlement.invariants import check_all
 from settlement.model import Refund, Withdrawal
 from settlement.names import decode as text_of
+from settlement.payouts import returns
 from settlement.payouts.policy import Policy
 from settlement.payouts.records import (
     APPROVED,
-    GIVEN_BACK,
     decide,
     read_settings,
     write_settings,
 )
-from settlement.payouts.report import live_transactions
 from settlement.store import schema
 from settlement.store.queries.payouts import WITHDRAWAL, Claim
 from tests.payouts.simulation_chain import LateChain, Mempool, Outgo, WatchedSidechain, Wire
-from tests.payouts.simulation_process import Plan, Process
+from tests.payouts.simulation_process import LIFETIMES, LONGEST, Plan, Process
 from tests.payouts.world import TRADERS, VENUE, VIEW, Blocks, Ledgers
 
 TURNS = (20, 40, 80)
 SYMBOLS = {"HBD": ("1", "1.5", "2.5"), "PEK": ("0.01", "2", "0.5"), "SWAP.HIVE": ("1", "0.25")}
-LIFETIMES = (60, 61, 74, 75, 89, 105, 120)
 CALM_SECONDS = 45
 """From block to block at the end: the shortest transactions live for 15 seconds more."""
 LATE_COMERS = ("dave", "erin", "frank")
@@ -187,8 +185,8 @@ class Simulation:
         self._many_twins = self.random.random() < 0.3
         if self._many_twins:
             self.mempool.weights = [1, 5, 2, 3]
+        self.stopped: dict[str, None] = {}
         self.returning: dict[str, None] = {}
-        self._forgot = 0
         self._asked: list[tuple[str, dict[str, object]]] = []
         self._announced: list[Transaction] = []
 
@@ -253,6 +251,8 @@ class Simulation:
                 acts.append(lambda replica=replica: self._start(replica))  # type: ignore[misc]
         if turn < self._turns * 3 // 4 and self._happens(0.35):
             acts.append(self._user)
+        if self.stopped and self._happens(0.25):
+            acts.append(self._give_back)
         if self._happens(0.16):
             acts.append(lambda: self._fault(turn))
         self.random.shuffle(acts)
@@ -295,7 +295,7 @@ class Simulation:
 
     def _user(self) -> None:
         acts = (self._withdraw, self._twin, self._announce, self._deposit, self._refund, self._give_back)
-        self.random.choices(acts, (60, 200 if self._many_twins else 10, 5, 5, 10, 8))[0]()
+        self.random.choices(acts, (60, 200 if self._many_twins else 10, 5, 5, 10, 20))[0]()
         if self._announced and self._happens(0.3):
             self._push(self._announced.pop())
 
@@ -343,29 +343,28 @@ class Simulation:
         self._submit(custom_json(VIEW, self.random.choice(TRADERS), token_transfer("DUST", escrow, quantity)))
 
     def _give_back(self) -> None:
-        """As `payouts return` does, on every replica before the operator signs.
-
-        It relies on the records, so the operator waits until what may be forgotten has expired.
-        """
-        cursor = min(replica.ledger.read().timestamp for replica in self.replicas)
-        if cursor <= self._forgot + max(LIFETIMES):
-            return
+        """`payouts return` on every replica, again and again; once each has printed it, the operator signs."""
         pending = [ident for ident in self.observer.pending if ident not in self.returning]
         if not pending:
             return
-        ident = self.random.choice(pending)
+        stopped = [ident for ident in self.stopped if ident in pending]
+        ident = self.random.choice(stopped if stopped and self._happens(0.7) else pending)
         found = [(replica, self._claim(replica, ident)) for replica in self.replicas]
         if any(claim is None or claim.kind != WITHDRAWAL for _, claim in found):
             return
-        for replica, claim in found:
-            assert claim is not None
-            with _writing(replica) as connection:
-                if live_transactions(connection, claim):
-                    return
-                decide(connection, claim.ref, GIVEN_BACK)
+        self.stopped[ident] = None
+        self.say(f"the operator stops {ident[:8]}")
+        if not all(self._returns(replica, claim) for replica, claim in found if claim is not None):
+            return
         self.returning[ident] = None
         self.say(f"the operator gives {ident[:8]} back")
         self._operate("returnWithdrawal", id=ident)
+
+    def _returns(self, replica: Replica, claim: Claim) -> bool:
+        """As `payouts return` does: whether it prints what the operator signs."""
+        with _writing(replica) as connection:
+            returns.stop(connection, claim, self.node.chain.head_time)
+            return returns.is_safe(connection, claim, LONGEST)
 
     def _operate(self, action: str, **payload: object) -> None:
         self._submit(custom_json(VIEW, VIEW.operator, intent(VIEW, action, payload)))
@@ -465,7 +464,6 @@ class Simulation:
         self._kill(replica, *replica.processes)
         replica.ledger.restore(backup.raw)
         replica.hold = backup.changes != self.changes
-        self._forget()
         self.say(f"{replica.name} is restored, hold {replica.hold}")
 
     def _lose_records(self) -> None:
@@ -474,16 +472,11 @@ class Simulation:
         if self._is_returning():
             return
         self._kill(replica, *replica.processes)
-        self._forget()
         self.say(f"{replica.name} loses its records")
         with _writing(replica) as connection:
             for table in reversed(schema.metadata.sorted_tables):
                 if table.name.startswith("payout_"):
                     connection.execute(delete(table))
-
-    def _forget(self) -> None:
-        """From now on some of what was signed before may stand in no record."""
-        self._forgot = max(self._forgot, self.node.chain.head_time)
 
     def _is_returning(self) -> bool:
         """Whether a decision to give back counts: to lose that is to pay what is given back."""

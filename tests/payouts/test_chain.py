@@ -92,6 +92,18 @@ def test_one_that_is_away_is_passed_over_and_the_latest_head_counts(server: Node
         Nodes([])
 
 
+def test_two_nodes_that_are_hours_apart_tell_no_time(server: NodeServer) -> None:
+    """One alone of three is passed over; of two nobody knows which is wrong."""
+    ahead = NodeServer(DevNode(Chain(sign=False, genesis=server.node.chain.head_time + 4000)))
+    ahead.start()
+    try:
+        with pytest.raises(ChainError, match="hours apart"):
+            Nodes([server.url, ahead.url]).head_time()
+        assert Nodes([server.url, ahead.url, server.url]).head_time() == server.node.chain.head_time
+    finally:
+        ahead.stop()
+
+
 def test_a_broadcast_is_taken_by_one_and_said_once(server: NodeServer) -> None:
     nodes = Nodes([server.url])
     one = signed(server)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from indexer.devnet.server import NodeServer
+from settlement.journal import iso_time
 from settlement.payouts.policy import Policy, read_limits
 from settlement.payouts.runner import Runner
 from settlement.store import schema
-from tests.cli.command import FAILED, MISUSED, OK, in_process, peakedex
+from tests.cli.command import FAILED, MISUSED, OK, Run, in_process, peakedex
 from tests.payouts.world import VENUE_TEXT, World
 
 LIMITED = Policy(expires_in=60, limits=read_limits(["HBD=5"]))
@@ -111,11 +112,24 @@ def test_pause_and_resume(world: World, runner: Runner) -> None:
     assert world.states() == {ident: "paid"}
 
 
-def test_a_withdrawal_to_nobody_is_given_back(world: World, runner: Runner) -> None:
+def give_back(world: World, server: NodeServer, ident: str) -> Run:
+    return peakedex("payouts", "return", ident, "--db", world.ledger.url, "--node", server.url)
+
+
+def test_a_withdrawal_to_nobody_is_given_back(world: World, runner: Runner, server: NodeServer) -> None:
     """What is printed is what the operator signs; the account may come into being meanwhile."""
     ident = world.withdraw("alice", "PEK", "0.01", to="dave")
     world.run(runner, 30)
-    run = peakedex("payouts", "return", ident, "--db", world.ledger.url)
+    run = give_back(world, server, ident)
+    safe = f"{iso_time(world.node.chain.head_time + 3600)}Z"
+    assert run.code == FAILED
+    assert f"until {safe}, so run this again" in run.complaint
+    assert (status(world)[ident]["return"], status(world)[ident]["return_from"]) == (None, safe)
+    world.skip(3597)
+    world.tick()
+    assert give_back(world, server, ident).code == FAILED, "the stop that stands counts"
+    world.tick()
+    run = give_back(world, server, ident)
     assert run.code == OK
     name, value = operation = run.json
     assert name == "custom_json"
@@ -128,24 +142,56 @@ def test_a_withdrawal_to_nobody_is_given_back(world: World, runner: Runner) -> N
     assert not world.nodes.sent
 
 
-def test_what_may_be_paid_yet_is_not_given_back(world: World, runner: Runner) -> None:
+def test_an_older_database_gives_back_nothing_that_its_lost_payment_may_pay(
+    world: World, server: NodeServer
+) -> None:
+    """The payment lives for an hour, and the copy that is put back knows neither of it nor of the time."""
+    runner = world.runner(Policy(expires_in=3600))
     world.nodes.faults.extend(["dropped"] * 9)
     ident = world.withdraw("alice", "HBD", "1")
+    world.tick(2)
+    older = world.ledger.backup()
+    world.skip(600)
     while not world.nodes.sent:
         world.tick()
         runner.round()
-    [signed] = world.ledger.rows(schema.payout_transactions)
-    run = peakedex("payouts", "return", ident, "--db", world.ledger.url)
+    [lost] = world.ledger.rows(schema.payout_transactions)
+    world.ledger.restore(older)
+    assert world.ledger.rows(schema.payout_transactions) == []
+    assert give_back(world, server, ident).code == FAILED
+    while world.ledger.read().timestamp < lost.expires:
+        world.skip(300)
+        if world.ledger.read().timestamp < lost.expires:
+            assert give_back(world, server, ident).code == FAILED
+    world.skip(600)
+    assert give_back(world, server, ident).code == OK
+
+
+def test_an_approval_takes_a_stop_back(world: World, runner: Runner, server: NodeServer) -> None:
+    ident = world.withdraw("alice", "HBD", "5.001")
+    world.tick(3)
+    assert give_back(world, server, ident).code == FAILED
+    world.run(runner, 30)
+    assert status(world)[ident]["state"] == "held"
+    assert peakedex("payouts", "approve", ident, "--db", world.ledger.url).code == OK
+    assert status(world)[ident]["return_from"] is None
+    world.run(runner, 120)
+    assert world.states() == {ident: "paid"}
+
+
+def test_nothing_is_stopped_where_nobody_tells_the_time(world: World, runner: Runner) -> None:
+    ident = world.withdraw("alice", "PEK", "0.01", to="dave")
+    world.tick(3)
+    run = peakedex("payouts", "return", ident, "--db", world.ledger.url, "--node", "http://127.0.0.1:9")
     assert run.code == FAILED
-    assert f"transaction {signed.id} may still pay {ident}: wait until it has expired" in run.complaint
-    world.tick(60)
-    assert peakedex("payouts", "return", ident, "--db", world.ledger.url).code == OK
+    assert run.complaint.startswith("Error: not stopped, for nobody tells the chain's time: ")
+    assert status(world)[ident]["return_from"] is None
 
 
-def test_a_refund_cannot_be_given_back(world: World, runner: Runner) -> None:
+def test_a_refund_cannot_be_given_back(world: World, runner: Runner, server: NodeServer) -> None:
     ident = world.refund("carol")
     world.tick(3)
-    run = peakedex("payouts", "return", ident, "--db", world.ledger.url)
+    run = give_back(world, server, ident)
     assert run.code == FAILED
     assert "is a refund" in run.complaint
 

@@ -288,7 +288,8 @@ def test_after_a_change_of_policy_older_claims_wait_until_all_has_expired(world:
     assert (payout(world, older).next_attempt or 0) >= lost.expires
     world.skip(540)
     runner.round()
-    assert len(world.nodes.sent) == 2
+    assert len(world.nodes.sent) == 2, "a third policy, in between, may have made one that lives longer"
+    world.skip(3000)
     world.run(runner, 150)
     assert set(world.states().values()) == {"paid"}
     late = [row for row in world.ledger.rows(schema.payout_transactions) if row.first_sent > changed + 60]

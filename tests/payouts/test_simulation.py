@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from settlement.payouts import judge, plan
+from settlement.payouts import judge, plan, returns
 from settlement.payouts.policy import SLOT_SECONDS, Policy
 from settlement.store.queries.payouts import Claim, Reference, read_reference
 from tests.payouts.simulation import SimulationFailed, simulate
@@ -74,7 +74,12 @@ def _no_hold(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(judge, "_stopped", unheld)
 
 
-MUTANTS = ((_overlapping_attempts, 14), (_newest_reference, 14), (_no_hold, 14))
+def _no_wait(patch: pytest.MonkeyPatch) -> None:
+    """What is stopped is given back at once, whatever was signed for it and forgotten."""
+    patch.setattr(returns, "is_safe", lambda *_: True)
+
+
+MUTANTS = ((_overlapping_attempts, 37), (_newest_reference, 22), (_no_hold, 73), (_no_wait, 14))
 MOST_SEEDS = 40
 
 

@@ -37,6 +37,7 @@ from settlement.store.database import open_reader, open_writer
 from settlement.store.loader import open_engine
 from settlement.store.queries.payouts import Claim, Ledger, read_ledger
 from settlement.venue import parse_venue
+from tests import databases
 from tests.store.chains import VENUE_TEXT
 
 VIEW = read_venue(VENUE_TEXT)
@@ -254,7 +255,7 @@ class Ledgers:
 
     def __init__(self, node: DevNode, path: Path) -> None:
         self.path = path
-        self.url = f"sqlite:///{path}"
+        self.url = databases.url(path)
         self._node = node
         self._open()
 
