@@ -25,6 +25,7 @@ from api import (
     orderbook,
     orders,
     pairs,
+    peers,
     price,
     site,
     solvency,
@@ -37,8 +38,9 @@ from api.client import Clients
 from api.database import Database
 from api.docs import Docs
 from api.health import Health
+from api.liabilities import liabilities_resource
 from api.metrics import Metrics
-from api.proof import proof_resource
+from api.proof import Forests, proof_resource
 from api.resource import Resource, Server
 from api.settings import ApiSettings
 from api.stream import stream_of
@@ -90,6 +92,7 @@ def create_app(settings: ApiSettings, slot: Slot | None = None) -> Flask:
 
 def resources(settings: ApiSettings) -> tuple[Resource[Any], ...]:
     """Every path that speaks of one block."""
+    forests = Forests()
     return (
         venue_resource(settings.network),
         pairs.resource,
@@ -110,7 +113,9 @@ def resources(settings: ApiSettings) -> tuple[Resource[Any], ...]:
         state.resource,
         solvency.resource,
         checkpoints.resource,
-        proof_resource(),
+        peers.resource,
+        proof_resource(forests),
+        liabilities_resource(forests),
         *coingecko.resources,
         *coinmarketcap.resources,
         *udf.resources,

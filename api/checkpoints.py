@@ -1,19 +1,18 @@
-"""/api/checkpoints: what the operator claimed on the chain of past blocks, and whether the journal agrees."""
+"""/api/checkpoints: what the operator claimed on the chain of past blocks, and whether it agrees with us."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from msgspec import Meta
 
+from api.alarms import MAX_CLAIMS, Claim, read_claims
 from api.database import Snapshot
 from api.parameters import NoParameters
 from api.resource import Resource
 from api.shapes import Answer, Block, Hash, Part, Time
 from api.show import iso
-from settlement.store.queries.checkpoints import CheckpointRow, list_checkpoints
-
-MAX_ROWS: Final = 20
+from settlement.store.status import read_status
 
 
 class Checkpoint(Part, kw_only=True):
@@ -29,18 +28,26 @@ class Checkpoint(Part, kw_only=True):
         bool | None,
         Meta(description="Whether journal_hash is this journal's; null while claimed_block is not recorded."),
     ]
+    state_agrees: Annotated[
+        bool | None,
+        Meta(
+            description="Whether state_hash is that of the state recorded here; null where the indexer has "
+            "not compared it."
+        ),
+    ]
 
 
 class Checkpoints(Answer, kw_only=True):
-    checkpoints: Annotated[list[Checkpoint], Meta(description=f"The newest {MAX_ROWS}, newest first.")]
+    checkpoints: Annotated[list[Checkpoint], Meta(description=f"The newest {MAX_CLAIMS}, newest first.")]
 
 
 def _view(snapshot: Snapshot, _: NoParameters) -> Checkpoints:
-    rows = list_checkpoints(snapshot.connection, MAX_ROWS)
-    return Checkpoints(*snapshot.stamp, checkpoints=[_checkpoint(row, snapshot.at.block) for row in rows])
+    claims = read_claims(snapshot, read_status(snapshot.connection))
+    return Checkpoints(*snapshot.stamp, checkpoints=[_checkpoint(claim) for claim in claims])
 
 
-def _checkpoint(row: CheckpointRow, newest: int) -> Checkpoint:
+def _checkpoint(claim: Claim) -> Checkpoint:
+    row = claim.row
     return Checkpoint(
         id=row.id,
         ts=iso(row.timestamp),
@@ -48,7 +55,8 @@ def _checkpoint(row: CheckpointRow, newest: int) -> Checkpoint:
         claimed_block=row.claimed_block,
         state_hash=row.state_hash,
         journal_hash=row.journal_hash,
-        agrees=None if row.claimed_block > newest else row.journal_hash == row.our_journal_hash,
+        agrees=claim.journal_agrees,
+        state_agrees=claim.state_agrees,
     )
 
 
@@ -58,5 +66,6 @@ resource = Resource(
     Checkpoints,
     "The operator's claims of past hashes, and whether they agree.",
     _view,
+    live=True,
     group="Audit",
 )

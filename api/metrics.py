@@ -24,11 +24,13 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.alarms import read_claims
 from api.behind import behind
 from api.database import Database, Snapshot
 from api.errors import ApiError
 from api.health import NODE_STATES
 from api.parameters import NoParameters
+from api.peers import read_peers
 from api.resource import PLAIN, Direct
 from api.settings import ApiSettings, program_version
 from api.shapes import Text
@@ -77,6 +79,7 @@ class Metrics:
                     *_indexer(snapshot),
                     *_counted(self._rejections, snapshot),
                     *_money(snapshot),
+                    *_agreement(snapshot, self._settings),
                 ]
         except (ApiError, SQLAlchemyError):
             found = []
@@ -202,3 +205,28 @@ def _money(snapshot: Snapshot) -> Iterator[Metric]:
     for state in STATES:
         payouts.add_metric([state], counts.get(state, 0))
     yield from (held, owed, missing, payouts)
+
+
+def _agreement(snapshot: Snapshot, settings: ApiSettings) -> Iterator[Metric]:
+    """Whether the operator's claims and other replicas agree with us."""
+    status = read_status(snapshot.connection)
+    claims = read_claims(snapshot, status)
+    wrong = sum(claim.disagrees for claim in claims)
+    yield GaugeMetricFamily("peakedex_checkpoints_disagreeing", "Of the operator's newest 20 claims.", wrong)
+    if claims:
+        newest = claims[0].row.claimed_block
+        yield GaugeMetricFamily("peakedex_checkpoint_block", "The last block claimed.", newest)
+    up = GaugeMetricFamily("peakedex_peer_up", "1 while it answers well.", labels=["url"])
+    differs = GaugeMetricFamily("peakedex_peer_disagrees", "1 where its hashes differ.", labels=["url"])
+    common = GaugeMetricFamily("peakedex_peer_common_block", "Last journals compared.", labels=["url"])
+    lag = GaugeMetricFamily("peakedex_peer_lag_blocks", "How far it is behind us.", labels=["url"])
+    silent = GaugeMetricFamily("peakedex_peer_silent_seconds", "Since its last answer.", labels=["url"])
+    for peer in read_peers(status):
+        up.add_metric([peer.url], peer.error is None and peer.answered is not None)
+        differs.add_metric([peer.url], peer.state == "disagrees")
+        if peer.common_block is not None:
+            common.add_metric([peer.url], peer.common_block)
+        if peer.lag is not None and peer.answered is not None:
+            lag.add_metric([peer.url], peer.lag)
+            silent.add_metric([peer.url], max(0.0, settings.clock() - peer.answered))
+    yield from (up, differs, common, lag, silent)

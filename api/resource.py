@@ -52,9 +52,10 @@ class Path(Generic[P]):
 @dataclass(frozen=True, slots=True)
 class Resource(Path[P]):
     """A path that speaks of one block. A parameter named `block` asks for a past one: the snapshot is
-    then of that block."""
+    then of that block. `live`: what it says changes without a block, so its ETag is of the answer itself."""
 
     view: Callable[[Snapshot, P], object]
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class Server:
         app.add_url_rule(path.path, path.path, respond, methods=["GET"])
 
     def _answer(self, resource: Resource[Any], parameters: Any) -> Response:
+        if resource.live:
+            return self._answer_live(resource, parameters)
         past = getattr(parameters, "block", None)
         if past is None:
             etag = self._etag(self._database.position())
@@ -104,6 +107,11 @@ class Server:
                 body = _body(resource.view(snapshot, parameters), behind(tip.at, self._settings))
                 self._answers.set(etag, body)
         return send(body, etag)
+
+    def _answer_live(self, resource: Resource[Any], parameters: Any) -> Response:
+        with self._turns, self._database.snapshot() as snapshot:
+            body = _body(resource.view(snapshot, parameters), behind(snapshot.at, self._settings))
+        return send(body, f"{snapshot.block}-{sha256(body.content).hexdigest()[:24]}")
 
     def _etag(self, at: Position, past: Snapshot | None = None) -> str:
         """Names the block and all else that the answer depends on: the address, and this program."""

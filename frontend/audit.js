@@ -31,6 +31,7 @@ function build() {
   parts.refunds = flows(words.refunds, ["time", "token", "quantity", "escrow", "user"]);
   parts.nodes = nodesTable();
   parts.checkpoints = checkpointsTable();
+  parts.peers = peersTable();
   parts.verdict = make("p", { role: "status" });
   parts.command = make("code", {});
   parts.expected = make("p", { className: "muted small" });
@@ -44,6 +45,7 @@ function build() {
   // Shown once the facts above have their height, so that nothing moves under the reader's eyes.
   parts.below = [
     section("checkpoints", parts.checkpoints.node),
+    section("peers", parts.peers.node),
     section("solvency", parts.solvency.node),
     section("outflows", parts.outflows.node),
     section("refunds", parts.refunds.node),
@@ -124,6 +126,7 @@ function checkpointsTable() {
   const columns = [
     col("claimed", "left"),
     col("agrees", "right"),
+    col("stateAgrees", "right", { label: true }),
     col("journal", "whole"),
     col("stateHash", "whole"),
     col("time", "left", { label: true }),
@@ -137,18 +140,21 @@ function checkpointsTable() {
     (cells, claim) => {
       write(cells[0], grouped(String(claim.claimed_block)));
       write(cells[1], words.agrees[String(claim.agrees)]);
-      cells[1].className = claim.agrees === null ? "muted" : claim.agrees ? "ok" : "bad";
-      [claim.journal_hash, claim.state_hash].forEach((hash, at) => {
-        write(cells[at + 2], `${hash.slice(0, 16)}…`);
-        cells[at + 2].className = "hash";
-        cells[at + 2].title = hash;
+      write(cells[2], words.stateAgrees[String(claim.state_agrees)]);
+      [claim.agrees, claim.state_agrees].forEach((agrees, at) => {
+        cells[at + 1].className = agrees === null ? "muted" : agrees ? "ok" : "bad";
       });
-      write(cells[4], dayAndTime(claim.ts));
-      cells[4].title = inFull(claim.ts);
-      if (cells[5].firstChild || claim.agrees === null) return;
+      [claim.journal_hash, claim.state_hash].forEach((hash, at) => {
+        write(cells[at + 3], `${hash.slice(0, 16)}…`);
+        cells[at + 3].className = "hash";
+        cells[at + 3].title = hash;
+      });
+      write(cells[5], dayAndTime(claim.ts));
+      cells[5].title = inFull(claim.ts);
+      if (cells[6].firstChild || claim.agrees === null) return;
       const button = make("button", { type: "button", className: "plain" }, words.checkState);
       button.addEventListener("click", () => check(() => checkClaim(claim)));
-      cells[5].append(button);
+      cells[6].append(button);
     },
   );
 }
@@ -160,6 +166,36 @@ async function checkClaim(claim) {
   const right = hash === claim.state_hash;
   say(right ? "ok" : "bad", (right ? words.claimRight : words.claimWrong)(grouped(String(claim.claimed_block)), hash));
   parts.verdict.scrollIntoView({ block: "nearest" });
+}
+
+function peersTable() {
+  const columns = [
+    col("peer", "whole"),
+    col("state", "left"),
+    col("theirs", "right", { num: true, label: true }),
+    col("common", "whole", { num: true, label: true }),
+    col("stateCommon", "whole", { num: true, label: true }),
+    col("answered", "left", { label: true }),
+    col("error", "whole", { label: true }),
+  ];
+  const block = (number) => (number === null ? NONE : grouped(String(number)));
+  return view(
+    words.peersCaption,
+    columns,
+    words.noPeers,
+    (peer) => peer.url,
+    (cells, peer) => {
+      const at = peer.differs_at === null ? "" : block(peer.differs_at);
+      write(cells[0], peer.url);
+      write(cells[1], peer.differs_in ? words.differs[peer.differs_in](at) : words.peerStates[peer.state]);
+      cells[1].className = peer.state === "unknown" ? "muted" : peer.state === "agrees" ? "ok" : "bad";
+      [peer.block, peer.common_block, peer.state_block].forEach((number, n) => write(cells[n + 2], block(number)));
+      write(cells[5], peer.answered === null ? NONE : dayAndTime(peer.answered));
+      cells[5].title = peer.answered === null ? "" : inFull(peer.answered);
+      write(cells[6], peer.error ?? NONE);
+      cells[6].className = peer.error ? "bad" : "";
+    },
+  );
 }
 
 function nodesTable() {
@@ -201,8 +237,8 @@ function showCommand({ block, journal_hash: hash, indexer }) {
   const engine = isPublic ? config.engineNodes[0]?.replace(/\/contracts$/, "") : asked("Hive-Engine");
   write(
     parts.command,
-    `peakedex archive record --venue venue.toml --node ${hive} --engine-node ${engine} --to ${block} --out recorded` +
-      ` && peakedex replay --venue venue.toml --archive recorded --until ${block}`,
+    `peakedex verify --venue venue.toml --node ${hive} --engine-node ${engine}` +
+      ` --against ${address("").replace(/\/$/, "")} --until ${block}`,
   );
   write(parts.expected, words.replayExpect(grouped(String(block)), hash));
 }
@@ -298,7 +334,7 @@ async function refresh() {
     return;
   }
   last = performance.now();
-  const results = await Promise.allSettled([read("health"), read("solvency"), read("checkpoints")]);
+  const results = await Promise.allSettled([read("health"), read("solvency"), read("checkpoints"), read("peers")]);
   const wrong = results.find((result) => result.status === "rejected");
   parts.failed.hidden = !wrong;
   if (wrong)
@@ -309,6 +345,7 @@ async function refresh() {
   if (results[0].status === "fulfilled") showHealth(results[0].value);
   if (results[1].status === "fulfilled") showSolvency(results[1].value);
   if (results[2].status === "fulfilled") parts.checkpoints.show(results[2].value.checkpoints);
+  if (results[3].status === "fulfilled") parts.peers.show(results[3].value.peers);
   if (!parts.below[0].isConnected) byId("page").append(...parts.below);
 }
 

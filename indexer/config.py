@@ -151,6 +151,38 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "multiple": True,
         "help": "Another operator's payouts, to sign together; repeat for more.",
     },
+    "checkpoint-every": {
+        "type": click.IntRange(0),
+        "metavar": "BLOCKS",
+        "default": 1200,
+        "show_default": True,
+        "help": "Blocks from one checkpoint, or comparison of states with peers, to the next; 0: none.",
+    },
+    "checkpoint-key-env": {
+        "metavar": "NAME",
+        "default": "PEK_OPERATOR_KEY",
+        "show_default": True,
+        "help": "The variable with an active key of the operator's account; without it no checkpoints.",
+    },
+    "peer": {
+        "metavar": "URL",
+        "multiple": True,
+        "help": "Another replica's site, whose hashes are compared with ours; repeat for more.",
+    },
+    "backup-daily": {
+        "type": click.IntRange(1),
+        "metavar": "N",
+        "default": 7,
+        "show_default": True,
+        "help": "Keep the newest backup of each of the last N days on which any was made (UTC).",
+    },
+    "backup-rolling": {
+        "type": click.IntRange(1),
+        "metavar": "N",
+        "default": 30,
+        "show_default": True,
+        "help": "Keep the newest N backups as well.",
+    },
     "log-level": {
         "type": click.Choice(["debug", "info", "warning", "error"]),
         "default": "info",
@@ -169,6 +201,18 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return f"PEAKEDEX_{name.upper().replace('-', '_')}"
+
+
+BACKUP_VARIABLES: Final = ("user", "password", "key-file", "known-hosts", "ca-file")
+"""What opens a backup's place: in the environment alone, where neither `ps` nor a log shows it."""
+
+
+def backup_credentials() -> dict[str, str | None]:
+    """The credentials in PEAKEDEX_BACKUP_USER and so on, by name; None where a variable is not set."""
+    return {
+        name.replace("-", "_"): os.environ.get(variable(f"backup-{name}")) or None
+        for name in BACKUP_VARIABLES
+    }
 
 
 def setting(name: str, **changes: Any) -> Callable[[Command], Command]:

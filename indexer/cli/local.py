@@ -34,6 +34,7 @@ from settlement.venue import parse_venue
 NETWORK: Final = "devnet"
 DEVNET_PORT: Final = 8091
 READY_SECONDS: Final = 60.0
+CHECKPOINT_BLOCKS: Final = 20
 QUOTES_A_BLOCK: Final = 10
 REPORT_SECONDS: Final = 20.0
 _ANSWER_SECONDS: Final = 5.0
@@ -230,6 +231,7 @@ def _run_demo(
             peakedex(
                 *("payouts", "--venue", str(venue_file), "--db", db, "--first-run", "--chain-id", "devnet"),
                 *("--node", node, "--engine-node", f"{node}/engine", *quiet),
+                *("--checkpoint-every", str(CHECKPOINT_BLOCKS)),
             ),
             escrow_keys(venue_file.read_text("utf-8")),
         )
@@ -239,14 +241,14 @@ def _run_demo(
 
 
 def escrow_keys(venue_text: str) -> dict[str, str]:
-    """The variables that payouts read keys from, with those that a devnet gives the escrow accounts."""
+    """The variables that payouts read keys from, with those that a devnet gives the escrow accounts and the
+    operator."""
     from settlement.payouts.authority import variable_of  # beem takes its time to load
 
-    accounts = Accounts(seed=0)
-    return {
-        variable_of(token.symbol, token.key_env): accounts.private_key(token.escrow, "active").wif
-        for token in parse_venue(venue_text).tokens
-    }
+    accounts, venue = Accounts(seed=0), parse_venue(venue_text)
+    keys = {variable_of(token.symbol, token.key_env): token.escrow for token in venue.tokens}
+    keys["PEK_OPERATOR_KEY"] = venue.operator
+    return {variable: accounts.private_key(name, "active").wif for variable, name in keys.items()}
 
 
 def _introduce(site: str, node: str, venue_file: Path, db: str) -> None:

@@ -1,0 +1,124 @@
+"""The Audit screen on answers of a stand-in: what agrees, what disagrees, and what other screens say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import serve_files
+
+SITE = "https://site.test"
+TIME = "2026-09-21T14:13:53Z"
+HEALTH = {
+    "block": 5000,
+    "ts": TIME,
+    "version": "1",
+    "network": "hive",
+    "database": "ok",
+    "age_seconds": 2,
+    "venue_hash": "a" * 64,
+    "journal_hash": "b" * 64,
+    "last_trade": None,
+    "indexer": None,
+    "lease": None,
+    "warning": None,
+    "alarms": [],
+}
+SOLVENCY = {"block": 5000, "ts": TIME, "tokens": [], "unmatched_outflows": [], "refunds_due": []}
+
+
+def claim(n: int, agrees: bool | None, state_agrees: bool | None) -> dict[str, Any]:
+    hashes = {"state_hash": "c" * 64, "journal_hash": "d" * 64}
+    verdicts = {"agrees": agrees, "state_agrees": state_agrees}
+    return {"id": f"c{n}", "ts": TIME, "block": 4000 + n, "claimed_block": 3000 + n, **hashes, **verdicts}
+
+
+def peer(url: str, state: str, **more: Any) -> dict[str, Any]:
+    values = {"block": 4998, "lag": 2, "common_block": 4998, "state_block": 4800, "answered": TIME}
+    nothing = {"differs_in": None, "differs_at": None, "error": None}
+    return {"url": url, "state": state, **values, **nothing, **more}
+
+
+@pytest.fixture
+def answers(context: BrowserContext) -> dict[str, Any]:
+    """What the API says by path; a test changes it before it opens a page."""
+    answers = {
+        "health": dict(HEALTH),
+        "solvency": SOLVENCY,
+        "checkpoints": {"block": 5000, "ts": TIME, "checkpoints": []},
+        "peers": {"block": 5000, "ts": TIME, "asked": TIME, "peers": []},
+    }
+    serve_files(context, SITE, lambda path: answers.get(path.split("?")[0]))
+    return answers
+
+
+@pytest.fixture
+def page(context: BrowserContext, answers: dict[str, Any]) -> Page:
+    return context.new_page()
+
+
+def rows(page: Page, section: str) -> list[list[str]]:
+    lines = page.locator(f"#{section} tbody tr:not(.bones)")
+    expect(lines.first).to_be_visible()
+    return [line.locator("td").all_inner_texts() for line in lines.all()]
+
+
+def test_claims_and_replicas_are_shown_with_their_verdicts(page: Page, answers: dict[str, Any]) -> None:
+    claims = [claim(1, True, True), claim(2, True, False), claim(3, False, None), claim(4, None, None)]
+    answers["checkpoints"]["checkpoints"] = claims
+    answers["peers"]["peers"] = [
+        peer("https://one.example", "agrees"),
+        peer("https://two.example", "disagrees", differs_in="journal", differs_at=4321),
+        peer(
+            "https://three.example",
+            "disagrees",
+            differs_in="state",
+            differs_at=4800,
+            error="it is <b>away</b>",
+        ),
+        peer(
+            "https://four.example", "unknown", block=None, common_block=None, state_block=None, answered=None
+        ),
+    ]
+    answers["health"]["alarms"] = ["one", "two", "three", "four"]
+    page.goto(f"{SITE}/audit.html")
+    shown = [cells[1:3] for cells in rows(page, "checkpoints")]
+    assert shown == [
+        ["✓ Agrees", "✓ Agrees"],
+        ["✓ Agrees", "✗ Disagrees"],
+        ["✗ Disagrees", "Not compared"],
+        ["Not recorded yet", "Not compared"],
+    ]
+    one, two, three, four = rows(page, "peers")
+    assert [cells[1] for cells in (one, two, three, four)] == [
+        "✓ Agrees",
+        "✗ Another journal from block 4,321 on",
+        "✗ Another state of block 4,800",
+        "Not compared yet",
+    ]
+    assert one[2:5] == ["4,998", "4,998", "4,800"]
+    assert three[6] == "it is <b>away</b>"
+    assert four[2:6] == ["–", "–", "–", "–"]
+    expect(page.locator(".banner.danger")).to_contain_text("disagrees with what its operator published")
+    expect(page.locator(".banner.warn", has_text="replica")).to_be_visible()
+
+
+def test_where_all_agrees_no_screen_warns(page: Page, answers: dict[str, Any]) -> None:
+    answers["checkpoints"]["checkpoints"] = [claim(1, True, True), claim(2, True, None)]
+    answers["peers"]["peers"] = [peer("https://one.example", "agrees")]
+    with page.expect_response("**/api/health"):
+        page.goto(f"{SITE}/audit.html")
+    assert len(rows(page, "peers")) == 1
+    expect(page.locator(".banner", has_text="replica")).to_have_count(0)
+    expect(page.locator(".banner.danger", has_text="operator")).to_have_count(0)
+
+
+def test_a_replica_that_differs_is_told_on_every_screen(page: Page, answers: dict[str, Any]) -> None:
+    """As a warning: it may be the other one that is wrong."""
+    answers["health"]["alarms"] = ["one"]
+    page.goto(f"{SITE}/transfer.html")
+    banner = page.locator(".banner.warn", has_text="Another replica")
+    expect(banner.get_by_role("link")).to_have_attribute("href", "audit.html#peers")
+    expect(page.locator(".banner.danger", has_text="operator")).to_have_count(0)
