@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from datetime import date
 from typing import Annotated, Any, Final, get_type_hints
 
 from werkzeug.datastructures import MultiDict
@@ -18,7 +19,9 @@ from settlement.names import is_account, is_ref, is_symbol
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
 MAX_BLOCK: Final = 2**32 - 1  # as many as fit into the first 4 bytes of a block's id
+MAX_YEAR: Final = 9999
 _LONGEST: Final = 128
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _CURSOR: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -38,6 +41,13 @@ class Rule:
 
 def _text(wanted: str, valid: Callable[[str], object], **schema: object) -> Rule:
     return Rule(wanted, lambda text: text if valid(text) else None, {"type": "string", **schema})
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return _DAY.fullmatch(text) is not None and date.fromisoformat(text).year < MAX_YEAR
+    except ValueError:
+        return False
 
 
 def whole_number(low: int, high: int) -> Rule:
@@ -84,6 +94,10 @@ CursorText = Annotated[
     str, _text("the next_cursor of an earlier answer", _CURSOR.fullmatch, pattern=f"^{_CURSOR.pattern}$")
 ]
 BlockNumber = Annotated[int, whole_number(0, MAX_BLOCK)]
+Day = Annotated[
+    str,
+    _text("a day like 2026-01-31, in UTC", _is_day, pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", format="date"),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,7 @@ from api.resource import Resource
 from api.shapes import Amount, Answer, Count, Hash, Part, choice
 from settlement.amounts import show_units
 from settlement.proof import LEFT, RIGHT, Inclusion, Leaf, Proof, Tree, leaf_hash, proof_text
-from settlement.store.queries.balances import read_all_balances
-from settlement.store.queries.position import read_past
+from settlement.store.queries.liabilities import Forest, read_root_block
 from settlement.store.queries.venue import read_tokens
 
 KEPT_FORESTS: Final = 4
@@ -84,28 +83,6 @@ class AccountProof(Answer, kw_only=True):
     text: Annotated[str, Meta(description="The same as text: what is kept, passed on and checked.")]
 
 
-class Forest:
-    """The trees of one state, each grown when somebody who holds its token first asks."""
-
-    def __init__(self, snapshot: Snapshot, block: int | None) -> None:
-        self._venue_hash = snapshot.at.venue_hash
-        self._trees: dict[str, Tree] = {}
-        self._totals: dict[str, dict[str, int]] = {}
-        for row in read_all_balances(snapshot.connection, block):
-            total = row.available + row.locked + row.withdrawing
-            self._totals.setdefault(row.symbol, {})[row.account] = total
-
-    def of(self, account: str) -> list[Tree]:
-        """The trees in which an account has a leaf, by symbol."""
-        return [self._tree(symbol) for symbol in sorted(self._totals) if account in self._totals[symbol]]
-
-    def _tree(self, symbol: str) -> Tree:
-        if symbol not in self._trees:
-            leaves = sorted(Leaf(*item) for item in self._totals[symbol].items())
-            self._trees[symbol] = Tree(self._venue_hash, symbol, leaves)
-        return self._trees[symbol]
-
-
 class Forests:
     """Those of the states that were asked for last: a state is the same until a journal line is written."""
 
@@ -113,25 +90,26 @@ class Forests:
         self._kept: OrderedDict[str, Forest] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, snapshot: Snapshot, block: int | None, account: str) -> list[Tree]:
+    def trees(self, snapshot: Snapshot, account: str | None = None) -> list[Tree]:
+        """Those in which an account has a leaf, or all."""
         key = snapshot.journal_hash
+        is_newest = snapshot.block == snapshot.at.block
         with self._lock:  # also while a tree grows: whoever else wants it would only grow it a second time
             if key not in self._kept:
-                self._kept[key] = Forest(snapshot, block)
+                block = None if is_newest else snapshot.block
+                self._kept[key] = Forest(snapshot.connection, snapshot.at.venue_hash, block)
             self._kept.move_to_end(key)
             while len(self._kept) > KEPT_FORESTS:
                 self._kept.popitem(last=False)
-            return self._kept[key].of(account)
+            forest = self._kept[key]
+            return forest.all() if account is None else forest.of(account)
 
 
-def proof_resource() -> Resource[ProofParameters]:
-    forests = Forests()
-
+def proof_resource(forests: Forests) -> Resource[ProofParameters]:
     def view(snapshot: Snapshot, ask: ProofParameters) -> AccountProof:
-        past = read_past(snapshot.connection, snapshot.block)
-        number, block_id = (0, "-") if past is None else (past.number, past.block_id)
+        number, block_id = read_root_block(snapshot.connection, snapshot.block)
         precisions = {token.symbol: token.precision for token in read_tokens(snapshot.connection)}
-        trees = forests.of(snapshot, ask.block, ask.user)
+        trees = forests.trees(snapshot, ask.user)
         found = tuple(filter(None, (tree.prove(ask.user, number, block_id) for tree in trees)))
         proof = Proof(snapshot.at.venue_hash, number, block_id, ask.user, found)
         return AccountProof(

@@ -5,9 +5,9 @@ Catching up, following and replaying are this one loop; they differ in the sourc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from indexer.blocks import Block, BlockError
 from indexer.decode import decode
@@ -15,7 +15,7 @@ from indexer.receipts import ReceiptError, Receipts
 from indexer.source import Cursor, Source, SourceError
 from settlement.effects import BlockEffects
 from settlement.engine import Engine
-from settlement.store.recorder import Recorder
+from settlement.events import Event, Watch
 
 BATCH_BLOCKS: Final = 5_000
 """The most blocks in one transaction while catching up."""
@@ -52,29 +52,38 @@ class _Batch:
             self.effects += len(block.effects) + len(block.intents)
 
 
+class Keeper(Protocol):
+    """What becomes of applied blocks: the recorder writes them down, `verifying` compares them."""
+
+    def record(self, batch: Sequence[BlockEffects], receipts: Sequence[tuple[int, str]] = ()) -> None:
+        """Take a batch, once the engine has applied it: the blocks that had any effect or intent."""
+        ...
+
+
 class Follower:
     """Drives one engine along one source. After any error it must be thrown away with its engine."""
 
     def __init__(
         self,
         rules: Engine,
-        recorder: Recorder,
+        recorder: Keeper,
         source: Source,
         *,
         batch_blocks: int = BATCH_BLOCKS,
         batch_effects: int = BATCH_EFFECTS,
-        prefilter: bool = True,
+        read: Callable[[Block, Watch, Receipts | None], Iterable[Event]] = decode,
         on_commit: Callable[[Progress], None] | None = None,
         on_caught_up: Callable[[], None] | None = None,
     ) -> None:
-        """`on_caught_up` is called once, after the first commit with no further block at hand."""
+        """`read` makes a block's events. `on_caught_up` is called once, after the first commit with no
+        further block at hand."""
         self.progress = Progress()
         self._rules = rules
         self._recorder = recorder
         self._source = source
         self._batch_blocks = batch_blocks
         self._batch_effects = batch_effects
-        self._prefilter = prefilter
+        self._read = read
         self._on_commit = on_commit
         self._on_caught_up = on_caught_up
         self._batch = _Batch()
@@ -108,8 +117,7 @@ class Follower:
     def _apply(self, block: Block, receipts: Receipts | None) -> BlockEffects:
         rules = self._rules
         try:
-            events = decode(block, rules.watch, receipts, prefilter=self._prefilter)
-            return rules.apply(block.header, events)
+            return rules.apply(block.header, self._read(block, rules.watch, receipts))
         except (BlockError, ReceiptError) as error:
             self._batch = _Batch()  # the engine is half way into a block: nothing of it may be recorded
             raise SourceError(f"{self._source.where}: {error}") from None

@@ -22,6 +22,7 @@ EMPTY_TOP: Final = "0" * 64
 """The top of a tree without leaves."""
 
 _HEADING: Final = "peakedex-proof 1"
+_ROOTS_HEADING: Final = "peakedex-roots 1"
 _HASH: Final = r"[0-9a-f]{64}"
 _NUMBER: Final = r"0|[1-9][0-9]{0,18}"
 _WORD: Final = r"[!-~]+"
@@ -69,6 +70,23 @@ class Proof(NamedTuple):
     block_id: str
     account: str
     tokens: tuple[Inclusion, ...]
+
+
+class TokenRoot(NamedTuple):
+    """What is owed of a token by how many accounts, and the root that says so."""
+
+    symbol: str
+    leaves: int
+    root: Node
+
+
+class Roots(NamedTuple):
+    """What is published at the end of a block: all that is owed, tokens by symbol."""
+
+    venue_hash: str
+    block: int
+    block_id: str
+    tokens: tuple[TokenRoot, ...]
 
 
 def leaf_hash(venue_hash: str, symbol: str, leaf: Leaf) -> str:
@@ -189,6 +207,19 @@ def _check_inclusion(proof: Proof, token: Inclusion) -> None:
     expected = root_hash(proof.venue_hash, proof.block, proof.block_id, token.symbol, token.leaves, node)
     if expected != token.root.hash:
         raise ProofError("the leaf does not lead to the root")
+
+
+def roots_of(venue_hash: str, block: int, block_id: str, trees: Iterable[Tree]) -> Roots:
+    """The roots of all trees of a state."""
+    tokens = (TokenRoot(tree.symbol, len(tree.leaves), tree.root(block, block_id)) for tree in trees)
+    return Roots(venue_hash, block, block_id, tuple(tokens))
+
+
+def roots_text(roots: Roots) -> str:
+    """Roots as text: what is published and compared."""
+    lines = [_ROOTS_HEADING, f"venue {roots.venue_hash}", f"block {roots.block} {roots.block_id}"]
+    lines += [f"root {symbol} {leaves} {root.total} {root.hash}" for symbol, leaves, root in roots.tokens]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def proof_text(proof: Proof) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
-from typing import Any, Self
 
 import click
 
@@ -14,6 +12,7 @@ from indexer.cli.common import json_option, read_venue, show, start_logging
 from indexer.cli.errors import ConfigurationError
 from indexer.cli.nodes import check_quorum, open_nodes
 from indexer.cli.processes import prompt_stop
+from indexer.cli.progress import Bar
 from indexer.patience import Patience
 from indexer.record import FILE_BLOCKS, RecordError, Recording, plan_for, record
 
@@ -79,7 +78,7 @@ def record_command(
     with Recording(out, plan, rules_venue, file_blocks=file_blocks) as recording, prompt_stop() as stop:
         source, sidechain = open_nodes(node, engine_node, recording.watch, Patience(stop), quorum)
         receipts_of = sidechain.receipts if rules_venue is None else None
-        with _Bar(recording.cursor.number, quiet=as_json or not sys.stderr.isatty()) as bar:
+        with Bar(recording.cursor.number, quiet=as_json) as bar:
             aim = record(source, recording, last, receipts_of, bar.reached)
     seconds = time.perf_counter() - started
     show(
@@ -95,30 +94,3 @@ def record_command(
         },
         as_json=as_json,
     )
-
-
-class _Bar:
-    """A progress bar on a terminal, from the first block on: only then its length is known."""
-
-    def __init__(self, number: int, *, quiet: bool) -> None:
-        self._number = number
-        self._quiet = quiet
-        self._bar: Any = None
-
-    def reached(self, number: int, until: int) -> None:
-        """Show where it is."""
-        if self._quiet:
-            return
-        if self._bar is None:
-            length = until - self._number
-            self._bar = click.progressbar(length=length, label="blocks", file=sys.stderr, show_pos=True)
-            self._bar.update_min_steps = max(1, length // 1000)
-        self._bar.update(number - self._number)
-        self._number = number
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.render_finish()

@@ -17,6 +17,7 @@ from indexer.receipts import ReceiptError
 from indexer.source import SourceError
 from settlement.state import InvariantError
 from settlement.store.database import StoreError, explain
+from settlement.store.snapshot import SnapshotError
 from settlement.venue import VenueError
 
 
@@ -46,6 +47,8 @@ def reported() -> Iterator[None]:
         raise ConfigurationError(error) from error
     except SQLAlchemyError as error:
         raise CheckFailed(f"database: {explain(error)}") from error
+    except SnapshotError as error:
+        raise CheckFailed(error) from error
     except (SourceError, BlockError, ReceiptError) as error:
         raise CheckFailed(f"stopped: {error}") from error
     except InvariantError as error:

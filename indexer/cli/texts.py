@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 
 from indexer import config
 from indexer.cli.common import json_option, require_db, show
-from indexer.cli.errors import ConfigurationError
+from indexer.cli.past import newest_block, recorded_block
 from settlement.statetext import state_text
 from settlement.store.database import open_reader
 from settlement.store.journal import read_journal
 from settlement.store.loader import load
-from settlement.store.queries.position import read_first_block, read_past, read_position
+from settlement.store.queries.position import read_past
 from settlement.store.queries.state_at import read_state_text
 
 
@@ -79,15 +79,7 @@ def _last_state(engine: Engine) -> tuple[str, str]:
 def _past_state(engine: Engine, block: int) -> tuple[str, str]:
     """The same at the end of a past block."""
     with engine.connect() as connection:
-        at = read_position(connection)
-        if at is None or block > at.block:
-            stands = "holds no block yet" if at is None else f"stands at block {at.block}"
-            raise ConfigurationError(f"--block {block}: the database {stands}, ask for an earlier one")
-        before = read_first_block(connection) - 1
-        if block < before:
-            raise ConfigurationError(
-                f"--block {block} is before this venue: {before} is the first to ask for"
-            )
+        recorded_block(connection, block)
         past = read_past(connection, block)
-        journal_hash = at.venue_hash if past is None else past.journal_hash
+        journal_hash = newest_block(connection).venue_hash if past is None else past.journal_hash
         return read_state_text(connection, block), journal_hash

@@ -72,6 +72,8 @@ SLOTS = [
     ("/api/journal?from={}", "from"),
     ("/api/state?block={}", "block"),
     ("/api/proof?user={}", "user"),
+    ("/api/liabilities?block={}", "block"),
+    ("/api/liabilities?day={}", "day"),
     ("/api/balances?user=bob&block={}", "block"),
 ]
 

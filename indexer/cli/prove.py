@@ -1,0 +1,166 @@
+"""`peakedex prove`: proofs that balances are counted in what the venue owes, their check, and the roots."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import Connection
+
+from indexer import config
+from indexer.cli.common import json_option, require_db, show
+from indexer.cli.errors import CheckFailed, ConfigurationError
+from indexer.cli.past import newest_block, recorded_block
+from settlement.names import is_account
+from settlement.proof import (
+    Inclusion,
+    Proof,
+    ProofError,
+    Roots,
+    check_proof,
+    proof_text,
+    read_proof,
+    roots_of,
+    roots_text,
+)
+from settlement.store.database import open_reader
+from settlement.store.queries.liabilities import Forest, is_over, read_last_block, read_root_block
+
+
+@click.command()
+@click.argument("account", required=False)
+@config.setting("db")
+@click.option("--token", metavar="SYMBOL", help="This token alone; all that the account holds by default.")
+@click.option("--block", type=click.IntRange(1), help="A past block that it must be of.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="With --roots: the end of a day (UTC).")
+@click.option("--roots", "only_roots", is_flag=True, help="Print the roots and totals of all tokens.")
+@click.option(
+    "--check",
+    "to_check",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="Check a proof (- for standard input). Needs no database and no network.",
+)
+@json_option
+def prove(
+    account: str | None,
+    db: str | None,
+    token: str | None,
+    block: int | None,
+    day: datetime | None,
+    only_roots: bool,
+    to_check: Path | None,
+    as_json: bool,
+) -> None:
+    """Prove that what ACCOUNT holds is counted in what the venue owes; or check such a proof.
+
+    Exit code 0 where a proof holds, 1 where it does not. What remains for people: hold the total against
+    your own, and the root against the one that others have for the same block.
+
+    Example: peakedex prove alice --db peakedex.db > proof.txt && peakedex prove --check proof.txt
+    """
+    if (account is not None) + only_roots + (to_check is not None) != 1:
+        raise click.UsageError("give one of ACCOUNT, --roots and --check FILE")
+    if day is not None and (not only_roots or block is not None):
+        raise click.UsageError("--day goes with --roots, and without --block")
+    if to_check is not None:
+        if token is not None or block is not None:
+            raise click.UsageError("--check reads a file alone: leave out --token and --block")
+        _check(to_check, as_json=as_json)
+        return
+    if account is not None and not is_account(account):
+        raise click.UsageError(f"{account!r} is not the name of a Hive account")
+    with open_reader(require_db(db)).connect() as connection:
+        at = _block_of_day(connection, day.date()) if day else recorded_block(connection, block)
+        if account is None:
+            _show_roots(_roots(connection, at, token), as_json=as_json)
+        else:
+            _show_proof(_proof(connection, at, account, token), as_json=as_json)
+
+
+def _block_of_day(connection: Connection, day: date) -> int:
+    at = newest_block(connection)
+    if not is_over(at, day):
+        raise ConfigurationError(f"--day {day}: it is not over on the chain, name an earlier day")
+    return read_last_block(connection, at, day)
+
+
+def _forest(connection: Connection, block: int) -> tuple[str, Forest]:
+    at = newest_block(connection)
+    return at.venue_hash, Forest(connection, at.venue_hash, None if block == at.block else block)
+
+
+def _roots(connection: Connection, block: int, token: str | None) -> Roots:
+    venue_hash, forest = _forest(connection, block)
+    trees = [tree for tree in forest.all() if token in (None, tree.symbol)]
+    return roots_of(venue_hash, *read_root_block(connection, block), trees)
+
+
+def _proof(connection: Connection, block: int, account: str, token: str | None) -> Proof:
+    venue_hash, forest = _forest(connection, block)
+    root_block = read_root_block(connection, block)
+    trees = [tree for tree in forest.of(account) if token in (None, tree.symbol)]
+    found = tuple(filter(None, (tree.prove(account, *root_block) for tree in trees)))
+    if not found:
+        what = "nothing" if token is None else f"no {token}"
+        raise CheckFailed(f"{account} holds {what} at the end of block {block}: there is nothing to prove")
+    return Proof(venue_hash, *root_block, account, found)
+
+
+def _show_proof(proof: Proof, *, as_json: bool) -> None:
+    if as_json:
+        show({**_facts(proof), "text": proof_text(proof)}, as_json=True)
+    else:
+        click.echo(proof_text(proof), nl=False)
+
+
+def _show_roots(roots: Roots, *, as_json: bool) -> None:
+    if not as_json:
+        click.echo(roots_text(roots), nl=False)
+        return
+    tokens = [
+        {"symbol": symbol, "leaves": leaves, "total": root.total, "root": root.hash}
+        for symbol, leaves, root in roots.tokens
+    ]
+    head = {"venue_hash": roots.venue_hash, "block": roots.block, "block_id": roots.block_id}
+    show({**head, "tokens": tokens, "text": roots_text(roots)}, as_json=True)
+
+
+def _check(path: Path, *, as_json: bool) -> None:
+    try:
+        with click.open_file(str(path), encoding="utf-8") as file:
+            proof = read_proof(file.read())
+        check_proof(proof)
+    except (ProofError, UnicodeDecodeError) as error:
+        raise CheckFailed(f"{path}: it proves nothing: {error}") from None
+    if as_json:
+        show({"holds": True, **_facts(proof)}, as_json=True)
+        return
+    for token in proof.tokens:
+        click.echo(
+            f"{proof.account} has {token.total} of {token.root.total} {token.symbol} "
+            f"at block {proof.block}, root {token.root.hash}"
+        )
+
+
+def _facts(proof: Proof) -> dict[str, Any]:
+    return {
+        "account": proof.account,
+        "venue_hash": proof.venue_hash,
+        "block": proof.block,
+        "block_id": proof.block_id,
+        "tokens": [_token(token) for token in proof.tokens],
+    }
+
+
+def _token(token: Inclusion) -> dict[str, Any]:
+    return {
+        "symbol": token.symbol,
+        "total": token.total,
+        "place": token.place,
+        "leaves": token.leaves,
+        "owed": token.root.total,
+        "root": token.root.hash,
+    }
