@@ -1,0 +1,1 @@
+"""Copies of a database: snapshots, which are portable and prove themselves, and backups, kept elsewhere."""

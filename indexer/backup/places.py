@@ -1,0 +1,285 @@
+"""Where backups are kept: a folder on this machine, on an FTP(S) or SFTP server, or in an S3 bucket (fsspec).
+
+Whoever asks for a place gives the credentials apart: a URL is shown in logs and errors, so none may hold a
+password. Servers must prove who they are: by a certificate, or by a key that is known already.
+"""
+
+from __future__ import annotations
+
+import ftplib
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from fsspec.implementations.ftp import FTPFileSystem
+from fsspec.implementations.local import LocalFileSystem
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_SECONDS: Final = 60
+"""A server that is silent for as long is given up."""
+_KINDS: Final = "a folder, ftp://, ftps://, sftp:// or s3://"
+
+
+class PlaceError(RuntimeError):
+    """The place cannot be used, or failed on the way; the text names it, and never a password."""
+
+
+class Credentials(NamedTuple):
+    """What opens a place: see docs/operator.md for the variables. Those for S3 are AWS's own."""
+
+    user: str | None = None
+    password: str | None = None
+    key_file: str | None = None
+    known_hosts: str | None = None
+    ca_file: str | None = None
+
+
+class Place:
+    """A folder of files that appear whole: what is put is whole only once it was renamed."""
+
+    def __init__(self, shown: str, opened: _Opened, secret: str) -> None:
+        self._shown = shown
+        self._fs = opened.fs
+        self._folder = opened.folder
+        self._errors = opened.errors
+        self._secret = secret
+
+    def names(self) -> dict[str, int]:
+        """The files that lie there, and their sizes."""
+        with self._told("its files cannot be listed"):
+            self._fs.invalidate_cache()
+            try:
+                found = self._fs.ls(self._folder, detail=True)
+            except FileNotFoundError:
+                if "s3" in self._fs.protocol:
+                    return {}  # where nothing was put yet
+                raise
+        return {
+            str(each["name"]).rstrip("/").rsplit("/", 1)[-1]: int(each["size"] or 0)
+            for each in found
+            if each["type"] == "file"
+        }
+
+    def put(self, path: Path, name: str) -> None:
+        """Upload a file."""
+        with self._told(f"{name} cannot be written"):
+            self._fs.put_file(str(path), self._at(name))
+
+    def get(self, name: str, path: Path) -> None:
+        """Download a file."""
+        with self._told(f"{name} cannot be read"):
+            self._fs.get_file(self._at(name), str(path))
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a file another name, which none has."""
+        with self._told(f"{name} cannot be renamed"):
+            self._fs.mv(self._at(name), self._at(new_name))
+
+    def delete(self, name: str) -> None:
+        """Take a file away."""
+        with self._told(f"{name} cannot be deleted"):
+            self._fs.rm_file(self._at(name))
+
+    def _at(self, name: str) -> str:
+        return f"{self._folder.rstrip('/')}/{name}"
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            raise_told(f"{self._shown}: {what}", error, self._secret)
+
+
+def raise_told(what: str, error: Exception, secret: str) -> NoReturn:
+    """Raise PlaceError in one line, without the password even if the server repeats it."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    reason = " ".join(reason.split()) or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        reason = f"no such file or folder: {reason}"
+    raise PlaceError(f"{what}: {reason.replace(secret, '…') if secret else reason}") from None
+
+
+@contextmanager
+def open_place(url: str, credentials: Credentials) -> Iterator[Place]:
+    """The place of a URL, or of a folder's path. Raises PlaceError."""
+    split = urlsplit(url) if "://" in url else SplitResult("file", "", os.path.abspath(url), "", "")
+    if split.password is not None:
+        raise PlaceError("the URL holds a password, and would stand in logs: use PEAKEDEX_BACKUP_PASSWORD")
+    opener = _OPENERS.get(split.scheme)
+    if opener is None or split.query or split.fragment:
+        raise PlaceError(f"{url}: a backup's place is {_KINDS}")
+    secret = credentials.password or ""
+    try:
+        opened = opener(split, credentials)
+    except ImportError:
+        raise PlaceError(
+            f"{url}: install what {split.scheme} needs: pip install 'peakedex[backup]'"
+        ) from None
+    except (ValueError, OSError, EOFError, ftplib.Error) as error:
+        raise_told(f"{url}: cannot be reached", error, secret)
+    try:
+        yield Place(url, opened, secret)
+    finally:
+        with suppress(*opened.errors):
+            opened.close()
+
+
+class _Opened(NamedTuple):
+    fs: AbstractFileSystem
+    folder: str
+    errors: tuple[type[Exception], ...]
+    close: Callable[[], object] = lambda: None
+
+
+def _folder(url: SplitResult, _: Credentials) -> _Opened:
+    if url.netloc:
+        raise ValueError("a folder's URL has three slashes: file:///srv/backups")
+    return _Opened(_Durable(skip_instance_cache=True), unquote(url.path), (OSError,))
+
+
+class _Durable(LocalFileSystem):  # type: ignore[misc]
+    """A folder of this machine, where what was put is on the disk."""
+
+    def put_file(self, lpath: str, rpath: str, **options: Any) -> None:
+        super().put_file(lpath, rpath, **options)
+        with Path(rpath).open("rb") as file:
+            os.fsync(file.fileno())
+
+
+# -- FTP --------------------------------------------------------------------------------------------
+
+
+def _ftp(url: SplitResult, credentials: Credentials) -> _Opened:
+    context = None
+    if url.scheme == "ftps":
+        context = ssl.create_default_context(cafile=credentials.ca_file)
+    user = unquote(url.username) if url.username else credentials.user
+    fs = _Ftp(
+        context,
+        host=_host(url),
+        port=url.port or ftplib.FTP_PORT,
+        username=user,
+        password=credentials.password,
+        timeout=_SECONDS,
+        skip_instance_cache=True,
+    )
+    return _Opened(fs, unquote(url.path) or "/", (OSError, EOFError, ftplib.Error), fs.ftp.close)
+
+
+class _Ftp(FTPFileSystem):  # type: ignore[misc]
+    """FTP, with TLS on both connections where a context is given."""
+
+    def __init__(self, context: ssl.SSLContext | None, **options: Any) -> None:
+        self._context = context
+        super().__init__(**options)
+
+    def _connect(self) -> None:
+        if self._context is None:
+            self.ftp = ftplib.FTP(timeout=self.timeout, encoding=self.encoding)
+        else:
+            self.ftp = _FtpTls(timeout=self.timeout, encoding=self.encoding, context=self._context)
+        self.ftp.connect(self.host, self.port)
+        self.ftp.login(*self.cred)
+        if isinstance(self.ftp, _FtpTls):
+            self.ftp.prot_p()
+
+    def put_file(self, lpath: str, rpath: str, **_: Any) -> None:
+        """In one transfer: fsspec sends blocks with REST, which not every server takes."""
+        with Path(lpath).open("rb") as file:
+            self.ftp.storbinary(f"STOR {rpath}", file, blocksize=self.blocksize)
+        self.invalidate_cache(self._parent(rpath))
+
+    def get_file(self, rpath: str, lpath: str, **_: Any) -> None:
+        with Path(lpath).open("wb") as file:
+            self.ftp.retrbinary(f"RETR {rpath}", file.write, blocksize=self.blocksize)
+
+    def rm_file(self, path: str) -> None:
+        self.ftp.delete(path)
+
+
+class _FtpTls(ftplib.FTP_TLS):
+    """Goes on with the TLS session on the connection for data: many servers ask for that."""
+
+    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
+        connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        session = self.sock.session if isinstance(self.sock, ssl.SSLSocket) else None
+        return self.context.wrap_socket(connection, server_hostname=self.host, session=session), size
+
+
+# -- SFTP -------------------------------------------------------------------------------------------
+
+
+def _sftp(url: SplitResult, credentials: Credentials) -> _Opened:
+    import paramiko  # noqa: PLC0415
+    from fsspec.implementations.sftp import SFTPFileSystem  # noqa: PLC0415
+
+    class Sftp(SFTPFileSystem):  # type: ignore[misc]
+        """SFTP to a server whose key is known: fsspec would take any."""
+
+        def _connect(self) -> None:
+            self.client = paramiko.SSHClient()
+            self.client.load_system_host_keys(credentials.known_hosts)
+            self.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+            self.client.connect(self.host, **self.ssh_kwargs)
+            self.ftp = self.client.open_sftp()
+            self.ftp.get_channel().settimeout(_SECONDS)
+
+    options = {
+        "port": url.port or 22,
+        "username": unquote(url.username) if url.username else credentials.user,
+        "password": credentials.password,
+        "key_filename": credentials.key_file,
+        **dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), _SECONDS),
+    }
+    try:
+        fs = Sftp(_host(url), skip_instance_cache=True, **options)
+    except paramiko.SSHException as error:
+        raise OSError(str(error)) from None
+    folder = unquote(url.path) or "/"
+    folder = folder.removeprefix("/~/") if folder.startswith("/~/") else folder
+    return _Opened(fs, folder, (OSError, EOFError, paramiko.SSHException), fs.client.close)
+
+
+# -- S3 ---------------------------------------------------------------------------------------------
+
+
+def _s3(url: SplitResult, _: Credentials) -> _Opened:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from s3fs import S3FileSystem  # noqa: PLC0415
+
+    if not url.netloc:
+        raise ValueError("name a bucket, as in s3://bucket/folder")
+    fs = S3FileSystem(
+        anon=False,
+        skip_instance_cache=True,
+        use_listings_cache=False,
+        config_kwargs={
+            "connect_timeout": _SECONDS / 4,
+            "read_timeout": _SECONDS,
+            "retries": {"max_attempts": 3},
+        },
+    )
+    return _Opened(fs, f"{url.netloc}{unquote(url.path)}", (OSError, BotoCoreError, ClientError))
+
+
+def _host(url: SplitResult) -> str:
+    if not url.hostname:
+        raise ValueError(f"name a server, as in {url.scheme}://server/folder")
+    return url.hostname
+
+
+_OPENERS: Final[dict[str, Callable[[SplitResult, Credentials], _Opened]]] = {
+    "file": _folder,
+    "ftp": _ftp,
+    "ftps": _ftp,
+    "sftp": _sftp,
+    "s3": _s3,
+}
