@@ -4,14 +4,12 @@ import { read } from "./api.js";
 
 const PAST = 60;
 const REJECTED = 20;
-const ORDERS_WITH_TRADES = 20;
+const TRADES = 100;
 
 export class AccountPast {
   /** @param {string} name */
   constructor(name) {
     this.name = name;
-    /** @type {Map<string, {filled: string, trades: any[]}>} by order */
-    this.known = new Map();
   }
 
   /**
@@ -30,30 +28,19 @@ export class AccountPast {
   }
 
   /**
-   * The account's newest trades: those of its newest orders that were filled at all.
+   * The account's newest trades. One with itself is two: it was on either side.
    * @param {{base?: string, quote?: string}} where
    */
   async ownTrades(where = {}) {
-    const { orders } = await read("orders", { user: this.name, limit: PAST, ...where });
-    const filled = orders.filter((order) => /[1-9]/.test(order.filled)).slice(0, ORDERS_WITH_TRADES);
-    const lists = await Promise.all(filled.map((order) => this.tradesOf(order)));
-    return lists.flat().sort((a, b) => b.id - a.id);
+    const { trades } = await read("history", { user: this.name, limit: TRADES, ...where });
+    return trades.flatMap((trade) => {
+      if (trade.role !== "both") return [onSide(trade, trade.side, trade.role)];
+      const other = trade.side === "buy" ? "sell" : "buy";
+      return [onSide(trade, trade.side, "taker"), onSide(trade, other, "maker")];
+    });
   }
+}
 
-  // An order's trades change only while it is open, and then with what is filled.
-  async tradesOf(order) {
-    const known = this.known.get(order.id);
-    if (known?.filled === order.filled) return known.trades;
-    const body = await read(`orders/${order.id}`, { limit: 50 });
-    const trades = body.trades.map((trade) => ({
-      ...trade,
-      base: order.base,
-      quote: order.quote,
-      side: order.side,
-      role: trade.taker_order === order.id ? "taker" : "maker",
-      fee: order.side === "buy" ? trade.buyer_fee : trade.seller_fee,
-    }));
-    this.known.set(order.id, { filled: order.filled, trades });
-    return trades;
-  }
+function onSide(trade, side, role) {
+  return { ...trade, side, role, fee: side === "buy" ? trade.buyer_fee : trade.seller_fee };
 }

@@ -41,6 +41,8 @@ def withdraw_once(world: World) -> None:
     ("path", "name", "key", "more"),
     [
         (f"/api/history?{PAIR}", "trades", "id", trade_once),
+        ("/api/history?user=bob", "trades", "id", trade_once),
+        (f"/api/history?user=alice&{PAIR}", "trades", "id", trade_once),
         ("/api/orders?", "orders", "id", trade_once),
         ("/api/orders?user=bob", "orders", "id", trade_once),
         (f"/api/orders?{PAIR}&status=filled", "orders", "id", trade_once),

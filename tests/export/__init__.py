@@ -1,0 +1,1 @@
+"""Exports: `indexer.export` and `peakedex export`."""
