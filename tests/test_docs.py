@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,15 +12,13 @@ import pytest
 
 from indexer.config import setting_names, variable
 from settlement.statetext import state_text
-from tests.cli.command import clean_environment, commands
-from tests.store.chains import JOURNAL_KINDS, VENUE_TEXT, demo, journal, lively, replay
+from tests import examples
+from tests.cli.command import commands
+from tests.examples import DOCUMENTS
+from tests.store.chains import JOURNAL_KINDS, demo, lively, replay
 
-ROOT = Path(__file__).parents[1]
-GUIDE = (ROOT / "docs" / "operator.md").read_text("utf-8")
-AUDITOR = (ROOT / "docs" / "auditor.md").read_text("utf-8")
-DOCUMENTS = {
-    path.name: path.read_text("utf-8") for path in [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
-}
+GUIDE = DOCUMENTS["operator.md"]
+AUDITOR = DOCUMENTS["auditor.md"]
 COMMANDS = {" ".join(name): command for name, command in commands()}
 
 
@@ -83,40 +79,162 @@ def test_every_kind_of_journal_line_is_in_the_auditor_s_guide() -> None:
     assert [kind for kind in JOURNAL_KINDS if f"| `{kind} <" not in AUDITOR] == []
 
 
-def test_the_auditor_s_examples_run_and_show_the_right_hashes(tmp_path: Path) -> None:
-    """All of them in one shell, in the folder that the guide describes."""
-    (tmp_path / "venue.toml").write_text(VENUE_TEXT, "utf-8")
-    rules, database = replay(lively().write(tmp_path / "recorded"))
-    (tmp_path / "theirs.txt").write_text(journal(database))
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    program = programs / "peakedex"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m indexer.cli "$@"\n')
-    program.chmod(0o755)
-    blocks = re.findall(r"^```sh\n(.*?)^```$", AUDITOR, re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 7
-    script = "set -eu\n" + "".join(f"echo '== {number}'\n{text}" for number, text in enumerate(blocks))
-    environment = clean_environment()
-    environment["PATH"] = f"{programs}{os.pathsep}{environment['PATH']}"
-    environment["PYTHONPATH"] = str(ROOT)
-    run = subprocess.run(
-        ["sh", "-c", script],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+# ---------------------------------------------------------------- the trader's guide and the site
+
+TEXTS = (examples.ROOT / "frontend" / "strings.js").read_text("utf-8")
+PENDING = TEXTS[TEXTS.index("export const pending") : TEXTS.index("codes: {")]
+
+
+def test_the_messages_of_the_site_are_those_that_the_trader_s_guide_explains() -> None:
+    table = DOCUMENTS["trader.md"].split("| the site says |")[1].split("\n\n")[0]
+    explained = {
+        words.strip()
+        for row in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)
+        for words in row.split(",")
+    }
+    titles = set(re.findall(r'title: [`"]([A-Z][^:`"$]*?)(?: \$\{|[:`"])', PENDING))
+    asked_for = {"Confirm it in your wallet", "Look for the Keychain window", "No answer from the wallet"}
+    assert explained - {"---"} == titles - asked_for | {"Confirm it in your wallet"}
+
+
+def test_what_the_trader_s_guide_says_to_press_is_there() -> None:
+    for name in ("trader.md", "devnet.md"):
+        for words in re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", DOCUMENTS[name]):
+            assert f'"{words}"' in TEXTS, f"docs/{name}: {words}"
+
+
+# ---------------------------------------------------------------- what documents name
+
+TEST_FILES = [*(examples.ROOT / "tests").rglob("test_*.py")]
+TEST_NAMES = {path.stem for path in TEST_FILES} | {
+    name
+    for path in TEST_FILES
+    for name in re.findall(r"^ *def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+}
+API_PATHS = {
+    name.partition("<")[0] for name in re.findall(r"^## `(/[^`]+)`", DOCUMENTS["api.md"], re.MULTILINE)
+}
+
+
+# Prefixes, a devnet's door, and what the seed guide had and we have not.
+NO_PATHS = {
+    *(
+        "/api/",
+        "/api/ftp",
+        "/api/order",
+        "/api/balance",
+        "/api/coingecko/",
+        "/api/coinmarketcap/",
+        "/api/udf/",
+        "/api/udf",
+    ),
+    *("/api/devnet/rpc", "/api/devnet/engine", "/api/devnet/practice", "/api/devnet/"),
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_what_a_document_names_is_there(document: str) -> None:
+    """Tests, files of the repository, and other documents."""
+    text = DOCUMENTS[document]
+    assert set(re.findall(r"`(test_[a-z]\w+)`", text)) <= TEST_NAMES
+    for path in re.findall(r"`(?:GET )?(/(?:api/|metrics)[\w/]*(?:\.json)?)", text):
+        known = path in API_PATHS or any(name.endswith("/") and path.startswith(name) for name in API_PATHS)
+        assert known or path in NO_PATHS, f"{path} is no path of docs/api.md"
+    folder = examples.ROOT if document == "README.md" else examples.ROOT / "docs"
+    places = [*re.findall(r"\]\((?!https?:|#)([^)#]+)", text)]
+    places += [f"{examples.ROOT}/{path}" for path in re.findall(r"`((?:tests|deploy|docs)/[\w./-]+)`", text)]
+    assert [place for place in places if not (folder / place).exists()] == []
+
+
+# ---------------------------------------------------------------- the shell examples: tests/examples.py
+
+RUN_ELSEWHERE = {"devnet.md": "tests/devnet/test_docs.py, line by line"}
+COMMAND = re.compile(
+    r"(apt-get|chmod|cp|curl|git|install|journalctl|make|nginx|peakedex|pip|python3?|rsync|sudo|systemctl|systemd-run"
+    r"|useradd|export [A-Z]|\./)[ \w]"
+)
+# Examples that a test cannot run: how many of a document, and what they need. Who adds one counts it here.
+NOT_RUN_HERE = {
+    "README.md": {"network": 1},
+    "developer.md": {"network": 1},
+    "operator.md": {"network": 5, "root": 4},
+    "payouts.md": {"secrets": 2, "root": 1},
+}
+
+
+def examples_of(document: str) -> list[examples.Block]:
+    return [] if document in RUN_ELSEWHERE else examples.shell_blocks(document)
+
+
+RUN_HERE = [name for name in DOCUMENTS if any(b.mark not in examples.NOT_RUN for b in examples_of(name))]
+SHELL = [block for name in DOCUMENTS for block in examples_of(name)]
+
+
+@pytest.mark.parametrize("block", SHELL, ids=lambda block: block.place)
+def test_every_example_asks_the_command_line_for_what_it_has(block: examples.Block) -> None:
+    assert block.mark in ("", examples.STAYS, *examples.NOT_RUN), (
+        "tests/examples.py says which marks there are"
     )
-    assert run.returncode == 0, run.stderr
-    shown = dict(enumerate(run.stdout.split("== ")[1:]))
+    assert [wrong for words in examples.calls(block) if (wrong := examples.misuse(words))] == []
+
+
+def test_every_block_of_commands_says_that_it_is_shell() -> None:
+    """Or nobody would run it."""
+    hidden = [
+        f"{block.place}: {line}"
+        for name in DOCUMENTS
+        if name not in RUN_ELSEWHERE
+        for block in examples.blocks(name)
+        if not block.words
+        for line in block.text.splitlines()
+        if COMMAND.match(line)
+    ]
+    assert hidden == []
+
+
+def test_the_examples_that_no_test_runs_are_counted() -> None:
+    found: dict[str, Counter[str]] = {}
+    for block in SHELL:
+        if block.mark in examples.NOT_RUN:
+            found.setdefault(block.document, Counter())[block.mark] += 1
+    assert found == NOT_RUN_HERE, "an example that no test runs: count it above"
+    print(f"{len(SHELL)} examples, {sum(map(Counter.total, found.values()))} of them not run: {found}")
+
+
+@pytest.mark.parametrize("document", RUN_HERE)
+def test_the_examples_run(document: str, tmp_path: Path) -> None:
+    """All of a document's in one shell, in the folder that tests/examples.py describes."""
+    done = examples.run_document(document, tmp_path)
+    if check := CHECKS.get(document):
+        check(done, tmp_path)
+
+
+def check_auditor(done: list[tuple[examples.Block, str]], folder: Path) -> None:
+    """The hashes that the auditor's guide makes with one tool are those that the others make."""
+
+    def shown(words: str) -> str:
+        """What the examples with these words printed."""
+        found = [output for block, output in done if words in block.text]
+        assert found, f"docs/auditor.md has no example with {words}"
+        return "".join(found)
+
+    rules, _ = replay(lively().write(folder / "again"))
     state_hash = sha256(state_text(rules.state).encode()).hexdigest()
-    assert shown[0].count(demo().hash) == 2
-    for number in (1, 2):
-        assert re.search(rf"^journal_hash +{rules.state.journal_hash}$", shown[number], re.MULTILINE)
-    for number in (1, 2, 3):
-        assert state_hash in shown[number]
-    assert shown[4].splitlines()[1].startswith("block 1 ")
-    assert shown[5].splitlines()[1] == rules.state.journal_hash
-    assert shown[6].splitlines()[1] == "the same"
-    assert "PEK owed" in shown[7]
+    assert shown("venue hash --text").count(demo().hash) == 2
+    hashes = re.findall(r"^(journal|state)_hash +(\w+)$", shown("replay --venue"), re.MULTILINE)
+    assert ("journal", rules.state.journal_hash) in hashes
+    assert ("state", state_hash) in hashes
+    assert shown("sha256sum state.txt").count(state_hash) == 2
+    assert "block 1 " in shown("head -5 journal.txt")
+    assert rules.state.journal_hash in shown("chain.py").splitlines()
+    assert "the same" in shown("cmp journal.txt").splitlines()
+    assert "PEK owed" in shown("awk")
+    assert re.search(r"^result +same$", shown("--against https"), re.MULTILINE)
+    assert f"state_hash   {state_hash}" in shown("verify_journal.py").splitlines()
+    assert "the same roots" in shown("prove --roots")
+    past = re.findall(r"^([0-9a-f]{64}) ", shown("--block 60 | sha256sum"), re.MULTILINE)
+    assert len(past) == 2
+    assert len(set(past)) == 1
+
+
+CHECKS = {"auditor.md": check_auditor}
