@@ -86,25 +86,32 @@ def give_back(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
     """
     from settlement.payouts import returns
     from settlement.payouts.chain import ChainError, Nodes
-    from settlement.payouts.clock import chain_now
 
-    with _writing(require_db(db)) as connection:
-        claim = _pending(connection, claim_id)
-        if claim.kind != WITHDRAWAL:
-            raise CheckFailed(f"{claim_id} is a refund: it belongs to no account of the venue's")
-        try:
-            returns.stop(connection, claim, chain_now(connection, Nodes(node)))
-        except ChainError as error:
-            raise CheckFailed(f"not stopped, for nobody tells the chain's time: {error}") from error
-        safe = returns.safe_from(connection, claim)
-        is_safe = returns.is_safe(connection, claim)
+    url = require_db(db)
+    with open_reader(url).connect() as connection:
+        _pending_withdrawal(connection, claim_id)
+    try:
+        head_time = Nodes(node).head_time()  # before we write: nobody waits for nodes with us
+    except ChainError as error:
+        raise CheckFailed(f"not stopped, for nobody tells the chain's time: {error}") from error
+    with _writing(url) as connection:
+        claim = _pending_withdrawal(connection, claim_id)
+        returns.stop(connection, claim, head_time)
+        stop = returns.stopped(connection)[claim.ref]
         venue = parse_venue(read_venue(connection).text)
-    if not is_safe:
+    if not stop.is_safe:
         raise CheckFailed(
-            f"{claim_id} is stopped: what was signed before could still pay it until {iso_time(safe or 0)}Z, "
-            "so run this again once the indexer has read blocks of that time"
+            f"{claim_id} is stopped: what was signed before could still pay it until "
+            f"{iso_time(stop.safe_from)}Z, so run this again once the indexer has read blocks of that time"
         )
     click.echo(json.dumps(returns.operation(venue, claim), ensure_ascii=False))
+
+
+def _pending_withdrawal(connection: Connection, claim_id: str) -> Claim:
+    claim = _pending(connection, claim_id)
+    if claim.kind != WITHDRAWAL:
+        raise CheckFailed(f"{claim_id} is a refund: it belongs to no account of the venue's")
+    return claim
 
 
 @contextmanager

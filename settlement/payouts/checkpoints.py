@@ -12,7 +12,6 @@ All of it is done in a thread of its own, with connections of its own: payments 
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -22,6 +21,7 @@ from typing import Final, NamedTuple, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from settlement.payouts.actions import operator_action
 from settlement.payouts.authority import Authorities
 from settlement.payouts.chain import ChainError, Nodes
 from settlement.payouts.records import read_settings
@@ -78,22 +78,8 @@ def is_claimed(connection: Connection, past: Past, state_hash: str) -> bool:
 
 def compose(venue: Venue, due: Due, state_hash: str) -> Transaction:
     """The transaction of a checkpoint in its window, as everybody builds it. Raises SigningError."""
-    action = {
-        "contractName": venue.contract,
-        "contractAction": "checkpoint",
-        "contractPayload": {
-            "block": due.past.number,
-            "stateHash": state_hash,
-            "journalHash": due.past.journal_hash,
-        },
-    }
-    value: dict[str, object] = {
-        "required_auths": [venue.operator],
-        "required_posting_auths": [],
-        "id": venue.custom_json_id,
-        "json": json.dumps(action, separators=(",", ":")),
-    }
-    return Transaction.after(due.past.block_id, due.expires, ("custom_json", value))
+    claim = {"block": due.past.number, "stateHash": state_hash, "journalHash": due.past.journal_hash}
+    return Transaction.after(due.past.block_id, due.expires, operator_action(venue, "checkpoint", claim))
 
 
 class Poster:

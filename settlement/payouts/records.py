@@ -192,12 +192,11 @@ def read_decisions(connection: Connection) -> dict[Ref, int]:
     return {(kind, n): said for kind, n, said in connection.execute(select(d.kind, d.claim, d.decision))}
 
 
-def read_stop(connection: Connection, claim: Ref) -> int | None:
-    """Since when, by the chain, a claim is being given back; None where it is not."""
+def read_stops(connection: Connection) -> dict[Ref, int]:
+    """Since when, by the chain, claims are being given back."""
     d = schema.payout_decisions.c
-    query = select(d.since).where(d.kind == claim[0], d.claim == claim[1], d.decision == GIVEN_BACK)
-    since: int | None = connection.scalar(query)
-    return since
+    rows = connection.execute(select(d.kind, d.claim, d.since).where(d.decision == GIVEN_BACK))
+    return {(kind, n): since for kind, n, since in rows if since is not None}
 
 
 # -- settings -------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def _claims(connection: Connection) -> list[dict[str, object]]:
     claims = pending(connection)
     if not claims:
         return []
-    venue = parse_venue(read_venue(connection).text)
+    venue, stops = parse_venue(read_venue(connection).text), returns.stopped(connection)
     payouts = [
         read_payouts(connection, kind, [claim.n for claim in claims if claim.kind == kind])
         for kind in range(len(KINDS))
@@ -78,7 +78,7 @@ def _claims(connection: Connection) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for claim in claims:
         payout = payouts[claim.kind][claim.n]
-        safe = returns.safe_from(connection, claim)
+        stop = stops.get(claim.ref)
         rows.append(
             {
                 "id": claim.id,
@@ -96,8 +96,8 @@ def _claims(connection: Connection) -> list[dict[str, object]]:
                 "signatures": payout.weight,
                 "needed": payout.needed,
                 "next_attempt": payout.next_attempt and f"{iso_time(payout.next_attempt)}Z",
-                "return_from": safe and f"{iso_time(safe)}Z",
-                "return": returns.operation(venue, claim) if returns.is_safe(connection, claim) else None,
+                "return_from": stop and f"{iso_time(stop.safe_from)}Z",
+                "return": returns.operation(venue, claim) if stop and stop.is_safe else None,
             }
         )
     return rows

@@ -8,49 +8,46 @@ has read once it has read past that moment (docs/payouts.md, step 3 of the proof
 
 from __future__ import annotations
 
-import json
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from settlement.payouts.actions import operator_action
+from settlement.payouts.clock import latest
+from settlement.payouts.plan import Ref
 from settlement.payouts.policy import LONGEST_SECONDS
-from settlement.payouts.records import GIVEN_BACK, decide, read_stop
+from settlement.payouts.records import GIVEN_BACK, decide, read_stops
 from settlement.store.queries.payouts import Claim
-from settlement.store.queries.position import read_position
 from settlement.venue import Venue
 
 
-def stop(connection: Connection, claim: Claim, now: int) -> None:
-    """Sign nothing for the claim from now on, seconds since 1970 by the chain. A stop that stands is kept."""
-    if read_stop(connection, claim.ref) is None:
-        decide(connection, claim.ref, GIVEN_BACK, now)
+class Stopped(NamedTuple):
+    """Of a claim that is stopped: the time, by the chain, that the ledger must have read for it to be given
+    back, and whether it has."""
+
+    safe_from: int
+    is_safe: bool
 
 
-def safe_from(connection: Connection, claim: Claim, longest: int = LONGEST_SECONDS) -> int | None:
-    """The time, by the chain, that the ledger must have read for the claim to be given back; None if nobody
-    has stopped it. `longest`: seconds that a signed transaction can live."""
-    stopped = read_stop(connection, claim.ref)
-    return None if stopped is None else stopped + longest
+def stop(connection: Connection, claim: Claim, head_time: int) -> None:
+    """Sign nothing for the claim from now on. A stop that stands is kept.
+
+    `head_time` is the nodes' and may be some time ago: what was signed meanwhile on this database was signed
+    no later than its ledger has read in this very transaction.
+    """
+    if claim.ref not in read_stops(connection):
+        decide(connection, claim.ref, GIVEN_BACK, latest(connection, head_time))
 
 
-def is_safe(connection: Connection, claim: Claim, longest: int = LONGEST_SECONDS) -> bool:
-    """Whether nothing that was ever signed can pay the claim any more."""
-    safe, position = safe_from(connection, claim, longest), read_position(connection)
-    return safe is not None and position is not None and (position.timestamp or 0) >= safe
+def stopped(connection: Connection, longest: int = LONGEST_SECONDS) -> dict[Ref, Stopped]:
+    """All claims that are stopped. `longest`: seconds that a signed transaction can live."""
+    read_to = latest(connection, 0)
+    return {
+        ref: Stopped(since + longest, is_safe=read_to >= since + longest)
+        for ref, since in read_stops(connection).items()
+    }
 
 
 def operation(venue: Venue, claim: Claim) -> list[object]:
-    """What the operator signs so that a withdrawal goes back to its account (protocol, section 8)."""
-    action = {
-        "contractName": venue.contract,
-        "contractAction": "returnWithdrawal",
-        "contractPayload": {"id": claim.id},
-    }
-    return [
-        "custom_json",
-        {
-            "required_auths": [venue.operator],
-            "required_posting_auths": [],
-            "id": venue.custom_json_id,
-            "json": json.dumps(action, separators=(",", ":")),
-        },
-    ]
+    """What the operator signs so that a withdrawal goes back to its account."""
+    return [*operator_action(venue, "returnWithdrawal", {"id": claim.id})]

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.journal import iso_time
 from settlement.payouts.chain import ChainError
-from settlement.payouts.clock import chain_now
+from settlement.payouts.clock import latest
 from settlement.payouts.funds import Chain, free_amounts, place_of
 from settlement.payouts.judge import View, objection, read_view, waiting
 from settlement.payouts.pace import Pace, Room
@@ -156,8 +156,9 @@ class Runner:
             return
         hold_from, hold_until = before.hold_from, before.hold_until
         if not (first_run and before.policy_hash is None):
+            head = self._parts.chain.head_time()
             with self._parts.reader.connect() as connection:
-                hold_from = max(chain_now(connection, self._parts.chain), hold_from)
+                hold_from = max(latest(connection, head), hold_from)
             hold_until = max(hold_from + longest, hold_until)
             log.warning(
                 "another policy may have signed before: what was asked for until %s waits until %s, by the "

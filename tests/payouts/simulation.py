@@ -364,7 +364,7 @@ class Simulation:
         """As `payouts return` does: whether it prints what the operator signs."""
         with _writing(replica) as connection:
             returns.stop(connection, claim, self.node.chain.head_time)
-            return returns.is_safe(connection, claim, LONGEST)
+            return returns.stopped(connection, LONGEST)[claim.ref].is_safe
 
     def _operate(self, action: str, **payload: object) -> None:
         self._submit(custom_json(VIEW, VIEW.operator, intent(VIEW, action, payload)))

@@ -10,6 +10,7 @@ import pytest
 
 from indexer.devnet.server import NodeServer
 from settlement.journal import iso_time
+from settlement.payouts.chain import Nodes
 from settlement.payouts.policy import Policy, read_limits
 from settlement.payouts.runner import Runner
 from settlement.store import schema
@@ -186,6 +187,25 @@ def test_nothing_is_stopped_where_nobody_tells_the_time(world: World, runner: Ru
     assert run.code == FAILED
     assert run.complaint.startswith("Error: not stopped, for nobody tells the chain's time: ")
     assert status(world)[ident]["return_from"] is None
+
+
+def test_the_indexer_writes_while_nodes_are_asked(
+    world: World, server: NodeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node may take its time: the database is not held meanwhile."""
+    ident = world.withdraw("alice", "PEK", "0.01", to="dave")
+    world.tick(3)
+    ask = Nodes.head_time
+
+    def slowly(nodes: Nodes) -> int:
+        world.tick()
+        return ask(nodes)
+
+    monkeypatch.setattr(Nodes, "head_time", slowly)
+    block = world.ledger.read().block
+    assert give_back(world, server, ident).code == FAILED
+    assert world.ledger.read().block == block + 1
+    assert status(world)[ident]["return_from"] is not None
 
 
 def test_a_refund_cannot_be_given_back(world: World, runner: Runner, server: NodeServer) -> None:

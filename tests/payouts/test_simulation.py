@@ -76,7 +76,7 @@ def _no_hold(patch: pytest.MonkeyPatch) -> None:
 
 def _no_wait(patch: pytest.MonkeyPatch) -> None:
     """What is stopped is given back at once, whatever was signed for it and forgotten."""
-    patch.setattr(returns, "is_safe", lambda *_: True)
+    patch.setattr(returns.Stopped, "is_safe", True)
 
 
 MUTANTS = ((_overlapping_attempts, 37), (_newest_reference, 22), (_no_hold, 73), (_no_wait, 14))
