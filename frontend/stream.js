@@ -88,6 +88,9 @@ function lead(fresh) {
   } else if (fresh || [...union].some((topic) => !covered.has(topic))) {
     covered = union;
     feed.start([...union].sort());
+    // Whoever waits to be heard has been: a second start would cut this connection for nothing.
+    clearTimeout(settleTimer);
+    wantsSnapshot = false;
   }
 }
 

@@ -126,6 +126,18 @@ def test_a_cut_stream_goes_on_where_it_stopped(stream: Stream, context: BrowserC
     assert "last_event_id=1-aa" in stream.asked[1]
 
 
+def test_a_page_that_just_came_asks_once(stream: Stream, context: BrowserContext) -> None:
+    """The tab becomes the one that reads while its own request still waits to be heard: that is one request."""
+    stream.bodies = [SNAPSHOT, event("head", 2, [])]
+    page = context.new_page()
+    page.goto(f"{ORIGIN}/blank.html")
+    script = "import('/stream.js').then(({ subscribe }) => void subscribe(['book:PEK/SWAP.HIVE'], () => {}))"
+    page.evaluate(script)
+    while len(stream.asked) < 2:
+        page.wait_for_event("request")
+    assert "last_event_id=1-aa" in stream.asked[1], "a cut connection goes on: nothing else asks"
+
+
 def test_a_server_that_cannot_resume_sends_a_new_snapshot(stream: Stream, context: BrowserContext) -> None:
     anew = "event: reset\ndata: {}\n\n" + event("snapshot", 900, [book({"0.000002": "2"}, {})])
     stream.bodies = [SNAPSHOT, anew, event("head", 900, [])]
