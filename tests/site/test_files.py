@@ -52,7 +52,7 @@ def test_a_page_lets_nothing_foreign_in(page: str) -> None:
     html = text(page)
     assert f'http-equiv="Content-Security-Policy" content="{POLICY}"' in html
     assert not re.search(r"<style|\sstyle=|\son\w+=|://", html)
-    assert html.count("<script") == len(scripts(page)) == 2
+    assert html.count("<script") == len(scripts(page)) == 3
     assert html.index("Content-Security-Policy") < html.index("<link") < html.index('type="module"')
     for name in re.findall(r'(?:href|src)="([^"#:]+)"', html):
         if not name.startswith("api/") and name != "./":
@@ -61,9 +61,23 @@ def test_a_page_lets_nothing_foreign_in(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_asks_for_its_modules_at_once(page: str) -> None:
-    """Else each import would cost a round trip more."""
-    preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)"', text(page))
-    assert preloaded == sorted(loaded(module_of(page)) - {module_of(page)})
+    """Else each import would cost a round trip more. What asks for the venue comes before all others."""
+    html = text(page)
+    preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)"', html)
+    early, own = loaded("early.js") - {"early.js"}, loaded(module_of(page)) - {module_of(page)}
+    assert preloaded == [*sorted(early), *sorted(own - early)]
+    assert early <= own, "nothing is loaded for the early request alone"
+    assert html.index('<script type="module" async src="early.js"') < html.index(
+        f'"{sorted(own - early)[0]}"'
+    )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_stops_the_page_being_read(page: str) -> None:
+    """A script in the head stops all that stands below it until it has come: it is asked for first, and run last."""
+    lines = re.findall(r'<(?:link rel="(?:preload|modulepreload|stylesheet)"|script)[^>]*>', text(page))
+    assert lines[0] == '<link rel="preload" href="theme.js" as="script">'
+    assert lines[-2] == '<script src="theme.js">'
 
 
 @pytest.mark.parametrize("page", PAGES)
