@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +19,7 @@ from settlement.store.database import explain
 from settlement.store.queries.checkpoints import CheckpointRow, checkpoints_after, list_checkpoints
 from settlement.store.queries.position import read_position
 from settlement.store.queries.state_at import read_state_hash
+from settlement.store.repeated import Repeated
 
 LOOK_SECONDS: Final = 2.0
 AT_START: Final = 20
@@ -32,41 +31,30 @@ _CURE: Final = "replay with `peakedex verify`, and ask other replicas, to find o
 log = logging.getLogger("peakedex.checkpoints")
 
 
-class Claims:
+class Claims(Repeated):
     """Looks at new claims from a thread of its own, for as long as it is entered.
 
     `reader` cannot write. `is_ready` says whether the indexes are there that the state of a past block needs.
     """
 
     def __init__(self, reader: Engine, is_ready: Callable[[], bool]) -> None:
+        super().__init__("claims", LOOK_SECONDS, _END_SECONDS)
         self._reader = reader
         self._is_ready = is_ready
         self._last: int | None = None
         self._state_due: CheckpointRow | None = None
         self._hashes: dict[int, str] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="claims", daemon=True)
 
     def report(self) -> str:
         """Our state hash by number of the claim, as JSON, for those that were compared."""
         return json.dumps(self._hashes)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(_END_SECONDS)
-
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
-            try:
-                self.look()
-            except SQLAlchemyError as error:
-                log.info("later: %s", explain(error))
+    def turn(self) -> None:
+        """Look, and let a database that fails be looked at later."""
+        try:
+            self.look()
+        except SQLAlchemyError as error:
+            log.info("later: %s", explain(error))
 
     def look(self) -> None:
         """Judge what is new. Raises SQLAlchemyError."""

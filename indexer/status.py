@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.hive import HiveSource
 from settlement.store.database import explain
+from settlement.store.repeated import Repeated
 from settlement.store.status import IndexerStatus, write_status
 
 PUBLISH_SECONDS: Final = 2.0
@@ -23,7 +23,7 @@ QUIET_SECONDS: Final = 3
 log = logging.getLogger(__name__)
 
 
-class StatusPublisher:
+class StatusPublisher(Repeated):
     """Writes the status row every two seconds, from a thread of its own, for as long as it is entered."""
 
     def __init__(
@@ -34,28 +34,22 @@ class StatusPublisher:
         claims: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`peers` and `claims` tell what is known of peers and of the operator's claims, as JSON."""
+        super().__init__("status", PUBLISH_SECONDS)
         self._engine = engine
         self._source = source
         self._peers = peers
         self._claims = claims
         self._told: str | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def turn(self) -> None:
+        """What the indexer does now."""
+        self._publish("catching up" if self._source.catching_up else "following")
 
     def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
         self._publish("stopped", None if error is None else explain(error))
-
-    def _run(self) -> None:
-        while not self._stop.wait(PUBLISH_SECONDS):
-            self._publish("catching up" if self._source.catching_up else "following")
 
     def _publish(self, mode: str, problem: str | None = None) -> None:
         now = time.time()

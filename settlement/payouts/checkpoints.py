@@ -13,10 +13,8 @@ All of it is done in a thread of its own, with connections of its own: payments 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,6 +28,7 @@ from settlement.store.database import explain
 from settlement.store.queries.checkpoints import list_checkpoints
 from settlement.store.queries.position import Past, read_past, read_position
 from settlement.store.queries.state_at import read_state_hash
+from settlement.store.repeated import Repeated
 from settlement.venue import Venue
 
 POLL_SECONDS: Final = 3.0
@@ -82,13 +81,14 @@ def compose(venue: Venue, due: Due, state_hash: str) -> Transaction:
     return Transaction.after(due.past.block_id, due.expires, operator_action(venue, "checkpoint", claim))
 
 
-class Poster:
+class Poster(Repeated):
     """Posts checkpoints while it is entered. Whatever fails is logged, and tried again."""
 
     def __init__(
         self, reader: Engine, nodes: Nodes, venue: Venue, key: Key, chain_id: str, every: int
     ) -> None:
         """`reader` cannot write; `nodes` are nobody else's. `every` is the interval in blocks."""
+        super().__init__("checkpoints", POLL_SECONDS, _END_SECONDS)
         self._reader = reader
         self._nodes = nodes
         self._venue = venue
@@ -101,27 +101,15 @@ class Poster:
         self._refreshed: float | None = None
         self._sent = ("", 0)
         self._said = ""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(_END_SECONDS)
-
-    def _run(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
-            try:
-                self.round()
-            except (ChainError, SigningError) as error:
-                self._say(f"no checkpoint: {error}")
-            except SQLAlchemyError as error:
-                self._say(f"no checkpoint: {explain(error)}")
+    def turn(self) -> None:
+        """A round, and what it failed by."""
+        try:
+            self.round()
+        except (ChainError, SigningError) as error:
+            self._say(f"no checkpoint: {error}")
+        except SQLAlchemyError as error:
+            self._say(f"no checkpoint: {explain(error)}")
 
     def round(self) -> None:
         """Post what is due, once. Raises ChainError, SigningError and SQLAlchemyError."""
