@@ -66,8 +66,23 @@ def test_a_service_has_no_rights(name: str) -> None:
     assert {key: found.get(key) for key in NEEDED} == {key: [value] for key, value in NEEDED.items()}
     assert found["SystemCallFilter"][0] == "@system-service"
     assert found["SystemCallFilter"][1].startswith("~@privileged ")
-    assert "Environment" not in found
+    assert "Environment" not in found  # `systemctl show` tells it to everybody
+    assert "PassEnvironment" not in found
     assert found["ExecStart"][0].startswith("/opt/peakedex/bin/peakedex ")
+
+
+def test_payouts_keep_their_secrets() -> None:
+    found = options("peakedex-payouts")
+    alone = {
+        "UMask": "0077",
+        "MemorySwapMax": "0",
+        "InaccessiblePaths": "/etc/peakedex/payouts.env",  # its keys are in its environment: no file to read
+        "ProtectProc": "invisible",
+        "ExecStart": "/opt/peakedex/bin/peakedex payouts",
+    }
+    assert {name: found.get(name) for name in alone} == {name: [value] for name, value in alone.items()}
+    assert found["EnvironmentFile"] == ["/etc/peakedex/peakedex.env", "/etc/peakedex/payouts.env"]
+    assert "@resources" not in found["SystemCallFilter"][1]  # the process sets its own limit of core dumps
 
 
 def test_keys_are_for_payouts_alone() -> None:

@@ -1,20 +1,16 @@
-"""Keys leave no trace outside the process that uses them; the unit that runs it allows it little."""
+"""Keys leave no trace outside the process that uses them. Its unit: `tests/deploy/test_units.py`."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from settlement.payouts.hardening import take
 
 ROOT = Path(__file__).parents[2]
-UNIT = ROOT / "deploy" / "systemd" / "peakedex-payouts.service"
 SECRET = "5Jsecretsecretsecretsecretsecretsecretsecretsecrets"
 
 
@@ -65,84 +61,6 @@ def test_any_mapping_gives_up_what_is_taken() -> None:
     environ = {"A": " one ", "B": "", "C": "  ", "D": "kept"}
     assert take(["A", "B", "C", "X"], environ) == {"A": "one"}
     assert environ == {"D": "kept"}
-
-
-# -- the unit ---------------------------------------------------------------------------------------
-
-
-def options() -> dict[str, list[str]]:
-    """The options of the unit's [Service], each with all its values in order."""
-    found: dict[str, list[str]] = {}
-    section = ""
-    for line in UNIT.read_text("ascii").splitlines():
-        if line.startswith("["):
-            section = line
-        elif section == "[Service]" and line and not line.startswith("#"):
-            name, _, value = line.partition("=")
-            found.setdefault(name, []).append(value)
-    return found
-
-
-NEEDED = {
-    "User": "peakedex-payouts",
-    "UMask": "0077",
-    "LimitCORE": "0",
-    "MemorySwapMax": "0",
-    "InaccessiblePaths": "/etc/peakedex/payouts.env",
-    "NoNewPrivileges": "yes",
-    "CapabilityBoundingSet": "",
-    "AmbientCapabilities": "",
-    "ProtectSystem": "strict",
-    "ProtectHome": "yes",
-    "ProtectProc": "invisible",
-    "PrivateTmp": "yes",
-    "PrivateDevices": "yes",
-    "ProtectKernelTunables": "yes",
-    "ProtectKernelModules": "yes",
-    "ProtectKernelLogs": "yes",
-    "ProtectControlGroups": "yes",
-    "ProtectClock": "yes",
-    "RestrictNamespaces": "yes",
-    "RestrictRealtime": "yes",
-    "RestrictSUIDSGID": "yes",
-    "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX",
-    "LockPersonality": "yes",
-    "MemoryDenyWriteExecute": "yes",
-    "SystemCallArchitectures": "native",
-}
-
-
-@pytest.mark.parametrize("option", NEEDED)
-def test_the_unit_allows_little(option: str) -> None:
-    assert options()[option] == [NEEDED[option]]
-
-
-def test_the_unit_holds_no_key_and_allows_the_calls_of_a_service_alone() -> None:
-    found = options()
-    assert "Environment" not in found  # `systemctl show` tells it to everybody
-    assert "PassEnvironment" not in found
-    assert found["EnvironmentFile"] == ["/etc/peakedex/peakedex.env", "/etc/peakedex/payouts.env"]
-    allowed, denied = found["SystemCallFilter"]
-    assert allowed == "@system-service"
-    assert denied.startswith("~@privileged ")
-    assert "@resources" not in denied  # the process sets its own limit of core dumps
-    assert found["ExecStart"] == ["/opt/peakedex/bin/peakedex payouts"]
-
-
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    """Where systemd is; elsewhere every line is at least an option of the kinds that it knows."""
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        assert all(name.isalnum() and name[0].isupper() for name in options())
-        return
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text("ascii").replace("/opt/peakedex/bin/peakedex", sys.executable))
-    done = subprocess.run(
-        [analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False, timeout=60
-    )
-    complaints = [line for line in done.stderr.splitlines() if UNIT.name in line]
-    assert complaints == []
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_program_runs_without_memory_that_is_written_and_executed(tmp_path: Path) -> None:
