@@ -133,7 +133,8 @@ def loaded(names: list[str], *patterns: re.Pattern[str]) -> dict[str, bytes]:
 
 def paints(browser: Browser, world: World) -> None:
     """First and largest paint and the layout's shift, at 1.6 Mbit/s on a processor four times slower."""
-    for screen in ("", TRADE):
+    busy = f"account.html?user={world.bots.traders[0].name}"
+    for screen in ("", TRADE, busy):
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.add_init_script(WATCH_PAINTS)
         page = context.new_page()
