@@ -21,7 +21,6 @@ from api import (
     history,
     intents,
     journal,
-    limits,
     orderbook,
     orders,
     pairs,
@@ -39,8 +38,10 @@ from api.database import Database
 from api.docs import Docs
 from api.health import Health
 from api.liabilities import liabilities_resource
+from api.limits import Limits
 from api.metrics import Metrics
 from api.proof import Forests, proof_resource
+from api.ready import ReadyAnswers
 from api.resource import Resource, Server
 from api.settings import ApiSettings
 from api.stream import stream_of
@@ -60,13 +61,15 @@ def create_app(settings: ApiSettings, slot: Slot | None = None) -> Flask:
     slot = slot or Tally().slot(0)
     clients = Clients(settings.trusted_proxies)
     trace = Trace(clients, slot, access_log=settings.access_log)
+    database = Database(settings.database_url, settings.fresh_seconds)
+    server = Server(settings, database)
+    limits = Limits(app, settings, clients)
+    ReadyAnswers(app, trace, limits, server.mark)
     trace.register(app)
     errors.register(app)
     app.before_request(_only_read)
-    limits.register(app, settings, clients)
+    limits.register(app)
     compression.register(app)
-    database = Database(settings.database_url)
-    server = Server(settings, database)
     metrics = Metrics(settings, database, trace, slot.tally)
     stream = stream_of(app, settings, database, slot)
     health = Health(settings, database)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +28,15 @@ from settlement.store.watch import watch
 log = logging.getLogger("peakedex.api")
 REST_SECONDS: Final = 1.0
 """A server that was lost is not asked again before: each attempt may take seconds, and threads are few."""
+PATIENCE: Final = 50
+"""While one thread looks, the others go on with what was seen before, up to so many times as old."""
+
+
+class Seen(NamedTuple):
+    """Where the database stood when a look began, by our clock."""
+
+    position: Position
+    looked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +81,11 @@ class Snapshot:
 class Database:
     """The database as it is now: it may come into being, or be replaced, while the API runs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, fresh_seconds: float = 0.0) -> None:
+        """So long what was seen is taken for how things are: a look makes a busy process wait for its other
+        threads. 0: everything that was committed before a request began is in its answer."""
         self._url = url
+        self._fresh_seconds = fresh_seconds
         parsed = parse_url(url)
         self._path = (parsed.database or "") if is_sqlite(parsed) else None
         self._lock = threading.Lock()
@@ -81,12 +93,24 @@ class Database:
         self._file: tuple[int, int] | None = None
         self._watch = watch(url)
         self._watch_lock = threading.Lock()
-        self._position: Position | None = None
-        self._looked_at = 0.0
+        self._seen: Seen | None = None
         self._rest_until = 0.0
         self._trouble = ""
 
     def position(self) -> Position:
+        """Where the database stood at most `fresh_seconds` ago, or while somebody looks PATIENCE times that.
+
+        Raises ApiError (503) while there is nothing to see yet.
+        """
+        seen = self._seen
+        if seen is not None:
+            age = time.monotonic() - seen.looked_at
+            fresh = self._fresh_seconds
+            if age < fresh or (age < PATIENCE * fresh and self._watch_lock.locked()):
+                return seen.position
+        return self.look()
+
+    def look(self) -> Position:
         """Where the database stands now: read anew only after something was written.
 
         One look serves all who waited for their turn meanwhile: it began after they asked.
@@ -94,15 +118,29 @@ class Database:
         """
         asked_at = time.monotonic()
         with self._watch_lock:
-            if self._position is not None and asked_at < self._looked_at:
-                return self._position
+            seen = self._seen
+            if seen is not None and asked_at < seen.looked_at:
+                return seen.position
             looked_at = time.monotonic()
-            if self._watch.changed() or self._position is None:
-                self._position = None
-                with self.snapshot() as snapshot:
-                    self._position = snapshot.at
-            self._looked_at = looked_at
-            return self._position
+            if self._watch.changed() or seen is None:
+                self._seen = seen = Seen(self._read_position(), looked_at)
+            else:
+                self._seen = seen = Seen(seen.position, looked_at)
+            return seen.position
+
+    def tell(self, position: Position, began: float) -> None:
+        """Somebody else read the position out of a snapshot that he took after `began`."""
+        with self._watch_lock:
+            if self._seen is not None and began > self._seen.looked_at:
+                self._seen = Seen(position, began)
+
+    def _read_position(self) -> Position:
+        try:
+            with self.snapshot() as snapshot:
+                return snapshot.at
+        except BaseException:
+            self._seen = None  # that there was a change is known only once
+            raise
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

@@ -11,15 +11,16 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from hashlib import sha256
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from msgspec import UNSET
 
 from api.answers import JSON, Body, Kept
 from api.behind import Behind, behind
 from api.database import Database, Snapshot
 from api.errors import encode
+from api.flights import Flights
 from api.parameters import Reader
 from api.settings import ApiSettings, program_version
 from api.shapes import Answer, Text
@@ -66,6 +67,14 @@ class Direct(Path[P]):
     conditional: bool = False
 
 
+class Made(NamedTuple):
+    """An answer, and of what it is."""
+
+    body: Body | None
+    etag: str
+    mark: str
+
+
 class Server:
     """Answers requests for resources out of one database."""
 
@@ -75,6 +84,7 @@ class Server:
         self._version = program_version()
         self._answers = Kept[Body](lambda body: len(body.content))
         self._turns = threading.Semaphore(settings.threads)
+        self._flights = Flights[Made]()
 
     def add(self, app: Flask, path: Path[Any]) -> None:
         """Let the application answer at a path."""
@@ -89,24 +99,43 @@ class Server:
 
         app.add_url_rule(path.path, path.path, respond, methods=["GET"])
 
+    def mark(self) -> str:
+        """Names all that answers depend on beside their address. Raises ApiError (503)."""
+        return self._mark(self._database.position())
+
+    def _mark(self, at: Position) -> str:
+        warning = behind(at, self._settings)
+        return f"{at.block} {at.journal_hash} {at.venue_hash} {self._version} {warning}"
+
     def _answer(self, resource: Resource[Any], parameters: Any) -> Response:
         if resource.live:
             return self._answer_live(resource, parameters)
-        past = getattr(parameters, "block", None)
-        if past is None:
-            etag = self._etag(self._database.position())
+        block = getattr(parameters, "block", None)
+        at = self._database.position()
+        mark = self._mark(at)
+        if block is None:
+            etag = self._etag(at)
             body = self._answers.get(etag)
             if body is not None or is_held(etag):
+                g.mark = mark
                 return send(body, etag)
+        # Who asked after a commit does not get what was begun before it.
+        same = f"{mark} {request.path}?{request.query_string!r} {request.if_none_match}"
+        made = self._flights.share(same, lambda: self._make(resource, parameters, block))
+        g.mark = made.mark
+        return send(made.body, made.etag)
+
+    def _make(self, resource: Resource[Any], parameters: Any, block: int | None) -> Made:
+        """The answer out of one snapshot. Without a body where the client holds it."""
         # More at once than there are turns would only wait for each other, and for connections.
         with self._turns, self._database.snapshot() as tip:
-            snapshot = tip if past is None else tip.past(past)
+            snapshot = tip if block is None else tip.past(block)
             etag = self._etag(tip.at, snapshot)
             body = self._answers.get(etag)
             if body is None and not is_held(etag):
                 body = _body(resource.view(snapshot, parameters), behind(tip.at, self._settings))
                 self._answers.set(etag, body)
-        return send(body, etag)
+        return Made(body, etag, self._mark(tip.at))
 
     def _answer_live(self, resource: Resource[Any], parameters: Any) -> Response:
         with self._turns, self._database.snapshot() as snapshot:

@@ -14,6 +14,10 @@ from typing import Final
 _ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
+FRESH_SECONDS: Final = 0.01
+"""For a server with many clients."""
+
+
 class SettingsError(ValueError):
     """A setting that cannot be used, with its name, the reason and the cure."""
 
@@ -31,7 +35,8 @@ class ApiSettings:
     `rate_limit` is what one address may ask, as "1200/minute" (None: anything), counted in `limit_store`.
     What `trusted_proxies` (addresses or networks) say of a client's address is believed. `hive_nodes` are
     asked whether an account exists. One process answers `threads` requests at once, beside as many open
-    `streams` as that says. `clock` is only for ages; tests replace it."""
+    `streams` as that says. `clock` is only for ages; tests replace it. An answer may be
+    `fresh_seconds` old: no process looks more often whether anything was committed. 0: it looks each time."""
 
     database_url: str
     network: str = "hive"
@@ -46,6 +51,7 @@ class ApiSettings:
     threads: int = 16
     streams: int = 128
     clock: Callable[[], float] = time.time
+    fresh_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         for origin in self.cors_origins:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from api.shapes import Amount, Block, Part, Price, Side, Time
 from settlement.amounts import show_units
 from settlement.journal import iso_time
@@ -25,6 +27,7 @@ class Trade(Part, kw_only=True):
     seller_fee: Amount
 
 
+@lru_cache(maxsize=1 << 12)  # many rows of one list are of one block
 def iso(timestamp: int) -> str:
     """Seconds since 1970 as ISO 8601 in UTC."""
     return f"{iso_time(timestamp)}Z"

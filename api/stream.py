@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from flask import Flask, Response, request
 
 from api.database import Database
 from api.live.feed import Feed
+from api.live.listener import Wire
 from api.live.shapes import ChangeEvent, HeadEvent, ResetEvent, SnapshotEvent
 from api.live.topics import LONGEST, TOPICS_PATTERN, read_topics
 from api.parameters import Rule
@@ -63,13 +65,17 @@ class Stream:
         if request.method == "HEAD":
             return Response(content_type=MEDIA)
         last = request.headers.get("Last-Event-ID") or ask.last_event_id
-        # So that a client that takes nothing can be cut off. Other servers than gunicorn name none.
-        connection = request.environ.get("gunicorn.socket")
-        listener = self._feed.open(topics, last, connection)
+        listener = self._feed.open(topics, last, _wire(request.environ))
         response = Response(listener, content_type=MEDIA, direct_passthrough=True)
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"  # nginx would collect events
         return response
+
+
+def _wire(environ: Mapping[str, Any]) -> Wire | None:
+    """The client's connection, as far as the server tells: gunicorn does."""
+    connection = environ.get("gunicorn.socket")
+    return None if connection is None else Wire(connection, environ["SERVER_PROTOCOL"] == "HTTP/1.1")
 
 
 def stream_of(app: Flask, settings: ApiSettings, database: Database, slot: Slot) -> Stream:

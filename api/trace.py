@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-import uuid
 from string import punctuation
 from typing import Final
 from urllib.parse import quote
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Request, Response, g, has_request_context, request
 
 from api.client import Clients
 from api.tally import Paths, Slot
@@ -38,32 +38,45 @@ class Trace:
         """Call it once all paths are there."""
         self.paths = Paths([rule.rule for rule in app.url_map.iter_rules()])
 
+    def name(self, request: Request) -> str:
+        """The id of a request: its own, or the one that a trusted proxy gave it."""
+        return self._clients.request_id(request) or os.urandom(16).hex()
+
+    def path(self, request: Request) -> int:
+        """The number of its path in the tally."""
+        rule = request.url_rule
+        return self.paths.number(None if rule is None else rule.rule)
+
+    def tell(
+        self, request: Request, name: str, path: int, status: int, length: int | None, seconds: float
+    ) -> None:
+        """A request is answered, with so many bytes: count it, and log it."""
+        self._slot.request(path, status, seconds)
+        if self._access_log:
+            self._log(request, name, status, length, seconds)
+
     def _begin(self) -> None:
         g.started = time.perf_counter()
-        g.request_id = self._clients.request_id(request) or uuid.uuid4().hex
+        g.request_id = self.name(request)
 
     def _end(self, response: Response) -> Response:
         seconds = time.perf_counter() - g.started
-        rule = request.url_rule
-        self._slot.request(
-            self.paths.number(None if rule is None else rule.rule), response.status_code, seconds
-        )
+        length = response.content_length if self._access_log else None
+        self.tell(request, g.request_id, self.path(request), response.status_code, length, seconds)
         response.headers[HEADER] = g.request_id
-        if self._access_log:
-            self._log(response, seconds)
         return response
 
-    def _log(self, response: Response, seconds: float) -> None:
+    def _log(self, request: Request, name: str, status: int, length: int | None, seconds: float) -> None:
         """One line. The address is written as it was sent, so that no stranger writes lines of his own."""
         target = quote(request.environ.get("RAW_URI") or request.full_path, safe=punctuation)
         fields = {
             "client": self._clients.address(request),
             "method": request.method,
             "target": target,
-            "status": response.status_code,
-            "bytes": response.content_length,
+            "status": status,
+            "bytes": length,
             "ms": round(seconds * 1000, 1),
-            "request": g.request_id,
+            "request": name,
         }
         access.info("%(client)s %(method)s %(target)s %(status)s %(bytes)s B %(ms)s ms", fields, extra=fields)
 

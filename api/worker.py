@@ -92,6 +92,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if feed is not None:
             feed.close()
 
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Asked to stop without waiting. The pool of threads is not told, as gunicorn does: its lock may be
+        held by the very work that this signal interrupts, which then waits for itself.
+        """
+        super(ThreadWorker, self).handle_quit(sig, frame)
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what never became a request, or failed outside the application."""
         code, sentence = _refusal(exc)

@@ -1,13 +1,13 @@
 """The feed: one thread in each process reads the database for all its listeners.
 
-It looks about twenty times a second whether anything was committed, while somebody listens, and reads only
-then. It never waits for a listener: what is told is put into its queue, and who does not take it is dropped.
+It looks about fifty times a second whether anything was committed, while somebody listens, and reads only
+then. It never waits for a listener: what that does not take at once is queued, and who takes nothing is
+dropped.
 """
 
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -22,12 +22,12 @@ from api.database import Database
 from api.errors import ApiError
 from api.live.books import OutOfStep
 from api.live.history import BLOCKS
-from api.live.listener import Listener
+from api.live.listener import Listener, Wire
 from api.live.teller import Teller
 from api.live.topics import Topics
 from settlement.store.watch import Watch
 
-LOOK_SECONDS: Final = 0.05
+LOOK_SECONDS: Final = 0.02
 REST_SECONDS: Final = 1.0
 """After the database failed us."""
 ADMIT_SECONDS: Final = 15.0
@@ -77,13 +77,13 @@ class Feed:
         self._rest_until = 0.0
         self._trouble = ""
 
-    def open(self, topics: Topics, last: str | None, connection: socket.socket | None = None) -> Listener:
+    def open(self, topics: Topics, last: str | None, wire: Wire | None = None) -> Listener:
         """A new listener with its first events; whoever gets it must close it.
 
         Raises ApiError where there is no room for it, or nothing to tell.
         """
         self._take_place()
-        listener = Listener(topics, self._leave, connection)
+        listener = Listener(topics, self._leave, wire)
         admission = Admission(listener, last, Future())
         try:
             self._admissions.put(admission)
@@ -153,8 +153,10 @@ class Feed:
 
     def _read(self, admissions: list[Admission], now: float) -> None:
         self._behind = True
+        began = time.monotonic()
         try:
             with self._database.snapshot() as snapshot:
+                self._database.tell(snapshot.at, began)  # no answer of this process is behind its stream
                 renderer = self._teller.read(snapshot, now)
                 for admission in admissions:
                     try:

@@ -1,13 +1,20 @@
-"""One listener: a bounded queue between the feed, which never waits, and a thread that writes to a client."""
+"""One listener: between the feed, which never waits, and a client.
+
+The feed writes to the client's connection itself while that takes what it is given: waking a thread for each
+of hundreds of listeners costs more than all else. What a client does not take at once waits in a bounded
+queue for the server's thread, which has begun the answer and ends it.
+"""
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, NamedTuple
 
 from api.live.topics import Topics
 
@@ -19,25 +26,67 @@ MOST_SECONDS: Final = 10.0
 Chunk = bytes
 
 
+class Rest(NamedTuple):
+    """What a connection did not take of what the feed wrote to it."""
+
+    data: bytes
+
+
+class Wire(NamedTuple):
+    """A client's connection. `is_chunked`: parts are framed as HTTP/1.1 does where no length is told."""
+
+    socket: socket.socket
+    is_chunked: bool
+
+    def write(self, chunk: Chunk) -> bytes | None:
+        """Write without waiting. Gives what was not taken; None where nothing was."""
+        if self.socket.gettimeout() is None:  # writing would wait
+            return None
+        data = b"%X\r\n%b\r\n" % (len(chunk), chunk) if self.is_chunked else chunk
+        try:
+            return data[os.write(self.socket.fileno(), data) :]
+        except OSError:  # full, or gone: the thread finds out
+            return None
+
+
 class Listener:
-    """The feed calls `put`, `is_stuck` and `end`; the server's thread iterates, and closes at the end."""
+    """`put`, `is_stuck`, `end` and `drop` are the feed's; the server's thread iterates, and closes it."""
 
     def __init__(
-        self, topics: Topics, on_close: Callable[[Listener], None], connection: socket.socket | None = None
+        self, topics: Topics, on_close: Callable[[Listener], None], wire: Wire | None = None
     ) -> None:
         self.topics = topics
         self.last_put = 0.0
-        self._chunks: SimpleQueue[Chunk | None] = SimpleQueue()
+        self._chunks: SimpleQueue[Chunk | Rest | None] = SimpleQueue()
         self._on_close = on_close
-        self._connection = connection
+        self._wire = wire
         self._put_at: deque[float] = deque()  # of chunks that may still wait; the feed's alone
+        self._queued = 0  # the feed's alone
+        self._sent = -1  # of those that were queued; the thread's alone
         self._ended = False
+        self._closed = False
+        self._closing = threading.Lock()
 
-    def put(self, chunk: Chunk, now: float) -> None:
-        """Hand over what the client shall get next. `now` in seconds, by the feed's clock."""
-        self._put_at.append(now)
+    def put(self, chunk: Chunk, now: float) -> bool:
+        """Hand over what the client shall get next. `now` in seconds, by the feed's clock.
+
+        Whether it waits for the thread.
+        """
         self.last_put = now
-        self._chunks.put(chunk)
+        rest = self._write(chunk)
+        if rest == b"":
+            return False
+        self._put_at.append(now)
+        self._queued += 1
+        self._chunks.put(chunk if rest is None else Rest(rest))
+        return True
+
+    def _write(self, chunk: Chunk) -> bytes | None:
+        """As a wire does, but only once the thread has sent all before it."""
+        if self._wire is None or self._sent != self._queued:
+            return None
+        with self._closing:  # a connection that is closed may be another client's by now
+            return None if self._closed else self._wire.write(chunk)
 
     def is_stuck(self, now: float) -> bool:
         """Whether the client does not take what it is sent."""
@@ -49,24 +98,33 @@ class Listener:
     def end(self) -> None:
         """Send nothing more. Wakes a thread that waits for a chunk or for its client."""
         self._ended = True
+        self._queued += 1
         self._chunks.put(None)
 
     def drop(self) -> None:
         """End it although the client has not taken all: its thread may be in the middle of writing."""
         self.end()
-        if self._connection is not None:
+        if self._wire is not None:
             with suppress(OSError):  # it may be gone already
-                self._connection.shutdown(socket.SHUT_RDWR)
+                self._wire.socket.shutdown(socket.SHUT_RDWR)
 
     def __iter__(self) -> Listener:
         return self
 
     def __next__(self) -> Chunk:
-        chunk = self._chunks.get()
-        if chunk is None or self._ended:
-            raise StopIteration
-        return chunk
+        """The next chunk; by asking for it the server tells that it has sent the one before."""
+        while True:
+            self._sent += 1
+            chunk = self._chunks.get()
+            if chunk is None or self._ended:
+                raise StopIteration
+            if not isinstance(chunk, Rest):
+                return chunk
+            assert self._wire is not None
+            self._wire.socket.sendall(chunk.data)
 
     def close(self) -> None:
         """The server is done with the client, for whatever reason."""
+        with self._closing:
+            self._closed = True
         self._on_close(self)

@@ -27,8 +27,8 @@ HEAD_SECONDS: Final = 1.0
 PING_SECONDS: Final = 15.0
 AT_ONCE: Final = 16
 BREATH_SECONDS: Final = 0.001
-"""After so many listeners were told, their threads may run: hundreds that wake together would spend more time
-on waiting for the interpreter than on writing."""
+"""After so many threads were woken they may run: hundreds together would spend more time on waiting for the
+interpreter than on writing."""
 NO_DATABASE: Final = "The database does not answer."
 _LAST: Final = re.compile(r"([0-9]{1,18})(?:-([0-9a-f]{8}))?")
 
@@ -73,13 +73,15 @@ class Teller:
         """The same to all who asked for the same."""
         head = self._due_head(now)
         chunks: dict[Topics, bytes] = {}
-        for count, listener in enumerate(self.listeners, 1):
+        woken = 0
+        for listener in self.listeners:
             topics = listener.topics
             if topics not in chunks:
                 chunks[topics] = write(topics) + head
-            listener.put(chunks[topics], now)
-            if count % AT_ONCE == 0:
+            woken += listener.put(chunks[topics], now)
+            if woken == AT_ONCE:
                 time.sleep(BREATH_SECONDS)
+                woken = 0
 
     def _tell_anew(self, renderer: Renderer, connection: Connection, now: float) -> None:
         for listener in list(self.listeners):

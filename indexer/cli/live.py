@@ -219,7 +219,7 @@ def serve(db: str | None, node: tuple[str, ...], log_level: str, log_format: str
     Example: peakedex serve --db peakedex.db --port 8080
     """
     from api.server import serve as serve_api
-    from api.settings import ApiSettings, default_frontend
+    from api.settings import FRESH_SECONDS, ApiSettings, default_frontend
 
     start_logging(log_level, log_format)
     settings = ApiSettings(
@@ -235,6 +235,7 @@ def serve(db: str | None, node: tuple[str, ...], log_level: str, log_format: str
         trusted_proxies=api["trusted_proxy"],
         max_lag_blocks=api["max_lag"],
         access_log=api["access_log"] == "on",
+        fresh_seconds=FRESH_SECONDS,
     )
     front = _front(api["practice_node"], api["network"])
     serve_api(settings, api["host"], api["port"], api["workers"], front)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import signal
 import socket
 import subprocess
@@ -11,11 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from gunicorn.config import Config
 
-from api.worker import PatientSocket
+from api.worker import PatientSocket, Worker
 from tests.api.test_server import ask, free_port
 from tests.api.world import World
 
@@ -41,7 +44,7 @@ def port(world: World) -> Iterator[int]:
         assert ask(port, "/api/health").status == 200
         yield port
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
         assert process.stderr is not None
         assert process.stderr.read() == ""
     finally:
@@ -56,7 +59,7 @@ def is_quick(port: int, within: float) -> bool:
 
 
 def connect(port: int, sent: bytes = b"") -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
     client.sendall(sent)
     return client
 
@@ -69,14 +72,14 @@ def send_in_drops(client: socket.socket, data: bytes) -> None:
 
 def test_silent_clients_hold_no_thread(port: int) -> None:
     silent = [connect(port) for _ in range(40)]
-    assert is_quick(port, 3)
+    assert is_quick(port, 8)
     for client in silent:
         client.close()
 
 
 def test_half_a_request_is_waited_for_only_so_long(port: int) -> None:
     slow = [connect(port, b"GET /api/pairs HTTP/1.1\r\nHost: x\r\n") for _ in range(6)]
-    assert is_quick(port, 5)
+    assert is_quick(port, 8)
     for client in slow:
         assert client.recv(100) == b""  # closed by the server
         client.close()
@@ -87,7 +90,7 @@ def test_a_request_in_drops_is_cut_off(port: int) -> None:
     started = time.monotonic()
     with pytest.raises((BrokenPipeError, ConnectionResetError)):
         send_in_drops(client, b"GET /api/pairs HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 1000)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     client.close()
 
 
@@ -119,9 +122,9 @@ def test_a_body_is_not_waited_for(port: int) -> None:
     started = time.monotonic()
     answer.begin()
     assert (answer.status, json.loads(answer.read())["code"]) == (405, "E_METHOD")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
     client.close()
-    assert is_quick(port, 3)
+    assert is_quick(port, 8)
 
 
 # ---------------------------------------------------------------- the socket alone
@@ -131,7 +134,7 @@ def test_a_body_is_not_waited_for(port: int) -> None:
 def pair() -> Iterator[tuple[PatientSocket, socket.socket]]:
     ours, theirs = socket.socketpair()
     patient = PatientSocket(ours.family, ours.type, ours.proto, fileno=ours.detach())
-    patient.seconds = 0.3
+    patient.seconds = 1.0
     patient.setblocking(True)
     yield patient, theirs
     patient.close()
@@ -142,7 +145,7 @@ def test_a_client_that_takes_nothing_is_left(pair: tuple[PatientSocket, socket.s
     started = time.monotonic()
     with pytest.raises(ConnectionResetError, match="too slow"):
         pair[0].sendall(b"x" * 50_000_000)
-    assert 0.2 < time.monotonic() - started < 5
+    assert 0.9 < time.monotonic() - started < 20
 
 
 def test_a_client_that_takes_its_time_gets_all(pair: tuple[PatientSocket, socket.socket]) -> None:
@@ -153,19 +156,19 @@ def test_a_client_that_takes_its_time_gets_all(pair: tuple[PatientSocket, socket
     def take() -> None:
         while len(b"".join(taken)) < size:
             taken.append(client.recv(50_000))
-            time.sleep(0.03)
+            time.sleep(0.08)
 
     reader = threading.Thread(target=take)
     reader.start()
     patient.sendall(b"x" * size)
-    reader.join(20)
+    reader.join(60)
     assert b"".join(taken) == b"x" * size
 
 
 def test_the_clock_starts_anew_with_each_request(pair: tuple[PatientSocket, socket.socket]) -> None:
     patient, client = pair
     for _ in range(3):
-        time.sleep(0.2)
+        time.sleep(0.4)
         patient.setblocking(True)
         client.sendall(b"x")
         assert patient.recv(10) == b"x"
@@ -174,3 +177,19 @@ def test_the_clock_starts_anew_with_each_request(pair: tuple[PatientSocket, sock
     patient.setblocking(False)
     with pytest.raises(BlockingIOError):
         patient.recv(10)
+
+
+def test_a_signal_in_the_midst_of_taking_on_work_ends_the_process() -> None:
+    """The work that is interrupted holds the pool's lock, and goes on only after the signal's handler."""
+    worker = Worker(1, 1, [], None, 30, Config(), logging.getLogger())
+    ended = threading.Event()
+
+    def interrupted() -> None:
+        with worker.tpool._shutdown_lock, pytest.raises(SystemExit):
+            worker.handle_quit(signal.SIGQUIT, None)
+        ended.set()
+
+    with ThreadPoolExecutor() as pool:
+        worker.tpool = pool
+        threading.Thread(target=interrupted, daemon=True).start()
+        assert ended.wait(30), "it waits for itself"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
 
 from settlement.store import schema
+from settlement.store.queries.at_once import AtOnce
 from settlement.store.queries.spans import MANY
 
 
@@ -35,7 +36,7 @@ _name = schema.accounts.c.name
 _account: BindParameter[int] = bindparam("account")
 _block: BindParameter[int] = bindparam("block")
 _HOLDS = _b.available + _b.locked + _b.withdrawing > 0
-_BALANCES: Select[Any] = (
+_BALANCES = AtOnce(
     select(_t.symbol, _t.precision, _b.available, _b.locked, _b.withdrawing)
     .join(schema.tokens, _t.id == _b.token_id)
     .where(_b.account_id == _account, _HOLDS)
@@ -51,7 +52,7 @@ _PAST_WALLETS = schema.balances.join(schema.tokens, _t.id == _b.token_id).outerj
     & (_c.token_id == _b.token_id)
     & (_c.block == _newest_block.scalar_subquery()),
 )
-_PAST_BALANCES: Select[Any] = (
+_PAST_BALANCES = AtOnce(
     select(_t.symbol, _t.precision, _c.available, _c.locked, _c.withdrawing)
     .select_from(_PAST_WALLETS)
     .where(_b.account_id == _account)
@@ -82,7 +83,7 @@ def read_balances(connection: Connection, account_id: int, block: int | None = N
     With a block, as of its end.
     """
     statement = _BALANCES if block is None else _PAST_BALANCES
-    rows = connection.execute(statement, {"account": account_id, "block": block})
+    rows = statement.rows(connection, {"account": account_id, "block": block})
     return sorted(BalanceRow(*row) for row in rows if any(row[2:]))
 
 

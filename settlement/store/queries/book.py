@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from settlement.store import schema
+from settlement.store.queries.at_once import AtOnce
 from settlement.store.queries.open_orders import IS_OPEN, OPEN_OF_PAIRS, past_values, with_progress
 from settlement.store.queries.position import read_past
 from settlement.store.queries.sums import sum_parts, whole
@@ -42,8 +43,8 @@ def _by_price(orders: Select[Any], is_buy: bool) -> Select[Any]:
     return orders.group_by(_o.price).order_by(best_first).limit(bindparam("depth"))
 
 
-_NOW = {is_buy: _levels(is_buy) for is_buy in (True, False)}
-_PAST = {is_buy: _past_levels(is_buy) for is_buy in (True, False)}
+_NOW = {is_buy: AtOnce(_levels(is_buy)) for is_buy in (True, False)}
+_PAST = {is_buy: AtOnce(_past_levels(is_buy)) for is_buy in (True, False)}
 
 
 def read_levels(
@@ -51,11 +52,11 @@ def read_levels(
 ) -> list[LevelRow]:
     """The best `depth` levels of one side, best price first. With a block, as of its end."""
     if block is None:
-        rows = connection.execute(_NOW[is_buy], {"pair": pair_id, "depth": depth})
+        rows = _NOW[is_buy].rows(connection, {"pair": pair_id, "depth": depth})
     else:
         past = read_past(connection, block)
         if past is None:
             return []
         values = {**past_values(past), "pairs": [pair_id], "depth": depth}
-        rows = connection.execute(_PAST[is_buy], values)
+        rows = _PAST[is_buy].rows(connection, values)
     return [LevelRow(price, whole(high, low), orders) for price, high, low, orders in rows]

@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, ScalarSelect, Select, bindparam, func, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    ScalarSelect,
+    Select,
+    bindparam,
+    case,
+    func,
+    select,
+    union_all,
+)
 
 from settlement.store import schema
 from settlement.store.queries.candles import DAY, HOUR, MINUTE, start_of
@@ -47,8 +57,10 @@ def _best(extreme: Any, is_buy: bool) -> ScalarSelect[Any]:
 
 
 def _newest(column: Any) -> ScalarSelect[Any]:
-    newest = select(column).where(_t.pair_id == _p.id)
-    return newest.order_by(_t.n.desc()).limit(1).scalar_subquery()
+    """Of a pair's newest trade. Sought as the last one up to that pair, because only the index of pairs has
+    that order: of a pair without trades PostgreSQL would otherwise read all trades of the others."""
+    newest = select(case((_t.pair_id == _p.id, column))).where(_t.pair_id <= _p.id)
+    return newest.order_by(_t.pair_id.desc(), _t.n.desc()).limit(1).scalar_subquery()
 
 
 _PRICES = select(_p.id, _best(func.max, True), _best(func.min, False), _newest(_t.price), _newest(_t.n))

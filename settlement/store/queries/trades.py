@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from settlement.amounts import MAX_UNITS
 from settlement.store import schema
+from settlement.store.queries.at_once import AtOnce
 from settlement.store.queries.paging import WINDOW, Page, cut
 from settlement.store.queries.spans import MANY, Span
 
@@ -89,7 +90,7 @@ _TRADES = (
     .order_by(_t.n.desc())
     .limit(bindparam("rows"))
 )
-_OF_PAIR = _TRADES.where(_t.pair_id == bindparam("pair"), _t.n < bindparam("before"))
+_OF_PAIR = AtOnce(_TRADES.where(_t.pair_id == bindparam("pair"), _t.n < bindparam("before")))
 
 
 def _newest_of(role: Column[Any]) -> Select[tuple[int]]:
@@ -98,7 +99,7 @@ def _newest_of(role: Column[Any]) -> Select[tuple[int]]:
     return select(newest.order_by(_t.n.desc()).limit(bindparam("rows")).subquery().c.n)
 
 
-_OF_ORDER = _TRADES.where(_t.n.in_(_newest_of(_t.taker).union_all(_newest_of(_t.maker))))
+_OF_ORDER = AtOnce(_TRADES.where(_t.n.in_(_newest_of(_t.taker).union_all(_newest_of(_t.maker)))))
 _LAST = _TRADES.where(_t.n == bindparam("n"))
 _CHOSEN = (
     _TRADES.add_columns(_t.pair_id, _t.taker_account_id, _t.maker_account_id)
@@ -189,8 +190,8 @@ def find_trade(connection: Connection, n: int) -> TradeRow | None:
 
 
 def _page(
-    connection: Connection, statement: Select[Any], chosen: dict[str, int], before: int | None, limit: int
+    connection: Connection, statement: AtOnce, chosen: dict[str, int], before: int | None, limit: int
 ) -> Page[TradeRow]:
     values = {**chosen, "before": MAX_UNITS if before is None else before, "rows": limit + 1}
-    rows = [TradeRow(*row) for row in connection.execute(statement, values)]
+    rows = [TradeRow(*row) for row in statement.rows(connection, values)]
     return cut(rows, limit, lambda row: row.n)
