@@ -207,6 +207,13 @@ def server() -> Server | _Given:
     return ours
 
 
+def with_partitions(url: str, rows: int, blocks: int, **settings: str) -> str:
+    """The same database, whose writer makes partitions of so many rows and blocks, with settings of its session."""
+    widths = {"peakedex.partition_rows": rows, "peakedex.partition_blocks": blocks}
+    given = "".join(f"%20-c%20{name}%3D{value}" for name, value in {**widths, **settings}.items())
+    return f"{url.rstrip('?')}{'&' if '=' in url else '?'}options={given}"
+
+
 def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """Run statements, each in a transaction of its own; the rows of the last one."""
     with psycopg.connect(url, autocommit=True) as connection:

@@ -18,7 +18,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from settlement.store import postgresql
+from settlement.store import partitions, postgresql
 
 BUSY_TIMEOUT_MS: Final = 10_000
 _READERS: Final = 64
@@ -28,7 +28,6 @@ _WRITER_PRAGMAS: Final = (
     "synchronous=NORMAL",  # a power cut may lose the last commits, never tear one; the chain has them
     "cache_size=-65536",  # 64 MB
     "wal_autocheckpoint=20000",
-    "temp_store=MEMORY",
 )
 
 
@@ -101,7 +100,10 @@ def open_writer(url: str, *, durable: bool = False) -> Engine:
     )
     try:
         upgrade(engine)
-    except SQLAlchemyError as error:
+        with engine.connect() as connection:
+            partitions.check(connection)
+    except (SQLAlchemyError, partitions.PartitionError) as error:
+        engine.dispose()
         raise StoreError(f"database {_name(parsed)} cannot be opened: {explain(error)}") from error
     return engine
 
@@ -149,7 +151,9 @@ def open_reader(url: str) -> Engine:
     try:
         with engine.connect() as connection:
             check_revision(connection)
-    except SQLAlchemyError as error:
+        with engine.connect() as connection:
+            partitions.check(connection)
+    except (SQLAlchemyError, partitions.PartitionError) as error:
         engine.dispose()
         raise StoreError(f"database {_name(parsed)} cannot be read: {explain(error)}") from error
     return engine

@@ -32,6 +32,8 @@ _AGE: Final = """CASE WHEN pg_is_in_recovery()
 THEN greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp()))::bigint END"""
 _SERVER: Final = f"""SELECT current_setting('server_version'), current_setting('server_encoding'), {_AGE},
 has_table_privilege('cursor', 'UPDATE'), current_setting('synchronous_standby_names') <> ''"""
+_COPIED: Final = 1_000
+"""Rows that are made text at a time."""
 _MIGRATION_LOCK: Final = 0x7065616B  # "peak": any number of our own
 
 # Of all writers' sessions those in which a commit would not survive a crash are told to wait for it.
@@ -54,6 +56,7 @@ CURES: Final = {
     "permission denied": "grant the role what docs/operator.md says",
     "too many clients": "raise max_connections, or run fewer workers",
     "remaining connection slots": "raise max_connections, or run fewer workers",
+    "out of shared memory": "raise max_locks_per_transaction as docs/operator.md says",
     "could not extend file": "make room and start again, nothing is lost",
     "No space left on device": "make room and start again, nothing is lost",
     "does not exist": "create it as docs/operator.md says, or mend the URL",
@@ -170,16 +173,23 @@ def copy_sql(dialect: Dialect, table: Table) -> str:
     return f"COPY {quoted.format_table(table)} ({columns}) FROM STDIN"
 
 
-def copy(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows, by the driver's own way. Raises DBAPIError as any other statement does."""
+def copy(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]], line: str | None = None) -> None:
+    """Insert rows, by the driver's own way. Raises DBAPIError as any other statement does.
+
+    `line` is the format of a row's text, for rows of whole numbers alone: a third of the driver's time.
+    """
     import psycopg  # noqa: PLC0415
 
     driver: Any = connection.connection.driver_connection
     try:
         with driver.cursor() as cursor, cursor.copy(sql) as stream:
-            write = stream.write_row
-            for row in rows:
-                write(row)
+            if line is None:
+                write = stream.write_row
+                for row in rows:
+                    write(row)
+            else:
+                for first in range(0, len(rows), _COPIED):
+                    stream.write("".join(map(line.__mod__, rows[first : first + _COPIED])))
     except psycopg.Error as error:
         if driver.closed:
             connection.invalidate(error)

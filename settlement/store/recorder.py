@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, inspect, select
 
 from settlement.effects import BlockEffects
 from settlement.state import State
 from settlement.store import schema
 from settlement.store.database import StoreError
-from settlement.store.dialect import gather_statistics
+from settlement.store.dialect import gather_statistics, sorting
+from settlement.store.partitions import Room
 from settlement.store.queries.open_orders import is_open
 from settlement.store.rows import BatchRows, Numbers
 from settlement.store.statements import Row, compile_statements, run
@@ -41,6 +42,7 @@ class Recorder:
         self._position = _position(state)
         self._statements = compile_statements(engine)
         with engine.connect() as connection:
+            self._room = Room(connection)
             self._numbers = Numbers(
                 _numbered(connection, schema.accounts, schema.accounts.c.name),
                 _numbered(connection, schema.tokens, schema.tokens.c.symbol),
@@ -83,6 +85,7 @@ class Recorder:
         rows["cursor"] = [_cursor_row(state, self._numbers.last["blocks"])]
         with self._engine.begin() as connection:
             _check_position(connection, stands_at)
+            self._room.make(connection, rows)
             for name, statement in self._statements.items():
                 run(connection, statement, rows.get(name, ()))
         self._position = _position(state)
@@ -115,10 +118,17 @@ class Recorder:
 
 
 def make_read_indexes(engine: Engine) -> None:
-    """Make the indexes that readers need, where they are missing: once, when catching up is done."""
+    """Make the indexes that readers need, where they are missing: once, when catching up is done.
+
+    Each in a transaction of its own: what was stopped half way goes on from there.
+    """
+    there = inspect(engine).get_multi_indexes().values()
+    names = {index["name"] for indexes in there for index in indexes}
+    for index in schema.READ_INDEXES:
+        if index.name not in names:
+            with engine.begin() as connection, sorting(connection):
+                index.create(connection)
     with engine.begin() as connection:
-        for index in schema.READ_INDEXES:
-            index.create(connection, checkfirst=True)
         gather_statistics(connection)
 
 
@@ -162,8 +172,11 @@ def _last_numbers(connection: Connection, state: State) -> dict[str, int]:
 def _opened(connection: Connection, table: Table) -> dict[int, int]:
     """By key, the block in which each was opened that is open still."""
     (key,) = table.primary_key
-    open_now = select(key, table.c.block).where(is_open(table.c.status))
-    return {row[0]: row[1] for row in connection.execute(open_now)}
+    open_now = select(key, table.c.block).where(is_open(table.c.status)).execution_options(yield_per=10_000)
+    opened: dict[int, int] = {}
+    for rows in connection.execute(open_now).partitions():
+        opened.update(rows)
+    return opened
 
 
 def _cursor_row(state: State, last_block_n: int) -> Row:

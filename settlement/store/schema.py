@@ -9,6 +9,8 @@ numbers.
 Derived rows answer for past blocks and for market figures without reading history: `balance_changes`,
 `order_changes`, `holding_changes`, `candles`, `totals`, the columns `fork` and what `blocks` counts. The
 recorder keeps them, and `settlement.store.derived` can make them again from the other tables.
+
+In PostgreSQL the largest tables are cut into ranges of their keys: see `settlement.store.partitions`.
 """
 
 from __future__ import annotations
@@ -139,6 +141,7 @@ journal: Final = Table(
         nullable=False,
         comment="the block's part of the journal, each line with its LF",
     ),
+    postgresql_partition_by="RANGE (block)",
 )
 
 intents: Final = Table(
@@ -206,6 +209,7 @@ trades: Final = Table(
     Column("quote_amount", BigInteger, nullable=False),
     Column("buyer_fee", BigInteger, nullable=False, comment="base units"),
     Column("seller_fee", BigInteger, nullable=False, comment="quote units"),
+    postgresql_partition_by="RANGE (n)",
 )
 
 transfers: Final = Table(
@@ -220,6 +224,7 @@ transfers: Final = Table(
     Column("credit_bucket", SmallInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
     comment="every ledger transfer, in order; buckets as in settlement.model.BUCKETS",
+    postgresql_partition_by="RANGE (n)",
 )
 
 balances: Final = Table(
@@ -245,6 +250,7 @@ balance_changes: Final = Table(
     Column("withdrawing", BigInteger, nullable=False),
     comment="every wallet that a block moved something of, as it stood after that block",
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (block)",
 )
 
 totals: Final = Table(
@@ -531,6 +537,7 @@ READ_INDEXES: Final = (
     _partial("intents_by_ref", _has_ref, intents.c.account_id, intents.c.ref, intents.c.n),
     Index("orders_by_account", orders.c.account_id, orders.c.seq),
     _partial("orders_open", _is_open, orders.c.pair_id, orders.c.is_buy, orders.c.price, orders.c.seq),
+    _partial("orders_open_by_number", _is_open, orders.c.seq),
     _partial("orders_open_by_pair", _is_open, orders.c.pair_id, orders.c.seq),
     _partial("orders_open_by_account", _is_open, orders.c.account_id, orders.c.seq),
     _partial("orders_past_until", _was_open, orders.c.pair_id, orders.c.fork, orders.c.closed_block),

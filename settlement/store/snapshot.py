@@ -18,8 +18,9 @@ from settlement.state import InvariantError
 from settlement.statetext import state_hash
 from settlement.store import schema
 from settlement.store.database import StoreError
-from settlement.store.dialect import gather_statistics
+from settlement.store.dialect import gather_statistics, sorting
 from settlement.store.loader import load_from
+from settlement.store.partitions import Room
 from settlement.store.queries.position import read_past
 from settlement.store.queries.state_at import read_state_text
 from settlement.store.statements import compile_inserts, run
@@ -119,14 +120,17 @@ def check_empty(connection: Connection) -> None:
 def write_rows(connection: Connection, table: Table, parts: Iterable[Sequence[tuple[Any, ...]]]) -> None:
     """Put rows into a table that is empty, as they come."""
     insert = compile_inserts(connection.engine, [table])[table.name]
+    room = Room(connection)
     for rows in parts:
+        room.make(connection, {table.name: rows})
         run(connection, insert, rows)
 
 
 def prepare_reading(connection: Connection) -> None:
     """Make what readers need, in the same transaction."""
-    for index in schema.READ_INDEXES:
-        index.create(connection, checkfirst=True)
+    with sorting(connection):
+        for index in schema.READ_INDEXES:
+            index.create(connection, checkfirst=True)
     gather_statistics(connection)
 
 

@@ -1,21 +1,24 @@
 """The recorder's statements, compiled once, each with the driver's own fastest way to run it for many rows.
 
-SQLite takes tuples, one after the other. PostgreSQL takes new rows by COPY, and rows that are merged into
-others as arrays, one for each column, in a single statement.
+SQLite takes tuples: new rows many at a time, others one after the other. PostgreSQL takes new rows by COPY,
+and rows that are merged into others as arrays, one for each column, in a single statement.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     ColumnElement,
     Connection,
     Dialect,
     Engine,
+    Integer,
     String,
     Table,
     TableValuedAlias,
@@ -145,6 +148,10 @@ def _merged(statement: Upsert, table: Table, merge: _Merge) -> UpdateBase:
 # ---------------------------------------------------------------- SQLite
 
 
+_MOST_PARAMETERS: Final = 999
+"""That any SQLite takes in one statement."""
+
+
 class _Each(NamedTuple):
     """Run for each row."""
 
@@ -154,12 +161,32 @@ class _Each(NamedTuple):
         connection.exec_driver_sql(self.sql, list(rows))
 
 
+class _Insert(NamedTuple):
+    """New rows, `many` in one statement, which takes two thirds of the time. `sql` is for one of them."""
+
+    sql: str
+    sql_of_many: str
+    many: int
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None:
+        many = self.many
+        rest = len(rows) - len(rows) % many
+        if rest:
+            together = (chain.from_iterable(rows[i : i + many]) for i in range(0, rest, many))
+            connection.exec_driver_sql(self.sql_of_many, list(map(tuple, together)))
+        if rest < len(rows):
+            connection.exec_driver_sql(self.sql, list(rows[rest:]))
+
+
 class _Sqlite:
     def __init__(self) -> None:
         self._dialect: Dialect = SQLiteDialect_pysqlite()
 
     def insert(self, table: Table) -> Statement:
-        return self._each(insert(table))
+        sql = str(insert(table).compile(dialect=self._dialect))
+        head, values = sql.split(" VALUES ")
+        many = _MOST_PARAMETERS // len(table.columns)
+        return _Insert(sql, f"{head} VALUES {', '.join([values] * many)}", many)
 
     def merge(self, table: Table, merge: _Merge) -> Statement:
         return self._each(_merged(upsert_into(table, self._dialect), table, merge))
@@ -177,12 +204,13 @@ class _Sqlite:
 
 
 class _Copy(NamedTuple):
-    """New rows, by COPY."""
+    """New rows, by COPY. `line` is the format of a row's text, where all of it is whole numbers."""
 
     sql: str
+    line: str | None
 
     def write(self, connection: Connection, rows: Sequence[Row]) -> None:
-        postgresql.copy(connection, self.sql, rows)
+        postgresql.copy(connection, self.sql, rows, self.line)
 
 
 class _Arrays(NamedTuple):
@@ -201,7 +229,10 @@ class _Postgresql:
         self._dialect: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
     def insert(self, table: Table) -> Statement:
-        return _Copy(postgresql.copy_sql(self._dialect, table))
+        kinds = Integer | Boolean
+        is_plain = all(isinstance(each.type, kinds) and not each.nullable for each in table.columns)
+        line = "\t".join(["%d"] * len(table.columns)) + "\n" if is_plain else None
+        return _Copy(postgresql.copy_sql(self._dialect, table), line)
 
     def merge(self, table: Table, merge: _Merge) -> Statement:
         names = tuple(column.name for column in table.columns)

@@ -30,7 +30,7 @@ from settlement.store.loader import load
 from tests.chain.test_kill import ticking
 from tests.chain.world import Outcome, World, check
 from tests.cli.world import Process, running
-from tests.postgres import Server, execute, free_port
+from tests.postgres import Server, execute, free_port, with_partitions
 from tests.store.chains import VENUE_TEXT, dump, journal
 
 SECONDS = 90
@@ -159,11 +159,12 @@ def block_of(url: str) -> int:
 def test_a_primary_that_dies_is_not_missed(pair: Pair, tmp_path: Path, moment: Any) -> None:
     (tmp_path / "venue.toml").write_text(VENUE_TEXT, "utf-8")
     standby, port = pair.standby.url("dex"), free_port()
+    narrow = with_partitions(pair.url(), 10, 2)  # most batches make some
     with World(seed=5, servers=1, ops=4, blocks=30) as world:
         (node,) = world.servers
         words = ("--venue", "venue.toml", "--node", node.url, "--engine-node", node.engine_url)
         reading = ("--db", pair.url(target_session_attrs="prefer-standby"), "--port", port, "--workers", 1)
-        with ticking(world), running(tmp_path, "follow", *words, "--db", pair.url()) as follow:
+        with ticking(world), running(tmp_path, "follow", *words, "--db", narrow) as follow:
             until(lambda: pair.primary.answers() and _has_blocks(follow, pair.primary.url("dex")), "no block")
             with running(tmp_path, "serve", *reading), Visitor(port) as visitor:
                 with moment(pair):

@@ -9,7 +9,7 @@ from tests.databases import on_both, thin_out
 ON_BOTH = (
     *("test_brief", "test_derived", "test_extremes", "test_keys", "test_lease", "test_loader", "test_past"),
     *("test_queries_candles", "test_queries_market", "test_queries_money", "test_queries_orders"),
-    "test_recorder",
+    *("test_recorder", "test_statements"),
 )
 OF_RULES = (  # rather than of tables
     "test_every_change_of_a_balance_is_a_transfer_of_its_block",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from settlement.events import HIVE_ENGINE, Event, Movement
 from settlement.store import schema
+from settlement.store.loader import load_from
 from settlement.store.queries.balances import read_balances
 from settlement.store.queries.book import read_levels
 from settlement.store.queries.candles import INTERVALS, read_candles
@@ -116,6 +117,7 @@ QUESTIONS: dict[str, Question] = {
     ),
     "pending withdrawals": lambda c, n: list_withdrawals(c, WithdrawalFilter(None, schema.PENDING), None, 20),
     "solvency": lambda c, n: read_solvency(c),
+    "start": lambda c, n: load_from(c),
 }
 
 
