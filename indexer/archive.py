@@ -116,7 +116,7 @@ class ArchiveSource:
     def _read(self, line: Line, last: Cursor | None, after: Cursor, interest: Interest) -> Block:
         """The block of a line, linked to the one before and to the cursor."""
         try:
-            block = read_block(line.text, interest)
+            block = read_block(line.text, interest, after.number)
             if self._check_ids:
                 check_id(block)
         except BlockError as error:

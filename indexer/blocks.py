@@ -75,7 +75,7 @@ class _TypedOperation(msgspec.Struct, frozen=True):
     value: Raw
 
 
-class Transaction(NamedTuple):
+class Transaction(msgspec.Struct, frozen=True):
     """A transaction's id and its operations, each unparsed; see `operation_of`."""
 
     id: str
@@ -115,16 +115,30 @@ class CustomJson(msgspec.Struct, frozen=True):
     json: str
 
 
-class Known(NamedTuple):
-    """An operation that was read, and where it stands. `value` is None where it is of another kind.
+class Known(msgspec.Struct, frozen=True):
+    """An operation that was read, and where it stands: `position` counts from 1 through the block. `value` is
+    None where it is of another kind.
 
     `id` is the intent id of an action that is alone in it.
     """
 
+    position: int
     id: str
     transaction_id: str
     operation_index: int
     value: Transfer | CustomJson | None
+
+
+class Found(NamedTuple):
+    """The operations of a block that may be of ours: looked for with a watch and so many escrow accounts."""
+
+    watch: Watch
+    escrow_count: int
+    known: list[Known]
+
+    def is_for(self, watch: Watch) -> bool:
+        """Whether it is all that this watch looks for now."""
+        return self.watch is watch and self.escrow_count == len(watch.escrows)
 
 
 class _TypedTransfer(msgspec.Struct, frozen=True, tag_field="type", tag="transfer_operation"):
@@ -196,19 +210,17 @@ class Block:
     """One Hive block: its header, read and checked; its transactions, read when asked for.
 
     `number` is the first four bytes of `block_id`; `timestamp` is in seconds since 1970 (UTC); `raw` is the
-    JSON text that it was read from. `searched` is the prefilter's: for whom, and for how many escrow
-    accounts, it found nothing. `known` is the decoder's: the operations read so far, by their place.
+    JSON text that it was read from. `found` is the decoder's and its search's: what they found of ours.
     """
 
     __slots__ = (
         "_transactions",
         "block_id",
         "fields",
-        "known",
+        "found",
         "number",
         "previous",
         "raw",
-        "searched",
         "timestamp",
     )
 
@@ -219,8 +231,7 @@ class Block:
         self.fields = fields
         self.block_id = fields.block_id
         self.previous = fields.previous
-        self.searched: tuple[Watch, int] | None = None
-        self.known: dict[int, Known] = {}
+        self.found: Found | None = None
         self._transactions: list[Transaction] | None = None
         if not _HEX_ID.fullmatch(fields.block_id) or not _HEX_ID.fullmatch(fields.previous):
             raise BlockError("block_id and previous must be 40 hexadecimal digits in lower case")

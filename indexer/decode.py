@@ -17,6 +17,7 @@ from indexer.blocks import (
     Block,
     BlockError,
     CustomJson,
+    Found,
     Known,
     Transaction,
     Transfer,
@@ -24,7 +25,7 @@ from indexer.blocks import (
     native_amount,
 )
 from indexer.chain_json import ChainJsonError, dumps, loads
-from indexer.interest import Interest, is_without
+from indexer.interest import Interest, holds, may_move_tokens
 from indexer.receipts import ReceiptError, Receipts
 from settlement.events import HIVE, HIVE_ENGINE, Action, Event, Movement, Watch
 
@@ -41,77 +42,93 @@ def decode(
     the same without it. Raises BlockError or ReceiptError, naming block, transaction and operation, for what
     no real node says.
     """
-    for known in _operations(block, watch, prefilter):
+    for known in _in_turn(block, watch, prefilter):
         value = known.value
         try:
             if isinstance(value, CustomJson):
                 yield from _custom_json_events(known.id, value, watch, receipts)
             elif isinstance(value, Transfer):
                 yield from _transfer_events(known.id, value, watch, receipts)
-        except BlockError as error:
-            raise BlockError(
-                f"{_where(block, known.transaction_id, known.operation_index)}: {error}"
-            ) from None
-        except ReceiptError as error:
-            raise ReceiptError(
-                f"{_where(block, known.transaction_id, known.operation_index)}: {error}"
-            ) from None
+        except (BlockError, ReceiptError) as error:
+            where = _where(block, known.transaction_id, known.operation_index)
+            raise type(error)(f"{where}: {error}") from None
 
 
 def has_candidate(block: Block, watch: Watch, *, prefilter: bool = True) -> bool:
     """Whether the block must wait for the sidechain's receipts.
 
     It may say yes too often, never too seldom: the escrow accounts that the block's own `listToken` actions
-    name count as well, whoever signed them. Raises BlockError as `decode` does.
+    name count as well, whoever signed them. Raises BlockError, naming the place, for an operation that
+    cannot be read.
     """
+    ours = _ours(block, watch, prefilter)
+    if not ours or (prefilter and not may_move_tokens(block, watch)):
+        return False
     listed: set[str] = set()
-    for known in _operations(block, watch, prefilter):
+    for known in ours:
         try:
             if _is_candidate(known.value, watch):
                 return True
             if isinstance(known.value, CustomJson):
                 listed |= _listed_escrows(known.value, watch)
         except BlockError as error:
-            raise BlockError(
-                f"{_where(block, known.transaction_id, known.operation_index)}: {error}"
-            ) from None
+            where = _where(block, known.transaction_id, known.operation_index)
+            raise BlockError(f"{where}: {error}") from None
     if listed <= watch.escrows:
         return False
     wider = replace(watch, escrows=watch.escrows | listed)
-    return any(_is_candidate(known.value, wider) for known in _operations(block, wider, prefilter))
+    return any(_is_candidate(known.value, wider) for known in _ours(block, wider, prefilter))
 
 
-def _operations(block: Block, watch: Watch, prefilter: bool) -> Iterator[Known]:
-    """The operations that may be of ours, in order. Each is read once, however often they are asked for."""
-    if prefilter and is_without(block, watch):
-        return
-    interest = Interest(watch) if prefilter else None
-    if interest is not None and not interest.in_block(block):
-        return
+def _in_turn(block: Block, watch: Watch, prefilter: bool) -> Iterator[Known]:
+    """The operations that may be of ours, each looked for with the accounts that were listed before it."""
+    position = 0
+    is_done = False
+    while not is_done:
+        is_done, escrow_count = True, len(watch.escrows)
+        for known in _ours(block, watch, prefilter):
+            if known.position <= position:
+                continue
+            position = known.position
+            yield known
+            if len(watch.escrows) != escrow_count:
+                is_done = False
+                break
+
+
+def _ours(block: Block, watch: Watch, prefilter: bool) -> list[Known]:
+    """The operations that may be of ours, in order; they are read once for each set of accounts."""
+    if not prefilter:
+        return _read_those(block, None)
+    found = block.found
+    if found is None or not found.is_for(watch):
+        interest = Interest(watch)
+        known = _read_those(block, interest) if interest.in_block(block) else []
+        found = block.found = Found(watch, len(watch.escrows), known)
+    return found.known
+
+
+def _read_those(block: Block, interest: Interest | None) -> list[Known]:
+    """The operations whose text holds what is looked for; all of them where nothing is."""
+    needles = None if interest is None else interest.needles()
+    known: list[Known] = []
     position = 0
     for transaction in block.transactions:
         for index, unparsed in enumerate(transaction.operations):
             position += 1
-            known = block.known.get(position)
-            if known is None:
-                if (
-                    interest is not None
-                    and isinstance(unparsed, Raw)
-                    and not interest.in_text(bytes(unparsed))
-                ):
-                    continue
-                known = block.known[position] = _read(block, transaction, index)
-            yield known
+            if needles is None or not isinstance(unparsed, Raw) or holds(bytes(unparsed), needles):
+                known.append(_read(block, transaction, index, position))
+    return known
 
 
-def _read(block: Block, transaction: Transaction, index: int) -> Known:
-    transaction_id, operations = transaction
+def _read(block: Block, transaction: Transaction, index: int, position: int) -> Known:
+    transaction_id, operations = transaction.id, transaction.operations
     try:
         value = known_value(operations[index])
     except BlockError as error:
         raise BlockError(f"{_where(block, transaction_id, index)}: {error}") from None
     intent_id = transaction_id if len(operations) == 1 else f"{transaction_id}-{index}"
-    return Known(intent_id, transaction_id, index, value)
+    return Known(position, intent_id, transaction_id, index, value)
 
 
 def _where(block: Block, transaction_id: str, index: int) -> str:
@@ -137,10 +154,10 @@ def _may_move_tokens(custom: CustomJson, watch: Watch) -> bool:
 
 def _signer(custom: CustomJson) -> str:
     """The account that the sidechain takes for the sender (section 3). Raises BlockError."""
-    for signers in (custom.required_auths, custom.required_posting_auths):
-        if signers:
-            return signers[0]
-    raise BlockError("custom_json without a signer")
+    signers = custom.required_auths or custom.required_posting_auths
+    if not signers:
+        raise BlockError("custom_json without a signer")
+    return signers[0]
 
 
 def _names_escrow(text: str, watch: Watch) -> bool:

@@ -261,6 +261,8 @@ PaymentKey = tuple[str, ...]
 
 def default_memo(claim_id: str) -> str:
     """The memo, encoded, of a payment whose claim has none of its own."""
+    if claim_id.isalnum() and claim_id.isascii():  # a transaction's id, as most are: ten times as quick
+        return f"peakedex%3A{claim_id}"
     return encode(f"peakedex:{claim_id}")
 
 

@@ -29,11 +29,9 @@ class Ranked(Generic[K, V]):
         return len(self.items)
 
     def put(self, key: K, value: V) -> None:
-        """Add a key that is not there yet."""
+        """Add a key that is not there yet. It adds as much to the living as to the heap."""
         self.items[key] = value
         heappush(self._heap, key)
-        if len(self._heap) > 2 * len(self.items) + _SLACK:
-            self._rebuild()
 
     def discard(self, key: K) -> None:
         """Remove a key that is there."""

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexer import decode as decode_module
 from indexer import interest as interest_module
-from indexer.blocks import Block, BlockError
+from indexer.blocks import Block, BlockError, known_value
 from indexer.decode import decode, has_candidate
 from indexer.interest import Interest, read_block
 from indexer.receipts import Receipts
@@ -155,6 +156,36 @@ def test_a_block_found_without_is_searched_again_once_there_is_more_to_look_for(
     assert list(decode(read, looking)) == []
     looking.escrows.add(LATER)
     assert [event.id for event in decode(read, looking)] == [chain.transaction_id(5, 0)]
+
+
+def test_an_operation_is_read_once_and_again_only_where_there_is_more_to_look_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The look for what must wait and the decoding share what was read; a listing begins a second reading."""
+    reads: list[object] = []
+
+    def counting(unparsed: object) -> object:
+        reads.append(unparsed)
+        return known_value(unparsed)
+
+    monkeypatch.setattr(decode_module, "known_value", counting)
+    ours = [custom_json(action("buy")), custom_json(action("sell")), custom_json(action("listToken"))]
+    text = block(5, *([each] for each in ours), [transfer("a", "b", "1.000 HIVE")])
+    for listing, expected in ((False, 3), (True, 6)):
+        reads.clear()
+        looking = watch()
+        read = read_block(text, Interest(looking))
+        assert not has_candidate(read, looking)
+        for event in decode(read, looking):
+            if listing and isinstance(event, Action) and event.name == "listToken":
+                looking.escrows.add(LATER)
+        assert len(reads) == expected
+
+
+@pytest.mark.parametrize(("last_applied", "is_read"), [(4, True), (5, False), (6, False)])
+def test_of_a_block_applied_before_only_the_header_is_read(last_applied: int, is_read: bool) -> None:
+    text = block(5, [custom_json(action("buy"))])
+    assert (read_block(text, Interest(watch()), last_applied)._transactions is not None) == is_read
 
 
 def test_names_found_with_a_shorter_one_are_not_searched_for() -> None:
