@@ -7,7 +7,7 @@ from importlib import import_module
 
 BENCHES = ("engine", "replay", "scan", "catchup", "api", "site")
 """Modules of this folder; each has a `main()` that prints its figures with the goal they are held to."""
-LONG = ("growth", "year")
+LONG = ("growth", "history", "year")
 """Those that take a quarter of an hour or more."""
 
 

@@ -7,7 +7,7 @@ import sys
 from flask import Flask, Response
 
 from api import server
-from api.settings import ApiSettings
+from api.settings import FRESH_SECONDS, ApiSettings
 
 
 def bare(*_: object) -> Flask:
@@ -21,7 +21,9 @@ def bare(*_: object) -> Flask:
 def main(url: str, port: str, workers: str, streams: str, is_bare: str) -> None:
     if is_bare == "bare":
         server.create_app = bare  # the rest of it stays as it is
-    settings = ApiSettings(database_url=url, network="bench", streams=int(streams))
+    settings = ApiSettings(
+        database_url=url, network="bench", streams=int(streams), fresh_seconds=FRESH_SECONDS
+    )
     server.serve(settings, port=int(port), workers=int(workers))
 
 

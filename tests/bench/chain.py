@@ -119,8 +119,8 @@ def write_archive(folder: Path, open_orders: int, operations: int) -> int:
     flow = Flow()
     number = 1
     with (folder / "blocks.jsonl").open("w") as lines, (folder / "receipts.jsonl").open("w") as receipts:
-        funding, receipt = _funding(flow)
-        lines.write(json.dumps(block(1, funding)) + "\n")
+        deposits, receipt = funding(flow)
+        lines.write(json.dumps(block(1, deposits)) + "\n")
         receipts.write(json.dumps(receipt) + "\n")
         for start in range(0, open_orders, OPS_PER_BLOCK):
             number += 1
@@ -133,7 +133,8 @@ def write_archive(folder: Path, open_orders: int, operations: int) -> int:
     return opened
 
 
-def _funding(flow: Flow) -> tuple[list[tuple[str, dict[str, object]]], dict[str, object]]:
+def funding(flow: Flow) -> tuple[list[tuple[str, dict[str, object]]], dict[str, object]]:
+    """Operations that fund the accounts, and the sidechain's receipts of them."""
     operations, transactions = [], []
     for index in range(ACCOUNTS):
         for symbol, escrow in (("PEK", "bench.pek"), ("SWAP.HIVE", "bench.hive")):

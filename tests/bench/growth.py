@@ -17,7 +17,7 @@ from indexer.follow import Follower, Progress
 from indexer.rules_build import name_of_build
 from settlement.engine import Engine
 from settlement.store.database import open_writer
-from settlement.store.loader import load, open_engine
+from settlement.store.loader import open_engine
 from settlement.store.recorder import make_read_indexes
 from settlement.venue import parse_venue
 from tests.bench.alone import alone, database_bytes, resident_bytes
@@ -165,14 +165,15 @@ def open_orders(home: Path, count: int) -> None:
 
 
 def start_up(home: Path) -> tuple[float, int]:
-    """Seconds of processor time to load and check the state, and bytes that it takes."""
+    """Seconds of processor time to load and check the state and to make the recorder, and bytes that they take."""
     engine = open_writer(f"sqlite:///{home / 'growth.db'}")
     before = resident_bytes()
     started = time.process_time()
-    rules = load(engine)
+    rules, recorder = open_engine(engine)
     seconds = time.process_time() - started
     memory = resident_bytes() - before
     assert rules.state.orders
+    assert recorder
     return seconds, memory
 
 

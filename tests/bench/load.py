@@ -6,6 +6,7 @@ import re
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Sequence
 from itertools import cycle
 from typing import NamedTuple
@@ -80,7 +81,7 @@ def load(
     wanted = cycle(requests)
     latencies: list[float] = []
     statuses: dict[int, int] = {}
-    free = [_Connection(port) for _ in range(connections)]
+    free = deque(_Connection(port) for _ in range(connections))  # in turn: the server ends those that rest
     opened = list(free)
     for connection in free:
         selector.register(connection.socket, selectors.EVENT_READ, connection)
@@ -89,7 +90,7 @@ def load(
     due = began
     while (now := time.perf_counter()) < end:
         while free and due <= now:
-            connection = free.pop()
+            connection = free.popleft()
             connection.send(next(wanted))
             if rate is not None:
                 connection.started = due
