@@ -232,7 +232,7 @@ def free_port() -> int:
 
 def answers(url: str) -> bool:
     try:
-        return requests.get(url, timeout=5).status_code == 200
+        return requests.get(url, timeout=60).status_code == 200
     except requests.RequestException:
         return False
 

@@ -21,6 +21,7 @@ from api.errors import ApiError
 from api.live import feed as feeds
 from api.live import history as histories
 from api.live.feed import Feed
+from api.live.listener import Wire
 from api.live.render import Renderer
 from api.live.topics import MAX_TOPICS, Pair, Topics, read_topics
 from api.stream import FEED
@@ -305,7 +306,8 @@ def test_a_client_that_takes_nothing_is_dropped_and_delays_nobody(lively: World)
     with feeding(lively, clock=clock) as feed:
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        slow = feed.open(read_topics(EVERYTHING), None, ours)
+        ours.settimeout(60)  # as the server does: the feed may then write without waiting
+        slow = feed.open(read_topics(EVERYTHING), None, Wire(ours, is_chunked=False))
         ended = threading.Event()
 
         def write() -> None:
@@ -329,7 +331,7 @@ def test_a_client_that_takes_nothing_is_dropped_and_delays_nobody(lively: World)
         clock.now += 11
         trade(lively)
         quick.expect("change")
-        assert ended.wait(20)
+        assert ended.wait(60)
         assert feed._streams == 1
         trade(lively)
         assert quick.expect("change", "reset").name == "change"
@@ -482,7 +484,7 @@ def test_a_read_that_fails_loses_nothing(
         with monkeypatch.context() as broken:
             broken.setattr(where, fail)
             trade(lively)
-            assert failed.wait(20)
+            assert failed.wait(60)
             until_looked(feed)
         for _ in range(3):
             trade(lively)
@@ -525,7 +527,7 @@ def test_a_feed_that_does_not_answer_in_time(lively: World, monkeypatch: pytest.
     whole = Database.snapshot
 
     def slow(database: Database) -> Any:
-        gate.wait(20)
+        gate.wait(60)
         return whole(database)
 
     monkeypatch.setattr(Database, "snapshot", slow)

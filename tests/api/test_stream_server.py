@@ -57,7 +57,7 @@ def answers(port: int) -> bool:
 
 
 def ask(port: int, path: str) -> tuple[int, http.client.HTTPMessage, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -70,7 +70,7 @@ class Stream(Reading):
     """A stream over HTTP."""
 
     def __init__(self, port: int, topics: str, last: str | None = None) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.connect()
         self._socket = connection.sock
         connection.request(
@@ -101,7 +101,7 @@ def test_two_processes_and_a_restart(world: World) -> None:
             mirror.follow(stream, 16)
         asked = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert time.monotonic() - asked < 2.5
         for stream in streams:
             stream.rest()

@@ -118,7 +118,7 @@ class World:
 
     def _let_readers_hear(self) -> None:
         """SQLite shows a commit at once; PostgreSQL's notice of it takes a moment."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         for feed in () if databases.is_sqlite() else self._feeds:
             while feed._database.position().block != self.block:
                 assert time.monotonic() < end, "the API was not told of a commit"

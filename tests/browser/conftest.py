@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.watch import Watch
@@ -19,7 +19,9 @@ FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 BLANK = "<!doctype html><html lang=en><title>blank</title><body></body></html>"
 
 
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 300
+PATIENCE_MS = 60_000
+"""Only a test that fails waits for so long: a machine may be busy."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,7 @@ def end_what_hangs() -> Iterator[None]:
 def browser() -> Iterator[Browser]:
     path = chromium.installed()
     assert path is not None, chromium.CURE
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path)
         yield browser
@@ -48,7 +51,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

@@ -42,7 +42,7 @@ def moving(world: World) -> Iterator[Callable[[], None]]:
     def move() -> None:
         before = world.node.chain.head
         world.jobs.append(world.bots.step)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while world.node.chain.head < before + 8:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -59,7 +59,7 @@ def fresh(world: World, side: str) -> list[list[str]]:
     return [[row["price"], row["amount"][:-6]] for row in body[side]]
 
 
-def book_is_true(page: Page, world: World, seconds: float = 30) -> None:
+def book_is_true(page: Page, world: World, seconds: float = 60) -> None:
     """The shown book is the true one; it may take a moment to become so."""
     until(page, "document.querySelectorAll('#book .levels tbody tr:not(.bones)').length > 8", seconds=seconds)
     deadline = time.monotonic() + seconds
@@ -91,8 +91,8 @@ def trade(context: BrowserContext, world: World) -> Callable[[], Page]:
     return open_page
 
 
-def state(page: Page, name: str, seconds: int = 40) -> None:
-    expect(page.locator(f".dot.{name}")).to_be_visible(timeout=seconds * 1000)
+def state(page: Page, name: str) -> None:
+    expect(page.locator(f".dot.{name}")).to_be_visible()
 
 
 @pytest.mark.parametrize("mangle", ["", "drop", "twice", "late"])
@@ -118,7 +118,7 @@ def test_a_cut_is_said_and_mended(
     state(page, "live")
     context.set_offline(True)
     page.evaluate("window.stop()")  # what is open ends as well
-    expect(page.locator(".dot.broken, .dot.connecting").first).to_be_visible(timeout=40_000)
+    expect(page.locator(".dot.broken, .dot.connecting").first).to_be_visible()
     moving()
     context.set_offline(False)
     book_is_true(page, world)
@@ -135,7 +135,7 @@ def test_without_the_stream_it_polls_and_says_so(
     moving()
     book_is_true(page, world)
     context.unroute("**/api/stream**")
-    state(page, "live", 60)
+    state(page, "live")
     book_is_true(page, world)
 
 
@@ -150,7 +150,7 @@ def test_a_slow_api_shows_skeletons_first_and_the_truth_then(
     page = context.new_page()
     page.goto(f"{world.site}/{TRADE}", wait_until="commit")
     expect(page.locator("#book .bone").first).to_be_visible()
-    book_is_true(page, world, 60)
+    book_is_true(page, world)
     context.unroute_all(behavior="ignoreErrors")
 
 
@@ -167,13 +167,13 @@ def test_a_failing_api_is_told_and_got_over(
     context.route("**/api/**", fail)
     page = trade()
     expect(page.locator("#banners, main").first).to_be_visible()
-    expect(page.locator("body")).to_contain_text("Something went wrong on our side.", timeout=30_000)
+    expect(page.locator("body")).to_contain_text("Something went wrong on our side.")
     assert failing
     context.unroute("**/api/**")
     retry = page.get_by_role("button", name="Retry").first
     if retry.is_visible():
         retry.click()
-    book_is_true(page, world, 60)
+    book_is_true(page, world)
 
 
 def test_one_stream_for_all_tabs(context: BrowserContext, world: World) -> None:

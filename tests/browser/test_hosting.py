@@ -44,7 +44,7 @@ def host(world: World) -> Iterator[str]:
             body = self.rfile.read(length) if length else None
             request = Request(world.site + self.path.removeprefix(UNDER), data=body, method=self.command)
             try:
-                with urlopen(request, timeout=30) as answer:
+                with urlopen(request, timeout=60) as answer:
                     self.send_response(answer.status)
                     self.send_header("Content-Type", answer.headers["Content-Type"])
                     self.end_headers()
@@ -88,7 +88,7 @@ def test_the_site_works_in_a_folder_of_a_plain_host(browser: Browser, world: Wor
     page.locator("#ticket-amount").fill("3")
     page.locator("#ticket").get_by_role("button", name="Buy PEK").click()
     page.get_by_role("button", name="Sign", exact=True).click()
-    expect(page.locator(".toast .title").first).to_contain_text("Open: Buy 3.00 PEK", timeout=40_000)
+    expect(page.locator(".toast .title").first).to_contain_text("Open: Buy 3.00 PEK")
     watch.check()
     context.close()
 

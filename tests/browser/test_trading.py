@@ -15,7 +15,6 @@ from tests.browser.world import World
 
 OpenPage = Callable[[str], Watch]
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
-PATIENCE = 40_000
 
 
 def practising(context: BrowserContext, world: World) -> str:
@@ -30,9 +29,7 @@ def practising(context: BrowserContext, world: World) -> str:
 
 def toast(page: Page, text: str) -> None:
     """Until a message begins so."""
-    expect(page.locator(".toast .title", has_text=re.compile(f"^{re.escape(text)}")).first).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.locator(".toast .title", has_text=re.compile(f"^{re.escape(text)}")).first).to_be_visible()
 
 
 def place(page: Page, side: str, price: str, amount: str) -> None:
@@ -77,7 +74,7 @@ def test_a_stranger_practises_and_trades_by_the_keyboard_alone(watched: OpenPage
     tab_to("Practise with play money")
     keys.press("Enter")
     account = page.get_by_role("button", name=re.compile("^@practice-"))
-    expect(account).to_be_visible(timeout=PATIENCE)
+    expect(account).to_be_visible()
     name = account.inner_text().removeprefix("@")
     world.wait(f"balances?user={name}", lambda body: len(body["balances"]) == len(world.view.tokens))
 
@@ -289,7 +286,7 @@ def test_deposit_and_withdraw(watched: OpenPage, context: BrowserContext, world:
     name = practising(context, world)
     page = watched("transfer.html?symbol=HBD").page
     form = page.locator("form.form")
-    expect(form).to_contain_text("In your wallet: 200 HBD", timeout=PATIENCE)
+    expect(form).to_contain_text("In your wallet: 200 HBD")
     expect(form).to_contain_text("@peakedex.hbd")
     form.get_by_label("Amount").fill("200.5")
     expect(form.locator("#transfer-amount-hint")).to_have_text("Your wallet does not hold so much HBD.")
@@ -320,9 +317,7 @@ def test_deposit_and_withdraw(watched: OpenPage, context: BrowserContext, world:
     page.get_by_role("button", name="Sign", exact=True).click()
     toast(page, "Accepted: Withdraw 201.25 HBD")
     world.wait(f"withdrawals?user={name}", lambda body: body["withdrawals"][0]["status"] == "paid")
-    expect(page.locator("section", has=page.locator("#withdrawals-title"))).to_contain_text(
-        "Paid", timeout=PATIENCE
-    )
+    expect(page.locator("section", has=page.locator("#withdrawals-title"))).to_contain_text("Paid")
 
 
 def test_one_signature_trades_straight_from_the_wallet(
@@ -335,15 +330,13 @@ def test_one_signature_trades_straight_from_the_wallet(
     ticket.get_by_label("Straight from the wallet and back").check()
     ticket.get_by_role("button", name="Market", exact=True).click()
     page.locator("#ticket-total").fill("1")
-    ticket.get_by_role("button", name="Buy PEK").click(
-        timeout=PATIENCE
-    )  # off while the indexer is far behind
+    ticket.get_by_role("button", name="Buy PEK").click()  # off while the indexer is far behind
     expect(page.locator("dialog .sentence")).to_contain_text(
         "DEPOSIT 1 SWAP.HIVE to the escrow account @peakedex.hive, and BUY PEK"
     )
     page.get_by_role("button", name="Sign", exact=True).click()
     expect(page.locator(".toast .title").first).to_contain_text(
-        re.compile("^(Filled|Partly filled): Buy PEK"), timeout=PATIENCE
+        re.compile("^(Filled|Partly filled): Buy PEK")
     )
     [intent] = intents(page)
     assert [element["contractName"] for element in json.loads(intent["draft"]["json"])] == [
@@ -366,7 +359,7 @@ def test_nobody_practises_on_another_network(
     context.route("**/api/venue", hive)
     page = watched(TRADE).page
     page.get_by_role("button", name="Choose account").click()
-    expect(page.locator("dialog")).to_contain_text("Hive Keychain was not found", timeout=10_000)
+    expect(page.locator("dialog")).to_contain_text("Hive Keychain was not found")
     assert page.get_by_role("button", name="Practise").count() == 0
     start = "import('./practice.js').then((module) => module.start()).then(() => 'started', (error) => error.message)"
     assert page.evaluate(start) == "One can practise only on a devnet, and this is none."

@@ -37,11 +37,16 @@ class Watch:
         assert self.troubles == []
 
     def fits(self) -> None:
-        """No sideways scroll."""
-        wide, room = self.page.evaluate(
-            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        )
-        assert wide <= room, f"{wide} px in {room} px: {widest(self.page)}"
+        """No sideways scroll, as soon as the chart and the tables have followed the window's size."""
+        deadline = time.monotonic() + 20
+        while True:
+            wide, room = self.page.evaluate(
+                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            )
+            if wide <= room:
+                return
+            assert time.monotonic() < deadline, f"{wide} px in {room} px: {widest(self.page)}"
+            time.sleep(0.05)
 
     def accessible(self) -> None:
         """axe finds nothing."""
@@ -57,7 +62,7 @@ class Watch:
         assert lines == [], "\n".join(lines)
 
 
-def until(page: Page, expression: str, argument: Any = None, seconds: float = 20) -> Any:
+def until(page: Page, expression: str, argument: Any = None, seconds: float = 60) -> Any:
     """The value of an expression as soon as it is true. Playwright's own wait needs `eval`, which the pages forbid."""
     deadline = time.monotonic() + seconds
     while not (value := page.evaluate(expression, argument)):

@@ -98,7 +98,7 @@ class World:
         for process in reversed(self.processes):
             process.terminate()
         for process in self.processes:
-            process.wait(20)
+            process.wait(60)
         self.devnet.stop()
 
     # -- what it does --------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class World:
 
     def get(self, path: str) -> Any:
         """The body of a GET."""
-        answer = requests.get(f"{self.site}/api/{path}", timeout=10)
+        answer = requests.get(f"{self.site}/api/{path}", timeout=60)
         answer.raise_for_status()
         return answer.json()
 

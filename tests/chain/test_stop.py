@@ -41,7 +41,7 @@ def test_at_once(faults: dict[str, Any]) -> None:
         stopped: list[float] = []
 
         def set_stop() -> None:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while not faults and rules.next_block() <= world.node.chain.irreversible:
                 if time.monotonic() > deadline:
                     break

@@ -163,7 +163,7 @@ def part_of(live: World, first: int, last: int) -> bytes:
             lines.append(b"R" + receipts + b"\n")
         asked = {"starting_block_num": number, "count": 1}
         body = {"jsonrpc": "2.0", "id": 1, "method": "block_api.get_block_range", "params": asked}
-        (block,) = requests.post(live.server.url, json=body, timeout=5).json()["result"]["blocks"]
+        (block,) = requests.post(live.server.url, json=body, timeout=60).json()["result"]["blocks"]
         lines.append(b"B" + json.dumps(block).encode() + b"\n")
     return b"".join(lines)
 

@@ -129,7 +129,7 @@ class Process:
         """All that it printed so far, to either of its ends."""
         return Path(self._log.name).read_text("utf-8")
 
-    def wait_until(self, happened: Callable[[], bool], seconds: float = 30) -> None:
+    def wait_until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
         """Wait for something that this process does."""
         end = time.monotonic() + seconds
         while not happened():
@@ -137,7 +137,7 @@ class Process:
             assert time.monotonic() < end, f"not within {seconds} seconds: {self.said}"
             time.sleep(0.02)
 
-    def end(self, sent: signal.Signals = signal.SIGTERM, seconds: float = 20) -> float:
+    def end(self, sent: signal.Signals = signal.SIGTERM, seconds: float = 60) -> float:
         """Send a signal and wait for the end; how many seconds that took."""
         started = time.monotonic()
         self.run.send_signal(sent)

@@ -61,7 +61,7 @@ class Exchange:
     def close(self) -> None:
         for process in reversed(self._processes):
             process.terminate()
-            process.wait(20)
+            process.wait(60)
         self.public.stop()
         self.devnet.stop()
 

@@ -40,7 +40,7 @@ def server() -> Iterator[NodeServer]:
 def call(server: NodeServer) -> Call:
     def call(method: str, params: object) -> Any:
         body: Any = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        answer = requests.post(server.url, json=body, timeout=5).json()
+        answer = requests.post(server.url, json=body, timeout=60).json()
         return answer["result"] if "result" in answer else answer["error"]
 
     return call
@@ -61,10 +61,10 @@ def signed(node: DevNode, *signers: str, packing: Packing = "legacy", mils: int 
 def test_a_node_may_refuse_or_say_nothing(server: NodeServer, call: Call) -> None:
     server.faults.set({"refuses": True})
     body = b'{"jsonrpc":"2.0","id":1,"method":"condenser_api.get_version","params":[]}'
-    assert requests.post(server.url, data=body, timeout=5).status_code == 503
+    assert requests.post(server.url, data=body, timeout=60).status_code == 503
     # The sidechain's node is another one.
     body = b'{"jsonrpc":"2.0","id":1,"method":"getStatus","params":{}}'
-    assert requests.post(f"{server.engine_url}/blockchain", data=body, timeout=5).status_code == 200
+    assert requests.post(f"{server.engine_url}/blockchain", data=body, timeout=60).status_code == 200
     server.faults.set({"refuses": False, "silent": True})
     with pytest.raises(requests.Timeout):
         requests.post(server.url, data=b"{}", timeout=0.3)
@@ -212,10 +212,10 @@ def test_several_nodes_of_one_chain_as_a_command() -> None:
         assert process.stdout is not None
         try:
             urls = [re.findall(r"http://[0-9.:]+", process.stdout.readline())[0] for _ in range(2)]
-            requests.post(f"{urls[0]}/dev/faults", json={"refuses": True}, timeout=5).raise_for_status()
-            heads = [requests.get(f"{url}/dev/status", timeout=5).json()["chain_id"] for url in urls]
+            requests.post(f"{urls[0]}/dev/faults", json={"refuses": True}, timeout=60).raise_for_status()
+            heads = [requests.get(f"{url}/dev/status", timeout=60).json()["chain_id"] for url in urls]
             assert heads[0] == heads[1]
-            assert requests.get(f"{urls[1]}/dev/faults", timeout=5).json()["refuses"] is False
+            assert requests.get(f"{urls[1]}/dev/faults", timeout=60).json()["refuses"] is False
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0

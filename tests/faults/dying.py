@@ -1,7 +1,7 @@
 """A process that dies while it records: not by an exception, which could be tidied up after, but at once.
 
 `Stage` runs the one life after the other, each in a process of its own. A life counts the moments at which the recorder touches the
-database (before and after each statement, before and after each COMMIT, or so many steps of SQLite's own
+database (after each statement that writes, before and after each COMMIT, or so many steps of SQLite's own
 machine) and ends with `os._exit` at the one that it was given: no handler runs, nothing is flushed.
 """
 
@@ -31,6 +31,8 @@ DEAD: Final = 77
 LIVED: Final = 0
 STEPS: Final = 10
 """A moment inside a statement: so many instructions of SQLite's virtual machine."""
+READING: Final = ("SELECT", "PRAGMA", "BEGIN")
+"""Statements that change nothing."""
 
 
 class Death:
@@ -40,16 +42,23 @@ class Death:
         self.moments = 0
         self._at = at
 
-    def moment(self, *_: Any, **__: Any) -> None:
+    def moment(self) -> None:
         self.moments += 1
         if self.moments == self._at:
             os._exit(DEAD)
 
 
 def at_statements(engine: Engine, death: Death) -> None:
-    """Death may come before and after each statement, and before and after each COMMIT."""
-    event.listen(engine, "before_cursor_execute", death.moment)
-    event.listen(engine, "after_cursor_execute", death.moment)
+    """Death may come after each statement that writes, and before and after each COMMIT.
+
+    What was read leaves nothing behind: whoever dies then leaves what the statement before it left.
+    """
+
+    def after(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.lstrip().startswith(READING):
+            death.moment()
+
+    event.listen(engine, "after_cursor_execute", after)
     commit = engine.dialect.do_commit
 
     def do_commit(connection: Any) -> None:

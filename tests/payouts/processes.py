@@ -165,7 +165,7 @@ class Operator:
         """Without a word."""
         process = self._running.pop(name)
         process.send_signal(signal.SIGKILL)
-        process.wait(20)
+        process.wait(60)
 
     def close(self) -> None:
         """In good order; a process that fails to end so fails the test."""
@@ -173,7 +173,7 @@ class Operator:
         for process in self._running.values():
             process.terminate()
         for name, process in self._running.items():
-            codes[name] = process.wait(20)
+            codes[name] = process.wait(60)
         assert {name: code for name, code in codes.items() if code not in (0, -signal.SIGTERM)} == {}, (
             self.log()
         )

@@ -37,7 +37,7 @@ class Replica(Operator):
     def get(self, path: str) -> Any:
         """An answer of its API; None while it does not answer well."""
         try:
-            answer = requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+            answer = requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=60)
         except requests.RequestException:
             return None
         return answer.json() if answer.ok else None
