@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,24 @@ def test_one_request_sees_one_block(tmp_path: Path) -> None:
         assert (seen, world.block) == (block, block + 1)
     with database.snapshot() as snapshot:
         assert snapshot.at.block == block + 1
+    database.close()
+    world.close()
+
+
+def test_no_answer_of_a_process_is_behind_its_stream(tmp_path: Path) -> None:
+    """What its feed read counts as a look, unless there was a later one."""
+    world = small_world(tmp_path)
+    database = Database(world.url, fresh_seconds=3600.0)
+    before = database.position()
+    world.apply()
+    began = time.monotonic()
+    with database.snapshot() as snapshot:
+        now = snapshot.at
+    assert database.position() == before != now
+    database.tell(now, began)
+    assert database.position() == now
+    database.tell(before, began - 1)
+    assert database.position() == now
     database.close()
     world.close()
 
