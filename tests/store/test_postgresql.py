@@ -27,6 +27,8 @@ from settlement.store.database import (
 )
 from settlement.store.lease import Lease, LeaseError, read_holder
 from settlement.store.loader import load
+from settlement.store.partitions import Room
+from settlement.store.queries.transfers import list_transfers
 from settlement.store.recorder import make_read_indexes
 from settlement.store.watch import Watch, watch
 from tests import postgres
@@ -241,6 +243,30 @@ def test_a_payouts_writer_waits_for_the_disk_and_others_do_as_the_server_says(po
         with engine.connect() as connection:
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
         engine.dispose()
+
+
+FETCHED = (
+    "SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_xact_user_tables WHERE relname LIKE 'transfers%'"
+)
+
+
+def test_one_who_is_seldom_there_is_found_as_quickly_the_tenth_time(postgresql: str, writer: Engine) -> None:
+    """A plan for any account, which the server keeps after some uses, would read all that came after him."""
+    with writer.begin() as connection:
+        Room(connection).make(connection, {"transfers": [(1,), (20_000,)]})
+        connection.exec_driver_sql(
+            "INSERT INTO transfers SELECT n, 1, 1, CASE n WHEN 1 THEN 99 ELSE n * 7919 %% 41 END, 0, n * 7919 %% 41, 0, 1 "
+            "FROM generate_series(1, 20000) AS n"
+        )
+    make_read_indexes(writer)
+    reader = open_reader(postgresql)
+    with reader.connect() as connection:
+        fetched = []
+        for _ in range(10):
+            list_transfers(connection, 99, None, 20)
+            fetched.append(int(connection.execute(text(FETCHED)).scalar_one()))
+    reader.dispose()
+    assert fetched[-1] - fetched[-2] <= fetched[0] < 100
 
 
 # ---------------------------------------------------------------- trouble
