@@ -94,7 +94,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "accesslog": None,
             "sendfile": False,  # it would go past the limits of PatientSocket
             "timeout": 30,
-            "graceful_timeout": 5,  # what is left then is killed
+            "graceful_timeout": 2,  # what is left then is killed
             "keepalive": 5,
             "proc_name": "peakedex",
             "control_socket_disable": True,

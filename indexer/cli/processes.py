@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import subprocess
@@ -27,8 +28,14 @@ def stop_event() -> threading.Event:
     """An event that SIGINT and SIGTERM set, for a clean end."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: _set(stop))
     return stop
+
+
+def _set(stop: threading.Event) -> None:
+    """From a signal's handler, which may have interrupted a wait for this very event: that holds the event's
+    lock, and goes on only after the handler. So a thread of its own sets it, started without any lock."""
+    _thread.start_new_thread(stop.set, ())
 
 
 @contextmanager
@@ -40,7 +47,7 @@ def prompt_stop() -> Iterator[threading.Event]:
     """
 
     def stopped(*_: Any) -> None:
-        stop.set()
+        _set(stop)
         signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
 
     def interrupt(*_: Any) -> None:

@@ -264,3 +264,20 @@ def test_two_that_start_at_the_same_moment(live: World, venue: Path, database: P
         assert f"another indexer works on this database (process {holds.run.pid} on" in refused.said
         holds.wait_until(lambda: "following from block" in holds.said)
         ends_cleanly(holds)
+
+
+WAITS = """
+import signal
+from indexer.cli.processes import stop_event
+stop = stop_event()
+with stop._cond:  # as in the midst of a wait for it
+    signal.raise_signal(signal.SIGTERM)
+print(stop.wait(30))
+"""
+
+
+def test_a_signal_in_the_midst_of_a_wait_ends_it(here: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WAITS], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")

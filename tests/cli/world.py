@@ -120,7 +120,7 @@ class Process:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**clean_environment(), **environment},
+            env={**clean_environment(), "PYTHONFAULTHANDLER": "1", **environment},
             start_new_session=True,
         )
 
@@ -141,7 +141,12 @@ class Process:
         """Send a signal and wait for the end; how many seconds that took."""
         started = time.monotonic()
         self.run.send_signal(sent)
-        self.run.wait(seconds)
+        try:
+            self.run.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.run.send_signal(signal.SIGABRT)  # it tells where its threads are
+            self.run.wait(seconds)
+            raise AssertionError(f"it does not end: {self.said}") from None
         return time.monotonic() - started
 
     def close(self) -> None:
