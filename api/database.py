@@ -122,11 +122,10 @@ class Database:
             if seen is not None and asked_at < seen.looked_at:
                 return seen.position
             looked_at = time.monotonic()
-            if self._watch.changed() or seen is None:
-                self._seen = seen = Seen(self._read_position(), looked_at)
-            else:
-                self._seen = seen = Seen(seen.position, looked_at)
-            return seen.position
+            is_stale = self._watch.changed()
+            position = self._read_position() if is_stale or seen is None else seen.position
+            self._seen = Seen(position, looked_at)
+            return position
 
     def tell(self, position: Position, began: float) -> None:
         """Somebody else read the position out of a snapshot that he took after `began`."""

@@ -22,21 +22,15 @@ class Flights(Generic[T]):
         who wait for it."""
         with self._lock:
             made = self._made.get(key)
+            is_ours = made is None
             if made is None:
-                mine: Future[T] = Future()
-                self._made[key] = mine
-        if made is not None:
-            return made.result()
-        try:
-            value = make()
-        except BaseException as error:
-            self._end(key)
-            mine.set_exception(error)
-            raise
-        self._end(key)
-        mine.set_result(value)
-        return value
-
-    def _end(self, key: str) -> None:
-        with self._lock:
-            del self._made[key]
+                made = self._made[key] = Future()
+        if is_ours:
+            try:
+                made.set_result(make())
+            except BaseException as error:  # whatever it is: nobody may wait for ever
+                made.set_exception(error)
+            finally:
+                with self._lock:
+                    del self._made[key]
+        return made.result()

@@ -57,8 +57,9 @@ class Limits:
         app.register_error_handler(RateLimitExceeded, self._too_many)
 
     def register(self, app: Flask) -> None:
-        """Count what the application sees from here on."""
-        self._limiter.init_app(app)
+        """Count what the application sees from here on, if there is a limit."""
+        if self._items:
+            self._limiter.init_app(app)
 
     def admits(self, asked: Request) -> bool:
         """Count a request that the application will not see, together with those that it does.

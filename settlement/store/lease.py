@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.dialect import lock_table
+from settlement.store.repeated import Repeated
 
 HEARTBEAT_SECONDS: Final = 2.0
 """A holder says that it lives about this often."""
@@ -57,7 +57,7 @@ class Holder(NamedTuple):
         return f"process {self.pid} on {self.host}, since {since}"
 
 
-class Lease:
+class Lease(Repeated):
     """Held while it is entered: a thread writes heartbeats, and leaving gives it back.
 
     Where another process has taken it all the same (this one was stopped for long, on another machine),
@@ -77,6 +77,7 @@ class Lease:
     ) -> None:
         """Nothing is taken yet. `row` is the lease's table, `who` what its holders are called. `wait` and
         `clock` are for tests."""
+        super().__init__("lease", HEARTBEAT_SECONDS)
         self._engine = engine
         self._row = row
         self._who = who
@@ -86,8 +87,6 @@ class Lease:
         self._clock = clock
         self._token = ""
         self._lost: LeaseError | None = None
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
         """Take it. Raises LeaseError, naming the holder, while another process has it.
@@ -114,19 +113,17 @@ class Lease:
                 log.info("watching whether the last %s (%s) still lives", self._who, holder)
             self._wait(_LOOK_SECONDS)
             watched += _LOOK_SECONDS
-        self._thread.start()
-        return self
+        return super().__enter__()
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end.set()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
         try:
             with self._engine.begin() as connection:
                 connection.execute(delete(self._row).where(self._row.c.token == self._token))
-        except SQLAlchemyError as error:  # left as it is: this process ends, and so does its lease
-            log.info("the lease could not be given back: %s", error)
+        except SQLAlchemyError as failure:  # left as it is: this process ends, and so does its lease
+            log.info("the lease could not be given back: %s", failure)
 
     def check(self) -> None:
         """Raise LeaseError if another process has taken the lease."""
@@ -146,17 +143,17 @@ class Lease:
         )
         return False
 
-    def _beat(self) -> None:
-        while not self._end.wait(HEARTBEAT_SECONDS):
-            try:
-                is_ours = self.renew()
-            except SQLAlchemyError as error:
-                log.info("no heartbeat written: %s", error)
-                continue
-            if not is_ours:
-                log.error("%s", self._lost)
-                self._on_lost()
-                return
+    def turn(self) -> None:
+        """A heartbeat; the last one where the lease is lost."""
+        try:
+            is_ours = self.renew()
+        except SQLAlchemyError as error:
+            log.info("no heartbeat written: %s", error)
+            return
+        if not is_ours:
+            log.error("%s", self._lost)
+            self._stop.set()
+            self._on_lost()
 
     def _take(self, connection: Connection, dead: Holder | None) -> None:
         if dead is not None:
