@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
-CLIENTS := tests/clients
+CLIENTS := tests/system/clients
 BROWSER := tests/browser
 BROWSER_INSTALLED := $(BROWSER)/node_modules/.installed
 CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.installed
@@ -16,7 +16,7 @@ VENDOR := deploy/vendor
 SITE_MADE := $(VENDOR)/node_modules/.made
 # Node.js of a pip package is in .venv and goes first; where it is not installed, the machine's is found.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
-SOURCES := settlement indexer api alembic tests
+SOURCES := settlement indexer api alembic tests bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -105,7 +105,7 @@ $(BROWSER_INSTALLED): $(INSTALLED_DEV) $(BROWSER)/package.json $(BROWSER)/packag
 compiler: dev
 	@cc --version >/dev/null 2>&1 || gcc --version >/dev/null 2>&1 || clang --version >/dev/null 2>&1 \
 	  || $(BIN)/python -m ziglang version >/dev/null 2>&1 || { \
-	    echo "installing a C compiler"; $(PIP) install -r tests/settlement/compiler.lock; }
+	    echo "installing a C compiler"; $(PIP) install -r tests/system/compiled/compiler.lock; }
 
 wheel-compiled: compiler site
 	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m build --wheel --no-isolation
@@ -124,7 +124,7 @@ format: dev
 	$(BIN)/ruff format .
 
 bench: dev
-	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 # pip-compile writes the command it was called with into the head of the file: that is this one.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --generate-hashes \

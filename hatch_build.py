@@ -18,9 +18,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PACKAGE = "settlement"
+PACKAGE = "settlement/core"
 INTERPRETED = ("__init__.py", "events.py")
-"""Named tuples and a kind of str, which mypyc leaves to the interpreter anyway."""
+"""NamedTuples and a subclass of str, which mypyc leaves to the interpreter."""
 
 
 class CannotCompile(Exception):
@@ -50,11 +50,10 @@ def compile_rules(root: Path, folder: Path) -> list[Path]:
     MYPYC_OPT_LEVEL (0 to 3) trades the compiler's time for speed. Raises CannotCompile.
     """
     environment = {"MYPYC_DEBUG_LEVEL": "0", **os.environ, **compiler()}
-    sources = sorted((root / PACKAGE).glob("*.py"))
-    (folder / PACKAGE).mkdir()
-    for source in sources:
-        shutil.copy(source, folder / PACKAGE)
-    modules = [f"{PACKAGE}/{source.name}" for source in sources if source.name not in INTERPRETED]
+    shutil.copytree(root / PACKAGE, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "settlement" / "__init__.py", folder / "settlement")
+    sources = sorted((folder / PACKAGE).rglob("*.py"))
+    modules = [str(s.relative_to(folder)) for s in sources if s.name not in INTERPRETED]
     run = subprocess.run(
         [sys.executable, "-m", "mypyc", *modules],
         cwd=folder,

@@ -10,8 +10,8 @@ import json
 from typing import Final, NamedTuple
 
 from api.database import Snapshot
-from api.peers import read_peers
-from settlement.store.queries.checkpoints import CheckpointRow, list_checkpoints
+from api.routes.audit.peers import read_peers
+from settlement.store.read.audit.checkpoints import CheckpointRow, list_checkpoints
 from settlement.store.status import IndexerStatus, read_status
 
 MAX_CLAIMS: Final = 20

@@ -8,47 +8,28 @@ from flask import Flask, Response, request
 from flask_cors import CORS
 from werkzeug.exceptions import MethodNotAllowed
 
-from api import (
-    balances,
-    blocks,
-    candles,
-    checkpoints,
-    coingecko,
-    coinmarketcap,
-    compression,
-    deposits,
-    errors,
-    history,
-    intents,
-    journal,
-    orderbook,
-    orders,
-    pairs,
-    peers,
-    price,
-    site,
-    solvency,
-    state,
-    transfers,
-    udf,
-    withdrawals,
-)
-from api.client import Clients
+from api import site
 from api.database import Database
-from api.docs import Docs
-from api.health import Health
-from api.liabilities import liabilities_resource
-from api.limits import Limits
-from api.metrics import Metrics
-from api.proof import Forests, proof_resource
-from api.ready import ReadyAnswers
-from api.resource import Resource, Server
+from api.feeds import coingecko, coinmarketcap, udf
+from api.http import compression, errors
+from api.http.client_address import Clients
+from api.http.docs import Docs
+from api.http.limits import Limits
+from api.http.ready import ReadyAnswers
+from api.http.request_log import Trace
+from api.http.resource import Resource, Server
+from api.routes.accounts import balances, deposits, intents, orders, transfers, withdrawals
+from api.routes.accounts.validate_account import account_path
+from api.routes.audit import blocks, checkpoints, journal, peers, solvency, state
+from api.routes.audit.liabilities import liabilities_resource
+from api.routes.audit.proof import Forests, proof_resource
+from api.routes.health import Health
+from api.routes.market import candles, history, orderbook, pairs, price
+from api.routes.market.venue import venue_resource
+from api.routes.metrics import Metrics
+from api.routes.stream import stream_of
 from api.settings import ApiSettings
-from api.stream import stream_of
-from api.tally import Slot, Tally
-from api.trace import Trace
-from api.validate_account import account_path
-from api.venue import venue_resource
+from api.worker_metrics import Slot, Tally
 
 
 def create_app(settings: ApiSettings, slot: Slot | None = None) -> Flask:

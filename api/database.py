@@ -19,11 +19,11 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.errors import ApiError, not_found, not_ready
-from api.show import iso
+from api.http.errors import ApiError, not_found, not_ready
+from api.http.formatting import iso
+from settlement.store.change_detector import watch
 from settlement.store.database import StoreError, is_lost, is_sqlite, open_reader, parse_url
-from settlement.store.queries.position import Position, read_first_block, read_past, read_position
-from settlement.store.watch import watch
+from settlement.store.read.position import Position, read_first_block, read_past, read_position
 
 log = logging.getLogger("peakedex.api")
 REST_SECONDS: Final = 1.0

@@ -12,10 +12,10 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from api.app import create_app
-from api.limits import check_store
+from api.http.limits import check_store
 from api.settings import ApiSettings, ServeError
-from api.tally import Tally
 from api.worker import ServerLog, Worker
+from api.worker_metrics import Tally
 from settlement.store.database import parse_url
 
 if TYPE_CHECKING:

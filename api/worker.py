@@ -19,8 +19,8 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.http import errors as http_errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from api.errors import KINDS, PROBLEM, problem_body
-from api.stream import FEED
+from api.http.errors import KINDS, PROBLEM, problem_body
+from api.routes.stream import FEED
 
 REQUEST_SECONDS: Final = 5.0
 SILENT_SECONDS: Final = 0.05

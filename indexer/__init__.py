@@ -1,1 +1,1 @@
-"""Following a chain: typed blocks, decoding to events, sources of blocks, verification (house, rooms)."""
+"""From blocks to the database: chain, sources, follow, audit, ops, devnet, and the command line (cli)."""

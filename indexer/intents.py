@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from settlement.amounts import MAX_UNITS, Decimal, read_decimal, to_units
-from settlement.events import HIVE
-from settlement.names import NATIVE_PRECISION, is_account, is_ref, is_symbol
-from settlement.trading import DEFAULT_QUOTE
-from settlement.venue import PairRules, TokenRules, Venue
+from settlement.core.events import HIVE
+from settlement.core.orders import DEFAULT_QUOTE
+from settlement.core.parsing.amounts import MAX_UNITS, Decimal, read_decimal, to_units
+from settlement.core.parsing.names import NATIVE_PRECISION, is_account, is_ref, is_symbol
+from settlement.core.venue import PairRules, TokenRules, Venue
 
 MAX_JSON_BYTES: Final = 8192
 MAX_TRANSFER_MEMO: Final = 2047

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from settlement import engine
+from settlement.core import state_machine as engine
 
 
 def rules_are_compiled() -> bool:

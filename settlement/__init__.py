@@ -1,1 +1,1 @@
-"""The rules of Peake DEX: pure, deterministic, standard library only (no I/O, no clock, no floats)."""
+"""The exchange: rules (core), database (store), payouts out of escrow. Imports no indexer and no api."""

@@ -1,6 +1,6 @@
 """Fixtures for all tests."""
 
-from tests.databases import _drop_what_a_test_made, database_kind
-from tests.postgres import database_url, postgresql
+from tests.support.databases import _drop_what_a_test_made, database_kind
+from tests.support.postgres import database_url, postgresql
 
 __all__ = ["_drop_what_a_test_made", "database_kind", "database_url", "postgresql"]

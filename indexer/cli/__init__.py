@@ -7,20 +7,20 @@ from typing import Any
 
 import click
 
-from indexer import config
+from indexer import settings as config
 from indexer.cli.archive import archive
 from indexer.cli.backup import backup, restore
 from indexer.cli.database import db
+from indexer.cli.demo import demo, devnet
 from indexer.cli.doctor import doctor
-from indexer.cli.errors import reported
 from indexer.cli.export import export
 from indexer.cli.intent import intent
-from indexer.cli.live import follow, run, serve
-from indexer.cli.local import demo, devnet
-from indexer.cli.payouts import payouts
+from indexer.cli.payouts.run import payouts
 from indexer.cli.prove import prove
 from indexer.cli.replay import replay
+from indexer.cli.services import follow, run, serve
 from indexer.cli.snapshot import snapshot
+from indexer.cli.support.errors import reported
 from indexer.cli.texts import journal, state
 from indexer.cli.venue import venue
 from indexer.cli.verify import verify

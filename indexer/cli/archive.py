@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from indexer import config
-from indexer.cli.common import json_option, read_venue, show, start_logging
-from indexer.cli.errors import ConfigurationError
-from indexer.cli.nodes import check_quorum, open_nodes
-from indexer.cli.processes import prompt_stop
-from indexer.cli.progress import Bar
-from indexer.patience import Patience
-from indexer.record import FILE_BLOCKS, RecordError, Recording, plan_for, record
+from indexer import settings as config
+from indexer.cli.support.common import json_option, read_venue, show, start_logging
+from indexer.cli.support.errors import ConfigurationError
+from indexer.cli.support.nodes import check_quorum, open_nodes
+from indexer.cli.support.processes import prompt_stop
+from indexer.cli.support.progress import Bar
+from indexer.sources.archive_writer import FILE_BLOCKS, RecordError, Recording, plan_for, record
+from indexer.sources.backoff import Patience
 
 
 @click.group()

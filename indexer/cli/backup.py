@@ -8,15 +8,15 @@ from pathlib import Path
 
 import click
 
-from indexer import config
-from indexer.backup.backups import choose, fetch, list_backups, make_backup
-from indexer.backup.files import working_folder
-from indexer.backup.places import Credentials, Place, PlaceError, open_place
-from indexer.backup.restoring import Wanted
-from indexer.backup.restoring import restore as restore_snapshot
-from indexer.cli.common import json_option, read_venue, require_db, show
-from indexer.cli.errors import CheckFailed
+from indexer import settings as config
 from indexer.cli.snapshot import ignore_checkpoint_option, node_to_ask, outcome, progress, tidily
+from indexer.cli.support.common import json_option, read_venue, require_db, show
+from indexer.cli.support.errors import CheckFailed
+from indexer.ops.backup.backups import choose, fetch, list_backups, make_backup
+from indexer.ops.backup.files import working_folder
+from indexer.ops.backup.places import Credentials, Place, PlaceError, open_place
+from indexer.ops.backup.restoring import Wanted
+from indexer.ops.backup.restoring import restore as restore_snapshot
 from settlement.store.database import open_reader
 
 _PLACE = "A folder, or ftp://, ftps://, sftp:// or s3://…, without password."

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from indexer import config
-from indexer.cli.common import json_option, require_db, show
-from indexer.cli.errors import CheckFailed
+from indexer import settings as config
+from indexer.cli.support.common import json_option, require_db, show
+from indexer.cli.support.errors import CheckFailed
 from settlement.store.database import newest_revision, open_writer, writing
-from settlement.store.derived import HistoryError
-from settlement.store.derived import rebuild as make_again
 from settlement.store.lease import Lease
-from settlement.store.recorder import make_read_indexes
+from settlement.store.write.projector import make_read_indexes
+from settlement.store.write.rebuild import HistoryError
+from settlement.store.write.rebuild import rebuild as make_again
 
 
 @click.group()

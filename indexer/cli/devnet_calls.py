@@ -10,8 +10,8 @@ from typing import Any, Final
 import click
 import requests
 
-from indexer.cli.common import json_option, show
-from indexer.cli.errors import CheckFailed
+from indexer.cli.support.common import json_option, show
+from indexer.cli.support.errors import CheckFailed
 from indexer.devnet.faults import Faults
 
 DEFAULT_URL: Final = "http://127.0.0.1:8091"

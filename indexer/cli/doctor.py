@@ -10,8 +10,8 @@ from typing import Final
 
 import click
 
-from indexer import config
-from indexer.doctor import Finding, Subject, examine
+from indexer import settings as config
+from indexer.ops.doctor import Finding, Subject, examine
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fatal": "red"}
 _INDENT: Final = 23

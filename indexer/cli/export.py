@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import click
 
-from indexer import config
-from indexer.cli.common import json_option, require_db, show
-from indexer.cli.errors import CheckFailed, ConfigurationError
-from indexer.cli.progress import Bar
-from indexer.export.dump import FORMATS, Dump, ExportError, Wanted, put_in_place
-from indexer.export.tables import TABLES, Table
-from settlement.names import is_account
+from indexer import settings as config
+from indexer.cli.support.common import json_option, require_db, show
+from indexer.cli.support.errors import CheckFailed, ConfigurationError
+from indexer.cli.support.progress import Bar
+from indexer.ops.export.dump import FORMATS, Dump, ExportError, Wanted, put_in_place
+from indexer.ops.export.tables import TABLES, Table
+from settlement.core.parsing.names import is_account
 from settlement.store.database import open_reader
 
 MANIFEST: Final = "manifest.json"

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 import requests
 
-from indexer import config, intents
-from indexer.cli.common import read_venue, show
-from indexer.cli.errors import CheckFailed, ConfigurationError
+from indexer import intents
+from indexer import settings as config
+from indexer.cli.support.common import read_venue, show
+from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.intents import Draft, IntentError, Market
 
 if TYPE_CHECKING:

@@ -9,12 +9,11 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from indexer import config
-from indexer.cli.common import json_option, require_db, show
-from indexer.cli.errors import CheckFailed, ConfigurationError
-from indexer.cli.past import newest_block, recorded_block
-from settlement.names import is_account
-from settlement.proof import (
+from indexer import settings as config
+from indexer.cli.support.common import json_option, require_db, show
+from indexer.cli.support.errors import CheckFailed, ConfigurationError
+from indexer.cli.support.past_block import newest_block, recorded_block
+from settlement.core.liability_proof import (
     Inclusion,
     Proof,
     ProofError,
@@ -25,8 +24,9 @@ from settlement.proof import (
     roots_of,
     roots_text,
 )
+from settlement.core.parsing.names import is_account
 from settlement.store.database import open_reader
-from settlement.store.queries.liabilities import Forest, is_over, read_last_block, read_root_block
+from settlement.store.read.audit.liabilities import Forest, is_over, read_last_block, read_root_block
 
 
 @click.command()

@@ -12,17 +12,17 @@ from typing import Any
 
 import click
 
-from indexer import config
-from indexer.archive import ArchiveSource
-from indexer.cli.common import json_option, require_venue, settle_memory, show
-from indexer.cli.errors import ConfigurationError
-from indexer.follow import BATCH_BLOCKS, Follower, Progress
-from settlement.model import ESCROW, Account
-from settlement.statetext import state_hash
+from indexer import settings as config
+from indexer.cli.support.common import json_option, require_venue, settle_memory, show
+from indexer.cli.support.errors import ConfigurationError
+from indexer.follow.loop import BATCH_BLOCKS, Follower, Progress
+from indexer.sources.archive import ArchiveSource
+from settlement.core.journal.state_text import state_hash
+from settlement.core.model import ESCROW, Account
 from settlement.store.database import writing
 from settlement.store.lease import Lease
-from settlement.store.loader import open_engine
-from settlement.store.recorder import make_read_indexes
+from settlement.store.write.loader import open_engine
+from settlement.store.write.projector import make_read_indexes
 
 _IN_MEMORY = "sqlite://"
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import click
 
-from indexer import config
-from indexer.backup.files import new_file
-from indexer.backup.restoring import Restored, Wanted
-from indexer.backup.restoring import restore as restore_snapshot
-from indexer.backup.snapshots import Manifest, write_snapshot
-from indexer.cli.common import json_option, read_venue, require_db, show
+from indexer import settings as config
+from indexer.cli.support.common import json_option, read_venue, require_db, show
+from indexer.ops.backup.files import new_file
+from indexer.ops.backup.restoring import Restored, Wanted
+from indexer.ops.backup.restoring import restore as restore_snapshot
+from indexer.ops.backup.snapshots import Manifest, write_snapshot
 from settlement.store.database import open_reader
 
 ignore_checkpoint_option = click.option(

@@ -7,15 +7,15 @@ from hashlib import sha256
 import click
 from sqlalchemy import Engine
 
-from indexer import config
-from indexer.cli.common import json_option, require_db, show
-from indexer.cli.past import newest_block, recorded_block
-from settlement.statetext import state_text
+from indexer import settings as config
+from indexer.cli.support.common import json_option, require_db, show
+from indexer.cli.support.past_block import newest_block, recorded_block
+from settlement.core.journal.state_text import state_text
 from settlement.store.database import open_reader
-from settlement.store.journal import read_journal
-from settlement.store.loader import load
-from settlement.store.queries.position import read_past
-from settlement.store.queries.state_at import read_state_text
+from settlement.store.read.audit.journal_lines import read_journal
+from settlement.store.read.audit.state_at_block import read_state_text
+from settlement.store.read.position import read_past
+from settlement.store.write.loader import load
 
 
 @click.command()

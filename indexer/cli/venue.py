@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from indexer.cli.common import json_option, read_venue, show
+from indexer.cli.support.common import json_option, read_venue, show
 
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 

@@ -11,17 +11,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from indexer import config
-from indexer.archive import ArchiveSource
-from indexer.cli.common import json_option, require_venue, settle_memory, show, start_logging
-from indexer.cli.errors import CheckFailed, ConfigurationError
-from indexer.cli.nodes import check_quorum, open_nodes
-from indexer.cli.processes import prompt_stop
-from indexer.cli.progress import Bar
-from indexer.follow import Follower, Progress
-from indexer.patience import Patience, Stopped
-from indexer.source import Source
-from indexer.verifying import (
+from indexer import settings as config
+from indexer.audit.compare import (
     Comparison,
     Difference,
     Differs,
@@ -31,10 +22,19 @@ from indexer.verifying import (
     UpToNow,
     compare_states,
 )
-from indexer.verifying_sides import DatabaseSide, open_side
-from settlement.engine import Engine as Rules
-from settlement.state import InvariantError
-from settlement.statetext import state_hash, state_text
+from indexer.audit.subjects import DatabaseSide, open_side
+from indexer.cli.support.common import json_option, require_venue, settle_memory, show, start_logging
+from indexer.cli.support.errors import CheckFailed, ConfigurationError
+from indexer.cli.support.nodes import check_quorum, open_nodes
+from indexer.cli.support.processes import prompt_stop
+from indexer.cli.support.progress import Bar
+from indexer.follow.loop import Follower, Progress
+from indexer.sources.archive import ArchiveSource
+from indexer.sources.backoff import Patience, Stopped
+from indexer.sources.source import Source
+from settlement.core.journal.state_text import state_hash, state_text
+from settlement.core.state import InvariantError
+from settlement.core.state_machine import Engine as Rules
 
 
 @click.command()

@@ -11,14 +11,14 @@ Nothing outside imports this package but the composition root. It moves money wi
 keys that anyone can derive, and belongs on the loopback address only.
 """
 
-from indexer.devnet.bots import Bots, run_bots
-from indexer.devnet.chain import Chain
 from indexer.devnet.faults import Faults
-from indexer.devnet.generate import Generated, Generator, generate, write_archive
+from indexer.devnet.generator.generate import Generated, Generator, generate, write_archive
+from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
 from indexer.devnet.server import Devnet, NodeServer, start_devnet
-from indexer.devnet.sidechain import Sidechain
-from indexer.devnet.submit import HttpSubmit, Submit
+from indexer.devnet.sidechain.chain import Sidechain
+from indexer.devnet.traders.bots import Bots, run_bots
+from indexer.devnet.traders.submit import HttpSubmit, Submit
 from indexer.devnet.venue import VenueView, demo_venue, read_venue
 
 __all__ = [

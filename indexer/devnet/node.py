@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from indexer.devnet.authority import Authority, Role
-from indexer.devnet.blocks import Block
-from indexer.devnet.chain import Chain
-from indexer.devnet.errors import ChainError
-from indexer.devnet.operations import COINS
-from indexer.devnet.packing import Transaction
-from indexer.devnet.quantity import parse_quantity
-from indexer.devnet.sidechain import Sidechain
+from indexer.devnet.hive.authority import Authority, Role
+from indexer.devnet.hive.blocks import Block
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.errors import ChainError
+from indexer.devnet.hive.operations import COINS
+from indexer.devnet.hive.serialization import Transaction
+from indexer.devnet.sidechain.chain import Sidechain
+from indexer.devnet.sidechain.quantity import parse_quantity
 from indexer.devnet.venue import VenueView
 
 COIN_PRECISION: Final = 3

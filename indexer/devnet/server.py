@@ -18,16 +18,16 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
 
-from indexer.devnet.chain import Chain
-from indexer.devnet.dev_api import DevMethods
-from indexer.devnet.engine_api import EngineMethods
-from indexer.devnet.errors import ChainError
 from indexer.devnet.faults import HTML_429, HTML_502, HTML_503, LOCK_ERROR, Faults
-from indexer.devnet.hive_blocks import BlockMethods
-from indexer.devnet.hive_signing import SigningMethods
-from indexer.devnet.hive_state import StateMethods
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.node import DevNode
-from indexer.devnet.rpc import Dispatcher, Method, PlainDispatcher
+from indexer.devnet.rpc.block_methods import BlockMethods
+from indexer.devnet.rpc.dev_methods import DevMethods
+from indexer.devnet.rpc.json_rpc import Dispatcher, Method, PlainDispatcher
+from indexer.devnet.rpc.sidechain_methods import EngineMethods
+from indexer.devnet.rpc.signing_methods import SigningMethods
+from indexer.devnet.rpc.state_methods import StateMethods
 from indexer.devnet.venue import VenueView
 
 log = logging.getLogger(__name__)

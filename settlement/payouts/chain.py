@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import requests
 
-from settlement.names import NATIVE_PRECISION
+from settlement.core.parsing.names import NATIVE_PRECISION
 from settlement.payouts.signing import MAINNET, Signed, SigningError, check_chain_id, unix_time
 
 MAX_CLOCK_SECONDS: Final = 600

@@ -19,17 +19,17 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from settlement.payouts.actions import operator_action
+from settlement.core.venue import Venue
 from settlement.payouts.authority import Authorities
 from settlement.payouts.chain import ChainError, Nodes
-from settlement.payouts.records import read_settings
+from settlement.payouts.operator_intents import operator_action
+from settlement.payouts.payout_log import read_settings
 from settlement.payouts.signing import Key, Signed, SigningError, Transaction
 from settlement.store.database import explain
-from settlement.store.queries.checkpoints import list_checkpoints
-from settlement.store.queries.position import Past, read_past, read_position
-from settlement.store.queries.state_at import read_state_hash
-from settlement.store.repeated import Repeated
-from settlement.venue import Venue
+from settlement.store.periodic_thread import Repeated
+from settlement.store.read.audit.checkpoints import list_checkpoints
+from settlement.store.read.audit.state_at_block import read_state_hash
+from settlement.store.read.position import Past, read_past, read_position
 
 POLL_SECONDS: Final = 3.0
 WINDOW_SECONDS: Final = 600

@@ -16,12 +16,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from settlement.amounts import MAX_UNITS
-from settlement.events import HIVE
-from settlement.names import NATIVE_COINS, NATIVE_PRECISION, is_account, is_symbol
+from settlement.core.events import HIVE
+from settlement.core.parsing.amounts import MAX_UNITS
+from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION, is_account, is_symbol
+from settlement.core.venue import Venue
 from settlement.payouts.policy import HISTORY_SECONDS, HOUR_SECONDS, SLOT_SECONDS, Policy
 from settlement.payouts.signing import Operation, Transaction
-from settlement.store.queries.payouts import (
+from settlement.store.read.payouts import (
     WITHDRAWAL,
     Claim,
     Ledger,
@@ -29,7 +30,6 @@ from settlement.store.queries.payouts import (
     read_ledger,
     read_reference,
 )
-from settlement.venue import Venue
 
 MOST_ACTIONS: Final = 15
 """Elements of one batch: the sidechain runs 20 actions of an account in a block."""

@@ -12,9 +12,9 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Final
 
-from settlement.amounts import read_decimal
-from settlement.names import is_symbol
-from settlement.venue import Venue
+from settlement.core.parsing.amounts import read_decimal
+from settlement.core.parsing.names import is_symbol
+from settlement.core.venue import Venue
 
 SLOT_SECONDS: Final = 15
 """Chain time is cut into slots of so many seconds: payments are planned for the beginning of one."""

@@ -6,18 +6,18 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from settlement.amounts import show_units
-from settlement.journal import iso_time
-from settlement.names import decode
+from settlement.core.journal.text import iso_time
+from settlement.core.parsing.amounts import show_units
+from settlement.core.parsing.names import decode
+from settlement.core.venue import parse_venue
 from settlement.payouts import returns
-from settlement.payouts.funds import Chain, real_amounts
-from settlement.payouts.records import read_settings
+from settlement.payouts.escrow_funds import Chain, real_amounts
+from settlement.payouts.payout_log import read_settings
 from settlement.store import schema
 from settlement.store.lease import read_holder
-from settlement.store.queries.payouts import KINDS, Claim, read_ledger, read_payouts
-from settlement.store.queries.solvency import list_outflows
-from settlement.store.queries.venue import read_tokens, read_venue
-from settlement.venue import parse_venue
+from settlement.store.read.audit.solvency import list_outflows
+from settlement.store.read.payouts import KINDS, Claim, read_ledger, read_payouts
+from settlement.store.read.venue import read_tokens, read_venue
 
 NEWEST_OUTFLOWS: Final = 20
 

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from settlement.payouts.actions import operator_action
-from settlement.payouts.clock import latest
+from settlement.core.venue import Venue
+from settlement.payouts.chain_time import latest
+from settlement.payouts.operator_intents import operator_action
+from settlement.payouts.payout_log import GIVEN_BACK, decide, read_stops
 from settlement.payouts.plan import Ref
 from settlement.payouts.policy import LONGEST_SECONDS
-from settlement.payouts.records import GIVEN_BACK, decide, read_stops
-from settlement.store.queries.payouts import Claim
-from settlement.venue import Venue
+from settlement.store.read.payouts import Claim
 
 
 class Stopped(NamedTuple):

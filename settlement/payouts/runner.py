@@ -15,15 +15,13 @@ from typing import Final, NamedTuple, Protocol
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from settlement.journal import iso_time
+from settlement.core.journal.text import iso_time
+from settlement.core.venue import Venue
+from settlement.payouts.approvals import View, objection, read_view, waiting
 from settlement.payouts.chain import ChainError
-from settlement.payouts.clock import latest
-from settlement.payouts.funds import Chain, free_amounts, place_of
-from settlement.payouts.judge import View, objection, read_view, waiting
-from settlement.payouts.pace import Pace, Room
-from settlement.payouts.plan import Payment, Ref, amount, slot_time
-from settlement.payouts.policy import LONGEST_SECONDS, Policy
-from settlement.payouts.records import (
+from settlement.payouts.chain_time import latest
+from settlement.payouts.escrow_funds import Chain, free_amounts, place_of
+from settlement.payouts.payout_log import (
     GIVEN_BACK,
     Note,
     Record,
@@ -37,10 +35,13 @@ from settlement.payouts.records import (
     write_notes,
     write_settings,
 )
+from settlement.payouts.plan import Payment, Ref, amount, slot_time
+from settlement.payouts.policy import LONGEST_SECONDS, Policy
+from settlement.payouts.send_limits import Pace, Room
 from settlement.payouts.signing import Signed, SigningError, Transaction
 from settlement.store import schema
 from settlement.store.database import explain
-from settlement.store.queries.payouts import (
+from settlement.store.read.payouts import (
     HELD,
     KINDS,
     QUEUED,
@@ -51,7 +52,6 @@ from settlement.store.queries.payouts import (
     WAITING_FUNDS,
     Claim,
 )
-from settlement.venue import Venue
 
 STEPS: Final = (
     *("start", "hold", "held"),

@@ -23,7 +23,7 @@ from beembase.signedtransactions import Signed_Transaction
 from beemgraphenebase.account import PublicKey as ShownKey
 from coincurve import PrivateKey, PublicKey
 
-from settlement.journal import iso_time
+from settlement.core.journal.text import iso_time
 
 MAINNET: Final = "beeab0de" + "0" * 56
 SIGNATURE_BYTES: Final = 65

@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.dialect import lock_table
-from settlement.store.repeated import Repeated
+from settlement.store.periodic_thread import Repeated
 
 HEARTBEAT_SECONDS: Final = 2.0
 """A holder says that it lives about this often."""

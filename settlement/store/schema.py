@@ -8,7 +8,7 @@ numbers.
 
 Derived rows answer for past blocks and for market figures without reading history: `balance_changes`,
 `order_changes`, `holding_changes`, `candles`, `totals`, the columns `fork` and what `blocks` counts. The
-recorder keeps them, and `settlement.store.derived` can make them again from the other tables.
+recorder keeps them, and `settlement.store.write.rebuild` can make them again from the other tables.
 
 In PostgreSQL the largest tables are cut into ranges of their keys: see `settlement.store.partitions`.
 """
@@ -64,7 +64,7 @@ def _key(name: str = "n") -> Column[int]:
 
 
 def _fork() -> Column[int | None]:
-    """See `settlement.store.intervals`. Only what closed in a later block than it opened has one."""
+    """See `settlement.store.interval_tree`. Only what closed in a later block than it opened has one."""
     return Column("fork", BigInteger, nullable=True, comment="where past blocks are looked up")
 
 
@@ -223,7 +223,7 @@ transfers: Final = Table(
     Column("credit_id", BigInteger, nullable=False),
     Column("credit_bucket", SmallInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
-    comment="every ledger transfer, in order; buckets as in settlement.model.BUCKETS",
+    comment="every ledger transfer, in order; buckets as in settlement.core.model.BUCKETS",
     postgresql_partition_by="RANGE (n)",
 )
 

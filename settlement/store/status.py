@@ -18,7 +18,7 @@ class IndexerStatus(NamedTuple):
     waiting_for: str | None
     waiting_since: int | None
     nodes: str | None = None  # JSON array: of each node url, kind, state, error, rested_until
-    peers: str | None = None  # JSON array: of each peer what `indexer.peers.Verdict` has
+    peers: str | None = None  # JSON array: of each peer what `indexer.audit.peers.Verdict` has
     claims: str | None = None  # JSON object: our state hash by n of the operator's newest checkpoints
 
 

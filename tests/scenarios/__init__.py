@@ -1,0 +1,1 @@
+"""Protocol scenarios as text, one story a rule, and the golden journals."""

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from indexer.blocks import NO_BLOCK, HeaderFields
-from indexer.verify import pack_header
+from indexer.chain.blocks import NO_BLOCK, HeaderFields
+from indexer.chain.integrity.block_id import pack_header
 
 SHAPES: Final = ("block_api", "condenser")
 _NAI: Final = {"HIVE": "@@000000021", "HBD": "@@000000013"}

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from settlement.venue import Venue, parse_venue
+from settlement.core.venue import Venue, parse_venue
 from tests.scenarios.chain import Block, Operation, custom_json, iso, transaction_id, transfer
 
 HERE: Final = Path(__file__).parent

@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from settlement.codes import Code
-from settlement.effects import Effect
-from settlement.operators import OPERATOR_ACTIONS
+from settlement.core.codes import Code
+from settlement.core.journal.effects import Effect
+from settlement.core.operator_actions import OPERATOR_ACTIONS
 from tests.scenarios.story import HERE, StoryError, read_stories
 from tests.scenarios.test_scenarios import CASES
 

@@ -16,15 +16,15 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy import Engine
 
-from indexer.archive import ArchiveSource
-from indexer.decode import decode
-from indexer.follow import Follower
-from indexer.source import Cursor
-from settlement.invariants import check_all
-from settlement.journal import chain_hash
-from settlement.statetext import state_text
-from settlement.store.journal import read_journal
-from settlement.store.loader import load, open_engine
+from indexer.chain.decode import decode
+from indexer.follow.loop import Follower
+from indexer.sources.archive import ArchiveSource
+from indexer.sources.source import Cursor
+from settlement.core.invariants import check_all
+from settlement.core.journal.state_text import state_text
+from settlement.core.journal.text import chain_hash
+from settlement.store.read.audit.journal_lines import read_journal
+from settlement.store.write.loader import load, open_engine
 from tests.scenarios.chain import SHAPES, write_archive
 from tests.scenarios.database import emptied, memory_database
 from tests.scenarios.story import HERE, Case, in_short, read_stories, with_aliases

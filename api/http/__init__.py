@@ -1,0 +1,1 @@
+"""HTTP plumbing: parameters, errors, paging, limits, ETags, OpenAPI. Knows no resource."""

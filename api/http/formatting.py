@@ -1,0 +1,81 @@
+"""Integers out of the database as people read them: decimal text, ISO time, names."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from api.http.shapes import Amount, Block, Part, Price, Side, Time
+from settlement.core.journal.text import iso_time
+from settlement.core.parsing.amounts import show_units
+from settlement.store.read.market.trades import TradeRow
+from settlement.store.read.venue import PairRow
+
+
+class Trade(Part, kw_only=True):
+    """A trade of a pair. The buyer's fee is in base, the seller's in quote."""
+
+    id: int
+    ts: Time
+    block: Block
+    price: Price
+    amount: Amount
+    quote_amount: Amount
+    taker_side: Side
+    taker_order: str
+    maker_order: str
+    buyer_fee: Amount
+    seller_fee: Amount
+
+
+@lru_cache(maxsize=1 << 12)  # many rows of one list are of one block
+def iso(timestamp: int) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    return f"{iso_time(timestamp)}Z"
+
+
+class PairShow:
+    """Shows amounts and prices of one pair."""
+
+    def __init__(self, pair: PairRow) -> None:
+        self.row = pair
+
+    def base(self, units: int) -> str:
+        return show_units(units, self.row.base_precision)
+
+    def quote(self, units: int) -> str:
+        return show_units(units, self.row.quote_precision)
+
+    def price(self, ticks: int) -> str:
+        return show_units(ticks, self.row.price_decimals)
+
+    def price_or_none(self, ticks: int | None) -> str | None:
+        return None if ticks is None else self.price(ticks)
+
+    def value(self, price: int, quantity: int) -> str:
+        """What `quantity` base units are worth at `price` ticks, in quote: exact for whole lots."""
+        row = self.row
+        lots = quantity // 10 ** (row.base_precision - row.quantity_decimals)
+        return self.quote(
+            price * lots * 10 ** (row.quote_precision - row.price_decimals - row.quantity_decimals)
+        )
+
+    def trade(self, trade: TradeRow) -> Trade:
+        return Trade(
+            id=trade.n,
+            ts=iso(trade.timestamp),
+            block=trade.block,
+            price=self.price(trade.price),
+            amount=self.base(trade.quantity),
+            quote_amount=self.quote(trade.quote_amount),
+            taker_side="buy" if trade.taker_is_buy else "sell",
+            taker_order=trade.taker_id,
+            maker_order=trade.maker_id,
+            buyer_fee=self.base(trade.buyer_fee),
+            seller_fee=self.quote(trade.seller_fee),
+        )
+
+
+def percent(change: int, of: int) -> str:
+    """`change` as a percentage of `of` with two decimals, halves away from zero."""
+    size = (abs(change) * 20_000 + of) // (2 * of)
+    return show_units(-size if change < 0 else size, 2)

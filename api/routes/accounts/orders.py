@@ -1,0 +1,298 @@
+"""/api/orders and /api/orders/<id>: orders, newest first, and all about one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from api.database import Snapshot
+from api.http.errors import bad_input, not_found
+from api.http.formatting import PairShow, Trade, iso
+from api.http.paging import Cursors
+from api.http.parameters import BlockNumber, Id, PageParameters, Symbol, User, one_of
+from api.http.resource import Resource
+from api.http.shapes import Amount, Answer, Block, NextCursor, Part, Price, Side, Time, choice
+from api.routes.market.pairs import pair_of
+from settlement.core.codes import SENTENCES, Code
+from settlement.core.parsing.names import decode
+from settlement.store import schema
+from settlement.store.read.accounts.intents import IntentRow, find_rejected_order, list_rejected_orders
+from settlement.store.read.accounts.orders import OrderFilter, OrderRow, find_order, list_orders
+from settlement.store.read.audit.order_journal import read_order_lines
+from settlement.store.read.market.trades import TradeRow, list_order_trades
+from settlement.store.read.paging import Page
+from settlement.store.read.position import read_past
+from settlement.store.read.venue import PairRow, find_account, read_pairs
+
+REJECTED = "rejected"
+Status = Annotated[str, one_of(*schema.ORDER_STATUSES, REJECTED)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersParameters(PageParameters):
+    user: User | None = None
+    base: Symbol | None = None
+    quote: Symbol | None = None
+    status: Status | None = None
+    block: BlockNumber | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderParameters(PageParameters):
+    id: Id
+    block: BlockNumber | None = None
+
+
+RejectionCode = Annotated[str, choice(*Code)]
+
+
+class Order(Part, kw_only=True):
+    """An order. It locks `gives` and is for `gets`; `quantity` is in `quantity_symbol`.
+
+    `locked` is what it holds now, `released` what it gave back, `received` what it got after fees.
+    """
+
+    id: str
+    seq: int
+    user: str
+    base: str
+    quote: str
+    side: Side
+    type: Annotated[str, choice("limit", "market")]
+    status: Annotated[str, choice(*schema.ORDER_STATUSES)]
+    price: Price | None
+    quantity: Amount
+    quantity_symbol: str
+    remaining: Amount
+    filled: Amount
+    gives: str
+    locked: Amount
+    released: Amount
+    gets: str
+    received: Amount
+    settle: Annotated[str, choice("wallet", "venue")]
+    action: str
+    ref: str | None
+    ts: Time
+    block: Block
+    expires: Time | None
+    closed_ts: Time | None
+    closed_block: Block | None
+
+
+class RejectedOrder(Part, kw_only=True):
+    """An order that never was: what is kept of it is who, when and why not."""
+
+    id: str
+    user: str
+    status: Annotated[str, choice(REJECTED)]
+    action: str
+    code: RejectionCode
+    error: str
+    ref: str | None
+    ts: Time | None
+    block: Block
+
+
+class JournalLine(Part, kw_only=True):
+    """A line of the journal, and its block."""
+
+    block: Block
+    line: str
+
+
+class Orders(Answer, kw_only=True):
+    orders: list[Order]
+    next_cursor: NextCursor
+
+
+class RejectedOrders(Answer, kw_only=True):
+    """With `status=rejected`."""
+
+    orders: list[RejectedOrder]
+    next_cursor: NextCursor
+
+
+class OneOrder(Answer, kw_only=True):
+    order: Order
+    trades: list[Trade]
+    journal: list[JournalLine]
+    next_cursor: NextCursor
+
+
+class OneRejectedOrder(Answer, kw_only=True):
+    """For an order that was rejected."""
+
+    order: RejectedOrder
+    trades: list[Trade]
+    journal: list[JournalLine]
+    next_cursor: NextCursor
+
+
+def _list(snapshot: Snapshot, ask: OrdersParameters) -> Orders | RejectedOrders:
+    cursors = Cursors("orders", ask.user, ask.base, ask.quote, ask.status, ask.block)
+    before = cursors.read(ask.cursor)
+    pair_id = _pair_id(snapshot, ask)
+    if ask.status == REJECTED:
+        if ask.user is None or pair_id is not None:
+            raise bad_input("status rejected needs user, and takes neither base nor quote: no pair is kept.")
+        if ask.block is not None:
+            raise bad_input("status rejected takes no block: what is rejected stays so.")
+        return _rejected_list(snapshot, ask, cursors, before)
+    account = None if ask.user is None else find_account(snapshot.connection, ask.user)
+    page: Page[OrderRow] = Page([], None)
+    if ask.user is None or account is not None:
+        status = None if ask.status is None else schema.ORDER_STATUSES.index(ask.status)
+        wanted = OrderFilter(account, pair_id, status)
+        page = list_orders(snapshot.connection, wanted, before, ask.limit, ask.block)
+    pairs = read_pairs(snapshot.connection)
+    return Orders(
+        *snapshot.stamp,
+        orders=[show_order(row, pairs) for row in page.rows],
+        next_cursor=cursors.write(page.next_key),
+    )
+
+
+def _rejected_list(
+    snapshot: Snapshot, ask: OrdersParameters, cursors: Cursors, before: int | None
+) -> RejectedOrders:
+    account = find_account(snapshot.connection, ask.user or "")
+    page: Page[IntentRow] = Page([], None)
+    if account is not None:
+        page = list_rejected_orders(snapshot.connection, account, before, ask.limit)
+    return RejectedOrders(
+        *snapshot.stamp,
+        orders=[_rejected(row) for row in page.rows],
+        next_cursor=cursors.write(page.next_key),
+    )
+
+
+def _pair_id(snapshot: Snapshot, ask: OrdersParameters) -> int | None:
+    if ask.base is None and ask.quote is None:
+        return None
+    if ask.base is None or ask.quote is None:
+        raise bad_input("base and quote name a pair together: give both or neither.")
+    return pair_of(snapshot, ask.base, ask.quote).row.id
+
+
+def _one(snapshot: Snapshot, ask: OrderParameters) -> OneOrder | OneRejectedOrder:
+    cursors = Cursors("order", ask.id, ask.block)
+    before = cursors.read(ask.cursor)
+    row = find_order(snapshot.connection, ask.id, ask.block)
+    if row is None:
+        return _one_rejected(snapshot, ask)
+    if ask.block is not None and before is None:
+        past = read_past(snapshot.connection, ask.block)
+        before = None if past is None else past.last_trade + 1
+    pairs = read_pairs(snapshot.connection)
+    show = PairShow(pairs[row.pair_id])
+    trades: Page[TradeRow] = list_order_trades(snapshot.connection, row.seq, before, ask.limit)
+    blocks = {row.block, row.closed_block or row.block, *(trade.block for trade in trades.rows)}
+    return OneOrder(
+        *snapshot.stamp,
+        order=show_order(row, pairs),
+        trades=[show.trade(trade) for trade in trades.rows],
+        journal=_journal(snapshot, ask.id, blocks),
+        next_cursor=cursors.write(trades.next_key),
+    )
+
+
+def _one_rejected(snapshot: Snapshot, ask: OrderParameters) -> OneRejectedOrder:
+    row = find_rejected_order(snapshot.connection, ask.id)
+    if row is None or row.block > snapshot.block:
+        raise not_found(_unknown(snapshot, ask))
+    return OneRejectedOrder(
+        *snapshot.stamp,
+        order=_rejected(row),
+        trades=[],
+        journal=_journal(snapshot, ask.id, {row.block}),
+        next_cursor=None,
+    )
+
+
+def _unknown(snapshot: Snapshot, ask: OrderParameters) -> str:
+    if snapshot.block < snapshot.at.block:
+        return f"There was no order {ask.id} at the end of block {snapshot.block}."
+    return f"There is no order {ask.id}. If it was signed just now, its block may not be irreversible yet."
+
+
+def _journal(snapshot: Snapshot, order_id: str, blocks: set[int]) -> list[JournalLine]:
+    lines = read_order_lines(snapshot.connection, order_id, blocks)
+    return [JournalLine(block=line.block, line=line.text) for line in lines]
+
+
+def show_order(row: OrderRow, pairs: Mapping[int, PairRow]) -> Order:
+    """An order in display units."""
+    pair = pairs[row.pair_id]
+    show = PairShow(pair)
+    is_budget = row.market and row.is_buy
+    quantity = show.quote if is_budget else show.base
+    gives, gets = (show.quote, show.base) if row.is_buy else (show.base, show.quote)
+    return Order(
+        id=row.id,
+        seq=row.seq,
+        user=decode(row.account),
+        base=pair.base,
+        quote=pair.quote,
+        side="buy" if row.is_buy else "sell",
+        type="market" if row.market else "limit",
+        status=schema.ORDER_STATUSES[row.status],
+        price=show.price_or_none(row.price),
+        quantity=quantity(row.quantity),
+        quantity_symbol=pair.quote if is_budget else pair.base,
+        remaining=quantity(row.remaining),
+        filled=quantity(row.quantity - row.remaining),
+        gives=pair.quote if row.is_buy else pair.base,
+        locked=gives(row.locked),
+        released=gives(row.released),
+        gets=pair.base if row.is_buy else pair.quote,
+        received=gets(row.received),
+        settle="wallet" if row.to_wallet else "venue",
+        action=row.action,
+        ref=row.ref,
+        ts=iso(row.timestamp),
+        block=row.block,
+        expires=None if row.expiry is None else iso(row.expiry),
+        closed_ts=None if row.closed_timestamp is None else iso(row.closed_timestamp),
+        closed_block=row.closed_block,
+    )
+
+
+def _rejected(row: IntentRow) -> RejectedOrder:
+    return RejectedOrder(
+        id=row.id,
+        user=decode(row.account),
+        status=REJECTED,
+        action=row.action,
+        code=row.code or "",
+        error=reason(row) or "",
+        ref=row.ref,
+        ts=None if row.timestamp is None else iso(row.timestamp),
+        block=row.block,
+    )
+
+
+def reason(row: IntentRow) -> str | None:
+    """Why an intent was rejected: the sentence of its code; None where it was accepted."""
+    return None if row.code is None else SENTENCES[Code(row.code)]
+
+
+list_resource = Resource(
+    "/api/orders",
+    OrdersParameters,
+    Orders | RejectedOrders,
+    "Orders, newest first.",
+    _list,
+    errors=("E_PAIR", "E_BLOCK"),
+    group="Account",
+)
+one_resource = Resource(
+    "/api/orders/<id>",
+    OrderParameters,
+    OneOrder | OneRejectedOrder,
+    "One order with its trades and its lines of the journal.",
+    _one,
+    errors=("E_NOT_FOUND", "E_BLOCK"),
+    group="Account",
+)

@@ -1,0 +1,86 @@
+"""/api/transfers: every movement of the ledger that an account took part in, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from api.database import Snapshot
+from api.http.formatting import iso
+from api.http.paging import Cursors
+from api.http.parameters import PageParameters, User
+from api.http.resource import Resource
+from api.http.shapes import Amount, Answer, Block, NextCursor, Part, Time, choice
+from settlement.core.model import BUCKETS
+from settlement.core.parsing.amounts import show_units
+from settlement.core.parsing.names import decode
+from settlement.store.read.accounts.transfers import TransferRow, list_transfers
+from settlement.store.read.paging import Page
+from settlement.store.read.venue import find_account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransfersParameters(PageParameters):
+    user: User
+
+
+class TransferSide(Part, kw_only=True):
+    """One of an account's buckets. `escrow` is the counterpart of what lies in escrow on the chain."""
+
+    user: str
+    bucket: Annotated[str, choice(*BUCKETS)]
+
+
+class Transfer(Part, kw_only=True):
+    """`amount` goes from `debit` to `credit`: every change of a balance is one of these."""
+
+    n: Annotated[int, Meta(description="Counts all transfers of the venue from 1.")]
+    block: Block
+    ts: Time
+    symbol: str
+    amount: Amount
+    debit: TransferSide
+    credit: TransferSide
+
+
+class Transfers(Answer, kw_only=True):
+    transfers: list[Transfer]
+    next_cursor: NextCursor
+
+
+def _view(snapshot: Snapshot, ask: TransfersParameters) -> Transfers:
+    cursors = Cursors("transfers", ask.user)
+    before = cursors.read(ask.cursor)
+    account = find_account(snapshot.connection, ask.user)
+    page: Page[TransferRow] = Page([], None)
+    if account is not None:
+        page = list_transfers(snapshot.connection, account, before, ask.limit)
+    return Transfers(
+        *snapshot.stamp,
+        transfers=[_transfer(row) for row in page.rows],
+        next_cursor=cursors.write(page.next_key),
+    )
+
+
+def _transfer(row: TransferRow) -> Transfer:
+    return Transfer(
+        n=row.n,
+        block=row.block,
+        ts=iso(row.timestamp),
+        symbol=row.symbol,
+        amount=show_units(row.amount, row.precision),
+        debit=TransferSide(user=decode(row.debit), bucket=BUCKETS[row.debit_bucket]),
+        credit=TransferSide(user=decode(row.credit), bucket=BUCKETS[row.credit_bucket]),
+    )
+
+
+resource = Resource(
+    "/api/transfers",
+    TransfersParameters,
+    Transfers,
+    "Every movement of the ledger that an account took part in.",
+    _view,
+    group="Account",
+)

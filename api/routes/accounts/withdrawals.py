@@ -1,0 +1,117 @@
+"""/api/withdrawals: withdrawals, newest first, and what became of their payment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from api.database import Snapshot
+from api.http.formatting import iso
+from api.http.paging import Cursors
+from api.http.parameters import PageParameters, User, one_of
+from api.http.resource import Resource
+from api.http.shapes import Amount, Answer, Block, Count, NextCursor, Part, Time, choice
+from settlement.core.parsing.amounts import show_units
+from settlement.core.parsing.names import decode
+from settlement.store import schema
+from settlement.store.read import payouts
+from settlement.store.read.accounts.withdrawals import WithdrawalFilter, WithdrawalRow, list_withdrawals
+from settlement.store.read.paging import Page
+from settlement.store.read.venue import find_account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalsParameters(PageParameters):
+    user: User | None = None
+    status: Annotated[str, one_of(*schema.CLAIM_STATUSES)] | None = None
+
+
+class Payout(Part, kw_only=True):
+    """How far the payment is, by the operator's payouts program; the chain alone settles it."""
+
+    state: Annotated[str, choice(*payouts.STATES, *schema.CLAIM_STATUSES[1:])]
+    reason: Annotated[str | None, Meta(description="Why it waits.")]
+    transaction_ids: Annotated[list[str], Meta(description="Of all that was signed for it, the newest last.")]
+    signatures: Annotated[Count | None, Meta(description="The weight that has signed the newest.")]
+    needed: Annotated[Count | None, Meta(description="The weight that it needs.")]
+    next_attempt: Annotated[Time | None, Meta(description="Not before this block time.")]
+
+
+class Withdrawal(Part, kw_only=True):
+    """`memo` is the trader's own. Where there is none, the payment's is `peakedex:` and the id."""
+
+    id: str
+    user: str
+    symbol: str
+    amount: Amount
+    to: str
+    memo: str | None
+    status: Annotated[str, choice(*schema.CLAIM_STATUSES)]
+    ts: Time
+    block: Block
+    paid_by: Annotated[str | None, Meta(description="The id of the payment on the chain.")]
+    closed_ts: Time | None
+    closed_block: Block | None
+    payout: Annotated[Payout | None, Meta(description="Null in the stream: it is not the ledger's.")]
+
+
+class Withdrawals(Answer, kw_only=True):
+    withdrawals: list[Withdrawal]
+    next_cursor: NextCursor
+
+
+def _view(snapshot: Snapshot, ask: WithdrawalsParameters) -> Withdrawals:
+    cursors = Cursors("withdrawals", ask.user, ask.status)
+    before = cursors.read(ask.cursor)
+    account = None if ask.user is None else find_account(snapshot.connection, ask.user)
+    page: Page[WithdrawalRow] = Page([], None)
+    if ask.user is None or account is not None:
+        status = None if ask.status is None else schema.CLAIM_STATUSES.index(ask.status)
+        page = list_withdrawals(snapshot.connection, WithdrawalFilter(account, status), before, ask.limit)
+    paying = payouts.read_payouts(snapshot.connection, payouts.WITHDRAWAL, [row.n for row in page.rows])
+    return Withdrawals(
+        *snapshot.stamp,
+        withdrawals=[show_withdrawal(row, _payout(paying[row.n])) for row in page.rows],
+        next_cursor=cursors.write(page.next_key),
+    )
+
+
+def show_withdrawal(row: WithdrawalRow, payout: Payout | None = None) -> Withdrawal:
+    return Withdrawal(
+        id=row.id,
+        user=decode(row.account),
+        symbol=row.symbol,
+        amount=show_units(row.amount, row.precision),
+        to=decode(row.to),
+        memo=None if row.memo is None else decode(row.memo),
+        status=schema.CLAIM_STATUSES[row.status],
+        ts=iso(row.timestamp),
+        block=row.block,
+        paid_by=row.paid_by,
+        closed_ts=None if row.closed_timestamp is None else iso(row.closed_timestamp),
+        closed_block=row.closed_block,
+        payout=payout,
+    )
+
+
+def _payout(row: payouts.Payout) -> Payout:
+    return Payout(
+        state=row.state,
+        reason=row.reason,
+        transaction_ids=list(row.transaction_ids),
+        signatures=row.weight,
+        needed=row.needed,
+        next_attempt=None if row.next_attempt is None else iso(row.next_attempt),
+    )
+
+
+resource = Resource(
+    "/api/withdrawals",
+    WithdrawalsParameters,
+    Withdrawals,
+    "Withdrawals, newest first, and how far their payment is.",
+    _view,
+    group="Account",
+)

@@ -1,0 +1,74 @@
+"""/api/venue: whose exchange this is, and what a trader must know to write an intent for it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from api.database import Snapshot
+from api.http.parameters import NoParameters
+from api.http.resource import Resource
+from api.http.shapes import Answer, Block, Count, Hash, Part, choice
+from api.routes.market.pairs import PairRules, rules
+from settlement.core.parsing.names import decode
+from settlement.core.venue import parse_venue
+from settlement.store.read.venue import read_pairs, read_tokens, read_venue
+
+
+class Token(Part, kw_only=True):
+    """A listed token, and the account to which it is deposited."""
+
+    symbol: str
+    precision: Count
+    chain: Annotated[str, choice("hive", "hive-engine")]
+    escrow: str
+
+
+class Venue(Answer, kw_only=True):
+    network: str
+    name: str
+    protocol: int
+    venue_hash: Hash
+    contract: str
+    custom_json_id: str
+    start_block: Block
+    operator: str
+    fee_account: str
+    max_open_orders: Count
+    order_lifetime: Count
+    accept_flat_intents: bool
+    tokens: list[Token]
+    pairs: list[PairRules]
+
+
+def venue_resource(network: str) -> Resource[NoParameters]:
+    def view(snapshot: Snapshot, _: NoParameters) -> Venue:
+        return _venue(snapshot, network)
+
+    return Resource(
+        "/api/venue", NoParameters, Venue, "The venue: tokens, pairs, escrow accounts, hash.", view
+    )
+
+
+def _venue(snapshot: Snapshot, network: str) -> Venue:
+    row = read_venue(snapshot.connection)
+    venue = parse_venue(row.text)
+    return Venue(
+        *snapshot.stamp,
+        network=network,
+        name=venue.name,
+        protocol=1,
+        venue_hash=snapshot.at.venue_hash,
+        contract=venue.contract,
+        custom_json_id=venue.custom_json_id,
+        start_block=venue.start_block,
+        operator=venue.operator,
+        fee_account=decode(row.fee_account),
+        max_open_orders=row.max_open_orders,
+        order_lifetime=venue.order_lifetime,
+        accept_flat_intents=venue.accept_flat_intents,
+        tokens=[
+            Token(symbol=token.symbol, precision=token.precision, chain=token.chain, escrow=token.escrow)
+            for token in read_tokens(snapshot.connection)
+        ],
+        pairs=[rules(pair) for pair in read_pairs(snapshot.connection).values()],
+    )

@@ -1,0 +1,54 @@
+"""The candles that are still growing: one for each pair and interval, kept up trade by trade."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from api.stream.topics import Pair
+from settlement.store.read.market.candles import INTERVALS, CandleRow, start_of
+
+Latest = Mapping[int, CandleRow]
+"""A pair's newest candle by interval, in seconds."""
+
+
+class Candles:
+    """Of each pair the candles of its last trade. What is handed out never changes."""
+
+    def __init__(self) -> None:
+        self._latest: dict[Pair, Latest] = {}
+
+    def of(self, pair: Pair) -> Latest:
+        """Empty before the first trade of the pair."""
+        return self._latest.get(pair, {})
+
+    def put(self, pair: Pair, latest: Latest) -> None:
+        self._latest[pair] = latest
+
+    def trade(self, pair: Pair, timestamp: int, price: int, quantity: int, quote_amount: int) -> None:
+        """Take in the pair's next trade."""
+        new = CandleRow(timestamp, price, price, price, price, quantity, quote_amount, 1)
+        old = self.of(pair)
+        self._latest[pair] = {
+            seconds: _grown(old.get(seconds), new._replace(start=start_of(timestamp, seconds)))
+            for seconds in INTERVALS.values()
+        }
+
+
+def _grown(old: CandleRow | None, new: CandleRow) -> CandleRow:
+    return new if old is None or old.start != new.start else merged((old, new))
+
+
+def merged(candles: Iterable[CandleRow]) -> CandleRow:
+    """Candles that follow each other as one, which starts where the first does. At least one."""
+    parts = list(candles)
+    first, last = parts[0], parts[-1]
+    return CandleRow(
+        first.start,
+        first.open,
+        max(part.high for part in parts),
+        min(part.low for part in parts),
+        last.close,
+        sum(part.base_volume for part in parts),
+        sum(part.quote_volume for part in parts),
+        sum(part.trades for part in parts),
+    )

@@ -1,0 +1,31 @@
+"""The server of the API's bench, as a process: `python -m bench.api_server DB PORT WORKERS STREAMS BARE`."""
+
+from __future__ import annotations
+
+import sys
+
+from flask import Flask, Response
+
+from api import server
+from api.settings import FRESH_SECONDS, ApiSettings
+
+
+def bare(*_: object) -> Flask:
+    """A view that does nothing, in an application that does nothing else: what the server itself costs."""
+    app = Flask("bare")
+    body = b'{"ok":true}'
+    app.add_url_rule("/", view_func=lambda: Response(body, mimetype="application/json"))
+    return app
+
+
+def main(url: str, port: str, workers: str, streams: str, is_bare: str) -> None:
+    if is_bare == "bare":
+        server.create_app = bare  # the rest of it stays as it is
+    settings = ApiSettings(
+        database_url=url, network="bench", streams=int(streams), fresh_seconds=FRESH_SECONDS
+    )
+    server.serve(settings, port=int(port), workers=int(workers))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

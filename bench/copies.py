@@ -1,0 +1,202 @@
+"""A long history made in SQL, because to replay it takes hours: a pattern, copied again and again.
+
+The pattern is a real replay of some 9,000 trades. A copy is its rows with numbers, blocks and times moved on and ids
+of their own. What a copy leaves out: its journal's text beyond `JOURNAL_CHARS` a block, hashes of its own, and what
+its orders that stay open would lock, for they are given out as expired. Balances and open orders, and so the state,
+are those of the real part, so that an engine goes on behind the last copy.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, select, text, update
+
+from bench.chain import OPS_PER_BLOCK, VENUE, Flow, block, block_id, funding
+from indexer.follow.loop import Follower
+from indexer.sources.archive import ArchiveSource
+from settlement.core.venue import parse_venue
+from settlement.store import schema
+from settlement.store.database import open_writer
+from settlement.store.interval_tree import fork_of
+from settlement.store.partitions import PARTITIONED, Room
+from settlement.store.write.loader import open_engine
+
+FEW_ORDERS: Final = 1_000
+"""Open before anything trades."""
+PATTERN: Final = range(513, 1024)
+"""Blocks of the pattern, in one aligned span of 512: so forks move along with them."""
+STRIDE: Final = 512
+"""Blocks from one copy to the next."""
+JOURNAL_CHARS: Final = 1_000
+AT_ONCE: Final = 10
+"""Copies in a transaction."""
+STRIDE_SECONDS: Final = 1_560
+"""26 minutes: so candles of a minute move along. Ten million trades are made in less than an order lives."""
+_START: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+
+# By table, the columns that move on from copy to copy, each with what it counts.
+_MOVED: Final[Mapping[str, Mapping[str, str]]] = {
+    "blocks": {
+        "number": "block",
+        "timestamp": "time",
+        "n": "blocks",
+        "last_seq": "orders",
+        "last_trade": "trades",
+    },
+    "journal": {"block": "block"},
+    "intents": {"n": "intents", "block": "block", "seq": "orders"},
+    "orders": {
+        "seq": "orders",
+        "intent": "intents",
+        "block": "block",
+        "closed_block": "block",
+        "fork": "block",
+        "expiry": "time",
+    },
+    "order_changes": {"seq": "orders", "block": "block"},
+    "trades": {"n": "trades", "block": "block", "taker": "orders", "maker": "orders"},
+    "transfers": {"n": "transfers", "block": "block"},
+    "balance_changes": {"block": "block"},
+    "candles": {"start": "time"},
+}
+_COUNTED: Final = {"blocks": "n", "intents": "n", "orders": "seq", "trades": "n", "transfers": "n"}
+_FIRST_MINUTE: Final = _START + STRIDE_SECONDS * PATTERN.start // STRIDE // 60 * 60
+_OF_PATTERN: Final = {
+    "blocks": f"number >= {PATTERN.start}",
+    "candles": f"interval = 60 AND start >= {_FIRST_MINUTE}",
+}
+_LONGER: Final = """INSERT INTO candles SELECT pair_id, {interval}, start - start % {interval}, min(open), max(high),
+min(low), max(close), sum(base_high), sum(base_low), sum(quote_high), sum(quote_low), sum(trades) FROM candles
+WHERE interval = 60 GROUP BY pair_id, start - start % {interval} ON CONFLICT DO NOTHING"""
+
+
+def _time_of(number: int) -> int:
+    """Seconds since 1970: blocks are some three seconds apart."""
+    return _START + STRIDE_SECONDS * number // STRIDE
+
+
+def write_blocks(home: Path, blocks: Iterable[tuple[int, list[Any]]], receipts: Iterable[Any] = ()) -> None:
+    """An archive of blocks: number and operations."""
+    with (home / "blocks.jsonl").open("w") as lines:
+        for number, operations in blocks:
+            moment = datetime.fromtimestamp(_time_of(number), UTC)
+            line = {**block(number, operations), "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S")}
+            lines.write(json.dumps(line) + "\n")
+    (home / "receipts.jsonl").write_text("".join(json.dumps(receipt) + "\n" for receipt in receipts))
+
+
+def make_pattern(url: str, home: Path) -> None:
+    """Replay the real part, and keep a copy of the pattern's rows in tables of their own."""
+    flow = Flow()
+    deposits, receipt = funding(flow)
+    opening = [flow.resting(index) for index in range(FEW_ORDERS)]
+    blocks = {1: deposits, 2: opening, **{n: [flow.step() for _ in range(OPS_PER_BLOCK)] for n in PATTERN}}
+    write_blocks(home, ((n, blocks.get(n, [])) for n in range(1, PATTERN.stop)), [receipt])
+    engine = open_writer(url)
+    rules, recorder = open_engine(engine, parse_venue(VENUE))
+    Follower(rules, recorder, ArchiveSource(home, rules.watch)).run()
+    with engine.begin() as connection:
+        for table in _MOVED:
+            kept = _OF_PATTERN.get(table, f"block >= {PATTERN.start}")
+            connection.execute(text(f"CREATE TABLE pattern_{table} AS SELECT * FROM {table} WHERE {kept}"))
+        _close_all(connection)
+    engine.dispose()
+
+
+def _close_all(connection: Connection) -> None:
+    """What the pattern leaves open expires in the block after it."""
+    last = PATTERN.stop
+    left = connection.execute(text("SELECT seq, block FROM pattern_orders WHERE status = 0")).all()
+    change = "UPDATE pattern_orders SET status = :status, closed_block = :last, fork = :fork WHERE seq = :seq"
+    expired = [
+        {"status": schema.EXPIRED, "last": last, "fork": fork_of(opened, last), "seq": seq}
+        for seq, opened in left
+    ]
+    connection.execute(text(change), expired)
+
+
+def grow(url: str, trades: int) -> None:
+    """Copy the pattern until there are so many trades; the indexes of readers are gone then."""
+    engine = open_writer(url)
+    with engine.begin() as connection:
+        for index in schema.READ_INDEXES:
+            index.drop(connection, checkfirst=True)
+    while _copy_some(engine, trades):
+        pass
+    with engine.begin() as connection:
+        for interval in schema.CANDLES[1:]:
+            connection.execute(text(_LONGER.format(interval=interval)))
+    engine.dispose()
+
+
+def _copy_some(engine: Engine, trades: int) -> bool:
+    """Some copies behind what there is, and the cursor behind them; False where there are enough."""
+    with engine.begin() as connection:
+        steps = {
+            name: connection.scalar(text(f"SELECT count(*) FROM pattern_{name}")) or 0 for name in _COUNTED
+        }
+        cursor = connection.execute(select(schema.cursor)).one()
+        missing = -(-(trades - cursor.last_trade) // steps["trades"])
+        if missing <= 0:
+            return False
+        last = {name: _last(connection, name) - _last(connection, f"pattern_{name}") for name in _COUNTED}
+        room, start = Room(connection), -(-cursor.block // STRIDE) * STRIDE
+        for nth in range(min(missing, AT_ONCE)):
+            moved = {name: last[name] + (nth + 1) * steps[name] for name in _COUNTED}
+            blocks = start + nth * STRIDE
+            _copy(connection, room, {**moved, "block": blocks, "time": blocks // STRIDE * STRIDE_SECONDS})
+        _move_cursor(connection, blocks + PATTERN.stop)
+    return True
+
+
+def _last(connection: Connection, table: str) -> int:
+    return (
+        connection.scalar(text(f"SELECT max({_COUNTED[table.removeprefix('pattern_')]}) FROM {table}")) or 0
+    )
+
+
+def _copy(connection: Connection, room: Room, moved: Mapping[str, int]) -> None:
+    """One copy of all tables."""
+    keys = {}
+    for table in PARTITIONED:
+        key = next(iter(_MOVED[table.name]))
+        ends = connection.execute(text(f"SELECT min({key}), max({key}) FROM pattern_{table.name}")).one()
+        keys[table.name] = [(end + moved[_MOVED[table.name][key]],) for end in ends]
+    room.make(connection, keys)
+    for table, columns in _MOVED.items():
+        names = [column.name for column in schema.metadata.tables[table].columns]
+        values = {name: f"{name} + {moved[columns[name]]}" if name in columns else name for name in names}
+        if table == "intents":
+            values |= _other_ids(connection)
+        if table == "journal":
+            values["lines"] = f"substr(lines, 1, {JOURNAL_CHARS})"
+        order = next(iter(columns))
+        connection.execute(
+            text(
+                f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values[name] for name in names)} "
+                f"FROM pattern_{table} ORDER BY {order}"
+            )
+        )
+
+
+def _other_ids(connection: Connection) -> dict[str, str]:
+    """Ids whose first half, which is what they are looked up by, is mixed with a number of the copy."""
+    mixed, sign = random.getrandbits(63), -(1 << 63)
+    key, plain = (f"((tx_key | {mask}) - (tx_key & {mask}))" for mask in (mixed, mixed + sign))
+    digits = f"printf('%016x', {plain})"
+    if connection.dialect.name != "sqlite":
+        digits = f"lpad(to_hex({plain}), 16, '0')"
+    return {"tx_key": key, "id": f"{digits} || substr(id, 17)"}
+
+
+def _move_cursor(connection: Connection, block: int) -> None:
+    last = {"last_seq": "orders", "last_trade": "trades", "last_block_n": "blocks"}
+    values = {"block": block, "block_id": block_id(block), "timestamp": _time_of(block)}
+    values |= {column: _last(connection, name) for column, name in last.items()}
+    connection.execute(update(schema.cursor).values(values))

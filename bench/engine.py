@@ -1,0 +1,139 @@
+"""Engine.apply over a flow of orders, as a ratio to the bare matching loop U over the same flow."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, islice
+
+from bench.bare import ACCOUNTS, Bare, Op, flow, wall
+from indexer.cli.support.common import settle_memory
+from indexer.rules_build import name_of_build
+from settlement.core.events import Action, BlockHeader, Event, Movement
+from settlement.core.state_machine import Engine
+from settlement.core.venue import PairRules, TokenRules, Venue
+
+OPERATIONS = 100_000
+A_BLOCK = 50
+FUNDED_A_BLOCK = 1_000
+OPEN_ORDERS = (1_000, 10_000, 100_000)
+EMPTY_BLOCKS = 50_000
+START = 1_700_000_000
+VENUE = Venue(
+    name="Bench",
+    contract="peakedex",
+    custom_json_id="ssc-mainnet-hive",
+    start_block=1,
+    operator="operator",
+    fee_account="fees",
+    max_open_orders=10_000,
+    order_lifetime=2_592_000,
+    accept_flat_intents=True,
+    tokens=(
+        TokenRules("PEK", 8, "hive-engine", "bench.pek"),
+        TokenRules("SWAP.HIVE", 8, "hive-engine", "bench.hive"),
+    ),
+    pairs=(PairRules("PEK", "SWAP.HIVE", 6, 2, 10, 20, self_trade="allow"),),
+)
+Block = tuple[BlockHeader, list[Event]]
+
+
+def main() -> None:
+    """Print operations a second of U and of the engine with so many orders resting, and an empty block."""
+    ops = flow(OPERATIONS)
+    orders = sum(1 for op in ops if op.price)
+    print(
+        f"engine ({name_of_build()}): {OPERATIONS} operations, {orders} orders, the rest cancels "
+        "(goal: ratio to U >= 0.10)"
+    )
+    for resting in OPEN_ORDERS:
+        bare = Bare()
+        bare.run(wall(resting, OPERATIONS + 1))
+        bare_seconds = timed(lambda bare=bare: bare.run(ops))  # type: ignore[misc]
+        engine = funded_engine(wall(resting, OPERATIONS + 1))
+        blocks = list(blocks_of(engine, ops))
+        trades = [0]
+        seconds = timed(lambda e=engine, b=blocks, t=trades: apply_all(e, b, t))  # type: ignore[misc]
+        state = engine.state
+        assert (trades[0], len(state.orders)) == (len(bare.trades), len(bare.open)), "they must do the same"
+        print(
+            f"  {resting:>7} resting: U {OPERATIONS / bare_seconds:>9,.0f}/s, engine {OPERATIONS / seconds:>8,.0f}/s, "
+            f"ratio {bare_seconds / seconds:.3f}; {trades[0]} trades, {len(state.orders) - resting} more left open; "
+            f"empty block {_empty_block(engine) * 1e6:.2f} µs"
+        )
+
+
+def funded_engine(resting: Iterable[Op], accounts: int = ACCOUNTS) -> Engine:
+    """An engine whose accounts have all they need, and whose book holds these orders."""
+    engine = Engine(VENUE)
+    for first in range(0, accounts, FUNDED_A_BLOCK):
+        number = engine.next_block()
+        deposits: list[Event] = [
+            Movement(f"d{i}.{n}", "hive-engine", f"trader{i}", token.escrow, token.symbol, "10000", None)
+            for i in range(first, min(first + FUNDED_A_BLOCK, accounts))
+            for n, token in enumerate(VENUE.tokens)
+        ]
+        engine.apply(BlockHeader(number, f"{number:040x}", START + 3 * number), deposits)
+    for header, events in blocks_of(engine, resting):
+        engine.apply(header, events)
+    return engine
+
+
+def blocks_of(engine: Engine, ops: Iterable[Op]) -> Iterator[Block]:
+    """The operations as decoded events, in blocks three seconds apart."""
+    left = iter(ops)
+    for number in count(engine.next_block()):
+        events = [_event(op) for op in islice(left, A_BLOCK)]
+        if not events:
+            return
+        yield BlockHeader(number, f"{number:040x}", START + 3 * number), events
+
+
+def _event(op: Op) -> Event:
+    signer = f"trader{op.account}"
+    if not op.price:
+        return Action(f"{op.id:040x}", signer, True, "cancel", {"id": f"{op.target:040x}"})
+    payload = {
+        "symbol": "PEK",
+        "quote": "SWAP.HIVE",
+        "quantity": f"{op.quantity // 100}.{op.quantity % 100:02d}",
+        "price": f"0.{op.price:06d}",
+    }
+    return Action(f"{op.id:040x}", signer, True, "buy" if op.is_buy else "sell", payload)
+
+
+def apply_all(engine: Engine, blocks: list[Block], trades: list[int]) -> None:
+    """Apply all blocks; what they did is dropped at once, as a recorder would after writing it."""
+    before = engine.state.last_trade
+    for header, events in blocks:
+        engine.apply(header, events)
+    trades[0] = engine.state.last_trade - before
+
+
+def _empty_block(engine: Engine) -> float:
+    """Seconds for a block where nothing happens, the building of its header aside."""
+    first, now = engine.next_block(), engine.state.header
+    assert now is not None
+    headers = [BlockHeader(first + i, "00", now.timestamp) for i in range(EMPTY_BLOCKS)]
+
+    def run() -> None:
+        for header in headers:
+            engine.apply(header)
+
+    return timed(run) / EMPTY_BLOCKS
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of processor time, which other work on the machine disturbs least; what was there before is out of the
+    garbage collector's sight."""
+    settle_memory()
+    started = time.process_time()
+    work()
+    seconds = time.process_time() - started
+    gc.unfreeze()
+    return seconds
+
+
+if __name__ == "__main__":
+    main()

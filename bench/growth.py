@@ -1,0 +1,181 @@
+"""How cost and memory grow: with open orders, accounts and history; and how long a start takes.
+
+Times are of the processor, because other work on the machine disturbs those least; each is given with its ratio to that
+of the smallest size in the same run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.alone import alone, database_bytes, resident_bytes
+from bench.bare import ACCOUNTS, flow, wall
+from bench.chain import VENUE, write_archive
+from bench.engine import apply_all, blocks_of, funded_engine, timed
+from indexer.cli.support.common import settle_memory
+from indexer.follow.loop import Follower, Progress
+from indexer.rules_build import name_of_build
+from indexer.sources.archive import ArchiveSource
+from settlement.core.state_machine import Engine
+from settlement.core.venue import parse_venue
+from settlement.store.database import open_writer
+from settlement.store.write.loader import open_engine
+from settlement.store.write.projector import make_read_indexes
+
+SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
+OPERATIONS = 20_000
+FEW_ORDERS = 1_000
+TRADES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
+HISTORY_OPERATIONS = 1_760_000
+"""They trade a little more than a million times."""
+STATES = (1_000, 10_000, 100_000, 1_000_000)
+
+Grown = tuple[float, float]
+"""Seconds of processor time an operation, and bytes of memory for each thing that there are so many of."""
+
+
+def main() -> None:
+    """Print every curve."""
+    print(f"growth ({name_of_build()}), processor time; goal: within 1.5 times from end to end", flush=True)
+    _print_curve("open orders", {size: alone(with_open_orders, size) for size in SIZES}, 1_500)
+    _print_curve("accounts", {size: alone(with_accounts, size) for size in SIZES}, 1_000)
+    with tempfile.TemporaryDirectory() as home:
+        _print_history(alone(with_history, Path(home)))
+    for size in STATES:
+        with tempfile.TemporaryDirectory() as home:
+            alone(open_orders, Path(home), size)
+            seconds, memory = alone(start_up, Path(home))
+        goal = 2 + size / 100_000
+        print(
+            f"  start with {size:>9,} open orders: {seconds:>6.2f} s (goal: <= {goal:.1f}), "
+            f"{memory / size:>6,.0f} bytes of memory an open order",
+            flush=True,
+        )
+
+
+def _print_curve(name: str, curve: dict[int, Grown], most_bytes: int) -> None:
+    first = next(iter(curve.values()))[0]
+    for size, (seconds, memory) in curve.items():
+        print(
+            f"  {size:>9,} {name}: {seconds * 1e6:>6.1f} µs an operation, {seconds / first:>4.2f} of the first, "
+            f"{memory:>7,.0f} bytes each (goal: <= {most_bytes:,})",
+            flush=True,
+        )
+
+
+def with_open_orders(count: int) -> Grown:
+    """The same flow, with so many orders resting."""
+    engine = funded_engine(())
+    before = resident_bytes()
+    for header, events in blocks_of(engine, wall(count, OPERATIONS + 1)):
+        engine.apply(header, events)
+    memory = (resident_bytes() - before) / count
+    assert len(engine.state.orders) == count
+    return _flow_seconds(engine, ACCOUNTS), memory
+
+
+def with_accounts(count: int) -> Grown:
+    """The same flow among so many accounts, each with a balance of both tokens."""
+    before = resident_bytes()
+    engine = funded_engine((), count)
+    memory = (resident_bytes() - before) / count
+    assert len(engine.state.accounts) > count
+    return _flow_seconds(engine, count), memory
+
+
+def _flow_seconds(engine: Engine, accounts: int) -> float:
+    blocks = list(blocks_of(engine, flow(OPERATIONS, accounts=accounts)))
+    return timed(lambda: apply_all(engine, blocks, [0])) / OPERATIONS
+
+
+@dataclass
+class Mark:
+    """How far a long replay had come when so many trades were reached."""
+
+    intents: int
+    trades: int
+    seconds: float
+
+
+@dataclass
+class History:
+    """A long replay: a mark after each of its transactions; then what the indexes of readers cost."""
+
+    marks: list[Mark]
+    bytes: int
+    indexed_bytes: int
+    index_seconds: float
+
+
+def with_history(home: Path) -> History:
+    """One long replay into SQLite."""
+    write_archive(home, FEW_ORDERS, HISTORY_OPERATIONS)
+    path = home / "growth.db"
+    engine = open_writer(f"sqlite:///{path}")
+    rules, recorder = open_engine(engine, parse_venue(VENUE))
+    settle_memory()
+    marks = [Mark(0, 0, time.process_time())]
+
+    def committed(progress: Progress) -> None:
+        marks.append(Mark(progress.intents, progress.trades, time.process_time()))
+
+    Follower(rules, recorder, ArchiveSource(home, rules.watch), on_commit=committed).run()
+    size, started = database_bytes(path), time.process_time()
+    make_read_indexes(engine)
+    index_seconds = time.process_time() - started
+    engine.dispose()
+    return History(marks, size, database_bytes(path), index_seconds)
+
+
+def _print_history(history: History) -> None:
+    """The rate of the last 8,000 trades or more before each size."""
+    steps = history.marks
+    first = None
+    for trades in TRADES:
+        at = next((mark for mark in steps if mark.trades >= trades), steps[-1])
+        since = next((mark for mark in reversed(steps) if mark.trades <= at.trades - 8_000), steps[0])
+        seconds = (at.seconds - since.seconds) / (at.intents - since.intents)
+        first = first or seconds
+        print(
+            f"  {at.trades:>9,} trades: {1 / seconds:>8,.0f} intents a second of processor time, "
+            f"{first / seconds:.2f} of the first (goal: >= 0.7)",
+            flush=True,
+        )
+    intents = steps[-1].intents
+    print(
+        f"  database: {history.bytes / intents:,.0f} bytes an intent, {history.indexed_bytes / intents:,.0f} with the "
+        f"indexes of readers (goal: <= 1,200), made in {history.index_seconds:.1f} s",
+        flush=True,
+    )
+
+
+def open_orders(home: Path, count: int) -> None:
+    """A database with so many open orders."""
+    write_archive(home, count, 0)
+    engine = open_writer(f"sqlite:///{home / 'growth.db'}")
+    rules, recorder = open_engine(engine, parse_venue(VENUE))
+    settle_memory()
+    Follower(rules, recorder, ArchiveSource(home, rules.watch)).run()
+    assert len(rules.state.orders) == count
+    make_read_indexes(engine)
+    engine.dispose()
+
+
+def start_up(home: Path) -> tuple[float, int]:
+    """Seconds of processor time to load and check the state and to make the recorder, and bytes that they take."""
+    engine = open_writer(f"sqlite:///{home / 'growth.db'}")
+    before = resident_bytes()
+    started = time.process_time()
+    rules, recorder = open_engine(engine)
+    seconds = time.process_time() - started
+    memory = resident_bytes() - before
+    assert rules.state.orders
+    assert recorder
+    return seconds, memory
+
+
+if __name__ == "__main__":
+    main()

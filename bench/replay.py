@@ -1,0 +1,259 @@
+"""Replay end to end into SQLite and PostgreSQL, as a ratio to the raw writing of the same rows in the same run."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg
+
+from bench.chain import VENUE, write_archive
+from indexer.chain.decode import decode
+from indexer.cli.support.common import settle_memory
+from indexer.follow.loop import Follower
+from indexer.rules_build import name_of_build
+from indexer.sources.archive import ArchiveSource
+from indexer.sources.source import Cursor
+from settlement.core.state_machine import Engine
+from settlement.core.venue import parse_venue
+from settlement.store import database
+from settlement.store.database import open_writer
+from settlement.store.partitions import Room, read_ranges
+from settlement.store.write import projector as recorder
+from settlement.store.write.loader import open_engine
+from tests.support.postgres import drop_database, new_database
+
+OPERATIONS = 20_000
+OPEN_ORDERS = (1_000, 10_000, 100_000)
+
+Written = list[tuple[Any, list[Any]]]
+"""Statements of the recorder, each with its rows."""
+PARTS = ("reading", "decoding", "engine", "rows", "database", "loop")
+Parts = dict[str, float]
+"""Seconds by part of the replay."""
+
+
+def main() -> None:
+    """Print operations a second with so many orders open, and the ratio to the driver alone."""
+    print(
+        f"replay ({name_of_build()}) of {OPERATIONS} operations into SQLite "
+        "(goal: ratio >= 0.7, >= 25,000 operations/s)"
+    )
+    for open_orders in OPEN_ORDERS:
+        with tempfile.TemporaryDirectory() as home:
+            parts, written, size, whole = _replay(Path(home), open_orders)
+            raw = _write_raw(Path(home), written)
+        print(
+            f"{_speeds(open_orders, parts, raw)}\n{'':10}{size / OPERATIONS:,.0f} bytes an operation, "
+            f"{whole / OPERATIONS:,.0f} with the indexes of readers (goal: <= 1,200)"
+        )
+    print(f"replay of {OPERATIONS} operations into PostgreSQL (goal: ratio >= 0.7 to COPY of the same rows)")
+    for open_orders in OPEN_ORDERS:
+        with tempfile.TemporaryDirectory() as home:
+            print(_speeds(open_orders, *_postgresql(Path(home), open_orders)))
+
+
+def _speeds(open_orders: int, parts: Parts, raw: float) -> str:
+    seconds = sum(parts.values())
+    shares = ", ".join(f"{name} {part / OPERATIONS * 1e6:.1f}" for name, part in parts.items())
+    return (
+        f"{open_orders:>9} open orders: {OPERATIONS / seconds:>8,.0f} operations/s, raw rows "
+        f"{OPERATIONS / raw:>8,.0f}/s, ratio {raw / seconds:.2f}; "
+        f"it would be {raw / (seconds - parts['engine']):.2f} if the engine cost nothing\n"
+        f"{'':10}µs an operation: {shares}; raw rows {raw / OPERATIONS * 1e6:.1f}"
+    )
+
+
+class _Timed:
+    """How long each part of a replay takes, on the clock. What runs within another part is not counted twice."""
+
+    def __init__(self) -> None:
+        self._parts: Parts = defaultdict(float)
+        self._open = ["loop"]
+        self._since = time.perf_counter()
+
+    def _turn(self) -> None:
+        now = time.perf_counter()
+        self._parts[self._open[-1]] += now - self._since
+        self._since = now
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        self._turn()
+        self._open.append(name)
+        yield
+        self._turn()
+        self._open.pop()
+
+    def call(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, its time taken."""
+
+        def timed(*args: Any) -> Any:
+            with self.part(name):
+                return work(*args)
+
+        return timed
+
+    def end(self) -> Parts:
+        self._turn()
+        return {name: self._parts[name] for name in PARTS}
+
+
+class _Through:
+    """A part of the replay with one of its methods replaced."""
+
+    def __init__(self, whole: Any, **methods: Callable[..., Any]) -> None:
+        self._whole = whole
+        self.__dict__.update(methods)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+
+def _replay(home: Path, open_orders: int) -> tuple[Parts, Written, int, int]:
+    """Seconds, the rows, and by how many bytes the file grew: as it is, and with the indexes of readers."""
+    opened = write_archive(home, open_orders, OPERATIONS)
+    engine = open_writer(f"sqlite:///{home / 'bench.db'}")
+    rules, writer = open_engine(engine, parse_venue(VENUE))
+    Follower(rules, writer, ArchiveSource(home, rules.watch)).run(opened)
+    before, indexed_before = _size(home), _size_with_indexes(home)
+    parts, written = _timed(engine, rules, writer, home)
+    engine.dispose()
+    return parts, written, _size(home) - before, _size_with_indexes(home) - indexed_before
+
+
+def _timed(engine: Any, rules: Engine, writer: recorder.Recorder, home: Path) -> tuple[Parts, Written]:
+    """Seconds for the operations themselves by part, and what was written meanwhile."""
+    settle_memory()
+    written: list[tuple[Any, bytes]] = []  # as text: rows that live on would slow down what makes new ones
+    run, commit, timed = recorder.run, engine.dialect.do_commit, _Timed()
+    source = ArchiveSource(home, rules.watch)
+
+    def blocks(after: Cursor) -> Iterator[Any]:
+        yield from iter(timed.call("reading", partial(next, source.blocks(after), None)), None)
+
+    def noting(connection: Any, statement: Any, rows: Any) -> None:
+        with timed.part("noting"):
+            written.append((statement, pickle.dumps(rows)))
+        timed.call("database", run)(connection, statement, rows)
+
+    recorder.run, engine.dialect.do_commit = noting, timed.call("database", commit)
+    try:
+        progress = Follower(
+            cast(Any, _Through(rules, apply=timed.call("engine", rules.apply))),
+            cast(Any, _Through(writer, record=timed.call("rows", writer.record))),
+            cast(Any, _Through(source, blocks=blocks)),
+            read=timed.call("decoding", lambda *block: list(decode(*block))),
+        ).run()
+        parts = timed.end()
+    finally:
+        recorder.run, engine.dialect.do_commit = run, commit
+    assert progress.intents == OPERATIONS, progress
+    return parts, [(statement, pickle.loads(rows)) for statement, rows in written]
+
+
+def _postgresql(home: Path, open_orders: int) -> tuple[Parts, float]:
+    """Seconds of the replay, and of COPY with the same rows as text made beforehand; what is merged, merged."""
+    opened = write_archive(home, open_orders, OPERATIONS)
+    url, other = new_database(), new_database()
+    engine = open_writer(url)
+    rules, writer = open_engine(engine, parse_venue(VENUE))
+    Follower(rules, writer, ArchiveSource(home, rules.watch)).run(opened)
+    parts, written = _timed(engine, rules, writer, home)
+    _copy_partitions(engine, other)
+    engine.dispose()
+    ready = [
+        (
+            each.sql,
+            _copied(rows)
+            if each.sql.startswith("COPY")
+            else dict(zip(each.names, zip(*rows, strict=True), strict=True)),
+        )
+        for each, rows in written
+        if rows
+    ]
+    with psycopg.connect(other) as connection, connection.cursor() as cursor:
+        started = time.perf_counter()
+        for sql, data in ready:
+            if isinstance(data, bytes):
+                with cursor.copy(sql) as copy:
+                    copy.write(data)
+            else:
+                cursor.execute(sql, {name: list(values) for name, values in data.items()})
+            if sql.startswith("INSERT INTO cursor"):
+                connection.commit()
+        raw = time.perf_counter() - started
+    for each in (url, other):
+        drop_database(each)
+    return parts, raw
+
+
+def _copy_partitions(engine: Any, other: str) -> None:
+    """Make in another database the partitions that there are."""
+    with engine.connect() as connection:
+        ranges = read_ranges(connection)
+    with open_writer(other).begin() as connection:
+        keys = {name: [(keys.start,) for keys in found] for name, found in ranges.items()}
+        Room(connection).make(connection, keys)
+
+
+def _copied(rows: list[Any]) -> bytes:
+    """Rows in the text form of COPY."""
+    return "".join("\t".join(map(_field, row)) + "\n" for row in rows).encode()
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+
+
+def _size(home: Path) -> int:
+    with sqlite3.connect(home / "bench.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return (home / "bench.db").stat().st_size
+
+
+def _size_with_indexes(home: Path) -> int:
+    """Of a copy, so that the replay itself goes on without them."""
+    copy = Path(shutil.copy(home / "bench.db", home / "indexed.db"))
+    engine = open_writer(f"sqlite:///{copy}")
+    recorder.make_read_indexes(engine)
+    engine.dispose()
+    size = copy.stat().st_size
+    copy.unlink()
+    return size
+
+
+def _write_raw(home: Path, written: Written) -> float:
+    """The same statements and rows through the driver alone, one transaction for each batch."""
+    path = home / "raw.db"
+    open_writer(f"sqlite:///{path}").dispose()
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in database._WRITER_PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    started = time.perf_counter()
+    connection.execute("BEGIN IMMEDIATE")
+    for statement, rows in written:
+        connection.executemany(statement.sql, rows)
+        if statement.sql.startswith("INSERT INTO cursor"):
+            connection.execute("COMMIT")
+            connection.execute("BEGIN IMMEDIATE")
+    connection.execute("COMMIT")
+    seconds = time.perf_counter() - started
+    connection.close()
+    return seconds
+
+
+if __name__ == "__main__":
+    main()

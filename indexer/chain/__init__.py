@@ -1,0 +1,1 @@
+"""Hive blocks and sidechain receipts: types, decoding, comparison. Imports settlement.core alone."""

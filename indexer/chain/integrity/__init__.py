@@ -1,0 +1,1 @@
+"""Integrity checks of blocks: ids, witness signatures, merkle roots."""

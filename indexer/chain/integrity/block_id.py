@@ -1,0 +1,113 @@
+"""A block's id, recomputed from its header: whoever changes a header or reorders blocks is found out.
+
+id = the first 20 bytes of SHA-224(packed header + witness signature), its first 4 bytes replaced by the block
+number, big-endian. The merkle root in the header is taken as it is: transactions are not checked against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from typing import Final
+
+from indexer.chain.blocks import Block, BlockError, HeaderFields, seconds_of
+
+_ID_BYTES: Final = 20
+_SIGNATURE_BYTES: Final = 65
+_LAST_7_BITS: Final = 0x7F
+_VERSION: Final = re.compile(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,4})")
+_VERSION_LIMITS: Final = (1 << 8, 1 << 8, 1 << 16)
+# Position in hived's list of header extensions; those after these never stood on a chain.
+_EXTENSIONS: Final = {"void_t": 0, "version": 1, "hardfork_version_vote": 2}
+
+
+def header_digest(fields: HeaderFields) -> bytes:
+    """SHA-256 of the packed header: the 32 bytes that the witness signs. Raises BlockError."""
+    return hashlib.sha256(pack_header(fields)).digest()
+
+
+def block_id_of(block: Block) -> str:
+    """The id that the block's own header and signature give (40 hexadecimal digits). Raises BlockError."""
+    digest = hashlib.sha224(pack_header(block.fields) + signature_of(block)).digest()
+    return (struct.pack(">I", block.number) + digest[4:_ID_BYTES]).hex()
+
+
+def signature_of(block: Block) -> bytes:
+    """The witness's signature of the block (65 bytes). Raises BlockError."""
+    return _hex(block.fields.witness_signature, _SIGNATURE_BYTES, "witness_signature")
+
+
+def check_id(block: Block) -> None:
+    """Raise BlockError unless the block's id is the one that its header gives."""
+    if block_id_of(block) != block.block_id:
+        raise BlockError(f"block {block.number}: the id {block.block_id} is not that of its header")
+
+
+def pack_header(fields: HeaderFields) -> bytes:
+    """The header as hived packs it, without the signature. Raises BlockError, also for fields left out."""
+    if fields.witness is None:
+        raise BlockError("witness is missing")
+    witness = fields.witness.encode("utf-8", "surrogatepass")
+    return b"".join(
+        (
+            _hex(fields.previous, _ID_BYTES, "previous"),
+            struct.pack("<I", seconds_of(fields.timestamp)),
+            _varint(len(witness)),
+            witness,
+            _hex(fields.transaction_merkle_root, _ID_BYTES, "transaction_merkle_root"),
+            _varint(len(fields.extensions)),
+            *map(_pack_extension, fields.extensions),
+        )
+    )
+
+
+def _pack_extension(extension: object) -> bytes:
+    """A version, or a vote for a hardfork: `{"type", "value"}` or `[name or position, value]`."""
+    match extension:
+        case {"type": kind, "value": value}:
+            pass
+        case [kind, value]:
+            pass
+        case _:
+            raise BlockError("an extension of the header has an unknown form")
+    position = _EXTENSIONS.get(kind, -1) if isinstance(kind, str) else kind
+    match position, value:
+        case 0, _:
+            return _varint(0)
+        case 1, str():
+            return _varint(1) + _pack_version(value)
+        case 2, {"hf_version": str(version), "hf_time": str(time)}:
+            return _varint(2) + _pack_version(version) + struct.pack("<I", seconds_of(time))
+    raise BlockError(f"an extension of the header is of an unknown kind: {kind!a}")
+
+
+def _pack_version(text: str) -> bytes:
+    """`major.hardfork.revision` in one 32-bit number: 8, 8 and 16 bits, highest first."""
+    found = _VERSION.fullmatch(text)
+    parts = [int(part) for part in found.groups()] if found else []
+    if not found or any(part >= limit for part, limit in zip(parts, _VERSION_LIMITS, strict=True)):
+        raise BlockError(f"{text!a} is not a version")
+    return struct.pack("<I", parts[0] << 24 | parts[1] << 16 | parts[2])
+
+
+def _hex(text: str | None, size: int, name: str) -> bytes:
+    if text is None:
+        raise BlockError(f"{name} is missing")
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if len(value) != size or len(text) != 2 * size:
+        raise BlockError(f"{name} must be {2 * size} hexadecimal digits")
+    return value
+
+
+def _varint(number: int) -> bytes:
+    """An unsigned number in groups of 7 bits, the lowest first."""
+    out = bytearray()
+    while number > _LAST_7_BITS:
+        out.append(number & _LAST_7_BITS | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)

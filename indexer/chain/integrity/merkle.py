@@ -1,0 +1,98 @@
+"""Transactions against their header, verified here: with the optional extra `peakedex[verify]`.
+
+hiveio-wax (Python 3.12 or newer) packs every operation as hived does. From the packed signed transactions
+follow their ids and the merkle root, which the header names, and which the block's id and the witness's
+signature so cover: no operation can be altered, added or left out. Then one node is enough for a block.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from indexer.chain.blocks import Block, BlockError
+
+EMPTY_ROOT: Final = "00" * 20
+_ID_LENGTH: Final = 40
+_MODULE: Final = "wax.cpp_python_bridge"
+
+
+class Verifier(Protocol):
+    """Checks a block's transactions against its header, without a second node."""
+
+    def check(self, block: Block) -> None:
+        """Raise BlockError unless ids and merkle root are those of the block's transactions."""
+        ...
+
+
+class _Body(msgspec.Struct, frozen=True):
+    transaction_ids: list[str]
+    transactions: list[dict[str, Any]]
+
+
+_decode_body: Final = msgspec.json.Decoder(_Body).decode
+
+
+def local_verifier() -> Verifier | None:
+    """The verifier, where its library is installed."""
+    try:
+        importlib.import_module("wax")
+        return WaxVerifier(importlib.import_module(_MODULE))
+    except ImportError:
+        return None
+
+
+class WaxVerifier:
+    """Checks blocks in block_api's shape. `bridge` is the library's own module."""
+
+    def __init__(self, bridge: Any) -> None:
+        self._bridge = bridge
+
+    def check(self, block: Block) -> None:
+        """Raise BlockError unless ids and merkle root are those of the block's transactions."""
+        try:
+            body = _decode_body(block.raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BlockError(f"block {block.number}: {error}") from None
+        if len(body.transaction_ids) != len(body.transactions):
+            raise BlockError(f"block {block.number}: not as many transactions as ids")
+        leaves = [
+            self._leaf(transaction, transaction_id, block.number)
+            for transaction, transaction_id in zip(body.transactions, body.transaction_ids, strict=True)
+        ]
+        if merkle_root(leaves) != block.fields.transaction_merkle_root:
+            raise BlockError(f"block {block.number}: its transactions are not those of its merkle root")
+
+    def _leaf(self, transaction: dict[str, Any], transaction_id: str, number: int) -> bytes:
+        """SHA-256 of the signed transaction, in the packing that gives its id."""
+        try:
+            handle = self._bridge.create_wax_transaction(transaction, False)
+            for is_new in (False, True):
+                if (
+                    _sha256(self._bridge.tx_to_binary(handle, is_new, True)).hex()[:_ID_LENGTH]
+                    == transaction_id
+                ):
+                    return _sha256(self._bridge.tx_to_binary(handle, is_new, False))
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise BlockError(f"block {number}: {transaction_id} cannot be packed: {error}") from None
+        raise BlockError(f"block {number}: {transaction_id} is not the id of its transaction")
+
+
+def _sha256(hexadecimal: bytes) -> bytes:
+    return hashlib.sha256(bytes.fromhex(hexadecimal.decode("ascii"))).digest()
+
+
+def merkle_root(leaves: Sequence[bytes]) -> str:
+    """40 hexadecimal digits over the leaves: paired, an odd one carried up, zeros if there is none."""
+    if not leaves:
+        return EMPTY_ROOT
+    level = list(leaves)
+    while len(level) > 1:
+        odd = level[len(level) & ~1 :]
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [hashlib.sha256(left + right).digest() for left, right in pairs] + odd
+    return hashlib.new("ripemd160", level[0]).hexdigest()

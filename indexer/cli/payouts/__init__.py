@@ -1,0 +1,1 @@
+"""`peakedex payouts` and its subcommands."""

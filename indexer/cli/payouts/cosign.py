@@ -1,0 +1,167 @@
+"""`peakedex payouts cosign`: signatures of several operators as files, where no wire is wanted between them.
+
+No command here needs a key: the payouts process signs, and what it has signed is carried from one to another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
+
+import click
+
+from indexer import settings as config
+from indexer.cli.support.common import json_option, require_db, require_venue, show
+from indexer.cli.support.errors import CheckFailed
+from settlement.store.database import open_reader
+from settlement.store.read.venue import read_tokens
+
+if TYPE_CHECKING:
+    from settlement.payouts.cosign.signatures import Desk, Proposal, Verdict
+    from settlement.payouts.payout_log import Record
+
+MOST_BYTES: Final = 4_000_000
+_SETTINGS: Final = (
+    *("venue", "db", "node", "chain-id", "payout-expires-in", "payout-limit", "payout-hour-limit"),
+)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    venue: Path | None
+    db: str | None
+    node: tuple[str, ...]
+    chain_id: str | None
+    payout_expires_in: int
+    payout_limit: tuple[str, ...]
+    payout_hour_limit: tuple[str, ...]
+
+
+def _settings(command: Command) -> Command:
+    for name in reversed(_SETTINGS):
+        command = config.setting(name)(command)
+    return command
+
+
+@click.group()
+def cosign() -> None:
+    """Carry signatures between operators as files: what each payouts process has signed, to the others."""
+
+
+@cosign.command("list")
+@_settings
+@json_option
+def list_(as_json: bool, **options: Any) -> None:
+    """List the payments that this operator has signed and that may still be paid, with who has signed.
+
+    Example: peakedex payouts cosign list --venue venues/example.toml --db peakedex.db
+    """
+    desk = _desk(_Options(**options))
+    for record in desk.open():
+        _show_record(record, as_json)
+
+
+def _show_record(record: Record, as_json: bool) -> None:
+    expires, signed = f"{record.transaction.expiration}Z", sorted(record.signatures)
+    if as_json:
+        values = {"id": record.id, "escrow": record.escrow, "expires": expires}
+        show({**values, "weight": record.weight, "needed": record.needed, "signed_by": signed}, as_json=True)
+        return
+    click.echo(f"{record.id}  {record.escrow}  {record.weight} of {record.needed}, expires {expires}")
+    for public in signed:
+        click.echo(f"      signed by {public}")
+
+
+@cosign.command()
+@_settings
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
+def export(file: str, **options: Any) -> None:
+    """Write what this operator has signed and others must sign too into FILE: one JSON object a line.
+
+    Example: peakedex payouts cosign export --venue venues/example.toml --db peakedex.db signed.jsonl
+    """
+    desk = _desk(_Options(**options))
+    records = [record for record in desk.open() if not record.is_complete]
+    os.umask(0o077)
+    with click.open_file(file, "w", encoding="ascii") as out:
+        for record in records:
+            out.write(json.dumps(desk.proposal(record).to_json()) + "\n")
+    click.echo(f"payments that lack signatures: {len(records)}", err=True)
+
+
+@cosign.command("import")
+@_settings
+@click.argument("files", type=click.File("r", encoding="utf-8"), nargs=-1, required=True, metavar="FILE...")
+@json_option
+def import_(files: tuple[TextIO, ...], as_json: bool, **options: Any) -> None:
+    """Take other operators' signatures out of FILEs that `export` wrote, each checked against our own ledger.
+
+    The payouts process sends what is complete. Fails if a payment is refused; `later` is no failure: ours is
+    not signed yet, try again in a minute.
+
+    Example: peakedex payouts cosign import --venue venues/example.toml --db peakedex.db theirs.jsonl
+    """
+    desk = _desk(_Options(**options), writes=True)
+    refused = 0
+    for proposal in _proposals(files):
+        verdict = desk.take(proposal)
+        refused += verdict.status == "refused"
+        _show_verdict(proposal, verdict, as_json)
+    if refused:
+        raise CheckFailed(f"{refused} refused: ask the operator who wrote the file, and sign nothing by hand")
+
+
+def _show_verdict(proposal: Proposal, verdict: Verdict, as_json: bool) -> None:
+    values = {"id": proposal.transaction.id, "escrow": proposal.escrow}
+    if as_json:
+        said = {"status": verdict.status, "code": verdict.code, "reason": verdict.text}
+        show({**values, **said}, as_json=True)
+        return
+    click.echo(f"{proposal.transaction.id}  {verdict.status} ({verdict.code}): {verdict.text}")
+
+
+def _proposals(files: Iterable[TextIO]) -> Iterator[Proposal]:
+    from settlement.payouts.cosign.signatures import Proposal, ProposalError
+
+    for file in files:
+        try:
+            text = file.read(MOST_BYTES + 1)
+        except UnicodeDecodeError as error:
+            raise CheckFailed(f"{file.name} is no file of signatures: not UTF-8 text") from error
+        if len(text) > MOST_BYTES:
+            raise CheckFailed(f"{file.name} is no file of signatures: longer than {MOST_BYTES} characters")
+        for number, line in enumerate(text.splitlines(), 1):
+            try:
+                yield Proposal.of_json(json.loads(line))
+            except ProposalError as error:
+                raise CheckFailed(f"{file.name}, line {number}: {error}") from error
+            except (ValueError, RecursionError) as error:
+                raise CheckFailed(f"{file.name}, line {number}: not JSON") from error
+
+
+def _desk(options: _Options, *, writes: bool = False) -> Desk:
+    """Where signatures are checked: our ledger and records, and the accounts' authorities as of now."""
+    from indexer.cli.payouts.run import chain_id_of, read_policy
+    from settlement.payouts.authority import Authorities
+    from settlement.payouts.chain import ChainError, Nodes
+    from settlement.payouts.cosign.signatures import Desk
+    from settlement.payouts.payout_log import open_records
+
+    venue, url = require_venue(options.venue), require_db(options.db)
+    policy = read_policy(options.payout_expires_in, options.payout_limit, options.payout_hour_limit)
+    reader = open_reader(url)
+    nodes = Nodes(options.node)
+    with reader.connect() as connection:
+        authorities = Authorities(token.escrow for token in read_tokens(connection))
+    try:
+        chain_id = chain_id_of(options.chain_id, nodes)
+        authorities.refresh(nodes)
+    except ChainError as error:
+        raise CheckFailed(error) from error
+    return Desk(reader, open_records(url) if writes else reader, venue, policy, authorities, chain_id)

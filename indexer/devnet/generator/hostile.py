@@ -1,0 +1,112 @@
+"""What an adversary puts on the chain: custom_json bombs, wrong types, and quantities that trick readers.
+
+A real node takes all of these in one block or another (its mempool's checks are policy, not validity), so
+an indexer must read them and go on.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+from indexer.devnet.traders.intents import Element, token_transfer
+from indexer.devnet.venue import VenueView
+
+_DEEP: Final = 4000
+_DIGITS: Final = 5000
+
+# Quantities of a token transfer. The sidechain runs some of them; not all that it runs is a plain decimal.
+QUANTITIES: Final = (
+    "1",
+    "1.0",
+    "+2",
+    " 3 ",
+    "1e0",
+    "25E-1",
+    ".5",
+    "4.",
+    "0x10",
+    "0b11",
+    "1e-8",
+    "00012",
+    "1e400",
+    "-1",
+    "0",
+    "Infinity",
+    "NaN",
+    "",
+    "1,5",
+    "１",
+    "0.123456789",
+    "9" * 40,
+)
+
+
+def bombs(venue: VenueView, trader: str) -> list[str]:
+    """Texts for a custom_json of the venue's id, most of them not what a reader expects."""
+    ours = f'"contractName":"{venue.contract}"'
+    buy = f'{{{ours},"contractAction":"buy","contractPayload":'
+    pair = venue.pairs[0]
+    order = f'"symbol":"{pair.base}","quote":"{pair.quote}"'
+    escrow = venue.escrows[0]
+    return [
+        "",
+        "{",
+        "null",
+        "[]",
+        "[[],{},null,1,true]",
+        '"text"',
+        "[" * _DEEP + "]" * _DEEP,
+        f"{buy}{'[' * _DEEP}",
+        f'{buy}{{{order},"quantity":{"1" * _DIGITS},"price":"1"}}}}',
+        f'{buy}{{{order},"quantity":1e999999999,"price":"1"}}}}',
+        f'{buy}{{{order},"quantity":NaN,"price":Infinity}}}}',
+        f'{buy}{{{order},"quantity":"1","price":-0}}}}',
+        f'{buy}{{{order},"quantity":"1","price":0.0004}}}}',
+        f'{buy}{{{order},"quantity":1.50,"price":4E-4}}}}',
+        f'{buy}{{{order},"quantity":"٣","price":"１"}}}}',
+        f'{buy}{{{order},"quantity":"1\\u0000","price":"1"}}}}',
+        f'{buy}{{{order},"quantity":"1","price":"1","ref":"\\ud800"}}}}',
+        f'{buy}{{"symbol":"NO","symbol":"{pair.base}","quantity":"1","quantity":"2","price":"1"}}}}',
+        f"{buy}[]}}",
+        f"{buy}null}}",
+        f'{buy}"text"}}',
+        f"{{{ours}}}",
+        f'{{{ours},"contractAction":null,"contractPayload":{{}}}}',
+        f'{{{ours},"contractAction":{{}},"contractPayload":{{}}}}',
+        f'{{{ours},"contractAction":"buy\\u0000","contractPayload":{{}}}}',
+        f'{{{ours},"contractAction":"__proto__","contractPayload":{{"__proto__":{{}}}}}}',
+        f'{{{ours},"contractAction":"withdraw","contractPayload":{{"symbol":"{pair.base}","quantity":true}}}}',
+        f'{{{ours},"contractAction":"withdraw","contractPayload":'
+        f'{{"symbol":"{pair.base}","quantity":"1","memo":"\\u0007bell"}}}}',
+        f'{{{ours},"contractAction":"cancel","contractPayload":{{"id":["{trader}"]}}}}',
+        f'{{{ours},"contractAction":"cancelAll","contractPayload":{{"symbol":7}}}}',
+        f'{{"base":"{pair.base}","quote":"{pair.quote}","side":"buy","price":"1","amount":"1",'
+        '"username":"someone.else"}',
+        f'{{"base":"{pair.base}","quote":"{pair.quote}","side":"hold","price":"1","amount":"1"}}',
+        '{"base":{},"quote":[],"side":null,"price":{},"amount":false}',
+        f'{{"contractName":["{venue.contract}"],"contractAction":"buy","contractPayload":{{}}}}',
+        f'{{"contractName":"nosuch","contractAction":"pay","contractPayload":{{"to":"{escrow}"}}}}',
+        f'{{"contractName":"\\ud83d","contractAction":"{escrow}","contractPayload":{{"a":"\\udc00"}}}}',
+        f'{{"contractName":"tokens","contractAction":"transfer","contractPayload":["{escrow}"]}}',
+        f'{{"contractName":"tokens","contractAction":"transfer","contractPayload":'
+        f'{{"symbol":"{pair.base}","to":"{escrow}","quantity":5}}}}',
+        f'{{"contractName":"tokens","contractAction":"stake","contractPayload":{{"to":"{escrow}"}}}}',
+        f'  [ {{{ours},"contractAction":"cancelAll"}} , 7 , {{{ours},"contractAction":"cancelAll",'
+        '"contractPayload":{}} ]  ',
+        "\ufeff{}",
+        "{} trailing",
+    ]
+
+
+def odd_transfer(rng: Random, venue: VenueView, symbol: str) -> Element:
+    """A token transfer to an escrow account whose quantity, recipient or memo is unusual."""
+    escrow = venue.tokens[symbol].escrow
+    to = rng.choice((escrow, f" {escrow}", f"{escrow}\n", escrow.upper(), "no-such-account!", escrow))
+    element = token_transfer(symbol, to, rng.choice(QUANTITIES))
+    payload = element["contractPayload"]
+    assert isinstance(payload, dict)
+    odd_memo: object = rng.choice((None, "", 7, {"a": 1}, "NUL \0 in a memo", "\ud800 alone", "x" * 300))
+    if odd_memo is not None:
+        payload["memo"] = odd_memo
+    return element

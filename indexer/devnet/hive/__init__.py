@@ -1,0 +1,1 @@
+"""The simulated Hive chain: accounts, keys, operations, blocks and forks."""

@@ -1,0 +1,325 @@
+"""A simulated Hive chain: accounts, pending transactions, blocks, forks and irreversibility.
+
+It has no clock and no randomness: time comes with each call, keys from the seed. The same calls give
+the same blocks, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from indexer.devnet.hive import serialization as packing
+from indexer.devnet.hive.accounts import Accounts, Delta
+from indexer.devnet.hive.authority import authorize
+from indexer.devnet.hive.blocks import Block
+from indexer.devnet.hive.errors import CODE_SERVER, ChainError
+from indexer.devnet.hive.keys import BlockSigner, PlaceholderSigner, PrivateKey
+from indexer.devnet.hive.operations import CustomJson, OperationError, Transfer, parse_operation
+from indexer.devnet.hive.serialization import Transaction, iso_time
+
+MAX_EXPIRATION_SECONDS: Final = 86_400
+DEFAULT_EXPIRATION_SECONDS: Final = 60
+DEFAULT_BLOCK_BYTES: Final = 65_536
+MAX_TRANSACTION_BYTES: Final = 65_536 - 256
+DEFAULT_GENESIS: Final = 1_760_000_000
+WITNESSES: Final = ("witness-ann", "witness-bob", "witness-cat", "witness-dan")
+
+
+class Chain:
+    """The chain's whole state. Not safe for threads: the node puts a lock around it.
+
+    `block_time` is in seconds. `lag` is how many blocks the last irreversible one stays behind head;
+    `stalled` keeps it where it is. `first_block` is the number of the first block that is produced.
+    Without `sign` witnesses leave a placeholder, which is ten times quicker. `check_json` refuses a
+    custom_json whose text is not JSON, as nodes do today; chains for hostile tests leave it off.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        block_time: int = 3,
+        genesis: int = DEFAULT_GENESIS,
+        first_block: int = 1,
+        lag: int = 0,
+        sign: bool = True,
+        check_json: bool = True,
+        max_block_bytes: int = DEFAULT_BLOCK_BYTES,
+        witnesses: Sequence[str] = WITNESSES,
+    ) -> None:
+        if block_time < 1 or first_block < 1 or not witnesses:
+            raise ValueError("block_time and first_block must be at least 1, and there must be a witness")
+        self.seed = seed
+        self.block_time = block_time
+        self.genesis = genesis
+        self.first_block = first_block
+        self.lag = lag
+        self.stalled = False
+        self.check_json = check_json
+        self.max_block_bytes = max_block_bytes
+        self.chain_id = hashlib.sha256(f"peakedex devnet {seed}".encode()).digest()
+        self.accounts = Accounts(seed)
+        self.witnesses = tuple(witnesses)
+        make: type[PrivateKey] | type[PlaceholderSigner] = PrivateKey if sign else PlaceholderSigner
+        self._signers: list[BlockSigner] = [make(f"{seed}:{name}:block") for name in witnesses]
+        self._origin = (first_block - 1).to_bytes(4, "big") + bytes(16)
+        self._round = 0
+        self._ids: list[bytes] = []
+        self._stored: list[bytes] = []
+        self._times: list[int] = []
+        self._located: dict[str, tuple[int, int]] = {}
+        self._pending: dict[str, tuple[Transaction, list[Delta]]] = {}
+        self._reversible: deque[tuple[Block, list[list[Delta]]]] = deque()
+        self._irreversible = first_block - 1
+        for name in witnesses:
+            self.accounts.create(name, genesis)
+
+    # -- what readers ask ------------------------------------------------------------------------
+
+    @property
+    def head(self) -> int:
+        """Number of the newest block; one below `first_block` where there is none."""
+        return self.first_block - 1 + len(self._ids)
+
+    @property
+    def head_id(self) -> bytes:
+        """20 bytes; where there is no block yet, the id that the first one names as previous."""
+        return self._ids[-1] if self._ids else self._origin
+
+    @property
+    def head_time(self) -> int:
+        """Seconds since 1970 of the newest block."""
+        return self._times[-1] if self._times else self.genesis
+
+    @property
+    def irreversible(self) -> int:
+        """Number of the last irreversible block. It never falls."""
+        return self._irreversible
+
+    @property
+    def irreversible_time(self) -> int:
+        """Seconds since 1970 of the last irreversible block."""
+        at = self._irreversible - self.first_block
+        return self._times[at] if at >= 0 else self.genesis
+
+    @property
+    def head_witness(self) -> str:
+        """Who made the newest block."""
+        return self.witnesses[(self.head + self._round) % len(self.witnesses)]
+
+    @property
+    def pending_count(self) -> int:
+        """Transactions taken and not yet in a block."""
+        return len(self._pending)
+
+    def has(self, number: int) -> bool:
+        """Whether the chain has a block of this number."""
+        return self.first_block <= number <= self.head
+
+    def stored(self, number: int) -> bytes:
+        """The block's compact JSON in the block_api shape. Raises KeyError."""
+        if not self.has(number):
+            raise KeyError(number)
+        return self._stored[number - self.first_block]
+
+    def id_of(self, number: int) -> bytes:
+        """The block's 20-byte id. Raises KeyError."""
+        if not self.has(number):
+            raise KeyError(number)
+        return self._ids[number - self.first_block]
+
+    def locate(self, transaction_id: str) -> tuple[int, int] | None:
+        """`(block number, position in it)` of a transaction that is in a block."""
+        return self._located.get(transaction_id)
+
+    def is_pending(self, transaction_id: str) -> bool:
+        """Whether the transaction waits for a block."""
+        return transaction_id in self._pending
+
+    # -- transactions ----------------------------------------------------------------------------
+
+    def build(
+        self, operations: Iterable[object], expires_in: int = DEFAULT_EXPIRATION_SECONDS
+    ) -> Transaction:
+        """An unsigned transaction of operations, of either shape or parsed.
+
+        It refers to the last irreversible block, as careful wallets do, so that it outlives forks. Its
+        expiration is moved by seconds until its id is new, so that equal operations can be sent twice.
+        Raises ChainError.
+        """
+        try:
+            parsed = tuple(
+                raw if isinstance(raw, Transfer | CustomJson) else parse_operation(raw) for raw in operations
+            )
+        except OperationError as error:
+            raise ChainError(str(error)) from error
+        refers_to = self.irreversible
+        number, prefix = packing.reference(self.id_of(refers_to) if self.has(refers_to) else self._origin)
+        transaction = Transaction(number, prefix, self.head_time + expires_in, parsed)
+        for later in range(1, MAX_EXPIRATION_SECONDS - expires_in):
+            if transaction.id not in self._located and transaction.id not in self._pending:
+                return transaction
+            transaction = replace(transaction, expiration=self.head_time + expires_in + later)
+        raise ChainError("Assert Exception:too many equal transactions wait")
+
+    def push(self, transaction: Transaction, *, authorized: bool = False) -> str:
+        """Take a transaction for one of the next blocks and return its id.
+
+        Checks what a node checks, signatures only unless `authorized`. Raises ChainError; nothing has
+        changed then.
+        """
+        self._check_transaction(transaction)
+        if not authorized:
+            transaction = authorize(transaction, self.chain_id, self.accounts.authority)
+        if transaction.id in self._located or transaction.id in self._pending:
+            raise ChainError(
+                "Assert Exception:!is_known_transaction( trx_id ): Duplicate transaction check failed"
+            )
+        self._pending[transaction.id] = transaction, self.accounts.apply(transaction.operations)
+        return transaction.id
+
+    def _check_transaction(self, transaction: Transaction) -> None:
+        if not transaction.operations:
+            raise ChainError(
+                "Assert Exception:operations.size() > 0: A transaction must have at least one operation"
+            )
+        if transaction.size > MAX_TRANSACTION_BYTES:
+            raise ChainError(
+                "Assert Exception:trx_size <= (HIVE_MAX_TRANSACTION_SIZE - 256): transaction is too big"
+            )
+        if not self.head_time < transaction.expiration:
+            raise ChainError(
+                "transaction expiration exception:now < trx.expiration: "
+                f"transaction expired, now {iso_time(self.head_time)}, "
+                f"trx.expiration {iso_time(transaction.expiration)}",
+                CODE_SERVER,
+            )
+        if transaction.expiration > self.head_time + MAX_EXPIRATION_SECONDS:
+            raise ChainError("transaction expiration exception:expiration is too far ahead", CODE_SERVER)
+        behind = (self.head - transaction.ref_block_num) & 0xFFFF
+        refers_to = self.head - behind
+        known = self.id_of(refers_to) if self.has(refers_to) else self._origin
+        if packing.reference(known) != (transaction.ref_block_num, transaction.ref_block_prefix):
+            raise ChainError("transaction tapos exception:reference block is not of this chain", CODE_SERVER)
+        if self.check_json:
+            for operation in transaction.operations:
+                if isinstance(operation, CustomJson) and not _is_json(operation.json):
+                    raise ChainError(
+                        "Assert Exception:fc::json::is_valid( json ): JSON Metadata not valid JSON"
+                    )
+
+    # -- blocks ----------------------------------------------------------------------------------
+
+    def produce(self, now: int | None = None) -> Block:
+        """Make the next block of the pending transactions.
+
+        `now` is in seconds since 1970, and by default one block time after head; a block is always at
+        least one second younger than the one before it.
+        """
+        timestamp = max(now if now is not None else self.head_time + self.block_time, self.head_time + 1)
+        if any(tx.expiration <= timestamp for tx, _ in self._pending.values()):
+            self._retake(timestamp, [])
+        chosen = self._choose()
+        transactions = tuple(tx for tx, _ in chosen)
+        number, previous = self.head + 1, self.head_id
+        turn = (number + self._round) % len(self.witnesses)
+        root = packing.merkle_root([tx.merkle_leaf() for tx in transactions])
+        header = packing.pack_header(previous, timestamp, self.witnesses[turn], root)
+        signature = self._signers[turn].sign(hashlib.sha256(header).digest())
+        block = Block(
+            number,
+            packing.block_id(number, header, signature),
+            previous,
+            timestamp,
+            self.witnesses[turn],
+            root,
+            signature,
+            self._signers[turn].public_key,
+            transactions,
+        )
+        self._ids.append(block.id)
+        self._times.append(timestamp)
+        self._stored.append(msgspec.json.encode(block.block_api()))
+        for at, transaction in enumerate(transactions):
+            self._located[transaction.id] = number, at
+        self._reversible.append((block, [deltas for _, deltas in chosen]))
+        self.settle()
+        return block
+
+    def _choose(self) -> list[tuple[Transaction, list[Delta]]]:
+        """Take pending transactions, oldest first, as far as they fit into a block."""
+        chosen: list[tuple[Transaction, list[Delta]]] = []
+        room = self.max_block_bytes
+        for transaction, deltas in self._pending.values():
+            room -= transaction.size
+            if room < 0 and chosen:
+                break
+            chosen.append((transaction, deltas))
+        for transaction, _ in chosen:
+            del self._pending[transaction.id]
+        return chosen
+
+    def settle(self) -> None:
+        """Bring the irreversible number up to `lag` behind head, unless `stalled`."""
+        if not self.stalled:
+            self._irreversible = max(self._irreversible, self.head - self.lag)
+        while self._reversible and self._reversible[0][0].number <= self._irreversible:
+            self._reversible.popleft()
+
+    def rewind(self, number: int, *, forget: bool = False) -> list[Block]:
+        """Drop all blocks above `number`, as a fork does, and return them, oldest first.
+
+        Their transactions wait again for a block, unless `forget`. The witnesses change turns, so that
+        the new blocks differ from the old ones. Raises ValueError for an irreversible block.
+        """
+        if not self._irreversible <= number <= self.head:
+            raise ValueError(
+                f"cannot rewind to {number}: irreversible {self._irreversible}, head {self.head}"
+            )
+        # Pending transactions were applied on top, so they come off first.
+        waiting = [tx for tx, _ in self._pending.values()]
+        self._drop_pending()
+        dropped: list[Block] = []
+        while self.head > number:
+            block, deltas_of = self._reversible.pop()
+            for deltas in reversed(deltas_of):
+                self.accounts.revert(deltas)
+            for transaction in block.transactions:
+                del self._located[transaction.id]
+            for column in (self._ids, self._times, self._stored):
+                column.pop()
+            dropped.insert(0, block)
+        self._round += 1
+        returned = [] if forget else [tx for block in dropped for tx in block.transactions]
+        self._retake(self.head_time, returned + waiting)
+        return dropped
+
+    def _drop_pending(self) -> None:
+        for _, deltas in reversed(self._pending.values()):
+            self.accounts.revert(deltas)
+        self._pending.clear()
+
+    def _retake(self, now: int, extra: Sequence[Transaction]) -> None:
+        """Apply the pending transactions and `extra` anew; what is expired or not possible falls out."""
+        waiting = [tx for tx, _ in self._pending.values()]
+        self._drop_pending()
+        for transaction in (*waiting, *extra):
+            if transaction.expiration > now:
+                try:
+                    self.push(transaction, authorized=True)
+                except ChainError:
+                    continue
+
+
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""JSON-RPC methods of the simulated nodes."""

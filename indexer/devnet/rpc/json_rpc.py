@@ -1,0 +1,157 @@
+"""JSON-RPC 2.0 as hived answers it: both call styles, batches, and errors with status 200."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from indexer.devnet.hive.errors import CODE_ASSERT, ChainError, Frame, error_data
+
+CODE_PARSE: Final = -32700
+CODE_INVALID_REQUEST: Final = -32600
+CODE_METHOD_NOT_FOUND: Final = -32601
+CODE_NO_PARAMS: Final = -32001
+CODE_PARSE_PARAMS: Final = -32002
+
+Method = Callable[["Params"], object]
+Methods = Mapping[str, Mapping[str, Method]]
+
+
+class RpcError(Exception):
+    """A JSON-RPC error: its `code`, and its text as message."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Params:
+    """The arguments of a call, given as an array or as an object."""
+
+    def __init__(self, raw: object) -> None:
+        if not isinstance(raw, list | dict):
+            raise RpcError(CODE_ASSERT, "Bad Cast:Invalid cast from type to Array")
+        self._raw: list[object] | dict[str, object] = raw
+
+    def get(self, position: int, name: str, default: object = None) -> object:
+        """The argument at a position, or of a name."""
+        if isinstance(self._raw, dict):
+            return self._raw.get(name, default)
+        return self._raw[position] if position < len(self._raw) else default
+
+    def number(self, position: int, name: str, default: int | None = None) -> int:
+        """An integer, also where it is written as text. Raises RpcError."""
+        value = self.get(position, name, default)
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise RpcError(CODE_ASSERT, f"Bad Cast:Invalid cast from type to uint64: {name}")
+        try:
+            return int(value)
+        except ValueError as error:
+            raise RpcError(CODE_ASSERT, f"Parse Error:Couldn't parse uint64_t: {name}") from error
+
+    def text(self, position: int, name: str) -> str:
+        """A text. Raises RpcError."""
+        value = self.get(position, name)
+        if not isinstance(value, str):
+            raise RpcError(CODE_ASSERT, f"Bad Cast:Invalid cast from type to string: {name}")
+        return value
+
+    def texts(self, position: int, name: str) -> list[str]:
+        """A list of texts. Raises RpcError."""
+        value = self.get(position, name, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise RpcError(CODE_ASSERT, f"Bad Cast:Invalid cast from type to Array: {name}")
+        return value
+
+
+class Dispatcher:
+    """Finds the method of a request, calls it, and writes the answer."""
+
+    def __init__(self, methods: Methods) -> None:
+        self._methods = methods
+
+    def answer(self, body: bytes) -> bytes:
+        """The JSON answer to the JSON body of a POST: one call or a batch."""
+        try:
+            request = msgspec.json.decode(body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            return msgspec.json.encode(_failed(None, CODE_PARSE, f"Parse Error:{error}"))
+        if not isinstance(request, list):
+            return msgspec.json.encode(self._one(request))
+        if not request:
+            return msgspec.json.encode(_failed(None, CODE_INVALID_REQUEST, "Array is invalid"))
+        return msgspec.json.encode([self._one(item) for item in request])
+
+    def _one(self, request: object) -> dict[str, object]:
+        if not isinstance(request, dict):
+            return _failed(None, CODE_PARSE, "Bad Cast:Invalid cast from type to Object")
+        ident = request.get("id")
+        try:
+            if "id" in request and (isinstance(ident, bool) or not isinstance(ident, int | str)):
+                ident = None
+                raise RpcError(
+                    CODE_INVALID_REQUEST, 'Only integer value or string is allowed for member "id"'
+                )
+            if request.get("jsonrpc") != "2.0":
+                raise RpcError(CODE_INVALID_REQUEST, 'jsonrpc value is not "2.0"')
+            method, params = self._find(request)
+            return {"jsonrpc": "2.0", "result": method(Params(params)), "id": ident}
+        except (RpcError, ChainError) as error:
+            frame = error.frame if isinstance(error, ChainError) else None
+            return _failed(ident, error.code, str(error), frame)
+
+    def _find(self, request: Mapping[str, object]) -> tuple[Method, object]:
+        """The method and its arguments, in either call style. Raises RpcError."""
+        name, params = request.get("method"), request.get("params", {})
+        if not isinstance(name, str):
+            raise RpcError(CODE_INVALID_REQUEST, 'A member "method" does not exist')
+        if name == "call":
+            if "params" not in request:
+                raise RpcError(CODE_NO_PARAMS, 'A member "params" does not exist')
+            if not isinstance(params, list) or len(params) not in (2, 3):
+                raise RpcError(
+                    CODE_PARSE_PARAMS,
+                    "Assert Exception:v.size() == 2 || v.size() == 3: "
+                    'params should be {"api", "method", "args"',
+                )
+            api, method = str(params[0]), str(params[1])
+            params = params[2] if len(params) == 3 else {}
+        else:
+            api, _, method = name.partition(".")
+            if not method or "." in method:
+                raise RpcError(
+                    CODE_PARSE_PARAMS,
+                    "Assert Exception:v.size() == 2: method specification invalid. Should be api.method",
+                )
+        if api not in self._methods:
+            raise RpcError(
+                CODE_PARSE_PARAMS,
+                f"Assert Exception:api_itr != data._registered_apis.end(): Could not find API {api}",
+            )
+        if method not in self._methods[api]:
+            raise RpcError(
+                CODE_PARSE_PARAMS,
+                f"Assert Exception:method_itr != api_itr->second.end(): Could not find method {method}",
+            )
+        return self._methods[api][method], params
+
+
+class PlainDispatcher(Dispatcher):
+    """The sidechain's node: method names without an api, and no `call`."""
+
+    def __init__(self, methods: Mapping[str, Method]) -> None:
+        super().__init__({})
+        self._plain = methods
+
+    def _find(self, request: Mapping[str, object]) -> tuple[Method, object]:
+        method = self._plain.get(str(request.get("method")))
+        if method is None:
+            raise RpcError(CODE_METHOD_NOT_FOUND, "Method not found")
+        return method, request.get("params", {})
+
+
+def _failed(ident: object, code: int, message: str, frame: Frame | None = None) -> dict[str, object]:
+    error = {"code": code, "message": message, "data": error_data(message, frame)}
+    return {"jsonrpc": "2.0", "error": error, "id": ident}

@@ -1,0 +1,347 @@
+"""The node's methods about the chain's properties and its accounts."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from indexer.devnet.hive.accounts import Account
+from indexer.devnet.hive.authority import ROLES
+from indexer.devnet.hive.chain import MAX_EXPIRATION_SECONDS
+from indexer.devnet.hive.operations import MAX_ID_BYTES, MAX_JSON_BYTES, MAX_MEMO_BYTES, Coin
+from indexer.devnet.hive.serialization import iso_time
+from indexer.devnet.node import DevNode
+from indexer.devnet.rpc.json_rpc import Method, Params
+
+VERSION: Final = "1.28.7"
+HARDFORK: Final = "1.28.0"
+MAX_ACCOUNTS: Final = 1000
+VESTS_NAI: Final = "@@000000037"
+
+Row = dict[str, Any]
+
+# Methods that exist on a real node and about which the devnet has nothing to say.
+_EMPTY_LISTS: Final = (
+    "get_active_votes",
+    "get_blog",
+    "get_collateralized_conversion_requests",
+    "get_comment_discussions_by_payout",
+    "get_content_replies",
+    "get_conversion_requests",
+    "get_discussions_by_blog",
+    "get_escrow",
+    "get_expiring_vesting_delegations",
+    "get_followers",
+    "get_following",
+    "get_open_orders",
+    "get_owner_history",
+    "get_recent_trades",
+    "get_savings_withdraw_from",
+    "get_savings_withdraw_to",
+    "get_trade_history",
+    "get_trending_tags",
+    "get_vesting_delegations",
+    "get_withdraw_routes",
+    "get_witnesses_by_vote",
+    "list_proposals",
+    "list_proposal_votes",
+    "find_recurrent_transfers",
+    "lookup_witness_accounts",
+)
+
+_EMPTY_MEMBERS: Final = {
+    "find_account_recovery_requests": "requests",
+    "find_change_recovery_account_requests": "requests",
+    "find_collateralized_conversion_requests": "requests",
+    "find_hbd_conversion_requests": "requests",
+    "find_recurrent_transfers": "recurrent_transfers",
+    "find_savings_withdrawals": "withdrawals",
+    "find_vesting_delegations": "delegations",
+    "find_withdraw_vesting_routes": "routes",
+    "list_proposal_votes": "proposal_votes",
+    "list_proposals": "proposals",
+}
+
+
+def _always(answer: object) -> Method:
+    return lambda _: answer
+
+
+def _vests(micros: int) -> str:
+    return f"{micros // 10**6}.{micros % 10**6:06d} VESTS"
+
+
+class StateMethods:
+    """Methods of database_api, rc_api, account_by_key_api and their condenser twins."""
+
+    def __init__(self, node: DevNode) -> None:
+        self._chain = node.chain
+
+    def tables(self) -> dict[str, dict[str, Method]]:
+        """`{api: {method: function}}`."""
+        common: dict[str, Method] = {
+            "get_config": self._get_config,
+            "get_version": self._get_version,
+            "get_witness_schedule": self._get_witness_schedule,
+        }
+        condenser: dict[str, Method] = {name: lambda _: [] for name in _EMPTY_LISTS}
+        condenser |= common | {
+            "get_dynamic_global_properties": lambda _: self._properties(condenser=True),
+            "get_hardfork_version": lambda _: HARDFORK,
+            "get_next_scheduled_hardfork": lambda _: {
+                "hf_version": HARDFORK,
+                "live_time": "1970-01-01T00:00:00",
+            },
+            "get_chain_properties": lambda _: self._chain_properties(),
+            "get_current_median_history_price": lambda _: {"base": "0.250 HBD", "quote": "1.000 HIVE"},
+            "get_feed_history": lambda _: {
+                "id": 0,
+                "current_median_history": {"base": "0.250 HBD", "quote": "1.000 HIVE"},
+                "price_history": [],
+            },
+            "get_reward_fund": lambda _: self._reward_fund(),
+            "get_active_witnesses": lambda _: list(self._chain.witnesses),
+            "get_account_count": lambda _: len(self._chain.accounts),
+            "get_accounts": self._condenser_get_accounts,
+            "lookup_account_names": self._lookup_account_names,
+            "lookup_accounts": self._lookup_accounts,
+            "get_key_references": lambda params: self._key_references(params.texts(0, "keys")),
+        }
+        return {
+            "condenser_api": condenser,
+            "database_api": common
+            | {
+                "get_dynamic_global_properties": lambda _: self._properties(condenser=False),
+                "get_hardfork_properties": lambda _: {"current_hardfork_version": HARDFORK, "id": 0},
+                "get_active_witnesses": lambda _: {"witnesses": list(self._chain.witnesses)},
+                "get_current_price_feed": lambda _: {
+                    "base": Coin(250, "HBD").nai(),
+                    "quote": Coin(1000, "HIVE").nai(),
+                },
+                "get_reward_funds": lambda _: {"funds": [self._reward_fund()]},
+                "find_accounts": self._find_accounts,
+                "list_accounts": self._list_accounts,
+                "get_feed_history": lambda _: {"id": 0, "price_history": []},
+            }
+            | {name: _always({member: []}) for name, member in _EMPTY_MEMBERS.items()},
+            "account_by_key_api": {
+                "get_key_references": lambda params: {
+                    "accounts": self._key_references(params.texts(0, "keys"))
+                }
+            },
+            "rc_api": {
+                "find_rc_accounts": self._find_rc_accounts,
+                "list_rc_accounts": self._find_rc_accounts,
+                "list_rc_direct_delegations": _always({"rc_direct_delegations": []}),
+                "get_resource_params": _always({"resource_names": [], "resource_params": {}}),
+                "get_resource_pool": _always({"resource_pool": {}}),
+            },
+        }
+
+    # -- the chain -------------------------------------------------------------------------------
+
+    def _get_config(self, _: Params) -> Row:
+        chain = self._chain
+        return {
+            "IS_TEST_NET": False,
+            "HIVE_CHAIN_ID": chain.chain_id.hex(),
+            "HIVE_BLOCKCHAIN_VERSION": VERSION,
+            "HIVE_BLOCKCHAIN_HARDFORK_VERSION": HARDFORK,
+            "HIVE_ADDRESS_PREFIX": "STM",
+            "HIVE_BLOCK_INTERVAL": chain.block_time,
+            "HIVE_GENESIS_TIME": iso_time(chain.genesis),
+            "HIVE_MAX_BLOCK_SIZE": chain.max_block_bytes,
+            "HIVE_MAX_MEMO_SIZE": MAX_MEMO_BYTES + 1,
+            "HIVE_MAX_TIME_UNTIL_EXPIRATION": MAX_EXPIRATION_SECONDS,
+            "HIVE_CUSTOM_OP_ID_MAX_LENGTH": MAX_ID_BYTES,
+            "HIVE_CUSTOM_OP_DATA_MAX_LENGTH": MAX_JSON_BYTES,
+            "HIVE_MAX_SIG_CHECK_DEPTH": 2,
+            "HIVE_MAX_ACCOUNT_NAME_LENGTH": 16,
+            "HIVE_MIN_ACCOUNT_NAME_LENGTH": 3,
+            "HIVE_MAX_WITNESSES": len(chain.witnesses),
+            "HIVE_INIT_MINER_NAME": chain.witnesses[0],
+            "HIVE_100_PERCENT": 10_000,
+            "HIVE_1_PERCENT": 100,
+            "HIVE_SYMBOL": {"nai": "@@000000021", "decimals": 3},
+            "HBD_SYMBOL": {"nai": "@@000000013", "decimals": 3},
+            "VESTS_SYMBOL": {"nai": VESTS_NAI, "decimals": 6},
+        }
+
+    def _get_version(self, _: Params) -> Row:
+        return {
+            "blockchain_version": VERSION,
+            "hive_revision": "0" * 40,
+            "fc_revision": "0" * 40,
+            "chain_id": self._chain.chain_id.hex(),
+            "node_type": "devnet",
+        }
+
+    def _properties(self, *, condenser: bool) -> Row:
+        chain = self._chain
+        amounts = {"current_supply": 10**12, "virtual_supply": 10**12, "total_vesting_fund_hive": 10**9}
+        dollars = {"current_hbd_supply": 10**9, "init_hbd_supply": 0}
+        shares = {"total_vesting_shares": 2 * 10**15, "pending_rewarded_vesting_shares": 0}
+        if condenser:
+            money: Row = {name: Coin(mils, "HIVE").text() for name, mils in amounts.items()}
+            money |= {name: Coin(mils, "HBD").text() for name, mils in dollars.items()}
+            money |= {name: _vests(micros) for name, micros in shares.items()}
+        else:
+            money = {name: Coin(mils, "HIVE").nai() for name, mils in amounts.items()}
+            money |= {name: Coin(mils, "HBD").nai() for name, mils in dollars.items()}
+            money |= {
+                name: {"amount": str(micros), "precision": 6, "nai": VESTS_NAI}
+                for name, micros in shares.items()
+            }
+        return {
+            "id": 0,
+            "head_block_number": chain.head,
+            "head_block_id": chain.head_id.hex(),
+            "time": iso_time(chain.head_time),
+            "current_witness": chain.head_witness,
+            "last_irreversible_block_num": chain.irreversible,
+            "maximum_block_size": chain.max_block_bytes,
+            "current_aslot": chain.head,
+            "recent_slots_filled": str(2**128 - 1),
+            "participation_count": 128,
+            "hbd_interest_rate": 0,
+            "hbd_print_rate": 10_000,
+            "hbd_start_percent": 2000,
+            "hbd_stop_percent": 2000,
+            "required_actions_partition_percent": 0,
+            "vote_power_reserve_rate": 10,
+            "delegation_return_period": 432_000,
+            "available_account_subsidies": 0,
+            **money,
+        }
+
+    def _get_witness_schedule(self, _: Params) -> Row:
+        return {
+            "id": 0,
+            "current_shuffled_witnesses": list(self._chain.witnesses),
+            "num_scheduled_witnesses": len(self._chain.witnesses),
+            "majority_version": HARDFORK,
+            "median_props": self._chain_properties(),
+        }
+
+    def _chain_properties(self) -> Row:
+        return {
+            "account_creation_fee": "3.000 HIVE",
+            "maximum_block_size": self._chain.max_block_bytes,
+            "hbd_interest_rate": 0,
+            "account_subsidy_budget": 797,
+            "account_subsidy_decay": 347_321,
+        }
+
+    def _reward_fund(self) -> Row:
+        return {
+            "id": 0,
+            "name": "post",
+            "reward_balance": "800000.000 HIVE",
+            "recent_claims": "1000000000000000000",
+            "last_update": iso_time(self._chain.head_time),
+            "content_constant": "2000000000000",
+            "percent_curation_rewards": 5000,
+            "percent_content_rewards": 10_000,
+            "author_reward_curve": "linear",
+            "curation_reward_curve": "linear",
+        }
+
+    # -- accounts --------------------------------------------------------------------------------
+
+    def _account(self, name: str, *, condenser: bool) -> Row:
+        accounts = self._chain.accounts
+        account: Account = accounts.get(name)
+        coins = {symbol: Coin(mils, symbol) for symbol, mils in account.balances.items()}
+        zero = {symbol: Coin(0, symbol) for symbol in coins}
+        write = Coin.text if condenser else Coin.nai
+        no_vests: object = _vests(0) if condenser else {"amount": "0", "precision": 6, "nai": VESTS_NAI}
+        head_time = iso_time(self._chain.head_time)
+        return {
+            "id": account.number,
+            "name": name,
+            "owner": accounts.authority(name, "owner").to_json(),
+            "active": accounts.authority(name, "active").to_json(),
+            "posting": accounts.authority(name, "posting").to_json(),
+            "memo_key": accounts.memo_key(name),
+            "json_metadata": "",
+            "posting_json_metadata": "",
+            "proxy": "",
+            "recovery_account": "",
+            "created": iso_time(account.created),
+            "mined": False,
+            "can_vote": True,
+            "voting_manabar": {"current_mana": "0", "last_update_time": self._chain.head_time},
+            "downvote_manabar": {"current_mana": "0", "last_update_time": self._chain.head_time},
+            "voting_power": 10_000,
+            "balance": write(coins["HIVE"]),
+            "hbd_balance": write(coins["HBD"]),
+            "savings_balance": write(zero["HIVE"]),
+            "savings_hbd_balance": write(zero["HBD"]),
+            "reward_hive_balance": write(zero["HIVE"]),
+            "reward_hbd_balance": write(zero["HBD"]),
+            "reward_vesting_balance": no_vests,
+            "reward_vesting_hive": write(zero["HIVE"]),
+            "vesting_shares": no_vests,
+            "delegated_vesting_shares": no_vests,
+            "received_vesting_shares": no_vests,
+            "vesting_withdraw_rate": no_vests,
+            "savings_withdraw_requests": 0,
+            "withdraw_routes": 0,
+            "post_count": 0,
+            "last_owner_update": "1970-01-01T00:00:00",
+            "last_account_update": "1970-01-01T00:00:00",
+            "last_vote_time": head_time,
+            "last_post": "1970-01-01T00:00:00",
+            "hbd_last_interest_payment": "1970-01-01T00:00:00",
+            "reputation": 0,
+        }
+
+    def _rows(self, names: list[str], *, condenser: bool) -> list[Row]:
+        known = [name for name in names[:MAX_ACCOUNTS] if name in self._chain.accounts]
+        return [self._account(name, condenser=condenser) for name in known]
+
+    def _condenser_get_accounts(self, params: Params) -> list[Row]:
+        return self._rows(params.texts(0, "names"), condenser=True)
+
+    def _find_accounts(self, params: Params) -> Row:
+        return {"accounts": self._rows(params.texts(0, "accounts"), condenser=False)}
+
+    def _names_from(self, start: str, limit: int) -> list[str]:
+        return [name for name in sorted(self._chain.accounts) if name >= start][: min(limit, MAX_ACCOUNTS)]
+
+    def _list_accounts(self, params: Params) -> Row:
+        start = params.get(0, "start", "")
+        names = self._names_from(str(start or ""), params.number(1, "limit", MAX_ACCOUNTS))
+        return {"accounts": self._rows(names, condenser=False)}
+
+    def _lookup_accounts(self, params: Params) -> list[str]:
+        return self._names_from(params.text(0, "lower_bound_name"), params.number(1, "limit", MAX_ACCOUNTS))
+
+    def _lookup_account_names(self, params: Params) -> list[Row | None]:
+        return [
+            self._account(name, condenser=True) if name in self._chain.accounts else None
+            for name in params.texts(0, "account_names")[:MAX_ACCOUNTS]
+        ]
+
+    def _key_references(self, keys: list[str]) -> list[list[str]]:
+        accounts = self._chain.accounts
+        holders: dict[str, list[str]] = {key: [] for key in keys}
+        for name in accounts:
+            owned = {key for role in ROLES for key, _ in accounts.authority(name, role).key_auths}
+            for key in owned & holders.keys():
+                holders[key].append(name)
+        return [holders[key] for key in keys]
+
+    def _find_rc_accounts(self, params: Params) -> Row:
+        rows = [
+            {
+                "account": name,
+                "rc_manabar": {"current_mana": str(10**12), "last_update_time": self._chain.head_time},
+                "max_rc_creation_adjustment": {"amount": "0", "precision": 6, "nai": VESTS_NAI},
+                "max_rc": str(10**12),
+                "delegated_rc": 0,
+                "received_delegated_rc": 0,
+            }
+            for name in params.texts(0, "accounts")
+            if name in self._chain.accounts
+        ]
+        return {"rc_accounts": rows}

@@ -1,0 +1,129 @@
+"""Which actions of the sidechain a Hive block holds: the public node's streamer, rule for rule."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Final
+
+import msgspec
+
+from indexer.devnet.hive.blocks import Block
+from indexer.devnet.hive.operations import CustomJson, Operation, Transfer
+
+SIDECHAIN_ID: Final = "ssc-mainnet-hive"
+_MAX_EXACT: Final = 2**53
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One element of a custom_json or memo that the sidechain executes.
+
+    `payload` is what the contract sees; `payload_text` what the receipt keeps.
+    """
+
+    id: str
+    sender: str
+    contract: str
+    name: str
+    payload: object
+    payload_text: str
+
+
+def dump_json(value: object) -> str:
+    """Compact JSON text, non-ASCII as it is; lone surrogates escaped, as JavaScript does."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _script_number(text: str) -> int | float | None:
+    """A JSON number as JavaScript holds it: what is no longer finite is written back as null."""
+    number = float(text)
+    if not isfinite(number):
+        return None
+    return int(number) if number.is_integer() and abs(number) <= _MAX_EXACT else number
+
+
+def _load_json(text: str) -> object:
+    """Parse as JavaScript would. Raises ValueError, also where the nesting is too deep."""
+    try:
+        return json.loads(
+            text, parse_constant=_no_constant, parse_int=_script_number, parse_float=_script_number
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def actions_of(block: Block, chain_id: str = SIDECHAIN_ID) -> list[Action]:
+    """All actions in a Hive block, in order, with their ids."""
+    found: list[Action] = []
+    for transaction in block.transactions:
+        many = len(transaction.operations) > 1
+        for index, operation in enumerate(transaction.operations):
+            if chain_id not in (operation.memo if isinstance(operation, Transfer) else operation.id):
+                continue
+            base = f"{transaction.id}-{index}" if many else transaction.id
+            found.extend(_actions_in(operation, base, chain_id))
+    return found
+
+
+def _actions_in(operation: Operation, base: str, chain_id: str) -> Iterable[Action]:
+    try:
+        if isinstance(operation, CustomJson):
+            if operation.id != chain_id:
+                return
+            active = bool(operation.required_auths)
+            sender = (operation.required_auths or operation.required_posting_auths)[0]
+            content = _load_json(operation.json)
+            elements = content if isinstance(content, list) else [content]
+            extra: Row = {"isSignedWithActiveKey": active}
+        else:
+            memo = _load_json(operation.memo)
+            if not isinstance(memo, dict) or memo.get("id") != chain_id:
+                return
+            sender, content = operation.sender, memo.get("json")
+            # Several actions in one memo are not supported.
+            elements = content if isinstance(content, list) else [content]
+            elements = elements if len(elements) == 1 else []
+            amount = operation.amount.text()
+            extra = {"recipient": operation.recipient, "amountHIVEHBD": amount, "isSignedWithActiveKey": True}
+    except ValueError:
+        return
+    for index, element in enumerate(elements):
+        action = _action(element, f"{base}-{index}" if len(elements) > 1 else base, sender, extra)
+        if action is not None:
+            yield action
+
+
+def _action(element: object, ident: str, sender: str, extra: Row) -> Action | None:
+    if not isinstance(element, dict):
+        return None
+    contract, name, payload = (
+        element.get(key) for key in ("contractName", "contractAction", "contractPayload")
+    )
+    if not (isinstance(contract, str) and isinstance(name, str) and contract and name):
+        return None
+    if isinstance(payload, dict):
+        payload = {key: value for key, value in payload.items() if key != "callingContractInfo"} | extra
+    elif not isinstance(payload, list):
+        return None
+    try:
+        text = dump_json(payload)
+    except (RecursionError, ValueError):
+        return None
+    return Action(ident, sender, _storable(contract), _storable(name), payload, text)
+
+
+def _storable(text: str) -> str:
+    """Lone surrogates replaced: the public node's database cannot hold them either."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,332 @@
+"""A simulated Hive-Engine: executes the actions in Hive blocks and keeps their receipts.
+
+Its rules are those of the public node's streamer and of the `tokens` contract: actions come from
+custom_json and from memos, a failed check is an error in the logs and undoes nothing, `to` is trimmed,
+quantities are texts. Its hashes chain the blocks, but are its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from indexer.devnet.hive.blocks import Block
+from indexer.devnet.hive.operations import is_account
+from indexer.devnet.hive.serialization import iso_time
+from indexer.devnet.sidechain.actions import SIDECHAIN_ID, Action, Row, actions_of, dump_json
+from indexer.devnet.sidechain.quantity import parse_quantity, units_text
+
+ACTIONS_PER_ACCOUNT: Final = 20
+MAX_PRECISION: Final = 8
+TOKENS: Final = "tokens"
+# A contract of the devnet alone: many transfers in one action, to exercise several events in one log.
+SPLITTER: Final = "devnetsplit"
+ERROR_ACTIVE_KEY: Final = "you must use a custom_json signed with your active key"
+ERROR_TOO_MANY: Final = "max transaction limit per block reached."
+
+
+@dataclass(slots=True)
+class Token:
+    """A token: balances are integers of `10^-precision`."""
+
+    symbol: str
+    precision: int
+    issuer: str
+    supply: int = 0
+    balances: dict[str, int] = field(default_factory=dict)
+
+    def text(self, units: int) -> str:
+        """Units as decimal text with all of the token's decimals."""
+        return units_text(units, self.precision)
+
+
+@dataclass(slots=True)
+class Logs:
+    """What an action leaves: events and errors, neither undone by the other."""
+
+    events: list[Row] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def emit(self, contract: str, event: str, data: Row) -> None:
+        """Add an event."""
+        self.events.append({"contract": contract, "event": event, "data": data})
+
+    def require(self, condition: object, error: str) -> bool:
+        """Note the error unless the condition holds, and say whether it does."""
+        if not condition:
+            self.errors.append(error)
+        return bool(condition)
+
+    def text(self) -> str:
+        """JSON text; a part that is empty is left out, as the public node does."""
+        parts: Row = {}
+        if self.errors:
+            parts["errors"] = self.errors
+        if self.events:
+            parts["events"] = self.events
+        return dump_json(parts)
+
+
+class Sidechain:
+    """The sidechain's whole state. Not safe for threads: the node puts a lock around it.
+
+    Feed it Hive blocks in order by `execute`. `heartbeat` is the number of Hive blocks after which a
+    sidechain block appears even if nobody did anything (a virtual transaction, as inflation is on the
+    public one), so that followers see it move; 0 for never.
+    """
+
+    def __init__(self, chain_id: str = SIDECHAIN_ID, heartbeat: int = 5, keep_blocks: bool = True) -> None:
+        self.chain_id = chain_id
+        self.heartbeat = heartbeat
+        self.keep_blocks = keep_blocks
+        self.tokens: dict[str, Token] = {}
+        self.last_hive_block = 0
+        self._blocks: list[bytes] = []
+        self._by_hive: dict[int, int] = {}
+        self._by_transaction: dict[str, int] = {}
+        self._number = 0
+        self._hash = hashlib.sha256(chain_id.encode()).hexdigest()
+        self._database_hash = self._hash
+        self._sealed_database_hash = self._hash
+        self._sealed: Row | None = None
+
+    # -- what readers ask ------------------------------------------------------------------------
+
+    @property
+    def block_number(self) -> int:
+        """Number of the newest sidechain block, 0 for none."""
+        return self._number
+
+    def block(self, number: int) -> bytes | None:
+        """A sidechain block's JSON by its own number."""
+        return self._blocks[number - 1] if 1 <= number <= len(self._blocks) else None
+
+    def block_of_hive(self, hive_number: int) -> bytes | None:
+        """The sidechain block's JSON that a Hive block led to; None where it held nothing, or not yet."""
+        number = self._by_hive.get(hive_number)
+        return self.block(number) if number is not None else None
+
+    def transaction(self, ident: str) -> Row | None:
+        """An executed action by its id, with the number of its block."""
+        raw = self.block(self._by_transaction.get(ident, 0))
+        if raw is None:
+            return None
+        decoded: dict[str, Any] = msgspec.json.decode(raw)
+        for row in decoded["transactions"]:
+            if row["transactionId"] == ident:
+                return {"blockNumber": decoded["blockNumber"], **row}
+        return None
+
+    def balance(self, account: str, symbol: str) -> int:
+        """Units that an account has of a token; 0 for an unknown one."""
+        token = self.tokens.get(symbol)
+        return token.balances.get(account, 0) if token else 0
+
+    # -- beside the chain ------------------------------------------------------------------------
+
+    def create_token(self, symbol: str, precision: int, issuer: str = "null") -> Token:
+        """Make a token. Raises ValueError if it exists or the precision is not 0 to 8."""
+        if symbol in self.tokens or not 0 <= precision <= MAX_PRECISION:
+            raise ValueError(f"token {symbol}: exists already, or precision {precision} is not 0 to 8")
+        token = self.tokens[symbol] = Token(symbol, precision, issuer)
+        return token
+
+    def grant(self, account: str, symbol: str, quantity: str) -> None:
+        """The faucet: give an account tokens out of nothing. Raises ValueError."""
+        token, value = self.tokens.get(symbol), parse_quantity(quantity)
+        if token is None:
+            raise ValueError(f"there is no token {symbol}")
+        if value is None or value.infinite or value.digits <= 0 or value.decimals > token.precision:
+            raise ValueError(f"{quantity!r} is not a positive quantity of {symbol}")
+        units = value.units(token.precision)
+        token.balances[account] = token.balances.get(account, 0) + units
+        token.supply += units
+
+    # -- blocks ----------------------------------------------------------------------------------
+
+    def execute(self, block: Block) -> Row | None:
+        """Execute all actions of the next Hive block; gives the sidechain's block, None if it is empty.
+
+        Raises ValueError for a block that is not the next.
+        """
+        if self.last_hive_block and block.number != self.last_hive_block + 1:
+            raise ValueError(f"Hive block {block.number} does not follow {self.last_hive_block}")
+        self.last_hive_block = block.number
+        count: Counter[str] = Counter()
+        rows: list[Row] = []
+        for action in actions_of(block, self.chain_id):
+            count[action.sender] += 1
+            logs = Logs()
+            if logs.require(count[action.sender] <= ACTIONS_PER_ACCOUNT, ERROR_TOO_MANY):
+                self._run(action, logs)
+            rows.append(self._row(block.number, action, logs.text()))
+        virtual: list[Row] = []
+        if self.heartbeat and block.number % self.heartbeat == 0:
+            virtual.append(self._tick(block.number))
+        self._sealed = self._seal(block, rows, virtual) if rows or virtual else None
+        return self._sealed
+
+    def take(self) -> Row | None:
+        """The sidechain's block of the last Hive block, if that led to one."""
+        return self._sealed
+
+    def _row(self, hive_number: int, action: Action, logs: str) -> Row:
+        said = f"{hive_number}{action.id}{action.sender}{action.contract}{action.name}{action.payload_text}"
+        digest = hashlib.sha256(said.encode(errors="replace")).hexdigest()
+        changed = hashlib.sha256((self._database_hash + logs).encode(errors="replace")).hexdigest()
+        self._database_hash = changed
+        return {
+            "refHiveBlockNumber": hive_number,
+            "transactionId": action.id,
+            "sender": action.sender,
+            "contract": action.contract,
+            "action": action.name,
+            "payload": action.payload_text,
+            "executedCodeHash": "",
+            "hash": digest,
+            "databaseHash": changed,
+            "logs": logs,
+        }
+
+    def _tick(self, hive_number: int) -> Row:
+        action = Action(
+            f"{hive_number}-0", "null", "inflation", "issueNewTokens", {}, '{"isSignedWithActiveKey":true}'
+        )
+        logs = Logs()
+        logs.emit("inflation", "tick", {"block": hive_number})
+        return self._row(hive_number, action, logs.text())
+
+    def _seal(self, block: Block, rows: list[Row], virtual: list[Row]) -> Row:
+        previous_hash, number = self._hash, self._number + 1
+        roots = _merkle([(str(row["hash"]), str(row["databaseHash"])) for row in rows + virtual])
+        sealed: Row = {
+            "_id": number,
+            "blockNumber": number,
+            "refHiveBlockNumber": block.number,
+            "refHiveBlockId": block.id.hex(),
+            "prevRefHiveBlockId": block.previous.hex(),
+            "previousHash": previous_hash,
+            "previousDatabaseHash": self._sealed_database_hash,
+            "timestamp": iso_time(block.timestamp),
+            "transactions": rows,
+            "virtualTransactions": virtual,
+            "hash": "",
+            "databaseHash": roots[1],
+            "merkleRoot": roots[0],
+            "round": None,
+            "roundHash": "",
+            "witness": "",
+            "signingKey": "",
+            "roundSignature": "",
+        }
+        said = (
+            f"{previous_hash}{number}{block.number}{block.id.hex()}{sealed['timestamp']}{roots[0]}{roots[1]}"
+        )
+        self._hash = hashlib.sha256(said.encode()).hexdigest()
+        sealed["hash"] = self._hash
+        self._sealed_database_hash = roots[1]
+        self._number = number
+        if self.keep_blocks:
+            self._blocks.append(msgspec.json.encode(sealed))
+            self._by_hive[block.number] = number
+            for row in rows:
+                self._by_transaction[str(row["transactionId"])] = number
+        return sealed
+
+    # -- contracts -------------------------------------------------------------------------------
+
+    def _run(self, action: Action, logs: Logs) -> None:
+        if action.contract not in (TOKENS, SPLITTER):
+            logs.errors.append("contract doesn't exist")
+        elif not isinstance(action.payload, dict):
+            logs.errors.append(ERROR_ACTIVE_KEY)
+        elif action.contract == TOKENS and action.name == "transfer":
+            self._transfer(action.sender, action.payload, logs)
+        elif action.contract == SPLITTER and action.name == "send":
+            self._split(action.sender, action.payload, logs)
+        else:
+            logs.errors.append("unknown error")
+
+    def _transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
+        """`tokens.transfer`, check for check in the public contract's order."""
+        to, symbol, quantity = payload.get("to"), payload.get("symbol"), payload.get("quantity")
+        if not logs.require(payload.get("isSignedWithActiveKey") is True, ERROR_ACTIVE_KEY):
+            return
+        if not (
+            isinstance(to, str) and isinstance(symbol, str) and isinstance(quantity, str) and to and symbol
+        ):
+            logs.errors.append("invalid params")
+            return
+        value, recipient = parse_quantity(quantity), to.strip()
+        if value is None:
+            logs.errors.append("invalid params")
+            return
+        if not (
+            logs.require(recipient != sender, "cannot transfer to self")
+            and logs.require(is_account(recipient), "invalid to")
+            and logs.require(symbol in self.tokens, "symbol does not exist")
+        ):
+            return
+        token = self.tokens[symbol]
+        if not (
+            logs.require(value.decimals <= token.precision, "symbol precision mismatch")
+            and logs.require(value.digits > 0, "must transfer positive quantity")
+            and logs.require(sender in token.balances, "balance does not exist")
+            and logs.require(
+                not value.infinite and value.units(token.precision) <= token.balances[sender],
+                "overdrawn balance",
+            )
+        ):
+            return
+        units = value.units(token.precision)
+        token.balances[sender] -= units
+        token.balances[recipient] = token.balances.get(recipient, 0) + units
+        logs.emit(
+            TOKENS, "transfer", {"from": sender, "to": recipient, "symbol": symbol, "quantity": quantity}
+        )
+
+    def _split(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
+        """`devnetsplit.send {symbol, list: [[to, quantity], …]}`: transfers, going on after a failed one."""
+        entries = payload.get("list")
+        if not logs.require(isinstance(entries, list) and len(entries) <= 50, "invalid list"):
+            return
+        assert isinstance(entries, list)
+        for entry in entries:
+            if logs.require(isinstance(entry, list) and len(entry) == 2, "invalid entry"):
+                self._transfer(sender, payload | {"to": entry[0], "quantity": entry[1]}, logs)
+
+    def balances_of(self, token: Token) -> Iterable[Row]:
+        """Rows of the table `tokens.balances`."""
+        for number, (account, units) in enumerate(token.balances.items(), 1):
+            yield {
+                "_id": number,
+                "account": account,
+                "symbol": token.symbol,
+                "balance": token.text(units),
+                "stake": "0",
+                "pendingUnstake": "0",
+                "delegationsIn": "0",
+                "delegationsOut": "0",
+                "pendingUndelegations": "0",
+            }
+
+
+def _merkle(pairs: list[tuple[str, str]]) -> tuple[str, str]:
+    """The public node's rule: pairs of hashes, an odd one paired with itself."""
+    level = pairs
+    while True:
+        level = [
+            (_join(left[0], right[0]), _join(left[1], right[1]))
+            for left, right in zip(level[::2], level[1::2] + level[-1:], strict=False)
+        ]
+        if len(level) == 1:
+            return level[0]
+
+
+def _join(left: str, right: str) -> str:
+    return hashlib.sha256((left + right).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Simulated traders: bots, their order flow, and practice accounts."""

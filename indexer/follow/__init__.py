@@ -1,0 +1,1 @@
+"""The indexing loop and its heartbeat. Imports sources, chain and the store."""

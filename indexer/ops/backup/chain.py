@@ -1,0 +1,63 @@
+"""A snapshot held against the chain: its block's id, and the operator's checkpoint, by the word of a node."""
+
+from __future__ import annotations
+
+from indexer.chain.blocks import Block, BlockError
+from indexer.chain.decode import decode
+from indexer.sources.backoff import NodeError
+from indexer.sources.hive_client import HiveClient
+from indexer.sources.source import SourceError
+from settlement.core.events import Action, Watch
+from settlement.core.venue import Venue
+from settlement.store.write.snapshot import Claim, Head, SnapshotError
+
+
+def confirm_block(node: str, head: Head) -> None:
+    """Whether the node has the snapshot's block. Raises SnapshotError, or SourceError if it cannot say."""
+    if head.block_id is None:
+        return
+    found = _block(node, head.block).header.block_id
+    if found != head.block_id:
+        raise SnapshotError(
+            f"it is of another chain: block {head.block} is {head.block_id}, at {node} {found}"
+        )
+
+
+def confirm_claim(node: str, claim: Claim, venue: Venue) -> None:
+    """Whether the operator really signed that checkpoint. Raises SnapshotError, and SourceError."""
+    watch = Watch(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
+    try:
+        events = list(decode(_block(node, claim.block), watch))
+    except BlockError as error:
+        raise SourceError(f"{node}: {error}") from None
+    if not any(isinstance(event, Action) and _is_claim(event, claim, venue) for event in events):
+        raise SnapshotError(
+            f"{node} knows no such checkpoint of {venue.operator}: block {claim.block}, id {claim.id}"
+        )
+
+
+def _is_claim(action: Action, claim: Claim, venue: Venue) -> bool:
+    said = action.payload
+    return (
+        (action.id, action.signer, action.active, action.name)
+        == (claim.id, venue.operator, True, "checkpoint")
+        and isinstance(said, dict)
+        and str(said.get("block")) == str(claim.claimed_block)
+        and (said.get("stateHash"), said.get("journalHash")) == (claim.state_hash, claim.journal_hash)
+    )
+
+
+def _block(node: str, number: int) -> Block:
+    client = HiveClient([node])
+    try:
+        found = client.range(number, 1)
+        if not found:
+            raise SourceError(f"{node} has no block {number} yet")
+        block = Block(found[0])
+        if block.header.number != number:
+            raise SourceError(f"{node} answered with block {block.header.number}, not {number}")
+        return block
+    except (NodeError, BlockError) as error:
+        raise SourceError(str(error)) from None
+    finally:
+        client.close()

@@ -1,0 +1,315 @@
+"""A snapshot's file: a plain tar of zstd-compressed JSON lines, and last a manifest that says what they are.
+
+    accounts/000001.jsonl.zst   a row a line, in the order of its key, each an array of the table's columns
+    …
+    manifest.json               block, hashes, and each table's rows, bytes and SHA-256
+
+`zstdcat trades/*.zst | sha256sum` of the unpacked tar is the manifest's sha256 of `trades`, whatever kind of
+database it was made from. Whoever reads one need not trust it: names, sizes and types are checked before they
+are used, and nothing is ever unpacked by a name that the file chooses.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Final, Literal, NamedTuple
+
+import msgspec
+import zstandard
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, SmallInteger, String, Table
+
+from settlement.core.journal.text import iso_time
+from settlement.store.database import newest_revision
+from settlement.store.write.snapshot import (
+    PAYOUT_TABLES,
+    STATE_TABLES,
+    Head,
+    SnapshotError,
+    read_head,
+    read_rows,
+)
+
+FORMAT: Final = "peakedex-snapshot-1"
+MANIFEST: Final = "manifest.json"
+_CHUNK_BYTES: Final = 4 << 20
+"""Of rows as text in one member of the tar; one row that is longer has a member of its own."""
+_MOST_BYTES: Final = 64 << 20
+"""The largest member that is read: far more than the journal of the fullest block."""
+_MANIFEST_BYTES: Final = 1 << 20
+_LEVEL: Final = 3
+_BLOCK: Final = 512
+_END: Final = bytes(2 * _BLOCK)
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class TableFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a table: how many rows, and the size and SHA-256 of their text."""
+
+    rows: Count
+    bytes: Count
+    sha256: Digest
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a snapshot is of. Two nodes at the same block write the same one."""
+
+    format: Literal["peakedex-snapshot-1"]
+    schema: str
+    network: Annotated[str, msgspec.Meta(max_length=100)]
+    venue_hash: Digest
+    block: Count
+    block_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")] | None
+    time: str | None
+    timestamp: Annotated[int, msgspec.Meta(ge=0, le=2**32)] | None
+    journal_hash: Digest
+    state_hash: Digest
+    tables: dict[str, TableFigures]
+
+    @property
+    def head(self) -> Head:
+        return Head(
+            self.venue_hash, self.block, self.block_id, self.timestamp, self.journal_hash, self.state_hash
+        )
+
+    @property
+    def rows(self) -> int:
+        return sum(table.rows for table in self.tables.values())
+
+    @property
+    def bytes(self) -> int:
+        """The size of all rows as text."""
+        return sum(table.bytes for table in self.tables.values())
+
+    @property
+    def has_payouts(self) -> bool:
+        return PAYOUT_TABLES[0].name in self.tables
+
+
+def tables_of(*, payouts: bool) -> dict[str, Table]:
+    """The tables that a file holds, by name, in its order."""
+    return {table.name: table for table in (*STATE_TABLES, *(PAYOUT_TABLES if payouts else ()))}
+
+
+# -- writing ----------------------------------------------------------------------------------------
+
+
+def write_snapshot(
+    connection: Connection,
+    out: BinaryIO,
+    *,
+    network: str,
+    payouts: bool = False,
+    on_rows: Callable[[int], object] = lambda _: None,
+) -> Manifest:
+    """Write all that the connection's transaction sees, as a stream, and return the manifest.
+
+    `payouts` adds the records of payouts. `on_rows` is told how many rows came. It takes the memory of the
+    state, as an indexer does, and some MB. Raises StoreError, and InvariantError where the books are wrong.
+    """
+    head = read_head(connection)
+    write = _Writer(out, head.timestamp or 0)
+    figures = {
+        name: _write_table(connection, write, table, on_rows)
+        for name, table in tables_of(payouts=payouts).items()
+    }
+    manifest = Manifest(
+        format=FORMAT,
+        schema=newest_revision(),
+        network=network,
+        time=None if head.timestamp is None else iso_time(head.timestamp),
+        tables=figures,
+        **head._asdict(),
+    )
+    write.member(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+    out.write(_END)
+    return manifest
+
+
+class _Writer:
+    """Members of a tar in the oldest of its forms, one after the other."""
+
+    def __init__(self, out: BinaryIO, timestamp: int) -> None:
+        self._out = out
+        self._timestamp = timestamp
+
+    def member(self, name: str, content: bytes) -> None:
+        info = tarfile.TarInfo(name)
+        info.size, info.mtime = len(content), self._timestamp
+        self._out.write(info.tobuf(tarfile.USTAR_FORMAT))
+        self._out.write(content)
+        self._out.write(bytes(-len(content) % _BLOCK))
+
+
+def _write_table(
+    connection: Connection, write: _Writer, table: Table, on_rows: Callable[[int], object]
+) -> TableFigures:
+    encode, compress = msgspec.json.Encoder().encode_lines, zstandard.ZstdCompressor(level=_LEVEL).compress
+    digest = sha256()
+    count = size = number = 0
+    waiting = bytearray()
+
+    def put(end: int) -> None:
+        nonlocal number, size
+        chunk = bytes(waiting[:end])
+        del waiting[:end]
+        digest.update(chunk)
+        size += len(chunk)
+        number += 1
+        write.member(_member_name(table.name, number), compress(chunk))
+
+    for rows in read_rows(connection, table):
+        waiting += encode(rows)
+        count += len(rows)
+        on_rows(len(rows))
+        while len(waiting) > _CHUNK_BYTES:
+            put(waiting.rfind(b"\n", 0, _CHUNK_BYTES) + 1 or waiting.find(b"\n") + 1)
+    if waiting:
+        put(len(waiting))
+    return TableFigures(count, size, digest.hexdigest())
+
+
+def _member_name(table: str, number: int) -> str:
+    return f"{table}/{number:06}.jsonl.zst"
+
+
+# -- reading ----------------------------------------------------------------------------------------
+
+
+class _Member(NamedTuple):
+    name: str
+    start: int
+    size: int
+
+
+class SnapshotFile:
+    """A snapshot on disk, its manifest read. Nothing in it is believed before it was checked."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Raises SnapshotError for what is no snapshot, is cut off, or was made by another version."""
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        self.manifest = self._read_manifest()
+
+    def _read_manifest(self) -> Manifest:
+        last = None
+        for member in self._members():
+            last = member
+        if last is None or last.name != MANIFEST or last.size > _MANIFEST_BYTES:
+            raise SnapshotError("it does not end with a manifest: it is no snapshot, or cut off")
+        try:
+            manifest = msgspec.json.decode(self._content(last), type=Manifest)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SnapshotError(f"its manifest cannot be read: {error}") from None
+        if manifest.schema != newest_revision():
+            raise SnapshotError(
+                f"it holds tables of revision {manifest.schema[:20]!r}, this program has "
+                f"{newest_revision()!r}: restore it with the version that made it, then upgrade"
+            )
+        if list(manifest.tables) != list(tables_of(payouts=manifest.has_payouts)):
+            raise SnapshotError("its manifest names other tables than a snapshot has")
+        return manifest
+
+    def rows(self) -> Iterator[tuple[Table, Iterator[list[tuple[Any, ...]]]]]:
+        """Each table with its rows, some at a time; take all of one before the next. Raises SnapshotError
+        where anything differs from the manifest."""
+        members = self._members()
+        for name, table in tables_of(payouts=self.manifest.has_payouts).items():
+            yield table, self._rows_of(members, table, self.manifest.tables[name])
+        if next(members).name != MANIFEST:
+            raise SnapshotError("it holds more than its manifest says")
+
+    def _rows_of(
+        self, members: Iterator[_Member], table: Table, told: TableFigures
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        decode = _row_decoder(table).decode_lines
+        digest = sha256()
+        rows = size = number = 0
+        while size < told.bytes:
+            member = next(members)
+            number += 1
+            if member.name != _member_name(table.name, number):
+                raise SnapshotError(f"{_member_name(table.name, number)} is missing")
+            text = _decompress(self._content(member), member.name)
+            digest.update(text)
+            size += len(text)
+            try:
+                part = decode(text)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise SnapshotError(f"{member.name}: {error}") from None
+            rows += len(part)
+            yield part
+        if TableFigures(rows, size, digest.hexdigest()) != told:
+            raise SnapshotError(f"the rows of {table.name} are not those that its manifest names: damaged")
+
+    def _members(self) -> Iterator[_Member]:
+        """The tar's members, in order, up to its end."""
+        at = 0
+        while True:
+            self._file.seek(at)
+            header = self._file.read(_BLOCK)
+            if header == bytes(_BLOCK):
+                return
+            try:
+                info = tarfile.TarInfo.frombuf(header, "ascii", "strict")
+            except (tarfile.TarError, UnicodeDecodeError) as error:
+                raise SnapshotError("it is no snapshot, damaged, or cut off") from error
+            start, size = at + _BLOCK, info.size
+            if info.type != tarfile.REGTYPE or not 0 < size <= _MOST_BYTES:
+                raise SnapshotError(f"{info.name[:80]!r} in it is nothing that a snapshot has")
+            at = start + size + -size % _BLOCK
+            if at > self._size:
+                raise SnapshotError("it is cut off")
+            yield _Member(info.name, start, size)
+
+    def _content(self, member: _Member) -> bytes:
+        self._file.seek(member.start)
+        return self._file.read(member.size)
+
+
+def _decompress(packed: bytes, name: str) -> bytes:
+    """The content, of at most _MOST_BYTES: its frame must say how much it is."""
+    try:
+        if not 0 < zstandard.frame_content_size(packed) <= _MOST_BYTES:
+            raise SnapshotError(f"{name} unpacks to nothing that a snapshot has")
+        return zstandard.ZstdDecompressor(max_window_size=_MOST_BYTES).decompress(
+            packed, allow_extra_data=False
+        )
+    except zstandard.ZstdError as error:
+        raise SnapshotError(f"{name}: {error}") from None
+
+
+def _row_decoder(table: Table) -> msgspec.json.Decoder[tuple[Any, ...]]:
+    """Reads a row, and refuses what its columns cannot hold."""
+    return msgspec.json.Decoder(tuple[tuple(_kind(column) for column in table.columns)])  # type: ignore[misc]
+
+
+_BITS: Final[Mapping[type, int]] = {BigInteger: 64, SmallInteger: 16, Integer: 32}
+
+
+def _kind(column: Column[Any]) -> Any:
+    kind: Any
+    if isinstance(column.type, Boolean):
+        kind = bool
+    elif isinstance(column.type, String):
+        kind = Annotated[str, msgspec.Meta(max_length=column.type.length)]
+    else:
+        bits = next(bits for number, bits in _BITS.items() if isinstance(column.type, number))
+        kind = Annotated[int, msgspec.Meta(ge=-(2 ** (bits - 1)), le=2 ** (bits - 1) - 1)]
+    return kind | None if column.nullable else kind
+
+
+@contextmanager
+def open_snapshot(path: Path) -> Iterator[SnapshotFile]:
+    """The snapshot in a file. Raises SnapshotError, with the file's name, for whatever is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            yield SnapshotFile(file)
+    except SnapshotError as error:
+        raise SnapshotError(f"{path.name}: {error}") from error

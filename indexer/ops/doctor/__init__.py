@@ -1,0 +1,101 @@
+"""A self-check of everything that a node needs (`peakedex doctor`): findings, each with a cure.
+
+machine   versions, disk, clock          hive, sidechain   the nodes
+ledger    the database and its indexer   escrow            the accounts that hold the money
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from indexer.ops.doctor import hive, machine, sidechain
+from indexer.ops.doctor.escrow import Escrows
+from indexer.ops.doctor.findings import Finding, fatal, ok, warn
+from indexer.ops.doctor.ledger import Ledger
+from indexer.sources.irreversible_quorum import quorum_of
+from settlement.core.venue import Venue, VenueError, parse_venue
+
+__all__ = ["Finding", "Subject", "examine"]
+
+_VENUE: Final = "venue"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is examined. `quorum` is how many Hive nodes must agree, None for the default."""
+
+    venue_file: Path | None
+    db: str | None
+    nodes: Sequence[str]
+    engine_nodes: Sequence[str]
+    quorum: int | None = None
+
+
+def examine(
+    subject: Subject,
+    *,
+    clock: Callable[[], float] = time.time,
+    wait: Callable[[float], object] = time.sleep,
+) -> Iterator[Finding]:
+    """Look at everything, each thing after those that it depends on; what is found is never raised."""
+    yield from machine.versions()
+    finding, venue = _read_venue(subject.venue_file)
+    yield finding
+    ledger = Ledger(subject.db)
+    yield from ledger.examine(venue, clock())
+    nodes = hive.look_at(subject.nodes)
+    engines = sidechain.look_at(subject.engine_nodes)
+    well = sorted(
+        (node for node in nodes if node.problem is None), key=lambda node: node.irreversible, reverse=True
+    )
+    if well:
+        yield machine.clock(clock(), max(node.head_time for node in well))
+    yield from _hive(nodes, subject.quorum)
+    irreversible = well[0].irreversible if well else 0
+    yield from sidechain.findings(engines, irreversible)
+    if not well:
+        return
+    yield from _against_chain(venue, ledger, well[0])
+    usable = sorted(
+        (node for node in engines if node.problem is None), key=lambda node: node.hive_block, reverse=True
+    )
+    yield from Escrows(venue, ledger, well[0], usable[0] if usable else None, wait).examine()
+
+
+def _read_venue(path: Path | None) -> tuple[Finding, Venue | None]:
+    if path is None:
+        return warn(_VENUE, "none named", "give --venue, or set PEAKEDEX_VENUE"), None
+    try:
+        venue = parse_venue(path.read_text("utf-8"))
+    except (VenueError, UnicodeDecodeError, OSError) as error:
+        cure = "mend the file; `peakedex venue check` looks at it alone"
+        return fatal(_VENUE, f"{path}: {error}", cure), None
+    return ok(_VENUE, f"{venue.name}: {len(venue.tokens)} tokens, {len(venue.pairs)} pairs"), venue
+
+
+def _hive(nodes: Sequence[hive.HiveNode], quorum: int | None) -> Iterator[Finding]:
+    try:
+        agreeing = quorum_of(len(nodes), quorum)
+    except ValueError as error:
+        yield fatal("quorum", str(error), "name more with --node, or lower --quorum")
+        agreeing = len(nodes)
+    yield from hive.findings(nodes, agreeing)
+
+
+def _against_chain(venue: Venue | None, ledger: Ledger, node: hive.HiveNode) -> Iterator[Finding]:
+    """Whether venue and database are of the chain that the nodes tell."""
+    if venue is not None and venue.start_block > node.irreversible:
+        yield warn(
+            "chain",
+            f"the venue starts at block {venue.start_block}, and the chain is at {node.irreversible}",
+            "wait, or see whether these are the right nodes",
+        )
+    header = ledger.state.header if ledger.state is not None else None
+    if header is not None:
+        finding = hive.on_this_chain(node, header.number, header.block_id)
+        if finding is not None:
+            yield finding

@@ -1,0 +1,270 @@
+"""The escrow accounts: whether they exist, and hold what the ledger says (protocol, section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from indexer.chain.blocks import BlockError, NaiAmount, native_amount
+from indexer.ops.doctor.findings import Finding, fatal, ok, warn
+from indexer.ops.doctor.hive import HiveNode
+from indexer.ops.doctor.ledger import Ledger
+from indexer.ops.doctor.sidechain import EngineNode
+from indexer.sources.backoff import NodeError
+from settlement.core.events import HIVE, HIVE_ENGINE
+from settlement.core.parsing.amounts import quantity_units, read_quantity, show_units
+from settlement.core.state import State
+from settlement.core.venue import Venue
+
+ROUNDS: Final = 4
+"""A payment on its way is missing for a block or two: a shortage counts if it is there as often as this."""
+ROUND_SECONDS: Final = 3.0
+_LIVE_BLOCKS: Final = 30
+_ACCOUNTS_A_CALL: Final = 100
+_COINS: Final = ("HIVE", "HBD")  # Hive's own, whatever tokens of these names the sidechain may have
+
+Place = tuple[str, str]  # escrow account, symbol
+
+
+class Token(NamedTuple):
+    """A listed token, as the ledger or else the venue file has it."""
+
+    symbol: str
+    precision: int
+    chain: str
+    escrow: str
+
+
+class _Account(msgspec.Struct):
+    name: str
+    balance: NaiAmount | str
+    hbd_balance: NaiAmount | str
+
+
+class _Accounts(msgspec.Struct):
+    accounts: list[_Account]
+
+
+@dataclass
+class OnChain:
+    """What the chains say. `amounts` is decimal text by escrow account and symbol; absent means none."""
+
+    accounts: set[str] = field(default_factory=set)
+    amounts: dict[Place, str] = field(default_factory=dict)
+    precisions: dict[str, int] = field(default_factory=dict)
+    knows_tokens: bool = False
+
+
+@dataclass
+class Escrows:
+    """What is compared: the venue, its ledger, and one node of each chain."""
+
+    venue: Venue | None
+    ledger: Ledger
+    hive: HiveNode
+    engine: EngineNode | None
+    wait: Callable[[float], object]
+
+    def tokens(self) -> list[Token]:
+        """The listed tokens: the ledger knows those that the operator listed later."""
+        state = self.ledger.state
+        if state is not None:
+            return [Token(t.symbol, t.precision, t.chain, t.escrow) for t in state.tokens.values()]
+        listed = () if self.venue is None else self.venue.tokens
+        return [Token(t.symbol, t.precision, t.chain, t.escrow) for t in listed]
+
+    def examine(self) -> Iterator[Finding]:
+        """Accounts, tokens, balances and debts."""
+        tokens = self.tokens()
+        if not tokens:
+            return
+        try:
+            chain = self._read(tokens)
+        except (NodeError, BlockError) as error:
+            yield fatal("escrow", f"the balances cannot be read: {error}", "see what the nodes above say")
+            return
+        yield from self._accounts(tokens, chain)
+        yield from _listed(tokens, chain)
+        if self.ledger.state is not None:
+            yield from _debts(self.ledger.state)
+            yield from self._balances(tokens, chain)
+
+    def _accounts(self, tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
+        missing = [name for name in _escrows(tokens) if name not in chain.accounts]
+        for name in missing:
+            listed = ", ".join(token.symbol for token in tokens if token.escrow == name)
+            yield fatal(
+                "escrow",
+                f"the account {name} (for {listed}) does not exist on Hive",
+                "register it before anybody else does",
+            )
+        if not missing:
+            yield ok("escrow", f"all {len(_escrows(tokens))} escrow accounts exist")
+        if self.venue is not None and self.venue.operator not in chain.accounts:
+            yield warn("operator", f"the account {self.venue.operator} does not exist on Hive", "register it")
+
+    def _balances(self, tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
+        """Shortages that stay, else that there are none; and what is there beside."""
+        short = self._short(chain)
+        for _ in range(ROUNDS - 1):
+            if not short or self._behind():
+                break
+            self.wait(ROUND_SECONDS)
+            if self.ledger.reload() is None:
+                break
+            try:
+                chain = self._read(tokens)
+            except (NodeError, BlockError):
+                break
+            again = self._short(chain)
+            short = {place: min(short[place], again[place]) for place in short.keys() & again.keys()}
+        behind = self._behind()
+        for (escrow, symbol), units in sorted(short.items()):
+            precision = self._precision(symbol)
+            amount = f"{show_units(units, precision)} {symbol}"
+            if behind:
+                yield warn(
+                    "escrow",
+                    f"{escrow} holds {amount} less than the ledger says, which is {behind} blocks behind",
+                    "look again when the indexer has caught up",
+                )
+            else:
+                yield fatal(
+                    "escrow",
+                    f"{escrow} holds {amount} less than the ledger says",
+                    "find out by its history what left it unseen: not all can be paid out until then",
+                )
+        if not short:
+            yield ok("escrow", "the accounts hold what the ledger says, or more")
+        yield from self._surplus(chain)
+
+    def _short(self, chain: OnChain) -> dict[Place, int]:
+        """By how many units each place holds less than the ledger says."""
+        assert self.ledger.state is not None
+        short = {}
+        for (escrow, symbol), units in self.ledger.state.holdings.items():
+            if self._is_known(symbol, chain):
+                missing = units - _units(chain.amounts.get((escrow, symbol), "0"), self._precision(symbol))
+                if missing > 0:
+                    short[escrow, symbol] = missing
+        return short
+
+    def _surplus(self, chain: OnChain) -> Iterator[Finding]:
+        """What lies there and is nobody's: refunds due, unlisted tokens, what came by other ways."""
+        state = self.ledger.state
+        assert state is not None
+        for (escrow, symbol), amount in sorted(chain.amounts.items()):
+            if symbol in state.tokens:
+                precision = self._precision(symbol)
+                more = _units(amount, precision) - state.holdings.get((escrow, symbol), 0)
+                amount = show_units(more, precision) if more > 0 else ""
+            if amount:
+                yield ok("surplus", f"{escrow} holds {amount} {symbol} that the ledger does not count")
+
+    def _behind(self) -> int:
+        """How many blocks the ledger is behind, if that is more than the next moments will bring."""
+        state = self.ledger.state
+        if state is None or state.header is None:
+            return self.hive.irreversible
+        behind = self.hive.irreversible - state.header.number
+        return behind if behind > _LIVE_BLOCKS else 0
+
+    def _precision(self, symbol: str) -> int:
+        assert self.ledger.state is not None
+        return self.ledger.state.tokens[symbol].precision
+
+    def _is_known(self, symbol: str, chain: OnChain) -> bool:
+        assert self.ledger.state is not None
+        token = self.ledger.state.tokens.get(symbol)
+        return token is not None and (token.chain == HIVE or chain.knows_tokens)
+
+    def _read(self, tokens: Sequence[Token]) -> OnChain:
+        """Accounts and balances. Raises NodeError and BlockError."""
+        chain = OnChain()
+        names = _escrows(tokens)
+        asked = [*names, *([self.venue.operator] if self.venue else [])]
+        for at in range(0, len(asked), _ACCOUNTS_A_CALL):
+            some = asked[at : at + _ACCOUNTS_A_CALL]
+            answer = self.hive.asker.ask("database_api.find_accounts", {"accounts": some}, _Accounts)
+            for account in answer.accounts:
+                chain.accounts.add(account.name)
+                for balance in (account.balance, account.hbd_balance):
+                    amount, symbol = native_amount(balance)
+                    if account.name in names and amount.strip("0.") != "":
+                        chain.amounts[account.name, symbol] = amount
+        if self.engine is not None:
+            self._read_tokens(names, tokens, self.engine, chain)
+        return chain
+
+    def _read_tokens(
+        self, names: Sequence[str], tokens: Sequence[Token], engine: EngineNode, chain: OnChain
+    ) -> None:
+        chain.knows_tokens = True
+        for row in engine.find("balances", {"account": {"$in": list(names)}}):
+            account, symbol, amount = (_text(row, name) for name in ("account", "symbol", "balance"))
+            if account in names and symbol not in _COINS and amount.strip("0.") != "":
+                chain.amounts[account, symbol] = amount
+        symbols = [token.symbol for token in tokens if token.chain == HIVE_ENGINE]
+        for row in engine.find("tokens", {"symbol": {"$in": symbols}}):
+            precision = row.get("precision")
+            if isinstance(precision, int):
+                chain.precisions[_text(row, "symbol")] = precision
+
+
+def _listed(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
+    """Whether the sidechain knows each token, in the precision that the venue says."""
+    if not chain.knows_tokens:
+        return
+    for token in tokens:
+        if token.chain != HIVE_ENGINE:
+            continue
+        precision = chain.precisions.get(token.symbol)
+        if precision is None:
+            yield fatal("token", f"{token.symbol} does not exist on the sidechain", "mend the venue file")
+        elif precision != token.precision:
+            text = f"{token.symbol} has {precision} decimals on the sidechain, and {token.precision} here"
+            cure = "finer deposits become refunds; finer withdrawals cannot be paid"
+            yield (warn if precision > token.precision else fatal)("token", text, cure)
+
+
+def _debts(state: State) -> Iterator[Finding]:
+    """Solvency by the ledger alone: an unmatched outflow leaves less than is owed."""
+    is_short = False
+    for token in state.tokens.values():
+        held = sum(units for (_, symbol), units in state.holdings.items() if symbol == token.symbol)
+        owed = token.liabilities_units
+        if held < owed:
+            is_short = True
+            amounts = [show_units(units, token.precision) for units in (owed - held, held, owed)]
+            yield fatal(
+                "solvency",
+                f"{token.symbol} is short of {amounts[0]}: {amounts[1]} held, {amounts[2]} owed",
+                "find the unmatched outflow (`peakedex journal`) and who signed it: until it is made good, "
+                "not all can be paid out",
+            )
+    if not is_short:
+        yield ok("solvency", "of each token at least as much is held as owed")
+
+
+def _escrows(tokens: Sequence[Token]) -> list[str]:
+    return list(dict.fromkeys(token.escrow for token in tokens))
+
+
+def _units(amount: str, precision: int) -> int:
+    """An on-chain balance in the ledger's units, cut off below where it is finer."""
+    quantity = read_quantity(amount)
+    if quantity is None or not quantity.digits:
+        return 0
+    finer = max(0, -(quantity.exponent + precision))
+    units = quantity_units(quantity, precision + finer)
+    return 0 if units is None else units // 10**finer
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str):
+        raise NodeError(f"a row of the sidechain's tables has no {name}")
+    return value

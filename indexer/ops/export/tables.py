@@ -1,0 +1,249 @@
+"""The tables that can be exported: their columns, and their rows in the order of time.
+
+Amounts and prices are decimal text, times seconds since 1970 (UTC). Free text stands as in the journal,
+percent-encoded (protocol, section 9). Names that SQL keeps for itself are avoided: `account` is the API's
+`user`, `recipient` its `to`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from settlement.core.model import BUCKETS
+from settlement.core.parsing.amounts import show_units
+from settlement.store import schema
+from settlement.store.read.accounts.balances import stream_balances
+from settlement.store.read.accounts.deposits import stream_deposits
+from settlement.store.read.accounts.orders import OrderFilter, OrderRow, stream_orders
+from settlement.store.read.accounts.transfers import stream_transfers
+from settlement.store.read.accounts.withdrawals import stream_withdrawals
+from settlement.store.read.key_ranges import Blocks, find_span
+from settlement.store.read.market.trades import PartiesRow, TradeFilter, stream_trades
+from settlement.store.read.venue import PairRow, read_pairs
+
+Row = tuple[Any, ...]
+
+
+class Type(Enum):
+    """What a column holds: the name says it to people and machines alike."""
+
+    INTEGER = "integer"
+    TEXT = "text"
+    TIME = "time"
+    AMOUNT = "amount"
+    PRICE = "price"
+
+
+class Column(NamedTuple):
+    name: str
+    type: Type
+
+
+class Asked(NamedTuple):
+    """Which rows: of those blocks, as of the end of the last of them; None means any account or pair.
+
+    `past` is that last block, or None where it is the newest. `user` is an account's name, encoded, and
+    `account_id` its number, 0 where the ledger does not know it.
+    """
+
+    blocks: Blocks
+    past: int | None
+    user: str | None = None
+    account_id: int | None = None
+    pair_id: int | None = None
+
+
+class Table(NamedTuple):
+    name: str
+    columns: tuple[Column, ...]
+    rows: Callable[[Connection, Asked], Iterator[Row]]
+    is_of_pairs: bool = False
+    is_history: bool = True
+
+    @property
+    def block(self) -> int:
+        """Where in a row its block stands."""
+        return [column.name for column in self.columns].index("block")
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Names, each with its type after a colon where it is not text."""
+    parts = (word.partition(":") for word in text.split())
+    return tuple(Column(name, Type(kind or "text")) for name, _, kind in parts)
+
+
+def _orders(connection: Connection, asked: Asked) -> Iterator[Row]:
+    pairs = read_pairs(connection)
+    wanted = OrderFilter(asked.account_id, asked.pair_id)
+    span = find_span(connection, schema.orders.c.seq, asked.blocks)
+    for row in stream_orders(connection, wanted, span, asked.past):
+        yield _order(row, pairs[row.pair_id])
+
+
+def _order(row: OrderRow, pair: PairRow) -> Row:
+    base, quote = (pair.base, pair.base_precision), (pair.quote, pair.quote_precision)
+    counted_in, precision = quote if row.market and row.is_buy else base
+    gives, gets = (quote, base) if row.is_buy else (base, quote)
+    return (
+        row.seq,
+        row.id,
+        row.account,
+        pair.base,
+        pair.quote,
+        _side(row.is_buy),
+        "market" if row.market else "limit",
+        schema.ORDER_STATUSES[row.status],
+        None if row.price is None else show_units(row.price, pair.price_decimals),
+        show_units(row.quantity, precision),
+        counted_in,
+        show_units(row.remaining, precision),
+        show_units(row.quantity - row.remaining, precision),
+        gives[0],
+        show_units(row.locked, gives[1]),
+        show_units(row.released, gives[1]),
+        gets[0],
+        show_units(row.received, gets[1]),
+        "wallet" if row.to_wallet else "venue",
+        row.action,
+        row.ref,
+        row.timestamp,
+        row.block,
+        row.expiry,
+        row.closed_timestamp,
+        row.closed_block,
+    )
+
+
+def _trades(connection: Connection, asked: Asked) -> Iterator[Row]:
+    pairs = read_pairs(connection)
+    wanted = TradeFilter(asked.account_id, asked.pair_id)
+    span = find_span(connection, schema.trades.c.n, asked.blocks)
+    for row in stream_trades(connection, wanted, span):
+        yield _trade(row, pairs[row.pair_id])
+
+
+def _trade(row: PartiesRow, pair: PairRow) -> Row:
+    trade, base, quote = row.trade, pair.base_precision, pair.quote_precision
+    return (
+        trade.n,
+        trade.timestamp,
+        trade.block,
+        pair.base,
+        pair.quote,
+        show_units(trade.price, pair.price_decimals),
+        show_units(trade.quantity, base),
+        show_units(trade.quote_amount, quote),
+        _side(trade.taker_is_buy),
+        row.taker,
+        row.maker,
+        trade.taker_id,
+        trade.maker_id,
+        show_units(trade.buyer_fee, base),
+        show_units(trade.seller_fee, quote),
+    )
+
+
+def _deposits(connection: Connection, asked: Asked) -> Iterator[Row]:
+    for row in stream_deposits(connection, asked.user, asked.blocks):
+        amount = None
+        if row.amount is not None and row.precision is not None:
+            amount = show_units(row.amount, row.precision)
+        yield (
+            *(row.n, row.id, row.account, row.symbol, amount, row.quantity, row.escrow),
+            *("credited" if row.status is None else _REFUND_STATUSES[row.status], row.timestamp),
+            *(row.block, row.paid_by),
+        )
+
+
+def _withdrawals(connection: Connection, asked: Asked) -> Iterator[Row]:
+    span = find_span(connection, schema.withdrawals.c.n, asked.blocks)
+    for row in stream_withdrawals(connection, asked.account_id, span, asked.blocks.last):
+        yield (
+            *(row.n, row.id, row.account, row.symbol, show_units(row.amount, row.precision), row.to),
+            *(row.memo, schema.CLAIM_STATUSES[row.status], row.timestamp, row.block, row.paid_by),
+            *(row.closed_timestamp, row.closed_block),
+        )
+
+
+def _transfers(connection: Connection, asked: Asked) -> Iterator[Row]:
+    span = find_span(connection, schema.transfers.c.n, asked.blocks)
+    for row in stream_transfers(connection, asked.account_id, span):
+        yield (
+            *(row.n, row.timestamp, row.block, row.symbol, show_units(row.amount, row.precision)),
+            *(row.debit, BUCKETS[row.debit_bucket], row.credit, BUCKETS[row.credit_bucket]),
+        )
+
+
+def _balances(connection: Connection, asked: Asked) -> Iterator[Row]:
+    for row in stream_balances(connection, asked.account_id, asked.past):
+        parts = row.available, row.locked, row.withdrawing
+        amounts = (show_units(units, row.precision) for units in (*parts, sum(parts)))
+        yield (asked.blocks.last, row.account, row.symbol, *amounts)
+
+
+def _side(is_buy: bool) -> str:
+    return "buy" if is_buy else "sell"
+
+
+_REFUND_STATUSES: Final = {schema.PENDING: "refund_due", schema.PAID: "refunded"}
+TABLES: Final = {
+    table.name: table
+    for table in (
+        Table(
+            "orders",
+            _columns(
+                "seq:integer id account base quote side type status price:price quantity:amount "
+                "quantity_symbol remaining:amount filled:amount gives locked:amount released:amount gets "
+                "received:amount settle action ref ts:time block:integer expires:time closed_ts:time "
+                "closed_block:integer"
+            ),
+            _orders,
+            is_of_pairs=True,
+        ),
+        Table(
+            "trades",
+            _columns(
+                "id:integer ts:time block:integer base quote price:price amount:amount "
+                "quote_amount:amount taker_side taker maker taker_order maker_order buyer_fee:amount "
+                "seller_fee:amount"
+            ),
+            _trades,
+            is_of_pairs=True,
+        ),
+        Table(
+            "deposits",
+            _columns(
+                "n:integer id account symbol amount:amount quantity escrow status ts:time block:integer "
+                "paid_by"
+            ),
+            _deposits,
+        ),
+        Table(
+            "withdrawals",
+            _columns(
+                "n:integer id account symbol amount:amount recipient memo status ts:time block:integer "
+                "paid_by closed_ts:time closed_block:integer"
+            ),
+            _withdrawals,
+        ),
+        Table(
+            "balances",
+            _columns(
+                "block:integer account symbol available:amount locked:amount withdrawing:amount total:amount"
+            ),
+            _balances,
+            is_history=False,
+        ),
+        Table(
+            "transfers",
+            _columns(
+                "n:integer ts:time block:integer symbol amount:amount debit debit_bucket credit credit_bucket"
+            ),
+            _transfers,
+        ),
+    )
+}

@@ -1,0 +1,1 @@
+"""Where blocks come from: Hive and Hive-Engine nodes, archives. Imports indexer.chain and settlement.core."""

@@ -1,0 +1,281 @@
+"""Recorded blocks and receipts: a folder of JSON lines, plain, gzip or zstd (interfaces, section 3).
+
+`blocks*.jsonl[.gz|.zst]` holds one Hive block a line, `receipts*.jsonl[.gz|.zst]` one Hive-Engine block a
+line. Both are read as streams, in step with each other; an archive is a complete recording, so that a Hive
+block without a receipts line is one for which the sidechain had nothing. Whatever is out of order, malformed
+or cut off stops the read with file, line and block.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import zstandard
+
+from indexer.chain.blocks import Block, BlockError
+from indexer.chain.decode import has_candidate
+from indexer.chain.integrity.block_id import check_id
+from indexer.chain.prefilter import Interest, read_block
+from indexer.chain.receipts import ReceiptError, Receipts
+from indexer.sources.source import Cursor, SourceError, Waiting, check_link
+from settlement.core.events import Watch
+
+_CHUNK_BYTES: Final = 1 << 15
+_LONGEST_LINE_BYTES: Final = 1 << 28
+_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+_ZSTD_LEVEL: Final = 3
+
+
+class Line(NamedTuple):
+    """A line of a file, without its end; `number` counts from 1."""
+
+    path: Path
+    number: int
+    text: bytes
+
+    def error(self, problem: object) -> SourceError:
+        """An error at this line."""
+        return SourceError(f"{self.path.name}, line {self.number}: {problem}")
+
+
+class ArchiveSource:
+    """The blocks of an archive folder, as a source for the follow loop.
+
+    `candidates_without_receipts` counts the blocks yielded so far that might have moved tokens although the
+    archive has no receipts for them: right if the sidechain had nothing, worth a warning if there are many.
+    """
+
+    def __init__(self, folder: Path, watch: Watch, *, check_ids: bool = False) -> None:
+        """`check_ids` recomputes each block's id from its header. Raises SourceError without block files."""
+        self.candidates_without_receipts = 0
+        self._line: Line | None = None
+        self._folder = folder
+        self._watch = watch
+        self._check_ids = check_ids
+        self._block_files = _files(folder, "blocks")
+        self._receipt_files = _files(folder, "receipts")
+        if not self._block_files:
+            raise SourceError(f"{folder} holds no blocks*.jsonl, .jsonl.gz or .jsonl.zst")
+
+    @property
+    def catching_up(self) -> bool:
+        """Always: an archive has all of its blocks at hand."""
+        return True
+
+    @property
+    def where(self) -> str:
+        """File and line of the block just yielded."""
+        return "" if self._line is None else f"{self._line.path.name}, line {self._line.number}"
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """Never: an archive has nothing to wait for."""
+        return None
+
+    def blocks(self, after: Cursor) -> Iterator[tuple[Block, Receipts | None]]:
+        """Every block above the cursor with its receipts, None where the sidechain had nothing.
+
+        Apply each block before asking for the next. Raises SourceError with file, line and block.
+        """
+        interest = Interest(self._watch)
+        receipts_at = _ReceiptsInStep(_lines(self._receipt_files))
+        last: Cursor | None = None
+        for line in _lines(self._block_files):
+            block = self._read(line, last, after, interest)
+            last = Cursor(block.number, block.block_id)
+            if block.number <= after.number:
+                continue
+            receipts, receipts_line = receipts_at.block(block.number)
+            try:
+                is_candidate = has_candidate(block, self._watch)
+            except BlockError as error:
+                raise line.error(error) from None
+            if is_candidate and receipts is None:
+                self.candidates_without_receipts += 1
+            if is_candidate and receipts is not None and receipts_line is not None:
+                try:
+                    receipts.check()
+                except ReceiptError as error:
+                    raise receipts_line.error(error) from None
+            self._line = line
+            yield block, receipts
+        if last is None:
+            raise SourceError(f"{self._folder}: its block files are empty")
+        if last.number < after.number:
+            raise SourceError(
+                f"{self._folder}: the archive ends with block {last.number}, before block {after.number}"
+            )
+        receipts_at.finish(last.number)
+
+    def _read(self, line: Line, last: Cursor | None, after: Cursor, interest: Interest) -> Block:
+        """The block of a line, linked to the one before and to the cursor."""
+        try:
+            block = read_block(line.text, interest, after.number)
+            if self._check_ids:
+                check_id(block)
+        except BlockError as error:
+            expected = f"block {last.number + 1}" if last else "the first block"
+            raise line.error(f"{expected} cannot be read: {error}") from None
+        try:
+            if last is not None:
+                check_link(block, last)
+            if block.number == after.number and after.block_id not in (None, block.block_id):
+                raise SourceError(
+                    f"block {block.number} is {block.block_id}, and {after.block_id} was applied"
+                )
+            if block.number == after.number + 1 or (last is None and block.number > after.number):
+                check_link(block, after)
+        except SourceError as error:
+            raise line.error(error) from None
+        return block
+
+
+class _ReceiptsInStep:
+    """The receipts files, read no further than the block that is asked for."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self._line: Line | None = None
+        self._receipts: Receipts | None = None
+        self._last_number = -1
+        self._last_hive_number = 0
+        self._advance()
+
+    def block(self, hive_number: int) -> tuple[Receipts | None, Line | None]:
+        """The receipts of one Hive block and their line. Ask in rising order."""
+        while self._receipts is not None and self._receipts.hive_number < hive_number:
+            self._advance()
+        if self._receipts is not None and self._receipts.hive_number == hive_number:
+            return self._receipts, self._line
+        return None, None
+
+    def finish(self, last_hive_number: int) -> None:
+        """Read the rest of what belongs to the blocks, so that its errors are found as well."""
+        while self._receipts is not None and self._receipts.hive_number <= last_hive_number:
+            self._advance()
+
+    def _advance(self) -> None:
+        self._line = next(self._lines, None)
+        if self._line is None:
+            self._receipts = None
+            return
+        try:
+            receipts = Receipts(self._line.text)
+        except ReceiptError as error:
+            raise self._line.error(f"{error}, after Hive block {self._last_hive_number}") from None
+        if receipts.hive_number <= self._last_hive_number or receipts.number <= self._last_number:
+            this = f"Hive block {receipts.hive_number} (sidechain block {receipts.number})"
+            before = f"Hive block {self._last_hive_number} (sidechain block {self._last_number})"
+            raise self._line.error(f"the receipts of {this} stand after those of {before}")
+        self._receipts = receipts
+        self._last_number = receipts.number
+        self._last_hive_number = receipts.hive_number
+
+
+def _files(folder: Path, kind: str) -> list[Path]:
+    try:
+        paths = sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        raise SourceError(f"{folder}: {error.strerror}") from None
+    return [path for path in paths if path.name.startswith(kind) and path.name.endswith(_SUFFIXES)]
+
+
+def _lines(paths: list[Path]) -> Iterator[Line]:
+    """All lines of the files in turn; the last line of a file may lack its line end."""
+    for path in paths:
+        count = 0
+        pieces: list[bytes] = []  # of a line whose end was not read yet
+        size = 0
+        try:
+            for chunk in _chunks(path):
+                first, *others = chunk.split(b"\n")
+                pieces.append(first)
+                size += len(first)
+                if others:
+                    others.insert(0, b"".join(pieces))
+                    pieces = [others.pop()]
+                    size = len(pieces[0])
+                    for text in others:
+                        count += 1
+                        yield Line(path, count, text)
+                if size > _LONGEST_LINE_BYTES:
+                    raise Line(path, count + 1, b"").error("the line does not end")
+        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+            raise Line(path, count + 1, b"").error(f"cannot be read on: {error}") from None
+        if size:
+            yield Line(path, count + 1, b"".join(pieces))
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    if path.suffix == ".zst":
+        yield from _zstd_chunks(path)
+        return
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _zstd_chunks(path: Path) -> Iterator[bytes]:
+    """Every frame of the file. Raises EOFError where the last one is cut off, which a reader would not."""
+    with path.open("rb") as file:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        is_inside = False
+        while compressed := file.read(_CHUNK_BYTES):
+            while compressed:
+                yield frame.decompress(compressed)
+                is_inside = not frame.eof
+                compressed = frame.unused_data
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+        if is_inside:
+            raise EOFError("the zstd frame is cut off")
+
+
+class ArchiveWriter:
+    """Records into a folder: `blocks-<first>.jsonl.zst` and `receipts-<first>.jsonl.zst`.
+
+    `first` is the number of the first block; the texts are written as they come, one a line. Use it as a
+    context manager: a file that was not closed is cut off, and reading it says so.
+    """
+
+    def __init__(self, folder: Path, first: int) -> None:
+        """Raises FileExistsError rather than write over a recording."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as files:
+            self._blocks = files.enter_context(_open_zstd(folder / f"blocks-{first:010d}.jsonl.zst"))
+            self._receipts = files.enter_context(_open_zstd(folder / f"receipts-{first:010d}.jsonl.zst"))
+            self._files = files.pop_all()
+
+    def write(self, block: bytes, receipts: bytes | None = None) -> None:
+        """Add a block's JSON text, and that of its receipts. Neither is checked."""
+        self._blocks.write(_one_line(block))
+        if receipts is not None:
+            self._receipts.write(_one_line(receipts))
+
+    def close(self) -> None:
+        """End both files."""
+        self._files.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _open_zstd(path: Path) -> zstandard.ZstdCompressionWriter:
+    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
+    return compressor.stream_writer(path.open("xb"))
+
+
+def _one_line(text: bytes) -> bytes:
+    # In JSON a line end can only stand between tokens, never inside a string.
+    return text.replace(b"\n", b" ") + b"\n"

@@ -1,0 +1,328 @@
+"""Recording irreversible blocks and the sidechain's receipts into an archive that `replay` reads.
+
+Blocks of the file under way stand in `recording.part`, each in one write and behind its receipts, so that
+whatever ends the process leaves whole blocks and at most one torn line. A file is finished by compressing it
+beside the archive and renaming it into it: readers see whole files only. `recording.json` says what was asked
+for, so that a second run goes on with the same.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import logging
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import zstandard
+
+from indexer.chain.blocks import Block, BlockError
+from indexer.chain.decode import decode
+from indexer.chain.integrity.block_id import check_id
+from indexer.chain.receipts import ReceiptError, Receipts
+from indexer.sources.archive import ArchiveWriter
+from indexer.sources.source import Cursor, Source, SourceError, check_link
+from settlement.core.events import Action, Watch
+from settlement.core.venue import Venue
+
+FILE_BLOCKS: Final = 10_000
+"""A file ends before each block whose number is a multiple of this."""
+_PART: Final = "recording.part"
+_PLAN: Final = "recording.json"
+_SCRATCH: Final = "recording.tmp"
+_BLOCK: Final = b"B"
+_RECEIPTS: Final = b"R"
+_SIDECHAIN_ID: Final = "ssc-mainnet-hive"
+
+log = logging.getLogger(__name__)
+
+
+class RecordError(SourceError):
+    """The folder cannot be recorded into; the text says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a folder holds: blocks from `first`, with the receipts of a venue's candidates, or with all.
+
+    `escrows` are the accounts whose movements are candidates, as known after the last finished file.
+    """
+
+    first: int
+    venue_hash: str | None
+    escrows: tuple[str, ...]
+
+
+def plan_for(folder: Path, venue: Venue | None, first: int | None) -> Plan:
+    """The plan of a folder that was begun before, or of a new one. Raises RecordError."""
+    known = _read_plan(folder)
+    venue_hash = None if venue is None else venue.hash
+    if known is None:
+        if any(folder.glob("blocks*")):
+            raise RecordError(f"{folder} holds blocks that were not recorded here: name another --out")
+        return _new_plan(venue, first)
+    if known.venue_hash != venue_hash:
+        wanted = "every block's receipts" if known.venue_hash is None else "another venue's receipts"
+        raise RecordError(f"{folder} was begun with {wanted}: name that, or another --out")
+    if first not in (None, known.first):
+        raise RecordError(f"{folder} begins with block {known.first}: leave --from out")
+    return known
+
+
+def _new_plan(venue: Venue | None, first: int | None) -> Plan:
+    if venue is None:
+        if first is None:
+            raise RecordError("nothing says where to begin: give --from, or --venue")
+        return Plan(first, None, ())
+    if first is not None and first > venue.start_block:
+        raise RecordError(
+            f"--from {first} is after the venue's start_block {venue.start_block}: tokens listed in between "
+            "would be missed. Begin there, or record without --venue"
+        )
+    escrows = sorted({token.escrow for token in venue.tokens})
+    return Plan(venue.start_block if first is None else first, venue.hash, tuple(escrows))
+
+
+def _read_plan(folder: Path) -> Plan | None:
+    path = folder / _PLAN
+    try:
+        value = json.loads(path.read_text("utf-8"))
+        return Plan(int(value["first"]), value["venue_hash"], tuple(value["escrows"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordError(f"{path} cannot be read ({error}): name another --out") from None
+
+
+class Recording:
+    """A folder that is being recorded into, by one process at a time. Use it as a context manager.
+
+    `cursor` is the last block recorded. `watch` is what a source must look for: with a venue its escrow
+    accounts, those that its operator lists on the way too; without one, whatever the sidechain may have run.
+    """
+
+    def __init__(
+        self, folder: Path, plan: Plan, venue: Venue | None, *, file_blocks: int = FILE_BLOCKS
+    ) -> None:
+        """Go on where the folder ends. Raises RecordError."""
+        self.plan = plan
+        self.blocks = 0
+        self.receipts = 0
+        self._folder = folder
+        self._venue = venue
+        self._file_blocks = file_blocks
+        self._in_part = 0
+        if venue is None:
+            self.watch = Watch(_SIDECHAIN_ID, _SIDECHAIN_ID, accept_flat_intents=False)
+        else:
+            self.watch = Watch(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
+            self.watch.escrows |= set(plan.escrows)
+        with ExitStack() as files, self._told():
+            folder.mkdir(parents=True, exist_ok=True)
+            _lock(folder, files)
+            self._write_plan()
+            self.cursor = self._last_finished()
+            (folder / _PART).touch()
+            self._part = files.enter_context((folder / _PART).open("r+b", buffering=0))
+            self._recover()
+            self._files = files.pop_all()
+
+    def add(self, block: Block, receipts: Receipts | None) -> None:
+        """Record the block after the cursor. Raises RecordError."""
+        text = b"" if receipts is None else _line(_RECEIPTS, receipts.raw)
+        with self._told():
+            self._part.write(text + _line(_BLOCK, block.raw))
+            self._take(block)
+            self.blocks += 1
+            self.receipts += receipts is not None
+            if (block.number + 1) % self._file_blocks == 0:
+                self.finish_file()
+
+    def finish_file(self) -> None:
+        """Turn what is under way into a file of the archive. Raises RecordError."""
+        if not self._in_part:
+            return
+        first = self.cursor.number - self._in_part + 1
+        scratch = self._folder / _SCRATCH
+        with self._told():
+            self._write_plan()  # escrow accounts too many do no harm, one too few would
+            shutil.rmtree(scratch, ignore_errors=True)
+            receipts: bytes | None = None
+            with (self._folder / _PART).open("rb") as part, ArchiveWriter(scratch, first) as writer:
+                left = self._in_part
+                while left:
+                    line = part.readline()
+                    if line[:1] == _RECEIPTS:
+                        receipts = line[1:-1]
+                    else:
+                        writer.write(line[1:-1], receipts)
+                        receipts, left = None, left - 1
+            # The blocks' file last: where it stands, all is there.
+            for path in sorted(scratch.iterdir(), reverse=True):
+                _flush(path)
+                path.replace(self._folder / path.name)
+            _flush(self._folder)
+            scratch.rmdir()
+            self._part.truncate(0)
+            self._part.seek(0)
+        self._in_part = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        try:
+            if not isinstance(error, RecordError):
+                self.finish_file()
+                (self._folder / _PART).unlink(missing_ok=True)
+        finally:
+            self._files.close()
+
+    def _take(self, block: Block) -> None:
+        """The block is recorded: it is the cursor, and may have listed tokens."""
+        self.cursor = Cursor(block.number, block.block_id)
+        self._in_part += 1
+        if self._venue is None:
+            return
+        for event in decode(block, self.watch):
+            if (
+                isinstance(event, Action)
+                and event.name == "listToken"
+                and event.active
+                and event.signer == self._venue.operator
+                and isinstance(event.payload, dict)
+                and isinstance(event.payload.get("escrow"), str)
+            ):
+                self.watch.escrows.add(event.payload["escrow"])
+
+    def _last_finished(self) -> Cursor:
+        """The last block of the last finished file."""
+        files = sorted(self._folder.glob("blocks-*.jsonl.zst"))
+        if not files:
+            return Cursor(self.plan.first - 1)
+        try:
+            with io.BufferedReader(zstandard.open(files[-1], "rb")) as lines:
+                (line,) = deque(lines, maxlen=1)
+            block = Block(line)
+            check_id(block)
+        except (zstandard.ZstdError, ValueError) as error:
+            raise RecordError(f"{files[-1]} is damaged ({error}): remove it, and all after it") from None
+        return Cursor(block.number, block.block_id)
+
+    def _recover(self) -> None:
+        """Go on after the last whole block of a run that was cut off; what stands behind it is dropped."""
+        good = 0
+        try:
+            with (self._folder / _PART).open("rb") as part:
+                for block, size in _whole_blocks(part):
+                    check_link(block, self.cursor)
+                    self._take(block)
+                    good += size
+        except (BlockError, ReceiptError, SourceError) as error:
+            log.info("%s: going on after block %s: %s", _PART, self.cursor.number, error)
+        self._part.truncate(good)
+        self._part.seek(good)
+
+    def _write_plan(self) -> None:
+        escrows = tuple(sorted(self.watch.escrows))
+        self.plan = Plan(self.plan.first, self.plan.venue_hash, escrows)
+        new = self._folder / f"{_PLAN}.new"
+        new.write_text(json.dumps(asdict(self.plan)) + "\n", "utf-8")
+        _flush(new)
+        new.replace(self._folder / _PLAN)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RecordError(
+                f"{self._folder} cannot be written ({error.strerror or error}): make room or mend its "
+                "permissions, and start again, nothing is lost"
+            ) from error
+
+
+class LiveSource(Source, Protocol):
+    """A source that knows how far the chain is irreversible, once it has yielded a block."""
+
+    @property
+    def irreversible(self) -> int:
+        """The last irreversible block, as far as known."""
+        ...
+
+
+def record(
+    source: LiveSource,
+    recording: Recording,
+    until: int | None = None,
+    receipts_of: Callable[[int], Receipts | None] | None = None,
+    on_block: Callable[[int, int], object] = lambda _number, _until: None,
+) -> int:
+    """Record blocks after the cursor up to `until`, or until the source ends; gives the block aimed at.
+
+    Without `until` that is the last irreversible block, as known when the first one comes. `receipts_of`
+    asks for the receipts of every block, in place of those that the source brings. Raises SourceError; all
+    blocks before are recorded then.
+    """
+    if until is not None and recording.cursor.number >= until:
+        return until
+    for block, receipts in source.blocks(recording.cursor):
+        until = source.irreversible if until is None else until
+        recording.add(block, receipts if receipts_of is None else receipts_of(block.number))
+        on_block(block.number, until)
+        if block.number >= until:
+            break
+    return recording.cursor.number if until is None else until
+
+
+def _whole_blocks(part: Iterable[bytes]) -> Iterator[tuple[Block, int]]:
+    """The blocks under way, each with its size there. Raises what stands where they end before the file."""
+    receipts: Receipts | None = None
+    size = 0
+    for line in part:
+        if line[-1:] != b"\n":
+            raise SourceError("a torn line")
+        size += len(line)
+        if line[:1] == _RECEIPTS:
+            receipts = Receipts(line[1:-1])
+            continue
+        block = Block(line[1:-1])
+        check_id(block)
+        if receipts is not None and receipts.hive_number != block.number:
+            raise SourceError("receipts of another block")
+        yield block, size
+        receipts, size = None, 0
+
+
+def _line(kind: bytes, text: bytes) -> bytes:
+    # In JSON a line end can only stand between tokens, never inside a string.
+    return kind + text.replace(b"\n", b" ") + b"\n"
+
+
+def _lock(folder: Path, files: ExitStack) -> None:
+    """Keep the folder locked until `files` are closed, or the process ends. Raises RecordError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    files.callback(os.close, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RecordError(f"another process records into {folder}: name another --out") from None
+
+
+def _flush(path: Path) -> None:
+    """What was written to a file, or a folder's list of names, outlives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""k-of-n payments: signatures of several operators, exchanged and verified."""

@@ -1,0 +1,1 @@
+"""Read queries, one module a subject. Imports the schema and settlement.core."""

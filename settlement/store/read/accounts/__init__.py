@@ -1,0 +1,1 @@
+"""Queries about accounts: balances, orders, intents, deposits, withdrawals and transfers."""

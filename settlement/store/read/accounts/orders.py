@@ -1,0 +1,265 @@
+"""Orders, newest first, and one order by its id: as they are, or as they were at the end of a past block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
+
+from settlement.store import schema
+from settlement.store.read.key_ranges import MANY, Span
+from settlement.store.read.open_at_block import (
+    IS_OPEN,
+    OPEN_OF_ACCOUNT,
+    OPEN_OF_PAIRS,
+    past_values,
+    with_progress,
+)
+from settlement.store.read.paging import WINDOW, Page, cut
+from settlement.store.read.position import Past, read_past
+from settlement.store.read.venue import PairRow, read_pairs
+from settlement.store.transaction_keys import transaction_key
+
+
+class OrderRow(NamedTuple):
+    """An order with its times. Units as in `settlement.core.model.Order`."""
+
+    seq: int
+    id: str
+    account: str
+    pair_id: int
+    is_buy: bool
+    market: bool
+    price: int | None
+    quantity: int
+    remaining: int
+    locked: int
+    received: int
+    released: int
+    status: int
+    to_wallet: bool
+    expiry: int | None
+    action: str
+    ref: str | None
+    block: int
+    timestamp: int
+    closed_block: int | None
+    closed_timestamp: int | None
+
+
+_o, _i = schema.orders.c, schema.intents.c
+_placed, _closed = schema.blocks.alias("placed"), schema.blocks.alias("closed")
+_ORDERS: Select[Any] = (
+    select(
+        _o.seq,
+        _i.id,
+        schema.accounts.c.name,
+        _o.pair_id,
+        _o.is_buy,
+        _o.market,
+        _o.price,
+        _o.quantity,
+        _o.remaining,
+        _o.locked,
+        _o.received,
+        _o.released,
+        _o.status,
+        _o.to_wallet,
+        _o.expiry,
+        _i.action,
+        _i.ref,
+        _o.block,
+        _placed.c.timestamp,
+        _o.closed_block,
+        _closed.c.timestamp,
+    )
+    .select_from(schema.orders)
+    .join(schema.intents, _i.n == _o.intent)
+    .join(schema.accounts, schema.accounts.c.id == _o.account_id)
+    .join(_placed, _placed.c.number == _o.block)
+    .outerjoin(_closed, _closed.c.number == _o.closed_block)
+    .order_by(_o.seq.desc())
+)
+_PAST_ORDERS: Select[Any] = with_progress(
+    _ORDERS.add_columns(*(schema.order_changes.c[name] for name in ("remaining", "received", "released")))
+).where(_o.seq <= bindparam("last_seq"))
+_SEQ = select(_i.seq).where(_i.tx_key == bindparam("key"), _i.id == bindparam("id"), _i.seq.is_not(None))
+_CHOSEN = select(_o.seq).where(_o.seq.in_(bindparam("seqs", expanding=True)))
+
+
+class OrderFilter(NamedTuple):
+    """Which orders; None means any. `status` as in `schema.ORDER_STATUSES`."""
+
+    account_id: int | None = None
+    pair_id: int | None = None
+    status: int | None = None
+
+
+class _View:
+    """Orders as they are, or as they were at the end of a past block."""
+
+    def __init__(self, connection: Connection, past: Past | None) -> None:
+        self._connection = connection
+        self._past = past
+        self._statement = _ORDERS if past is None else _PAST_ORDERS
+        self._values = {} if past is None else past_values(past)
+        self._pairs = {} if past is None else read_pairs(connection)
+
+    def read(self, keys: Select[Any], values: dict[str, Any]) -> list[OrderRow]:
+        """The orders of these sequences, newest first."""
+        statement = self._statement.where(_o.seq.in_(keys))
+        found = self._connection.execute(statement, {**self._values, **values})
+        return [self._row(row) for row in found]
+
+    def stream(self, *conditions: ColumnElement[bool]) -> Iterator[OrderRow]:
+        """The orders that meet the conditions, oldest first."""
+        statement = self._statement.where(*conditions).order_by(None).order_by(_o.seq)
+        for row in self._connection.execute(statement.execution_options(yield_per=MANY), self._values):
+            yield self._row(row)
+
+    def page(self, keys: Select[Any], values: dict[str, Any], limit: int) -> Page[OrderRow]:
+        """The keys first, out of an index alone; then the rows of those few."""
+        chosen = keys.order_by(keys.selected_columns[0].desc()).limit(limit + 1)
+        return cut(self.read(chosen, values), limit, lambda row: row.seq)
+
+    def _row(self, row: Row[Any]) -> OrderRow:
+        if self._past is None:
+            return OrderRow._make(row)
+        order = OrderRow._make(row[: len(OrderRow._fields)])
+        if order.closed_block is not None and order.closed_block <= self._past.number:
+            return order
+        return _as_it_was(order, self._pairs[order.pair_id], *row[len(OrderRow._fields) :])
+
+
+def _as_it_was(
+    order: OrderRow, pair: PairRow, remaining: int | None, received: int | None, released: int | None
+) -> OrderRow:
+    """An order that was open then. It locked what the rest of it needs (protocol, section 5)."""
+    if remaining is None:
+        remaining = order.quantity
+    price = order.price
+    assert price is not None, "only limit orders stay open"
+    return order._replace(
+        remaining=remaining,
+        locked=pair.value(price, remaining) if order.is_buy else remaining,
+        received=received or 0,
+        released=released or 0,
+        status=schema.OPEN,
+        closed_block=None,
+        closed_timestamp=None,
+    )
+
+
+def find_order(connection: Connection, order_id: str, block: int | None = None) -> OrderRow | None:
+    """One order. With a block, as of its end; None where it was not placed until then."""
+    past = None
+    if block is not None:
+        past = read_past(connection, block)
+        if past is None:
+            return None
+    values = {"key": transaction_key(order_id), "id": order_id}
+    rows = _View(connection, past).read(_SEQ.limit(1), values)
+    return rows[0] if rows else None
+
+
+def read_orders(connection: Connection, seqs: Iterable[int], block: int) -> list[OrderRow]:
+    """The orders of these sequences, newest first, as of the end of a block by which all were placed."""
+    return _View(connection, read_past(connection, block)).read(_CHOSEN, {"seqs": list(seqs)})
+
+
+def stream_orders(
+    connection: Connection, wanted: OrderFilter, span: Span, block: int | None = None
+) -> Iterator[OrderRow]:
+    """The orders of these sequences, oldest first, read as a stream. With a block by which all were placed,
+    as they stood at its end."""
+    past = None if block is None else read_past(connection, block)
+    conditions: list[ColumnElement[bool]] = [_o.seq.between(*span)]
+    if wanted.account_id is not None:
+        conditions.append(_o.account_id == wanted.account_id)
+    if wanted.pair_id is not None:
+        conditions.append(_o.pair_id == wanted.pair_id)
+    return _View(connection, past).stream(*conditions)
+
+
+def list_orders(
+    connection: Connection, wanted: OrderFilter, before: int | None, limit: int, block: int | None = None
+) -> Page[OrderRow]:
+    """A page of orders, newest first. It can hold fewer than `limit`, even none, and still have a next
+    one: where no index serves the filter, one page looks at no more than `WINDOW` orders.
+
+    With a block: those placed up to its end, as they stood then.
+    """
+    if block is None:
+        return _list(connection, wanted, before, limit)
+    past = read_past(connection, block)
+    if past is None:
+        return Page([], None)
+    if wanted.status == schema.OPEN:
+        return _list_past_open(connection, wanted, before, limit, past)
+    newest = past.last_seq + 1
+    return _list(connection, wanted, newest if before is None else min(before, newest), limit, past)
+
+
+def _list(
+    connection: Connection, wanted: OrderFilter, before: int | None, limit: int, past: Past | None = None
+) -> Page[OrderRow]:
+    view = _View(connection, past)
+    range_ = _range(wanted, before)
+    rest = _rest(wanted)
+    if not rest:
+        return view.page(select(_o.seq).where(*range_), {}, limit)
+    columns = (_o.seq, _o.pair_id, _o.status, _o.closed_block)
+    newest = select(*columns).where(*range_).order_by(_o.seq.desc())
+    window = newest.limit(WINDOW).subquery()
+    conditions = [window.c[name] == rest[name] for name in rest]
+    if past is not None and wanted.status is not None:
+        conditions.append(window.c.closed_block <= past.number)
+    page = view.page(select(window.c.seq).where(*conditions), {}, limit)
+    if page.next_key is not None:
+        return page
+    return page._replace(next_key=connection.execute(newest.offset(WINDOW - 1).limit(1)).scalar())
+
+
+def _list_past_open(
+    connection: Connection, wanted: OrderFilter, before: int | None, limit: int, past: Past
+) -> Page[OrderRow]:
+    """What was open at a past block: all of it is found, whatever the page."""
+    view = _View(connection, past)
+    values: dict[str, Any] = {}
+    if wanted.account_id is None:
+        was_open = OPEN_OF_PAIRS.subquery("was_open")
+        values["pairs"] = list(read_pairs(connection)) if wanted.pair_id is None else [wanted.pair_id]
+    else:
+        was_open = OPEN_OF_ACCOUNT.subquery("was_open")
+        values["account"] = wanted.account_id
+    seq = was_open.c.seq + 0  # so that SQLite finds them by their forks, not by the order asked for
+    keys = select(seq)
+    if before is not None:
+        keys = keys.where(seq < before)
+    if wanted.account_id is not None and wanted.pair_id is not None:
+        of_pair = schema.orders.alias("of_pair")
+        keys = keys.join(of_pair, of_pair.c.seq == was_open.c.seq).where(of_pair.c.pair_id == wanted.pair_id)
+    return view.page(keys, values, limit)
+
+
+def _range(wanted: OrderFilter, before: int | None) -> list[ColumnElement[bool]]:
+    """The conditions that an index serves."""
+    conditions = [] if before is None else [_o.seq < before]
+    if wanted.account_id is not None:
+        conditions.append(_o.account_id == wanted.account_id)
+    if wanted.status == schema.OPEN:
+        conditions.append(IS_OPEN)
+        if wanted.pair_id is not None:
+            conditions.append(_o.pair_id == wanted.pair_id)
+        elif wanted.account_id is None:  # true of all: it leads SQLite to the index of open orders
+            conditions.append(_o.pair_id.in_(select(schema.pairs.c.id)))
+    return conditions
+
+
+def _rest(wanted: OrderFilter) -> dict[str, int]:
+    """The conditions that are tested row by row."""
+    if wanted.status == schema.OPEN:
+        return {}
+    values = {"pair_id": wanted.pair_id, "status": wanted.status}
+    return {name: value for name, value in values.items() if value is not None}

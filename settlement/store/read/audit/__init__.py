@@ -1,0 +1,1 @@
+"""Queries for auditors: journal, blocks, past states, checkpoints, liabilities and solvency."""

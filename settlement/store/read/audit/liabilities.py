@@ -1,0 +1,81 @@
+"""What the venue owes, as Merkle sum trees: one for each token at the end of a block (docs/proof.md)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from settlement.core.liability_proof import Leaf, Tree
+from settlement.store.read.accounts.balances import read_all_balances
+from settlement.store.read.position import Position, read_first_block, read_past
+
+
+class RootBlock(NamedTuple):
+    """The block that roots name: the newest one of ours; 0 and `-` before anything happened."""
+
+    number: int
+    block_id: str
+
+
+class Forest:
+    """The trees of one state, each grown when it is first asked for."""
+
+    def __init__(self, connection: Connection, venue_hash: str, block: int | None = None) -> None:
+        """With a block, as of its end."""
+        self._venue_hash = venue_hash
+        self._trees: dict[str, Tree] = {}
+        self._totals: dict[str, dict[str, int]] = {}
+        for row in read_all_balances(connection, block):
+            total = row.available + row.locked + row.withdrawing
+            self._totals.setdefault(row.symbol, {})[row.account] = total
+
+    def of(self, account: str) -> list[Tree]:
+        """The trees in which an account has a leaf, by symbol."""
+        return [self._tree(symbol) for symbol in sorted(self._totals) if account in self._totals[symbol]]
+
+    def all(self) -> list[Tree]:
+        """Every tree that has a leaf, by symbol."""
+        return [self._tree(symbol) for symbol in sorted(self._totals)]
+
+    def _tree(self, symbol: str) -> Tree:
+        if symbol not in self._trees:
+            leaves = sorted(Leaf(*item) for item in self._totals[symbol].items())
+            self._trees[symbol] = Tree(self._venue_hash, symbol, leaves)
+        return self._trees[symbol]
+
+
+def read_root_block(connection: Connection, block: int) -> RootBlock:
+    """What the roots at the end of a recorded block name."""
+    past = read_past(connection, block)
+    return RootBlock(0, "-") if past is None else RootBlock(past.number, past.block_id)
+
+
+def is_over(at: Position, day: date) -> bool:
+    """Whether no further block of a UTC day can come. It asks the chain's time, not ours."""
+    return at.timestamp is not None and at.timestamp >= _end_of(day)
+
+
+def read_last_block(connection: Connection, at: Position, day: date) -> int:
+    """The newest block of ours up to the end of a UTC day that is over; the venue's first less one if none.
+
+    Looked for by halving: a block's time grows with its number.
+    """
+    end, before = _end_of(day), read_first_block(connection) - 1
+    low, high = before, at.block
+    while low < high:
+        middle = (low + high + 1) // 2
+        past = read_past(connection, middle)
+        if past is None or past.timestamp < end:
+            low = middle
+        else:
+            high = past.number - 1
+    past = read_past(connection, low)
+    return before if past is None else past.number
+
+
+def _end_of(day: date) -> int:
+    """The first second after a day, since 1970."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return int((midnight + timedelta(days=1)).timestamp())

@@ -1,0 +1,1 @@
+"""Queries about pairs: order book, trades, candles and 24-hour figures."""

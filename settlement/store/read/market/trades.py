@@ -1,0 +1,197 @@
+"""Trades, newest first: those of a pair, of an order, or of an account. And all of them, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    TextClause,
+    bindparam,
+    or_,
+    select,
+    text,
+    union_all,
+)
+
+from settlement.core.parsing.amounts import MAX_UNITS
+from settlement.store import schema
+from settlement.store.read.key_ranges import MANY, Span
+from settlement.store.read.paging import WINDOW, Page, cut
+from settlement.store.read.rows_as_json import AtOnce
+
+
+class TradeRow(NamedTuple):
+    n: int
+    block: int
+    timestamp: int
+    taker_is_buy: bool
+    price: int
+    quantity: int
+    quote_amount: int
+    buyer_fee: int
+    seller_fee: int
+    taker_id: str
+    maker_id: str
+
+
+class AccountTradeRow(NamedTuple):
+    """A trade, its pair, and whether the account was its taker, its maker, or (trading with itself) both."""
+
+    trade: TradeRow
+    pair_id: int
+    is_taker: bool
+    is_maker: bool
+
+
+class PartiesRow(NamedTuple):
+    """A trade, its pair, and who traded, by name."""
+
+    trade: TradeRow
+    pair_id: int
+    taker: str
+    maker: str
+
+
+class TradeFilter(NamedTuple):
+    """Which trades; None means any."""
+
+    account_id: int | None = None
+    pair_id: int | None = None
+
+
+_t = schema.trades.c
+_taker, _maker = schema.orders.alias("taker_order"), schema.orders.alias("maker_order")
+_taker_intent, _maker_intent = schema.intents.alias("taker_intent"), schema.intents.alias("maker_intent")
+_TRADES = (
+    select(
+        _t.n,
+        _t.block,
+        schema.blocks.c.timestamp,
+        _t.taker_is_buy,
+        _t.price,
+        _t.quantity,
+        _t.quote_amount,
+        _t.buyer_fee,
+        _t.seller_fee,
+        _taker_intent.c.id,
+        _maker_intent.c.id,
+    )
+    .select_from(schema.trades)
+    .join(schema.blocks, schema.blocks.c.number == _t.block)
+    .join(_taker, _taker.c.seq == _t.taker)
+    .join(_maker, _maker.c.seq == _t.maker)
+    .join(_taker_intent, _taker_intent.c.n == _taker.c.intent)
+    .join(_maker_intent, _maker_intent.c.n == _maker.c.intent)
+    .order_by(_t.n.desc())
+    .limit(bindparam("rows"))
+)
+_OF_PAIR = AtOnce(_TRADES.where(_t.pair_id == bindparam("pair"), _t.n < bindparam("before")))
+
+
+def _newest_of(role: Column[Any]) -> Select[tuple[int]]:
+    """An order's newest trades in one role: each role has an index, which ends with the trade's number."""
+    newest = select(_t.n).where(role == bindparam("seq"), _t.n < bindparam("before"))
+    return select(newest.order_by(_t.n.desc()).limit(bindparam("rows")).subquery().c.n)
+
+
+_OF_ORDER = AtOnce(_TRADES.where(_t.n.in_(_newest_of(_t.taker).union_all(_newest_of(_t.maker)))))
+_LAST = _TRADES.where(_t.n == bindparam("n"))
+_CHOSEN = (
+    _TRADES.add_columns(_t.pair_id, _t.taker_account_id, _t.maker_account_id)
+    .where(_t.n.in_(bindparam("numbers", expanding=True)))
+    .limit(None)
+)
+_taker_account, _maker_account = schema.accounts.alias("taker_name"), schema.accounts.alias("maker_name")
+_PARTIES = (
+    _TRADES.add_columns(_t.pair_id, _taker_account.c.name, _maker_account.c.name)
+    .join(_taker_account, _taker_account.c.id == _t.taker_account_id)
+    .join(_maker_account, _maker_account.c.id == _t.maker_account_id)
+    .order_by(None)
+    .order_by(_t.n)
+    .limit(None)
+)
+_account, _before = bindparam("account", type_=_t.n.type), bindparam("before", type_=_t.n.type)
+_BETWEEN_TWO = text("maker_account_id <> taker_account_id")  # word for word as in the partial index
+
+
+def _of_side(*conditions: ColumnElement[bool] | TextClause) -> Select[Any]:
+    return select(_t.n, _t.pair_id).where(*conditions, _t.n < _before)
+
+
+# Each side has an index, which ends with the trade's number: they are merged as far as they are read.
+_sides = union_all(
+    _of_side(_t.taker_account_id == _account), _of_side(_t.maker_account_id == _account, _BETWEEN_TWO)
+)
+_NEWEST_OF_ACCOUNT = _sides.order_by(_sides.selected_columns.n.desc()).limit(bindparam("rows"))
+
+
+def list_trades(connection: Connection, pair_id: int, before: int | None, limit: int) -> Page[TradeRow]:
+    """A pair's trades, newest first."""
+    return _page(connection, _OF_PAIR, {"pair": pair_id}, before, limit)
+
+
+def list_order_trades(connection: Connection, seq: int, before: int | None, limit: int) -> Page[TradeRow]:
+    """An order's trades, as taker and as maker, newest first."""
+    return _page(connection, _OF_ORDER, {"seq": seq}, before, limit)
+
+
+def list_account_trades(
+    connection: Connection, account_id: int, pair_id: int | None, before: int | None, limit: int
+) -> Page[AccountTradeRow]:
+    """An account's trades, as taker and as maker, newest first. Of one pair, if it is named: then a page can
+    hold fewer than `limit`, even none, and still have a next one, for it looks at no more than `WINDOW`."""
+    numbers, next_key = _newest_of_account(connection, account_id, pair_id, before, limit)
+    found = connection.execute(_CHOSEN, {"numbers": numbers})
+    rows = [
+        AccountTradeRow(TradeRow(*trade), pair, taker == account_id, maker == account_id)
+        for *trade, pair, taker, maker in found
+    ]
+    return Page(rows, next_key)
+
+
+def _newest_of_account(
+    connection: Connection, account_id: int, pair_id: int | None, before: int | None, limit: int
+) -> tuple[list[int], int | None]:
+    """The numbers of a page's trades, and the key of the next page; read only as far as it takes."""
+    values = {"account": account_id, "before": MAX_UNITS if before is None else before, "rows": WINDOW}
+    numbers: list[int] = []
+    last, looked_at = None, 0
+    with connection.execute(_NEWEST_OF_ACCOUNT.execution_options(yield_per=limit + 1), values) as newest:
+        for n, pair in newest:
+            if pair_id in (None, pair):
+                if len(numbers) == limit:
+                    return numbers, numbers[-1]
+                numbers.append(n)
+            last, looked_at = n, looked_at + 1
+    return numbers, last if looked_at == WINDOW else None
+
+
+def stream_trades(connection: Connection, wanted: TradeFilter, span: Span) -> Iterator[PartiesRow]:
+    """The trades of these numbers, oldest first, read as a stream."""
+    conditions: list[ColumnElement[bool]] = [_t.n.between(*span)]
+    if wanted.pair_id is not None:
+        conditions.append(_t.pair_id == wanted.pair_id)
+    if wanted.account_id is not None:
+        account = wanted.account_id
+        conditions.append(or_(_t.taker_account_id == account, _t.maker_account_id == account))
+    statement = _PARTIES.where(*conditions).execution_options(yield_per=MANY)
+    for *trade, pair_id, taker, maker in connection.execute(statement):
+        yield PartiesRow(TradeRow(*trade), pair_id, taker, maker)
+
+
+def find_trade(connection: Connection, n: int) -> TradeRow | None:
+    row = connection.execute(_LAST, {"n": n, "rows": 1}).one_or_none()
+    return None if row is None else TradeRow(*row)
+
+
+def _page(
+    connection: Connection, statement: AtOnce, chosen: dict[str, int], before: int | None, limit: int
+) -> Page[TradeRow]:
+    values = {**chosen, "before": MAX_UNITS if before is None else before, "rows": limit + 1}
+    rows = [TradeRow(*row) for row in statement.rows(connection, values)]
+    return cut(rows, limit, lambda row: row.n)

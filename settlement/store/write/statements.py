@@ -1,0 +1,258 @@
+"""The recorder's statements, compiled once, each with the driver's own fastest way to run it for many rows.
+
+SQLite takes tuples: new rows many at a time, others one after the other. PostgreSQL takes new rows by COPY,
+and rows that are merged into others as arrays, one for each column, in a single statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any, Final, NamedTuple, Protocol
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Integer,
+    String,
+    Table,
+    TableValuedAlias,
+    Text,
+    bindparam,
+    case,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.sql.dml import UpdateBase
+
+from settlement.store import postgresql, schema
+from settlement.store.dialect import Upsert, upsert_into
+from settlement.store.read.wide_sums import add_parts
+
+Row = tuple[Any, ...]
+_Columns = dict[str, ColumnElement[Any]]
+_Merge = Callable[[_Columns, _Columns], _Columns]
+
+ORDER_PROGRESS: Final = ("remaining", "locked", "received", "released", "status", "closed_block", "fork")
+CLAIM_PROGRESS: Final = ("status", "paid_by", "closed_block", "fork")
+
+
+class Statement(Protocol):
+    """SQL text, and how it is run. Rows are tuples in the order of the statement's columns."""
+
+    @property
+    def sql(self) -> str: ...
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None: ...
+
+
+def compile_statements(engine: Engine) -> Mapping[str, Statement]:
+    """Statements by name. The order of names is the order in which a batch is written."""
+    return _compiled(engine.dialect.name)
+
+
+@cache
+def _compiled(kind: str) -> Mapping[str, Statement]:
+    on = _on(kind)
+    return {
+        "accounts": on.insert(schema.accounts),
+        "tokens": on.merge(schema.tokens, _replace),
+        "pairs": on.merge(schema.pairs, _replace),
+        "blocks": on.insert(schema.blocks),
+        "journal": on.insert(schema.journal),
+        "intents": on.insert(schema.intents),
+        "orders": on.insert(schema.orders),
+        "orders_progress": on.progress(schema.orders, "seq", ORDER_PROGRESS),
+        "order_changes": on.insert(schema.order_changes),
+        "trades": on.insert(schema.trades),
+        "candles": on.merge(schema.candles, _add_candles),
+        "transfers": on.insert(schema.transfers),
+        "balances": on.merge(schema.balances, _replace),
+        "balance_changes": on.insert(schema.balance_changes),
+        "totals": on.merge(schema.totals, _add),
+        "deposits": on.insert(schema.deposits),
+        "refunds": on.insert(schema.refunds),
+        "refunds_progress": on.progress(schema.refunds, "n", CLAIM_PROGRESS),
+        "withdrawals": on.insert(schema.withdrawals),
+        "withdrawals_progress": on.progress(schema.withdrawals, "n", CLAIM_PROGRESS),
+        "outflows": on.insert(schema.outflows),
+        "internal_moves": on.insert(schema.internal_moves),
+        "checkpoints": on.insert(schema.checkpoints),
+        "receipts": on.insert(schema.receipts),
+        "holdings": on.merge(schema.holdings, _replace),
+        "holding_changes": on.insert(schema.holding_changes),
+        "cursor": on.merge(schema.cursor, _replace),
+    }
+
+
+def compile_inserts(engine: Engine, tables: Iterable[Table]) -> Mapping[str, Statement]:
+    """By table, the statement that only adds rows."""
+    on = _on(engine.dialect.name)
+    return {table.name: on.insert(table) for table in tables}
+
+
+def _on(kind: str) -> _Postgresql | _Sqlite:
+    return _Postgresql() if kind == postgresql.NAME else _Sqlite()
+
+
+def run(connection: Connection, statement: Statement, rows: Sequence[Row]) -> None:
+    """Execute one statement for all rows. Of rows that are merged no two may have the same key."""
+    if rows:
+        statement.write(connection, rows)
+
+
+# ---------------------------------------------------------------- how rows are merged
+
+
+def _replace(_: _Columns, new: _Columns) -> _Columns:
+    """The row replaces the one that is there."""
+    return new
+
+
+def _add(old: _Columns, new: _Columns) -> _Columns:
+    """The row is added to the one that is there."""
+    return {name: old[name] + new[name] for name in new}
+
+
+def _add_candles(old: _Columns, new: _Columns) -> _Columns:
+    """The row's trades come after those of the one that is there."""
+    base = add_parts(old["base_high"], old["base_low"], new["base_high"], new["base_low"])
+    quote = add_parts(old["quote_high"], old["quote_low"], new["quote_high"], new["quote_low"])
+    return {
+        "high": case((new["high"] > old["high"], new["high"]), else_=old["high"]),
+        "low": case((new["low"] < old["low"], new["low"]), else_=old["low"]),
+        "close": new["close"],
+        **dict(zip(("base_high", "base_low", "quote_high", "quote_low"), (*base, *quote), strict=True)),
+        "trades": old["trades"] + new["trades"],
+    }
+
+
+def _merged(statement: Upsert, table: Table, merge: _Merge) -> UpdateBase:
+    """Insert, or set columns out of the values that are there and the new ones."""
+    keys = [column.name for column in table.primary_key]
+    old: _Columns = {column.name: column for column in table.columns if column.name not in keys}
+    new: _Columns = {name: statement.excluded[name] for name in old}
+    return statement.on_conflict_do_update(index_elements=keys, set_=merge(old, new))
+
+
+# ---------------------------------------------------------------- SQLite
+
+
+_MOST_PARAMETERS: Final = 999
+"""That any SQLite takes in one statement."""
+
+
+class _Each(NamedTuple):
+    """Run for each row."""
+
+    sql: str
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None:
+        connection.exec_driver_sql(self.sql, list(rows))
+
+
+class _Insert(NamedTuple):
+    """New rows, `many` in one statement, which takes two thirds of the time. `sql` is for one of them."""
+
+    sql: str
+    sql_of_many: str
+    many: int
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None:
+        many = self.many
+        rest = len(rows) - len(rows) % many
+        if rest:
+            together = (chain.from_iterable(rows[i : i + many]) for i in range(0, rest, many))
+            connection.exec_driver_sql(self.sql_of_many, list(map(tuple, together)))
+        if rest < len(rows):
+            connection.exec_driver_sql(self.sql, list(rows[rest:]))
+
+
+class _Sqlite:
+    def __init__(self) -> None:
+        self._dialect: Dialect = SQLiteDialect_pysqlite()
+
+    def insert(self, table: Table) -> Statement:
+        sql = str(insert(table).compile(dialect=self._dialect))
+        head, values = sql.split(" VALUES ")
+        many = _MOST_PARAMETERS // len(table.columns)
+        return _Insert(sql, f"{head} VALUES {', '.join([values] * many)}", many)
+
+    def merge(self, table: Table, merge: _Merge) -> Statement:
+        return self._each(_merged(upsert_into(table, self._dialect), table, merge))
+
+    def progress(self, table: Table, key: str, columns: tuple[str, ...]) -> Statement:
+        """Values first, the key last, in the order of `columns`."""
+        values: list[tuple[str, Any]] = [(name, bindparam(f"new_{name}")) for name in columns]
+        return self._each(update(table).where(table.c[key] == bindparam("row_key")).ordered_values(*values))
+
+    def _each(self, statement: UpdateBase) -> Statement:
+        return _Each(str(statement.compile(dialect=self._dialect)))
+
+
+# ---------------------------------------------------------------- PostgreSQL
+
+
+class _Copy(NamedTuple):
+    """New rows, by COPY. `line` is the format of a row's text, where all of it is whole numbers."""
+
+    sql: str
+    line: str | None
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None:
+        postgresql.copy(connection, self.sql, rows, self.line)
+
+
+class _Arrays(NamedTuple):
+    """All rows at once, an array for each column."""
+
+    sql: str
+    names: tuple[str, ...]
+
+    def write(self, connection: Connection, rows: Sequence[Row]) -> None:
+        columns = map(list, zip(*rows, strict=True))
+        connection.exec_driver_sql(self.sql, dict(zip(self.names, columns, strict=True)))
+
+
+class _Postgresql:
+    def __init__(self) -> None:
+        self._dialect: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+    def insert(self, table: Table) -> Statement:
+        kinds = Integer | Boolean
+        is_plain = all(isinstance(each.type, kinds) and not each.nullable for each in table.columns)
+        line = "\t".join(["%d"] * len(table.columns)) + "\n" if is_plain else None
+        return _Copy(postgresql.copy_sql(self._dialect, table), line)
+
+    def merge(self, table: Table, merge: _Merge) -> Statement:
+        names = tuple(column.name for column in table.columns)
+        rows = select(_unnested(table, names))
+        statement = upsert_into(table, self._dialect)
+        return self._arrays(_merged(statement.from_select(names, rows), table, merge), names)
+
+    def progress(self, table: Table, key: str, columns: tuple[str, ...]) -> Statement:
+        names = (*columns, key)
+        new = _unnested(table, names)
+        values = {name: new.c[name] for name in columns}
+        return self._arrays(update(table).where(table.c[key] == new.c[key]).values(values), names)
+
+    def _arrays(self, statement: UpdateBase, names: tuple[str, ...]) -> Statement:
+        return _Arrays(str(statement.compile(dialect=self._dialect)), names)
+
+
+def _unnested(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
+    """Rows out of arrays: parameters with the names of the table's columns."""
+    kinds = [Text() if isinstance(table.c[name].type, String) else table.c[name].type for name in names]
+    arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)]
+    columns = [column(name, kind) for name, kind in zip(names, kinds, strict=True)]
+    return func.unnest(*arrays).table_valued(*columns).render_derived(name="new")

@@ -1,1 +1,0 @@
-"""Exports: `indexer.export` and `peakedex export`."""

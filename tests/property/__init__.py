@@ -1,0 +1,1 @@
+"""Property tests: hypothesis machines against the naive model, and hostile input."""

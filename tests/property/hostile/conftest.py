@@ -1,0 +1,71 @@
+"""A database for each test, and a way to feed it a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from indexer.follow.loop import Follower
+from indexer.sources.archive import ArchiveSource
+from settlement.core.invariants import check_all
+from settlement.core.journal.state_text import state_text
+from settlement.core.state_machine import Engine as Rules
+from settlement.core.venue import Venue
+from settlement.store.read.audit.journal_lines import read_journal
+from settlement.store.write.loader import load, open_engine
+from tests.scenarios.chain import Block, block_texts, receipt_text, write_lines
+from tests.scenarios.database import emptied, memory_database
+from tests.scenarios.story import read_venue
+
+
+@dataclass
+class Indexer:
+    """An empty database and a folder: `follow` records a chain given as JSON lines."""
+
+    database: Engine
+    folder: Path
+    venue: Venue = field(default_factory=lambda: read_venue("basic", []))
+
+    def follow(self, blocks: list[bytes], receipts: list[bytes], *, batch_blocks: int = 1000) -> Rules:
+        """Record the chain into an emptied database; raises what the follow loop raises."""
+        write_lines(self.folder / "blocks.jsonl", blocks)
+        write_lines(self.folder / "receipts.jsonl", receipts)
+        rules, recorder = open_engine(emptied(self.database), self.venue)
+        source = ArchiveSource(self.folder, rules.watch)
+        Follower(rules, recorder, source, batch_blocks=batch_blocks).run()
+        check_all(rules.state)
+        assert state_text(self.loaded().state) == state_text(rules.state)
+        return rules
+
+    def tell(self, blocks: list[Block], shape: str = "block_api") -> list[str]:
+        """Record a chain, and give the lines of its journal without those of blocks."""
+        self.follow(block_texts(blocks, shape), [text for b in blocks if (text := receipt_text(b))])
+        return self.lines()
+
+    def loaded(self) -> Rules:
+        """The engine as the database has it, its books checked."""
+        return load(self.database)
+
+    def lines(self) -> list[str]:
+        with self.database.connect() as connection:
+            lines = [line for block in read_journal(connection) for line in block.lines.splitlines()]
+        return [line for line in lines if not line.startswith("block ")]
+
+    def last_block(self) -> int:
+        return self.loaded().next_block() - 1
+
+
+@pytest.fixture(scope="session")
+def memory() -> Iterator[Engine]:
+    engine = memory_database()
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def indexer(memory: Engine, tmp_path: Path) -> Indexer:
+    return Indexer(memory, tmp_path)

@@ -1,0 +1,428 @@
+"""Chains that do everything: events drawn at random, valid more often than not, from what is open now.
+
+`Chooser` is the part of `random.Random` that is used; hypothesis gives one whose choices it can shrink.
+Prices and quantities come from small ranges, so that orders meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from settlement.core.events import Action, BlockHeader, Event, JsonNumber, Movement
+from settlement.core.venue import PRICE_POLICIES, SELF_TRADE_POLICIES, PairRules, TokenRules, Venue
+from tests.property.model.naive import Naive, NaiveOrder, NaivePair
+
+START_TIME = 1_700_000_000
+START_BLOCK = 1000
+TRADERS = ("alice", "bob", "carol-1", "dan.dex")
+STRANGERS = ("erin", "Not An Account", "-", "é☃\ud800", "fred%20")
+OPERATOR = "operator"
+LIFETIME = 60
+LARGEST = 2**63 - 1
+
+TOKENS = (
+    TokenRules("PEK", 8, "hive-engine", "dex.pek"),
+    TokenRules("PIMP", 3, "hive-engine", "dex.pek"),
+    TokenRules("SWAP.HIVE", 8, "hive-engine", "dex.hive"),
+    TokenRules("SWAP.BTC", 8, "hive-engine", "dex.btc"),
+    TokenRules("HBD", 3, "hive", "dex.hive"),
+)
+# base, quote, price decimals, quantity decimals: lots of a hundredth, of a thousand, of one unit.
+PAIRS = (
+    ("PEK", "SWAP.HIVE", 2, 2),
+    ("PEK", "SWAP.BTC", 11, -3),
+    ("PEK", "HBD", 3, 0),
+    ("PIMP", "SWAP.HIVE", 5, 3),
+)
+WEIRD_TEXT = ("", "-", "x y", "%41", "\x00", "\ud83d", "☃", "a" * 300, "peakedex:")
+WEIRD_VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    [],
+    {},
+    "",
+    "0",
+    "-1",
+    "1e3",
+    " 1",
+    "+1",
+    "0x1",
+    "١",
+    "１",
+    "01",
+    ".5",
+    "5.",
+    "1.0000000000000000001",
+    "0.0000000000000000001",
+    "10000000000000000000",
+    JsonNumber("1e3"),
+    JsonNumber("-0"),
+    JsonNumber("0"),
+    JsonNumber("1.5"),
+    JsonNumber("99999999999999999999"),
+)
+LITERALS = (
+    "0",
+    "0.0",
+    "-1",
+    "nan",
+    "Infinity",
+    "",
+    "1e31",
+    "1e",
+    "١",
+    "0x10",
+    "1.123456789123",
+    "1e-9",
+    "1e30",
+    "9" * 30,
+    "1 000",
+    "..",
+    ".",
+)
+
+
+def make_venue(
+    policies: tuple[str, ...] = ("maker",) * 4, self_trades: tuple[str, ...] = ("cancel_resting",) * 4
+) -> Venue:
+    """Four pairs of different decimals and fees; a price and a self-trade policy for each."""
+    pairs = tuple(
+        PairRules(base, quote, price_decimals, quantity_decimals, maker_bps, taker_bps, policy, self_trade)
+        for (base, quote, price_decimals, quantity_decimals), policy, self_trade, (
+            maker_bps,
+            taker_bps,
+        ) in zip(PAIRS, policies, self_trades, ((0, 20), (10, 0), (333, 1000), (0, 0)), strict=True)
+    )
+    return Venue(
+        name="Model",
+        contract="peakedex",
+        custom_json_id="ssc-mainnet-hive",
+        start_block=START_BLOCK,
+        operator=OPERATOR,
+        fee_account="dan.dex",
+        max_open_orders=6,
+        order_lifetime=LIFETIME,
+        accept_flat_intents=True,
+        tokens=TOKENS,
+        pairs=pairs,
+    )
+
+
+def random_venue(random: Random) -> Venue:
+    return make_venue(
+        tuple(random.choice(PRICE_POLICIES) for _ in PAIRS),
+        tuple(random.choice(SELF_TRADE_POLICIES) for _ in PAIRS),
+    )
+
+
+def header_after(header: BlockHeader | None, seconds: int) -> BlockHeader:
+    """The next block, that many seconds later."""
+    number = START_BLOCK if header is None else header.number + 1
+    time = START_TIME if header is None else header.timestamp + seconds
+    return BlockHeader(number, f"{number:08x}{'ab' * 16}", time)
+
+
+class Chain:
+    """Draws events that fit what the model `naive` holds at this moment."""
+
+    def __init__(self, naive: Naive) -> None:
+        self.naive = naive
+        self.count = 0
+
+    def next_id(self) -> str:
+        self.count += 1
+        return f"{self.count:040x}"
+
+    # ------------------------------------------------------------ money
+
+    def funding(self) -> list[Event]:
+        """A first deposit of every token for every trader: enough for some orders, not for all."""
+        return [
+            Movement(self.next_id(), token.chain, trader, token.escrow, token.symbol, "20000", None)  # type: ignore[arg-type]
+            for trader in TRADERS
+            for token in TOKENS
+        ]
+
+    def deposit(self, random: Random) -> Event:
+        """Mostly a good deposit of a listed token; now and then a stranger, an odd token or quantity."""
+        naive = self.naive
+        token = random.choice(list(naive.tokens.values()))
+        symbol, chain, escrow = token.symbol, token.chain, token.escrow
+        quantity = random.choice(("25", "500", "4000", "9000000", "9000000", "0.001", " +2.5e3", "7E-3\t"))
+        odd = random.randrange(12)
+        sender = random.choice(STRANGERS if odd == 0 else TRADERS)
+        if odd == 1:
+            symbol = random.choice(("JUNK", "J/☃", "HIVE"))
+        elif odd == 2:
+            quantity = random.choice(LITERALS)
+        elif odd == 3:
+            quantity = random.choice(("80000000000", "9000000000000000"))  # two of them pass 63 bits
+        elif odd == 4:
+            chain = "hive" if chain == "hive-engine" else "hive-engine"
+        elif odd == 5:
+            escrow = random.choice(sorted(naive.escrows()))
+        return Movement(self.next_id(), chain, sender, escrow, symbol, quantity, random.choice((None, "hi")))
+
+    def internal(self, random: Random) -> Event:
+        """From one escrow account to another, or to itself."""
+        escrows = sorted(self.naive.escrows())
+        token = random.choice(TOKENS)
+        symbol = random.choice((token.symbol, token.symbol, "JUNK☃"))
+        quantity = random.choice(("1", "2.5", *LITERALS))
+        sender, recipient = random.choice(escrows), random.choice(escrows)
+        return Movement(self.next_id(), token.chain, sender, recipient, symbol, quantity, None)
+
+    def payout(self, random: Random) -> Event:
+        """A payment of an open withdrawal or refund, right in all or wrong in one; or an unknown outflow."""
+        naive = self.naive
+        claims: list[Movement] = []
+        for w in naive.withdrawals:
+            token = naive.tokens[w.symbol]
+            amount = f"{w.amount}e-{token.precision}"
+            memo = w.memo or f"peakedex:{w.id}"
+            claims.append(Movement("", token.chain, token.escrow, w.to, w.symbol, amount, memo))  # type: ignore[arg-type]
+        claims += [
+            Movement("", r.chain, r.escrow, r.account, r.symbol, r.literal, f"peakedex:{r.id}")  # type: ignore[arg-type]
+            for r in naive.refunds
+        ]
+        if not claims or random.randrange(6) == 0:
+            symbol = random.choice(("PEK", "HBD", "JUNK"))
+            chain = "hive" if symbol == "HBD" else "hive-engine"
+            quantity = random.choice(("1", "0.00000000001", "3e2", *LITERALS[:12]))
+            escrow = random.choice(sorted(naive.escrows()))
+            memo = random.choice((None, "", "x"))
+            return Movement(self.next_id(), chain, escrow, random.choice(TRADERS), symbol, quantity, memo)
+        m = random.choice(claims)._replace(id=self.next_id())
+        wrong = random.randrange(10)
+        if wrong == 0:
+            return m._replace(memo=random.choice((None, "peakedex:", f"{m.memo} ")))
+        if wrong == 1:
+            return m._replace(recipient=random.choice(TRADERS))
+        if wrong == 2:
+            return m._replace(sender=random.choice(sorted(naive.escrows())))
+        if wrong == 3:
+            return m._replace(quantity=random.choice(("1", "0.001")))
+        if wrong == 4:
+            return m._replace(quantity=f" +0{m.quantity}\n")  # the same value, another spelling
+        return m
+
+    # ------------------------------------------------------------ traders
+
+    def act(self, random: Random, signer: str, name: Any, payload: dict[str, Any]) -> Action:
+        """A signed action: sometimes unsigned, sometimes with one value spoiled or taken away."""
+        spoil = random.randrange(40)
+        if spoil == 0 and payload:
+            payload[random.choice(sorted(payload))] = random.choice(WEIRD_VALUES)
+        elif spoil == 1 and payload:
+            del payload[random.choice(sorted(payload))]
+        elif spoil == 2:
+            payload["ref"] = random.choice(("my-ref_1.x", "", "a b", "r" * 33, JsonNumber("7")))
+        return Action(self.next_id(), signer, random.randrange(25) != 0, name, payload)
+
+    def amount(self, random: Random, pair: NaivePair, lots: int) -> Any:
+        text = decimal_text(lots, pair.quantity_decimals)
+        if random.randrange(40) == 0:
+            return text + ("1" if "." in text else ".000000001")  # too precise
+        return JsonNumber(text) if random.randrange(4) == 0 else text
+
+    def choose_pair(self, random: Random) -> NaivePair:
+        return random.choice(self.naive.pairs)
+
+    def names(self, random: Random, pair: NaivePair) -> dict[str, Any]:
+        payload: dict[str, Any] = {"symbol": pair.base, "quote": pair.quote}
+        odd = random.randrange(30)
+        if odd == 0:
+            del payload["quote"]
+        elif odd == 1:
+            payload["quote"] = random.choice(("NOPE", pair.base, "bad symbol"))
+        return payload
+
+    def limit(self, random: Random) -> Event:
+        pair = self.choose_pair(random)
+        payload = self.names(random, pair)
+        payload["price"] = decimal_text(random.randint(1, 8), pair.price_decimals)
+        payload["quantity"] = self.amount(random, pair, random.choice((1, 1, 2, 3, 5, 10, 40)))
+        if random.randrange(40) == 0:
+            payload["quantity"] = random.choice(("9223372036854775807", "99999999999"))
+        if random.randrange(3) == 0:
+            payload["timeInForce"] = random.choice(("GTC", "IOC", "FOK") * 4 + ("gtc",))
+        if random.randrange(5) == 0:
+            payload["postOnly"] = random.choice((True,) * 6 + (False, "true"))
+        if random.randrange(4) == 0:
+            payload["expiration"] = JsonNumber(str(random.choice((1, 3, 9, 59, 61, 2_592_000))))
+        if random.randrange(3) == 0:
+            payload["settle"] = random.choice(("wallet",) * 6 + ("venue", "bank"))
+        return self.act(random, random.choice(TRADERS), random.choice(("buy", "sell")), payload)
+
+    def market(self, random: Random) -> Event:
+        pair = self.choose_pair(random)
+        payload = self.names(random, pair)
+        name = random.choice(("marketBuy", "marketSell"))
+        if name == "marketSell":
+            payload["quantity"] = self.amount(random, pair, random.choice((1, 2, 5, 30)))
+        else:
+            quote = self.naive.tokens[pair.quote]
+            one = self.naive.value(
+                pair, 1, 10 ** (self.naive.tokens[pair.base].precision - pair.quantity_decimals)
+            )
+            budget = random.choice((1, 2, 3, 7, 25, 100)) * one + random.choice((0, 0, 1, one // 2))
+            payload["quantity"] = decimal_text(budget, quote.precision)
+        if random.randrange(2) == 0:
+            payload["price"] = decimal_text(random.randint(1, 8), pair.price_decimals)
+        if random.randrange(3) == 0:
+            payload["settle"] = "wallet"
+        return self.act(random, random.choice(TRADERS), name, payload)
+
+    def flat(self, random: Random) -> Event:
+        pair = self.choose_pair(random)
+        signer = random.choice(TRADERS)
+        payload: dict[str, Any] = {
+            "base": pair.base,
+            "quote": pair.quote,
+            "side": "",
+            "price": decimal_text(random.randint(1, 8), pair.price_decimals),
+            "amount": self.amount(random, pair, random.choice((1, 2, 3))),
+            "ts": JsonNumber("1.5"),
+        }
+        side: Any = random.choice(("buy", "sell"))
+        if random.randrange(8) == 0:
+            side = random.choice(("hold", "", "a b", None, JsonNumber("1"), []))
+        if random.randrange(2) == 0:
+            payload["username"] = random.choice(
+                (signer, signer, random.choice(TRADERS), None, JsonNumber("1"))
+            )
+        return self.act(random, signer, side, payload)._replace(flat=True)
+
+    def an_order(self, random: Random) -> tuple[str, str]:
+        """(signer, id): mostly the owner's open order."""
+        orders: list[NaiveOrder] = self.naive.orders
+        if not orders or random.randrange(10) == 0:
+            return random.choice(TRADERS), random.choice(("f" * 40, *WEIRD_TEXT))
+        order = random.choice(orders)
+        return random.choice((*[order.account] * 8, *TRADERS)), order.id
+
+    def cancel(self, random: Random) -> Event:
+        signer, id_ = self.an_order(random)
+        return self.act(random, signer, "cancel", {"id": id_, "type": "buy"})
+
+    def cancel_all(self, random: Random) -> Event:
+        payload: dict[str, Any] = {}
+        if random.randrange(2) == 0:
+            payload["symbol"] = random.choice(("PEK", "PEK", "PIMP", "NOPE"))
+        if random.randrange(2) == 0:
+            payload["quote"] = random.choice(("SWAP.HIVE", "SWAP.BTC", "HBD", "PIMP"))
+        return self.act(random, random.choice(TRADERS), "cancelAll", payload)
+
+    def replace(self, random: Random) -> Event:
+        signer, id_ = self.an_order(random)
+        pair = next((o.pair for o in self.naive.orders if o.id == id_), self.naive.pairs[0])
+        payload: dict[str, Any] = {"id": id_}
+        if random.randrange(3):
+            payload["price"] = decimal_text(random.randint(1, 8), pair.price_decimals)
+        if random.randrange(3):
+            payload["quantity"] = self.amount(random, pair, random.choice((1, 2, 3, 10, 40)))
+        return self.act(random, signer, "replace", payload)
+
+    def withdraw(self, random: Random) -> Event:
+        signer = random.choice(TRADERS)
+        token = random.choice(list(self.naive.tokens.values()))
+        payload: dict[str, Any] = {
+            "symbol": random.choice((*[token.symbol] * 9, "JUNK")),
+            "quantity": random.choice(
+                ("all", "1", "1", "2", "0.001", JsonNumber("3.5"), "0.0000000001", "9" * 19)
+            ),
+        }
+        if random.randrange(3) == 0:
+            payload["to"] = random.choice(("bob", "zoe", "dex.pek", "x", "Zoe"))
+        if random.randrange(3) == 0:
+            payload["memo"] = random.choice(("for rent", "-", "é", *WEIRD_TEXT, "m" * 256, "m" * 257, "\x7f"))
+        return self.act(random, signer, "withdraw", payload)
+
+    def nonsense(self, random: Random) -> Event:
+        """Actions that do not exist and payloads that are not objects."""
+        name = random.choice((*WEIRD_VALUES, "buyy", "a" * 33, "Buy", "listtoken"))
+        payload = random.choice((None, [], "x", JsonNumber("1"), True, {}))
+        if random.randrange(3) == 0:
+            name = random.choice(("buy", "cancel", "cancelAll", "withdraw", "checkpoint", "updateVenue"))
+        return Action(self.next_id(), random.choice(TRADERS), True, name, payload)
+
+    # ------------------------------------------------------------ the operator
+
+    def operator(self, random: Random) -> Event:
+        pair = self.choose_pair(random)
+        kind = random.randrange(8)
+        name, payload = "updatePair", {"symbol": pair.base, "quote": pair.quote}
+        if kind == 0:
+            payload["pricePolicy"] = random.choice((*PRICE_POLICIES, "last"))
+            payload["selfTrade"] = random.choice((*SELF_TRADE_POLICIES, "never"))
+        elif kind == 1:
+            payload["makerFeeBps"] = JsonNumber(random.choice(("0", "5", "1000", "1001", "-1")))
+            payload["takerFeeBps"] = JsonNumber(random.choice(("0", "77", "1e1")))
+        elif kind == 2:
+            payload["status"] = random.choice(("active",) * 12 + ("paused",) * 3 + ("closed", "open"))
+            payload["symbol"] = random.choice((pair.base, pair.base, "NOPE"))
+        elif kind == 3:
+            name, payload = (
+                "updateVenue",
+                {"maxOpenOrders": JsonNumber(random.choice(("1", "4", "5", "0", "10001")))},
+            )
+            if random.randrange(2):
+                payload["feeAccount"] = random.choice(("alice", "dan.dex", "Bad"))
+        elif kind == 4:
+            name = "listToken"
+            payload = {
+                "symbol": random.choice(("JUNK", "HIVE", "PEK", "NEW.ONE")),
+                "precision": JsonNumber(random.choice(("3", "3", "0", "8", "9"))),
+                "chain": random.choice(("hive", "hive-engine", "eth")),
+                "escrow": random.choice(("dex.pek", "dex.new", "bob")),
+            }
+        elif kind == 5:
+            name = "listPair"
+            payload = {
+                "symbol": random.choice(("PIMP", "JUNK", "HBD", "SWAP.BTC")),
+                "quote": random.choice(("SWAP.HIVE", "HBD", "SWAP.BTC")),
+                "priceDecimals": JsonNumber(random.choice(("0", "2", "5", "19"))),
+                "quantityDecimals": JsonNumber(random.choice(("0", "3", "-3", "4", "-13", "12"))),
+                "takerFeeBps": JsonNumber("10"),
+                "selfTrade": random.choice(SELF_TRADE_POLICIES),
+            }
+        elif kind == 6:
+            name = "checkpoint"
+            payload = {
+                "block": JsonNumber(random.choice(("7", "9223372036854775808", "-1"))),
+                "stateHash": random.choice(("0" * 64, "f" * 63, "F" * 64)),
+                "journalHash": "a" * 64,
+            }
+        else:
+            ids = [w.id for w in self.naive.withdrawals]
+            name, payload = "returnWithdrawal", {"id": random.choice((*ids, "nobody"))}
+        signer = random.choice((*[OPERATOR] * 9, "alice"))
+        return self.act(random, signer, name, payload)
+
+    # ------------------------------------------------------------ anything
+
+    def any_event(self, random: Random) -> Event:
+        kinds: Mapping[Callable[[Random], Event], int] = {
+            self.deposit: 16,
+            self.internal: 1,
+            self.payout: 6,
+            self.limit: 50,
+            self.market: 9,
+            self.flat: 4,
+            self.cancel: 8,
+            self.cancel_all: 1,
+            self.replace: 8,
+            self.withdraw: 5,
+            self.nonsense: 1,
+            self.operator: 3,
+        }
+        return random.choices(list(kinds), list(kinds.values()))[0](random)
+
+
+def decimal_text(units: int, decimals: int) -> str:
+    """`units` × 10^-decimals as plain text."""
+    if decimals <= 0:
+        return str(units * 10**-decimals)
+    return f"{units // 10**decimals}.{units % 10**decimals:0{decimals}d}"

@@ -1,0 +1,25 @@
+"""`python -m tests.scenarios.golden --write`: write the golden journals anew. Without it: say which differ."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.scenarios.golden.golden import CURE, SEEDS, make, read, write
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--write"]:
+        for seed in SEEDS:
+            print(f"seed {seed}: {'written anew' if write(seed) else 'as it was'}")
+        return 0
+    if arguments:
+        print(__doc__)
+        return 2
+    changed = [seed for seed in SEEDS if make(seed) != read(seed)]
+    for seed in changed:
+        print(f"seed {seed} differs: {CURE}")
+    return 1 if changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

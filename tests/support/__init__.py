@@ -1,0 +1,1 @@
+"""Shared test support: databases, the program, waiting, ports."""

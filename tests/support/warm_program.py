@@ -1,0 +1,120 @@
+"""The `peakedex` program for examples, without a second of imports each time: forked from a process that has them.
+
+`program(folder)` makes an executable `peakedex` there. It hands its arguments, folder, environment and open
+files to the warm process, which forks a child for them, and ends with the child's exit code. If it is ended, so is
+the child.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+CLIENT = """#!{python} -IS
+import json, os, socket, sys
+warm = socket.socket(socket.AF_UNIX)
+warm.connect({address!r})
+asked = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+socket.send_fds(warm, [len(asked).to_bytes(4, "big")], [0, 1, 2])
+warm.sendall(asked)
+code = warm.recv(1)
+sys.exit(code[0] if code else 70)
+"""
+
+
+def program(folder: Path) -> Path:
+    """The executable `peakedex` in a folder."""
+    path = folder / "peakedex"
+    path.write_text(CLIENT.format(python=sys.executable, address=_warm()))
+    path.chmod(0o755)
+    return path
+
+
+@cache
+def _warm() -> str:
+    """The address of this process's warm one, which ends with it."""
+    folder = tempfile.TemporaryDirectory(prefix="peakedex-quick-")
+    address = f"{folder.name}/warm"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.warm_program", address],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"warm\n"
+    atexit.register(folder.cleanup)
+    atexit.register(process.wait)
+    atexit.register(process.stdin.close)
+    return address
+
+
+def _serve(address: str) -> None:
+    """Fork for each who asks, until standard input ends."""
+    import api.app  # noqa: F401
+    import indexer.cli  # noqa: F401
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how the first fork ended
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen(16)
+    print("warm", flush=True)
+    while True:
+        readable, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in readable:
+            return
+        client, _ = listener.accept()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            _answer(client)
+        client.close()
+
+
+def _answer(client: socket.socket) -> NoReturn:
+    """One command in a child of its own; its exit code to the client."""
+    head, files, _, _ = socket.recv_fds(client, 4, 3)
+    asked = b""
+    while len(asked) < int.from_bytes(head, "big"):
+        asked += client.recv(1 << 16)
+    arguments, folder, environment = json.loads(asked)
+    child = os.fork()
+    if child == 0:
+        client.close()
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+            os.close(file)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        from indexer.cli import main
+
+        main(arguments, prog_name="peakedex")
+    for file in files:
+        os.close(file)
+    ended, status = 0, 0
+    while not ended:
+        if select.select([client], [], [], 0.02)[0]:  # whoever asked is gone, and so the command goes
+            os.kill(child, signal.SIGTERM)
+            ended, status = os.waitpid(child, 0)
+        else:
+            ended, status = os.waitpid(child, os.WNOHANG)
+    with suppress(BrokenPipeError):
+        client.sendall(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])

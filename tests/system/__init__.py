@@ -1,0 +1,1 @@
+"""System tests: real processes, HTTP servers, databases, clients and files."""

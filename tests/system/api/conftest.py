@@ -1,0 +1,75 @@
+"""One small world for all the tests that only read it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.support.databases import on_both
+from tests.system.api.told import Journal, Told
+from tests.system.api.world import World, small_world
+
+# Past blocks, candles and lists: tests/system/differential/test_same_database.py holds the answers against each other.
+ON_BOTH = ("test_checkpoints", "test_money", "test_resources", "test_stream", "test_values")
+SQLITE_ALONE = (
+    "test_a_database_that_goes_away_and_comes_back",  # files are moved, replaced, missing
+    "test_a_database_that_is_not_there",
+    "test_a_restored_copy_goes_on_where_the_old_database_was",
+    "test_another_journal_in_the_same_place",
+    "test_nobody_listens_nothing_is_read",  # counts reads, and a notice may come a moment after the read
+    "test_one_order_with_its_trades_and_journal",  # takes long
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What asks the database much is tested on both kinds; frame, limits and servers on SQLite alone."""
+    on_both(metafunc, ON_BOTH, SQLITE_ALONE)
+
+
+@pytest.fixture(scope="session")
+def world(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = small_world(tmp_path_factory.mktemp("world"))
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def client(world: World) -> FlaskClient:
+    return world.client()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[World]:
+    """A world of one's own, without any block."""
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def told(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    told = Told(tmp_path_factory.mktemp("told"))
+    yield told
+    told.world.close()
+
+
+@pytest.fixture(scope="session")
+def reader(told: Told) -> FlaskClient:
+    """Asks the world that has a past."""
+    return told.world.client()
+
+
+@pytest.fixture(scope="session")
+def journal(reader: FlaskClient) -> Journal:
+    return Journal(reader.get("/api/journal").text)
+
+
+@pytest.fixture(scope="session")
+def moments(told: Told) -> list[int | None]:
+    """The tip, the ends, and 50 blocks at random."""
+    numbers = sorted(told.states)
+    return [None, numbers[0], numbers[1], numbers[-1], *random.Random(3).sample(numbers, 50)]

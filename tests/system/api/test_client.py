@@ -1,0 +1,68 @@
+"""Who asks: only a proxy that the operator has named is believed."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Request
+from werkzeug.test import EnvironBuilder
+
+from api.http.client_address import Clients
+
+
+def request(remote: str, forwarded: str | None = None, **headers: str) -> Request:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    if forwarded is not None:
+        given["X-Forwarded-For"] = forwarded
+    builder = EnvironBuilder(headers=given, environ_base={"REMOTE_ADDR": remote})
+    return Request(builder.get_environ())
+
+
+TRUSTED = ("10.0.0.1", "192.168.0.0/16", "fd00::/8")
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "address"),
+    [
+        ("203.0.113.9", None, "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  # a stranger who claims to be another
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),  # what the client itself wrote is left of ours
+        ("10.0.0.1", "198.51.100.1, 192.168.3.4", "198.51.100.1"),  # two proxies of ours
+        ("10.0.0.1", "192.168.3.4, 192.168.3.5", "192.168.3.4"),
+        ("10.0.0.1", "198.51.100.1, unknown", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1, 192.168.3.4, <script>", "10.0.0.1"),
+        ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("fd00::1", "198.51.100.1", "198.51.100.1"),
+        ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.2", "198.51.100.1", "10.0.0.2"),
+    ],
+)
+def test_the_address_of_a_client(remote: str, forwarded: str | None, address: str) -> None:
+    assert Clients(TRUSTED).address(request(remote, forwarded)) == address
+
+
+def test_without_named_proxies_nobody_is_believed() -> None:
+    assert Clients(()).address(request("10.0.0.1", "198.51.100.1")) == "10.0.0.1"
+
+
+def test_a_long_list_of_hops_is_not_walked_to_its_end() -> None:
+    hops = ", ".join(["198.51.100.1", *["192.168.0.1"] * 5000])
+    assert Clients(TRUSTED).address(request("10.0.0.1", hops)) == "192.168.0.1"
+
+
+def test_ipv6_clients_are_one_by_their_network() -> None:
+    clients = Clients(())
+    first, second = request("2001:db8:1:2::3"), request("2001:db8:1:2:ffff::9")
+    assert clients.key(first) == clients.key(second) == "2001:db8:1:2::/64"
+    assert clients.key(request("2001:db8:1:3::3")) != clients.key(first)
+    assert clients.key(request("198.51.100.7")) == "198.51.100.7"
+
+
+def test_only_a_trusted_proxy_names_requests() -> None:
+    clients = Clients(TRUSTED)
+    assert clients.request_id(request("10.0.0.1", X_Request_Id="abcdef-123456")) == "abcdef-123456"
+    assert clients.request_id(request("203.0.113.9", X_Request_Id="abcdef-123456")) is None
+    for bad in ("short", "x" * 65, "with space 123", "new\tline1234", "<b>12345678</b>"):
+        assert clients.request_id(request("10.0.0.1", X_Request_Id=bad)) is None

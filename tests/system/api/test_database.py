@@ -1,0 +1,245 @@
+"""The handle cannot write; a database that is missing, empty, busy, foreign or replaced stops nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+import api.routes.market.orderbook
+import settlement.store.database
+from api.app import create_app
+from api.database import Database
+from api.http.errors import ApiError
+from api.settings import ApiSettings
+from settlement.store.database import open_writer
+from tests.system.api.world import World, small_world
+
+PATHS = [
+    "/api/pairs",
+    "/api/venue",
+    "/api/orders",
+    "/api/balances?user=bob",
+    "/api/orderbook?base=PEK&quote=HBD",
+]
+
+
+def client_of(path: Path):
+    return create_app(ApiSettings(database_url=f"sqlite:///{path}")).test_client()
+
+
+def test_the_handle_cannot_write(world: World) -> None:
+    """Neither rows nor tables, nor by switching its own protection off."""
+    database = Database(world.url)
+    with database.snapshot() as snapshot:
+        for sql in (
+            "DELETE FROM orders",
+            "UPDATE cursor SET block = 1",
+            "INSERT INTO accounts VALUES (99, 'x')",
+            "CREATE TABLE x (y)",
+            "DROP TABLE orders",
+        ):
+            with pytest.raises(DBAPIError, match="readonly"):
+                snapshot.connection.exec_driver_sql(sql)
+        snapshot.connection.exec_driver_sql("PRAGMA query_only=OFF")
+        with pytest.raises(DBAPIError, match="readonly"):
+            snapshot.connection.exec_driver_sql("DELETE FROM orders")
+        assert snapshot.connection.exec_driver_sql("SELECT count(*) FROM orders").scalar_one() > 0
+    database.close()
+
+
+def test_requests_leave_the_database_as_it_is(world: World) -> None:
+    before = dump(world.path)
+    client = world.client()
+    for path in PATHS:
+        client.get(path)
+        client.post(path)
+    assert dump(world.path) == before
+
+
+def dump(path: Path) -> list[str]:
+    with sqlite3.connect(path) as connection:
+        return list(connection.iterdump())
+
+
+def test_a_missing_database_is_503_until_it_comes(tmp_path: Path) -> None:
+    client = client_of(tmp_path / "peakedex.db")
+    for path in PATHS:
+        answer = client.get(path)
+        assert (answer.status_code, answer.json["code"]) == (503, "E_NOT_READY")
+        assert str(tmp_path) not in answer.text
+        assert answer.headers["Retry-After"]
+    assert not (tmp_path / "peakedex.db").exists()
+    health = client.get("/api/health")
+    assert (health.status_code, health.json["block"]) == (200, None)
+    assert health.json["database"] == "The database is not there yet: the indexer has not started."
+    assert client.get("/api/ready").status_code == 503
+    world = small_world(tmp_path)
+    assert [client.get(path).status_code for path in PATHS] == [200] * len(PATHS)
+    assert client.get("/api/health").json["database"] == "ok"
+    world.close()
+
+
+def test_an_empty_database_is_503(tmp_path: Path) -> None:
+    open_writer(f"sqlite:///{tmp_path / 'peakedex.db'}").dispose()
+    answer = client_of(tmp_path / "peakedex.db").get("/api/pairs")
+    assert (answer.status_code, answer.json["code"]) == (503, "E_NOT_READY")
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no database" * 100])
+def test_a_file_that_is_no_database_of_ours(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "peakedex.db").write_bytes(content)
+    client = client_of(tmp_path / "peakedex.db")
+    answer = client.get("/api/pairs")
+    assert answer.status_code == 503
+    assert str(tmp_path) not in answer.text
+    assert client.get("/api/health").status_code == 200
+
+
+def test_a_replaced_database_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    old, new = small_world(tmp_path / "old"), World(tmp_path / "new")
+    new.apply()
+    for world in (old, new):
+        world.close()
+    client = client_of(old.path)
+    assert len(client.get("/api/orders").json["orders"]) > 0
+    new.path.replace(old.path)
+    assert client.get("/api/orders").json["orders"] == []
+
+
+def test_after_the_writer_has_gone(tmp_path: Path) -> None:
+    """The writer takes its write-ahead log with it when it stops; readers go on."""
+    world = small_world(tmp_path)
+    world.close()
+    assert not world.path.with_name("peakedex.db-wal").exists()
+    assert world.client().get("/api/pairs").status_code == 200
+
+
+def test_a_locked_database_is_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settlement.store.database, "BUSY_TIMEOUT_MS", 20)
+    world = small_world(tmp_path)
+    world.close()
+    client = world.client()
+    with sqlite3.connect(world.path, isolation_level=None) as greedy:
+        greedy.execute("PRAGMA locking_mode=EXCLUSIVE")
+        greedy.execute("BEGIN EXCLUSIVE")
+        answer = client.get("/api/pairs")
+        greedy.execute("COMMIT")
+    assert (answer.status_code, answer.json["ok"]) == (503, False)
+    assert "locked" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("cause", "status", "code"),
+    [
+        (sqlite3.SQLITE_BUSY, 503, "E_BUSY"),
+        (sqlite3.SQLITE_IOERR_READ, 503, "E_BUSY"),
+        (sqlite3.SQLITE_ERROR, 500, "E_INTERNAL"),  # no such column: that will not pass by itself
+    ],
+)
+def test_what_the_database_says_during_a_request(
+    world: World, monkeypatch: pytest.MonkeyPatch, cause: int, status: int, code: str
+) -> None:
+    inside = sqlite3.OperationalError("text from inside")
+    inside.sqlite_errorcode = cause
+
+    def fail(*_):
+        raise OperationalError("SELECT secret", {}, inside)
+
+    monkeypatch.setattr(api.routes.market.orderbook, "read_levels", fail)
+    answer = world.client().get("/api/orderbook?base=PEK&quote=HBD")
+    assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert "secret" not in answer.text
+    assert "inside" not in answer.text
+
+
+def test_one_request_sees_one_block(tmp_path: Path) -> None:
+    """A block that is committed in the middle of a request is not half seen."""
+    world = small_world(tmp_path)
+    database = Database(world.url)
+    with database.snapshot() as snapshot:
+        block = snapshot.at.block
+        world.apply(world.order("alice", "sell", "1", "0.02"))
+        seen = snapshot.connection.exec_driver_sql("SELECT block FROM cursor").scalar_one()
+        assert (seen, world.block) == (block, block + 1)
+    with database.snapshot() as snapshot:
+        assert snapshot.at.block == block + 1
+    database.close()
+    world.close()
+
+
+def test_no_answer_of_a_process_is_behind_its_stream(tmp_path: Path) -> None:
+    """What its feed read counts as a look, unless there was a later one."""
+    world = small_world(tmp_path)
+    database = Database(world.url, fresh_seconds=3600.0)
+    before = database.position()
+    world.apply()
+    began = time.monotonic()
+    with database.snapshot() as snapshot:
+        now = snapshot.at
+    assert database.position() == before != now
+    database.tell(now, began)
+    assert database.position() == now
+    database.tell(before, began - 1)
+    assert database.position() == now
+    database.close()
+    world.close()
+
+
+def test_many_threads_and_a_writer(tmp_path: Path) -> None:
+    """Every answer is of one block: what is locked equals what the open orders of the answer need."""
+    world = World(tmp_path)
+    world.apply(world.deposit("alice", "PEK", "100000"))
+    client = create_app(world.settings())
+    problems: list[object] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        reader = client.test_client()
+        while not stop.is_set():
+            book = reader.get("/api/orderbook?base=PEK&quote=SWAP.HIVE").json
+            orders = sum(level["orders"] for level in book["asks"])
+            if orders != book["block"] - 1000:
+                problems.append(book)
+
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for _ in range(60):
+        world.apply(world.order("alice", "sell", "1", "0.5"))
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert problems == []
+    world.close()
+
+
+def test_snapshot_of_nothing_raises_a_refusal(tmp_path: Path) -> None:
+    with pytest.raises(ApiError), Database(f"sqlite:///{tmp_path}/x.db").snapshot():
+        pass
+
+
+def test_what_was_answered_before_needs_no_snapshot(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until something is written: then it is read anew, whoever wrote it."""
+    client = fresh.client()
+    first = client.get("/api/pairs")
+    snapshots = []
+    snapshot = Database.snapshot
+
+    def counted(self: Database):
+        snapshots.append(self)
+        return snapshot(self)
+
+    monkeypatch.setattr(Database, "snapshot", counted)
+    assert client.get("/api/pairs").data == first.data
+    assert client.get("/api/pairs", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+    assert snapshots == []
+    fresh.apply()
+    assert client.get("/api/pairs").json["block"] == first.json["block"] + 1
+    assert len(snapshots) == 2  # where it stands, and the answer

@@ -1,0 +1,252 @@
+"""Money in and out, the ledger's transfers, solvency and proofs, against the journal and the rules' state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from settlement.core.events import HIVE_ENGINE, Movement
+from settlement.core.liability_proof import Inclusion, Leaf, Node, Proof, Step, Tree, check_proof, read_proof
+from settlement.core.parsing.names import decode
+from settlement.store import schema
+from tests.system.api.told import (
+    NAMES,
+    PRECISION,
+    STRANGER,
+    Journal,
+    Told,
+    at,
+    everything,
+    show,
+    without_block,
+)
+from tests.system.api.world import START_BLOCK, World
+
+
+def test_deposits(reader: FlaskClient, journal: Journal) -> None:
+    paid = {fields[0]: fields[1] for _, fields in journal.of_kind("paid")}
+    for name in (*NAMES, STRANGER):
+        expected = []
+        for block, (kind, *fields) in journal.lines:
+            if kind not in ("deposit", "refund") or fields[1] != name:
+                continue
+            id_, _, symbol, amount, escrow = fields
+            credited = kind == "deposit"
+            status = "credited" if credited else "refunded" if id_ in paid else "refund_due"
+            shown = show(int(amount), PRECISION[symbol]) if credited else decode(amount)
+            expected.append(
+                {
+                    "id": id_,
+                    "user": name,
+                    "symbol": decode(symbol),
+                    "amount": shown,
+                    "escrow": escrow,
+                    "status": status,
+                    "ts": f"{journal.times[block]}Z",
+                    "block": block,
+                    "paid_by": None if credited else paid.get(id_),
+                }
+            )
+        assert expected
+        for limit in (1, 37):
+            assert everything(reader, f"/api/deposits?user={name}", "deposits", limit) == expected[::-1]
+    assert everything(reader, "/api/deposits?user=nobody", "deposits") == []
+
+
+def test_withdrawals(reader: FlaskClient, journal: Journal) -> None:
+    ends = {fields[0]: ("paid", block, fields[1]) for block, fields in journal.of_kind("paid")}
+    ends |= {fields[0]: ("returned", block, None) for block, fields in journal.of_kind("return")}
+    expected = []
+    for block, (id_, account, symbol, amount, to, memo) in journal.of_kind("withdraw"):
+        status, closed, paid_by = ends.get(id_, ("pending", None, None))
+        expected.append(
+            {
+                "id": id_,
+                "user": account,
+                "symbol": symbol,
+                "amount": show(int(amount), PRECISION[symbol]),
+                "to": to,
+                "memo": None if memo == "-" else decode(memo),
+                "status": status,
+                "ts": f"{journal.times[block]}Z",
+                "block": block,
+                "paid_by": paid_by,
+                "closed_ts": None if closed is None else f"{journal.times[closed]}Z",
+                "closed_block": closed,
+            }
+        )
+    expected.reverse()
+    assert {row["status"] for row in expected} == {"pending", "paid", "returned"}
+
+    def shown(query: str, limit: int = 7) -> list[dict[str, Any]]:
+        rows = everything(reader, f"/api/withdrawals?{query}", "withdrawals", limit)
+        return [{name: value for name, value in row.items() if name != "payout"} for row in rows]
+
+    assert shown("") == expected
+    for status in ("pending", "paid", "returned"):
+        assert shown(f"status={status}") == [row for row in expected if row["status"] == status]
+        for name in NAMES:
+            mine = [row for row in expected if row["user"] == name]
+            assert shown(f"user={name}") == mine
+            assert shown(f"user={name}&status={status}", 1) == [
+                row for row in mine if row["status"] == status
+            ]
+    assert shown("user=nobody") == []
+
+
+def test_a_withdrawal_shows_how_far_its_payment_is(fresh: World) -> None:
+    """What the payouts program has noted; paid is what the chain shows, whatever that says."""
+    fresh.apply(fresh.deposit("alice", "PEK", "100"))
+    asked = [fresh.action("alice", "withdraw", symbol="PEK", quantity=str(n)) for n in (1, 2, 3)]
+    fresh.apply(*asked)
+    client = fresh.client()
+
+    def payouts() -> list[dict[str, Any]]:
+        fresh.apply()
+        return [row["payout"] for row in client.get("/api/withdrawals?user=alice").json["withdrawals"][::-1]]
+
+    none = {"reason": None, "transaction_ids": [], "signatures": None, "needed": None, "next_attempt": None}
+    assert payouts() == [{"state": "queued", **none}] * 3
+    with fresh.engine.begin() as connection:
+        for n, id_, weight in ((1, "a" * 40, 2), (2, "b" * 40, 1)):
+            connection.execute(
+                schema.payout_transactions.insert().values(
+                    n=n,
+                    id=id_,
+                    escrow="peakedex.pek",
+                    slot=n,
+                    expires=0,
+                    transaction="{}",
+                    signatures="{}",
+                    weight=weight,
+                    needed=2,
+                )
+            )
+            connection.execute(schema.payout_members.insert().values(kind=0, claim=1, transaction_n=n))
+        notes = [
+            (1, "signed", None, None),
+            (2, "waiting_funds", "the escrow account holds 1 PEK", 1_790_000_100),
+        ]
+        for claim, state, reason, next_ in notes:
+            connection.execute(
+                schema.payout_notes.insert().values(
+                    kind=0, claim=claim, state=state, reason=reason, next_attempt=next_
+                )
+            )
+    ids = ["a" * 40, "b" * 40]
+    signed = {"state": "signed", **none, "transaction_ids": ids, "signatures": 1, "needed": 2}
+    waiting = {
+        **none,
+        "state": "waiting_funds",
+        "reason": "the escrow account holds 1 PEK",
+        "next_attempt": "2026-09-21T14:15:00Z",
+    }
+    assert payouts() == [signed, waiting, {"state": "queued", **none}]
+    memo = f"peakedex:{asked[0].id}"
+    fresh.apply(Movement(fresh.id(), HIVE_ENGINE, "peakedex.pek", "alice", "PEK", "1", memo))
+    assert payouts()[0] == {**signed, "state": "paid"}
+
+
+def test_transfers_add_up_to_the_balances(told: Told, reader: FlaskClient) -> None:
+    """Double entry: whoever adds up an account's transfers gets its balances, to the last unit."""
+    state = told.state(None)
+    for name in (*NAMES, "peakecoin.fees"):
+        sums: dict[str, dict[str, int]] = {}
+        rows = everything(reader, f"/api/transfers?user={name}", "transfers", 101)
+        numbers = [row["n"] for row in rows]
+        assert numbers == sorted(set(numbers), reverse=True)
+        for row in rows:
+            assert name in (row["debit"]["user"], row["credit"]["user"])
+            units = int(row["amount"].replace(".", ""))
+            for side, sign in (("debit", -1), ("credit", 1)):
+                if row[side]["user"] == name:
+                    buckets = sums.setdefault(row["symbol"], {})
+                    buckets[row[side]["bucket"]] = buckets.get(row[side]["bucket"], 0) + sign * units
+        names = ("available", "locked", "withdrawing")
+        added = {symbol: [buckets.get(each, 0) for each in names] for symbol, buckets in sums.items()}
+        assert {symbol: held for symbol, held in added.items() if any(held)} == state.balances[name]
+    assert everything(reader, "/api/transfers?user=nobody", "transfers") == []
+
+
+def test_solvency(told: Told, reader: FlaskClient, journal: Journal) -> None:
+    state, body = told.state(None), reader.get("/api/solvency").json
+    assert [row["symbol"] for row in body["tokens"]] == sorted(PRECISION)
+    for row in body["tokens"]:
+        symbol, decimals = row["symbol"], PRECISION[row["symbol"]]
+        sums = [sum(held[symbol][n] for held in state.balances.values() if symbol in held) for n in range(3)]
+        holdings = state.holdings.get(symbol, 0)
+        names = ("available", "locked", "withdrawing", "liabilities", "holdings", "surplus")
+        values = (*sums, sum(sums), holdings, holdings - sum(sums))
+        assert [row[name] for name in names] == [show(value, decimals) for value in values]
+        assert row["solvent"] == (holdings >= sum(sums))
+    assert {row["solvent"] for row in body["tokens"]} == {True, False}
+    lost = journal.of_kind("outflow")[::-1][:100]
+    assert [
+        (row["block"], row["id"], row["symbol"], row["quantity"], row["to"])
+        for row in body["unmatched_outflows"]
+    ] == [
+        (block, id_, decode(symbol), decode(quantity), to) for block, (id_, _, symbol, quantity, to) in lost
+    ]
+    assert lost
+    assert [(row["id"], row["user"], row["symbol"], row["quantity"]) for row in body["refunds_due"]] == [
+        (id_, account, decode(symbol), decode(quantity))
+        for id_, account, symbol, quantity, _ in state.due[:100]
+    ]
+    assert "DÜST" in {row["symbol"] for row in body["refunds_due"]}
+
+
+def proof_of(body: dict[str, Any]) -> Proof:
+    return Proof(
+        body["venue_hash"],
+        body["root_block"],
+        body["root_block_id"],
+        body["user"],
+        tuple(
+            Inclusion(
+                token["symbol"],
+                token["root"]["leaves"],
+                token["leaf"]["place"],
+                int(token["leaf"]["units"]),
+                tuple(Step(step["side"], Node(int(step["units"]), step["hash"])) for step in token["path"]),
+                Node(int(token["root"]["units"]), token["root"]["hash"]),
+            )
+            for token in body["tokens"]
+        ),
+    )
+
+
+def test_proofs(told: Told, reader: FlaskClient, moments: list[int | None]) -> None:
+    """Each proof checks, is of what the account holds, and leads to the roots of the state's text."""
+    for block in moments[:25]:
+        state = told.state(block)
+        for name in (*NAMES, STRANGER):
+            body = reader.get(f"/api/proof?user={name}{at(block)}").json
+            proof = proof_of(body)
+            check_proof(proof)
+            assert read_proof(body["text"]) == proof
+            held = {symbol: sum(amounts) for symbol, amounts in state.balances[name].items()}
+            assert {token.symbol: token.total for token in proof.tokens} == held
+            for token, row in zip(proof.tokens, body["tokens"], strict=True):
+                leaves = [
+                    Leaf(account, sum(held[token.symbol]))
+                    for account, held in sorted(state.balances.items())
+                    if token.symbol in held
+                ]
+                tree = Tree(proof.venue_hash, token.symbol, leaves)
+                assert tree.root(proof.block, proof.block_id) == token.root
+                decimals = PRECISION[token.symbol]
+                assert row["total"] == show(token.total, decimals)
+                assert row["root"]["total"] == show(token.root.total, decimals)
+                assert [step["total"] for step in row["path"]] == [
+                    show(step.node.total, decimals) for step in token.path
+                ]
+            at_root = (
+                reader.get(f"/api/state?block={body['root_block']}").text
+                if body["root_block"]
+                else told.states[START_BLOCK - 1]
+            )
+            assert without_block(at_root) == without_block(
+                told.states[told.world.block if block is None else block]
+            )
+            assert f"\nblock {body['root_block']} {body['root_block_id']}\n" in at_root

@@ -1,0 +1,220 @@
+"""A real server: it answers, it stops at once, and says in one line why it cannot start."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from api.server import listen, serve
+from api.settings import ApiSettings, ServeError
+from settlement.store.database import StoreError
+from tests.system.api.world import World
+from tests.system.cli.command import MISUSED, peakedex
+
+RUN = """
+import sys
+from pathlib import Path
+from api.server import serve
+from api.settings import ApiSettings
+settings = ApiSettings(
+    database_url=sys.argv[1], network="devnet", threads=4, streams=2, hive_nodes=tuple(sys.argv[3:])
+)
+serve(settings, port=int(sys.argv[2]), workers=2)
+raise SystemExit("serve came back")
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def start(world: World, port: int, *nodes: str) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", RUN, world.url, str(port), *nodes]
+    return subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
+
+
+def ask(port: int, path: str, within: float = 60) -> http.client.HTTPResponse:
+    end = time.monotonic() + within
+    while True:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("GET", path)
+            return connection.getresponse()
+        except ConnectionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_and_stops_at_once(world: World, sent: signal.Signals) -> None:
+    port = free_port()
+    process = start(world, port)
+    try:
+        answer = ask(port, "/api/health")
+        assert answer.status == 200
+        assert json.loads(answer.read())["block"] == world.block
+        held = socket.create_connection(("127.0.0.1", port))  # a client that says nothing holds up nothing
+        until(lambda: [is_serving(pid) for pid in workers_of(process.pid)] == [True, True])
+        asked = time.monotonic()
+        process.send_signal(sent)
+        process.wait(60)
+        assert time.monotonic() - asked < 15  # one or two seconds; more on a busy machine, never a time-out
+        held.close()
+        assert process.returncode == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_every_process_tells_what_all_were_asked(world: World) -> None:
+    """Two processes share the connections; a third takes the place, and the counts, of one that is killed."""
+    port = free_port()
+    process = start(world, port)
+    try:
+        for _ in range(30):
+            assert ask(port, "/api/pairs").status == 200  # each over a connection of its own
+        killed = workers_of(process.pid)[0]
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: len(set(workers_of(process.pid)) - {killed}) == 2)
+        for _ in range(10):
+            ask(port, "/api/pairs?x=1")
+        seen = [ask(port, "/metrics").read().decode() for _ in range(8)]
+        for text in seen:
+            assert 'peakedex_http_requests_total{path="/api/pairs",status="200"} 30.0' in text
+            assert 'peakedex_http_requests_total{path="/api/pairs",status="400"} 10.0' in text
+            assert 'peakedex_http_request_seconds_count{path="/api/pairs"} 40.0' in text
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_command_takes_its_settings(world: World) -> None:
+    """Logs as JSON, the access log, the limit: as an operator asks for them."""
+    port = free_port()
+    options = ("--access-log", "on", "--log-format", "json", "--rate-limit", "2/minute", "--workers", "1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "indexer.cli", "serve", "--db", world.url, "--port", str(port), *options],
+        cwd=Path(__file__).parents[3],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        ask(port, "/api/health")
+        answers = [ask(port, "/api/pairs") for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    lines = [json.loads(line) for line in errors.splitlines()]
+    seen = [line for line in lines if line["logger"] == "peakedex.access"]
+    assert [line["status"] for line in seen] == [200, 200, 200, 429]
+    assert [line["request"] for line in seen[1:]] == [answer.headers["X-Request-Id"] for answer in answers]
+    assert all(line["level"] == "info" and line["ts"] and line["message"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--rate-limit", "many", "rate_limit: 'many' is not a limit"),
+        ("--limit-store", "redis://localhost", "limit_store: 'redis://localhost' cannot be used"),
+        ("--trusted-proxy", "proxy", "trusted_proxies: 'proxy' does not appear to be"),
+        ("--cors-origin", "*", "cors_origins: '*' is not an origin"),
+        ("--practice-node", "http://x", "--practice-node: "),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told_in_one_line(
+    world: World, option: str, value: str, words: str
+) -> None:
+    run = peakedex("serve", "--db", world.url, option, value)
+    assert run.code == MISUSED
+    assert run.complaint.startswith(f"Error: {words}")
+
+
+def workers_of(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+    return [int(child) for child in children.split()]
+
+
+def is_serving(pid: int) -> bool:
+    """Whether a worker waits for connections: one that is only being forked loses signals or takes its time."""
+    try:
+        watched = [each.read_text("ascii") for each in Path(f"/proc/{pid}/fdinfo").iterdir()]
+    except OSError:
+        return False  # it opened or closed something meanwhile
+    return any("tfd:" in each for each in watched)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it never came so far"
+        time.sleep(0.05)
+
+
+def test_a_silent_hive_node_makes_no_other_path_slow(world: World) -> None:
+    """As many ask of accounts as the server has threads for, and more; a pair is found all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = free_port()
+        process = start(world, port, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        try:
+            ask(port, "/api/health").read()
+            asking = [
+                threading.Thread(target=ask, args=(port, f"/api/validate_account?username=name{n}"))
+                for n in range(24)
+            ]
+            for thread in asking:
+                thread.start()
+            waited = []
+            for _ in range(10):
+                started = time.monotonic()
+                assert ask(port, "/api/pairs").status == 200
+                waited.append(time.monotonic() - started)
+            for thread in asking:
+                thread.join(60)
+            assert sorted(waited)[5] < 1.0  # a node is given 1.5 seconds
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_a_taken_port_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServeError) as refused:
+            listen("127.0.0.1", port)
+    assert str(refused.value) == (
+        f"cannot listen on 127.0.0.1 port {port}: Address already in use. "
+        "Stop what uses it, or choose another --port"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("203.0.113.1", 8080), ("127.0.0.1", 70_000), ("no such host", 80)]
+)
+def test_an_address_that_cannot_be_had(host: str, port: int) -> None:
+    with pytest.raises(ServeError) as refused:
+        listen(host, port)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_url_that_is_none_is_refused_before_anything_starts() -> None:
+    with pytest.raises(StoreError, match="not supported"):
+        serve(ApiSettings(database_url="mysql://db"))

@@ -1,0 +1,654 @@
+"""The live stream: what is told to whom, when, and what becomes of those who do not listen."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
+
+from api.database import Database
+from api.http.errors import ApiError
+from api.routes.stream import FEED
+from api.stream import feed as feeds
+from api.stream import recent_blocks as histories
+from api.stream.feed import Feed
+from api.stream.render import Renderer
+from api.stream.subscriber import Wire
+from api.stream.topics import MAX_TOPICS, Pair, Topics, read_topics
+from settlement.store.change_detector import watch
+from settlement.store.status import IndexerStatus, write_status
+from tests.system.api.mirror import Mirror, Reading, listen, snapshot, until
+from tests.system.api.world import World, small_world
+
+EVERYTHING = "book,trades,candles:PEK/SWAP.HIVE:1m,account:alice,account:bob,block"
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def lively(tmp_path: Path) -> Iterator[World]:
+    world = small_world(tmp_path)
+    yield world
+    world.close()
+
+
+@contextmanager
+def feeding(world: World, most: int = 100, **options: Any) -> Iterator[Feed]:
+    """A feed without a server around it."""
+    feed = Feed(Database(world.url), watch(world.url), most, **options)
+    try:
+        yield feed
+    finally:
+        feed.close()
+
+
+def reading(feed: Feed, topics: str = "book", last: str | None = None) -> Reading:
+    listener = feed.open(read_topics(topics), last)
+    return Reading(listener, listener.close)
+
+
+def trade(world: World) -> None:
+    """One block in which something happens to the book of PEK/SWAP.HIVE."""
+    world.apply(world.order("alice", "sell", "10", "0.0119"), world.order("bob", "buy", "4", "0.0119"))
+
+
+# ---------------------------------------------------------------- snapshot, changes, resuming
+
+
+def test_a_snapshot_then_a_change_for_every_block_of_ours(lively: World) -> None:
+    with feeding(lively) as feed:
+        stream = reading(feed, EVERYTHING)
+        first = stream.expect("snapshot")
+        assert first.data["seq"] == 11
+        assert first.id == f"11-{first.data['journal_hash'][:8]}"
+        trade(lively)
+        lively.apply()  # nothing of ours: no event
+        lively.apply(lively.deposit("alice", "HBD", "1.000"))  # ours, but in no book
+        changes = [stream.expect("change").data for _ in range(2)]
+        assert [(change["prev"], change["seq"]) for change in changes] == [(11, 12), (12, 13)]
+        assert changes[0]["trades"][0]["trades"][0]["amount"] == "4.00000000"
+        assert set(changes[1]) == {"seq", "prev", "block", "ts", "journal_hash", "accounts"}
+        assert [account["user"] for account in changes[1]["accounts"]] == ["alice"]
+        assert changes[1]["accounts"][0]["deposits"][0]["symbol"] == "HBD"
+
+
+def test_only_what_was_asked_for(lively: World) -> None:
+    with feeding(lively) as feed:
+        stream = reading(feed, "book:PEK/HBD,account:carol")
+        assert set(stream.expect("snapshot").data) == {
+            *("seq", "block", "ts", "journal_hash", "books", "accounts")
+        }
+        trade(lively)
+        assert set(stream.expect("change").data) == {"seq", "prev", "block", "ts", "journal_hash"}
+
+
+def test_levels_that_a_block_left_as_they_were_are_not_told(lively: World) -> None:
+    """An order that was placed and filled in one block never stood."""
+    with feeding(lively) as feed:
+        stream = reading(feed)
+        stream.expect("snapshot")
+        lively.apply(lively.order("bob", "buy", "1", "0.0125"))
+        (book,) = stream.expect("change").data["books"]
+        assert book["bids"] == []
+        assert [level["price"] for level in book["asks"]] == ["0.012000"]
+
+
+@pytest.mark.parametrize("missed", [0, 1, 5])
+def test_a_listener_that_comes_back_gets_what_it_missed(lively: World, missed: int) -> None:
+    with feeding(lively) as feed:
+        mirror, stream = Mirror(), reading(feed)
+        mirror.take(stream.expect("snapshot"))
+        stream.close()
+        for _ in range(missed):
+            trade(lively)
+        again = reading(feed, "book", mirror.last)
+        mirror.follow(again, 11 + missed)
+        trade(lively)
+        mirror.follow(again, 12 + missed)
+        assert mirror.resets == 0
+        assert mirror.picture() == snapshot(lively.client(), "book").picture()
+
+
+@pytest.mark.parametrize("by", ["header", "parameter", "both"])
+def test_it_resumes_by_header_or_parameter_and_across_servers(lively: World, by: str) -> None:
+    """A server that was started a moment ago resumes what another one told. The header goes first."""
+    last = snapshot(lively.client(), "book").last
+    trade(lively)
+    headers = {} if by == "parameter" else {"Last-Event-ID": last}
+    given = {"header": "", "parameter": f"&last_event_id={last}", "both": "&last_event_id=1"}[by]
+    response = lively.client().get(f"/api/stream?topics=book{given}", headers=headers, buffered=False)
+    event = Reading(iter(response.response), response.close).next()
+    assert event is not None
+    assert (event.name, event.data["prev"]) == ("change", 11)
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        ("3", "too_old"),
+        ("3-00000000", "too_old"),
+        ("20-00000000", "unknown"),
+        ("99999", "unknown"),
+        ("20", None),
+        ("", "unknown"),
+        ("-1", "unknown"),
+        ("1e3", "unknown"),
+        ("9" * 4000, "unknown"),
+        ("٣", "unknown"),
+        ("20-", "unknown"),
+        ("20\n", "unknown"),
+    ],
+)
+def test_what_cannot_be_resumed_starts_anew(lively: World, last: str, reason: str | None) -> None:
+    for _ in range(10):
+        trade(lively)
+    with feeding(lively, blocks=5) as feed:
+        stream = reading(feed, "book", last)
+        first = stream.expect("reset", "change", "snapshot")
+        if reason is None:
+            assert first.data["seq"] == 21
+        else:
+            assert (first.name, first.data) == ("reset", {"reason": reason})
+            assert stream.expect("snapshot", "change").name == "snapshot"
+
+
+def test_the_history_that_can_be_resumed_is_bounded(lively: World) -> None:
+    with feeding(lively, blocks=5) as feed:
+        stream = reading(feed)
+        ids = [stream.expect("snapshot").id]
+        for _ in range(8):
+            trade(lively)
+            ids.append(stream.expect("change").id)
+        for back, last in enumerate(reversed(ids)):
+            first = reading(feed, "book", last).expect("reset", "change", "head")
+            assert (first.name == "reset") == (back > 5), back
+
+
+def test_a_gap_that_is_too_long_is_not_told_block_by_block(lively: World) -> None:
+    with feeding(lively, blocks=5) as feed:
+        mirror, stream = Mirror(), reading(feed)
+        mirror.take(stream.expect("snapshot"))
+        lively.apply_all([[lively.order("alice", "sell", "1", "0.02")] for _ in range(40)])
+        assert stream.expect("reset", "change").data == {"reason": "started_anew"}
+        mirror.take(stream.expect("snapshot"))
+        assert mirror.seq == 51
+        assert mirror.picture() == snapshot(lively.client(), "book").picture()
+
+
+def test_before_the_first_block(fresh: World) -> None:
+    with feeding(fresh) as feed:
+        stream = reading(feed, EVERYTHING)
+        first = stream.expect("snapshot").data
+        assert (first["seq"], first["ts"], first["books"][0]["bids"]) == (0, None, [])
+        fresh.apply(fresh.deposit("alice", "PEK", "10"))
+        assert stream.expect("change").data["prev"] == 0
+
+
+def test_a_pair_that_is_listed_later(lively: World) -> None:
+    with feeding(lively) as feed:
+        stream = reading(feed)
+        stream.expect("snapshot")
+        listing = {"symbol": "SWAP.HIVE", "quote": "HBD", "priceDecimals": 3, "quantityDecimals": 0}
+        lively.apply(lively.action("peakecoin", "listPair", **listing))
+        assert "books" not in stream.expect("change").data
+        order = {"symbol": "SWAP.HIVE", "quote": "HBD", "quantity": "1", "price": "0.5"}
+        lively.apply(lively.action("carol", "buy", **order))
+        (book,) = stream.expect("change").data["books"]
+        assert (book["base"], book["quote"], len(book["bids"])) == ("SWAP.HIVE", "HBD", 1)
+        assert reading(feed, "book:SWAP.HIVE/HBD").expect("snapshot").data["books"][0]["bids"] == book["bids"]
+
+
+# ---------------------------------------------------------------- one reader, many listeners
+
+
+def test_it_is_encoded_once_for_all_who_asked_for_the_same(
+    lively: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[int, Topics]] = []
+    changes = Renderer._change
+
+    def counted(renderer: Renderer, connection: Any, entry: Any, topics: Topics) -> bytes:
+        made.append((entry.past.n, topics))
+        return changes(renderer, connection, entry, topics)
+
+    monkeypatch.setattr(Renderer, "_change", counted)
+    shown: list[Pair] = []
+    book_change = Renderer._book_change
+    monkeypatch.setattr(
+        Renderer,
+        "_book_change",
+        lambda self, entry, pair: shown.append(pair) or book_change(self, entry, pair),
+    )
+    with feeding(lively) as feed:
+        listeners = [feed.open(read_topics(topics), None) for topics in ["book"] * 20 + ["book,trades"] * 20]
+        for listener in listeners:
+            next(listener)
+        trade(lively)
+        chunks = [next(listener) for listener in listeners]
+        assert len({id(chunk) for chunk in chunks}) == 2
+        assert len(made) == 2
+        assert shown == [Pair("PEK", "SWAP.HIVE")]
+
+
+def test_nobody_listens_nothing_is_read(lively: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = 0
+    whole = Database.snapshot
+
+    def counted(database: Database) -> Any:
+        nonlocal reads
+        reads += 1
+        return whole(database)
+
+    monkeypatch.setattr(Database, "snapshot", counted)
+    with feeding(lively) as feed:
+        stream = reading(feed)
+        stream.expect("snapshot")
+        assert reads == 1
+        trade(lively)
+        stream.expect("change")
+        assert reads == 2
+        stream.close()
+        trade(lively)  # it notices when it is told this
+        until(lambda: feed._streams == 0)
+        before = reads
+        for _ in range(3):
+            trade(lively)
+        reading(feed).expect("snapshot")
+        assert reads == before + 1
+
+
+def test_no_more_than_so_many_at_once(lively: World) -> None:
+    client = lively.client(streams=3)
+    open_ones = [client.get("/api/stream?topics=block", buffered=False) for _ in range(3)]
+    refused = client.get("/api/stream?topics=block")
+    assert (refused.status_code, refused.content_type) == (503, "application/problem+json")
+    assert refused.json["code"] == "E_STREAMS"
+    assert int(refused.headers["Retry-After"]) > 0
+    assert client.get("/api/pairs").status_code == 200
+    assert client.head("/api/stream?topics=block").status_code == 200
+    open_ones.pop().close()
+    open_ones.append(client.get("/api/stream?topics=block", buffered=False))
+    assert open_ones[-1].status_code == 200
+    for response in open_ones:
+        response.close()
+    assert client.application.extensions[FEED]._streams == 0
+
+
+def test_a_refused_request_takes_no_place(lively: World) -> None:
+    with feeding(lively, most=1) as feed:
+        for _ in range(3):
+            with pytest.raises(ApiError, match="no pair PEK/XYZ"):
+                feed.open(read_topics("book:PEK/XYZ"), None)
+        reading(feed).expect("snapshot")
+
+
+def test_a_client_that_takes_nothing_is_dropped_and_delays_nobody(lively: World) -> None:
+    """Its socket is full and its thread stuck in writing; the other gets every change at once."""
+    clock = Clock()
+    with feeding(lively, clock=clock) as feed:
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ours.settimeout(60)  # as the server does: the feed may then write without waiting
+        slow = feed.open(read_topics(EVERYTHING), None, Wire(ours, is_chunked=False))
+        ended = threading.Event()
+
+        def write() -> None:
+            try:
+                for chunk in slow:
+                    ours.sendall(chunk)
+            except OSError:
+                pass
+            finally:
+                slow.close()
+                ended.set()
+
+        threading.Thread(target=write, daemon=True).start()
+        quick = reading(feed)
+        quick.expect("snapshot")
+        for _ in range(30):
+            trade(lively)
+            quick.expect("change")
+            clock.now += 0.1
+        assert not ended.is_set()
+        clock.now += 11
+        trade(lively)
+        quick.expect("change")
+        assert ended.wait(60)
+        assert feed._streams == 1
+        trade(lively)
+        assert quick.expect("change", "reset").name == "change"
+        theirs.close()
+
+
+# ---------------------------------------------------------------- heads and heartbeats
+
+
+def test_heartbeats(lively: World) -> None:
+    clock = Clock()
+    with feeding(lively, clock=clock) as feed:
+        stream = reading(feed)
+        assert [stream.next().name for _ in range(2)] == ["snapshot", "head"]  # type: ignore[union-attr]
+        clock.now += 14.9
+        trade(lively)
+        assert stream.expect("change")
+        stream.expect("head")
+        clock.now += 14.9
+        until_looked(feed)
+        clock.now += 0.2
+        ping = stream.next()
+        assert ping is not None
+        assert (ping.name, ping.data) == (None, "ping")
+        assert stream.next().name == "head"  # type: ignore[union-attr]
+
+
+def until_looked(feed: Feed) -> None:
+    """The feed has looked at the clock since."""
+    looks = 0
+    beat = feed._teller.beat
+
+    def counted(now: float) -> None:
+        nonlocal looks
+        looks += 1
+        beat(now)
+
+    feed._teller.beat = counted  # type: ignore[method-assign]
+    until(lambda: looks >= 2)
+    feed._teller.beat = beat  # type: ignore[method-assign]
+
+
+def test_heads_tell_where_the_indexer_is_once_a_second_at_most(lively: World) -> None:
+    clock = Clock()
+    with feeding(lively, clock=clock) as feed:
+        stream = reading(feed, "block")
+        assert stream.expect("head").data == {
+            "block": lively.block,
+            "ts": "2026-09-21T14:13:53Z",
+            "lag": None,
+            "mode": None,
+            "waiting_for": None,
+        }
+        status = IndexerStatus(int(lively.time), "following", lively.block + 4, None, None)
+        write_status(lively.engine, status)
+        clock.now += 1.0
+        assert stream.expect("head").data["lag"] == 4
+        for _ in range(5):
+            lively.apply()
+        until_looked(feed)
+        clock.now += 1.0
+        head = stream.expect("head", "change")
+        assert head.id is None
+        assert head.data["block"] == lively.block
+        write_status(lively.engine, status._replace(waiting_for="a node that answers"))
+        clock.now += 1.0
+        assert stream.expect("head").data["waiting_for"] == "a node that answers"
+
+
+# ---------------------------------------------------------------- trouble with the database
+
+
+def test_a_restored_copy_goes_on_where_the_old_database_was(lively: World, tmp_path: Path) -> None:
+    """Another file with the same journal in the place of the old one: nobody needs to start anew."""
+    with feeding(lively) as feed:
+        mirror, stream = Mirror(), reading(feed, EVERYTHING)
+        mirror.take(stream.expect("snapshot"))
+        (tmp_path / "other").mkdir()
+        other = small_world(tmp_path / "other")
+        trade(other)
+        other.close()
+        replace(lively.path, other.path)
+        mirror.take(stream.expect("change", "reset"))
+        assert (mirror.seq, mirror.resets) == (12, 0)
+        assert mirror.picture() == snapshot(lively.client(), EVERYTHING).picture()
+
+
+def test_another_journal_in_the_same_place(lively: World, tmp_path: Path) -> None:
+    with feeding(lively) as feed:
+        stream = reading(feed)
+        last = stream.expect("snapshot").id
+        (tmp_path / "other").mkdir()
+        other = World(tmp_path / "other")
+        for _ in range(15):
+            other.apply(other.deposit("alice", "PEK", "1"))
+        other.close()
+        replace(lively.path, other.path)
+        assert stream.expect("reset").data == {"reason": "started_anew"}
+        assert stream.expect("snapshot").data["seq"] == 15
+        assert reading(feed, "book", last).expect("reset", "change").data == {"reason": "unknown"}
+
+
+def replace(path: Path, by: Path) -> None:
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    os.replace(by, path)
+
+
+def test_a_database_that_goes_away_and_comes_back(lively: World, tmp_path: Path) -> None:
+    clock = Clock()
+    with feeding(lively, clock=clock) as feed:
+        stream = reading(feed)
+        stream.expect("snapshot")
+        lively.close()
+        shutil.move(lively.path, tmp_path / "away")
+        assert stream.expect("head").data["block"] == lively.block
+        clock.now += 2
+        waits = stream.expect("head").data
+        assert waits["waiting_for"] == "The database does not answer."
+        assert waits["block"] == lively.block
+        with pytest.raises(ApiError, match="not there yet"):
+            reading(feed)
+        shutil.move(tmp_path / "away", lively.path)
+        clock.now += 2
+        assert stream.expect("head").data["waiting_for"] is None
+        trade(lively)
+        assert stream.expect("change", "reset").data["prev"] == 11
+
+
+def busy() -> Exception:
+    return OperationalError("SELECT", {}, Exception("database is locked"))
+
+
+@pytest.mark.parametrize("error", [busy, lambda: RuntimeError("a bug")])
+@pytest.mark.parametrize("where", ["api.stream.broadcaster.read_status", "api.stream.render.encode"])
+def test_a_read_that_fails_loses_nothing(
+    lively: World, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception], where: str
+) -> None:
+    """Whenever it fails, before anything was told or in the middle of it, the listener ends up knowing all."""
+    clock = Clock()
+    with feeding(lively, clock=clock) as feed:
+        mirror, stream = Mirror(), reading(feed, EVERYTHING)
+        mirror.take(stream.expect("snapshot"))
+        failed = threading.Event()
+
+        def fail(*_: Any) -> None:
+            failed.set()
+            raise error()
+
+        with monkeypatch.context() as broken:
+            broken.setattr(where, fail)
+            trade(lively)
+            assert failed.wait(60)
+            until_looked(feed)
+        for _ in range(3):
+            trade(lively)
+        clock.now += 2
+        while mirror.seq < 15:
+            mirror.take(stream.expect("change", "reset", "snapshot"))
+        assert mirror.picture() == snapshot(lively.client(), EVERYTHING).picture()
+
+
+def test_books_that_contradict_the_database_are_read_anew(lively: World) -> None:
+    with feeding(lively) as feed:
+        mirror, stream = Mirror(), reading(feed)
+        mirror.take(stream.expect("snapshot"))
+        renderer = feed._teller._renderer
+        assert renderer is not None
+        order = next(iter(renderer.history.market.books._orders.values()))
+        assert order.price is not None
+        order.remaining -= 1
+        side = renderer.history.market.books._sides[order.pair, order.is_buy]
+        side[order.price] = side[order.price]._replace(amount=1)
+        signer, way = ("bob", "buy") if order.is_buy else ("alice", "sell")
+        lively.apply(lively.order(signer, way, "1", f"0.{order.price:06d}"))
+        assert stream.expect("reset", "change").name == "reset"
+        mirror.take(stream.expect("snapshot"))
+        assert mirror.picture() == snapshot(lively.client(), "book").picture()
+
+
+def test_a_database_that_is_not_there(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    client = world.client()
+    world.engine.dispose()
+    world.path.unlink()
+    refused = client.get("/api/stream?topics=block")
+    assert (refused.status_code, refused.json["code"]) == (503, "E_NOT_READY")
+
+
+def test_a_feed_that_does_not_answer_in_time(lively: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "ADMIT_SECONDS", 0.05)
+    gate = threading.Event()
+    whole = Database.snapshot
+
+    def slow(database: Database) -> Any:
+        gate.wait(60)
+        return whole(database)
+
+    monkeypatch.setattr(Database, "snapshot", slow)
+    with feeding(lively) as feed:
+        with pytest.raises(ApiError, match="busy"):
+            reading(feed)
+        assert feed._streams == 0
+        gate.set()
+        monkeypatch.setattr(feeds, "ADMIT_SECONDS", 20)
+        reading(feed).expect("snapshot")
+
+
+def test_the_end_of_a_feed_ends_its_streams(lively: World) -> None:
+    with feeding(lively) as feed:
+        stream = reading(feed)
+        stream.expect("snapshot")
+    stream.rest()
+
+
+# ---------------------------------------------------------------- parameters
+
+
+@pytest.mark.parametrize(
+    "topics",
+    [
+        "",
+        ",",
+        "book,",
+        "books",
+        "book:",
+        "book:PEK",
+        "book:PEK/",
+        "book:/PEK",
+        "book:pek/swap.hive",
+        "book:PEK/SWAP.HIVE:1m",
+        "book:PEK/SWAP.HIVE/X",
+        "candles",
+        "candles:PEK/SWAP.HIVE",
+        "candles:PEK/SWAP.HIVE:2m",
+        "candles:PEK/SWAP.HIVE:1m:1m",
+        "candles:1m",
+        "account",
+        "account:",
+        "account:A",
+        "account:alice:bob",
+        "account:ali%00ce",
+        "account:%F0%9F%A6%8A",
+        "block:1",
+        "BOOK",
+        " book",
+        "book%0A",
+        "__init__",
+        "trade",
+        "account:'; DROP TABLE orders",
+        "x" * 2_000,
+        ",".join(["block"] * (MAX_TOPICS + 1)),
+    ],
+)
+def test_hostile_topics(client: FlaskClient, topics: str) -> None:
+    response = client.get(f"/api/stream?topics={topics}")
+    assert response.status_code == 400
+    assert response.json["code"] == "E_INPUT"
+    assert response.json["error"].startswith("topics")
+    assert len(response.json["error"]) < 300
+
+
+def test_more_hostile_requests(client: FlaskClient) -> None:
+    assert client.get("/api/stream").json["error"].startswith("topics is missing")
+    assert client.get("/api/stream?topics=block&topics=book").status_code == 400
+    assert client.get("/api/stream?topics=block&last_event_id=" + "9" * 200).status_code == 400
+    assert client.get("/api/stream?topics=" + "x" * 5_000).status_code in (400, 414)
+    assert client.get("/api/stream?topics=block&limit=1").status_code == 400
+    assert client.get("/api/stream?topics=book:XXX/YYY").json["code"] == "E_PAIR"
+    assert client.post("/api/stream?topics=block").status_code == 405
+
+
+def test_topics_are_read_once_each() -> None:
+    wanted = "trades:PEK/HBD,book:PEK/HBD,book:PEK/HBD,account:bob,account:alice,candles:PEK/HBD:1w,block"
+    pair = Pair("PEK", "HBD")
+    assert read_topics(wanted) == Topics((pair,), (pair,), ((pair, "1w"),), ("alice", "bob"))  # type: ignore[arg-type]
+    assert read_topics("book:PEK/HBD,book,block,block") == Topics(books=None)
+
+
+def test_headers(lively: World) -> None:
+    client = lively.client()
+    head = client.head("/api/stream?topics=block")
+    response = client.get("/api/stream?topics=block", buffered=False, headers={"Accept-Encoding": "gzip, br"})
+    assert response.content_type == "text/event-stream"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Accel-Buffering"] == "no"
+    assert "Content-Encoding" not in response.headers
+    assert "Content-Length" not in response.headers
+    assert next(iter(response.response)).startswith(b"retry: 2000\n\nevent: snapshot\n")  # type: ignore[arg-type]
+    response.close()
+    assert (head.status_code, head.content_type, head.data) == (200, "text/event-stream", b"")
+
+
+def test_an_unknown_account_is_an_empty_one_until_it_is_seen(lively: World) -> None:
+    stream = listen(lively.client(), "account:zoe")
+    assert stream.expect("snapshot").data["accounts"] == [{"user": "zoe", "balances": [], "orders": []}]
+    lively.apply(lively.deposit("zoe", "PEK", "1"))
+    (account,) = stream.expect("change").data["accounts"]
+    assert account["balances"][0]["available"] == "1.00000000"
+
+
+def test_the_example_of_the_documentation(lively: World) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
+    address, shown = re.findall(r"`GET (/api/stream[^`]*)`\n\n```sse\n(.*?)```\n", text, re.DOTALL)[0]
+    response = lively.client().get(address, buffered=False)
+    assert next(iter(response.response)) == f"{shown}\n".encode()  # type: ignore[arg-type]
+    response.close()
+
+
+def test_a_history_whose_text_is_long_is_cut(lively: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histories, "MOST_CHARS", 2_000)
+    with feeding(lively) as feed:
+        reading(feed).expect("snapshot")
+        for _ in range(20):
+            trade(lively)
+        reading(feed).expect("snapshot")
+        history = feed._teller._renderer.history  # type: ignore[union-attr]
+        assert 0 < sum(entry.chars for entry in history._entries) <= 2_000
+        assert history.since(history.first.n, None) is not None
+        assert history.since(history.first.n - 1, None) is None

@@ -1,0 +1,197 @@
+"""A small exchange in a database: what the API's tests, and the examples of docs/api.md, look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from hashlib import sha1
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from api.routes.stream import FEED
+from api.settings import ApiSettings
+from api.stream.feed import Feed
+from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, JsonNumber, Movement
+from settlement.core.venue import parse_venue
+from settlement.store.database import open_writer
+from settlement.store.write.loader import open_engine
+from settlement.store.write.projector import make_read_indexes
+from tests.support import databases
+
+START_BLOCK = 1000
+START_TIME = 1_790_000_000
+VENUE = """
+[venue]
+name = "Peake DEX"
+protocol = 1
+start_block = 1000
+operator = "peakecoin"
+fee_account = "peakecoin.fees"
+
+[tokens.PEK]
+precision = 8
+chain = "hive-engine"
+escrow = "peakedex.pek"
+
+[tokens."SWAP.HIVE"]
+precision = 8
+chain = "hive-engine"
+escrow = "peakedex.hive"
+
+[tokens."SWAP.BTC"]
+precision = 8
+chain = "hive-engine"
+escrow = "peakedex.btc"
+
+[tokens.HBD]
+precision = 3
+chain = "hive"
+escrow = "peakedex.hbd"
+
+[[pairs]]
+base = "PEK"
+quote = "SWAP.HIVE"
+price_decimals = 6
+quantity_decimals = 2
+maker_fee_bps = 10
+taker_fee_bps = 20
+
+[[pairs]]
+base = "PEK"
+quote = "SWAP.BTC"
+price_decimals = 11
+quantity_decimals = -3
+
+[[pairs]]
+base = "PEK"
+quote = "HBD"
+price_decimals = 3
+quantity_decimals = 0
+"""
+
+
+def transaction(n: int) -> str:
+    """The id of the n-th transaction of the world."""
+    return sha1(b"transaction %d" % n).hexdigest()
+
+
+def block_id(number: int) -> str:
+    return f"{number:08x}{sha1(b'block %d' % number).hexdigest()[:32]}"
+
+
+class World:
+    """Blocks one by one through the rules and the recorder, as the indexer would."""
+
+    def __init__(self, folder: Path, venue: str = VENUE) -> None:
+        self.path = folder / "peakedex.db"
+        self.url = databases.url(self.path)
+        self.engine = open_writer(self.url)
+        self.rules, self.recorder = open_engine(self.engine, parse_venue(venue))
+        make_read_indexes(self.engine)
+        self.transactions = 0
+        self.time = START_TIME
+        self._feeds: list[Feed] = []
+
+    @property
+    def block(self) -> int:
+        return self.rules.next_block() - 1
+
+    def id(self) -> str:
+        self.transactions += 1
+        return transaction(self.transactions)
+
+    def apply(self, *events: Event, seconds: int = 3) -> None:
+        """One block, recorded."""
+        self.apply_all([events], seconds)
+
+    def apply_all(self, blocks: Iterable[Iterable[Event]], seconds: int = 3) -> None:
+        """Many blocks in one transaction."""
+        batch = []
+        for events in blocks:
+            self.time += seconds
+            number = self.rules.next_block()
+            batch.append(self.rules.apply(BlockHeader(number, block_id(number), self.time), events))
+        self.recorder.record(batch)
+        self._let_readers_hear()
+
+    def _let_readers_hear(self) -> None:
+        """SQLite shows a commit at once; PostgreSQL's notice of it takes a moment."""
+        end = time.monotonic() + 60
+        for feed in () if databases.is_sqlite() else self._feeds:
+            while feed._database.position().block != self.block:
+                assert time.monotonic() < end, "the API was not told of a commit"
+                time.sleep(0.0005)
+
+    def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
+        token = self.rules.state.tokens.get(symbol)
+        chain = HIVE if symbol in ("HIVE", "HBD") else HIVE_ENGINE
+        escrow = "peakedex.pek" if token is None else token.escrow
+        return Movement(self.id(), chain, account, escrow, symbol, quantity, None)
+
+    def action(self, signer: str, name: str, *, active: bool = True, **payload: object) -> Action:
+        numbers = {key: JsonNumber(value) if type(value) is int else value for key, value in payload.items()}
+        return Action(self.id(), signer, active, name, numbers)
+
+    def order(self, signer: str, side: str, quantity: str, price: str, quote: str = "SWAP.HIVE") -> Action:
+        return self.action(signer, side, symbol="PEK", quote=quote, quantity=quantity, price=price)
+
+    def client(self, **settings: object) -> FlaskClient:
+        app = create_app(self.settings(**settings))
+        self._feeds.append(app.extensions[FEED])
+        return app.test_client()
+
+    def settings(self, **settings: object) -> ApiSettings:
+        given = {"network": "devnet", "clock": lambda: self.time + 2.5, **settings}
+        return ApiSettings(database_url=self.url, **given)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        for feed in self._feeds:
+            feed.close()
+            feed._database.close()
+        self.engine.dispose()
+
+
+def small_world(folder: Path) -> World:
+    """Two traders, a book, a few trades, every status of an order, and a stranger's odd deposit."""
+    world = World(folder)
+    world.apply(
+        world.deposit("alice", "PEK", "1000000"),
+        world.deposit("bob", "SWAP.HIVE", "5000"),
+        world.deposit("bob", "SWAP.BTC", "0.5"),
+        world.deposit("carol", "HBD", "100.000"),
+    )
+    world.apply(world.order("alice", "sell", "1000", "0.012000"))  # transaction 5, filled in part below
+    world.apply(
+        world.order("alice", "sell", "500", "0.012500"),
+        world.order("alice", "sell", "250.5", "0.012500"),
+        world.order("alice", "sell", "100", "0.013000"),
+    )
+    world.apply(
+        world.order("bob", "buy", "800", "0.011500"),
+        world.order("bob", "buy", "200", "0.011000"),
+        world.order("bob", "buy", "3000", "0.00000001", quote="SWAP.BTC"),
+    )
+    world.apply(
+        world.action("bob", "buy", symbol="PEK", quote="SWAP.HIVE", quantity="400", price="0.012", ref="my-1")
+    )
+    world.apply(world.action("bob", "marketBuy", symbol="PEK", quote="SWAP.HIVE", quantity="3.6"))
+    world.apply(
+        world.action(
+            "alice", "sell", symbol="PEK", quote="SWAP.HIVE", quantity="100", price="0.0115", settle="wallet"
+        )
+    )
+    world.apply(
+        world.action("alice", "sell", symbol="PEK", quote="SWAP.HIVE", quantity="7", price="9", expiration=6),
+        world.order("carol", "buy", "1", "1", quote="HBD"),
+    )
+    world.apply(world.action("alice", "cancel", id=transaction(8)))
+    world.apply()
+    world.apply(
+        world.order("carol", "buy", "1000000", "1", quote="HBD"),  # E_FUNDS
+        world.order("carol", "sell", "1", "0.012345678", quote="HBD"),  # E_PRECISION
+        world.deposit("mallory", '<img src=x onerror="alert(1)">\x00', "1"),
+        world.action("bob", "withdraw", symbol="SWAP.HIVE", quantity="1", memo="<script>alert(1)</script> é"),
+    )
+    return world

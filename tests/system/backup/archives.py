@@ -1,0 +1,76 @@
+"""Snapshots' files, made, taken apart and put together again: as they are, or as a liar would."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from indexer.ops.backup.restoring import Restored, Wanted, restore
+from indexer.ops.backup.snapshots import Manifest, write_snapshot
+from settlement.store.database import open_reader
+
+Members = dict[str, bytes]
+
+
+def create(url: str, path: Path, *, payouts: bool = False) -> Manifest:
+    """The snapshot of a database."""
+    engine = open_reader(url)
+    with engine.connect() as connection, path.open("wb") as file:
+        manifest = write_snapshot(connection, file, network="test", payouts=payouts)
+    engine.dispose()
+    return manifest
+
+
+def load(path: Path, url: str, **wanted: Any) -> Restored:
+    """Restore it; the operator of `lively` claims at random, which is ignored."""
+    return restore(path, url, Wanted(**{"ignore_claim": True, **wanted}))
+
+
+def members(path: Path) -> Members:
+    """What tar finds in it."""
+    with tarfile.open(path) as tar:
+        return {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+
+
+def write(path: Path, contents: Members) -> Path:
+    """A tar of these members."""
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in contents.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def rows_of(contents: Members, table: str) -> list[Any]:
+    """A table's rows."""
+    text = zstandard.ZstdDecompressor().decompress(contents[f"{table}/000001.jsonl.zst"])
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def lie(path: Path, changes: dict[str, Any], **figures: Any) -> Path:
+    """Other rows in some tables (a list, or raw text), and a manifest to which all of that fits."""
+    contents = members(path)
+    manifest = json.loads(contents.pop("manifest.json"))
+    for table, rows in changes.items():
+        text = rows if isinstance(rows, bytes) else b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        count = text.count(b"\n")
+        name = f"{table}/000001.jsonl.zst"
+        if text:
+            contents[name] = zstandard.compress(text)  # where it was
+        else:
+            del contents[name]
+        manifest["tables"][table] = {"rows": count, "bytes": len(text), "sha256": sha256(text).hexdigest()}
+    contents["manifest.json"] = json.dumps({**manifest, **figures}).encode()
+    return write(path, contents)
+
+
+def files(folder: Path) -> list[str]:
+    """The names in a folder, but for what SQLite keeps beside a database that was read."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(("-wal", "-shm")))

@@ -1,0 +1,35 @@
+"""The nightly service: hardened like the others, and its commands exist as it calls them."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.doc_examples import misuse
+from tests.system.deploy.test_units import FOLDER, NEEDED, options
+
+UNIT = "peakedex-backup"
+
+
+def test_it_has_no_rights_and_no_keys() -> None:
+    found = options(UNIT)
+    assert {key: found.get(key) for key in NEEDED} == {key: [value] for key, value in NEEDED.items()}
+    assert found["InaccessiblePaths"] == ["-/etc/peakedex/payouts.env -/etc/peakedex/backup.env"]
+    assert found["EnvironmentFile"] == ["/etc/peakedex/peakedex.env", "/etc/peakedex/backup.env"]
+    assert "ReadWritePaths" not in found
+    assert found["Type"] == ["oneshot"]
+
+
+def test_its_commands_are_those_of_the_program() -> None:
+    backup, export = options(UNIT)["ExecStart"]
+    for line, name in ((backup, "backup"), (export, "export")):
+        words = line.removeprefix("/opt/peakedex/bin/peakedex ").split()
+        assert words[0] == name
+        assert misuse(words) == ""
+    assert re.search(r"--to \$\{PEAKEDEX_BACKUP_TO\}$", backup)
+
+
+def test_the_timer_starts_it_each_night_and_makes_up_for_missed_ones() -> None:
+    timer = (FOLDER / f"{UNIT}.timer").read_text("ascii")
+    assert "OnCalendar=*-*-* 03:10:00 UTC" in timer
+    assert "Persistent=true" in timer
+    assert "[Install]\nWantedBy=timers.target" in timer

@@ -1,0 +1,176 @@
+"""A devnet on which bots have traded, over HTTP: what the commands that talk to nodes are tried on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from indexer.cli.support.nodes import open_nodes
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.node import DevNode
+from indexer.devnet.server import NodeServer
+from indexer.devnet.sidechain.chain import Sidechain
+from indexer.devnet.traders.bots import Bots
+from indexer.devnet.traders.intents import custom_json, intent, token_transfer
+from indexer.devnet.venue import VenueView, read_venue
+from indexer.follow.loop import Follower
+from indexer.sources.backoff import Patience
+from settlement.core.venue import parse_venue
+from settlement.store.database import open_writer
+from settlement.store.write.loader import open_engine
+from tests.system.cli.command import clean_environment
+from tests.system.store.chains import VENUE_TEXT
+
+LATE_TOKEN, LATE_ESCROW = "LATE", "peakedex.late"
+
+
+@dataclass
+class World:
+    """A chain, its node over HTTP, and the bots on it."""
+
+    node: DevNode
+    server: NodeServer
+    bots: Bots
+    venue: VenueView
+    others: list[NodeServer] = field(default_factory=list)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The options that name this world's nodes."""
+        return ("--node", self.server.url, "--engine-node", self.server.engine_url)
+
+    @property
+    def irreversible(self) -> int:
+        return self.node.chain.irreversible
+
+    def trade(self, blocks: int) -> None:
+        """Let the bots act for some blocks."""
+        for _ in range(blocks):
+            self.bots.step()
+            self.node.tick()
+
+    def list_late(self) -> None:
+        """The operator lists a token whose escrow account the venue file does not know; alice pays in."""
+        venue, node = self.venue, self.node
+        node.sidechain.create_token(LATE_TOKEN, 4)
+        for name in ("alice", LATE_ESCROW):
+            node.faucet(name)
+        node.faucet("alice", LATE_TOKEN, "100")
+        listing = {"symbol": LATE_TOKEN, "precision": 4, "chain": "hive-engine", "escrow": LATE_ESCROW}
+        node.submit([custom_json(venue, venue.operator, intent(venue, "listToken", listing))])
+        node.submit([custom_json(venue, "alice", token_transfer(LATE_TOKEN, LATE_ESCROW, "12.5"))])
+        node.tick()
+        node.submit([custom_json(venue, "alice", token_transfer(LATE_TOKEN, LATE_ESCROW, "30"))])
+        node.tick()
+
+    def follow(self, database: Path, venue_text: str = VENUE_TEXT) -> None:
+        """Let an indexer follow to the last irreversible block, in this process."""
+        engine = open_writer(str(database))
+        rules, recorder = open_engine(engine, parse_venue(venue_text))
+        urls, engine_urls = (self.server.url,), (self.server.engine_url,)
+        source, _ = open_nodes(urls, engine_urls, rules.watch, Patience(), None)
+        Follower(rules, recorder, source).run(self.irreversible)
+        engine.dispose()
+
+    def another_node(self) -> NodeServer:
+        """One more server over the same chain, with faults of its own."""
+        server = NodeServer(self.node)
+        server.start()
+        self.others.append(server)
+        return server
+
+
+@contextmanager
+def world(*, genesis: int | None = None, blocks: int = 0) -> Iterator[World]:
+    """A world of the demo's venue in which bots have traded for so many blocks."""
+    venue = read_venue(VENUE_TEXT)
+    chain = Chain(seed=7) if genesis is None else Chain(seed=7, genesis=genesis)
+    node = DevNode(chain, Sidechain())
+    node.prepare(venue)
+    bots = Bots(node, venue, seed=7, traders=4, acts=4)
+    bots.start()
+    server = NodeServer(node)
+    server.start()
+    here = World(node, server, bots, venue)
+    try:
+        here.trade(blocks)
+        yield here
+    finally:
+        for each in (server, *here.others):
+            each.stop()
+
+
+class Process:
+    """A command as a process of its own, which a test ends."""
+
+    def __init__(self, folder: Path, *words: object, **environment: str) -> None:
+        self.words = tuple(map(str, words))
+        self._log = (folder / f"{self.words[0]}-{time.monotonic_ns()}.log").open("w+b")
+        self.run = subprocess.Popen(
+            [sys.executable, "-m", "indexer.cli", *self.words],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**clean_environment(), "PYTHONFAULTHANDLER": "1", **environment},
+            start_new_session=True,
+        )
+
+    @property
+    def said(self) -> str:
+        """All that it printed so far, to either of its ends."""
+        return Path(self._log.name).read_text("utf-8")
+
+    def wait_until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait for something that this process does."""
+        end = time.monotonic() + seconds
+        while not happened():
+            assert self.run.poll() is None, f"it ended with {self.run.returncode}: {self.said}"
+            assert time.monotonic() < end, f"not within {seconds} seconds: {self.said}"
+            time.sleep(0.02)
+
+    def end(self, sent: signal.Signals = signal.SIGTERM, seconds: float = 60) -> float:
+        """Send a signal and wait for the end; how many seconds that took."""
+        started = time.monotonic()
+        self.run.send_signal(sent)
+        try:
+            self.run.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.run.send_signal(signal.SIGABRT)  # it tells where its threads are
+            self.run.wait(seconds)
+            raise AssertionError(f"it does not end: {self.said}") from None
+        return time.monotonic() - started
+
+    def close(self) -> None:
+        """End what is left of it; its children are groups of their own, and end only with its help."""
+        if self.run.poll() is None:
+            self.run.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.run.wait(15)
+        with suppress(ProcessLookupError):
+            os.killpg(self.run.pid, signal.SIGKILL)
+        self.run.wait(20)
+        self._log.close()
+
+
+@contextmanager
+def running(folder: Path, *words: object, **environment: str) -> Iterator[Process]:
+    """A command that runs while the test looks on."""
+    process = Process(folder, *words, **environment)
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+def last_json(text: str) -> Any:
+    """The JSON object on the last line."""
+    return json.loads(text.splitlines()[-1])

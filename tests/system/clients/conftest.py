@@ -1,0 +1,16 @@
+"""One exchange for all clients of a test process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.clients.exchange import Exchange
+
+
+@pytest.fixture(scope="session")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    exchange = Exchange(tmp_path_factory.mktemp("exchange"))
+    yield exchange
+    exchange.close()

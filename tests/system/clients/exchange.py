@@ -1,0 +1,144 @@
+"""A whole exchange for other people's software: a devnet over HTTP, `peakedex follow` and `payouts`, the API."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.serving import make_server
+
+from api.app import create_app
+from api.settings import ApiSettings
+from indexer.cli.demo import escrow_keys
+from indexer.devnet.server import NodeServer, start_devnet
+from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
+
+BLOCK_SECONDS = 0.4
+PATIENCE_SECONDS = 60.0
+
+
+class Exchange:
+    """Everything runs as for a user, but that the API is asked without a socket."""
+
+    def __init__(self, home: Path) -> None:
+        self.venue_file = home / "venue.toml"
+        self.venue_file.write_text(demo_venue(EXAMPLE.read_text("utf-8")), "utf-8")
+        self.db = f"sqlite:///{home / 'peakedex.db'}"
+        self.view = read_venue(self.venue_file.read_text("utf-8"))
+        self._log = home / "follow.log"
+        self.devnet = start_devnet(self.view, block_time=BLOCK_SECONDS, lag=1)
+        self.node = self.devnet.node
+        # Clients have a node of their own, whose counted faults the indexer cannot use up.
+        self.public = NodeServer(self.node)
+        self.public.start()
+        with self._log.open("wb") as log:
+            self._processes = [subprocess.Popen(self._command("follow"), stderr=log, stdout=log)]
+        self.api: FlaskClient = create_app(
+            ApiSettings(database_url=self.db, network="devnet", max_lag_blocks=1000)
+        ).test_client()
+
+        self.wait("/api/health", lambda body: bool(body["block"]))
+        payouts = self._command("payouts", "--chain-id", "devnet", "--first-run")
+        keys = escrow_keys(self.venue_file.read_text("utf-8"))
+        with self._log.open("ab") as log:
+            self._processes.append(
+                subprocess.Popen(payouts, stderr=log, stdout=log, env={**os.environ, **keys})
+            )
+
+    def _command(self, name: str, *options: str) -> list[str]:
+        files = ("--venue", str(self.venue_file), "--db", self.db)
+        nodes = ("--node", self.devnet.url, "--engine-node", self.devnet.engine_url)
+        return [sys.executable, "-m", "indexer.cli", name, *files, *nodes, *options]
+
+    def close(self) -> None:
+        for process in reversed(self._processes):
+            process.terminate()
+            process.wait(60)
+        self.public.stop()
+        self.devnet.stop()
+
+    @property
+    def url(self) -> str:
+        """The Hive node that clients use."""
+        return self.public.url
+
+    def key(self, account: str, role: str = "active") -> str:
+        """A private key in wallet import format."""
+        return self.node.chain.accounts.private_key(account, role).wif
+
+    def rich(self, account: str) -> None:
+        """An account with some of everything that the tests trade."""
+        for symbol, quantity in (("HIVE", "100"), ("HBD", "100"), ("PEK", "100000"), ("SWAP.HIVE", "100")):
+            self.node.faucet(account, symbol, quantity)
+
+    # -- what the API says ---------------------------------------------------------------------------
+
+    def get(self, path: str) -> Any:
+        """The body of a GET, None where the API knows nothing yet."""
+        response = self.api.get(path)
+        return response.get_json() if response.status_code == 200 else None
+
+    @contextmanager
+    def serve(self) -> Iterator[str]:
+        """The API on a port of its own; gives its address."""
+        server = make_server("127.0.0.1", 0, self.api.application, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    def wait(self, path: str, ready: Callable[[Any], bool] = bool) -> Any:
+        """The body of a GET as soon as it is there and `ready`."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            body = self.get(path)
+            if body is not None and ready(body):
+                return body
+            assert all(process.poll() is None for process in self._processes), self._log.read_text()
+            time.sleep(0.1)
+        raise AssertionError(f"{path} never came to be right; now: {self.get(path)}\n{self._log.read_text()}")
+
+    def intent(self, transaction_id: str) -> dict[str, Any]:
+        """What became of a transaction with one intent."""
+        [row] = self.wait(f"/api/intents/{transaction_id}")["intents"]
+        found: dict[str, Any] = row
+        return found
+
+    def wait_for_balance(self, user: str, symbol: str, amount: str) -> None:
+        """Until so much is available."""
+        self.wait(f"/api/balances?user={user}", lambda body: available(body, symbol) == amount)
+
+    def journal(self) -> list[str]:
+        """The lines of the journal so far."""
+        command = [sys.executable, "-m", "indexer.cli", "journal", "--db", self.db]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    def wait_for_line(self, start: str) -> str:
+        """The journal's first line that starts so."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            for line in self.journal():
+                if line.startswith(start):
+                    return line
+            time.sleep(0.3)
+        raise AssertionError(f"no line {start!r} in {self.journal()}")
+
+
+def available(body: Any, symbol: str) -> str | None:
+    """The available amount in an answer of /api/balances."""
+    for row in body["balances"]:
+        if row["symbol"] == symbol:
+            return str(row["available"])
+    return None

@@ -1,0 +1,102 @@
+"""Clients that sign for themselves: each sends a native transfer or a custom_json and tells its id."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from beem import Hive
+from beem.account import Account
+
+from tests.system.clients.exchange import Exchange
+
+HERE = Path(__file__).resolve().parent
+CURE = "run `make clients` (it needs Node.js 18 or newer, or installs it from a pip package)"
+
+
+class Trader(Protocol):
+    """Someone else's software with an active key."""
+
+    account: str
+
+    def transfer(self, to: str, amount: str, symbol: str, memo: str = "") -> str: ...
+
+    def custom_json(self, body: object) -> str: ...
+
+
+class BeemTrader:
+    """beem, as its documentation uses it."""
+
+    def __init__(self, exchange: Exchange, account: str) -> None:
+        self.account = account
+        self._hive = Hive(node=[exchange.url], keys=[exchange.key(account)])
+
+    def transfer(self, to: str, amount: str, symbol: str, memo: str = "") -> str:
+        account = Account(self.account, blockchain_instance=self._hive)
+        return str(account.transfer(to, amount, symbol, memo=memo)["trx_id"])
+
+    def custom_json(self, body: object) -> str:
+        sent = self._hive.custom_json("ssc-mainnet-hive", body, required_auths=[self.account])
+        return str(sent["trx_id"])
+
+
+class DhiveTrader:
+    """dhive under Node.js, a process for each job."""
+
+    def __init__(self, exchange: Exchange, account: str, key: str | None = None) -> None:
+        self.account = account
+        self._url = exchange.url
+        self._chain_id = exchange.node.chain.chain_id.hex()
+        self._key = key or exchange.key(account)
+        self.seen: dict[str, Any] = {}
+
+    def run(self, *operations: object) -> dict[str, Any]:
+        """What dhive says after it sent these operations, one transaction each."""
+        job = {
+            "url": self._url,
+            "chainId": self._chain_id,
+            "key": self._key,
+            "account": self.account,
+            "operations": operations,
+        }
+        command = [node_program(), str(HERE / "dhive.cjs")]
+        ran = subprocess.run(
+            command, input=json.dumps(job), capture_output=True, text=True, check=False, timeout=60
+        )
+        assert ran.returncode == 0, ran.stderr
+        self.seen = json.loads(ran.stdout)
+        return self.seen
+
+    def _send(self, *operation: object) -> str:
+        [ident] = self.run(operation)["sent"]
+        return str(ident)
+
+    def transfer(self, to: str, amount: str, symbol: str, memo: str = "") -> str:
+        value = {"from": self.account, "to": to, "amount": f"{amount} {symbol}", "memo": memo}
+        return self._send("transfer", value)
+
+    def custom_json(self, body: object) -> str:
+        value = {
+            "required_auths": [self.account],
+            "required_posting_auths": [],
+            "id": "ssc-mainnet-hive",
+            "json": json.dumps(body),
+        }
+        return self._send("custom_json", value)
+
+
+def node_program() -> str:
+    """Node.js, where `make clients` finds it. Its lack is a failure, not a reason to skip."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    program = shutil.which("node", path=path)
+    if program is None:
+        pytest.fail(f"there is no Node.js: {CURE}")
+    if not (HERE / "node_modules" / "@hiveio" / "dhive").is_dir():
+        pytest.fail(f"dhive is not installed: {CURE}")
+    return program

@@ -1,0 +1,95 @@
+"""The roles of deploy/postgresql/roles.sql, in the order in which deploy.sh makes and uses them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import text
+
+from settlement.payouts.payout_log import open_records
+from settlement.store.database import open_reader, open_writer
+from tests.support.postgres import drop_database, execute, new_database, programs
+from tests.system.deploy.server import ROOT
+
+ROLES = (ROOT / "deploy" / "postgresql" / "roles.sql").read_text("utf-8")
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """A new database with the roles, migrated by the indexer's; the roles again, as after each migration."""
+    url = new_database(migrated=False)
+    execute(url, ROLES)
+    open_writer(as_role(url, "peakedex-indexer")).dispose()
+    execute(url, ROLES)
+    yield url
+    drop_database(url)
+
+
+def as_role(url: str, role: str) -> str:
+    given = conninfo_to_dict(url)
+    place = "&".join(f"{name}={given[name]}" for name in ("host", "port") if given.get(name))
+    return f"postgresql://{role}@/{given['dbname']}?{place}"
+
+
+def test_each_role_may_do_what_its_service_needs_and_no_more(database: str) -> None:
+    api, backup, payouts = (as_role(database, f"peakedex-{name}") for name in ("api", "backup", "payouts"))
+    tables = [
+        row[0] for row in execute(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    ]
+    own = [name for name in tables if name.startswith("payout_")]
+    assert len(own) >= 3
+    assert len(tables) > len(own) + 10
+    for url in (api, backup, payouts):
+        with open_reader(url).connect() as connection:
+            for name in tables:
+                connection.execute(text(f"SELECT count(*) FROM {name}"))
+    for name in tables:
+        for url in (api, backup):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                execute(url, "SET default_transaction_read_only = off", f"DELETE FROM {name}")
+        if name not in own:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                execute(payouts, f"DELETE FROM {name}")
+    open_records(payouts).dispose()
+    execute(payouts, *(f"DELETE FROM {name}" for name in own))
+    for url in (api, backup, payouts):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            execute(url, "SET default_transaction_read_only = off", "CREATE TABLE mine (a integer)")
+
+
+def test_a_kept_copy_puts_the_database_back_with_the_rights_of_all(database: str) -> None:
+    """As the script does it before and after a version with other tables, as the indexer's role."""
+    script = (ROOT / "deploy" / "deploy.sh").read_text("utf-8")
+    copy, back = re.findall(r"\(as_owner (.*)\); \}", script)
+    owner = as_role(database, "peakedex-indexer")
+
+    def run(words: str, given: bytes = b"") -> bytes:
+        name, *options = words.split()
+        command = [str(programs() / name), *options, owner]
+        done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    execute(owner, "CREATE TABLE kept (a integer)", "INSERT INTO kept VALUES (1)")
+    kept = run(copy)
+    execute(
+        owner,
+        "INSERT INTO kept VALUES (2)",
+        "ALTER TABLE kept ADD b integer",
+        "CREATE TABLE newer (a integer)",
+    )
+    run(back, kept)
+    assert execute(as_role(database, "peakedex-api"), "SELECT * FROM kept") == [(1,)]
+    open_records(as_role(database, "peakedex-payouts")).dispose()
+    open_writer(owner).dispose()
+
+
+def test_the_roles_of_tables_to_come_are_there_already(database: str) -> None:
+    """A later version's tables are readable before anybody runs the file again."""
+    execute(as_role(database, "peakedex-indexer"), "CREATE TABLE later (a integer)")
+    execute(as_role(database, "peakedex-api"), "SELECT * FROM later")

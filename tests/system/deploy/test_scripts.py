@@ -1,0 +1,350 @@
+"""deploy-simple.sh and deploy.sh, run: what they put where, and how they go from one version to the next."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.system.deploy.server import MUTE, NAME, ROOT, WORKS, Done, Machine, machine
+
+SCRIPTS = sorted((ROOT / "deploy").glob("*.sh"))
+IS_ROOT = os.getuid() == 0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Machine]:
+    with machine(tmp_path) as found:
+        yield found
+
+
+def tree(root: Path) -> dict[str, object]:
+    """Every file, link and folder with its mode, owner, time and content; SQLite's working files aside."""
+    found: dict[str, object] = {}
+    for path in sorted(root.rglob("*")):
+        status = path.lstat()
+        what: object = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else ""
+        if "peakedex.db" not in path.name:
+            found[str(path.relative_to(root))] = (status.st_mode, status.st_uid, status.st_mtime_ns, what)
+    return found
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_shellcheck_finds_nothing() -> None:
+    assert len(SCRIPTS) == 3
+    program = Path(sys.executable).with_name("shellcheck")
+    done = subprocess.run([program, "-x", *SCRIPTS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ---------------------------------------------------------------- the first run
+
+
+MODES = {
+    "etc/peakedex/payouts.env": (0o600, "root", "root"),
+    "etc/peakedex/backup.env": (0o600, "root", "root"),
+    "etc/peakedex/peakedex.env": (0o640, "root", "peakedex"),
+    "etc/peakedex/venue.toml": (0o644, "root", "root"),
+    "etc/peakedex/tls": (0o700, "root", "root"),
+    "etc/peakedex/tls/self-signed.key": (0o600, "root", "root"),
+    "var/lib/peakedex": (0o2770, "peakedex-indexer", "peakedex"),
+    "var/lib/peakedex/peakedex.db": (0o660, "peakedex-indexer", "peakedex"),
+    "opt/peakedex/versions": (0o755, "root", "root"),
+}
+
+
+@pytest.mark.parametrize("path", MODES)
+def test_who_may_read_and_write_what(installed: tuple[Machine, Done], path: str) -> None:
+    root = installed[0].root
+    wanted, owner, group = MODES[path]
+    assert oct(mode(root / path)) == oct(wanted)
+    if not IS_ROOT:  # then all is ours, as the script says
+        assert "all files are yours" in installed[1].out
+        return
+    names = {
+        kind: dict(line.split(":")[:3:2] for line in (root / "etc" / kind).read_text().splitlines())
+        for kind in ("passwd", "group")
+    }
+    status = (root / path).stat()
+    assert (str(status.st_uid), str(status.st_gid)) == (names["passwd"][owner], names["group"][group])
+
+
+def test_the_services_users_have_no_shell_no_home_and_no_group_more_than_they_need(
+    installed: tuple[Machine, Done],
+) -> None:
+    if not IS_ROOT:
+        assert "no users are made" in installed[1].out
+        return
+    root = installed[0].root / "etc"
+    users = {line.split(":")[0]: line.split(":") for line in (root / "passwd").read_text().splitlines()}
+    groups = {line.split(":")[0]: line.split(":") for line in (root / "group").read_text().splitlines()}
+    for name, group in (
+        ("peakedex-indexer", "peakedex"),
+        ("peakedex-api", "peakedex-api"),
+        ("peakedex-payouts", "peakedex"),
+        ("peakedex-backup", "peakedex"),
+    ):
+        _, _, _, number, _, home, shell = users[name]
+        assert (home, shell, number) == ("/nonexistent", "/usr/sbin/nologin", groups[group][2])
+    assert groups["peakedex"][3] == ""
+    assert {"peakedex-api", "peakedex"}.isdisjoint(
+        name.gr_name for name in grp.getgrall()
+    )  # this machine's are
+    assert {"peakedex-api"}.isdisjoint(name.pw_name for name in pwd.getpwall())  # as they were
+
+
+def test_the_version_is_installed_from_the_lock_alone(installed: tuple[Machine, Done]) -> None:
+    server, done = installed
+    first, second = (line for line in done.did if line.startswith("python -m pip install"))
+    assert f"--require-hashes --requirement {server.checkout}/requirements-server.lock" in first
+    assert "--no-deps --no-index --no-build-isolation" in second
+    assert second.endswith(str(server.checkout))
+    assert re.fullmatch(r"1\.0\.0-[0-9a-f]{12}", server.version() or "")
+    assert server.version("previous") is None
+    assert done.at("peakedex db upgrade") < done.at("peakedex serve")
+    program = server.root / "opt/peakedex/bin/peakedex"
+    assert program.resolve() == server.root / f"opt/peakedex/versions/{server.version()}/bin/peakedex"
+    site = server.root / "opt/peakedex/current/site"
+    assert (site / "index.html").read_bytes() == (ROOT / "frontend/index.html").read_bytes()
+
+
+def test_a_second_run_changes_nothing(installed: tuple[Machine, Done]) -> None:
+    server, _ = installed
+    before = tree(server.root)
+    done = server.install()
+    assert done.code == 0, done.err
+    assert tree(server.root) == before
+    assert not [line for line in done.out.splitlines() if line.startswith(("writes", "installs", "makes"))]
+    assert not [line for line in done.did if line.startswith(("peakedex", "python"))]
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine that was in use before the run: with settings of its own, and many versions."""
+    with machine(tmp_path_factory.mktemp("used")) as server:
+        etc, home = server.root / "etc/peakedex", server.root / "opt/peakedex"
+        etc.mkdir()
+        (etc / "peakedex.env").write_text("PEAKEDEX_DB=sqlite:////var/lib/peakedex/peakedex.db\n# mine\n")
+        (etc / "payouts.env").write_text("PEK_SWAP_HIVE_KEY=5J\n")
+        (etc / "config.js").write_text("// mine\n")
+        for number in range(8):
+            version = home / f"versions/0.0.{number}"
+            version.mkdir(parents=True)
+            shutil.copy(sorted((server.checkout / "alembic/versions").iterdir())[0], version / "schema")
+            os.utime(version, (number, number))
+        (home / "current").symlink_to("versions/0.0.1")
+        server.database.parent.mkdir(parents=True)
+        server.database.touch()
+        done = server.install()
+        assert done.code == 0, done.out + done.err
+        yield server
+
+
+def test_settings_and_keys_of_the_operator_stay(used: Machine) -> None:
+    etc = used.root / "etc/peakedex"
+    assert (etc / "peakedex.env").read_text().endswith("# mine\n")
+    assert oct(mode(etc / "peakedex.env")) == "0o640"
+    assert (etc / "payouts.env").read_text() == "PEK_SWAP_HIVE_KEY=5J\n"
+    assert oct(mode(etc / "payouts.env")) == "0o600"
+    assert (used.root / "opt/peakedex/current/site/config.js").read_text() == "// mine\n"
+
+
+def test_old_versions_go_but_not_the_last_two(used: Machine) -> None:
+    left = {path.name for path in (used.root / "opt/peakedex/versions").iterdir()}
+    assert used.version("previous") == "0.0.1"
+    assert left == {"0.0.1", "0.0.5", "0.0.6", "0.0.7", used.version()}
+
+
+def test_a_dry_run_does_nothing(server: Machine) -> None:
+    before = tree(server.root)
+    done = server.install("--dry-run")
+    assert done.code == 0, done.err
+    assert tree(server.root) == before
+    assert done.did == []
+    assert "writes " in done.out
+    assert "would switch from nothing to 1.0.0-" in done.out
+    assert done.out.endswith("nothing was done\n")
+
+
+REFUSED = {
+    "--name is missing": ["--venue", "venue.toml"],
+    "--name: Not A Host is not a host name": ["--name", "Not A Host"],
+    "--venue is missing": ["--name", NAME],
+    "--venue: nowhere.toml is not there": ["--name", NAME, "--venue", "nowhere.toml"],
+    "--cert and --key: name both": ["--name", NAME, "--cert", "/etc/passwd"],
+    "--nmae is no option": ["--nmae", NAME],
+    "--name needs a value": ["--name"],
+    "upgrade is no command": ["upgrade"],
+    "--db is for deploy.sh": ["--db", "postgresql:///elsewhere"],
+    "there is no version before": ["rollback"],
+    "--root: here is not absolute": ["--root", "here"],
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_cannot_be_done_is_told_in_one_line(server: Machine, sentence: str) -> None:
+    before = tree(server.root)
+    done = server.run(*REFUSED[sentence])
+    assert done.code == 2
+    assert done.err.startswith(f"deploy-simple.sh: {sentence}")
+    assert done.err.count("\n") == 1
+    assert tree(server.root) == before
+
+
+def test_another_venue_is_refused(installed: tuple[Machine, Done]) -> None:
+    server, _ = installed
+    other = server.folder / "other.toml"
+    other.write_text((server.folder / "venue.toml").read_text() + "# another\n")
+    done = server.run("--name", NAME, "--venue", other)
+    assert done.code == 2
+    assert "Another venue is another exchange" in done.err
+
+
+def test_a_checkout_without_the_site_s_libraries_is_refused(server: Machine) -> None:
+    (server.checkout / "frontend/vendor/lightweight-charts.js").unlink()
+    done = server.install()
+    assert done.code == 2
+    assert "run `make site`" in done.err
+
+
+# ---------------------------------------------------------------- from one version to the next
+
+
+def rows(database: Path) -> int:
+    """How many rows the table has that stands for what the new version did to the tables."""
+    with closing(sqlite3.connect(database)) as plain:
+        return int(plain.execute("SELECT count(*) FROM mark").fetchone()[0])
+
+
+def mark(database: Path, *, make: bool = False) -> None:
+    with closing(sqlite3.connect(database)) as plain:
+        if make:
+            plain.execute("CREATE TABLE mark (a)")
+        plain.execute("INSERT INTO mark VALUES (1)")
+        plain.commit()
+
+
+MARKS = WORKS.replace(
+    "exec ",
+    f"""if [ "$1 $2" = "db upgrade" ]; then
+    "$PEAKEDEX_TEST_QUICK" "$@"
+    exec {sys.executable} -c '
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("INSERT INTO mark VALUES (2)")
+database.commit()' "${{PEAKEDEX_DB#sqlite:///}}"
+fi
+exec """,
+)
+"""A program whose migration leaves a mark in the database."""
+
+
+def test_an_upgrade_stops_writers_tries_switches_and_starts_payouts_last_and_goes_back_by_word(
+    server: Machine,
+) -> None:
+    assert server.install("--systemd", "--payouts").code == 0
+    old = server.version()
+    server.change()
+    done = server.install("--systemd", "--payouts")
+    assert done.code == 0, done.out + done.err
+    assert server.version() != old
+    assert server.version("previous") == old
+    steps = (
+        "systemctl stop peakedex-payouts peakedex-indexer",
+        "peakedex db upgrade",
+        "peakedex serve",
+        "systemctl restart peakedex-indexer peakedex-api",
+        "systemctl is-active peakedex-indexer peakedex-api",
+        "systemctl restart peakedex-payouts",
+        "nginx -t",
+        "systemctl reload-or-restart nginx",
+    )
+    places = [done.at(step) for step in steps]
+    assert places == sorted(places)
+    new = server.version()
+    done = server.run("rollback", "--systemd")
+    assert done.code == 0, done.err
+    assert (server.version(), server.version("previous")) == (old, new)
+    assert done.at("systemctl stop peakedex-payouts peakedex-indexer") < done.at("systemctl restart")
+    assert server.run("rollback").code == 0
+    assert (server.version(), server.version("previous")) == (new, old)
+
+
+def test_a_version_that_does_not_start_never_gets_in_place(server: Machine) -> None:
+    assert server.install("--systemd", "--payouts").code == 0
+    old = server.version()
+    server.change()
+    server.program(MUTE)
+    done = server.install("--systemd", "--payouts", "--health-seconds", 1)
+    assert done.code == 1
+    assert f"does not work: back to {old}" in done.err
+    assert (server.version(), server.version("previous")) == (old, None)
+    assert done.at("peakedex serve") < done.at("systemctl restart peakedex-indexer peakedex-api")
+    assert done.at("systemctl restart peakedex-payouts")
+
+
+def test_a_version_that_falls_sick_is_taken_back_with_its_tables(server: Machine) -> None:
+    done = server.install("--systemd")
+    assert done.code == 0, done.out + done.err
+    assert [line for line in done.did if re.match("systemctl (?!-q is-enabled).*payouts", line)] == []
+    assert done.at("systemctl daemon-reload") < done.at("systemctl restart peakedex-indexer peakedex-api")
+    old = server.version()
+    mark(server.database, make=True)
+    server.change(tables=True)
+    server.program(MARKS)
+    new = re.findall(r"would switch from \S+ to (\S+)", server.run("--name", NAME, "--dry-run").out)[0]
+    server.sick.add(new)
+    done = server.install("--systemd", "--health-seconds", 1)
+    assert done.code == 1
+    assert server.version() == old
+    assert rows(server.database) == 1  # the migration's mark is gone
+    assert oct(mode(server.database)) == "0o660"
+    assert "Give no withdrawal back (payouts return) for an hour" in done.out
+    assert [line for line in done.did if "restart peakedex-payouts" in line] == []
+
+
+def test_rollback_over_other_tables_takes_a_word_and_puts_the_copy_back(server: Machine) -> None:
+    """The copy holds also what SQLite keeps beside the one file while somebody reads."""
+    assert server.install().code == 0
+    old = server.version()
+    with closing(sqlite3.connect(server.database)) as reader:
+        reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        mark(server.database, make=True)
+        assert b"CREATE TABLE mark" not in server.database.read_bytes()
+        server.change(tables=True)
+        server.program(MARKS)
+        assert server.install().code == 0
+    assert rows(server.database) == 2
+    assert oct(mode(server.root / f"opt/peakedex/versions/{old}/database")) == "0o600"
+    new = server.version()
+    refused = server.run("rollback")
+    assert refused.code == 2
+    assert "say --restore-database" in refused.err
+    assert (server.version(), rows(server.database)) == (new, 2)
+    done = server.run("rollback", "--restore-database")
+    assert done.code == 0, done.err
+    assert (server.version(), rows(server.database)) == (old, 1)
+
+
+def test_deploy_sh_names_the_database_of_this_machine(server: Machine) -> None:
+    done = server.install("--dry-run", script="deploy.sh")
+    assert done.code == 0, done.err
+    assert "sqlite" not in done.out
+    etc = server.root / "etc/peakedex"
+    done = server.install("--db", "postgresql://h/d", "--dry-run", script="deploy.sh")
+    assert done.code == 0, done.err
+    assert not etc.exists()

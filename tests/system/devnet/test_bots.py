@@ -1,0 +1,146 @@
+"""Bots, on a node in this process and over HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from indexer.devnet.hive.accounts import ChainError
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.operations import Operation
+from indexer.devnet.node import DevNode
+from indexer.devnet.server import NodeServer
+from indexer.devnet.sidechain.chain import Sidechain
+from indexer.devnet.traders.bots import Bots, run_bots
+from indexer.devnet.traders.intents import decimal_text
+from indexer.devnet.traders.order_flow import KINDS
+from indexer.devnet.traders.submit import HttpSubmit
+from indexer.devnet.venue import EXAMPLE, VenueView, read_venue
+
+VENUE = read_venue(EXAMPLE.read_text())
+ACTIONS = {"buy", "sell", "marketBuy", "marketSell", "cancel", "cancelAll", "replace", "withdraw"}
+
+
+def node_of(venue: VenueView = VENUE) -> DevNode:
+    node = DevNode(Chain(sign=False), Sidechain(heartbeat=0))
+    node.prepare(venue)
+    return node
+
+
+def rows(node: DevNode) -> Iterator[dict[str, str]]:
+    """All actions that the sidechain saw."""
+    for number in range(1, node.sidechain.block_number + 1):
+        yield from json.loads(node.sidechain.block(number) or b"")["transactions"]
+
+
+def test_two_hundred_blocks_touch_every_intent() -> None:
+    node = node_of()
+    bots = Bots(node, VENUE, seed=1, traders=8, acts=5)
+    bots.start()
+    bots.quote_all()
+    for _ in range(200):
+        bots.step()
+        node.tick()
+    assert set(bots.sent) == {*KINDS, "deposit"}
+    assert bots.refused == Counter()
+    assert node.chain.pending_count == 0
+    seen: Counter[str] = Counter(row["action"] for row in rows(node) if row["contract"] == VENUE.contract)
+    assert set(seen) >= ACTIONS
+    payloads = [json.loads(row["payload"]) for row in rows(node) if row["contract"] == VENUE.contract]
+    for key in ("ref", "postOnly", "timeInForce", "settle", "expiration", "price", "memo"):
+        assert any(key in payload for payload in payloads), key
+    assert {payload.get("quote") for payload in payloads} >= {pair.quote for pair in VENUE.pairs}
+    assert any("-" in row["transactionId"] for row in rows(node))
+    assert max(len(trader.orders) for trader in bots.traders) <= 24 + 3
+    # No deposit fails: every token event that a bot meant for an escrow account is there.
+    errors = Counter(error for row in rows(node) for error in json.loads(row["logs"]).get("errors", ()))
+    assert set(errors) == {"contract doesn't exist"}
+
+
+def test_a_seed_makes_a_run_repeatable() -> None:
+    def run(seed: int) -> list[bytes]:
+        node = node_of()
+        bots = Bots(node, VENUE, seed=seed, traders=3)
+        bots.start()
+        for _ in range(20):
+            bots.step()
+            node.tick()
+        return [node.chain.id_of(number) for number in range(1, 21)]
+
+    assert run(5) == run(5)
+    assert run(5) != run(6)
+
+
+def test_what_the_chain_refuses_does_not_stop_a_bot() -> None:
+    class Stubborn:
+        def broadcast(self, operations: Sequence[Operation]) -> str:
+            raise ChainError("no")
+
+        def faucet(self, account: str, symbol: str | None = None, quantity: str | None = None) -> None:
+            pass
+
+    bots = Bots(Stubborn(), VENUE, seed=1)
+    for _ in range(30):
+        bots.step()
+    assert sum(bots.refused.values()) >= 30
+    assert set(bots.sent) <= {"deposit"}
+
+
+def test_there_are_only_so_many_names() -> None:
+    with pytest.raises(ValueError, match="names for 1 to 12"):
+        Bots(node_of(), VENUE, traders=13)
+
+
+def test_bots_trade_over_http_until_they_are_stopped() -> None:
+    node = node_of()
+    server = NodeServer(node)
+    server.start()
+    bots = Bots(HttpSubmit(server.url), VENUE, seed=2, traders=2)
+    stop = threading.Event()
+    thread = threading.Thread(target=run_bots, args=(bots, stop, 0.01))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while bots.sent["quote"] < 20:
+            assert time.monotonic() < deadline, bots.sent
+            node.tick()
+            stop.wait(0.02)
+    finally:
+        stop.set()
+        thread.join(timeout=60)
+        server.stop()
+    assert not thread.is_alive()
+    assert bots.sent["quote"] >= 20
+    with pytest.raises(ConnectionError):
+        bots.submit.broadcast([])
+
+
+def test_bots_end_quietly_when_the_chain_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    server = NodeServer(node_of())
+    server.start()
+    submit = HttpSubmit(server.url, timeout=2)
+    submit.faucet("alice")
+    with pytest.raises(ChainError, match="invalid"):
+        submit.faucet("Alice")
+    submit.close()
+    server.stop()
+    run_bots(Bots(submit, VENUE), threading.Event(), 0)
+    assert "the bots stop" in caplog.text
+
+
+def test_an_address_must_be_http() -> None:
+    with pytest.raises(ValueError, match="not an http address"):
+        HttpSubmit("ftp://example.org")
+
+
+@pytest.mark.parametrize(
+    ("count", "decimals", "text"),
+    [(7, 0, "7"), (7, -3, "7000"), (1200, 3, "1.2"), (5, 8, "0.00000005"), (10**8, 8, "1"), (0, 3, "0")],
+)
+def test_amounts_are_written_without_floats(count: int, decimals: int, text: str) -> None:
+    assert decimal_text(count, decimals) == text

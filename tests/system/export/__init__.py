@@ -1,0 +1,1 @@
+"""Exports: `indexer.ops.export` and `peakedex export`."""

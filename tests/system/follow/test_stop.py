@@ -1,0 +1,58 @@
+"""The stop event ends whatever the indexer is at, at once: also a question that is never answered."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from indexer.follow.loop import Follower
+from indexer.sources.backoff import Patience
+from indexer.sources.hive import HiveSource
+from indexer.sources.sidechain import Sidechain
+from settlement.store.database import open_writer
+from settlement.store.write.loader import open_engine
+from tests.system.follow.world import World
+from tests.system.store.chains import demo
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {},
+        {"silent": True},
+        {"engine_silent": True},
+        {"refuses": True},
+        {"engine_refuses": True},
+        {"delay_ms": 5000},
+    ],
+)
+def test_at_once(faults: dict[str, Any]) -> None:
+    with World(servers=2) as world:
+        for server in world.servers:
+            server.faults.set(faults)
+        stop = threading.Event()
+        patience = Patience(stop)
+        rules, recorder = open_engine(open_writer("sqlite://"), demo())
+        sidechain = Sidechain([server.engine_url for server in world.servers], patience)
+        source = HiveSource([server.url for server in world.servers], sidechain, rules.watch, patience)
+        stopped: list[float] = []
+
+        def set_stop() -> None:
+            deadline = time.monotonic() + 60
+            while not faults and rules.next_block() <= world.node.chain.irreversible:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.02)
+            stopped.append(time.monotonic())
+            stop.set()
+
+        threading.Timer(0.5, set_stop).start()
+        Follower(rules, recorder, source).run()
+        assert stopped, "it ended by itself"
+        assert time.monotonic() - stopped[0] < 1.0
+        if not faults:
+            assert rules.next_block() == world.node.chain.irreversible + 1
+        source.close()

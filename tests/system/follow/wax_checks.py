@@ -1,0 +1,27 @@
+"""Run by a Python that has hiveio-wax: reads blocks, one a line, and says of each whether it verifies.
+
+Prints a line a block: `ok`, or what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from indexer.chain.blocks import Block, BlockError
+from indexer.chain.integrity.merkle import WaxVerifier, local_verifier
+
+
+def main() -> None:
+    verifier = local_verifier()
+    assert isinstance(verifier, WaxVerifier)
+    for line in Path(sys.argv[1]).read_bytes().splitlines():
+        try:
+            verifier.check(Block(line))
+        except BlockError as error:
+            print(str(error).replace("\n", " "))
+        else:
+            print("ok")
+
+
+main()

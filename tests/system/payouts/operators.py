@@ -1,0 +1,207 @@
+"""Operators who pay together: each with a ledger, a payouts process and a key of its own.
+
+The ledgers read the same blocks. The chain is a stand-in that takes what the devnet's rules of authority take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from hashlib import sha1
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from indexer.devnet.hive import authority as hive
+from indexer.devnet.hive.errors import ChainError as DevnetError
+from indexer.devnet.hive.keys import PrivateKey
+from indexer.devnet.rpc.block_methods import read_transaction
+from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, Movement
+from settlement.core.venue import parse_venue
+from settlement.payouts.authority import Signers, Wanted
+from settlement.payouts.chain import Account, Authority, Outcome
+from settlement.payouts.cosign.signatures import Desk, Proposal
+from settlement.payouts.payout_log import Record, open_records
+from settlement.payouts.policy import Policy
+from settlement.payouts.runner import Parts, Runner
+from settlement.payouts.signing import Signed
+from settlement.store.database import open_reader, open_writer, writing
+from settlement.store.write.loader import open_engine
+
+CHAIN_ID = "18" * 32
+KEYS = [PrivateKey(f"operator {number}") for number in range(4)]
+PUBLICS = [key.public_key for key in KEYS]
+VENUE = """
+[venue]
+protocol = 1
+start_block = 1000
+operator = "peakecoin"
+fee_account = "peakecoin.fees"
+
+[tokens.PEK]
+precision = 8
+chain = "hive-engine"
+escrow = "peakedex.pek"
+
+[tokens.HBD]
+precision = 3
+chain = "hive"
+escrow = "peakedex.hbd"
+
+[tokens."SWAP.HIVE"]
+precision = 8
+chain = "hive-engine"
+escrow = "peakedex.hive"
+"""
+START_TIME = 1_790_000_000
+ESCROWS = ("peakedex.hbd", "peakedex.pek", "peakedex.hive")
+
+
+@cache
+def _empty() -> bytes:
+    """A new database: to make its tables takes longer than all else here."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        with writing(f"sqlite:///{path}"):
+            pass
+        return path.read_bytes()
+
+
+class World:
+    """A ledger in a file: blocks one by one through the rules and the recorder."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "peakedex.db").write_bytes(_empty())
+        self.url = f"sqlite:///{folder / 'peakedex.db'}"
+        self.engine = open_writer(self.url)
+        self.rules, self.recorder = open_engine(self.engine, parse_venue(VENUE))
+        self.transactions = 0
+        self.time = START_TIME
+
+    def id(self) -> str:
+        self.transactions += 1
+        return sha1(b"transaction %d" % self.transactions).hexdigest()
+
+    def apply(self, *events: Event, seconds: int = 3) -> None:
+        self.time += seconds
+        number = self.rules.next_block()
+        ident = f"{number:08x}{sha1(b'block %d' % number).hexdigest()[:32]}"
+        self.recorder.record([self.rules.apply(BlockHeader(number, ident, self.time), events)])
+
+    def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
+        token = self.rules.state.tokens[symbol]
+        return Movement(self.id(), token.chain, account, token.escrow, symbol, quantity, None)
+
+    def action(self, signer: str, name: str, **payload: object) -> Action:
+        return Action(self.id(), signer, True, name, payload)
+
+
+class Chain:
+    """All accounts exist, escrows are rich and have a k-of-3 authority; what is broadcast is judged."""
+
+    def __init__(self, needed: int = 2) -> None:
+        self.time = 0
+        self.needed = needed
+        self.sent: list[Signed] = []
+
+    def head_time(self) -> int:
+        return self.time
+
+    def accounts(self, names: Iterable[str]) -> dict[str, Account]:
+        keys = dict.fromkeys(PUBLICS[:3], 1)
+        return {
+            name: Account(name, Authority(self.needed, keys, {}), {"HIVE": 10**9, "HBD": 10**9}, {})
+            for name in names
+        }
+
+    def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:
+        return {(account, symbol): "1000000000" for account in accounts for symbol in symbols}
+
+    def accepts(self, signed: Signed) -> bool:
+        made = hive.Authority(self.needed, tuple((public, 1) for public in sorted(PUBLICS[:3])))
+        try:
+            hive.authorize(read_transaction(signed.to_json()), bytes.fromhex(CHAIN_ID), lambda *_: made)
+        except DevnetError:
+            return False
+        return True
+
+    def broadcast(self, signed: Signed) -> Outcome:
+        if not self.accepts(signed):
+            return Outcome("refused", "missing required active authority")
+        self.sent.append(signed)
+        return Outcome("sent")
+
+
+class Operator:
+    """One of those who pay together."""
+
+    def __init__(self, folder: Path, key: PrivateKey, chain: Chain, policy: Policy | None = None) -> None:
+        folder.mkdir()
+        self.world = World(folder)
+        self.chain = chain
+        self.key = key
+        self.reader, self.writer = open_reader(self.world.url), open_records(self.world.url)
+        wanted = [Wanted(escrow, escrow, "KEY") for escrow in ESCROWS]
+        self.signers = Signers(wanted, {"KEY": key.wif}, CHAIN_ID)
+        self.signers.check(chain)  # type: ignore[arg-type]
+        venue, agreed = parse_venue(VENUE), policy or Policy()
+        self.desk = Desk(self.reader, self.writer, venue, agreed, self.signers.authorities, CHAIN_ID)
+        self.runner = Runner(Parts(self.reader, self.writer, chain, self.signers), venue, agreed)
+        self.runner.start(first_run=True)
+
+    def records(self) -> list[Record]:
+        return self.desk.open()
+
+    def proposals(self) -> list[Proposal]:
+        return [self.desk.proposal(record) for record in self.records()]
+
+    def close(self) -> None:
+        for engine in (self.world.engine, self.reader, self.writer):
+            engine.dispose()
+
+
+class Group:
+    """Operators, and the blocks that all of them read."""
+
+    def __init__(self, folder: Path, policies: Mapping[int, Policy] | None = None) -> None:
+        self.chain = Chain()
+        self.operators = [
+            Operator(folder / f"operator{number}", KEYS[number], self.chain, (policies or {}).get(number))
+            for number in range(3)
+        ]
+
+    @property
+    def world(self) -> World:
+        """Where events are made."""
+        return self.operators[0].world
+
+    def block(self, *events: Event, seconds: int = 3, only: Iterable[int] = range(3)) -> None:
+        """One block, read by all, or only by some."""
+        for number in only:
+            self.operators[number].world.apply(*events, seconds=seconds)
+        self.chain.time = max(operator.world.time for operator in self.operators)
+
+    def round(self) -> None:
+        """Each payouts process looks once."""
+        for operator in self.operators:
+            operator.runner.round()
+
+    def rich(self) -> None:
+        world = self.world
+        self.block(world.deposit("bob", "HBD", "1000.000"), world.deposit("alice", "PEK", "1000"))
+
+    def withdraw(self, signer: str, symbol: str, quantity: str, **more: str) -> str:
+        """A withdrawal, and time until it is due; gives its id."""
+        action = self.world.action(signer, "withdraw", symbol=symbol, quantity=quantity, **more)
+        self.block(action)
+        self.block(seconds=15)
+        return action.id
+
+    def settle(self, signed: Signed, *, memo: str, quantity: str, to: str, symbol: str = "HBD") -> None:
+        """The chain takes a payment, and all read it."""
+        chain = HIVE if symbol == "HBD" else HIVE_ENGINE
+        escrow = "peakedex.hbd" if symbol == "HBD" else "peakedex.pek"
+        self.block(Movement(signed.id, chain, escrow, to, symbol, quantity, memo))
+
+    def close(self) -> None:
+        for operator in self.operators:
+            operator.close()

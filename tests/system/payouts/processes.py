@@ -1,0 +1,235 @@
+"""The whole over HTTP: a devnet, and operators each with an indexer, a database and a payouts process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from indexer.devnet.hive.authority import Authority
+from indexer.devnet.hive.keys import PrivateKey
+from indexer.devnet.server import NodeServer, start_devnet
+from indexer.devnet.traders.intents import custom_json, intent, movement
+from indexer.devnet.venue import read_venue
+from settlement.store import schema
+from settlement.store.database import open_reader
+
+BLOCK_SECONDS = 0.25
+"""The chain's time goes by the second at least: four times as fast as ours."""
+PATIENCE_SECONDS = 240.0
+VENUE = """
+[venue]
+protocol = 1
+contract = "peakedex"
+custom_json_id = "ssc-mainnet-hive"
+start_block = 1
+operator = "peakecoin"
+fee_account = "peakecoin.fees"
+
+[tokens.HBD]
+precision = 3
+chain = "hive"
+escrow = "venue.hbd"
+key_env = "TEST_HBD_KEY"
+
+[tokens.PEK]
+precision = 8
+chain = "hive-engine"
+escrow = "venue.pek"
+key_env = "TEST_PEK_KEY"
+
+[[pairs]]
+base = "PEK"
+quote = "HBD"
+price_decimals = 3
+quantity_decimals = 0
+"""
+VIEW = read_venue(VENUE)
+ROOT = Path(__file__).parents[3]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+
+
+def wait(ready: Callable[[], Any], what: str = "it") -> Any:
+    """What `ready` gives as soon as that is true."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        found = ready()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what} never came to be")
+
+
+class Chain:
+    """A devnet with the venue's accounts and two traders; `public` is a node with faults of its own."""
+
+    def __init__(self) -> None:
+        self.devnet = start_devnet(VIEW, block_time=BLOCK_SECONDS)
+        self.node = self.devnet.node
+        self.public = NodeServer(self.node)
+        self.public.start()
+        for trader in ("alice", "bob"):
+            self.node.faucet(trader, "HBD", "1000")
+            self.node.faucet(trader, "PEK", "1000")
+
+    def authority(self, escrow: str, threshold: int, *keys: PrivateKey) -> None:
+        """Give an account so many keys of weight 1."""
+        weights = tuple(sorted((key.public_key, 1) for key in keys))
+        self.node.faucet(escrow, authorities={"active": Authority(threshold, weights)})
+
+    def deposit(self, account: str, symbol: str, units: int) -> str:
+        token = VIEW.tokens[symbol]
+        return self.node.submit([movement(VIEW, token, account, token.escrow, units)])
+
+    def withdraw(self, account: str, symbol: str, quantity: str, **more: str) -> str:
+        element = intent(VIEW, "withdraw", {"symbol": symbol, "quantity": quantity, **more})
+        return self.node.submit([custom_json(VIEW, account, element)])
+
+    def holds(self, account: str, symbol: str) -> int:
+        """In units, as the chain has it."""
+        with self.node.lock:
+            if VIEW.tokens[symbol].chain == "hive":
+                return self.node.chain.accounts.balance(account, symbol)
+            return self.node.sidechain.balance(account, symbol)
+
+    def close(self) -> None:
+        self.public.stop()
+        self.devnet.stop()
+
+
+class Operator:
+    """One operator's processes and files, all in one folder. `keys` are environment variables."""
+
+    def __init__(self, chain: Chain, folder: Path, keys: Mapping[str, str], *options: str) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.venue = folder / "venue.toml"
+        self.venue.write_text(VENUE)
+        self.db = f"sqlite:///{folder / 'peakedex.db'}"
+        self._chain = chain
+        self._keys = dict(keys)
+        self._options = options
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> subprocess.Popen[bytes]:
+        """`follow`, `payouts` or `serve`; output goes into a file of its name."""
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("PEAKEDEX_")}
+        if name == "payouts":
+            environ |= self._keys
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                [sys.executable, "-m", "indexer.cli", name, *self._arguments(name)],
+                cwd=self.folder,
+                env=environ | {"PYTHONPATH": str(ROOT)},
+                stdout=log,
+                stderr=log,
+            )
+        return self._running[name]
+
+    def _arguments(self, name: str) -> Sequence[str]:
+        devnet, public = self._chain.devnet, self._chain.public
+        common = ("--db", self.db, "--log-level", "debug")
+        files = ("--venue", str(self.venue))
+        if name == "serve":
+            return (*common, "--port", str(free_ports(1)[0]), "--workers", "1")
+        if name == "follow":
+            return (*common, *files, "--node", devnet.url, "--engine-node", devnet.engine_url)
+        nodes = ("--node", public.url, "--engine-node", public.engine_url, "--chain-id", "devnet")
+        return (*common, *files, *nodes, *self._options)
+
+    def up(self) -> None:
+        """Indexer first: payouts need its database."""
+        self.start("follow")
+        wait(lambda: self.scalar(select(schema.cursor.c.block_id)), "a ledger")
+        self.start("payouts")
+
+    def kill(self, name: str) -> None:
+        """Without a word."""
+        process = self._running.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+
+    def close(self) -> None:
+        """In good order; a process that fails to end so fails the test."""
+        codes = {}
+        for process in self._running.values():
+            process.terminate()
+        for name, process in self._running.items():
+            codes[name] = process.wait(60)
+        assert {name: code for name, code in codes.items() if code not in (0, -signal.SIGTERM)} == {}, (
+            self.log()
+        )
+
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
+    def log(self, name: str = "payouts") -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def scalar(self, query: Any) -> Any:
+        """One value out of the ledger; None while there is none."""
+        if not (self.folder / "peakedex.db").exists():
+            return None
+        try:
+            engine = open_reader(self.db)
+        except Exception:  # the tables are only just being made
+            return None
+        try:
+            with engine.connect() as connection:
+                return connection.scalar(query)
+        finally:
+            engine.dispose()
+
+    def status_of(self, withdrawal: str) -> int | None:
+        """PENDING or PAID; None before the ledger knows it."""
+        w = schema.withdrawals.c
+        found: int | None = self.scalar(select(w.status).where(w.id == withdrawal))
+        return found
+
+    def wait_paid(self, *withdrawals: str) -> None:
+        """Until its ledger calls them paid."""
+        for withdrawal in withdrawals:
+            wait(
+                lambda one=withdrawal: self.status_of(one) == schema.PAID, f"{withdrawal} paid: {self.log()}"
+            )
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A `peakedex` command, without keys."""
+        return subprocess.run(
+            [sys.executable, "-m", "indexer.cli", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def cosign(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        name, *rest = arguments
+        where = ("--venue", str(self.venue), "--db", self.db, "--node", self._chain.public.url)
+        return self.command("payouts", "cosign", name, *where, "--chain-id", "devnet", *rest)
+
+    def json(self, *arguments: str) -> Any:
+        """What a command says as JSON."""
+        done = self.command(*arguments, "--json", "--db", self.db)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)

@@ -1,0 +1,195 @@
+"""The chain of the simulation: hived's rules, and nodes and witnesses that are against us within them.
+
+Whatever was once broadcast is kept. Until it expires it may get into any block, in any order, and also into a
+block that comes long after, as long as the one before that is younger than the expiration.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from indexer.devnet.hive.blocks import Block
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.errors import ChainError as DevnetError
+from indexer.devnet.hive.operations import Transfer
+from indexer.devnet.hive.serialization import Transaction
+from indexer.devnet.node import DevNode
+from indexer.devnet.rpc.block_methods import read_transaction
+from indexer.devnet.sidechain.chain import Logs, Sidechain
+from settlement.payouts.chain import Account, Authority, ChainError, Outcome
+from settlement.payouts.signing import Signed
+from tests.system.payouts.world import PUBLIC, VIEW
+
+ESCROWS = frozenset(VIEW.escrows)
+Outgo = tuple[str, str, str, str, str]  # escrow, symbol, amount, recipient, memo
+
+
+class LateChain(Chain):
+    """An honest witness leaves out what expires before his block's time. The rule only asks for the time of
+    the block before, and so does this one."""
+
+    def _retake(self, now: int, extra: Sequence[Transaction]) -> None:
+        super()._retake(min(now, self.head_time), extra)
+
+
+class WatchedSidechain(Sidechain):
+    """Counts what leaves escrow accounts on both chains, and fails payments for no reason."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__(heartbeat=0)
+        self.refusing = 0.0
+        self.outgoes: Counter[Outgo] = Counter()
+        self._random = random
+
+    def execute(self, block: Block) -> dict[str, object] | None:
+        for transaction in block.transactions:
+            for operation in transaction.operations:
+                if isinstance(operation, Transfer) and operation.sender in ESCROWS:
+                    mils, symbol = operation.amount
+                    self.outgoes[
+                        operation.sender, symbol, str(mils), operation.recipient, operation.memo
+                    ] += 1
+        return super().execute(block)
+
+    def _transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
+        if sender in ESCROWS and self._random.random() < self.refusing:
+            logs.errors.append("overdrawn balance")
+            return
+        before = len(logs.events)
+        super()._transfer(sender, payload, logs)
+        if sender in ESCROWS and len(logs.events) > before:
+            symbol, to = str(payload["symbol"]), str(payload["to"])
+            units = self.tokens[symbol].precision
+            whole, _, part = str(payload["quantity"]).partition(".")
+            amount = int(whole + part.ljust(units, "0"))
+            self.outgoes[sender, symbol, str(amount), to, str(payload.get("memo"))] += 1
+
+
+class Mempool:
+    """Every transaction that was ever broadcast, and what shall become of it.
+
+    `prompt`: into the next block; `late`: into the last block that may have it; `sometime`: into any one;
+    `never`.
+    """
+
+    FATES = ("prompt", "late", "sometime", "never")
+
+    def __init__(self, chain: Chain, random: Random, *, authorized: bool) -> None:
+        self._chain = chain
+        self._random = random
+        self._authorized = authorized
+        self._known: dict[str, tuple[Transaction, str]] = {}
+        self.weights = [random.choice((1, 3, 6)), random.choice((1, 4, 8)), 3, random.choice((0, 1, 2))]
+
+    def __contains__(self, ident: str) -> bool:
+        return ident in self._known
+
+    def keep(self, transaction: Transaction) -> None:
+        """Remember it. The same bytes again may be lucky where the first ones were not."""
+        fate = self._random.choices(self.FATES, self.weights)[0]
+        known = self._known.get(transaction.id)
+        if known is None or known[1] == "never":
+            self._known[transaction.id] = transaction, fate
+
+    def calm(self) -> None:
+        """All that is and comes goes into the next block."""
+        self.weights = [1, 0, 0, 0]
+        self._known = {ident: (transaction, "prompt") for ident, (transaction, _) in self._known.items()}
+
+    def offer(self, timestamp: int) -> list[str]:
+        """Put what its fate wants into the block that comes, which will have this time."""
+        chain, chosen = self._chain, []
+        for transaction, fate in self._known.values():
+            if chain.locate(transaction.id) is not None or transaction.expiration <= chain.head_time:
+                continue
+            is_last = transaction.expiration <= timestamp
+            lucky = fate == "sometime" and self._random.random() < 0.15
+            if fate == "prompt" or (fate == "late" and is_last) or lucky:
+                chosen.append(transaction)
+        self._random.shuffle(chosen)
+        return [transaction.id for transaction in chosen if self._push(transaction)]
+
+    def _push(self, transaction: Transaction) -> bool:
+        try:
+            self._chain.push(transaction, authorized=self._authorized)
+        except DevnetError:
+            return False
+        return True
+
+
+class Wire:
+    """The nodes as a payouts process sees them. All of them lie as far as they can, until `calm`."""
+
+    def __init__(self, node: DevNode, mempool: Mempool, random: Random, *, signed: bool) -> None:
+        self.node = node
+        self.mempool = mempool
+        self.faults = 0.25
+        self.sent: Counter[str] = Counter()
+        self._random = random
+        self._signed = signed
+
+    def answer(self, question: str, *arguments: Any, starting: bool) -> object:
+        """What a node says. Gives a ChainError where it says nothing."""
+        if question == "broadcast":
+            return self._broadcast(*arguments)
+        if self._random.random() < self.faults / 4:
+            return ChainError("no node answers")
+        if question == "head_time":
+            return self._head_time(starting)
+        return self._accounts(*arguments) if question == "accounts" else self._balances(*arguments)
+
+    def _head_time(self, starting: bool) -> int:
+        """One node that is up to date is enough for a start: the latest time of all counts."""
+        lie = 0
+        if self._random.random() < self.faults:
+            lie = self._random.choice((-3600, -60, -20, -3, 3, 20, 60, 3600))
+        return self.node.chain.head_time + (max(lie, 0) if starting else lie)
+
+    def _accounts(self, names: Iterable[str]) -> dict[str, Account]:
+        """As the chain has them, but for their coins, and for one that the node has not heard of yet."""
+        accounts = self.node.chain.accounts
+        found: dict[str, Account] = {}
+        for name in sorted(names):
+            if name not in accounts or (not self._signed and self._random.random() < self.faults / 4):
+                continue
+            keys: Mapping[str, int] = {PUBLIC: 1}
+            if self._signed and name in ESCROWS:
+                keys = dict(accounts.authority(name, "active").key_auths)
+            mils = {coin: self._bend(units) for coin, units in sorted(accounts.get(name).balances.items())}
+            found[name] = Account(name, Authority(1, keys, {}), mils, {})
+        return found
+
+    def _balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:
+        return {
+            (name, symbol): token.text(self._bend(token.balances[name]))
+            for symbol, token in sorted(self.node.sidechain.tokens.items())
+            for name in sorted(set(accounts))
+            if symbol in set(symbols) and name in token.balances
+        }
+
+    def _bend(self, units: int) -> int:
+        return (
+            self._random.choice((0, 2 * units, units // 2)) if self._random.random() < self.faults else units
+        )
+
+    def _broadcast(self, signed: Signed) -> Outcome:
+        transaction = read_transaction(signed.to_json())
+        assert transaction.id == signed.id
+        self.sent[signed.id] += 1
+        if self._random.random() >= self.faults:
+            self.mempool.keep(transaction)
+            return Outcome("sent")
+        if self._random.random() < 0.7:  # it arrives all the same
+            self.mempool.keep(transaction)
+        return self._random.choice(
+            (
+                Outcome("unknown", "no answer"),
+                Outcome("unknown", "answered nothing"),
+                Outcome("refused", "Assert Exception: this node is behind"),
+                Outcome("sent", "the node had it already"),
+                Outcome("sent"),
+            )
+        )

@@ -1,0 +1,193 @@
+"""A payouts process of the simulation: the real loop, forked, and stopped at each thing that it does.
+
+At each numbered step, question and turn it waits until the simulation lets it go on. So any number of them are
+interleaved as the seed says, and any of them ends wherever the seed says, by `os._exit`.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+from settlement.payouts.authority import Signers, Wanted
+from settlement.payouts.chain import Account, ChainError, Outcome
+from settlement.payouts.payout_log import open_records
+from settlement.payouts.policy import Policy
+from settlement.payouts.runner import IDLE_SECONDS, Parts, Runner
+from settlement.payouts.signing import Signed
+from settlement.store import schema
+from settlement.store.database import open_reader
+from settlement.store.lease import Lease, LeaseError
+from tests.system.payouts.world import VENUE, OneKey
+
+ENDED_WELL, KILLED, BROKEN = 0, 9, 70
+LIFETIMES = (60, 61, 74, 75, 89, 105, 120)
+LONGEST = max(LIFETIMES)
+"""In this world no transaction lives for longer: an hour would leave no time for anything."""
+
+
+class Plan(NamedTuple):
+    """What a process is started with. `clock` is by how many seconds its machine's clock is wrong; `keys` are
+    texts of keys by escrow account, and without any nothing is really signed."""
+
+    url: str
+    policy: Policy
+    first_run: bool
+    hold: bool
+    lease: bool
+    clock: int
+    keys: Mapping[str, str]
+    chain_id: str
+
+
+class Message(NamedTuple):
+    """What a process waits with: `step` and its name, `ask` and a question, `turn`, `taken`, or `broken`."""
+
+    kind: str
+    what: str = ""
+    arguments: tuple[Any, ...] = ()
+
+
+class Process:
+    """A forked process, as the simulation holds it. `message` is what it waits with; None once it is gone."""
+
+    def __init__(self, plan: Plan, name: str) -> None:
+        self.plan = plan
+        self.name = name
+        self.starting = True
+        here, there = Pipe()
+        self._pipe = here
+        self._pid = os.fork()
+        if not self._pid:
+            here.close()
+            _be(there, plan)
+        there.close()
+        self.message: Message | None = None
+        self._read()
+
+    def go(self, reply: object = None) -> None:
+        """Let it go on, with an answer to what it waits with."""
+        if self.message is not None and self.message.what == "read":
+            self.starting = False
+        self._pipe.send(reply)
+        self._read()
+
+    def kill(self) -> None:
+        """End it where it stands, by `os._exit`: nothing is written, closed or given back."""
+        if self.message is not None:
+            self._pipe.send(SystemExit())
+            self._end()
+
+    def _read(self) -> None:
+        try:
+            self.message = self._pipe.recv()
+        except EOFError:
+            self._end()
+            raise AssertionError(f"process {self.name} ended by itself") from None
+        if self.message is not None and self.message.kind == "taken":
+            self._end()
+        elif self.message is not None and self.message.kind == "broken":
+            text = self.message.what
+            self._end()
+            raise AssertionError(f"process {self.name} failed:\n{text}")
+
+    def _end(self) -> None:
+        self._pipe.close()
+        os.waitpid(self._pid, 0)
+        self.message = None
+
+
+class _Talk:
+    """The process's end: what it asks of nodes, and where it stops. Stands in for `chain.Nodes`."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def say(self, kind: str, what: str = "", *arguments: object) -> Any:
+        """Wait for an answer; end at once if that is the answer, or nobody is there any more."""
+        try:
+            self._pipe.send(Message(kind, what, arguments))
+            answer = self._pipe.recv()
+        except (EOFError, OSError):
+            os._exit(KILLED)
+        if isinstance(answer, SystemExit):
+            os._exit(KILLED)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def step(self, name: str) -> None:
+        self.say("step", name)
+
+    def wait(self, _seconds: float) -> bool:
+        """As `threading.Event.wait` of the event that ends the loop."""
+        self.say("turn")
+        return False
+
+    def head_time(self) -> int:
+        return int(self.say("ask", "head_time"))
+
+    def accounts(self, names: Iterable[str]) -> dict[str, Account]:
+        found: dict[str, Account] = self.say("ask", "accounts", sorted(names))
+        return found
+
+    def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:
+        found: dict[tuple[str, str], str] = self.say("ask", "balances", sorted(accounts), sorted(symbols))
+        return found
+
+    def broadcast(self, signed: Signed) -> Outcome:
+        outcome: Outcome = self.say("ask", "broadcast", signed)
+        return outcome
+
+
+def _be(pipe: Connection, plan: Plan) -> None:
+    """All that the forked process ever does."""
+    gc.freeze()  # what was open in the parent is never closed here
+    logging.disable(logging.CRITICAL)
+    talk = _Talk(pipe)
+    try:
+        _wrong_clock(plan.clock)
+        _pay(talk, plan)
+    except LeaseError:
+        pipe.send(Message("taken"))
+        os._exit(ENDED_WELL)
+    except BaseException:
+        pipe.send(Message("broken", traceback.format_exc()))
+        os._exit(BROKEN)
+
+
+def _pay(talk: _Talk, plan: Plan) -> None:
+    """As `peakedex payouts` does."""
+    reader, writer = open_reader(plan.url), open_records(plan.url)
+    signing: Signers | OneKey = OneKey()
+    refresh: Callable[[], object] = lambda: None  # noqa: E731
+    if plan.keys:
+        wanted = [Wanted(escrow, escrow, escrow) for escrow in plan.keys]
+        signers = signing = Signers(wanted, plan.keys, plan.chain_id)
+        refresh = lambda: signers.check(talk)  # type: ignore[arg-type]  # noqa: E731
+    lease = Lease(writer, row=schema.payout_lease) if plan.lease else nullcontext()
+    with lease:
+        guard = lease.check if isinstance(lease, Lease) else lambda: None
+        parts = Parts(reader, writer, talk, signing, guard, refresh, talk.step)
+        runner = Runner(parts, VENUE, plan.policy)
+        while True:
+            try:
+                refresh()
+                runner.start(first_run=plan.first_run, hold=plan.hold, longest=LONGEST)
+                break
+            except ChainError:
+                talk.wait(0)
+        runner.run(talk, IDLE_SECONDS)  # type: ignore[arg-type]
+
+
+def _wrong_clock(seconds: int) -> None:
+    right = time.time
+    time.time = lambda: right() + seconds

@@ -1,0 +1,258 @@
+"""Nodes as they are: several, some away, some behind, some hostile; one request each, and nothing repeated."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.node import DevNode
+from indexer.devnet.server import NodeServer
+from indexer.devnet.venue import EXAMPLE, read_venue
+from settlement.payouts import chain
+from settlement.payouts.chain import ChainError, Node, Nodes, Outcome
+from settlement.payouts.signing import Key, Signed, Transaction
+
+AWAY = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def server() -> Iterator[NodeServer]:
+    node = DevNode(Chain(sign=False))
+    node.prepare(read_venue(EXAMPLE.read_text()))
+    for _ in range(6):
+        node.tick()
+    for symbol, quantity in (("HIVE", "3"), ("HBD", "2.5"), ("PEK", "7.00000001"), ("SWAP.HIVE", "1")):
+        node.faucet("alice", symbol, quantity)
+    node.faucet("bobby", "PEK", "1")
+    server = NodeServer(node)
+    server.start()
+    yield server
+    server.stop()
+
+
+def signed(server: NodeServer, memo: str = "", *, amount: str = "0.001 HBD") -> Signed:
+    """Alice sends bobby something."""
+    at, accounts = server.node.chain, server.node.chain.accounts
+    operation = ("transfer", {"from": "alice", "to": "bobby", "amount": amount, "memo": memo})
+    made = Transaction.after(at.id_of(at.irreversible).hex(), at.head_time + 60, operation)
+    return Signed(made, (Key(accounts.private_key("alice", "active").wif).sign(made, at.chain_id.hex()),))
+
+
+def test_what_nodes_tell(server: NodeServer) -> None:
+    nodes = Nodes([server.url], [server.engine_url])
+    at = server.node.chain
+    assert nodes.head_time() == at.head_time
+    position = nodes.hive[0].position()
+    assert (position.block_id, position.time) == (at.id_of(at.irreversible).hex(), at.head_time)
+    found = nodes.accounts(["nobody.there", "alice", "alice"])
+    assert list(found) == ["alice"]
+    assert found["alice"].mils == {"HIVE": 3000, "HBD": 2500}
+    assert found["alice"].active.keys == {at.accounts.private_key("alice", "active").public_key: 1}
+    assert sorted(found["alice"].others.values()) == ["memo", "owner", "posting"]
+    assert nodes.balances(["alice", "bobby"], ["PEK"]) == {
+        ("alice", "PEK"): "7.00000001",
+        ("bobby", "PEK"): "1.00000000",
+    }
+    assert nodes.hive[0].devnet_chain_id() == at.chain_id.hex()
+
+
+def test_many_balances_come_in_pages(server: NodeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "_PAGE", 1)
+    nodes = Nodes([server.url], [server.engine_url])
+    assert len(nodes.balances(["alice", "bobby"], ["PEK", "SWAP.HIVE"])) == 3
+    monkeypatch.setattr(chain, "_MOST_PAGES", 2)
+    with pytest.raises(ChainError, match="no end of balances"):
+        nodes.balances(["alice", "bobby"], ["PEK", "SWAP.HIVE"])
+
+
+def test_one_that_is_away_is_passed_over_and_the_latest_head_counts(server: NodeServer) -> None:
+    behind = NodeServer(server.node)
+    behind.start()
+    try:
+        nodes = Nodes([AWAY, server.url, behind.url], [f"{AWAY}/engine", server.engine_url])
+        assert nodes.head_time() == server.node.chain.head_time
+        assert "alice" in nodes.accounts(["alice"])
+        assert nodes.balances(["alice"], ["PEK"])
+    finally:
+        behind.stop()
+    with pytest.raises(ChainError, match=r"127\.0\.0\.1:9 does not answer"):
+        Nodes([AWAY]).head_time()
+    with pytest.raises(ChainError, match="does not answer"):
+        Nodes([AWAY], [AWAY]).balances(["alice"], ["PEK"])
+    with pytest.raises(ChainError, match="no node named"):
+        Nodes([AWAY]).balances(["alice"], ["PEK"])
+    with pytest.raises(ValueError, match="no Hive nodes"):
+        Nodes([])
+
+
+def test_two_nodes_that_are_hours_apart_tell_no_time(server: NodeServer) -> None:
+    """One alone of three is passed over; of two nobody knows which is wrong."""
+    ahead = NodeServer(DevNode(Chain(sign=False, genesis=server.node.chain.head_time + 4000)))
+    ahead.start()
+    try:
+        with pytest.raises(ChainError, match="hours apart"):
+            Nodes([server.url, ahead.url]).head_time()
+        assert Nodes([server.url, ahead.url, server.url]).head_time() == server.node.chain.head_time
+    finally:
+        ahead.stop()
+
+
+def test_a_broadcast_is_taken_by_one_and_said_once(server: NodeServer) -> None:
+    nodes = Nodes([server.url])
+    one = signed(server)
+    assert nodes.broadcast(one) == Outcome("sent")
+    assert nodes.broadcast(one) == Outcome("sent", "the node had it already")
+    assert server.node.chain.is_pending(one.id)
+    server.node.tick()
+    assert server.node.chain.accounts.balance("bobby", "HBD") == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ("lost_replies", "unknown"),
+        ("bad_json", "unknown"),
+        ("html_errors", "unknown"),
+        ("too_many", "unknown"),
+        ("lock_errors", "unknown"),
+        ("duplicate_replies", "sent"),
+    ],
+)
+def test_what_is_not_known_is_unknown_and_the_next_node_is_told(
+    server: NodeServer, fault: str, status: str
+) -> None:
+    server.faults.set({fault: 1})
+    assert Nodes([server.url]).broadcast(signed(server, fault)).status == status
+    good = NodeServer(server.node)
+    good.start()
+    try:
+        for turn in range(2):
+            server.faults.set({fault: 1})
+            outcome = Nodes([server.url, good.url]).broadcast(signed(server, f"{fault} {turn}"))
+            assert outcome.status == "sent"
+            server.faults.set({fault: 0})
+    finally:
+        good.stop()
+
+
+def test_refused_only_if_all_refuse(server: NodeServer) -> None:
+    too_much = signed(server, amount="9999.000 HBD")
+    outcome = Nodes([server.url, server.url]).broadcast(too_much)
+    assert outcome.status == "refused"
+    assert "does not have sufficient funds" in outcome.reason
+    assert Nodes([server.url, AWAY]).broadcast(too_much).status == "unknown"
+    assert Nodes([AWAY, server.url]).broadcast(too_much).status == "unknown"
+
+
+def test_another_node_begins_each_time(server: NodeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def told(node: Node, _: Signed) -> Outcome:
+        asked.append(node.url)
+        return Outcome("sent")
+
+    monkeypatch.setattr(Node, "broadcast", told)
+    nodes = Nodes(["http://a", "http://b", "http://c"])
+    one = signed(server)
+    for _ in range(6):
+        nodes.broadcast(one)
+    assert sorted(asked[:3]) == ["http://a", "http://b", "http://c"]
+    assert asked[:3] == asked[3:]
+
+
+# -- a hostile node -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hostile() -> Iterator[tuple[str, dict[str, Any]]]:
+    say: dict[str, Any] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(say.get("status", 200))
+            for name, value in say.get("headers", {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(say["body"])
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", say
+    server.shutdown()
+    server.server_close()
+
+
+def result(value: object) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "result": value}).encode()
+
+
+ACCOUNT = {
+    "name": "alice",
+    "active": {"weight_threshold": 1, "key_auths": [], "account_auths": []},
+    "owner": {"key_auths": []},
+    "posting": {"key_auths": []},
+    "memo_key": "STM1",
+    "balance": {"amount": "1", "precision": 3, "nai": "@@000000021"},
+    "hbd_balance": {"amount": "1", "precision": 3, "nai": "@@000000013"},
+}
+NONSENSE = [
+    b"",
+    b"null",
+    b"[" * 100_000,
+    b"\xff\xfe",
+    b'{"result":' + b"[" * 100_000,
+    result(None),
+    result([]),
+    result({}),
+    result({"accounts": 5, "time": 5}),
+    result({"accounts": [5], "time": "2026-13-01T00:00:00"}),
+    result({"accounts": [{}], "time": "x"}),
+    result({"accounts": [ACCOUNT | {"balance": {"amount": "1", "precision": 6, "nai": "@@000000021"}}]}),
+    result({"accounts": [ACCOUNT | {"active": {"weight_threshold": "x"}}]}),
+    result({"accounts": [ACCOUNT | {"balance": {"amount": "1" * 5000, "precision": 3, "nai": []}}]}),
+    b'{"error": {"message": "\\u001b[31m red\\n"}}',
+]
+
+
+def test_nonsense_is_an_error_with_the_node_s_name(
+    hostile: tuple[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, say = hostile
+    monkeypatch.setattr(chain, "LARGEST_BYTES", 300_000)
+    nodes = Nodes([url], [url])
+    one = Signed(Transaction((), 1, 2, 3), ())
+    for body in [*NONSENSE, b" " * 300_001]:
+        say["body"] = body
+        questions: list[Callable[[], object]] = [
+            lambda: nodes.accounts(["alice"]),
+            nodes.head_time,
+            nodes.hive[0].position,
+            nodes.hive[0].devnet_chain_id,
+        ]
+        if body != result([]):  # that is an answer of the sidechain's: no balances
+            questions.append(lambda: nodes.balances(["alice"], ["PEK"]))
+        for ask in questions:
+            with pytest.raises(ChainError, match=url) as caught:
+                ask()
+            assert "\x1b" not in str(caught.value)
+            assert "\n" not in str(caught.value)
+        outcome = nodes.broadcast(one)
+        assert outcome.status == "unknown" or body == result({}) or b'"accounts"' in body
+    say |= {"status": 307, "headers": {"Location": f"{url}/elsewhere"}, "body": result({})}
+    assert nodes.broadcast(one).status == "unknown"  # one request, to the node that was named

@@ -1,0 +1,139 @@
+"""Checkpoints and peers over HTTP: real payouts post, two replicas check, and one whose rows were changed is found."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import func, select, update
+
+from indexer.cli.payouts.run import _checkpoints
+from indexer.devnet.hive.keys import PrivateKey
+from settlement.store import schema
+from settlement.store.database import writing
+from tests.system.payouts.processes import Chain, Operator, free_ports, wait
+
+HBD, PEK, BOSS = PrivateKey("claims hbd"), PrivateKey("claims pek"), PrivateKey("claims boss")
+EVERY = 8
+
+
+class Replica(Operator):
+    """With an API on a known port."""
+
+    def __init__(self, chain: Chain, folder: Path, keys: dict[str, str], port: int, *settings: str) -> None:
+        super().__init__(chain, folder, keys, "--first-run")
+        self.port = port
+        (folder / "peakedex.toml").write_text("\n".join((f"checkpoint-every = {EVERY}", *settings)))
+
+    def _arguments(self, name: str) -> Any:
+        given = super()._arguments(name)
+        return (*given, "--port", str(self.port)) if name == "serve" else given
+
+    def get(self, path: str) -> Any:
+        """An answer of its API; None while it does not answer well."""
+        try:
+            answer = requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=60)
+        except requests.RequestException:
+            return None
+        return answer.json() if answer.ok else None
+
+    def verdicts(self) -> list[tuple[bool | None, bool | None]]:
+        """Of the operator's claims, newest first, by journal and state."""
+        answer = self.get("/api/checkpoints") or {"checkpoints": []}
+        return [(claim["agrees"], claim["state_agrees"]) for claim in answer["checkpoints"]]
+
+    def peer(self) -> dict[str, Any]:
+        """What its indexer tells of its one peer."""
+        found: dict[str, Any] = json.loads(self.scalar(select(schema.indexer_status.c.peers)) or "[{}]")[0]
+        return found
+
+
+@pytest.fixture
+def chain() -> Iterator[Chain]:
+    chain = Chain()
+    for account, key in (("venue.hbd", HBD), ("venue.pek", PEK), ("peakecoin", BOSS)):
+        chain.authority(account, 1, key)
+    yield chain
+    chain.close()
+
+
+@pytest.fixture
+def replicas(chain: Chain, tmp_path: Path) -> Iterator[tuple[Replica, Replica]]:
+    """The first pays, posts, and asks the second, which only follows and serves."""
+    one, two = free_ports(2)
+    keys = {"TEST_HBD_KEY": HBD.wif, "TEST_PEK_KEY": PEK.wif, "PEK_OPERATOR_KEY": BOSS.wif}
+    for trader in ("alice", "bob"):
+        chain.deposit(trader, "HBD", 100_000)
+    peer = f'peer = ["http://127.0.0.1:{two}"]'
+    both = Replica(chain, tmp_path / "first", keys, one, peer), Replica(chain, tmp_path / "second", {}, two)
+    both[1].start("follow")
+    both[0].up()
+    both[1].start("serve")
+    yield both
+    for each in both:
+        each.close()
+
+
+def steal(url: str) -> None:
+    """A thousandth from alice to bob, in the rows alone: the books still add up."""
+    a = schema.accounts.c
+    with writing(url) as engine, engine.begin() as connection:
+        for name, change in (("alice", -1), ("bob", 1)):
+            of = select(a.id).where(a.name == name).scalar_subquery()
+            for table in (schema.balances, schema.balance_changes):
+                c = table.c
+                changed = update(table).where(c.account_id == of, c.token_id == _hbd())
+                connection.execute(changed.values(available=c.available + change))
+
+
+def _hbd() -> Any:
+    t = schema.tokens.c
+    return select(t.id).where(t.symbol == "HBD").scalar_subquery()
+
+
+def test_replicas_agree_until_the_rows_of_one_are_changed(
+    chain: Chain, replicas: tuple[Replica, Replica]
+) -> None:
+    honest, other = replicas
+    paid = chain.withdraw("alice", "HBD", "1.000")
+    wait(lambda: (True, True) in other.verdicts(), "a claim that agrees")
+    wait(lambda: honest.peer().get("state_block"), "states compared")
+    assert honest.peer()["state"] == "agrees"
+    assert other.get("/api/health")["alarms"] == []
+
+    other.kill("follow")
+    steal(other.db)
+    other.start("follow")
+    wait(lambda: (True, False) in other.verdicts(), "a claim that does not agree")
+    wait(lambda: honest.peer()["state"] == "disagrees", "the alarm of its peer")
+    assert honest.peer()["differs_in"] == "state"
+    wait(lambda: "DISAGREEMENT: checkpoint" in other.log("follow"), "a loud line")
+    assert "DISAGREEMENT: peer" in honest.log("follow")
+    assert any("claims another state hash" in alarm for alarm in other.get("/api/health")["alarms"])
+    assert other.get("/api/ready")["ready"]  # an alarm is not a stop
+
+    honest.wait_paid(paid, chain.withdraw("bob", "HBD", "2.000"))  # nothing of it has held a payment up
+    of = schema.checkpoints.c.claimed_block
+    claims = honest.scalar(select(func.count(of)))
+    assert claims == honest.scalar(select(func.count(of.distinct()))) >= 2
+    assert "DISAGREEMENT: checkpoint" not in honest.log("follow")
+    assert BOSS.wif not in honest.log()
+
+
+def test_without_a_good_key_nothing_is_posted_and_payouts_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    keys = {"BAD": "5Jnonsense"}
+    for variable, every, words in (
+        ("NONE", EVERY, "no NONE"),
+        ("BAD", 0, "checkpoint-every is 0"),
+        ("BAD", EVERY, "BAD holds no key"),
+    ):
+        with _checkpoints(None, None, keys, variable, every) as poster:
+            assert poster is None
+        assert f"no checkpoints are posted: {words}" in caplog.text
+    assert "nonsense" not in caplog.text

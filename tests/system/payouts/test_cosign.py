@@ -1,0 +1,431 @@
+"""Signatures of other operators: taken for our own payments alone, and refused with the reason otherwise."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from settlement.payouts.cosign.signatures import Proposal, ProposalError, Verdict
+from settlement.payouts.policy import Policy
+from settlement.payouts.signing import Key, Operation, Signed, SigningError, Transaction
+from tests.system.payouts.operators import CHAIN_ID, KEYS, PUBLICS, Group
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[Group]:
+    group = Group(tmp_path)
+    group.rich()
+    yield group
+    group.close()
+
+
+def sign(transaction: Transaction, *numbers: int) -> tuple[str, ...]:
+    return tuple(Key(KEYS[number].wif).sign(transaction, CHAIN_ID) for number in numbers)
+
+
+def forged(proposal: Proposal, transaction: Transaction, *numbers: int) -> Proposal:
+    """A proposal that a thief with these keys makes of an honest one."""
+    return replace(proposal, transaction=transaction, signatures=sign(transaction, *numbers))
+
+
+def with_value(transaction: Transaction, **changes: object) -> Transaction:
+    [(name, value)] = transaction.operations
+    return replace(transaction, operations=((name, {**value, **changes}),))
+
+
+# -- the honest course ------------------------------------------------------------------------------
+
+
+def test_all_build_the_same_and_two_of_three_are_enough(group: Group) -> None:
+    withdrawal = group.withdraw("bob", "HBD", "5.000", to="carol")
+    group.round()
+    assert group.chain.sent == []  # one signature each: nobody sends anything
+    ids = {record.id for operator in group.operators for record in operator.records()}
+    assert len(ids) == 1
+    first, second, third = group.operators
+    assert [record.weight for record in first.records()] == [1]
+    [proposal] = second.proposals()
+    verdict = first.desk.take(proposal)
+    assert (verdict.status, verdict.code, verdict.text) == ("taken", "added", "weight 2 of 2")
+    assert len(verdict.signatures) == 2
+    assert first.desk.take(proposal) == replace(verdict, code="known")  # repeated, it changes nothing
+    group.round()
+    [signed] = group.chain.sent
+    assert signed.id in ids
+    assert [record.weight for record in third.records()] == [1]
+    # The third adds its own, and sends only as many as the chain takes.
+    assert third.desk.take(first.proposals()[0]).text == "weight 3 of 2"
+    group.round()
+    assert [len(sent.signatures) for sent in group.chain.sent] == [2, 2]
+    assert {sent.id for sent in group.chain.sent} == {signed.id}
+    group.settle(signed, memo=f"peakedex:{withdrawal}", quantity="5.000", to="carol")
+    group.round()
+    assert all(operator.records() == [] for operator in group.operators)
+
+
+def test_a_batch_of_tokens(group: Group) -> None:
+    for quantity in ("1", "2.5"):
+        group.block(group.world.action("alice", "withdraw", symbol="PEK", quantity=quantity))
+    group.block(seconds=15)
+    group.round()
+    first, second, _ = group.operators
+    assert [first.desk.take(proposal).code for proposal in second.proposals()] == ["added"]
+    assert len(first.records()[0].members) == 2
+    group.round()
+    assert len(group.chain.sent) == 1
+
+
+def test_who_is_behind_says_later_and_takes_it_when_it_has_read_the_blocks(group: Group) -> None:
+    action = group.world.action("bob", "withdraw", symbol="HBD", quantity="5.000")
+    group.block(action, only=[0, 1])
+    group.block(seconds=15, only=[0, 1])
+    group.round()
+    first, _, third = group.operators
+    [proposal] = first.proposals()
+    verdict = third.desk.take(proposal)
+    assert (verdict.status, verdict.code) == ("later", "behind")
+    group.block(action, only=[2])
+    group.block(seconds=15, only=[2])
+    assert (third.desk.take(proposal).status, third.desk.take(proposal).code) == ("later", "held")
+    group.round()
+    assert third.desk.take(proposal).status == "taken"
+
+
+def test_limits_hold_for_each_operator_by_himself(tmp_path: Path) -> None:
+    from fractions import Fraction
+
+    policy = Policy(limits={"HBD": Fraction(1)})
+    group = Group(tmp_path, dict.fromkeys(range(3), policy))
+    group.rich()
+    group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    assert all(operator.proposals() == [] for operator in group.operators)
+    from settlement.payouts.payout_log import APPROVED, decide
+
+    for number in (0, 1):
+        with group.operators[number].writer.begin() as connection:
+            decide(connection, (0, 1), APPROVED)
+    group.round()
+    first, second, third = group.operators
+    [proposal] = first.proposals()
+    assert third.desk.take(proposal).code == "held"  # it waits for an approval there
+    assert second.desk.take(proposal).code == "added"
+    group.round()
+    assert len(group.chain.sent) == 1
+    group.close()
+
+
+def test_another_policy_is_named(tmp_path: Path) -> None:
+    from fractions import Fraction
+
+    group = Group(tmp_path, {1: Policy(expires_in=900), 2: Policy(limits={"PEK": Fraction(1)})})
+    group.rich()
+    group.block(
+        *(group.world.action("alice", "withdraw", symbol="PEK", quantity=number) for number in ("5", "1"))
+    )
+    group.block(seconds=15)
+    group.round()
+    first, second, third = group.operators
+    verdict = first.desk.take(second.proposals()[0])
+    assert (verdict.code, verdict.text) == (
+        "other_policy",
+        "it lives for 900 seconds, and 600 are agreed here",
+    )
+    verdict = first.desk.take(third.proposals()[0])
+    assert (verdict.status, verdict.code) == ("refused", "other_composition")
+    group.close()
+
+
+# -- a thief with one key of two ----------------------------------------------------------------------
+
+
+def refusals(group: Group, proposal: Proposal) -> list[tuple[str, str]]:
+    """What every operator says to a forgery; none of them gives a signature for it."""
+    before = [operator.records() for operator in group.operators]
+    verdicts = [operator.desk.take(proposal) for operator in group.operators]
+    assert all(verdict.signatures == () for verdict in verdicts)
+    group.round()
+    assert [operator.records() for operator in group.operators] == before
+    assert not any(sent.id == proposal.transaction.id for sent in group.chain.sent)
+    assert not group.chain.accepts(Signed(proposal.transaction, proposal.signatures))
+    assert len({(verdict.status, verdict.code) for verdict in verdicts}) == 1
+    assert verdicts[0].status == "refused"
+    return [(verdict.code, verdict.text) for verdict in verdicts]
+
+
+def test_wrong_recipient(group: Group) -> None:
+    withdrawal = group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    [honest] = group.operators[0].proposals()
+    made = with_value(honest.transaction, to="thief")
+    [(code, text), *_] = refusals(group, forged(honest, made, 2))
+    assert (code, text) == ("other_recipient", f"{withdrawal} is for bob, not for 'thief'")
+
+
+def test_other_amount(group: Group) -> None:
+    withdrawal = group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    [honest] = group.operators[0].proposals()
+    for amount in ("50.000", "4.999"):
+        made = with_value(honest.transaction, amount=f"{amount} HBD")
+        [(code, text), *_] = refusals(group, forged(honest, made, 2))
+        assert code == "other_amount"
+        assert text.startswith(f"{withdrawal} is for 5.000, not for '{amount}'")
+
+
+def test_a_claim_that_nobody_made(group: Group) -> None:
+    group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    [honest] = group.operators[0].proposals()
+    for memo in ("peakedex:" + "0" * 40, "", "hello"):
+        made = with_value(honest.transaction, to="thief", memo=memo)
+        assert refusals(group, forged(honest, made, 2))[0][0] == "unknown_claim"
+
+
+THEFT: Operation = ("transfer", {"from": "peakedex.hbd", "to": "thief", "amount": "1.000 HBD", "memo": ""})
+
+
+def test_an_extra_operation(group: Group) -> None:
+    group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    [honest] = group.operators[0].proposals()
+    made = replace(honest.transaction, operations=(*honest.transaction.operations, THEFT))
+    assert refusals(group, forged(honest, made, 2))[0] == (
+        "other_operation",
+        "it holds 2 operations, not one",
+    )
+
+
+def test_an_extra_element_of_a_batch_and_another_contract(group: Group) -> None:
+    group.withdraw("alice", "PEK", "5")
+    group.round()
+    [honest] = group.operators[0].proposals()
+    elements = json.loads(str(honest.transaction.operations[0][1]["json"]))
+    payload = {**elements[0]["contractPayload"], "to": "thief"}
+    more = [*elements, {**elements[0], "contractPayload": payload}]
+    made = with_value(honest.transaction, json=json.dumps(more))
+    assert refusals(group, forged(honest, made, 2))[0][0] == "other_recipient"
+    for change in ({"contractName": "nft"}, {"contractAction": "stake"}):
+        made = with_value(honest.transaction, json=json.dumps([elements[0] | change]))
+        assert refusals(group, forged(honest, made, 2))[0][0] == "other_operation"
+    for change in ({"id": "ssc-testnet"}, {"required_posting_auths": ["peakedex.pek"]}, {"json": "[]"}):
+        made = with_value(honest.transaction, **change)
+        assert refusals(group, forged(honest, made, 2))[0][0] == "other_operation"
+
+
+def test_from_another_escrow_account(group: Group) -> None:
+    group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    [honest] = group.operators[0].proposals()
+    made = with_value(honest.transaction, **{"from": "peakedex.hive"})
+    assert refusals(group, forged(honest, made, 2))[0][0] == "other_operation"
+    assert refusals(group, forged(replace(honest, escrow="peakedex.hive"), made, 2))[0][0] == "unknown_claim"
+    assert refusals(group, forged(replace(honest, escrow="thief"), made, 2))[0][0] == "unknown_escrow"
+
+
+def test_the_same_bytes_later_or_earlier(group: Group) -> None:
+    """Another slot, another life, another reference: each would be a second payment."""
+    group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    [honest] = group.operators[0].proposals()
+    slot, expires = honest.slot, honest.transaction.expires
+    longer = replace(honest.transaction, expires=expires + 1)
+    assert refusals(group, forged(honest, longer, 2))[0][0] == "other_policy"
+    other = replace(honest.transaction, ref_block_prefix=1)
+    assert refusals(group, forged(honest, other, 2))[0][0] == "other_reference"
+    for moved in (slot - 1, slot - 3):
+        earlier = replace(honest.transaction, expires=expires + 15 * (moved - slot))
+        verdict = refusals(group, forged(replace(honest, slot=moved), earlier, 2))[0]
+        assert verdict[0] == "other_turn"
+    # The honest transaction under the number of another slot.
+    assert refusals(group, replace(honest, slot=slot - 1, signatures=sign(honest.transaction, 2)))[0][0] == (
+        "other_turn"
+    )
+    far = forged(replace(honest, slot=slot + 1000), replace(honest.transaction, expires=expires + 15_000), 2)
+    assert refusals(group, far)[0][0] == "future"
+
+
+def test_an_attempt_whose_time_is_over(group: Group) -> None:
+    group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    [old] = group.operators[0].proposals()
+    group.block(seconds=700)
+    verdicts = [
+        operator.desk.take(forged(old, with_value(old.transaction, to="thief"), 2))
+        for operator in group.operators
+    ]
+    assert {verdict.code for verdict in verdicts} == {"expired"}
+    assert all(operator.records() == [] for operator in group.operators)
+
+
+def test_a_payment_repeated_after_it_was_made(group: Group) -> None:
+    withdrawal = group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    first, second, _ = group.operators
+    [proposal] = second.proposals()
+    first.desk.take(proposal)
+    group.round()
+    [signed] = group.chain.sent
+    group.settle(signed, memo=f"peakedex:{withdrawal}", quantity="5.000", to="bob")
+    group.round()
+    # The very bytes can count once in the chain; what is new about them is refused as settled.
+    again = replace(proposal.transaction, expires=proposal.transaction.expires + 1)
+    assert refusals(group, forged(proposal, again, 2))[0] == (
+        "not_pending",
+        f"{withdrawal} is settled already",
+    )
+    assert len(group.chain.sent) == 1
+
+
+def test_two_that_look_alike_are_not_paid_at_once(group: Group) -> None:
+    """A thief cannot have the younger one signed while the older one is on its way."""
+    for _ in range(2):
+        group.block(group.world.action("bob", "withdraw", symbol="HBD", quantity="5.000", memo="rent"))
+    group.block(seconds=15)
+    group.round()
+    assert all(len(operator.records()) == 1 for operator in group.operators)
+    [honest] = group.operators[0].proposals()
+    other = replace(honest.transaction, ref_block_num=honest.transaction.ref_block_num ^ 1)
+    assert refusals(group, forged(honest, other, 2))[0][0] == "other_reference"
+
+
+# -- signatures that are none -------------------------------------------------------------------------
+
+
+def test_bad_signatures_and_strangers(group: Group) -> None:
+    group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    first, second, _ = group.operators
+    [honest] = second.proposals()
+    cases = [
+        ("bad_signature", ("00" * 65,)),
+        ("bad_signature", ("1f" + "11" * 64, *honest.signatures)),
+        ("bad_signature", (*honest.signatures, *honest.signatures)),
+        ("stranger", sign(honest.transaction, 3)),
+        ("stranger", (*honest.signatures, *sign(honest.transaction, 3))),
+        ("stranger", (Key(KEYS[2].wif).sign(honest.transaction, "00" * 32),)),  # for another chain
+        ("stranger", sign(replace(honest.transaction, expires=1), 2)),  # of another transaction
+    ]
+    for code, signatures in cases:
+        verdict = first.desk.take(replace(honest, signatures=signatures))
+        assert (verdict.status, verdict.code) in (("refused", code), ("refused", "bad_signature"))
+        assert verdict.signatures == ()
+    assert [record.weight for record in first.records()] == [1]
+    assert first.desk.take(replace(honest, chain_id="00" * 32)).code == "other_chain"
+    assert PUBLICS[3] in first.desk.take(replace(honest, signatures=sign(honest.transaction, 3))).text
+
+
+def test_no_authority_no_answer(group: Group) -> None:
+    group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    first, second, _ = group.operators
+    first.signers.authorities._rules = {}
+    assert first.desk.take(second.proposals()[0]).code == "no_authority"
+
+
+# -- anything else ------------------------------------------------------------------------------------
+
+
+def valid() -> dict[str, object]:
+    operation: Operation = ("transfer", {**THEFT[1]})
+    made = Transaction((operation,), 1, 2, 1_790_000_600)
+    return Proposal(CHAIN_ID, "peakedex.hbd", 119_333_334, made, ("00",)).to_json()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"peakedex_cosign": 2},
+        {"escrow": 5},
+        {"chain_id": None},
+        {"slot": -1},
+        {"slot": True},
+        {"slot": 1 << 40},
+        {"slot": "5"},
+        {"signatures": []},
+        {"signatures": "00"},
+        {"signatures": [5]},
+        {"signatures": ["00"] * 41},
+        {"transaction": {}},
+        {"more": 1},
+    ],
+)
+def test_only_exactly_a_proposal_is_read(change: dict[str, object]) -> None:
+    assert Proposal.of_json(valid()).to_json() == valid()
+    with pytest.raises(ProposalError):
+        Proposal.of_json({**valid(), **change})
+    for other in (None, [], "x", {}):
+        with pytest.raises(ProposalError):
+            Proposal.of_json(other)
+
+
+values = st.one_of(
+    st.sampled_from(
+        ["bob", "thief", "peakedex.hbd", "5.000 HBD", "0.001 HBD", "rent", "", "[]", "{}", "null"]
+    ),
+    st.text(max_size=20),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.dictionaries(st.sampled_from(["from", "to", "amount", "memo"]), values, max_size=4),
+    st.integers(-2, 2),
+    st.integers(-20, 20),
+    st.integers(0, 3),
+    st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True),
+)
+def test_nothing_that_is_not_ours_ever_gets_a_signature(
+    group: Group, changes: dict[str, object], slot: int, seconds: int, prefix: int, numbers: list[int]
+) -> None:
+    """Whatever a thief with some keys changes: either it is our own payment, or it gets nothing."""
+    operator = group.operators[0]
+    if not operator.records():
+        group.withdraw("bob", "HBD", "5.000", memo="rent")
+        group.round()
+    [honest] = operator.proposals()
+    made = with_value(honest.transaction, **changes)
+    made = replace(
+        made, expires=made.expires + seconds, ref_block_prefix=made.ref_block_prefix + (prefix == 1)
+    )
+    try:
+        made = Transaction.of_json(made.to_json())
+        proposal = forged(replace(honest, slot=honest.slot + slot), made, *numbers)
+    except SigningError:
+        return  # not even a transaction
+    before = operator.records()
+    verdict = operator.desk.take(proposal)
+    ours = made == honest.transaction and slot == 0 and 3 not in numbers
+    assert (verdict.status == "taken") == ours
+    if not ours:
+        assert verdict.signatures == ()
+        assert operator.records() == before
+
+
+def test_every_code_is_in_the_documents() -> None:
+    root = Path(__file__).parents[3]
+    raised = re.compile(r'_(?:Refused|Later)\(\s*"([a-z_]+)"')
+    codes = set(raised.findall((root / "settlement/payouts/cosign/signatures.py").read_text()))
+    chapter = (root / "docs/payouts.md").read_text().partition("### What is refused, and why")[2]
+    chapter = chapter.partition("\n## ")[0]
+    assert len(codes) > 15
+    assert codes | {"bad_message"} == {
+        code for code in re.findall(r"`([a-z_]+)`", chapter) if code != "later"
+    }
+
+
+def test_verdicts_travel(group: Group) -> None:
+    verdict = Verdict("refused", "stranger", "somebody", ())
+    assert verdict.to_json() == {
+        "status": "refused",
+        "code": "stranger",
+        "reason": "somebody",
+        "signatures": [],
+    }

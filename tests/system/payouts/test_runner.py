@@ -1,0 +1,531 @@
+"""What holds a payment back, what lets it go, and what people are told of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from settlement.payouts.approvals import objection, read_view
+from settlement.payouts.chain import Node, Nodes
+from settlement.payouts.payout_log import (
+    APPROVED,
+    GIVEN_BACK,
+    add_record,
+    decide,
+    open_records,
+    read_settings,
+    write_settings,
+)
+from settlement.payouts.plan import build, compose, expires, slot_after, slot_time
+from settlement.payouts.policy import Policy, read_limits
+from settlement.payouts.runner import Runner
+from settlement.store import schema
+from settlement.store.lease import Lease, LeaseError
+from settlement.store.read.payouts import (
+    KINDS,
+    REFUND,
+    WITHDRAWAL,
+    Payout,
+    Reference,
+    read_ledger,
+    read_payouts,
+)
+from settlement.store.write.projector import make_read_indexes
+from tests.system.payouts.world import VENUE, OneKey, World
+
+SHORT = Policy(expires_in=60)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def payout(world: World, ident: str) -> Payout:
+    """What people are told of a claim."""
+    [claim] = [claim for claim in world.ledger.claims() if claim.id == ident]
+    with world.ledger.engine.connect() as connection:
+        return read_payouts(connection, claim.kind, [claim.n])[claim.n]
+
+
+def say(world: World, ident: str, decision: int) -> None:
+    [claim] = [claim for claim in world.ledger.claims() if claim.id == ident]
+    with open_records(world.ledger.url).begin() as connection:
+        decide(connection, claim.ref, decision)
+
+
+def pause(world: World, paused: bool) -> None:
+    with open_records(world.ledger.url).begin() as connection:
+        write_settings(connection, read_settings(connection)._replace(paused=paused))
+
+
+# ---------------------------------------------------------------- the way of a payment
+
+
+def test_people_are_told_of_each_step(world: World) -> None:
+    seen: list[str] = []
+    ident = world.withdraw("alice", "HBD", "1")
+    runner = world.runner(
+        step=lambda name: seen.append(payout(world, ident).state) if name == "send" else None
+    )
+    world.tick(2)
+    runner.round()
+    told = payout(world, ident)
+    assert told == Payout("queued", None, (), None, None, told.next_attempt)
+    assert told.next_attempt is not None
+    assert 0 < told.next_attempt - world.node.chain.head_time <= 15
+    while not world.nodes.sent:
+        world.tick()
+        runner.round()
+    sent = payout(world, ident)
+    assert (sent.state, sent.reason, sent.weight, sent.needed) == ("sent", None, 1, 1)
+    assert sent.transaction_ids == tuple(world.nodes.sent)
+    world.run(runner, 12)
+    assert payout(world, ident)[:3] == ("paid", None, sent.transaction_ids)
+    assert world.ledger.rows(schema.payout_notes) == []
+    assert seen == ["queued"]
+
+
+def test_what_others_must_sign_too_is_not_sent(world: World) -> None:
+    ident = world.withdraw("alice", "HBD", "1")
+    world.run(world.runner(signing=OneKey(needed=2)), 60)
+    told = payout(world, ident)
+    assert (told.state, told.weight, told.needed) == ("signed", 1, 2)
+    assert told.reason == "signatures weigh 1 of 2"
+    assert not world.nodes.sent
+
+
+def test_signatures_that_came_from_others_are_enough(world: World) -> None:
+    """They are written beside ours by whoever checks them; the loop sends what is complete."""
+    ident = world.withdraw("alice", "HBD", "1")
+    runner = world.runner(signing=OneKey(needed=2))
+    world.run(runner, 30)
+    t = schema.payout_transactions
+    with open_records(world.ledger.url).begin() as connection:
+        values = {"signatures": json.dumps({"STM-ours": "00", "STM-other": "01"}), "weight": 2}
+        assert connection.execute(t.update().values(values)).rowcount == 1
+    world.run(runner, 15)
+    assert world.states() == {ident: "paid"}
+    world.check()
+
+
+def test_an_account_without_a_key_waits_and_the_others_go_on(world: World) -> None:
+    stays, goes = world.withdraw("alice", "HBD", "1"), world.withdraw("alice", "PEK", "0.01")
+    world.run(world.runner(signing=OneKey(without=["peakedex.hbd"])), 60)
+    assert world.states() == {stays: "pending", goes: "paid"}
+    assert payout(world, stays).reason == "no key signs for peakedex.hbd here"
+
+
+# ---------------------------------------------------------------- what holds it back
+
+
+def test_a_payout_above_a_limit_waits_for_an_approval(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    policy = Policy(expires_in=60, limits=read_limits(["HBD=2"]), hour_limits=read_limits(["PEK=0.025"]))
+    runner = world.runner(policy)
+    large = world.withdraw("alice", "HBD", "2.001")
+    tokens = [world.withdraw(name, "PEK", "0.02") for name in ("alice", "bob")]
+    world.run(runner, 200)
+    assert [world.states()[ident] for ident in (large, *tokens)] == ["pending", "paid", "pending"]
+    assert payout(world, large)[:2] == ("waiting_approval", "above the limit for one payout")
+    assert payout(world, tokens[1])[:2] == ("waiting_approval", "above the limit for an hour")
+    assert "is not paid: above the limit for one payout" in caplog.text
+    say(world, large, APPROVED)
+    world.run(runner, 30)
+    assert world.states()[large] == "paid"
+    world.skip(3600)
+    world.run(runner, 120)
+    assert world.states()[tokens[1]] == "paid", "the hour is over"
+    world.check()
+
+
+def test_a_withdrawal_to_nobody_waits_until_there_is_somebody(world: World) -> None:
+    ident = world.withdraw("alice", "PEK", "0.01", to="dave")
+    runner = world.runner()
+    world.run(runner, 60)
+    assert payout(world, ident)[:2] == ("waiting_account", "there is no account dave on Hive")
+    assert not world.nodes.sent
+    world.node.faucet("dave")
+    world.run(runner, 90)
+    assert world.states() == {ident: "paid"}
+    assert world.balance("dave", "PEK") == 10**6
+    world.check()
+
+
+def test_no_more_is_paid_than_the_account_holds(world: World) -> None:
+    """Somebody has moved the coins away; what is left goes to the oldest."""
+    accounts = world.node.chain.accounts
+    held = accounts.get("peakedex.hbd").balances["HBD"]
+    accounts.get("peakedex.hbd").balances["HBD"] = 1500
+    first, second = world.withdraw("alice", "HBD", "1"), world.withdraw("bob", "HBD", "1")
+    runner = world.runner()
+    world.run(runner, 90)
+    assert world.states() == {first: "paid", second: "pending"}
+    assert payout(world, second)[:2] == ("waiting_funds", "peakedex.hbd holds too little HBD now")
+    accounts.get("peakedex.hbd").balances["HBD"] += held - 1500
+    world.run(runner, 30)
+    assert world.states()[second] == "paid"
+    world.check()
+
+
+def test_what_is_signed_and_not_settled_is_spoken_for(world: World) -> None:
+    """Two payments of one round, and one of the round before, whose transaction is still on its way."""
+    accounts = world.node.chain.accounts
+    accounts.get("peakedex.hbd").balances["HBD"] = 2500
+    world.nodes.faults.append("dropped")
+    runner = world.runner()
+    idents = [world.withdraw("alice", "HBD", "1")]
+    while not world.nodes.sent:
+        world.tick()
+        runner.round()
+    idents += [world.withdraw("bob", "HBD", "1"), world.withdraw("carol", "HBD", "1")]
+    while len(world.nodes.sent) < 2:
+        world.tick()
+        runner.round()
+    assert [payout(world, ident).state for ident in idents] == ["sent", "sent", "waiting_funds"]
+
+
+def test_a_pause_stops_everything_until_it_ends(world: World) -> None:
+    runner = world.runner()
+    pause(world, True)
+    ident = world.withdraw("alice", "HBD", "1")
+    world.run(runner, 60)
+    assert not world.nodes.sent
+    assert payout(world, ident).reason == "payouts are paused"
+    pause(world, False)
+    world.run(runner, 30)
+    assert world.states() == {ident: "paid"}
+
+
+def test_what_is_signed_is_not_sent_while_paused(world: World) -> None:
+    world.nodes.faults.extend(["dropped"] * 9)
+    runner = world.runner()
+    world.withdraw("alice", "HBD", "1")
+    while not world.nodes.sent:
+        world.tick()
+        runner.round()
+    pause(world, True)
+    world.run(runner, 120)
+    assert sum(world.nodes.sent.values()) == 1
+
+
+def test_what_the_operator_gives_back_is_not_paid(world: World) -> None:
+    ident = world.withdraw("alice", "PEK", "0.01", to="dave")
+    runner = world.runner(SHORT)
+    world.run(runner, 30)
+    say(world, ident, GIVEN_BACK)
+    world.node.faucet("dave")
+    world.run(runner, 200)
+    assert not world.nodes.sent
+    assert payout(world, ident).state == "held"
+    world.operate("returnWithdrawal", id=ident)
+    world.run(runner, 30)
+    assert world.states() == {ident: "returned"}
+    world.check()
+
+
+def test_a_decision_between_signing_and_recording_still_counts(world: World) -> None:
+    """`payouts return` has found no signed payment, and so it must not come to one any more."""
+    ident = world.withdraw("alice", "HBD", "1")
+    runner = world.runner(step=lambda name: say(world, ident, GIVEN_BACK) if name == "record" else None)
+    world.run(runner, 120)
+    assert world.ledger.rows(schema.payout_transactions) == []
+    assert not world.nodes.sent
+
+
+def test_a_recipient_who_has_become_an_escrow_account_is_not_paid(world: World) -> None:
+    """Nobody would be: it would be a move within the venue, again and again."""
+    world.node.faucet("newescrow")
+    ident = world.withdraw("alice", "PEK", "0.01", to="newescrow")
+    world.node.sidechain.create_token("NEW", 4)
+    world.operate("listToken", symbol="NEW", precision=4, chain="hive-engine", escrow="newescrow")
+    world.run(world.runner(SHORT), 200)
+    assert not world.nodes.sent
+    assert payout(world, ident)[:2] == ("held", "newescrow is an escrow account now: nobody would be paid")
+
+
+def test_a_memo_that_would_rob_the_account_is_held(world: World) -> None:
+    """The devnet's sidechain runs it, as the real one does."""
+    world.node.faucet("peakedex.hbd", "PEK", "1000")
+    world.node.faucet("mallory")
+    payload = {"symbol": "PEK", "to": "mallory", "quantity": "1000"}
+    action = {"contractName": "tokens", "contractAction": "transfer", "contractPayload": payload}
+    memo = json.dumps({"id": "ssc-mainnet-hive", "json": action})
+    ident = world.withdraw("alice", "HBD", "1", memo=memo)
+    world.run(world.runner(SHORT), 200)
+    assert world.states() == {ident: "pending"}
+    assert world.balance("mallory", "PEK") == 0
+    assert payout(world, ident).state == "held"
+    assert "sidechain" in (payout(world, ident).reason or "")
+
+
+# ---------------------------------------------------------------- another policy
+
+
+def test_after_a_change_of_policy_older_claims_wait_until_all_has_expired(world: World) -> None:
+    """The record of what was signed under the old one is lost, and its transaction is on its way still."""
+    world.nodes.faults.append("dropped")
+    older = world.withdraw("alice", "HBD", "1")
+    runner = world.runner(Policy(expires_in=600))
+    while not world.nodes.sent:
+        world.tick()
+        runner.round()
+    [lost] = world.ledger.rows(schema.payout_transactions)
+    with open_records(world.ledger.url).begin() as connection:
+        connection.execute(schema.payout_members.delete())
+        connection.execute(schema.payout_transactions.delete())
+    runner = world.runner(Policy(expires_in=60), first_run=False)
+    changed = world.node.chain.head_time
+    world.tick()
+    newer, own = world.withdraw("bob", "HBD", "1"), world.withdraw("carol", "HBD", "1", memo="own")
+    world.run(runner, 60)
+    assert world.states() == {older: "pending", newer: "paid", own: "pending"}
+    assert "another policy" in (payout(world, own).reason or "")
+    assert (payout(world, older).next_attempt or 0) >= lost.expires
+    world.skip(540)
+    runner.round()
+    assert len(world.nodes.sent) == 2, "a third policy, in between, may have made one that lives longer"
+    world.skip(3000)
+    world.run(runner, 150)
+    assert set(world.states().values()) == {"paid"}
+    late = [row for row in world.ledger.rows(schema.payout_transactions) if row.first_sent > changed + 60]
+    assert len(late) == 2
+    assert min(row.first_sent for row in late) > lost.expires
+    world.check()
+
+
+def test_a_start_without_records_waits_for_an_hour_unless_it_is_the_first(world: World) -> None:
+    older = world.withdraw("alice", "HBD", "1")
+    world.tick(3)
+    runner = world.runner(SHORT, first_run=False)
+    newer = world.withdraw("bob", "HBD", "1")
+    world.run(runner, 120)
+    assert world.states() == {older: "pending", newer: "paid"}
+    [settings] = world.ledger.rows(schema.payout_settings)
+    assert settings.hold_until - settings.hold_from == 3600
+    world.runner(SHORT, first_run=True)
+    assert world.ledger.rows(schema.payout_settings) == [settings], "it is not the first any more"
+    world.runner(SHORT, hold=True)
+    [held] = world.ledger.rows(schema.payout_settings)
+    assert held.hold_from > settings.hold_from
+
+
+def test_the_same_policy_holds_nothing(world: World) -> None:
+    world.runner(SHORT)
+    before = world.ledger.rows(schema.payout_settings)
+    world.runner(SHORT, first_run=False)
+    assert world.ledger.rows(schema.payout_settings) == before
+
+
+# ---------------------------------------------------------------- how much at a time
+
+
+def test_the_sidechain_is_not_given_more_than_it_runs_in_a_block(world: World) -> None:
+    """20 actions of an account in a block: what is beyond fails there, and would wait for its next turn."""
+    for _ in range(30):
+        world.withdraw("alice", "PEK", "0.0001")
+        world.withdraw("bob", "PEK", "0.0002", to="carol")
+    world.run(world.runner(), 330)
+    assert set(world.states().values()) == {"paid"}
+    assert max(world.nodes.sent.values()) == 1
+    world.check()
+
+
+def test_a_flood_is_signed_in_portions(world: World) -> None:
+    for n in range(40):
+        world.withdraw("alice", "HBD", "0.001", memo=f"{n}")
+    runner = world.runner()
+    world.tick(8)
+    runner.round()
+    assert len(world.ledger.rows(schema.payout_transactions)) == 10
+    world.run(runner, 60)
+    assert set(world.states().values()) == {"paid"}
+
+
+# ---------------------------------------------------------------- trouble
+
+
+def test_nodes_that_are_away_are_waited_for(world: World) -> None:
+    import threading
+
+    runner = world.runner()
+    world.withdraw("alice", "HBD", "1")
+    world.tick(6)
+    world.nodes.away = True
+    stop = threading.Event()
+    rounds = 0
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            nonlocal rounds
+            rounds += 1
+            if rounds == 3:
+                world.nodes.away = False
+            world.tick()
+            return rounds > 9
+
+    stop = Stop()
+    runner.run(stop)
+    assert set(world.states().values()) == {"paid"}
+
+
+def test_one_payouts_process_a_database(world: World) -> None:
+    writer = open_records(world.ledger.url)
+    lost: list[bool] = []
+    with Lease(writer, lambda: lost.append(True), row=schema.payout_lease, who="payouts process") as first:
+        with Lease(writer, row=schema.payout_lease, who="payouts process"):
+            assert not first.renew()
+            with pytest.raises(LeaseError, match="another payouts process has taken over"):
+                first.check()
+        with Lease(writer):
+            pass  # the indexer's is another
+
+
+def test_a_process_that_has_lost_its_lease_signs_nothing(world: World) -> None:
+    runner: Runner = world.runner()
+    parts = runner._parts
+
+    def lost() -> None:
+        raise LeaseError("another payouts process has taken over")
+
+    runner._parts = parts._replace(guard=lost)
+    world.withdraw("alice", "HBD", "1")
+    with pytest.raises(LeaseError):
+        world.run(runner, 60)
+    assert not world.nodes.sent
+
+
+def test_nothing_is_said_twice_in_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    world.withdraw("alice", "PEK", "0.01", to="dave")
+    world.run(world.runner(), 120)
+    assert caplog.text.count("there is no account dave") == 1
+
+
+def test_kinds_are_numbered_as_they_are_named() -> None:
+    assert (KINDS[WITHDRAWAL], KINDS[REFUND]) == ("withdrawal", "refund")
+
+
+def test_no_round_looks_through_history(world: World) -> None:
+    """A venue may have paid a million withdrawals: SQLite is asked how it would find the rows."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(
+        _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: Any
+    ) -> None:
+        if statement.startswith("SELECT"):
+            seen.append((statement, parameters))
+
+    make_read_indexes(world.ledger.engine)
+    world.withdraw("alice", "PEK", "0.01")
+    runner = world.runner()
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        world.run(runner, 30)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    with world.ledger.engine.connect() as connection:
+        steps = [
+            row[3]
+            for statement, parameters in dict.fromkeys(seen)
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    tables = ("withdrawals", "refunds", "payout_transactions", "payout_members", "accounts")
+    scans = [step for step in steps if step.startswith("SCAN ") and step.split()[1] in tables]
+    assert [step for step in scans if not step.endswith("_open")] == []
+    assert any("withdrawals_closed" in step for step in steps)
+
+
+def test_a_slot_is_planned_when_the_ledger_has_got_to_it_and_as_long_as_it_can_be_paid(world: World) -> None:
+    """Before that, rows of its past may still come: another ledger would plan something else."""
+    world.withdraw("alice", "HBD", "1")
+    world.tick(2)
+    [claim] = world.ledger.claims()
+    slot = slot_after(claim.opened)
+
+    def planned() -> list[str]:
+        with world.ledger.engine.connect() as connection:
+            assert build(connection, VENUE, SHORT, "peakedex.pek", slot) == []
+            return [payment.id for payment in build(connection, VENUE, SHORT, "peakedex.hbd", slot)]
+
+    assert claim.opened <= world.ledger.read().timestamp < slot_time(slot)
+    assert planned() == []
+    while world.ledger.read().timestamp < slot_time(slot):
+        world.tick()
+    [ident] = planned()
+    while world.ledger.read().timestamp < expires(slot, SHORT):
+        assert planned() == [ident]
+        world.tick()
+    assert planned() == []
+
+
+@pytest.mark.parametrize(("times", "told"), [([7], 7), ([5, 9], 9), ([5, 6, 10**10], 6), ([1, 6, 7], 6)])
+def test_one_node_among_three_cannot_turn_the_clock(
+    times: list[int], told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one that is ahead for years everything would be held, or be taken for expired."""
+    of = {f"http://node-{at}": time for at, time in enumerate(times)}
+    monkeypatch.setattr(Node, "head_time", lambda self: of[self.url])
+    assert Nodes(list(of)).head_time() == told
+
+
+def test_what_stands_in_another_transaction_that_may_yet_happen_is_not_signed(world: World) -> None:
+    """The second lock: whatever the first one thinks. Here another composition has signed, and recorded it."""
+    ident = world.withdraw("alice", "HBD", "1")
+    runner = world.runner(SHORT)
+    world.tick(3)
+    [claim] = world.ledger.claims()
+    with world.ledger.engine.connect() as connection:
+        ledger = read_ledger(connection, 0)
+    assert ledger is not None
+    reference = Reference(ledger.block, world.node.chain.id_of(ledger.block).hex())
+    [other] = compose(ledger.claims, reference, VENUE, Policy(expires_in=200), slot_after(claim.opened))
+    with open_records(world.ledger.url).begin() as connection:
+        add_record(connection, other, {"STM-other": "00"}, 0, 1)
+    world.run(runner, 150)
+    assert not world.nodes.sent
+    assert world.ledger.rows(schema.payout_transactions)[0].id == other.id
+    world.run(runner, 150)
+    assert world.states() == {ident: "paid"}
+    assert other.id not in world.nodes.sent
+    world.check()
+
+
+def test_a_batch_of_which_one_is_settled_is_not_sent_any_more(world: World) -> None:
+    """The operator has given one of them back by hand, while no node took the batch."""
+    world.nodes.faults.extend(["dropped"] * 9)
+    given, other = (world.withdraw(name, "PEK", "0.01") for name in ("alice", "bob"))
+    runner = world.runner()
+    while not world.nodes.sent:
+        world.tick()
+        runner.round()
+    [batch] = world.nodes.sent
+    world.operate("returnWithdrawal", id=given)
+    world.tick(4)
+    sent = world.nodes.sent[batch]
+    world.nodes.faults.clear()
+    world.run(runner, 200)
+    assert world.nodes.sent[batch] == sent
+    assert world.states() == {given: "returned", other: "pending"}
+    world.skip(400)
+    world.run(runner, 120)
+    assert world.states() == {given: "returned", other: "paid"}
+    world.check()
+
+
+def test_a_payment_that_refers_to_too_old_a_block_waits(world: World) -> None:
+    """The venue is quiet for two days, and the chain takes no transaction that refers so far back."""
+    world.withdraw("alice", "HBD", "1", to="dave")
+    world.tick(8)
+    with world.ledger.engine.connect() as connection:
+        view = read_view(connection, VENUE, Policy())
+    assert view is not None
+    [payment] = view.payments
+    for later, waits in ((65_000, False), (65_001, True)):
+        block = payment.reference + later
+        note = objection(payment, view._replace(ledger=view.ledger._replace(block=block)), Policy())
+        assert (note is not None) == waits

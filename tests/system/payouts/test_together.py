@@ -1,0 +1,126 @@
+"""2 of 3 over HTTP: three ledgers, three payouts processes, beem's signatures; some of them die."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer.devnet.hive.keys import PrivateKey
+from settlement.store import schema
+from tests.system.payouts.processes import Chain, Operator, free_ports, wait
+
+KEYS = [PrivateKey(f"together {number}") for number in range(3)]
+
+
+@pytest.fixture
+def chain() -> Iterator[Chain]:
+    chain = Chain()
+    for escrow in ("venue.hbd", "venue.pek"):
+        chain.authority(escrow, 2, *KEYS)
+    yield chain
+    chain.close()
+
+
+def operators(chain: Chain, folder: Path, *, wired: bool) -> list[Operator]:
+    """Three of them, each with one key of the three for both escrow accounts."""
+    ports = free_ports(3)
+    found = []
+    for number, key in enumerate(KEYS):
+        wires: list[str] = []
+        if wired:
+            wires = ["--cosign-listen", f"127.0.0.1:{ports[number]}"]
+            for other in ports[:number] + ports[number + 1 :]:
+                wires += ["--cosign-peer", f"http://127.0.0.1:{other}"]
+        keys = {"TEST_HBD_KEY": key.wif, "TEST_PEK_KEY": key.wif}
+        found.append(Operator(chain, folder / f"operator{number}", keys, "--first-run", *wires))
+    return found
+
+
+def shown(operator: Operator) -> list[tuple[object, ...]]:
+    """What `payouts status` says of pending claims."""
+    claims = operator.json("payouts", "status")["claims"]
+    return [(claim["id"], claim["state"], claim["signatures"], claim["needed"]) for claim in claims]
+
+
+def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path) -> None:
+    first, second, third = all_ = operators(chain, tmp_path, wired=True)
+    try:
+        chain.deposit("alice", "HBD", 100_000)
+        chain.deposit("bob", "PEK", 500_00000000)
+        for operator in all_:
+            operator.up()
+        hbd, pek = chain.holds("carol", "HBD"), chain.holds("bob", "PEK")
+        chain.node.faucet("carol")
+        paid = [
+            chain.withdraw("alice", "HBD", "5.000", to="carol"),
+            chain.withdraw("bob", "PEK", "1.5"),
+            chain.withdraw("bob", "PEK", "2.5", memo="mine"),
+        ]
+        for operator in all_:
+            operator.wait_paid(*paid)
+        assert chain.holds("carol", "HBD") == hbd + 5_000
+        assert chain.holds("bob", "PEK") == pek + 4_00000000
+
+        third.kill("payouts")  # without a word: the other two go on
+        more = chain.withdraw("alice", "HBD", "7.000", to="carol")
+        for operator in all_:
+            operator.wait_paid(more)
+        assert chain.holds("carol", "HBD") == hbd + 12_000
+
+        second.kill("payouts")  # one alone pays nothing, however long it tries
+        last = chain.withdraw("alice", "HBD", "9.000", to="carol")
+        wait(lambda: shown(first) == [(last, "signed", 1, 2)], "one signature")
+        assert first.status_of(last) == schema.PENDING
+        assert chain.holds("carol", "HBD") == hbd + 12_000
+        third.start("payouts")  # comes back, and signs what the first has signed
+        first.wait_paid(last)
+        assert chain.holds("carol", "HBD") == hbd + 21_000
+        ledgers = [operator.command("journal", "--db", operator.db).stdout.splitlines() for operator in all_]
+        assert all(sum(line.startswith("outflow") for line in ledger) == 0 for ledger in ledgers)
+        for ledger in ledgers[:2]:
+            assert sum(line.startswith("paid ") for line in ledger) == 5
+    finally:
+        for operator in all_:
+            operator.close()
+
+
+def test_signatures_travel_as_files(chain: Chain, tmp_path: Path) -> None:
+    """No wire between them: what one exports, the other imports; strangers' files are refused."""
+    first, second, _ = operators(chain, tmp_path, wired=False)
+    both = (first, second)
+    try:
+        chain.deposit("alice", "HBD", 100_000)
+        for operator in both:
+            operator.up()
+        before = chain.holds("alice", "HBD")
+        withdrawal = chain.withdraw("alice", "HBD", "5.000")
+        wait(lambda: all(shown(one) == [(withdrawal, "signed", 1, 2)] for one in both), "both sign")
+        assert KEYS[0].public_key in first.cosign("list").stdout
+        file = tmp_path / "signed.jsonl"
+        done = second.cosign("export", str(file))
+        assert (done.returncode, done.stderr) == (0, "payments that lack signatures: 1\n")
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        forged = tmp_path / "forged.jsonl"
+        forged.write_text(file.read_text().replace("5.000 HBD", "50.000 HBD"))
+        done = first.cosign("import", str(forged))
+        assert done.returncode == 1
+        assert "refused" in done.stdout
+        assert "sign nothing by hand" in done.stderr
+        done = first.cosign("import", str(file), "--json")
+        assert done.returncode == 0, done.stderr
+        assert '"status": "taken"' in done.stdout
+        assert '"reason": "weight 2 of 2"' in done.stdout
+        for operator in both:
+            operator.wait_paid(withdrawal)
+        assert chain.holds("alice", "HBD") == before + 5_000
+        assert first.cosign("list").stdout == ""
+        for text, words in (("nonsense", "line 1: not JSON"), ("{}", "not a cosigning message")):
+            forged.write_text(text)
+            done = first.cosign("import", str(forged))
+            assert (done.returncode, words in done.stderr) == (1, True)
+    finally:
+        for operator in both:
+            operator.close()

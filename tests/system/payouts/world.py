@@ -1,0 +1,304 @@
+"""A chain, a ledger that follows it, and payouts, all in this process: time moves only when a test says so.
+
+The chain is the devnet's, without HTTP and without signatures; the indexer and the payouts are the real ones.
+`Nodes` is the wire between them, which can fail in every way that a wire can.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from indexer.chain.blocks import Block
+from indexer.chain.prefilter import Interest, read_block
+from indexer.chain.receipts import Receipts
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.errors import ChainError as DevnetError
+from indexer.devnet.node import DevNode
+from indexer.devnet.rpc.block_methods import read_transaction
+from indexer.devnet.sidechain.chain import Sidechain
+from indexer.devnet.traders.intents import custom_json, deposit, intent, token_transfer
+from indexer.devnet.venue import read_venue
+from indexer.follow.loop import Follower
+from indexer.sources.source import Cursor
+from settlement.core.events import Watch
+from settlement.core.venue import parse_venue
+from settlement.payouts.chain import Account, Authority, ChainError, Outcome
+from settlement.payouts.payout_log import open_records
+from settlement.payouts.policy import Policy
+from settlement.payouts.runner import Parts, Runner
+from settlement.payouts.signing import Signed, Transaction
+from settlement.store import schema
+from settlement.store.database import open_reader, open_writer
+from settlement.store.read.payouts import Claim, Ledger, read_ledger
+from settlement.store.write.loader import open_engine
+from tests.support import databases
+from tests.system.store.chains import VENUE_TEXT
+
+VIEW = read_venue(VENUE_TEXT)
+VENUE = parse_venue(VENUE_TEXT)
+PUBLIC, SIGNATURE = "STM-ours", "1f" + "00" * 64
+DEPOSIT = 10**12  # units
+TRADERS = ("alice", "bob", "carol")
+
+
+class Blocks:
+    """The blocks that are irreversible and executed, as a source; it ends where they end."""
+
+    def __init__(self, node: DevNode, watch: Watch) -> None:
+        self._node = node
+        self._watch = watch
+        self.catching_up = False
+        self.where = "the chain"
+        self.waiting = None
+
+    def blocks(self, after: Cursor) -> Iterator[tuple[Block, Receipts | None]]:
+        chain, sidechain = self._node.chain, self._node.sidechain
+        for number in range(after.number + 1, min(chain.irreversible, sidechain.last_hive_block) + 1):
+            receipts = sidechain.block_of_hive(number)
+            block = read_block(chain.stored(number), Interest(self._watch))
+            yield block, None if receipts is None else Receipts(receipts)
+
+
+class Nodes:
+    """The nodes as payouts see them. `faults` are what the next broadcasts meet, each one once:
+
+    `lost`: it arrives, and the answer does not; `dropped`: it does not arrive either; `twice`: the answer is
+    that the node has it already; `refused`: the node is behind and refuses what others would take; `none`: it
+    arrives, and the answer is empty. `away` fails all questions.
+    """
+
+    def __init__(self, node: DevNode) -> None:
+        self.node = node
+        self.faults: deque[str] = deque()
+        self.away = False
+        self.sent: Counter[str] = Counter()
+        self.bytes: dict[str, set[bytes]] = {}
+        self.hidden: set[str] = set()
+
+    def _ask(self) -> None:
+        if self.away:
+            raise ChainError("no node answers")
+
+    def head_time(self) -> int:
+        self._ask()
+        return self.node.chain.head_time
+
+    def accounts(self, names: Iterable[str]) -> dict[str, Account]:
+        self._ask()
+        accounts = self.node.chain.accounts
+        return {
+            name: Account(name, Authority(1, {PUBLIC: 1}, {}), dict(accounts.get(name).balances), {})
+            for name in names
+            if name in accounts and name not in self.hidden
+        }
+
+    def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:
+        self._ask()
+        wanted, names = set(symbols), set(accounts)
+        return {
+            (name, symbol): token.text(token.balances[name])
+            for symbol, token in self.node.sidechain.tokens.items()
+            for name in names
+            if symbol in wanted and name in token.balances
+        }
+
+    def broadcast(self, signed: Signed) -> Outcome:
+        self.sent[signed.id] += 1
+        self.bytes.setdefault(signed.id, set()).add(repr(signed.to_json()).encode())
+        fault = self.faults.popleft() if self.faults else ""
+        if fault == "dropped":
+            return Outcome("unknown", "no answer")
+        if fault == "refused":
+            return Outcome("refused", "Assert Exception: this node is behind")
+        try:
+            self.node.chain.push(read_transaction(signed.to_json()), authorized=True)
+        except DevnetError as error:
+            text = str(error)
+            return Outcome("sent" if "Duplicate" in text else "refused", text)
+        if fault in ("lost", "none"):
+            return Outcome("unknown", "answered nothing" if fault == "none" else "no answer")
+        if fault == "twice":
+            return Outcome("sent", "the node had it already")
+        return Outcome("sent")
+
+
+class OneKey:
+    """Signs for every escrow account but those in `without`; `needed` signatures are enough."""
+
+    def __init__(self, needed: int = 1, without: Iterable[str] = ()) -> None:
+        self.needed = needed
+        self.without = set(without)
+
+    def can_sign(self, escrow: str) -> bool:
+        return escrow not in self.without
+
+    def sign(self, escrow: str, transaction: Transaction) -> dict[str, str]:
+        assert transaction.packed
+        return {PUBLIC: SIGNATURE}
+
+    def enough(self, escrow: str, signatures: Any) -> tuple[str, ...] | None:
+        return tuple(signatures.values()) if len(signatures) >= self.needed else None
+
+    def weight(self, escrow: str, publics: Any) -> tuple[int, int]:
+        return len(publics), self.needed
+
+
+class World:
+    """The chain and one ledger. Amounts in units."""
+
+    def __init__(self, folder: Path, *, lag: int = 1, name: str = "dex.db") -> None:
+        self.folder = folder
+        self.node = DevNode(Chain(sign=False, lag=lag), Sidechain(heartbeat=0))
+        self.node.prepare(VIEW)
+        self.nodes = Nodes(self.node)
+        self.ledger = Ledgers(self.node, folder / name)
+        for trader in TRADERS:
+            for symbol in ("HBD", "PEK", "SWAP.HIVE"):
+                self.node.faucet(trader, symbol, "100000")
+                self.node.submit([deposit(VIEW, symbol, trader, 10**7)])
+        self.tick(3)
+
+    # -- the chain -------------------------------------------------------------------------------
+
+    def tick(self, blocks: int = 1) -> None:
+        """So many blocks; the ledger follows."""
+        for _ in range(blocks):
+            self.node.tick()
+        self.ledger.follow()
+
+    def wait(self, seconds: int) -> None:
+        """Blocks for so many seconds."""
+        self.tick(-(-seconds // self.node.chain.block_time))
+
+    def skip(self, seconds: int) -> None:
+        """One block, so many seconds later: nobody made any in between."""
+        self.node.tick(self.node.chain.head_time + seconds)
+        self.ledger.follow()
+
+    def withdraw(self, trader: str, symbol: str, quantity: str, **more: str) -> str:
+        """The id of a withdrawal that is in the next block."""
+        payload = {"symbol": symbol, "quantity": quantity, **more}
+        return self.node.submit([custom_json(VIEW, trader, intent(VIEW, "withdraw", payload))])
+
+    def refund(self, trader: str, quantity: str = "2.50", symbol: str = "DUST") -> str:
+        """The id of a deposit of an unlisted token, which is due back."""
+        if symbol not in self.node.sidechain.tokens:
+            self.node.sidechain.create_token(symbol, 8)
+        self.node.faucet(trader, symbol, "1000")
+        return self.node.submit([custom_json(VIEW, trader, token_transfer(symbol, "peakedex.btc", quantity))])
+
+    def operate(self, action: str, **payload: object) -> None:
+        """An action of the operator, in the next block."""
+        self.node.submit([custom_json(VIEW, VIEW.operator, intent(VIEW, action, payload))])
+
+    # -- payouts ---------------------------------------------------------------------------------
+
+    def runner(
+        self,
+        policy: Policy | None = None,
+        *,
+        step: Callable[[str], object] = lambda _: None,
+        ledger: Ledgers | None = None,
+        signing: OneKey | None = None,
+        start: bool = True,
+        **options: bool,
+    ) -> Runner:
+        """A payouts process on a ledger."""
+        ledger = ledger or self.ledger
+        parts = Parts(
+            open_reader(ledger.url), open_records(ledger.url), self.nodes, signing or OneKey(), step=step
+        )
+        runner = Runner(parts, VENUE, policy or Policy())
+        if start:
+            runner.start(**{"first_run": True, **options})
+        return runner
+
+    def run(self, runner: Runner, seconds: int) -> None:
+        """A round after each block, for so many seconds of the chain."""
+        for _ in range(-(-seconds // self.node.chain.block_time)):
+            self.tick()
+            runner.round()
+
+    # -- what became of it -----------------------------------------------------------------------
+
+    def balance(self, account: str, symbol: str) -> int:
+        """What an account really has, in units."""
+        if symbol in ("HIVE", "HBD"):
+            return self.node.chain.accounts.balance(account, symbol)
+        return self.node.sidechain.balance(account, symbol)
+
+    def check(self) -> None:
+        """No money left twice: nothing that no claim explains, and the accounts hold what the ledger says."""
+        self.ledger.follow()
+        with self.ledger.engine.connect() as connection:
+            assert connection.execute(select(schema.outflows)).all() == []
+            for escrow, symbol, units in connection.execute(
+                select(schema.holdings.c.escrow, schema.holdings.c.symbol, schema.holdings.c.units)
+            ):
+                assert self.balance(escrow, symbol) == int(units), (escrow, symbol)
+        for ident, versions in self.nodes.bytes.items():
+            assert len(versions) == 1, f"{ident} was sent with other bytes"
+
+    def states(self) -> dict[str, str]:
+        """The ledger's word on each claim, by id."""
+        return self.ledger.states()
+
+
+class Ledgers:
+    """One ledger: a database file, and the indexer that follows the chain into it."""
+
+    def __init__(self, node: DevNode, path: Path) -> None:
+        self.path = path
+        self.url = databases.url(path)
+        self._node = node
+        self._open()
+
+    def _open(self) -> None:
+        self.engine: Engine = open_writer(self.url)
+        self._rules, self._recorder = open_engine(self.engine, VENUE)
+
+    def follow(self, until: int | None = None) -> None:
+        """Up to the last irreversible block, or to a block before it."""
+        source = Blocks(self._node, self._rules.watch)
+        Follower(self._rules, self._recorder, source).run(until)
+
+    def backup(self) -> bytes:
+        """The database as it is now."""
+        with sqlite3.connect(self.path) as live, sqlite3.connect(":memory:") as copy:
+            live.backup(copy)
+            return copy.serialize()
+
+    def restore(self, backup: bytes) -> None:
+        """Put an older database in its place; engines that were open on it must not be used any more."""
+        self.engine.dispose()
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        self.path.write_bytes(backup)
+        self._open()
+
+    def read(self) -> Ledger:
+        with self.engine.connect() as connection:
+            found = read_ledger(connection, 10**9)
+        assert found is not None
+        return found
+
+    def claims(self) -> tuple[Claim, ...]:
+        return self.read().claims
+
+    def states(self) -> dict[str, str]:
+        with self.engine.connect() as connection:
+            return {
+                ident: schema.CLAIM_STATUSES[status]
+                for table in (schema.withdrawals, schema.refunds)
+                for ident, status in connection.execute(select(table.c.id, table.c.status))
+            }
+
+    def rows(self, table: Any) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(table)).all())

@@ -1,0 +1,181 @@
+"""Recorded chains for these tests, and the two ways to look at what became of them.
+
+`lively` is a short chain on which everything happens that can happen: the generator's, with its seldom acts
+made frequent. `picture` is an engine's whole memory as plain values, `dump` all that a database holds.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from unittest import mock
+
+import msgspec
+import zstandard
+from sqlalchemy import Engine as Database
+from sqlalchemy import select
+
+from indexer.devnet.generator import scenario
+from indexer.devnet.generator.generate import generate
+from indexer.devnet.venue import EXAMPLE, demo_venue
+from indexer.follow.loop import BATCH_BLOCKS, Follower, Progress
+from indexer.sources.archive import ArchiveSource
+from settlement.core.model import Level, Order, Side
+from settlement.core.state import State
+from settlement.core.state_machine import Engine
+from settlement.core.venue import Venue, parse_venue
+from settlement.store import schema
+from settlement.store.database import open_writer
+from settlement.store.write.loader import open_engine
+from tests.support import databases
+
+JOURNAL_KINDS: Final = (
+    *("block", "expire", "deposit", "refund", "order", "trade", "close", "withdraw", "paid", "return"),
+    *("outflow", "internal", "operator", "reject"),
+)
+OFTEN: Final = {"flow": 300, "operator": 60, "outflow": 10, "internal": 10, "refund": 20, "pay": 80}
+NOT_STATE: Final = ("indexer_status", "lease", "payout_")
+VENUE_TEXT: Final = demo_venue(EXAMPLE.read_text("utf-8"))
+PACKERS: Final = {
+    ".jsonl": bytes,
+    ".jsonl.gz": gzip.compress,
+    ".jsonl.zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+}
+
+
+@cache
+def demo() -> Venue:
+    """The venue of the generated chains."""
+    return parse_venue(VENUE_TEXT)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Blocks and receipts as an archive holds them: one JSON text each."""
+
+    blocks: tuple[bytes, ...]
+    receipts: tuple[bytes, ...]
+
+    def write(self, folder: Path, packing: str = ".jsonl") -> Path:
+        """The archive in a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, lines in (("blocks", self.blocks), ("receipts", self.receipts)):
+            text = b"".join(line + b"\n" for line in lines)
+            (folder / f"{name}{packing}").write_bytes(PACKERS[packing](text))
+        return folder
+
+
+@cache
+def lively(seed: int = 1, blocks: int = 120, ops: int = 20, shape: str = "block_api") -> Chain:
+    """A chain that touches every kind of event (`test_chains.py` counts them)."""
+    with mock.patch.dict(scenario.WEIGHTS, OFTEN):
+        made = generate(seed, blocks, ops, accounts=6, depth=6, shape=shape)
+    return Chain(tuple(map(msgspec.json.encode, made.blocks)), tuple(map(msgspec.json.encode, made.receipts)))
+
+
+def read_on(
+    rules: Engine, recorder: Any, folder: Path, *, until: int | None = None, **options: Any
+) -> Progress:
+    """Let an engine go on along an archive."""
+    return Follower(rules, recorder, ArchiveSource(folder, rules.watch), **options).run(until)
+
+
+def replay(
+    folder: Path,
+    url: str | None = None,
+    *,
+    venue: Venue | None = None,
+    until: int | None = None,
+    batch: int = BATCH_BLOCKS,
+    **options: Any,
+) -> tuple[Engine, Database]:
+    """What `peakedex replay` does: an archive into a new database, or on from where that one stands."""
+    database = open_writer(url or databases.fresh())
+    rules, recorder = open_engine(database, venue or demo())
+    read_on(rules, recorder, folder, until=until, batch_blocks=batch, **options)
+    return rules, database
+
+
+def journal(database: Database) -> str:
+    """The journal's whole text."""
+    with database.connect() as connection:
+        return "".join(connection.scalars(select(schema.journal.c.lines).order_by(schema.journal.c.block)))
+
+
+def kinds(text: str) -> Counter[str]:
+    """How many journal lines there are of each kind."""
+    return Counter(line.split(" ", 1)[0] for line in text.splitlines())
+
+
+def dump(database: Database) -> dict[str, list[Any]]:
+    """Every row of every table, but for what the indexer says of itself."""
+    with database.connect() as connection:
+        return {
+            table.name: sorted(
+                (tuple(row) for row in connection.execute(select(table))),
+                key=lambda row: tuple((value is not None, value) for value in row),
+            )
+            for table in schema.metadata.sorted_tables
+            if not table.name.startswith(NOT_STATE)
+        }
+
+
+def picture(state: State) -> dict[str, Any]:
+    """All that the rules remember, in the order in which they remember it; empty wallets are nothing."""
+    return {
+        "header": state.header,
+        "journal hash": state.journal_hash,
+        "counters": (state.last_seq, state.last_trade, state.last_withdrawal, state.last_refund),
+        "settings": (state.max_open_orders, state.fee_account.name),
+        "escrows": state.watch.escrows,
+        "tokens": [
+            (t.symbol, t.precision, t.chain, t.escrow, t.liabilities_units) for t in state.tokens.values()
+        ],
+        "quotes": state.quotes_of,
+        "pairs": [
+            (
+                *(pair.name, pair.price_decimals, pair.quantity_decimals, pair.maker_fee_bps),
+                *(pair.taker_fee_bps, pair.price_policy, pair.self_trade, pair.status),
+            )
+            for pair in state.pairs.values()
+        ],
+        "books": {pair.name: (_side(pair.bids), _side(pair.asks)) for pair in state.pairs.values()},
+        "orders": {order.id: _order(order) for order in state.orders.values()},
+        "expiries": [order.id for order in state.expiries.ascending()],
+        "accounts' orders": {
+            name: list(account.orders) for name, account in state.accounts.items() if account.orders
+        },
+        "wallets": {
+            (name, symbol): tuple(wallet.buckets)
+            for name, account in state.accounts.items()
+            for symbol, wallet in account.wallets.items()
+            if any(wallet.buckets)
+        },
+        "withdrawals": [(w.n, w.id, *w.payment_key, w.memo) for w in state.withdrawals.by_id.values()],
+        "refunds": [(r.n, r.id, *r.payment_key, r.quantity) for r in state.refunds.by_id.values()],
+        "holdings": state.holdings,
+    }
+
+
+def _order(order: Order) -> tuple[Any, ...]:
+    return (
+        *(order.seq, order.account.name, order.pair.name, order.is_buy, order.market, order.price),
+        *(order.quantity, order.remaining, order.locked, order.received, order.released, order.expiry),
+        *(order.to_wallet, order.status),
+    )
+
+
+def _side(side: Side) -> list[tuple[int, int, int, list[str]]]:
+    return [(level.price, level.remaining, level.count, _queue(level)) for level in side.levels.ascending()]
+
+
+def _queue(level: Level) -> list[str]:
+    queue, order = [], level.head
+    while order is not None:
+        queue.append(order.id)
+        order = order.newer
+    return queue

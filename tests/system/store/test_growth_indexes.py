@@ -1,0 +1,72 @@
+"""The indexes of readers: made in pieces that an interruption does not undo, and without the memory they sort in."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, inspect
+
+from settlement.core.model import default_memo
+from settlement.core.parsing.names import encode
+from settlement.store import schema
+from settlement.store.database import open_writer
+from settlement.store.write.loader import load, open_engine
+from settlement.store.write.projector import make_read_indexes
+from tests.system.store.chains import demo
+
+WANTED = {index.name for index in schema.READ_INDEXES}
+
+
+def made(engine: Engine) -> set[str | None]:
+    there = inspect(engine).get_multi_indexes().values()
+    return {index["name"] for indexes in there for index in indexes}
+
+
+def test_making_them_goes_on_where_it_was_stopped(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, tenth = open_writer(database_url), schema.READ_INDEXES[10]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tenth, "create", stop)
+        with pytest.raises(KeyboardInterrupt):
+            make_read_indexes(engine)
+    assert made(engine) & WANTED == {index.name for index in schema.READ_INDEXES[:10]}
+    make_read_indexes(engine)
+    assert made(engine) >= WANTED
+    make_read_indexes(engine)  # there is nothing left to do
+    engine.dispose()
+
+
+def test_the_writer_has_its_cache_again(tmp_path: Path) -> None:
+    engine = open_writer(f"sqlite:///{tmp_path / 'dex.db'}")
+    with engine.connect() as connection:
+        before = connection.exec_driver_sql("PRAGMA cache_size").scalar()
+    make_read_indexes(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA cache_size").scalar() == before == -65536
+    engine.dispose()
+
+
+def test_a_start_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
+    engine = open_writer(f"sqlite:///{tmp_path / 'dex.db'}")
+    open_engine(engine, demo())
+    assert gc.isenabled()
+    load(engine)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        load(engine)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("claim", ["0a" * 20, "0a-1", "0a#PEK", "", "-", "ü", "²", "٣", "a b", "\ud800"])
+def test_the_memo_of_a_claim_is_its_encoded_text(claim: str) -> None:
+    """Transactions' ids take a shorter way to it."""
+    assert default_memo(claim) == encode(f"peakedex:{claim}")

@@ -1,0 +1,148 @@
+"""A restart forgets nothing: the engine out of the rows is the engine that wrote them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from settlement.core.journal.state_text import state_hash, state_text
+from settlement.core.state import InvariantError
+from settlement.core.venue import parse_venue
+from settlement.store import schema
+from settlement.store.database import StoreError, open_reader, open_writer
+from settlement.store.write.loader import load, open_engine
+from settlement.store.write.projector import make_read_indexes
+from tests.support import databases
+from tests.system.store.chains import VENUE_TEXT, demo, dump, journal, lively, picture, read_on, replay
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_loaded_engine_is_the_one_that_was_recorded(tmp_path: Path, seed: int) -> None:
+    """At several blocks on the way: text, hash, and everything that the rules remember, in its order."""
+    folder = lively(seed).write(tmp_path)
+    database = open_writer(databases.fresh())
+    rules, recorder = open_engine(database, demo())
+    for until in (1, 2, 3, 17, 40, 77, 120):
+        read_on(rules, recorder, folder, until=until)
+        loaded = load(database)
+        assert loaded.next_block() == until + 1
+        assert state_text(loaded.state) == state_text(rules.state)
+        assert picture(loaded.state) == picture(rules.state)
+    assert loaded.state.orders, "nothing rests: a restart has little to prove"
+    assert loaded.state.withdrawals.by_id
+    assert loaded.state.refunds.by_id
+
+
+def test_a_reader_loads_the_same_state_as_the_writer(tmp_path: Path) -> None:
+    folder, url = lively().write(tmp_path), databases.url(tmp_path / "dex.db")
+    rules, _ = replay(folder, url)
+    loaded = load(open_reader(url))
+    assert state_hash(loaded.state) == state_hash(rules.state)
+    assert loaded.state.journal_hash == rules.state.journal_hash
+    assert loaded.state.venue == demo()
+
+
+def test_a_loaded_engine_goes_on_as_the_old_one_would(tmp_path: Path) -> None:
+    """And so do its tables: number for number what they are without the restart."""
+    folder = lively().write(tmp_path / "chain")
+    url = databases.url(tmp_path / "dex.db")
+    for until in (13, 50, 51, 90):
+        replay(folder, url, until=until)
+    rules, database = replay(folder, url)
+    calm, undisturbed = replay(folder)
+    assert picture(rules.state) == picture(calm.state)
+    assert journal(database) == journal(undisturbed)
+    assert dump(database) == dump(undisturbed)
+
+
+def test_a_restart_before_the_first_block_starts_at_the_start_block() -> None:
+    database = open_writer(databases.fresh())
+    open_engine(database, demo())
+    rules, _ = open_engine(database, demo())
+    assert rules.next_block() == demo().start_block
+    assert rules.state.journal_hash == demo().hash
+    assert rules.state.header is None
+
+
+def test_the_read_indexes_change_nothing_that_is_loaded(tmp_path: Path) -> None:
+    rules, database = replay(lively().write(tmp_path))
+    make_read_indexes(database)
+    assert picture(load(database).state) == picture(rules.state)
+
+
+def test_the_venue_of_the_database_is_enough(tmp_path: Path) -> None:
+    """Auditors may have no file at hand: the database keeps its text."""
+    _, database = replay(lively().write(tmp_path), until=5)
+    assert load(database).state.venue_hash == demo().hash
+    assert load(database).state.venue.text == VENUE_TEXT
+
+
+def test_what_is_not_consensus_may_change_between_two_starts(tmp_path: Path) -> None:
+    folder = lively().write(tmp_path)
+    _, database = replay(folder, until=5)
+    renamed = parse_venue(VENUE_TEXT.replace('name = "Peake DEX"', 'name = "Another name"'))
+    assert renamed.hash == demo().hash
+    rules, recorder = open_engine(database, renamed)
+    read_on(rules, recorder, folder)
+    assert load(database).state.venue.name == "Another name"
+
+
+def test_the_database_of_another_venue_is_refused(tmp_path: Path) -> None:
+    _, database = replay(lively().write(tmp_path), until=5)
+    before = dump(database)
+    other = parse_venue(VENUE_TEXT.replace("taker_fee_bps = 20", "taker_fee_bps = 21", 1))
+    with pytest.raises(
+        StoreError, match=r"belongs to another venue .* use its own venue file, or another --db"
+    ):
+        open_engine(database, other)
+    assert dump(database) == before
+
+
+def test_a_database_without_a_venue_says_what_is_missing() -> None:
+    with pytest.raises(StoreError, match="holds no venue yet: name its file with --venue"):
+        load(open_writer(databases.fresh()))
+
+
+def test_a_venue_text_that_was_spoilt_is_named_as_such(tmp_path: Path) -> None:
+    _, database = replay(lively().write(tmp_path), until=5)
+    with database.begin() as connection:
+        connection.execute(update(schema.cursor).values(venue_text="[venue]\n"))
+    with pytest.raises(StoreError, match=r"the database's venue cannot be read any more: .*"):
+        load(database)
+    assert load(database, demo()).next_block() == 6
+
+
+@pytest.mark.parametrize(
+    ("column", "problem"),
+    [
+        (schema.balances.c.available, "does not conserve"),
+        (schema.balances.c.locked, "locks"),
+        (schema.balances.c.withdrawing, "withdraws"),
+        (schema.orders.c.remaining, "needs"),
+        (schema.withdrawals.c.amount, "withdraws"),
+    ],
+)
+def test_rows_that_do_not_add_up_are_found_at_start(tmp_path: Path, column: object, problem: str) -> None:
+    """A bit that flipped on disk, or a hand that helped: the books are recounted before anything is built."""
+    _, database = replay(lively().write(tmp_path))
+    assert isinstance(column, type(schema.orders.c.remaining))
+    with database.begin() as connection:
+        connection.execute(update(column.table).values({column: column + 100_000_000_000}))
+    with pytest.raises(InvariantError, match=problem):
+        load(database)
+
+
+def test_load_never_gives_a_plain_copy_of_a_live_engine(tmp_path: Path) -> None:
+    """Two loads share nothing: what one does, the other does not see."""
+    folder = lively().write(tmp_path)
+    _, database = replay(folder, until=50)
+    first, second = load(database), load(database)
+    before = picture(second.state)
+    for order in list(first.state.orders.values()):
+        order.remaining = 0
+    first.state.holdings.clear()
+    assert picture(second.state) == before
+    assert replace(demo()) == second.state.venue

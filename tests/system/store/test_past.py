@@ -1,0 +1,272 @@
+"""Any past block can be asked for, and what it shows is what the journal's text says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from indexer.chain.decode import decode
+from indexer.sources.archive import ArchiveSource
+from indexer.sources.source import Cursor
+from settlement.core.journal.state_text import state_hash
+from settlement.core.state_machine import Engine
+from settlement.store import schema
+from settlement.store.database import open_writer
+from settlement.store.read.accounts.balances import read_all_balances, read_balance_changes, read_balances
+from settlement.store.read.accounts.orders import OrderFilter, OrderRow, find_order, list_orders
+from settlement.store.read.audit.journal_lines import JournalBlock, read_journal
+from settlement.store.read.audit.state_at_block import read_state_text
+from settlement.store.read.market.order_book import read_levels
+from settlement.store.read.position import read_past
+from settlement.store.read.venue import find_account, read_pairs
+from settlement.store.write.loader import open_engine
+from settlement.store.write.projector import make_read_indexes
+from tests.support import databases
+from tests.system.store.chains import demo, lively, replay
+from tests.system.store.naive_journal import NaiveJournal, NaiveOrder, NaivePair
+from tests.system.store.random_chains import random_chain
+
+ASKED = 50
+
+
+@dataclass
+class Recorded:
+    """A recorded chain, one connection to it, and its journal."""
+
+    folder: Path
+    rules: Engine
+    connection: Connection
+    blocks: list[JournalBlock]
+
+    @property
+    def tip(self) -> int:
+        return self.rules.next_block() - 1
+
+    def auditor(self) -> NaiveJournal:
+        state = self.rules.state
+        pairs = {
+            name: NaivePair(
+                pair.base.precision, pair.quote.precision, pair.price_decimals, pair.quantity_decimals
+            )
+            for name, pair in ((pair.name, pair) for pair in state.pairs.values())
+        }
+        precisions = {token.symbol: token.precision for token in state.tokens.values()}
+        venue = state.venue
+        return NaiveJournal(precisions, len(venue.tokens), pairs, venue.fee_account, state.venue_hash)
+
+    def pair_id(self, name: str) -> int:
+        (found,) = (
+            number for number, row in read_pairs(self.connection).items() if f"{row.base}/{row.quote}" == name
+        )
+        return found
+
+
+@pytest.fixture(scope="module", params=[(1, 120, 20), (5, 400, 1)], ids=["busy", "quiet"])
+def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    home = tmp_path_factory.mktemp("past")
+    folder = lively(*request.param).write(home / "chain")
+    rules, database = replay(folder, databases.url(home / "dex.db"), batch=7)
+    make_read_indexes(database)
+    with database.connect() as connection:
+        yield Recorded(folder, rules, connection, list(read_journal(connection)))
+    database.dispose()
+
+
+def moments(recorded: Recorded, asked: int = ASKED) -> Iterator[tuple[int, NaiveJournal]]:
+    """Random blocks, the first ones and the last one, each with what the journal says of it."""
+    tip = recorded.tip
+    chosen = {0, 1, 2, tip - 1, tip, *Random(7).sample(range(3, tip - 1), asked)}
+    auditor, unread = recorded.auditor(), list(recorded.blocks)
+    for number in sorted(chosen):
+        while unread and unread[0].number <= number:
+            auditor.read(unread.pop(0).lines)
+        yield number, auditor
+
+
+def test_state_text_of_past_blocks(recorded: Recorded) -> None:
+    seen = set()
+    for number, auditor in moments(recorded):
+        text = read_state_text(recorded.connection, number)
+        if number == recorded.tip:  # its id is known, whatever happened in it
+            header = recorded.rules.state.header
+            assert header is not None
+            auditor.block = f"{header.number} {header.block_id}"
+        assert text == auditor.state(), number
+        seen.add(text)
+    assert len(seen) > ASKED / 2
+    assert sha256(text.encode()).hexdigest() == state_hash(recorded.rules.state)
+
+
+def test_state_hash_of_every_block_of_ours(recorded: Recorded) -> None:
+    """What an indexer would have printed at that block."""
+    rules = Engine(demo())
+    ours = {block.number for block in recorded.blocks}
+    for block, receipts in ArchiveSource(recorded.folder, rules.watch).blocks(Cursor(0)):
+        rules.apply(block.header, decode(block, rules.watch, receipts))
+        if block.number in ours and block.number % 4 == 0:
+            text = read_state_text(recorded.connection, block.number)
+            assert sha256(text.encode()).hexdigest() == state_hash(rules.state), block.number
+
+
+def test_balances_of_past_blocks(recorded: Recorded) -> None:
+    for number, auditor in moments(recorded):
+        everyone = {name for name, _ in auditor.held}
+        for name in everyone:
+            account = find_account(recorded.connection, name)
+            assert account is not None
+            rows = read_balances(recorded.connection, account, number)
+            assert [(row.symbol, *row[2:]) for row in rows] == auditor.balances(name), (number, name)
+            assert all(row.precision == auditor.precisions[row.symbol] for row in rows)
+        holders = sorted(
+            (row.account, row.symbol, *row[3:]) for row in read_all_balances(recorded.connection, number)
+        )
+        assert holders == sorted((*key, *held) for key, held in auditor.held.items() if any(held))
+    now = sorted(read_all_balances(recorded.connection))
+    assert now == sorted(read_all_balances(recorded.connection, recorded.tip))
+
+
+def test_changes_of_a_block_are_the_wallets_that_it_moved(recorded: Recorded) -> None:
+    auditor = recorded.auditor()
+    for block in recorded.blocks:
+        before = {key: list(held) for key, held in auditor.held.items()}
+        auditor.read(block.lines)
+        changed = {
+            (row.account, row.symbol): list(row[3:])
+            for row in read_balance_changes(recorded.connection, block.number)
+        }
+        for key, held in auditor.held.items():
+            if held != before.get(key, [0, 0, 0]):
+                assert changed[key] == held
+        assert all(auditor.held[key] == held for key, held in changed.items() if any(held))
+
+
+def test_books_of_past_blocks(recorded: Recorded) -> None:
+    levels = 0
+    for number, auditor in moments(recorded):
+        for pair in recorded.rules.state.pairs.values():
+            pair_id = recorded.pair_id(pair.name)
+            for is_buy in (True, False):
+                rows = read_levels(recorded.connection, pair_id, is_buy, 500, number)
+                assert list(map(tuple, rows)) == auditor.book(pair.name, is_buy), (number, pair.name)
+                assert read_levels(recorded.connection, pair_id, is_buy, 2, number) == rows[:2]
+                levels += len(rows)
+                if number == recorded.tip:
+                    assert read_levels(recorded.connection, pair_id, is_buy, 500) == rows
+    assert levels
+
+
+def shown(row: OrderRow, pairs: dict[int, str]) -> tuple[Any, ...]:
+    return (
+        *(row.seq, row.id, row.account, pairs[row.pair_id], row.is_buy, row.market, row.price, row.quantity),
+        *(row.remaining, row.locked, row.received, row.released, schema.ORDER_STATUSES[row.status]),
+        *(row.expiry, row.block, row.closed_block),
+    )
+
+
+def expected(o: NaiveOrder) -> tuple[Any, ...]:
+    return (
+        *(o.seq, o.id, o.account, o.pair, o.is_buy, o.market, o.price, o.quantity),
+        *(o.remaining, o.locked, o.received, o.released, o.status, o.expiry, o.block, o.closed_block),
+    )
+
+
+def everything(listed: Any, limit: int = 7) -> list[OrderRow]:
+    """All pages of a list."""
+    rows: list[OrderRow] = []
+    before = None
+    while True:
+        page = listed(before, limit)
+        assert len(page.rows) <= limit
+        rows.extend(page.rows)
+        if page.next_key is None:
+            return rows
+        before = page.next_key
+
+
+def test_orders_of_past_blocks(recorded: Recorded) -> None:
+    connection = recorded.connection
+    pairs = {number: f"{row.base}/{row.quote}" for number, row in read_pairs(connection).items()}
+    for number, auditor in moments(recorded):
+        then = list(auditor.orders.values())[::-1]
+        for order in then[:: 1 + len(then) // 5]:
+            found = find_order(connection, order.id, number)
+            assert found is not None
+            assert shown(found, pairs) == expected(order), (number, order.id)
+            assert find_order(connection, order.id, order.block - 1) is None
+        rows = everything(partial(_list, connection, OrderFilter(status=schema.OPEN), number))
+        assert [shown(row, pairs) for row in rows] == [
+            expected(order) for order in then if order.status == "open"
+        ], number
+
+
+def test_lists_of_orders_of_past_blocks(recorded: Recorded) -> None:
+    """By status, account and pair, and all of them together."""
+    connection = recorded.connection
+    pairs = {number: f"{row.base}/{row.quote}" for number, row in read_pairs(connection).items()}
+    met = 0
+    for number, auditor in moments(recorded, 3):
+        then = list(auditor.orders.values())[::-1]
+        accounts = {order.account for order in then}
+        chosen = [OrderFilter(status=status) for status in range(len(schema.ORDER_STATUSES))]
+        chosen += [OrderFilter(pair_id=pair, status=schema.OPEN) for pair in pairs]
+        for account in sorted(accounts)[:3]:
+            account_id = find_account(connection, account)
+            for pair in (None, *list(pairs)[:2]):
+                chosen += [OrderFilter(account_id, pair, status) for status in (None, schema.OPEN, 2)]
+        names = {find_account(connection, account): account for account in accounts}
+        for wanted in (OrderFilter(), *chosen):
+            rows = everything(partial(_list, connection, wanted, number), 40)
+            assert [shown(row, pairs) for row in rows] == [
+                expected(order)
+                for order in then
+                if wanted.account_id is None or order.account == names[wanted.account_id]
+                if wanted.pair_id is None or order.pair == pairs[wanted.pair_id]
+                if wanted.status is None or order.status == schema.ORDER_STATUSES[wanted.status]
+            ], (number, wanted)
+            met += len(rows)
+    assert met
+
+
+def _list(connection: Connection, wanted: OrderFilter, number: int, before: int | None, limit: int) -> Any:
+    return list_orders(connection, wanted, before, limit, number)
+
+
+def test_past_is_the_newest_block_of_ours(recorded: Recorded) -> None:
+    numbers = [block.number for block in recorded.blocks]
+    assert read_past(recorded.connection, numbers[0] - 1) is None
+    for n, block in enumerate(recorded.blocks, start=1):
+        past = read_past(recorded.connection, block.number)
+        assert past is not None
+        assert (past.number, past.n, past.journal_hash) == (block.number, n, block.journal_hash)
+    quiet = set(range(numbers[0], numbers[-1])) - set(numbers)
+    for number in quiet:
+        past = read_past(recorded.connection, number)
+        assert past is not None
+        assert past.number == max(each for each in numbers if each < number)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_state_text_of_every_block_of_a_random_chain(seed: int) -> None:
+    """Against the naive model of the rules: every policy, odd tokens, a fee account that changes."""
+    venue, blocks = random_chain(seed)
+    database = open_writer(databases.fresh())
+    rules, recorder = open_engine(database, venue)
+    for at in range(0, len(blocks), 7):
+        recorder.record([rules.apply(block.header, block.events) for block in blocks[at : at + 7]])
+    with database.connect() as connection:
+        for block in blocks:
+            text = read_state_text(connection, block.header.number)
+            past = read_past(connection, block.header.number)
+            assert past is not None
+            assert text.splitlines()[3:] == list(block.state[3:])
+            if past.number == block.header.number:
+                assert text.splitlines() == list(block.state)
+    database.dispose()

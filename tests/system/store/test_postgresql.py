@@ -1,0 +1,356 @@
+"""PostgreSQL alone: roles, locks, durability, notices, and what its errors mean. (The rest runs on both.)"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from settlement.store import schema
+from settlement.store.change_detector import Watch, watch
+from settlement.store.database import (
+    StoreError,
+    explain,
+    is_lost,
+    open_reader,
+    open_writer,
+    parse_url,
+    upgrade,
+)
+from settlement.store.lease import Lease, LeaseError, read_holder
+from settlement.store.partitions import Room
+from settlement.store.read.accounts.transfers import list_transfers
+from settlement.store.write.loader import load
+from settlement.store.write.projector import make_read_indexes
+from tests.support import postgres
+from tests.system.store.chains import demo, lively, picture, replay
+
+SECONDS = 20
+GUIDE = Path(__file__).parents[3] / "docs" / "operator.md"
+
+
+def documented_sql() -> list[str]:
+    """The statements of docs/operator.md that make the roles."""
+    blocks = re.findall(r"^```sql\n(.*?)^```", GUIDE.read_text("utf-8"), re.M | re.S)
+    roles = [block for block in blocks if "ROLE" in block or "GRANT" in block]
+    lines = (line.partition("--")[0] for block in roles for line in block.splitlines())
+    return [statement.strip() for statement in " ".join(lines).split(";") if statement.strip()]
+
+
+def until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def writer(postgresql: str) -> Iterator[Engine]:
+    engine = open_writer(postgresql)
+    yield engine
+    engine.dispose()
+
+
+# ---------------------------------------------------------------- addresses
+
+
+def test_several_hosts_in_one_url() -> None:
+    url = parse_url("postgresql://me:secret@one:5433,two/dex?target_session_attrs=read-write&sslmode=require")
+    assert (url.username, url.password, url.database) == ("me", "secret", "dex")
+    assert dict(url.query) == {
+        "host": "one,two",
+        "port": "5433,",
+        "target_session_attrs": "read-write",
+        "sslmode": "require",
+    }
+    assert parse_url("postgresql+psycopg://one/dex") == parse_url("postgresql://one/dex")
+
+
+@pytest.mark.parametrize("url", ["postgresql://h/d?host_name=x", "postgresql://me:secret@[::1/d"])
+def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(
+        StoreError, match=r"is not valid: try sqlite:///peakedex\.db or postgresql://"
+    ) as caught:
+        parse_url(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("open_it", [open_reader, open_writer])
+def test_a_server_that_is_not_there(open_it: Callable[[str], Engine]) -> None:
+    port = postgres.free_port()
+    with pytest.raises(StoreError, match="start the server, or mend the host and port") as caught:
+        open_it(f"postgresql://me:secret@127.0.0.1:{port}/dex")
+    assert "secret" not in str(caught.value)
+    assert is_lost(caught.value)
+
+
+@pytest.mark.parametrize("open_it", [open_reader, open_writer])
+def test_a_database_that_is_not_there(open_it: Callable[[str], Engine]) -> None:
+    with pytest.raises(StoreError, match=r"does not exist: create it as docs/operator\.md says"):
+        open_it(postgres.server().url("nowhere"))
+
+
+# ---------------------------------------------------------------- the schema
+
+
+def test_the_migrated_database_is_the_schema_of_the_code(writer: Engine) -> None:
+    make_read_indexes(writer)
+    with writer.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+        assert set(inspect(connection).get_table_names()) == {*schema.metadata.tables, "alembic_version"}
+        loose = connection.execute(text(LOOSE_TEXT)).all()
+    assert loose == [("alembic_version", "version_num")], (
+        "text that sorts by the server's language, or has a limit"
+    )
+
+
+LOOSE_TEXT = """SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'
+AND data_type IN ('text', 'character varying') AND (collation_name IS DISTINCT FROM 'C' OR data_type <> 'text')"""
+
+
+def test_two_processes_migrate_at_once() -> None:
+    url = postgres.new_database(migrated=False)
+    failed: list[Exception] = []
+
+    def migrate() -> None:
+        try:
+            open_writer(url).dispose()
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=migrate) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert failed == []
+    postgres.drop_database(url)
+
+
+def test_a_stranger_s_database_is_left_alone() -> None:
+    url = postgres.new_database(migrated=False)
+    postgres.execute(url, "CREATE TABLE photos (id integer)")
+    for open_it in (open_reader, open_writer):
+        with pytest.raises(StoreError, match="holds tables, but none of Peake DEX"):
+            open_it(url)
+    postgres.drop_database(url)
+
+
+# ---------------------------------------------------------------- who may write
+
+
+def test_a_reader_is_one_moment_and_cannot_write(postgresql: str, writer: Engine) -> None:
+    with writer.begin() as change:
+        change.exec_driver_sql("INSERT INTO accounts VALUES (1, 'alice')")
+    reader = open_reader(postgresql)
+    with reader.connect() as connection:
+        count = text("SELECT count(*) FROM accounts")
+        assert connection.scalar(count) == 1
+        with writer.begin() as change:
+            change.exec_driver_sql("INSERT INTO accounts VALUES (2, 'bob')")
+        assert connection.scalar(count) == 1
+        with pytest.raises(DBAPIError, match="read-only transaction"):
+            connection.exec_driver_sql("DELETE FROM accounts")
+    with reader.connect() as connection:
+        assert connection.scalar(count) == 2
+    reader.dispose()
+
+
+def test_the_documented_roles(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The SQL of docs/operator.md: one role owns and writes, the other reads everything and can do no more."""
+    database = str(parse_url(postgresql).database)
+    owner, api = f"owner_{database}", f"api_{database}"
+    as_owner, as_api = (postgresql.replace("postgres@", f"{role}@") for role in (owner, api))
+    postgres.execute(postgresql, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    try:
+        for statement in documented_sql():
+            ours = re.sub(r"\bpeakedex_api\b", api, statement)
+            ours = re.sub(r"DATABASE peakedex\b", f"DATABASE {database}", ours)
+            ours = re.sub(r"\bpeakedex\b", owner, ours)
+            postgres.execute(
+                postgresql, ours.replace("CREATE DATABASE", "ALTER DATABASE").replace("OWNER", "OWNER TO")
+            )
+        folder = lively().write(tmp_path_factory.mktemp("chain"))
+        rules, engine = replay(folder, as_owner, until=100)
+        make_read_indexes(engine)
+        engine.dispose()
+        reader = open_reader(as_api)
+        assert picture(load(reader, demo()).state) == picture(rules.state)
+        reader.dispose()
+        watched = watch(as_api)
+        assert watched.changed()
+        until(watched.changed)
+        watched.close()
+        for statement in WRITES:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                postgres.execute(as_api, statement)
+        with pytest.raises(SQLAlchemyError, match="permission denied"):
+            replay(folder, as_api)
+    finally:
+        everywhere = postgres.server().url("postgres")
+        postgres.execute(everywhere, f"ALTER DATABASE {database} OWNER TO {postgres.USER}")
+        for role in (api, owner):
+            postgres.execute(postgresql, f"DROP OWNED BY {role} CASCADE", f"DROP ROLE {role}")
+
+
+WRITES = (
+    *(f"DELETE FROM {table}" for table in schema.metadata.tables),
+    *(f"UPDATE {table} SET id = id" for table in ("cursor", "lease", "tokens")),
+    "INSERT INTO accounts VALUES (0, 'mallory')",
+    "TRUNCATE journal",
+    "CREATE TABLE loot (id integer)",
+    "CREATE TEMPORARY TABLE loot (id integer)",
+    "DROP TABLE journal",
+    "SELECT * FROM cursor FOR UPDATE",
+)
+
+
+def test_only_one_takes_the_lease(postgresql: str, writer: Engine) -> None:
+    """Two that come at once: one of them gets it, the other is told who."""
+    others, refused = open_writer(postgresql), []
+    with Lease(writer):
+        with writer.connect() as connection:
+            holder = read_holder(connection)
+        with pytest.raises(LeaseError, match="another indexer") as caught:
+            _hold_elsewhere(others)
+        refused.append(str(caught.value))
+    assert holder is not None
+    assert str(holder.pid) in refused[0]
+    others.dispose()
+
+
+def _hold_elsewhere(engine: Engine) -> None:
+    """As a process of another machine would, which the holder's heartbeat shows to be alive."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE lease SET place = 'elsewhere'")
+    with Lease(engine):
+        pass
+
+
+def test_a_payouts_writer_waits_for_the_disk_and_others_do_as_the_server_says(postgresql: str) -> None:
+    for durable, expected in ((True, "on"), (False, "off")):
+        engine = open_writer(postgresql, durable=durable)
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == expected
+        engine.dispose()
+
+
+FETCHED = (
+    "SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_xact_user_tables WHERE relname LIKE 'transfers%'"
+)
+
+
+def test_one_who_is_seldom_there_is_found_as_quickly_the_tenth_time(postgresql: str, writer: Engine) -> None:
+    """A plan for any account, which the server keeps after some uses, would read all that came after him."""
+    with writer.begin() as connection:
+        Room(connection).make(connection, {"transfers": [(1,), (20_000,)]})
+        connection.exec_driver_sql(
+            "INSERT INTO transfers SELECT n, 1, 1, CASE n WHEN 1 THEN 99 ELSE n * 7919 %% 41 END, 0, n * 7919 %% 41, 0, 1 "
+            "FROM generate_series(1, 20000) AS n"
+        )
+    make_read_indexes(writer)
+    reader = open_reader(postgresql)
+    with reader.connect() as connection:
+        fetched = []
+        for _ in range(10):
+            list_transfers(connection, 99, None, 20)
+            fetched.append(int(connection.execute(text(FETCHED)).scalar_one()))
+    reader.dispose()
+    assert fetched[-1] - fetched[-2] <= fetched[0] < 100
+
+
+# ---------------------------------------------------------------- trouble
+
+
+def lose(engine: Engine) -> SQLAlchemyError:
+    """What a statement raises whose server process is ended."""
+    with engine.connect() as connection:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        postgres.execute(postgres.server().url("postgres"), f"SELECT pg_terminate_backend({pid})")
+        with pytest.raises(SQLAlchemyError) as caught:
+            connection.exec_driver_sql("SELECT 1")
+    return caught.value
+
+
+def test_what_is_lost_may_come_back_and_what_is_wrong_stays_wrong(postgresql: str, writer: Engine) -> None:
+    assert is_lost(lose(writer))
+    with writer.connect() as connection:  # the next one is a new connection
+        assert connection.scalar(text("SELECT 1")) == 1
+    reader = open_reader(postgresql)
+    with reader.connect() as connection, pytest.raises(DBAPIError) as read_only:
+        connection.exec_driver_sql("DELETE FROM accounts")
+    assert is_lost(read_only.value), "a primary that has become a standby: another host may be one"
+    with writer.connect() as connection, pytest.raises(DBAPIError) as wrong:
+        connection.exec_driver_sql("SELECT nothing FROM nowhere")
+    assert not is_lost(wrong.value)
+    assert "nowhere" in explain(wrong.value)
+    assert "\n" not in explain(wrong.value)
+    reader.dispose()
+
+
+def test_a_copy_that_breaks_is_told_as_any_other_statement(postgresql: str) -> None:
+    """A row that does not fit: nothing of its batch stays, and the error is the database's own."""
+    from settlement.store.write.statements import compile_statements, run
+
+    engine = open_writer(postgresql)
+    accounts = compile_statements(engine)["accounts"]
+    with pytest.raises(SQLAlchemyError, match="duplicate key"), engine.begin() as connection:
+        run(connection, accounts, [(1, "a"), (2, "b"), (1, "c")])
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM accounts")) == 0
+    upgrade(engine)
+    engine.dispose()
+
+
+# ---------------------------------------------------------------- the watch
+
+
+@pytest.fixture
+def watched(postgresql: str) -> Iterator[Watch]:
+    """A watch that has looked, and knows that it has."""
+    watched = watch(postgresql)
+    assert watched.changed()
+    until(watched.changed)
+    yield watched
+    watched.close()
+
+
+def test_a_commit_is_heard_at_once_and_what_is_rolled_back_never(writer: Engine, watched: Watch) -> None:
+    for n in range(3):
+        with writer.begin() as connection:
+            connection.exec_driver_sql(f"INSERT INTO accounts VALUES ({n}, 'a{n}')")
+        began = time.monotonic()
+        until(watched.changed)
+        assert time.monotonic() - began < 0.4, "it was looked up, not heard"
+    with writer.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO accounts VALUES (9, 'a9')")
+        connection.rollback()
+    assert not watched.changed()
+
+
+def test_a_change_without_a_notice_is_seen_in_time(postgresql: str, watched: Watch) -> None:
+    """As from a restored backup, or through a pooler that swallows notices."""
+    postgres.execute(postgresql, "INSERT INTO indexer_status (id, updated, mode) VALUES (1, 7, 'following')")
+    until(watched.changed)
+    assert not watched.changed()
+
+
+def test_a_server_that_goes_and_comes_is_two_changes(postgresql: str, writer: Engine, watched: Watch) -> None:
+    database = parse_url(postgresql).database
+    kill = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+    postgres.execute(postgres.server().url("postgres"), kill)
+    until(watched.changed)
+    until(watched.changed)
+    with open_writer(postgresql).begin() as connection:
+        connection.exec_driver_sql("INSERT INTO accounts VALUES (1, 'alice')")
+    until(watched.changed)

@@ -1,0 +1,199 @@
+"""The cost of an event does not grow with the book: work is counted at n = 2,000 and at n = 50,000 open
+orders, and may not double. Instructions are counted where Python does the work, comparisons of prices
+where the heap does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from settlement.core.events import Action, BlockHeader, Movement
+from settlement.core.state_machine import Engine
+from tests.unit.core.counting import Counted, comparisons, opcodes
+from tests.unit.core.story import START, venue
+from tests.unit.core.test_book import a_pair, an_order
+
+FEW, MANY = 2_000, 50_000
+SAMPLE = 200
+LEVEL = "1.0000"
+
+
+class Crowd:
+    """A book of n sells by one maker, at one price or at n prices. Blocks are applied as on a chain."""
+
+    def __init__(self, n: int, price: Callable[[int], str]) -> None:
+        self.n = n
+        self.engine = Engine(venue(max_open_orders=10**9))
+        self.apply(
+            Movement("d1", "hive-engine", "maker", "dex.pek", "PEK", "1000000", None),
+            Movement("d2", "hive-engine", "taker", "dex.hive", "SWAP.HIVE", "10000000", None),
+            Movement("d3", "hive-engine", "taker", "dex.pek", "PEK", "1000", None),
+        )
+        self.apply(*(self.order(f"m{i}", "maker", "sell", price(i), "0.01") for i in range(n)))
+
+    def order(self, id_: str, signer: str, side: str, price: str, quantity: str, **more: object) -> Action:
+        payload = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": quantity, "price": price, **more}
+        return Action(id_, signer, True, side, payload)
+
+    def apply(self, *events: Action | Movement) -> list[str]:
+        number = self.engine.next_block()
+        header = BlockHeader(number, f"{number:08x}", START + 3 * number)
+        return self.engine.apply(header, events).text.splitlines()
+
+    def cost(self, *events: Action | Movement) -> float:
+        """Instructions for each event of a block."""
+        return opcodes(lambda: self.apply(*events)) / len(events)
+
+
+def one_price(_: int) -> str:
+    return LEVEL
+
+
+def rising(i: int) -> str:
+    return f"{1 + i // 10000}.{i % 10000:04d}"
+
+
+@pytest.fixture(scope="module", params=[one_price, rising], ids=["one level", "a level each"])
+def crowds(request: pytest.FixtureRequest) -> tuple[Crowd, Crowd]:
+    """The same book with few and with many orders. The tests below take turns with it: each leaves at
+    least half of it in place."""
+    return Crowd(FEW, request.param), Crowd(MANY, request.param)
+
+
+def at_most_doubles(costs: tuple[float, float]) -> None:
+    few, many = costs
+    assert few > 10
+    assert many < 2 * few
+
+
+def test_orders_are_taken_in_turn(crowds: tuple[Crowd, Crowd]) -> None:
+    def take(crowd: Crowd) -> float:
+        takes = [crowd.order(f"t{i}", "taker", "buy", "9.0000", "0.01") for i in range(SAMPLE)]
+        cost = crowd.cost(*takes)
+        assert f"m{SAMPLE - 1}" not in crowd.engine.state.orders
+        assert f"m{SAMPLE}" in crowd.engine.state.orders
+        return cost
+
+    at_most_doubles((take(crowds[0]), take(crowds[1])))
+
+
+def test_the_newest_is_cancelled_first(crowds: tuple[Crowd, Crowd]) -> None:
+    def cancel(crowd: Crowd) -> float:
+        newest = range(crowd.n - 1, crowd.n - 1 - SAMPLE, -1)
+        cost = crowd.cost(*(Action(f"c{i}", "maker", True, "cancel", {"id": f"m{i}"}) for i in newest))
+        assert f"m{crowd.n - SAMPLE}" not in crowd.engine.state.orders
+        return cost
+
+    at_most_doubles((cancel(crowds[0]), cancel(crowds[1])))
+
+
+def test_one_order_sweeps_many(crowds: tuple[Crowd, Crowd]) -> None:
+    def sweep(crowd: Crowd) -> float:
+        cost = crowd.cost(crowd.order("sweep", "taker", "buy", "9.0000", f"{SAMPLE // 100}.00"))
+        assert f"m{2 * SAMPLE - 1}" not in crowd.engine.state.orders
+        assert f"m{2 * SAMPLE}" in crowd.engine.state.orders
+        return cost
+
+    at_most_doubles((sweep(crowds[0]), sweep(crowds[1])))
+
+
+def test_orders_join_and_are_replaced(crowds: tuple[Crowd, Crowd]) -> None:
+    def join(crowd: Crowd) -> float:
+        joins = [crowd.order(f"j{i}", "maker", "sell", "8.0000", "0.01") for i in range(SAMPLE)]
+        replaced = [
+            Action(f"r{i}", "maker", True, "replace", {"id": f"j{i}", "quantity": "0.02"})
+            for i in range(SAMPLE)
+        ]
+        return crowd.cost(*joins, *replaced)
+
+    at_most_doubles((join(crowds[0]), join(crowds[1])))
+
+
+def test_orders_that_look_ahead(crowds: tuple[Crowd, Crowd]) -> None:
+    """Fill-or-kill beyond reach of the limit, IOC below the book, post-only that would take."""
+
+    def look(crowd: Crowd) -> float:
+        events = [
+            crowd.order("k1", "taker", "buy", "1.0500", "9999.00", timeInForce="FOK"),
+            crowd.order("k2", "taker", "buy", "0.5000", "1.00", timeInForce="IOC"),
+            crowd.order("k3", "taker", "buy", "9.0000", "1.00", postOnly=True),
+        ]
+        codes = [line.split()[-1] for line in crowd.apply(*events)[1:]]
+        assert codes == ["E_FOK", "E_NO_LIQUIDITY", "E_POST_ONLY"]
+        return crowd.cost(*events)
+
+    at_most_doubles((look(crowds[0]), look(crowds[1])))
+
+
+def test_a_block_where_nothing_happens_costs_the_same(crowds: tuple[Crowd, Crowd]) -> None:
+    costs = []
+    for crowd in crowds:
+        crowd.apply()  # drops what earlier blocks left in the expiry index
+        costs.append(opcodes(crowd.apply))
+    assert costs[0] == costs[1] < 300
+
+
+def test_a_taker_with_an_own_order_on_a_long_level() -> None:
+    """An IOC needs one lot only: it must not walk 50,000 orders because one of them is its trader's."""
+
+    def costs(n: int) -> float:
+        crowd = Crowd(n, one_price)
+        crowd.apply(crowd.order("own", "taker", "sell", LEVEL, "0.01"))
+        cost = crowd.cost(crowd.order("ioc", "taker", "buy", LEVEL, "0.01", timeInForce="IOC"))
+        assert "m0" not in crowd.engine.state.orders
+        return cost
+
+    at_most_doubles((costs(FEW), costs(MANY // 5)))
+
+
+def test_looking_ahead_over_cancelled_levels() -> None:
+    """The best 90 % of the levels are cancelled, then IOCs look at the book: none may walk the dead."""
+
+    def costs(n: int) -> float:
+        crowd = Crowd(n, rising)
+        cancels = [Action(f"c{i}", "maker", True, "cancel", {"id": f"m{i}"}) for i in range(n - 200)]
+        looks = [crowd.order(f"k{i}", "taker", "buy", "0.5000", "1", timeInForce="IOC") for i in range(10)]
+        before = opcodes(lambda: crowd.apply(*cancels))
+        crowd = Crowd(n, rising)
+        return (opcodes(lambda: crowd.apply(*cancels, *looks)) - before) / len(looks)
+
+    at_most_doubles((costs(FEW // 4), costs(FEW * 2)))
+
+
+def test_orders_that_expire_together() -> None:
+    """All orders of one time expire in one block: each costs what it would alone, but for log n."""
+
+    def costs(n: int) -> float:
+        crowd = Crowd(n, rising)
+        header = BlockHeader(crowd.engine.next_block(), "00", START + 10**8)
+        return opcodes(lambda: crowd.engine.apply(header)) / n
+
+    at_most_doubles((costs(FEW // 10), costs(FEW * 2)))
+
+
+@pytest.mark.parametrize("prices", ["rising", "falling", "same"])
+def test_comparisons_of_prices_grow_as_their_logarithm(prices: str) -> None:
+    """A side of the book alone, its prices counted: add, best, remove in time order and newest first."""
+
+    def costs(n: int, newest_first: bool) -> float:
+        pair = a_pair()
+        order_of = {"rising": range(1, n + 1), "falling": range(n, 0, -1), "same": [7] * n}
+        orders = [
+            an_order(pair, seq, Counted(price), 1, False) for seq, price in enumerate(order_of[prices], 1)
+        ]
+
+        def fill_and_empty() -> None:
+            for order in orders:
+                pair.asks.add(order)
+            for order in reversed(orders) if newest_first else orders:
+                assert pair.asks.best() is not None
+                pair.asks.remove(order)
+
+        return comparisons(fill_and_empty) / n
+
+    for newest_first in (False, True):
+        few, many = costs(FEW, newest_first), costs(MANY, newest_first)
+        assert 0 < few < 100
+        assert many < 2 * few

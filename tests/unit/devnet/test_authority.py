@@ -1,0 +1,121 @@
+"""Signatures: who must sign, under which packing, and how weights add up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from indexer.devnet.hive.accounts import ChainError
+from indexer.devnet.hive.authority import Authority
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.keys import PrivateKey
+from indexer.devnet.hive.operations import Coin, CustomJson, Operation, Transfer
+from indexer.devnet.hive.serialization import Packing, Transaction
+
+KEYS = {name: PrivateKey(name) for name in ("k1", "k2", "k3")}
+PAY = Transfer("alice", "bobby", Coin(5, "HIVE"), "")
+
+
+def chain_of() -> Chain:
+    chain = Chain(sign=False)
+    for name in ("alice", "bobby", "carol"):
+        chain.accounts.create(name, 0)
+    chain.accounts.grant("alice", "HIVE", 1000)
+    chain.produce()
+    return chain
+
+
+def signed(
+    chain: Chain, operations: list[Operation], *keys: PrivateKey, packing: Packing = "legacy"
+) -> Transaction:
+    transaction = replace(chain.build(operations), packing=packing)
+    digest = transaction.digest(chain.chain_id)
+    # As it comes off the wire: nothing says which packing was signed.
+    return replace(transaction, signatures=tuple(key.sign(digest) for key in keys), packing="legacy")
+
+
+def key(chain: Chain, name: str, role: str) -> PrivateKey:
+    return chain.accounts.private_key(name, role)
+
+
+def test_the_active_key_or_the_owner_key_moves_money_and_no_other() -> None:
+    for role in ("active", "owner"):
+        chain = chain_of()
+        chain.push(signed(chain, [PAY], key(chain, "alice", role)))
+        assert chain.accounts.balance("bobby", "HIVE") == 5
+    chain = chain_of()
+    for wrong in (key(chain, "alice", "posting"), key(chain, "bobby", "active"), KEYS["k1"]):
+        with pytest.raises(ChainError, match="Missing Active Authority alice"):
+            chain.push(signed(chain, [PAY], wrong))
+    with pytest.raises(ChainError, match="Missing Active Authority alice"):
+        chain.push(signed(chain, [PAY]))
+    assert chain.accounts.balance("bobby", "HIVE") == 0
+
+
+def test_a_transaction_keeps_the_id_of_the_packing_that_was_signed() -> None:
+    chain = chain_of()
+    transaction = signed(chain, [PAY], key(chain, "alice", "active"), packing="nai")
+    assert chain.push(transaction) == replace(transaction, packing="nai").id != transaction.id
+
+
+def test_a_posting_custom_json_takes_any_of_the_three_keys() -> None:
+    operation = CustomJson((), ("alice",), "x", "{}")
+    for role in ("posting", "active", "owner"):
+        chain = chain_of()
+        chain.push(signed(chain, [operation], key(chain, "alice", role)))
+    chain = chain_of()
+    with pytest.raises(ChainError, match="Missing Posting Authority alice"):
+        chain.push(signed(chain, [operation], key(chain, "bobby", "posting")))
+
+
+def test_active_and_posting_do_not_mix() -> None:
+    chain = chain_of()
+    operations: list[Operation] = [PAY, CustomJson((), ("alice",), "x", "{}")]
+    with pytest.raises(ChainError, match="cannot combine"):
+        chain.push(signed(chain, operations, key(chain, "alice", "active"), key(chain, "alice", "posting")))
+
+
+def test_two_of_three_keys() -> None:
+    weights = tuple((private.public_key, 1) for private in KEYS.values())
+    chain = chain_of()
+    chain.accounts.create("alice", 0, {"active": Authority(2, weights)})
+    with pytest.raises(ChainError, match="Missing Active Authority"):
+        chain.push(signed(chain, [PAY], KEYS["k2"]))
+    chain.push(signed(chain, [PAY], KEYS["k3"], KEYS["k1"]))
+    assert chain.accounts.balance("bobby", "HIVE") == 5
+
+
+def test_an_account_may_sign_for_another() -> None:
+    chain = chain_of()
+    chain.accounts.create("alice", 0, {"active": Authority(1, (), (("carol", 1),))})
+    chain.push(signed(chain, [PAY], key(chain, "carol", "active")))
+    with pytest.raises(ChainError, match="Missing Active Authority"):
+        chain.push(signed(chain, [PAY], key(chain, "carol", "posting")))
+
+
+def test_needless_and_double_signatures_are_refused() -> None:
+    chain = chain_of()
+    mine = key(chain, "alice", "active")
+    with pytest.raises(ChainError, match="Unnecessary signature"):
+        chain.push(signed(chain, [PAY], mine, KEYS["k1"]))
+    with pytest.raises(ChainError, match="Duplicate Signature"):
+        chain.push(signed(chain, [PAY], mine, mine))
+    with pytest.raises(ChainError, match="not canonical"):
+        chain.push(replace(chain.build([PAY]), signatures=(bytes(65),)))
+
+
+def test_a_signature_of_another_chain_or_transaction_does_not_count() -> None:
+    chain, other = chain_of(), Chain(seed=1, sign=False)
+    transaction = signed(chain, [PAY], key(chain, "alice", "active"))
+    digest = transaction.digest(other.chain_id)
+    with pytest.raises(ChainError, match="Missing Active"):
+        chain.push(replace(transaction, signatures=(key(chain, "alice", "active").sign(digest),)))
+    with pytest.raises(ChainError, match="Missing Active"):
+        chain.push(replace(transaction, expiration=transaction.expiration + 1))
+
+
+def test_an_unknown_signer_is_an_unknown_key() -> None:
+    chain = chain_of()
+    with pytest.raises(ChainError, match="unknown key"):
+        chain.push(signed(chain, [CustomJson(("nobody",), (), "x", "{}")], KEYS["k1"]))

@@ -1,0 +1,79 @@
+"""Accounts to practise with: funded on both chains and at the venue, and no way to anybody else's key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from indexer.devnet.faults import Faults
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.errors import ChainError
+from indexer.devnet.hive.keys import PREFIX, PrivateKey
+from indexer.devnet.node import DevNode
+from indexer.devnet.rpc.dev_methods import DevMethods
+from indexer.devnet.traders.practice_accounts import practise
+from indexer.devnet.venue import EXAMPLE, read_venue
+
+VENUE = read_venue(EXAMPLE.read_text())
+
+
+@pytest.fixture
+def node() -> DevNode:
+    node = DevNode(Chain(sign=False, lag=1))
+    node.prepare(VENUE)
+    for _ in range(6):
+        node.tick()
+    return node
+
+
+def balances(node: DevNode, account: str) -> dict[str, str]:
+    found: dict[str, str] = DevMethods(node, Faults()).method("balances")({"account": account})  # type: ignore[misc, assignment]
+    return found
+
+
+def test_a_new_account_has_money_in_its_wallet_and_as_much_at_the_venue(node: DevNode) -> None:
+    found = practise(node, VENUE)
+    name = str(found["account"])
+    assert re.fullmatch("practice-[0-9a-f]{6}", name)
+    for _ in range(3):
+        node.tick()
+    held = balances(node, name)
+    assert set(held) == set(VENUE.tokens) | {"HIVE", "HBD"}
+    assert (held["PEK"], held["HBD"], held["SWAP.BTC"]) == ("1000000.00000000", "200.000", "0.01000000")
+    for symbol, token in VENUE.tokens.items():
+        assert float(balances(node, token.escrow)[symbol]) == float(held[symbol])
+
+
+def test_its_key_is_the_account_s_own_under_this_chain_s_id(node: DevNode) -> None:
+    found = practise(node, VENUE)
+    key = node.chain.accounts.private_key(str(found["account"]), "active")
+    assert isinstance(key, PrivateKey)
+    assert (found["wif"], found["public_key"]) == (key.wif, key.public_key)
+    assert str(found["public_key"]).startswith(PREFIX)
+    assert found["chain_id"] == node.chain.chain_id.hex()
+
+
+def test_the_same_name_is_the_same_account_also_on_a_chain_that_forgot_it(node: DevNode) -> None:
+    first = practise(node, VENUE)
+    again = practise(node, VENUE, str(first["account"]))
+    assert again == first
+    assert balances(node, str(first["account"]))["HIVE"] == "500.000"  # given once
+    other = DevNode(Chain(sign=False, lag=1))
+    other.prepare(VENUE)
+    assert practise(other, VENUE, str(first["account"])) == first
+
+
+@pytest.mark.parametrize(
+    "name", ["alice", "peakecoin", "peakedex.pek", "practice-", "practice-xyzxyz", "practice-1234567"]
+)
+def test_no_other_account_s_key_is_told(node: DevNode, name: str) -> None:
+    with pytest.raises(ChainError, match="not an account to practise with"):
+        practise(node, VENUE, name)
+
+
+def test_a_chain_without_a_venue_gives_coins_alone() -> None:
+    node = DevNode(Chain(sign=False, lag=1))
+    node.tick()
+    name = str(practise(node, None)["account"])
+    assert balances(node, name) == {"HIVE": "500.000", "HBD": "200.000"}

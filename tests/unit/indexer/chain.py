@@ -1,0 +1,162 @@
+"""Blocks as nodes write them, from a few words: the ink that the stories of these tests are written with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from coincurve import PrivateKey
+
+from indexer.chain.blocks import NO_BLOCK, HeaderFields
+from indexer.chain.integrity.block_id import header_digest, pack_header
+from indexer.devnet.hive.keys import public_key_text
+from settlement.core.events import Watch
+
+SIDECHAIN_ID = "ssc-mainnet-hive"
+CONTRACT = "peakedex"
+ESCROW = "peakedex.hive"
+START_TIME = 1_700_000_000
+WITNESS = PrivateKey(b"\x11" * 32)
+NAI = {"HIVE": "@@000000021", "HBD": "@@000000013"}
+
+Operation = tuple[str, dict[str, Any]]
+
+
+def watch(**changes: Any) -> Watch:
+    """What a venue with one escrow account looks for."""
+    settings: dict[str, Any] = {
+        "contract": CONTRACT,
+        "custom_json_id": SIDECHAIN_ID,
+        "accept_flat_intents": True,
+        "escrows": {ESCROW},
+    }
+    return Watch(**{**settings, **changes})
+
+
+def transfer(sender: str, recipient: str, amount: str, memo: str = "") -> Operation:
+    """A native transfer; `amount` as condenser_api writes it."""
+    return "transfer", {"from": sender, "to": recipient, "amount": amount, "memo": memo}
+
+
+def custom_json(
+    content: object, signer: str = "alice", *, active: bool = True, id: str = SIDECHAIN_ID
+) -> Operation:
+    """A custom_json; content that is a str is its JSON text as it stands."""
+    text = content if isinstance(content, str) else json.dumps(content, separators=(",", ":"))
+    auths = {
+        "required_auths": [signer] if active else [],
+        "required_posting_auths": [] if active else [signer],
+    }
+    return "custom_json", {**auths, "id": id, "json": text}
+
+
+def action(name: str, payload: object = None, contract: str = CONTRACT) -> dict[str, Any]:
+    """One element of a custom_json."""
+    return {"contractName": contract, "contractAction": name, "contractPayload": payload}
+
+
+def in_shape(operation: Operation, shape: str) -> Any:
+    """An operation as block_api or condenser_api writes it."""
+    name, value = operation
+    if shape == "condenser":
+        return [name, value]
+    if name == "transfer":
+        number, symbol = value["amount"].split(" ")
+        amount = {"amount": str(int(number.replace(".", ""))), "precision": 3, "nai": NAI[symbol]}
+        value = {**value, "amount": amount}
+    return {"type": f"{name}_operation", "value": value}
+
+
+def transaction_id(number: int, index: int) -> str:
+    """The id of a block's transaction, made up but stable."""
+    return hashlib.sha256(f"{number}/{index}".encode()).hexdigest()[:40]
+
+
+def block_value(
+    number: int = 1,
+    transactions: Sequence[Sequence[Operation]] = (),
+    *,
+    previous: str | None = None,
+    shape: str = "block_api",
+    timestamp: int | None = None,
+) -> dict[str, Any]:
+    """A block with a right id; `previous` defaults to a made-up id of the block before."""
+    if previous is None:
+        previous = NO_BLOCK if number == 1 else struct.pack(">I", number - 1).hex() + "ab" * 16
+    seconds = START_TIME + 3 * number if timestamp is None else timestamp
+    fields = HeaderFields(
+        block_id="",
+        previous=previous,
+        timestamp=datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        witness="initminer",
+        transaction_merkle_root="00" * 20,
+    )
+    signed = WITNESS.sign_recoverable(header_digest(fields), hasher=None)
+    signature = bytes((31 + signed[64],)) + signed[:64]
+    digest = hashlib.sha224(pack_header(fields) + signature).digest()
+    return {
+        **msgspec.to_builtins(fields),
+        "witness_signature": signature.hex(),
+        "transactions": [
+            {"operations": [in_shape(operation, shape) for operation in operations], "signatures": []}
+            for operations in transactions
+        ],
+        "block_id": (struct.pack(">I", number) + digest[4:20]).hex(),
+        "signing_key": public_key_text(WITNESS.public_key.format()),
+        "transaction_ids": [transaction_id(number, index) for index in range(len(transactions))],
+    }
+
+
+def as_text(value: object, *, ascii_only: bool = False) -> bytes:
+    """Compact JSON, as nodes write it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+
+
+def block(number: int = 1, *transactions: Sequence[Operation], **options: Any) -> bytes:
+    """A block's JSON text; each argument is a transaction's operations."""
+    return as_text(block_value(number, transactions, **options))
+
+
+def chain(first: int, *contents: Sequence[Sequence[Operation]]) -> list[bytes]:
+    """Linked blocks; each argument holds a block's transactions."""
+    blocks: list[bytes] = []
+    previous: str | None = None
+    for offset, transactions in enumerate(contents):
+        value = block_value(first + offset, transactions, previous=previous)
+        previous = value["block_id"]
+        blocks.append(as_text(value))
+    return blocks
+
+
+def moved(sender: Any, recipient: Any, quantity: Any, symbol: Any = "SWAP.HIVE") -> dict[str, Any]:
+    """A `transfer` event of the sidechain's contract `tokens`."""
+    data = {"from": sender, "to": recipient, "symbol": symbol, "quantity": quantity}
+    return {"contract": "tokens", "event": "transfer", "data": data}
+
+
+def receipts(hive_number: int, logs: dict[str, Any], number: int | None = None) -> bytes:
+    """A Hive-Engine block: for each element id its events, or its whole log as JSON text."""
+    return as_text(
+        {
+            "_id": number or hive_number,
+            "blockNumber": number or hive_number,
+            "refHiveBlockNumber": hive_number,
+            "transactions": [
+                {
+                    "transactionId": element_id,
+                    "sender": "alice",
+                    "contract": "tokens",
+                    "action": "transfer",
+                    "payload": "{}",
+                    "logs": log if isinstance(log, str) else json.dumps({"events": log}),
+                }
+                for element_id, log in logs.items()
+            ],
+            "virtualTransactions": [],
+        }
+    )

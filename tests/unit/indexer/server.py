@@ -1,0 +1,134 @@
+"""A small HTTP server that fails as the world fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from indexer.sources.backoff import Patience
+
+Handler = Callable[[str, Any], Any]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An answer as it stands: status, bytes, headers; with `cut`, the connection breaks before its end."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+    delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Text:
+    """A result by its JSON text."""
+
+    text: bytes
+
+
+def rpc_error(message: str, code: int = -32003) -> Raw:
+    return Raw(
+        body=json.dumps({"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": message}}).encode()
+    )
+
+
+HTML = Raw(body=b"<html><body>502 Bad Gateway</body></html>", headers={"Content-Type": "text/html"})
+BUSY = Raw(503, b"busy")
+TOO_MANY = Raw(429, b"slow down", {"Retry-After": "7"})
+CUT = Raw(body=b'{"jsonrpc":"2.0","result":{"blocks":[', cut=True)
+HALF = Raw(body=b'{"jsonrpc":"2.0","result":{"blocks":[')
+
+
+class Node:
+    """A node: `answer(method, params)` gives the result; `faults` are served first, one a request."""
+
+    def __init__(self, answer: Handler) -> None:
+        self.answer = answer
+        self.faults: deque[Any] = deque()
+        self.requests: list[tuple[str, Any]] = []
+        self.connections = 0
+        self.url = ""
+
+
+@contextmanager
+def serve(node: Node) -> Iterator[Node]:
+    """Run the node on a port of its own; after this, its connections are refused."""
+
+    class Request(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # Headers and body go out as one write, or Nagle's algorithm holds the second one back.
+        wbufsize = -1
+
+        def setup(self) -> None:
+            node.connections += 1
+            super().setup()
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            node.requests.append((request["method"], request["params"]))
+            answer = node.faults.popleft() if node.faults else None
+            if answer is None:
+                answer = node.answer(request["method"], request["params"])
+            if not isinstance(answer, Raw):
+                result = answer.text if isinstance(answer, Text) else json.dumps(answer).encode()
+                answer = Raw(body=b'{"jsonrpc":"2.0","result":%b,"id":%d}' % (result, request["id"]))
+            self.send(answer)
+
+        def send(self, answer: Raw) -> None:
+            time.sleep(answer.delay)
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body) + (1000 if answer.cut else 0)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+            self.close_connection = answer.cut
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Request)
+    server.daemon_threads = True
+    node.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield node
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Pauses:
+    """In place of sleeping: notes each pause, and lets the test change the world before time goes on."""
+
+    def __init__(self, then: Callable[[int], None] = lambda _: None, most: int = 50) -> None:
+        self.seconds: list[float] = []
+        self._then = then
+        self._most = most
+        self._now = 0.0
+
+    def now(self) -> float:
+        """The test's time, in seconds."""
+        return self._now
+
+    def patience(self) -> Patience:
+        """One that pauses here, and tells this time."""
+        return Patience(sleep=self, now=self.now)
+
+    def __call__(self, seconds: float) -> bool:
+        """Sleep, in the test's time. Says stop when the test has seen too many."""
+        self.seconds.append(seconds)
+        self._now += seconds
+        self._then(len(self.seconds))
+        return len(self.seconds) >= self._most

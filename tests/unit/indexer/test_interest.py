@@ -1,0 +1,210 @@
+"""The search of raw bytes must change nothing but the time it takes."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer.chain import decode as decode_module
+from indexer.chain import prefilter as interest_module
+from indexer.chain.blocks import Block, BlockError, known_value
+from indexer.chain.decode import decode, has_candidate
+from indexer.chain.prefilter import Interest, read_block
+from indexer.chain.receipts import Receipts
+from settlement.core.events import Action, Event, Watch
+from tests.unit.indexer import chain
+from tests.unit.indexer.chain import CONTRACT, ESCROW, action, block, custom_json, moved, transfer, watch
+
+LATER = "later.escrow"
+NAMES = st.sampled_from(["alice", "bob", ESCROW, LATER, CONTRACT, "peakede", "x" + ESCROW])
+SPACE = st.sampled_from(["", " ", "\t", "\n  "])
+FLAT = {"base": "PEK", "quote": "SWAP.HIVE", "side": "buy", "price": "0.1", "amount": "5"}
+
+
+def respelled(text: str, luck: random.Random, share: float) -> str:
+    """JSON text with some characters of its strings written as escapes, where JSON allows it."""
+    out: list[str] = []
+    is_inside = False
+    index = 0
+    while index < len(text):
+        character = text[index]
+        if is_inside and character == "\\":
+            escape = text[index : index + (6 if text[index + 1] == "u" else 2)]
+            has_longer = escape[1] in '"\\/' and luck.random() < share
+            out.append(f"\\u{ord(escape[1]):04x}" if has_longer else escape)
+            index += len(escape)
+            continue
+        if character == '"':
+            is_inside = not is_inside
+        elif is_inside and character.isascii() and luck.random() < share:
+            character = luck.choice([f"\\u{ord(character):04x}", f"\\u{ord(character):04X}"])
+        out.append(character)
+        index += 1
+    return "".join(out)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> str:
+    """The JSON text of a custom_json: ours, the sidechain's, flat or noise, oddly spaced and spelled."""
+    name = draw(NAMES)
+    elements = draw(
+        st.lists(
+            st.sampled_from(
+                [
+                    action("buy", {"symbol": name, "price": 1.5}),
+                    action("listToken", {"escrow": LATER}),
+                    action("transfer", {"to": name, "memo": "m"}, "tokens"),
+                    FLAT,
+                    {**FLAT, "side": name},
+                    {"contractName": name},
+                    {"note": 'side" peakedex é \\u0070', "\\": "\\u00"},
+                    None,
+                ]
+            ),
+            max_size=3,
+        )
+    )
+    value = elements[0] if len(elements) == 1 and draw(st.booleans()) else elements
+    separators = (draw(SPACE) + "," + draw(SPACE), draw(SPACE) + ":" + draw(SPACE))
+    text = json.dumps(value, ensure_ascii=draw(st.booleans()), separators=separators)
+    luck = random.Random(draw(st.integers(0, 2**32)))
+    return respelled(text, luck, draw(st.sampled_from([0.0, 0.0, 0.05, 1.0])))
+
+
+@st.composite
+def operations(draw: st.DrawFn) -> chain.Operation:
+    if draw(st.booleans()):
+        identity = draw(st.sampled_from([chain.SIDECHAIN_ID, chain.SIDECHAIN_ID, "other"]))
+        return custom_json(draw(contents()), draw(NAMES), active=draw(st.booleans()), id=identity)
+    memo = draw(st.sampled_from(["", "hi", f'{{"id":"{chain.SIDECHAIN_ID}","json":{{"to":"{ESCROW}"}}}}']))
+    return transfer(draw(NAMES), draw(NAMES), "1.000 HIVE", memo)
+
+
+@st.composite
+def nasty_blocks(draw: st.DrawFn) -> bytes:
+    value = chain.block_value(
+        5,
+        draw(st.lists(st.lists(operations(), min_size=1, max_size=3), max_size=3)),
+        shape=draw(st.sampled_from(["block_api", "condenser"])),
+    )
+    text = json.dumps(value, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, None, 1])))
+    luck = random.Random(draw(st.integers(0, 2**32)))
+    return respelled(text, luck, draw(st.sampled_from([0.0, 0.0, 0.02, 0.5]))).encode()
+
+
+def all_receipts(transactions: list[Any]) -> Receipts:
+    """Receipts that move something for every element there could be."""
+    logs = {}
+    for transaction in transactions:
+        ids = [transaction.id, *(f"{transaction.id}-{index}" for index in range(3))]
+        ids += [f"{item}-{index}" for item in ids[1:] for index in range(3)] + [
+            f"{ids[0]}-{index}" for index in range(3)
+        ]
+        logs.update({item: [moved("alice", ESCROW, "1"), moved("alice", LATER, "2")] for item in ids})
+    return Receipts(chain.receipts(5, logs))
+
+
+def run(text: bytes, looking: Watch, *, prefilter: bool) -> tuple[list[Event], bool]:
+    """Decode as the engine would, which lists a new account at the first `listToken`."""
+    read = read_block(text, Interest(looking)) if prefilter else Block(text)
+    waits = has_candidate(read, looking, prefilter=prefilter)
+    found = []
+    for event in decode(read, looking, all_receipts(Block(text).transactions), prefilter=prefilter):
+        found.append(event)
+        if isinstance(event, Action) and event.name == "listToken":
+            looking.escrows.add(LATER)
+    return found, waits
+
+
+@settings(max_examples=200, deadline=None)
+@given(nasty_blocks(), st.booleans(), st.sampled_from([CONTRACT, "market", "", 'a"b', "é"]))
+def test_the_events_are_the_same_as_without_the_search(text: bytes, flat: bool, contract: str) -> None:
+    options: dict[str, Any] = {"accept_flat_intents": flat, "contract": contract}
+    with_search = run(text, watch(**options), prefilter=True)
+    assert with_search == run(text, watch(**options), prefilter=False)
+    found, waits = with_search
+    has_tokens = any(not isinstance(event, Action) and event.chain == "hive-engine" for event in found)
+    assert waits or not has_tokens, "a block that moves tokens must have waited for receipts"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        custom_json(action("buy", {"symbol": "PEK"}, contract="market")),
+        custom_json('{"b\\u00fccher":"\\u2026\\u001f"}', id="podping"),
+        transfer("alice", "bob", "1.000 HIVE", "\u00e9\x1f"),
+        ("comment", {"body": "which side? peaked"}),
+    ],
+)
+def test_a_block_with_nothing_of_ours_is_not_parsed(operation: chain.Operation) -> None:
+    """Escapes of what no name can hold do not count."""
+    read = read_block(chain.as_text(chain.block_value(5, [[operation]]), ascii_only=True), Interest(watch()))
+    assert read._transactions is None
+    assert list(decode(read, watch())) == []
+    assert read._transactions is None
+
+
+def test_a_block_found_without_is_searched_again_once_there_is_more_to_look_for() -> None:
+    """Blocks may be read ahead; the account is listed in between."""
+    looking = watch()
+    read = read_block(block(5, [transfer("alice", LATER, "1.000 HIVE")]), Interest(looking))
+    assert list(decode(read, looking)) == []
+    looking.escrows.add(LATER)
+    assert [event.id for event in decode(read, looking)] == [chain.transaction_id(5, 0)]
+
+
+def test_an_operation_is_read_once_and_again_only_where_there_is_more_to_look_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The look for what must wait and the decoding share what was read; a listing begins a second reading."""
+    reads: list[object] = []
+
+    def counting(unparsed: object) -> object:
+        reads.append(unparsed)
+        return known_value(unparsed)
+
+    monkeypatch.setattr(decode_module, "known_value", counting)
+    ours = [custom_json(action("buy")), custom_json(action("sell")), custom_json(action("listToken"))]
+    text = block(5, *([each] for each in ours), [transfer("a", "b", "1.000 HIVE")])
+    for listing, expected in ((False, 3), (True, 6)):
+        reads.clear()
+        looking = watch()
+        read = read_block(text, Interest(looking))
+        assert not has_candidate(read, looking)
+        for event in decode(read, looking):
+            if listing and isinstance(event, Action) and event.name == "listToken":
+                looking.escrows.add(LATER)
+        assert len(reads) == expected
+
+
+@pytest.mark.parametrize(("last_applied", "is_read"), [(4, True), (5, False), (6, False)])
+def test_of_a_block_applied_before_only_the_header_is_read(last_applied: int, is_read: bool) -> None:
+    text = block(5, [custom_json(action("buy"))])
+    assert (read_block(text, Interest(watch()), last_applied)._transactions is not None) == is_read
+
+
+def test_names_found_with_a_shorter_one_are_not_searched_for() -> None:
+    looking = watch(escrows={ESCROW, "peakedex.btc", "other", "another"})
+    assert Interest(looking).needles() == (b"other", b"peakedex", b'\\"side\\"')
+    assert Interest(watch(accept_flat_intents=False)).needles() == (b"peakedex",)
+
+
+def test_a_name_that_escapes_could_spell_in_other_ways_turns_the_search_off() -> None:
+    assert Interest(watch(contract="a/b")).needles() is None
+
+
+def test_an_uninteresting_block_is_walked_all_the_same() -> None:
+    good = block(5, [("vote", {"voter": "alice"})])
+    for bad in (good.replace(b'"alice"', b'"alice'), good.replace(b"alice", b"al\x01ce"), good[:-20]):
+        with pytest.raises(BlockError):
+            read_block(bad, Interest(watch()))
+
+
+@given(st.binary(max_size=60), st.binary(min_size=1, max_size=3))
+def test_the_search_is_that_of_bytes(text: bytes, needle: bytes) -> None:
+    assert interest_module.find(text, needle) == text.find(needle)
