@@ -24,7 +24,6 @@ from settlement.core.venue import parse_venue
 from settlement.store import schema
 from settlement.store.database import open_writer
 from settlement.store.interval_tree import fork_of
-from settlement.store.partitions import PARTITIONED, Room
 from settlement.store.write.loader import open_engine
 
 FEW_ORDERS: Final = 1_000
@@ -146,11 +145,11 @@ def _copy_some(engine: Engine, trades: int) -> bool:
         if missing <= 0:
             return False
         last = {name: _last(connection, name) - _last(connection, f"pattern_{name}") for name in _COUNTED}
-        room, start = Room(connection), -(-cursor.block // STRIDE) * STRIDE
+        start = -(-cursor.block // STRIDE) * STRIDE
         for nth in range(min(missing, AT_ONCE)):
             moved = {name: last[name] + (nth + 1) * steps[name] for name in _COUNTED}
             blocks = start + nth * STRIDE
-            _copy(connection, room, {**moved, "block": blocks, "time": blocks // STRIDE * STRIDE_SECONDS})
+            _copy(connection, {**moved, "block": blocks, "time": blocks // STRIDE * STRIDE_SECONDS})
         _move_cursor(connection, blocks + PATTERN.stop)
     return True
 
@@ -161,14 +160,8 @@ def _last(connection: Connection, table: str) -> int:
     )
 
 
-def _copy(connection: Connection, room: Room, moved: Mapping[str, int]) -> None:
+def _copy(connection: Connection, moved: Mapping[str, int]) -> None:
     """One copy of all tables."""
-    keys = {}
-    for table in PARTITIONED:
-        key = next(iter(_MOVED[table.name]))
-        ends = connection.execute(text(f"SELECT min({key}), max({key}) FROM pattern_{table.name}")).one()
-        keys[table.name] = [(end + moved[_MOVED[table.name][key]],) for end in ends]
-    room.make(connection, keys)
     for table, columns in _MOVED.items():
         names = [column.name for column in schema.metadata.tables[table].columns]
         values = {name: f"{name} + {moved[columns[name]]}" if name in columns else name for name in names}

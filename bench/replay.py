@@ -27,7 +27,6 @@ from settlement.core.state_machine import Engine
 from settlement.core.venue import parse_venue
 from settlement.store import database
 from settlement.store.database import open_writer
-from settlement.store.partitions import Room, read_ranges
 from settlement.store.write import projector as recorder
 from settlement.store.write.loader import open_engine
 from tests.support.postgres import drop_database, new_database
@@ -169,7 +168,7 @@ def _postgresql(home: Path, open_orders: int) -> tuple[Parts, float]:
     rules, writer = open_engine(engine, parse_venue(VENUE))
     Follower(rules, writer, ArchiveSource(home, rules.watch)).run(opened)
     parts, written = _timed(engine, rules, writer, home)
-    _copy_partitions(engine, other)
+    open_writer(other).dispose()
     engine.dispose()
     ready = [
         (
@@ -195,15 +194,6 @@ def _postgresql(home: Path, open_orders: int) -> tuple[Parts, float]:
     for each in (url, other):
         drop_database(each)
     return parts, raw
-
-
-def _copy_partitions(engine: Any, other: str) -> None:
-    """Make in another database the partitions that there are."""
-    with engine.connect() as connection:
-        ranges = read_ranges(connection)
-    with open_writer(other).begin() as connection:
-        keys = {name: [(keys.start,) for keys in found] for name, found in ranges.items()}
-        Room(connection).make(connection, keys)
 
 
 def _copied(rows: list[Any]) -> bytes:

@@ -131,7 +131,6 @@ def upgrade() -> None:
             comment="the block's part of the journal, each line with its LF",
         ),
         sa.PrimaryKeyConstraint("block"),
-        postgresql_partition_by="RANGE (block)",
     )
     op.create_table(
         "outflows",
@@ -247,7 +246,6 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("n"),
         comment="every ledger transfer, in order; buckets as in settlement.core.model.BUCKETS",
-        postgresql_partition_by="RANGE (n)",
     )
     op.create_table(
         "withdrawals",
@@ -305,7 +303,6 @@ def upgrade() -> None:
         sa.Column("buyer_fee", sa.BigInteger(), nullable=False, comment="base units"),
         sa.Column("seller_fee", sa.BigInteger(), nullable=False, comment="quote units"),
         sa.PrimaryKeyConstraint("n"),
-        postgresql_partition_by="RANGE (n)",
     )
     op.create_table(
         "order_changes",
@@ -355,7 +352,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("block", "account_id", "token_id"),
         comment="every wallet that a block moved something of, as it stood after that block",
         sqlite_with_rowid=False,
-        postgresql_partition_by="RANGE (block)",
     )
     op.create_table(
         "totals",

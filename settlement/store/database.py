@@ -18,7 +18,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from settlement.store import partitions, postgresql
+from settlement.store import postgresql
 
 BUSY_TIMEOUT_MS: Final = 10_000
 _READERS: Final = 64
@@ -100,9 +100,7 @@ def open_writer(url: str, *, durable: bool = False) -> Engine:
     )
     try:
         upgrade(engine)
-        with engine.connect() as connection:
-            partitions.check(connection)
-    except (SQLAlchemyError, partitions.PartitionError) as error:
+    except SQLAlchemyError as error:
         engine.dispose()
         raise StoreError(f"database {_name(parsed)} cannot be opened: {explain(error)}") from error
     return engine
@@ -151,9 +149,7 @@ def open_reader(url: str) -> Engine:
     try:
         with engine.connect() as connection:
             check_revision(connection)
-        with engine.connect() as connection:
-            partitions.check(connection)
-    except (SQLAlchemyError, partitions.PartitionError) as error:
+    except SQLAlchemyError as error:
         engine.dispose()
         raise StoreError(f"database {_name(parsed)} cannot be read: {explain(error)}") from error
     return engine

@@ -56,7 +56,6 @@ CURES: Final = {
     "permission denied": "grant the role what docs/operator.md says",
     "too many clients": "raise max_connections, or run fewer workers",
     "remaining connection slots": "raise max_connections, or run fewer workers",
-    "out of shared memory": "raise max_locks_per_transaction as docs/operator.md says",
     "could not extend file": "make room and start again, nothing is lost",
     "No space left on device": "make room and start again, nothing is lost",
     "does not exist": "create it as docs/operator.md says, or mend the URL",

@@ -9,8 +9,6 @@ numbers.
 Derived rows answer for past blocks and for market figures without reading history: `balance_changes`,
 `order_changes`, `holding_changes`, `candles`, `totals`, the columns `fork` and what `blocks` counts. The
 recorder keeps them, and `settlement.store.write.rebuild` can make them again from the other tables.
-
-In PostgreSQL the largest tables are cut into ranges of their keys: see `settlement.store.partitions`.
 """
 
 from __future__ import annotations
@@ -141,7 +139,6 @@ journal: Final = Table(
         nullable=False,
         comment="the block's part of the journal, each line with its LF",
     ),
-    postgresql_partition_by="RANGE (block)",
 )
 
 intents: Final = Table(
@@ -209,7 +206,6 @@ trades: Final = Table(
     Column("quote_amount", BigInteger, nullable=False),
     Column("buyer_fee", BigInteger, nullable=False, comment="base units"),
     Column("seller_fee", BigInteger, nullable=False, comment="quote units"),
-    postgresql_partition_by="RANGE (n)",
 )
 
 transfers: Final = Table(
@@ -224,7 +220,6 @@ transfers: Final = Table(
     Column("credit_bucket", SmallInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
     comment="every ledger transfer, in order; buckets as in settlement.core.model.BUCKETS",
-    postgresql_partition_by="RANGE (n)",
 )
 
 balances: Final = Table(
@@ -250,7 +245,6 @@ balance_changes: Final = Table(
     Column("withdrawing", BigInteger, nullable=False),
     comment="every wallet that a block moved something of, as it stood after that block",
     sqlite_with_rowid=False,
-    postgresql_partition_by="RANGE (block)",
 )
 
 totals: Final = Table(

@@ -15,11 +15,9 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +31,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from settlement.store.database import open_writer
+from tests.support.waiting import wait_until
 
 ELSEWHERE: Final = "PEAKEDEX_TEST_POSTGRES"
 DATABASES: Final = ("sqlite", "postgresql")
@@ -99,11 +98,6 @@ def run_program(name: str, *words: object) -> None:
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
 class Server:
     """A server of one's own, in a folder that goes with it. With a port it listens on loopback, too."""
 
@@ -144,11 +138,9 @@ class Server:
                 cwd="/",
                 **_as_whom(),
             )
-        end = time.monotonic() + _SECONDS
-        while not self.answers():
-            assert self._process.poll() is None, self.log
-            assert time.monotonic() < end, self.log
-            time.sleep(0.02)
+        process = self._process
+        wait_until(lambda: process.poll() is not None or self.answers(), _SECONDS, lambda: self.log)
+        assert process.poll() is None, self.log
 
     @property
     def log(self) -> str:
@@ -205,13 +197,6 @@ def server() -> Server | _Given:
     ours.create()
     ours.start()
     return ours
-
-
-def with_partitions(url: str, rows: int, blocks: int, **settings: str) -> str:
-    """The same database, whose writer makes partitions of so many rows and blocks, with settings of its session."""
-    widths = {"peakedex.partition_rows": rows, "peakedex.partition_blocks": blocks}
-    given = "".join(f"%20-c%20{name}%3D{value}" for name, value in {**widths, **settings}.items())
-    return f"{url.rstrip('?')}{'&' if '=' in url else '?'}options={given}"
 
 
 def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:

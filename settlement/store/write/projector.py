@@ -15,7 +15,6 @@ from settlement.core.state import State
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.dialect import gather_statistics, sorting
-from settlement.store.partitions import Room
 from settlement.store.read.open_at_block import is_open
 from settlement.store.write.rows import BatchRows, Numbers
 from settlement.store.write.statements import Row, compile_statements, run
@@ -42,7 +41,6 @@ class Recorder:
         self._position = _position(state)
         self._statements = compile_statements(engine)
         with engine.connect() as connection:
-            self._room = Room(connection)
             self._numbers = Numbers(
                 _numbered(connection, schema.accounts, schema.accounts.c.name),
                 _numbered(connection, schema.tokens, schema.tokens.c.symbol),
@@ -85,7 +83,6 @@ class Recorder:
         rows["cursor"] = [_cursor_row(state, self._numbers.last["blocks"])]
         with self._engine.begin() as connection:
             _check_position(connection, stands_at)
-            self._room.make(connection, rows)
             for name, statement in self._statements.items():
                 run(connection, statement, rows.get(name, ()))
         self._position = _position(state)

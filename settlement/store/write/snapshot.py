@@ -19,7 +19,6 @@ from settlement.core.state_machine import Engine as Rules
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.dialect import gather_statistics, sorting
-from settlement.store.partitions import Room
 from settlement.store.read.audit.state_at_block import read_state_text
 from settlement.store.read.position import read_past
 from settlement.store.write.loader import load_from
@@ -120,9 +119,7 @@ def check_empty(connection: Connection) -> None:
 def write_rows(connection: Connection, table: Table, parts: Iterable[Sequence[tuple[Any, ...]]]) -> None:
     """Put rows into a table that is empty, as they come."""
     insert = compile_inserts(connection.engine, [table])[table.name]
-    room = Room(connection)
     for rows in parts:
-        room.make(connection, {table.name: rows})
         run(connection, insert, rows)
 
 

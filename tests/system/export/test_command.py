@@ -21,7 +21,6 @@ from indexer.ops.export.texts import CsvWriter
 from settlement.core.venue import parse_venue
 from settlement.store import schema
 from settlement.store.database import open_reader, open_writer
-from settlement.store.partitions import Room
 from settlement.store.read.key_ranges import MANY, Blocks, Span, find_span
 from settlement.store.write.loader import open_engine
 from tests.system.api.world import START_BLOCK, VENUE, World, small_world
@@ -231,7 +230,6 @@ def test_postgresql_sends_the_rows_bit_by_bit(postgresql: str) -> None:
     with writer.begin() as connection:
         connection.execute(insert(schema.accounts), [{"id": 1, "name": "alice"}, {"id": 2, "name": "bob"}])
         connection.execute(insert(schema.blocks), [block_row(1000)])
-        Room(connection).make(connection, {"journal": [(1000,)], "transfers": [(1,)]})
     add_transfers(postgresql, 3 * MANY, 1000)
     with open_reader(postgresql).connect() as connection:
         rows = TABLES["transfers"].rows(connection, Asked(Blocks(1, 2000), None))

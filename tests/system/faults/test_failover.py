@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ from indexer.cli import services as live
 from settlement.core.journal.state_text import state_hash
 from settlement.store.database import StoreError, open_reader
 from settlement.store.write.loader import load
-from tests.support.postgres import Server, execute, free_port, with_partitions
+from tests.support.ports import free_port
+from tests.support.postgres import Server, execute
+from tests.support.waiting import wait_until
 from tests.system.cli.world import Process, running
 from tests.system.follow.test_kill import ticking
 from tests.system.follow.world import Outcome, World, check
@@ -36,15 +38,6 @@ from tests.system.store.chains import VENUE_TEXT, dump, journal
 SECONDS = 90
 REPLICATED = {"wal_level": "replica", "max_wal_senders": "5", "synchronous_commit": "on", "hot_standby": "on"}
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'peakedex' AND wait_event IN ({})"
-
-
-def until(happened: Callable[[], Any], what: str) -> Any:
-    """Poll until that is true."""
-    end = time.monotonic() + SECONDS
-    while not (found := happened()):
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-    return found
 
 
 class Pair:
@@ -64,7 +57,7 @@ class Pair:
             "ALTER SYSTEM SET synchronous_standby_names = 'standby'",
             "SELECT pg_reload_conf()",
         )
-        until(self.is_synchronous, "the standby does not follow")
+        wait_until(self.is_synchronous, "the standby does not follow")
 
     def is_synchronous(self) -> bool:
         return execute(self.primary.url("postgres"), "SELECT sync_state FROM pg_stat_replication") == [
@@ -96,7 +89,9 @@ def in_the_batch(pair: Pair) -> Iterator[None]:
     """The indexer has written a batch's rows, and waits for the lock on the last row of its transaction."""
     with psycopg.connect(pair.primary.url("dex")) as other:
         other.execute("LOCK TABLE cursor IN SHARE MODE")
-        until(lambda: execute(pair.primary.url("dex"), WAITING.format("'relation'")) > [(0,)], "nobody waits")
+        wait_until(
+            lambda: execute(pair.primary.url("dex"), WAITING.format("'relation'")) > [(0,)], "nobody waits"
+        )
         yield
         pair.primary.kill()
         other.close()
@@ -111,7 +106,7 @@ def in_the_commit(pair: Pair) -> Iterator[None]:
     (receiver,) = execute(pair.standby.url("dex"), "SELECT pid FROM pg_stat_wal_receiver")
     os.kill(receiver[0], signal.SIGSTOP)
     waiting = WAITING.format("'SyncRep', 'object'")
-    until(lambda: execute(pair.primary.url("dex"), waiting) == [(3,)], "nobody waits")
+    wait_until(lambda: execute(pair.primary.url("dex"), waiting) == [(3,)], "nobody waits")
     yield
     pair.primary.kill()
     os.kill(receiver[0], signal.SIGCONT)
@@ -141,7 +136,7 @@ class Visitor:
             self.seen.append(self.ask())
 
     def __enter__(self) -> Visitor:
-        until(lambda: self.ask()[0] == 200, "the API does not come up")
+        wait_until(lambda: self.ask()[0] == 200, "the API does not come up")
         self._thread.start()
         return self
 
@@ -159,13 +154,14 @@ def block_of(url: str) -> int:
 def test_a_primary_that_dies_is_not_missed(pair: Pair, tmp_path: Path, moment: Any) -> None:
     (tmp_path / "venue.toml").write_text(VENUE_TEXT, "utf-8")
     standby, port = pair.standby.url("dex"), free_port()
-    narrow = with_partitions(pair.url(), 10, 2)  # most batches make some
     with World(seed=5, servers=1, ops=4, blocks=30) as world:
         (node,) = world.servers
         words = ("--venue", "venue.toml", "--node", node.url, "--engine-node", node.engine_url)
         reading = ("--db", pair.url(target_session_attrs="prefer-standby"), "--port", port, "--workers", 1)
-        with ticking(world), running(tmp_path, "follow", *words, "--db", narrow) as follow:
-            until(lambda: pair.primary.answers() and _has_blocks(follow, pair.primary.url("dex")), "no block")
+        with ticking(world), running(tmp_path, "follow", *words, "--db", pair.url()) as follow:
+            wait_until(
+                lambda: pair.primary.answers() and _has_blocks(follow, pair.primary.url("dex")), "no block"
+            )
             with running(tmp_path, "serve", *reading), Visitor(port) as visitor:
                 with moment(pair):
                     recorded = block_of(standby)
@@ -173,7 +169,7 @@ def test_a_primary_that_dies_is_not_missed(pair: Pair, tmp_path: Path, moment: A
                 follow.wait_until(lambda: block_of(standby) > recorded + 5, SECONDS)
                 goal = world.node.chain.irreversible
                 follow.wait_until(lambda: block_of(standby) >= goal, SECONDS)
-                until(lambda: visitor.ask()[1] >= goal, "the API has stayed behind")
+                wait_until(lambda: visitor.ask()[1] >= goal, "the API has stayed behind")
             assert {status for status, _ in visitor.seen} <= {200, 503}
             blocks = [block for status, block in visitor.seen if status == 200]
             assert blocks == sorted(blocks), "the API went back"

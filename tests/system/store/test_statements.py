@@ -9,7 +9,6 @@ from sqlalchemy import Table, delete, select
 
 from settlement.store import schema
 from settlement.store.database import open_writer
-from settlement.store.partitions import Room
 from settlement.store.write.statements import Row, compile_inserts, run
 from tests.support import databases
 
@@ -39,10 +38,8 @@ def test_new_rows_are_written_as_they_are(table: Table, make: Callable[[int], Ro
     database = open_writer(databases.fresh())
     statement = compile_inserts(database, [table])[table.name]
     with database.begin() as connection:
-        room = Room(connection)
         for count in COUNTS:
             rows = [make(n) for n in range(1, count + 1)]
-            room.make(connection, {table.name: rows})
             run(connection, statement, rows)
             assert [tuple(row) for row in connection.execute(select(table).order_by(table.c.n))] == rows
             connection.execute(delete(table))
