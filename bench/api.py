@@ -25,6 +25,8 @@ from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
 from settlement.store.write.loader import open_engine
 from settlement.store.write.projector import make_read_indexes
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 OPEN_ORDERS = 1_000
 HISTORY = 20_000
@@ -183,19 +185,18 @@ class Listeners:
 @contextmanager
 def server(url: str, workers: int, streams: int, kind: str) -> Iterator[Server]:
     """A server in processes of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.api_server", url, *map(str, (port, workers, streams)), kind]
     )
     try:
-        end = time.monotonic() + 60
-        while True:
+
+        def answers() -> bool:
             with suppress(OSError):
-                if load(port, [get("/" if kind else "/api/health")], 1, 0.2).statuses:
-                    break
-            assert time.monotonic() < end, "the server does not answer"
-            time.sleep(0.1)
+                return bool(load(port, [get("/" if kind else "/api/health")], 1, 0.2).statuses)
+            return False
+
+        wait_until(answers, what="an answer of the server")
         yield Server(port, process.pid)
     finally:
         process.terminate()
@@ -226,7 +227,7 @@ def _write(home: Path, url: str, tells: Connection, recorded: Any, pace: Any) ->
     engine = open_writer(url)
     rules, recorder = open_engine(engine, parse_venue(VENUE))
     last = 1 + OPEN_ORDERS // OPS_PER_BLOCK + HISTORY // OPS_PER_BLOCK
-    Follower(rules, recorder, ArchiveSource(home, rules.watch)).run(last)
+    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter)).run(last)
     make_read_indexes(engine)
     recorded.set()
 
@@ -234,4 +235,4 @@ def _write(home: Path, url: str, tells: Connection, recorded: Any, pace: Any) ->
         tells.send((progress.last_block, time.time()))
         time.sleep(pace.value)
 
-    Follower(rules, recorder, ArchiveSource(home, rules.watch), on_commit=committed, batch_blocks=1).run()
+    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter), on_commit=committed, batch_blocks=1).run()

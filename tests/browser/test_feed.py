@@ -12,6 +12,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.watch import until
 from tests.browser.world import World
+from tests.support.waiting import wait_until
 
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
 SEEN = """(side) => [...document.querySelectorAll(`#book .${side} .levels tbody tr:not(.bones)`)].map((row) =>
@@ -42,10 +43,7 @@ def moving(world: World) -> Iterator[Callable[[], None]]:
     def move() -> None:
         before = world.node.chain.head
         world.jobs.append(world.bots.step)
-        deadline = time.monotonic() + 60
-        while world.node.chain.head < before + 8:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: world.node.chain.head >= before + 8)
         world.jobs.remove(world.bots.step)
 
     yield move
@@ -62,21 +60,23 @@ def fresh(world: World, side: str) -> list[list[str]]:
 def book_is_true(page: Page, world: World, seconds: float = 60) -> None:
     """The shown book is the true one; it may take a moment to become so."""
     until(page, "document.querySelectorAll('#book .levels tbody tr:not(.bones)').length > 8", seconds=seconds)
-    deadline = time.monotonic() + seconds
-    while True:
+    wrong: dict[str, Any] = {}
+
+    def is_true() -> bool:
         shown = {
             "asks": page.evaluate(SEEN, "asks")[::-1],
             "bids": page.evaluate(SEEN, "bids"),
         }  # the best ask is last
         true = {side: fresh(world, side)[: len(shown[side])] for side in shown}
-        if shown == true and all(shown.values()):
-            return
-        wrong = {
-            side: [pair for pair in zip_longest(shown[side], true[side]) if pair[0] != pair[1]]
-            for side in shown
-        }
-        assert time.monotonic() < deadline, f"shown and true differ: {wrong}"
-        page.wait_for_timeout(200)
+        wrong.update(
+            {
+                side: [pair for pair in zip_longest(shown[side], true[side]) if pair[0] != pair[1]]
+                for side in shown
+            }
+        )
+        return shown == true and all(shown.values())
+
+    wait_until(is_true, timeout=seconds, what=lambda: f"the true book shown; they differ: {wrong}", poll=0.2)
 
 
 @pytest.fixture

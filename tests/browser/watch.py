@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Page, Request
+
+from tests.support.waiting import wait_until
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -38,15 +39,13 @@ class Watch:
 
     def fits(self) -> None:
         """No sideways scroll, as soon as the chart and the tables have followed the window's size."""
-        deadline = time.monotonic() + 20
-        while True:
-            wide, room = self.page.evaluate(
-                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-            )
-            if wide <= room:
-                return
-            assert time.monotonic() < deadline, f"{wide} px in {room} px: {widest(self.page)}"
-            time.sleep(0.05)
+        wait_until(
+            lambda: self.page.evaluate(
+                "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+            ),
+            timeout=20,
+            what=lambda: f"a page without sideways scroll; too wide: {widest(self.page)}",
+        )
 
     def accessible(self) -> None:
         """axe finds nothing."""
@@ -64,11 +63,9 @@ class Watch:
 
 def until(page: Page, expression: str, argument: Any = None, seconds: float = 60) -> Any:
     """The value of an expression as soon as it is true. Playwright's own wait needs `eval`, which the pages forbid."""
-    deadline = time.monotonic() + seconds
-    while not (value := page.evaluate(expression, argument)):
-        assert time.monotonic() < deadline, f"never: {expression}"
-        time.sleep(0.05)  # not by the page's clock, which a test may have stopped
-    return value
+    return wait_until(
+        lambda: page.evaluate(expression, argument), timeout=seconds, what=expression, poll=0.05
+    )
 
 
 def widest(page: Page) -> list[str]:

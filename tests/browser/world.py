@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from indexer.cli.local import escrow_keys
-from indexer.devnet.bots import Bots
-from indexer.devnet.intents import custom_json, intent
-from indexer.devnet.practice import practise
+from indexer.cli.demo import escrow_keys
 from indexer.devnet.server import start_devnet
+from indexer.devnet.traders.bots import Bots
+from indexer.devnet.traders.payloads import custom_json, intent
+from indexer.devnet.traders.practice_accounts import practise
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 BLOCK_SECONDS = 0.3
-PATIENCE_SECONDS = 60.0
 WARM_BLOCKS = 12
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class World:
@@ -138,17 +131,15 @@ class World:
         self._wait(lambda: (self.get("health")["block"] or 0) >= blocks and ready())
 
     def _wait(self, ready: Callable[[], object], say: Callable[[], str] = str) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+        def happened() -> bool:
             for process in self.processes if hasattr(self, "processes") else ():
                 assert process.poll() is None, self._logs()
             try:
-                if ready():
-                    return
+                return bool(ready())
             except requests.RequestException:
-                pass  # the API is only starting
-            time.sleep(0.1)
-        raise AssertionError(f"it never came to be: {say()}\n{self._logs()}")
+                return False  # the API is only starting
+
+        wait_until(happened, what=lambda: f"{say()}\n{self._logs()}", poll=0.1)
 
     def _logs(self) -> str:
         return "\n".join(path.read_text()[-3000:] for path in self.home.glob("*.log"))

@@ -21,10 +21,8 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -36,7 +34,9 @@ import pytest
 import requests
 
 from indexer.cli import main
+from tests.support.ports import free_port
 from tests.support.postgres import drop_database, new_database
+from tests.support.waiting import wait_until
 from tests.support.warm_program import program
 from tests.system.cli.command import clean_environment
 from tests.system.cli.world import running, world
@@ -209,11 +209,14 @@ class Place:
 
     def _wait(self, process: subprocess.Popen[bytes], log: Path, what: str) -> None:
         """Until it has printed a line, or answers on its port, whichever it does."""
-        end = time.monotonic() + LATEST
-        while not (log.read_text().count("\n") or answers(f"http://127.0.0.1:{self._port}/api/health")):
-            assert process.poll() is None, f"{what} ends with {process.returncode} and says nothing"
-            assert time.monotonic() < end, f"{what} says nothing in {LATEST} seconds"
-            time.sleep(0.05)
+
+        def has_started() -> bool:
+            if log.read_text().count("\n") or answers(f"http://127.0.0.1:{self._port}/api/health"):
+                return True
+            assert process.poll() is None, f"{what} ends with {process.returncode} and prints nothing"
+            return False
+
+        wait_until(has_started, timeout=LATEST, what=f"a line printed by {what}")
 
 
 @contextmanager
@@ -223,11 +226,6 @@ def _served(database: Path, folder: Path) -> Iterator[str]:
     with running(folder, "serve", "--db", database, "--port", port, "--workers", "1") as process:
         process.wait_until(lambda: answers(f"{url}/api/health"))
         yield url
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def answers(url: str) -> bool:

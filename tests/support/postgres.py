@@ -139,7 +139,9 @@ class Server:
                 **_as_whom(),
             )
         process = self._process
-        wait_until(lambda: process.poll() is not None or self.answers(), _SECONDS, lambda: self.log)
+        wait_until(
+            lambda: process.poll() is not None or self.answers(), timeout=_SECONDS, what=lambda: self.log
+        )
         assert process.poll() is None, self.log
 
     @property

@@ -205,11 +205,3 @@ def snapshot(client: FlaskClient, topics: str) -> Mirror:
     mirror.take(reading.expect("snapshot"))
     reading.close()
     return mirror
-
-
-def until(condition: Any, within: float = PATIENCE_SECONDS) -> None:
-    """Wait until it is so. Raises AssertionError where that takes too long."""
-    end = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.01)

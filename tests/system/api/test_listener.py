@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from api.stream.subscriber import Listener, Wire
 from api.stream.topics import read_topics
+from tests.support.waiting import wait_until
 
 TOPICS = read_topics("block")
 
@@ -45,10 +45,7 @@ def serve(listener: Listener, server: socket.socket) -> threading.Thread:
 
 
 def until_sent(listener: Listener) -> None:
-    end = time.monotonic() + 20
-    while listener._sent != listener._queued:
-        assert time.monotonic() < end, "the thread does not come back"
-        time.sleep(0.001)
+    wait_until(lambda: listener._sent == listener._queued, timeout=20, poll=0.001)
 
 
 def test_the_thread_begins_and_the_feed_goes_on(pair: tuple[socket.socket, socket.socket]) -> None:

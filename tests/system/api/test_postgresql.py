@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +12,13 @@ from flask.testing import FlaskClient
 from api.app import create_app
 from api.settings import ApiSettings
 from settlement.store.status import IndexerStatus, write_status
-from tests.support.postgres import Server, execute, free_port
+from tests.support.ports import free_port
+from tests.support.postgres import Server, execute
+from tests.support.waiting import wait_until
 from tests.system.api.world import World, small_world
 
 SECONDS = 30
 REPLICATED = {"wal_level": "replica", "max_wal_senders": "3", "hot_standby": "on", "synchronous_commit": "on"}
-
-
-def until(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + SECONDS
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -55,7 +50,7 @@ def test_the_api_outlives_its_server(primary: Server, world: World) -> None:
     before = client.get("/api/pairs")
     assert before.status_code == 200
     primary.kill()
-    until(lambda: client.get("/api/pairs").status_code == 503)
+    wait_until(lambda: client.get("/api/pairs").status_code == 503)
     for address in ("/api/pairs", "/api/balances?user=alice", "/api/state", "/api/ready"):
         began = time.monotonic()
         refused = client.get(address)
@@ -66,7 +61,7 @@ def test_the_api_outlives_its_server(primary: Server, world: World) -> None:
     health = client.get("/api/health")
     assert (health.status_code, health.json["block"]) == (200, None)
     primary.start()
-    until(lambda: client.get("/api/pairs").status_code == 200)
+    wait_until(lambda: client.get("/api/pairs").status_code == 200)
     assert client.get("/api/pairs").data == before.data
     assert client.get("/api/ready").status_code == 200
 
@@ -80,19 +75,19 @@ def test_a_standby_tells_how_old_it_is(primary: Server, world: World) -> None:
         client = client_of(standby, world)
         assert client_of(primary, world).get("/api/health").json["standby_age_seconds"] is None
         world.apply(world.order("alice", "sell", "1", "0.5"))
-        until(lambda: client.get("/api/pairs").json["block"] == world.block)
+        wait_until(lambda: client.get("/api/pairs").json["block"] == world.block)
         assert client.get("/api/health").json["standby_age_seconds"] <= SECONDS
         write_status(world.engine, IndexerStatus(int(world.time), "following", world.block, None, None))
-        until(lambda: client.get("/api/health").json["indexer"] is not None)
+        wait_until(lambda: client.get("/api/health").json["indexer"] is not None)
         assert "warning" not in client.get("/api/pairs").json
         primary.kill()
         world.time += 61
-        until(lambda: "warning" in client.get("/api/pairs").json)
+        wait_until(lambda: "warning" in client.get("/api/pairs").json)
         assert client.get("/api/pairs").json["warning"].startswith("The indexer is not running")
         assert client.get("/api/ready").json["code"] == "E_BEHIND"
-        until(lambda: client.get("/api/health").json["standby_age_seconds"] >= 1)
+        wait_until(lambda: client.get("/api/health").json["standby_age_seconds"] >= 1)
         execute(standby.url("postgres"), "SELECT pg_promote()")
-        until(lambda: client.get("/api/health").json["standby_age_seconds"] is None)
+        wait_until(lambda: client.get("/api/health").json["standby_age_seconds"] is None)
         assert client.get("/api/pairs").json["block"] == world.block
     finally:
         standby.stop()

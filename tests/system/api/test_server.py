@@ -11,20 +11,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from api.server import listen, serve
 from api.settings import ApiSettings, ServeError
 from settlement.store.database import StoreError
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 from tests.system.api.world import World
 from tests.system.cli.command import MISUSED, peakedex
 
 RUN = """
 import sys
 from pathlib import Path
+from typing import cast
 from api.server import serve
 from api.settings import ApiSettings
 settings = ApiSettings(
@@ -35,11 +38,6 @@ raise SystemExit("serve came back")
 """
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def start(world: World, port: int, *nodes: str) -> subprocess.Popen[str]:
     root = Path(__file__).parents[3]
     command = [sys.executable, "-c", RUN, world.url, str(port), *nodes]
@@ -47,16 +45,15 @@ def start(world: World, port: int, *nodes: str) -> subprocess.Popen[str]:
 
 
 def ask(port: int, path: str, within: float = 60) -> http.client.HTTPResponse:
-    end = time.monotonic() + within
-    while True:
+    def answer() -> http.client.HTTPResponse | None:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             connection.request("GET", path)
             return connection.getresponse()
         except ConnectionError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
+            return None  # the server is starting
+
+    return cast(http.client.HTTPResponse, wait_until(answer, timeout=within, what=f"an answer to GET {path}"))
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
@@ -68,7 +65,7 @@ def test_it_serves_and_stops_at_once(world: World, sent: signal.Signals) -> None
         assert answer.status == 200
         assert json.loads(answer.read())["block"] == world.block
         held = socket.create_connection(("127.0.0.1", port))  # a client that says nothing holds up nothing
-        until(lambda: [is_serving(pid) for pid in workers_of(process.pid)] == [True, True])
+        wait_until(lambda: [is_serving(pid) for pid in workers_of(process.pid)] == [True, True])
         asked = time.monotonic()
         process.send_signal(sent)
         process.wait(60)
@@ -91,7 +88,7 @@ def test_every_process_tells_what_all_were_asked(world: World) -> None:
             assert ask(port, "/api/pairs").status == 200  # each over a connection of its own
         killed = workers_of(process.pid)[0]
         os.kill(killed, signal.SIGKILL)
-        until(lambda: len(set(workers_of(process.pid)) - {killed}) == 2)
+        wait_until(lambda: len(set(workers_of(process.pid)) - {killed}) == 2)
         for _ in range(10):
             ask(port, "/api/pairs?x=1")
         seen = [ask(port, "/metrics").read().decode() for _ in range(8)]
@@ -160,13 +157,6 @@ def is_serving(pid: int) -> bool:
     except OSError:
         return False  # it opened or closed something meanwhile
     return any("tfd:" in each for each in watched)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it never came so far"
-        time.sleep(0.05)
 
 
 def test_a_silent_hive_node_makes_no_other_path_slow(world: World) -> None:

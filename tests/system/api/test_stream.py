@@ -27,7 +27,8 @@ from api.stream.subscriber import Wire
 from api.stream.topics import MAX_TOPICS, Pair, Topics, read_topics
 from settlement.store.change_detector import watch
 from settlement.store.status import IndexerStatus, write_status
-from tests.system.api.mirror import Mirror, Reading, listen, snapshot, until
+from tests.support.waiting import wait_until
+from tests.system.api.mirror import Mirror, Reading, listen, snapshot
 from tests.system.api.world import World, small_world
 
 EVERYTHING = "book,trades,candles:PEK/SWAP.HIVE:1m,account:alice,account:bob,block"
@@ -267,7 +268,7 @@ def test_nobody_listens_nothing_is_read(lively: World, monkeypatch: pytest.Monke
         assert reads == 2
         stream.close()
         trade(lively)  # it notices when it is told this
-        until(lambda: feed._streams == 0)
+        wait_until(lambda: feed._streams == 0)
         before = reads
         for _ in range(3):
             trade(lively)
@@ -370,7 +371,7 @@ def until_looked(feed: Feed) -> None:
         beat(now)
 
     feed._teller.beat = counted  # type: ignore[method-assign]
-    until(lambda: looks >= 2)
+    wait_until(lambda: looks >= 2)
     feed._teller.beat = beat  # type: ignore[method-assign]
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.system.api.mirror import Mirror, Reading, snapshot, until
-from tests.system.api.test_server import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+from tests.system.api.mirror import Mirror, Reading, snapshot
 from tests.system.api.world import World, small_world
 
 RUN = """
@@ -42,7 +43,7 @@ def server(world: World, port: int, workers: int = 1, **settings: Any) -> Iterat
     root = Path(__file__).parents[3]
     process = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
     try:
-        until(lambda: answers(port))
+        wait_until(lambda: answers(port))
         yield process
     finally:
         process.kill()
@@ -140,7 +141,7 @@ def test_a_client_that_leaves_is_noticed(world: World) -> None:
     with server(world, port, threads=1, streams=1):
         for _ in range(3):
             streams: list[Stream] = []
-            until(lambda: opened(world, port, streams))  # noqa: B023
+            wait_until(lambda: opened(world, port, streams))  # noqa: B023
             streams[0].expect("snapshot")
             assert ask(port, "/api/stream?topics=book")[0] == 503
             streams[0].leave()

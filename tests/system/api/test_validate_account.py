@@ -19,6 +19,7 @@ from api.routes.accounts.validate_account import (
     BeemNodes,
 )
 from indexer.devnet.server import Devnet, start_devnet
+from tests.support.waiting import wait_until
 from tests.system.api.described import Described
 from tests.system.api.world import World
 
@@ -118,8 +119,8 @@ def test_few_wait_and_the_others_are_told_at_once(node: Node) -> None:
     threads = [threading.Thread(target=accounts.find, args=(f"name{n}",)) for n in range(MOST_WAITING)]
     for thread in threads:
         thread.start()
-    until(lambda: len(node.asked) == 2)  # as many as there are threads for it
-    until(lambda: accounts._waiting._value == 0)
+    wait_until(lambda: len(node.asked) == 2)  # as many as there are threads for it
+    wait_until(lambda: accounts._waiting._value == 0)
     started = time.monotonic()
     assert accounts.find("alice") == (None, None, "unavailable")
     assert time.monotonic() - started < 0.5
@@ -147,19 +148,12 @@ def test_the_same_question_is_put_once(node: Node) -> None:
     ]
     for thread in threads:
         thread.start()
-    until(lambda: accounts._waiting._value == 0)
+    wait_until(lambda: accounts._waiting._value == 0)
     node.goes_on.set()
     for thread in threads:
         thread.join(60)
     assert node.asked == ["alice"]
     assert [each[0] for each in found] == [True] * MOST_WAITING
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it never came so far"
-        time.sleep(0.01)
 
 
 # ---------------------------------------------------------------- by beem, over HTTP

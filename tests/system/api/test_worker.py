@@ -19,7 +19,8 @@ import pytest
 from gunicorn.config import Config
 
 from api.worker import PatientSocket, Worker
-from tests.system.api.test_server import ask, free_port
+from tests.support.ports import free_port
+from tests.system.api.test_server import ask
 from tests.system.api.world import World
 
 RUN = """

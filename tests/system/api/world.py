@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from hashlib import sha1
 from pathlib import Path
@@ -19,6 +18,7 @@ from settlement.store.database import open_writer
 from settlement.store.write.loader import open_engine
 from settlement.store.write.projector import make_read_indexes
 from tests.support import databases
+from tests.support.waiting import wait_until
 
 START_BLOCK = 1000
 START_TIME = 1_790_000_000
@@ -118,11 +118,12 @@ class World:
 
     def _let_readers_hear(self) -> None:
         """SQLite shows a commit at once; PostgreSQL's notice of it takes a moment."""
-        end = time.monotonic() + 60
         for feed in () if databases.is_sqlite() else self._feeds:
-            while feed._database.position().block != self.block:
-                assert time.monotonic() < end, "the API was not told of a commit"
-                time.sleep(0.0005)
+            wait_until(
+                lambda feed=feed: feed._database.position().block == self.block,
+                what="the API's notice of a commit",
+                poll=0.0005,
+            )
 
     def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
         token = self.rules.state.tokens.get(symbol)

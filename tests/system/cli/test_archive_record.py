@@ -17,7 +17,7 @@ import requests
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.archive_writer import RecordError, Recording, plan_for
 from indexer.sources.source import Cursor
-from settlement.core.events import Watch
+from settlement.core.events import VenueFilter
 from settlement.core.venue import parse_venue
 from tests.system.cli.command import FAILED, MISUSED, OK, Run, in_process, peakedex
 from tests.system.cli.world import LATE_ESCROW, LATE_TOKEN, World, running, world
@@ -121,8 +121,8 @@ def test_files_end_where_the_numbers_say(live: World, hashes: dict[str, Any], ve
 def test_the_archive_is_checked_block_by_block(live: World, venue: Path) -> None:
     record(live, "--venue", venue)
     rules = parse_venue(venue.read_text())
-    watch = Watch(rules.contract, rules.custom_json_id, True)
-    source = ArchiveSource(Path("recorded"), watch, check_ids=True)
+    venue_filter = VenueFilter(rules.contract, rules.custom_json_id, True)
+    source = ArchiveSource(Path("recorded"), venue_filter, check_ids=True)
     assert [block.number for block, _ in source.blocks(Cursor(0))] == list(range(1, live.irreversible + 1))
 
 

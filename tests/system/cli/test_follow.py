@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +23,8 @@ from indexer.devnet.traders.bots import Bots
 from indexer.devnet.venue import read_venue
 from settlement.store.database import StoreError, open_reader
 from settlement.store.status import IndexerStatus, read_status
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 from tests.system.cli.command import OK, clean_environment, peakedex
 from tests.system.store.chains import VENUE_TEXT, journal, kinds
 
@@ -76,15 +77,14 @@ class Follower:
 
     def until(self, happened: Callable[[], Any]) -> Any:
         """Wait until that is true, as long as the process lives. Looking again and again is all we can do."""
-        deadline = time.monotonic() + LATEST
-        while not (found := happened()):
-            assert time.monotonic() < deadline, f"in vain; the log: {self.said()}"
-            try:
-                self.process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                continue
-            pytest.fail(f"it ended with {self.process.returncode}: {self.said()}")
-        return found
+
+        def goes_on() -> Any:
+            found = happened()
+            if not found and self.process.poll() is not None:
+                pytest.fail(f"it ended with {self.process.returncode}: {self.said()}")
+            return found
+
+        return wait_until(goes_on, timeout=LATEST, what=self.said, poll=0.05)
 
     def stop(self, number: signal.Signals) -> float:
         """Send the signal; the seconds until the process had ended well."""
@@ -187,8 +187,7 @@ def test_a_node_that_is_down_at_the_start_is_waited_for() -> None:
     node.prepare(read_venue(VENUE_TEXT))
     for _ in range(30):
         node.tick()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with following(f"http://127.0.0.1:{port}") as follower:
         follower.until(lambda: Path("dex.db").exists() and cursor() == 0)
         waiting = follower.until(

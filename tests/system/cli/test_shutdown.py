@@ -16,11 +16,13 @@ import requests
 from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.core.journal.state_text import state_hash
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import parse_venue
 from settlement.store.database import StoreError, open_reader
 from settlement.store.lease import Holder, read_holder
 from settlement.store.read.position import read_position
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 from tests.system.cli.command import MISUSED, OK, in_process, peakedex
 from tests.system.cli.world import Process, World, running, world
 
@@ -37,11 +39,6 @@ def live() -> Iterator[World]:
 @pytest.fixture
 def database(here: Path) -> Path:
     return here / "dex.db"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def answers(url: str) -> bool:
@@ -106,7 +103,7 @@ def test_follow_ends_while_it_waits_for_the_next_block(
 
 
 def state_of_nothing(venue: Path) -> str:
-    return state_hash(Engine(parse_venue(venue.read_text())).state)
+    return state_hash(StateMachine(parse_venue(venue.read_text())).state)
 
 
 @pytest.mark.parametrize("fault", ["a silent Hive node", "a silent sidechain", "no node at all"])
@@ -256,9 +253,7 @@ def test_a_killed_indexer_is_replaced_at_once(
 def test_two_that_start_at_the_same_moment(live: World, venue: Path, database: Path, here: Path) -> None:
     words = ("follow", "--venue", venue, "--db", database, *live.nodes)
     with running(here, *words) as one, running(here, *words) as other:
-        end = time.monotonic() + 60
-        while one.run.poll() is None and other.run.poll() is None and time.monotonic() < end:
-            time.sleep(0.05)
+        wait_until(lambda: (one.run.poll(), other.run.poll()) != (None, None), what="the end of one")
         refused, holds = (one, other) if one.run.poll() is not None else (other, one)
         assert refused.run.returncode == MISUSED, refused.said
         assert f"another indexer works on this database (process {holds.run.pid} on" in refused.said
@@ -268,6 +263,7 @@ def test_two_that_start_at_the_same_moment(live: World, venue: Path, database: P
 
 WAITS = """
 import signal
+import socket
 from indexer.cli.support.processes import stop_event
 stop = stop_event()
 with stop._cond:  # as in the midst of a wait for it

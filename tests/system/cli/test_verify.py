@@ -19,7 +19,8 @@ import zstandard
 
 from indexer.audit import subjects as verifying_sides
 from tests.support import postgres
-from tests.support.doc_examples import answers, free_port
+from tests.support.doc_examples import answers
+from tests.support.ports import free_port
 from tests.system.cli.command import FAILED, MISUSED, OK, Run, peakedex
 from tests.system.cli.world import running, world
 from tests.system.store.chains import VENUE_TEXT, Chain, demo, journal, lively, replay

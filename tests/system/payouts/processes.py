@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +16,12 @@ from sqlalchemy import select
 from indexer.devnet.hive.authority import Authority
 from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.server import NodeServer, start_devnet
-from indexer.devnet.traders.intents import custom_json, intent, movement
+from indexer.devnet.traders.payloads import custom_json, intent, movement
 from indexer.devnet.venue import read_venue
 from settlement.store import schema
 from settlement.store.database import open_reader
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 BLOCK_SECONDS = 0.25
 """The chain's time goes by the second at least: four times as fast as ours."""
@@ -56,26 +55,6 @@ quantity_decimals = 0
 """
 VIEW = read_venue(VENUE)
 ROOT = Path(__file__).parents[3]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-
-
-def wait(ready: Callable[[], Any], what: str = "it") -> Any:
-    """What `ready` gives as soon as that is true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        found = ready()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"{what} never came to be")
 
 
 class Chain:
@@ -149,7 +128,7 @@ class Operator:
         common = ("--db", self.db, "--log-level", "debug")
         files = ("--venue", str(self.venue))
         if name == "serve":
-            return (*common, "--port", str(free_ports(1)[0]), "--workers", "1")
+            return (*common, "--port", str(free_port()), "--workers", "1")
         if name == "follow":
             return (*common, *files, "--node", devnet.url, "--engine-node", devnet.engine_url)
         nodes = ("--node", public.url, "--engine-node", public.engine_url, "--chain-id", "devnet")
@@ -158,7 +137,7 @@ class Operator:
     def up(self) -> None:
         """Indexer first: payouts need its database."""
         self.start("follow")
-        wait(lambda: self.scalar(select(schema.cursor.c.block_id)), "a ledger")
+        wait_until(lambda: self.scalar(select(schema.cursor.c.block_id)), "a ledger")
         self.start("payouts")
 
     def kill(self, name: str) -> None:
@@ -207,7 +186,7 @@ class Operator:
     def wait_paid(self, *withdrawals: str) -> None:
         """Until its ledger calls them paid."""
         for withdrawal in withdrawals:
-            wait(
+            wait_until(
                 lambda one=withdrawal: self.status_of(one) == schema.PAID, f"{withdrawal} paid: {self.log()}"
             )
 

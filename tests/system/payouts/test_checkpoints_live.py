@@ -16,7 +16,9 @@ from indexer.cli.payouts.run import _checkpoints
 from indexer.devnet.hive.keys import PrivateKey
 from settlement.store import schema
 from settlement.store.database import writing
-from tests.system.payouts.processes import Chain, Operator, free_ports, wait
+from tests.support.ports import free_ports
+from tests.support.waiting import wait_until
+from tests.system.payouts.processes import Chain, Operator
 
 HBD, PEK, BOSS = PrivateKey("claims hbd"), PrivateKey("claims pek"), PrivateKey("claims boss")
 EVERY = 8
@@ -101,18 +103,18 @@ def test_replicas_agree_until_the_rows_of_one_are_changed(
 ) -> None:
     honest, other = replicas
     paid = chain.withdraw("alice", "HBD", "1.000")
-    wait(lambda: (True, True) in other.verdicts(), "a claim that agrees")
-    wait(lambda: honest.peer().get("state_block"), "states compared")
+    wait_until(lambda: (True, True) in other.verdicts(), "a claim that agrees")
+    wait_until(lambda: honest.peer().get("state_block"), "states compared")
     assert honest.peer()["state"] == "agrees"
     assert other.get("/api/health")["alarms"] == []
 
     other.kill("follow")
     steal(other.db)
     other.start("follow")
-    wait(lambda: (True, False) in other.verdicts(), "a claim that does not agree")
-    wait(lambda: honest.peer()["state"] == "disagrees", "the alarm of its peer")
+    wait_until(lambda: (True, False) in other.verdicts(), "a claim that does not agree")
+    wait_until(lambda: honest.peer()["state"] == "disagrees", "the alarm of its peer")
     assert honest.peer()["differs_in"] == "state"
-    wait(lambda: "DISAGREEMENT: checkpoint" in other.log("follow"), "a loud line")
+    wait_until(lambda: "DISAGREEMENT: checkpoint" in other.log("follow"), "a loud line")
     assert "DISAGREEMENT: peer" in honest.log("follow")
     assert any("claims another state hash" in alarm for alarm in other.get("/api/health")["alarms"])
     assert other.get("/api/ready")["ready"]  # an alarm is not a stop

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +19,8 @@ from settlement.payouts.cosign import http as exchange
 from settlement.payouts.cosign.http import MAX_BYTES, PATH, Exchange, ExchangeError, parse_address
 from settlement.payouts.cosign.signatures import Proposal
 from settlement.payouts.signing import Key
+from tests.support.ports import free_ports
+from tests.support.waiting import wait_until
 from tests.system.payouts.operators import CHAIN_ID, KEYS, Group
 
 PATIENCE_SECONDS = 20.0
@@ -41,23 +42,8 @@ def group(tmp_path: Path) -> Iterator[Group]:
     group.close()
 
 
-def wait(ready: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def weights(group: Group) -> list[int]:
     return [operator.records()[0].weight for operator in group.operators]
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 def test_three_operators_find_each_other(group: Group) -> None:
@@ -67,7 +53,7 @@ def test_three_operators_find_each_other(group: Group) -> None:
         for number, operator in enumerate(group.operators):
             peers = [*urls[:number], *urls[number + 1 :]]
             stack.enter_context(Exchange(operator.desk, f"127.0.0.1:{ports[number]}", peers))
-        wait(lambda: min(weights(group)) >= 2)
+        wait_until(lambda: min(weights(group)) >= 2)
     group.round()
     assert {len(signed.signatures) for signed in group.chain.sent} == {2}
     assert len({signed.id for signed in group.chain.sent}) == 1
@@ -80,7 +66,7 @@ def test_one_of_three_is_away_and_one_only_asks(group: Group) -> None:
     with Exchange(second.desk, "127.0.0.1:0", []) as answering:
         peers = [f"http://127.0.0.1:{dead}", f"http://127.0.0.1:{answering.port}/"]
         with Exchange(first.desk, None, peers):
-            wait(lambda: weights(group)[:2] == [2, 2])
+            wait_until(lambda: weights(group)[:2] == [2, 2])
     assert weights(group) == [2, 2, 1]
 
 
@@ -98,10 +84,10 @@ def test_a_paused_or_slow_operator_is_asked_again(group: Group) -> None:
     with ExitStack() as stack:
         answering = stack.enter_context(Exchange(second.desk, "127.0.0.1:0", []))
         stack.enter_context(Exchange(first.desk, None, [f"http://127.0.0.1:{answering.port}"]))
-        wait(lambda: first.records()[0].weight == 2)
+        wait_until(lambda: first.records()[0].weight == 2)
         assert first.records()[1].weight == 1
         second.runner.round()
-        wait(lambda: first.records()[1].weight == 2)
+        wait_until(lambda: first.records()[1].weight == 2)
 
 
 def test_a_peer_that_takes_two_messages_a_second_gets_to_all(
@@ -118,7 +104,7 @@ def test_a_peer_that_takes_two_messages_a_second_gets_to_all(
     with ExitStack() as stack:
         answering = stack.enter_context(Exchange(second.desk, "127.0.0.1:0", []))
         stack.enter_context(Exchange(first.desk, None, [f"http://127.0.0.1:{answering.port}"]))
-        wait(lambda: all(record.weight == 2 for record in first.records()))
+        wait_until(lambda: all(record.weight == 2 for record in first.records()))
 
 
 # -- messages to the server -----------------------------------------------------------------------
@@ -195,7 +181,7 @@ def test_who_says_nothing_is_cut_off_and_others_are_heard(
             except requests.ConnectionError:
                 return False
 
-        wait(is_heard)
+        wait_until(is_heard)
         for connection in idle:
             connection.settimeout(60)
             with suppress(ConnectionResetError):
@@ -219,7 +205,7 @@ def test_who_sends_a_byte_now_and_then_is_cut_off(url: str, monkeypatch: pytest.
                 return True
             return False
 
-        wait(is_cut_off)
+        wait_until(is_cut_off)
 
 
 # -- a hostile peer -------------------------------------------------------------------------------
@@ -285,7 +271,7 @@ def test_a_peer_that_answers_nonsense_changes_nothing(
     with caplog.at_level("INFO"), Exchange(operator.desk, None, [address]):
         for say in NONSENSE:
             said.update({"status": 200, "headers": {}, **say, "asked": 0})
-            wait(lambda: said["asked"] >= 2)
+            wait_until(lambda: said["asked"] >= 2)
             assert operator.records() == before, say
     assert "\x1b" not in caplog.text
     assert "does not answer" in caplog.text
@@ -296,7 +282,7 @@ def test_the_message_says_nothing_but_the_payment(group: Group, hostile: tuple[s
     address, said = hostile
     operator = group.operators[0]
     with Exchange(operator.desk, None, [address]):
-        wait(lambda: said["asked"] >= 1)
+        wait_until(lambda: said["asked"] >= 1)
     assert Proposal.of_json(said["got"]) == operator.proposals()[0]
     assert operator.key.wif not in json.dumps(said["got"])
 

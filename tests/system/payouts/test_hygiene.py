@@ -13,7 +13,8 @@ import pytest
 from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.hive.serialization import Transaction
 from settlement.store import schema
-from tests.system.payouts.processes import Chain, Operator, wait
+from tests.support.waiting import wait_until
+from tests.system.payouts.processes import Chain, Operator
 
 HBD, OTHER = PrivateKey("hygiene hbd"), PrivateKey("hygiene other")
 BROKEN = HBD.wif[:-1] + ("2" if HBD.wif[-1] != "2" else "3")
@@ -76,7 +77,9 @@ def test_no_key_is_anywhere(chain: Chain, tmp_path: Path) -> None:
         chain.deposit("alice", "PEK", 100_00000000)
         operator.start("follow")
         operator.start("serve")
-        wait(lambda: operator.scalar(schema.cursor.select().with_only_columns(schema.cursor.c.block_id)))
+        wait_until(
+            lambda: operator.scalar(schema.cursor.select().with_only_columns(schema.cursor.c.block_id))
+        )
 
         # No key at all, keys that are broken, and keys of something else: an error each.
         for keys in ({"TEST_HBD_KEY": BROKEN, "TEST_PEK_KEY": posting.wif}, {"TEST_HBD_KEY": OTHER.wif}):
@@ -97,8 +100,8 @@ def test_no_key_is_anywhere(chain: Chain, tmp_path: Path) -> None:
         operator.start("payouts")
         paid = [chain.withdraw("alice", "HBD", f"{number}.000") for number in range(1, 4)]
         stuck = chain.withdraw("alice", "PEK", "1")
-        wait(lambda: operator.log().count("unknown: no answer from") >= 2, "lost replies")
-        wait(lambda: "HTTP 502" in operator.log(), "bad gateways")
+        wait_until(lambda: operator.log().count("unknown: no answer from") >= 2, "lost replies")
+        wait_until(lambda: "HTTP 502" in operator.log(), "bad gateways")
         said += [environ(operator.pid(name)) for name in ("follow", "serve", "payouts")]
         limits = Path(f"/proc/{operator.pid('payouts')}/limits").read_text()
         assert next(line for line in limits.splitlines() if "core file" in line).split()[4:6] == ["0", "0"]
@@ -108,10 +111,12 @@ def test_no_key_is_anywhere(chain: Chain, tmp_path: Path) -> None:
         # The authority moves away under a running process, which is then refused.
         chain.authority("venue.hbd", 1, OTHER)
         refused = chain.withdraw("alice", "HBD", "4.000")
-        wait(lambda: "missing required active authority" in operator.log().lower(), f"{refused} refused")
+        wait_until(
+            lambda: "missing required active authority" in operator.log().lower(), f"{refused} refused"
+        )
         operator.kill("payouts")
         operator.start("payouts")  # its HBD key is worth nothing now, and neither is the other
-        wait(lambda: operator._running["payouts"].poll() is not None)
+        wait_until(lambda: operator._running["payouts"].poll() is not None)
         del operator._running["payouts"]
         for command in (["status"], ["status", "--json"], ["reconcile", "--node", chain.public.url]):
             done = operator.command("payouts", *command, "--db", operator.db)

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import func, select
 
 from indexer.devnet.hive.keys import PrivateKey
-from indexer.devnet.traders.intents import custom_json, token_transfer
+from indexer.devnet.traders.payloads import custom_json, token_transfer
 from settlement.store import schema
-from tests.system.payouts.processes import VIEW, Chain, Operator, wait
+from tests.support.waiting import wait_until
+from tests.system.payouts.processes import VIEW, Chain, Operator
 
 HBD, PEK = PrivateKey("live hbd"), PrivateKey("live pek")
 
@@ -51,7 +52,7 @@ def test_everything_is_paid_once_whatever_happens(chain: Chain, operator: Operat
         chain.withdraw("alice", "PEK", "2.5", to="bob"),
     ]
     operator.wait_paid(*claims)
-    wait(lambda: operator.scalar(select(schema.refunds.c.status)) == schema.PAID, "the refund")
+    wait_until(lambda: operator.scalar(select(schema.refunds.c.status)) == schema.PAID, "the refund")
 
     operator.kill("payouts")
     operator.kill("follow")
@@ -62,7 +63,7 @@ def test_everything_is_paid_once_whatever_happens(chain: Chain, operator: Operat
     claims.append(chain.withdraw("alice", "HBD", "2.000"))
     signed = select(func.count()).select_from(schema.payout_transactions)
     before = operator.scalar(signed)
-    wait(lambda: operator.scalar(signed) > before, "the next payment")
+    wait_until(lambda: operator.scalar(signed) > before, "the next payment")
     operator.kill("payouts")
     operator.kill("follow")
     for suffix in ("", "-wal", "-shm"):

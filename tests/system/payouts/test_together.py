@@ -10,7 +10,9 @@ import pytest
 
 from indexer.devnet.hive.keys import PrivateKey
 from settlement.store import schema
-from tests.system.payouts.processes import Chain, Operator, free_ports, wait
+from tests.support.ports import free_ports
+from tests.support.waiting import wait_until
+from tests.system.payouts.processes import Chain, Operator
 
 KEYS = [PrivateKey(f"together {number}") for number in range(3)]
 
@@ -72,7 +74,7 @@ def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path) -> N
 
         second.kill("payouts")  # one alone pays nothing, however long it tries
         last = chain.withdraw("alice", "HBD", "9.000", to="carol")
-        wait(lambda: shown(first) == [(last, "signed", 1, 2)], "one signature")
+        wait_until(lambda: shown(first) == [(last, "signed", 1, 2)], "one signature")
         assert first.status_of(last) == schema.PENDING
         assert chain.holds("carol", "HBD") == hbd + 12_000
         third.start("payouts")  # comes back, and signs what the first has signed
@@ -97,7 +99,7 @@ def test_signatures_travel_as_files(chain: Chain, tmp_path: Path) -> None:
             operator.up()
         before = chain.holds("alice", "HBD")
         withdrawal = chain.withdraw("alice", "HBD", "5.000")
-        wait(lambda: all(shown(one) == [(withdrawal, "signed", 1, 2)] for one in both), "both sign")
+        wait_until(lambda: all(shown(one) == [(withdrawal, "signed", 1, 2)] for one in both), "both sign")
         assert KEYS[0].public_key in first.cosign("list").stdout
         file = tmp_path / "signed.jsonl"
         done = second.cosign("export", str(file))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import islice, pairwise
@@ -19,6 +18,7 @@ from indexer.sources.block_ranges import RANGES_AHEAD
 from indexer.sources.hive import LIVE_BLOCKS, HiveClient, HiveSource
 from indexer.sources.sidechain import Sidechain
 from indexer.sources.source import Cursor, SourceError
+from tests.support.waiting import wait_until
 from tests.unit.indexer import chain, server
 from tests.unit.indexer.chain import ESCROW, action, custom_json, moved, transfer, watch
 from tests.unit.indexer.server import Node, Pauses, Raw, Text
@@ -220,9 +220,7 @@ def test_while_catching_up_the_next_range_is_asked_for_ahead(
     def ranges() -> list[int]:
         return [params["starting_block_num"] for method, params in node.requests if method.endswith("range")]
 
-    deadline = time.monotonic() + 60
-    while len(ranges()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.001)
+    wait_until(lambda: len(ranges()) >= 2, what="a second range", poll=0.001)
     assert ranges()[:2] == [10, 17]
     assert len(ranges()) <= 1 + RANGES_AHEAD + faults, "no further ahead than that"
     assert [next(blocks)[0].number for _ in range(29)] == EVERYTHING[1:]

@@ -27,6 +27,7 @@ from settlement.store.database import open_reader
 from settlement.store.read.audit.state_at_block import read_state_hash
 from settlement.store.status import IndexerStatus, write_status
 from tests.support.databases import KINDS
+from tests.support.waiting import wait_until
 from tests.system.api.world import VENUE, World
 
 EVERY = 5
@@ -360,12 +361,12 @@ def test_one_that_never_answers_holds_up_nobody(make, monkeypatch) -> None:
     over = threading.Event()
     with hostile(lambda _: over.wait(30)) as silent, served(other) as good:
         with Peers((silent, good), reader(ours), lambda: True, EVERY) as peers:
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline:
+
+            def both_known() -> list[dict[str, object]] | None:
                 first, second = json.loads(peers.report())
-                if second["state"] == "agrees" and first["error"]:
-                    break
-                time.sleep(0.02)
+                return [first, second] if second["state"] == "agrees" and first["error"] else None
+
+            first, second = wait_until(both_known, what=peers.report)
             began = time.monotonic()
         assert time.monotonic() - began < 5
         over.set()
