@@ -1,0 +1,165 @@
+"""Bounded HTTP client: kept-alive connections, limits on time and size, and one family of errors.
+
+Every failure of a remote node is a `NodeError`, so that callers retry or fail over with a single `except`.
+Redirections are not followed, and nothing is retried here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+import requests
+import urllib3
+
+_CHUNK_BYTES: Final = 1 << 18
+_LONGEST_RETRY_AFTER_DIGITS: Final = 5
+_SHOWN_CHARACTERS: Final = 200
+
+
+class NodeError(Exception):
+    """A node's answer is missing or unusable; another node, or the same one later, may answer.
+
+    `retry_after` is the pause in seconds that the node asked for, None where it asked for none.
+    """
+
+    def __init__(self, problem: object, retry_after: float | None = None) -> None:
+        super().__init__(str(problem))
+        self.retry_after = retry_after
+
+
+class HttpError(NodeError):
+    """A request failed. The text is `url: reason`."""
+
+    def __init__(self, url: str, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{url}: {reason}", retry_after)
+        self.url = url
+        self.reason = reason
+
+
+class NoAnswer(HttpError):
+    """No connection, no answer in time, or a connection that broke off. The request may have arrived."""
+
+
+class StatusError(HttpError):
+    """The HTTP status is not 200."""
+
+    def __init__(self, url: str, status: int, retry_after: float | None = None) -> None:
+        super().__init__(url, f"HTTP status {status}", retry_after)
+        self.status = status
+
+
+class AnswerTooLarge(HttpError):
+    """The body is larger than the limit."""
+
+
+class BadAnswer(HttpError):
+    """The body is not what was asked for: not JSON, or JSON of another shape."""
+
+
+class Limits(NamedTuple):
+    """Limits of one request."""
+
+    connect_seconds: float = 5.0
+    read_seconds: float = 10.0  # the longest silence while the answer is awaited or read
+    total_seconds: float | None = None  # from sending to the last byte; None: connect_seconds + read_seconds
+    max_bytes: int = 1 << 24  # of the body, decompressed
+
+
+class Answer(NamedTuple):
+    """The body and headers (case-insensitive) of an answer with status 200."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class HttpClient:
+    """HTTP session with limits. Connections stay open between requests. Not thread-safe."""
+
+    def __init__(self, limits: Limits | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """`limits` hold for each request that names none of its own; `headers` are sent with each."""
+        self.limits = limits or Limits()
+        self._session = requests.Session()
+        self._session.headers.update(headers or {})
+
+    def get(self, url: str, limits: Limits | None = None) -> Answer:
+        """GET. Raises HttpError."""
+        return self._request("GET", url, None, limits)
+
+    def head(self, url: str, limits: Limits | None = None) -> Answer:
+        """HEAD: an answer without a body. Raises HttpError."""
+        return self._request("HEAD", url, None, limits)
+
+    def post_json(self, url: str, body: bytes, limits: Limits | None = None) -> bytes:
+        """POST a JSON text; returns the answer's body. Raises HttpError."""
+        return self._request("POST", url, body, limits).body
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _request(self, method: str, url: str, body: bytes | None, limits: Limits | None) -> Answer:
+        limits = limits or self.limits
+        total = limits.total_seconds
+        deadline = time.monotonic() + (
+            limits.connect_seconds + limits.read_seconds if total is None else total
+        )
+        try:
+            with self._session.request(
+                method,
+                url,
+                data=body,
+                headers=None if body is None else {"Content-Type": "application/json"},
+                timeout=(limits.connect_seconds, limits.read_seconds),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                if response.status_code != HTTPStatus.OK:
+                    raise StatusError(url, response.status_code, _retry_after(response))
+                return Answer(_read_body(response, url, deadline, limits.max_bytes), response.headers)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise NoAnswer(url, _reason(error)) from None
+        except ValueError as error:  # requests lets some malformed URLs through to urllib
+            raise NoAnswer(url, f"not a valid URL: {one_line(str(error))}") from None
+
+
+def _read_body(response: requests.Response, url: str, deadline: float, max_bytes: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    # read1 returns after each receive, so that the deadline is checked however slowly bytes arrive.
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
+            raise AnswerTooLarge(url, f"the answer is longer than {max_bytes} bytes")
+        if time.monotonic() > deadline:
+            raise NoAnswer(url, "the answer takes too long")
+    return b"".join(chunks)
+
+
+def _reason(error: Exception) -> str:
+    """A short reason: the libraries' own texts are pages of nested errors."""
+    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no connection: its certificate is not trusted"
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return "no connection"
+    is_library_error = isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError)
+    if isinstance(error, urllib3.exceptions.ProtocolError) or not is_library_error:
+        return "the connection broke off"
+    return f"no answer: {one_line(str(error))}"
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds in Retry-After; None for none, or a date."""
+    text = response.headers.get("Retry-After", "")
+    is_seconds = text.isascii() and text.isdigit() and len(text) <= _LONGEST_RETRY_AFTER_DIGITS
+    return float(text) if is_seconds else None
+
+
+def one_line(text: str, max_characters: int = _SHOWN_CHARACTERS) -> str:
+    """Untrusted text as printable ASCII in one line, shortened: safe for logs."""
+    return ascii(text[:max_characters])[1:-1]
