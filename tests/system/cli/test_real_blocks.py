@@ -15,9 +15,9 @@ import pytest
 from settlement.core.events import BlockHeader, Movement
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
+from tests.support import recorded_blocks as recorded
 from tests.system.cli.command import FAILED, OK, peakedex
-from tests.unit.indexer import recorded
 
 SHAPES = ("as recorded", "in the other shape")
 YEAR_2025 = "workerbee_mirrornet_blocks_97477292-97477298"
@@ -238,7 +238,7 @@ def test_the_same_traders_with_funds_get_their_orders(
     block = recorded.load(YEAR_2025)[index]
     number = number_of(block)
     venue = venue_file(here, number - 1)
-    rules, recorder = open_engine(open_writer("dex.db"), parse_venue(venue.read_text()))
+    rules, recorder = load_or_initialise(open_writer("dex.db"), parse_venue(venue.read_text()))
     funds = Movement("funds", "hive-engine", trader, "dex.tokens", "SWAP.HIVE", "10", None)
     recorder.record([rules.apply(BlockHeader(number - 1, block["previous"], 1_752_000_000), [funds])])
     archive = archive_of(here / "chain", [block], shape)

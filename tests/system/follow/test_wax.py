@@ -22,11 +22,12 @@ import pytest
 
 from indexer.chain.blocks import Block
 from indexer.chain.integrity.merkle import EMPTY_ROOT, local_verifier, merkle_root
-from indexer.devnet.faults import Lie, lie_about
+from indexer.devnet.faults import Lie, falsify_block
 from indexer.devnet.hive import serialization as packing
 from indexer.devnet.rpc.block_methods import read_transaction
+from tests.support import blocks as chain
+from tests.support import recorded_blocks as recorded
 from tests.system.follow.world import World
-from tests.unit.indexer import chain, recorded
 
 ROOT: Final = Path(__file__).parents[3]
 VERSIONS: Final = ("3.12", "3.13", "3.14", "3.15")
@@ -135,7 +136,7 @@ def test_every_lie_is_found_out(wax_python: Path, tmp_path: Path, lie: Lie) -> N
     altered = []
     for block in blocks:
         lying: Any = copy.deepcopy(block)
-        lie_about(lying, lie)
+        falsify_block(lying, lie)
         if lying != block:
             altered.append(chain.as_text(lying))
     assert len(altered) > 10

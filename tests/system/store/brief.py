@@ -9,8 +9,7 @@ from functools import cache
 from typing import Any
 
 from settlement.core.venue import Venue, parse_venue
-from tests.system.store.chains import Chain
-from tests.unit.indexer.chain import (
+from tests.support.blocks import (
     Operation,
     action,
     chain,
@@ -20,6 +19,7 @@ from tests.unit.indexer.chain import (
     transaction_id,
     transfer,
 )
+from tests.system.store.chains import Chain
 
 VENUE_TEXT = """
 [venue]

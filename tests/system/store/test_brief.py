@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from settlement.store.database import open_writer
 from settlement.store.write import projector as recorder_module
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.statements import Row, Statement, compile_statements, run
 from tests.support import databases
 from tests.system.store.brief import brief, venue
@@ -28,7 +28,7 @@ def test_the_short_chain_uses_every_statement_and_every_kind_of_line(
             seen.add(statement.sql)
 
     monkeypatch.setattr(recorder_module, "run", noting)
-    rules, recorder = open_engine(database, venue())
+    rules, recorder = load_or_initialise(database, venue())
     read_on(rules, recorder, brief().write(tmp_path), batch_blocks=2)
     statements = compile_statements(database)
     assert [name for name, each in statements.items() if each.sql not in seen] == []

@@ -9,21 +9,21 @@ from sqlalchemy import select
 from settlement.core.journal.state_text import state_text
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.core.parsing.names import decode, encode
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.store import schema
 from settlement.store.database import open_reader
 from settlement.store.read.payouts import read_ledger
 from settlement.store.write.loader import load
 from tests.support import databases
+from tests.support.blocks import Operation, custom_json, moved, transfer
 from tests.system.store.brief import paid_as, sent, token, venue, written
 from tests.system.store.chains import Chain, journal, picture, read_on, replay
-from tests.unit.indexer.chain import Operation, custom_json, moved, transfer
 
 MOST = "9223372036854775.807"
 ODD = ("A\x00B", "\ud800", "x y\nz", "%00", "-", "'; DROP TABLE cursor; --", "é☃𐍈", "")
 
 
-def recorded(tmp_path: Path, chain: Chain) -> tuple[Engine, str]:
+def recorded(tmp_path: Path, chain: Chain) -> tuple[StateMachine, str]:
     """Replay block by block into a file, restarting after each; the state's text and the journal."""
     url = databases.url(tmp_path / "dex.db")
     folder = chain.write(tmp_path / "chain")

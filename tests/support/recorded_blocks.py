@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-FOLDER: Final = Path(__file__).parents[2] / "data" / "hive_blocks"
+FOLDER: Final = Path(__file__).parents[1] / "data" / "hive_blocks"
 BLOCK_FILES: Final = (
     "haf_blocks_3286849_5771683_6531076",
     "hafah_block_4999999_with_virtual",

@@ -22,8 +22,9 @@ from indexer.chain.blocks import (
     read_loosely,
     seconds_of,
 )
-from tests.unit.indexer import chain, recorded
-from tests.unit.indexer.chain import block, block_value, custom_json, transfer
+from tests.support import blocks as chain
+from tests.support import recorded_blocks as recorded
+from tests.support.blocks import block, block_value, custom_json, transfer
 
 SHAPES = pytest.mark.parametrize("shape", ["block_api", "condenser"])
 

@@ -9,7 +9,8 @@ import pytest
 
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.integrity.witness import check_signature, parse_key, recover
-from tests.unit.indexer import chain, recorded
+from tests.support import blocks as chain
+from tests.support import recorded_blocks as recorded
 
 SIGNED = [name for name in recorded.BLOCK_FILES if "condenser" not in name]
 

@@ -24,7 +24,7 @@ from settlement.payouts.plan import (
     over_limits,
     slot_after,
     slot_time,
-    unpayable,
+    unpayable_reason,
 )
 from settlement.payouts.policy import (
     HISTORY_SECONDS,
@@ -34,7 +34,7 @@ from settlement.payouts.policy import (
     read_limits,
 )
 from settlement.payouts.signing import Key, signer
-from settlement.store.read.payouts import REFUND, WITHDRAWAL, Claim, Reference
+from settlement.store.read.payouts import REFUND, WITHDRAWAL, PayoutClaim, Reference
 from tests.system.payouts.world import VENUE
 
 REFERENCE = Reference(77, "0000004d" + "ab" * 16)
@@ -42,9 +42,9 @@ START = 1_760_000_000
 POLICIES = (Policy(expires_in=60), Policy(expires_in=61), Policy(), Policy(expires_in=3600))
 
 
-def claim(n: int = 1, **changes: object) -> Claim:
+def claim(n: int = 1, **changes: object) -> PayoutClaim:
     """A withdrawal of 1 PEK by alice, as tests change it."""
-    base = Claim(
+    base = PayoutClaim(
         kind=WITHDRAWAL,
         n=n,
         id=f"{n:040d}",
@@ -65,15 +65,15 @@ def claim(n: int = 1, **changes: object) -> Claim:
     return base._replace(**changes)  # type: ignore[arg-type]
 
 
-def coin(n: int = 1, **changes: object) -> Claim:
+def coin(n: int = 1, **changes: object) -> PayoutClaim:
     own = {"symbol": "HBD", "chain": "hive", "escrow": "peakedex.hbd", "quantity": "1.500", "value": "15e-1"}
     return claim(n, **{**own, **changes})
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Claim]:
+def histories(draw: st.DrawFn) -> list[PayoutClaim]:
     """Claims of few looks, opened and closed over some hours, as a ledger could hold them: oldest first."""
-    claims: list[Claim] = []
+    claims: list[PayoutClaim] = []
     for n in range(1, draw(st.integers(1, 12)) + 1):
         kind = draw(st.sampled_from((WITHDRAWAL, WITHDRAWAL, REFUND)))
         opened = START + draw(st.integers(0, 4000))
@@ -96,12 +96,12 @@ def histories(draw: st.DrawFn) -> list[Claim]:
     return sorted(claims, key=lambda one: (one.opened, one.kind, one.n))
 
 
-def slots(claims: Sequence[Claim], policy: Policy) -> range:
+def slots(claims: Sequence[PayoutClaim], policy: Policy) -> range:
     first, last = min(one.opened for one in claims), max(one.closed or one.opened for one in claims)
     return range(slot_after(first) - 1, slot_after(last) + 3 * policy.period)
 
 
-def known_at(claims: Sequence[Claim], time: int) -> list[Claim]:
+def known_at(claims: Sequence[PayoutClaim], time: int) -> list[PayoutClaim]:
     """What a ledger shows that has read all blocks before that time, and none since."""
     return [
         one._replace(closed=None, is_paid=False) if one.closed is not None and one.closed >= time else one
@@ -120,7 +120,7 @@ def bytes_of(payments: Sequence[Payment]) -> list[tuple[bytes, str | None]]:
 @given(histories(), st.sampled_from(POLICIES[:3]))
 @settings(max_examples=60, deadline=None)
 def test_of_payments_that_look_alike_none_begins_before_the_last_one_has_expired(
-    claims: list[Claim], policy: Policy
+    claims: list[PayoutClaim], policy: Policy
 ) -> None:
     """One transaction at a time for each look, and time between them; also from one claim to the next."""
     windows: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
@@ -135,7 +135,7 @@ def test_of_payments_that_look_alike_none_begins_before_the_last_one_has_expired
 @given(histories(), st.sampled_from(POLICIES[:3]), st.data())
 @settings(max_examples=60, deadline=None)
 def test_whoever_plans_a_slot_and_whenever_gets_the_same_bytes(
-    claims: list[Claim], policy: Policy, data: st.DataObject
+    claims: list[PayoutClaim], policy: Policy, data: st.DataObject
 ) -> None:
     slot = data.draw(st.sampled_from(slots(claims, policy)))
     time = slot_time(slot)
@@ -149,7 +149,7 @@ def test_whoever_plans_a_slot_and_whenever_gets_the_same_bytes(
 
 @given(histories(), st.sampled_from(POLICIES[:3]))
 @settings(max_examples=40, deadline=None)
-def test_nobody_waits_for_ever(claims: list[Claim], policy: Policy) -> None:
+def test_nobody_waits_for_ever(claims: list[PayoutClaim], policy: Policy) -> None:
     """The oldest of each look comes to its turn within two periods of being the oldest."""
     for one in claims:
         if one.closed is not None:
@@ -170,7 +170,7 @@ def test_nobody_waits_for_ever(claims: list[Claim], policy: Policy) -> None:
 
 @given(histories(), st.sampled_from(POLICIES[:2]))
 @settings(max_examples=40, deadline=None)
-def test_each_claim_whose_turn_it_is_stands_in_one_payment(claims: list[Claim], policy: Policy) -> None:
+def test_each_claim_whose_turn_it_is_stands_in_one_payment(claims: list[PayoutClaim], policy: Policy) -> None:
     for slot in slots(claims, policy):
         payments = compose(claims, REFERENCE, VENUE, policy, slot)
         members = [one for payment in payments for one in payment.members]
@@ -279,7 +279,7 @@ def test_beem_signs_whatever_memo_a_trader_writes() -> None:
     payments = compose(claims, REFERENCE, VENUE, Policy(), slot_after(START))
     assert len(payments) > len(memos)
     for payment in payments:
-        assert unpayable(payment.members[0]) is None
+        assert unpayable_reason(payment.members[0]) is None
         signature = key.sign(payment.transaction, chain_id)
         assert signer(payment.transaction, signature, chain_id) == key.public
 
@@ -299,9 +299,11 @@ def test_beem_signs_whatever_memo_a_trader_writes() -> None:
 def test_a_coin_s_memo_that_a_sidechain_could_run_is_never_signed(memo: str) -> None:
     """Hive-Engine runs it with the authority of the account that pays: all of its tokens could be taken."""
     bad = coin(memo=memo, has_own_memo=True)
-    assert "sidechain" in (unpayable(bad) or "")
+    assert "sidechain" in (unpayable_reason(bad) or "")
     assert compose([bad], REFERENCE, VENUE, Policy(), slot_after(START)) == []
-    assert unpayable(claim(memo=memo, has_own_memo=True)) is None, "in a token's element it is only text"
+    assert unpayable_reason(claim(memo=memo, has_own_memo=True)) is None, (
+        "in a token's element it is only text"
+    )
 
 
 @pytest.mark.parametrize(
@@ -320,14 +322,14 @@ def test_a_coin_s_memo_that_a_sidechain_could_run_is_never_signed(memo: str) -> 
 )
 def test_what_cannot_be_paid_is_said_and_not_planned(changes: dict[str, object]) -> None:
     bad = claim(kind=REFUND, **changes)
-    assert unpayable(bad)
+    assert unpayable_reason(bad)
     assert compose([bad, claim(2)], REFERENCE, VENUE, Policy(), slot_after(START))[0].members == (claim(2),)
 
 
 # ---------------------------------------------------------------- limits
 
 
-def limited(*claims: Claim, time: int = START + 100) -> dict[int, str]:
+def limited(*claims: PayoutClaim, time: int = START + 100) -> dict[int, str]:
     policy = Policy(limits=read_limits(["PEK=5"]), hour_limits=read_limits(["PEK=10"]))
     return {n: text.rsplit(" ", 1)[1] for (_, n), text in over_limits(claims, policy, time).items()}
 

@@ -10,9 +10,10 @@ import pytest
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import decode, has_candidate
 from indexer.chain.receipts import ReceiptError, Receipts
-from settlement.core.events import HIVE, HIVE_ENGINE, Action, Event, JsonNumber, Movement, Watch
-from tests.unit.indexer import chain, recorded
-from tests.unit.indexer.chain import (
+from settlement.core.events import HIVE, HIVE_ENGINE, Action, Event, JsonNumber, Movement, VenueFilter
+from tests.support import blocks as chain
+from tests.support import recorded_blocks as recorded
+from tests.support.blocks import (
     ESCROW,
     action,
     block,
@@ -31,14 +32,14 @@ SHAPES = pytest.mark.parametrize("shape", ["block_api", "condenser"])
 
 
 def events_of(
-    *transactions: Any, logs: dict[str, Any] | None = None, looking: Watch | None = None, **options: Any
+    *transactions: Any, logs: dict[str, Any] | None = None, looking: VenueFilter | None = None, **options: Any
 ) -> list[Event]:
     """The events of block 5 with these transactions and, where given, these receipts."""
     receipts = None if logs is None else Receipts(chain.receipts(5, logs))
     return list(decode(Block(block(5, *transactions, **options)), looking or watch(), receipts))
 
 
-def needs_receipts(*transactions: Any, looking: Watch | None = None) -> bool:
+def needs_receipts(*transactions: Any, looking: VenueFilter | None = None) -> bool:
     return has_candidate(Block(block(5, *transactions)), looking or watch())
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from indexer.sources.backoff import Stopped
 from indexer.sources.sidechain import Sidechain
-from tests.unit.indexer import chain, server
-from tests.unit.indexer.server import Node, Pauses, Raw, Text
+from tests.support import blocks as chain
+from tests.system.sources import server
+from tests.system.sources.server import Node, Pauses, Raw, Text
 
 
 class Engine:

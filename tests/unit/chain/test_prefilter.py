@@ -16,9 +16,9 @@ from indexer.chain.blocks import Block, BlockError, known_value
 from indexer.chain.decode import decode, has_candidate
 from indexer.chain.prefilter import Interest, read_block
 from indexer.chain.receipts import Receipts
-from settlement.core.events import Action, Event, Watch
-from tests.unit.indexer import chain
-from tests.unit.indexer.chain import CONTRACT, ESCROW, action, block, custom_json, moved, transfer, watch
+from settlement.core.events import Action, Event, VenueFilter
+from tests.support import blocks as chain
+from tests.support.blocks import CONTRACT, ESCROW, action, block, custom_json, moved, transfer, watch
 
 LATER = "later.escrow"
 NAMES = st.sampled_from(["alice", "bob", ESCROW, LATER, CONTRACT, "peakede", "x" + ESCROW])
@@ -109,7 +109,7 @@ def all_receipts(transactions: list[Any]) -> Receipts:
     return Receipts(chain.receipts(5, logs))
 
 
-def run(text: bytes, looking: Watch, *, prefilter: bool) -> tuple[list[Event], bool]:
+def run(text: bytes, looking: VenueFilter, *, prefilter: bool) -> tuple[list[Event], bool]:
     """Decode as the engine would, which lists a new account at the first `listToken`."""
     read = read_block(text, Interest(looking)) if prefilter else Block(text)
     waits = has_candidate(read, looking, prefilter=prefilter)

@@ -15,7 +15,7 @@ from coincurve import PrivateKey
 from indexer.chain.blocks import NO_BLOCK, HeaderFields
 from indexer.chain.integrity.block_id import header_digest, pack_header
 from indexer.devnet.hive.keys import public_key_text
-from settlement.core.events import Watch
+from settlement.core.events import VenueFilter
 
 SIDECHAIN_ID = "ssc-mainnet-hive"
 CONTRACT = "peakedex"
@@ -27,7 +27,7 @@ NAI = {"HIVE": "@@000000021", "HBD": "@@000000013"}
 Operation = tuple[str, dict[str, Any]]
 
 
-def watch(**changes: Any) -> Watch:
+def watch(**changes: Any) -> VenueFilter:
     """What a venue with one escrow account looks for."""
     settings: dict[str, Any] = {
         "contract": CONTRACT,
@@ -35,7 +35,7 @@ def watch(**changes: Any) -> Watch:
         "accept_flat_intents": True,
         "escrows": {ESCROW},
     }
-    return Watch(**{**settings, **changes})
+    return VenueFilter(**{**settings, **changes})
 
 
 def transfer(sender: str, recipient: str, amount: str, memo: str = "") -> Operation:

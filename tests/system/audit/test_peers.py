@@ -24,8 +24,8 @@ from indexer.audit.checkpoints import AT_START, Claims
 from indexer.audit.peers import PeerError, Peers, parse_url
 from settlement.store import schema
 from settlement.store.database import open_reader
+from settlement.store.indexer_status import IndexerStatus, write_status
 from settlement.store.read.audit.state_at_block import read_state_hash
-from settlement.store.status import IndexerStatus, write_status
 from tests.support.databases import KINDS
 from tests.support.waiting import wait_until
 from tests.system.api.world import VENUE, World

@@ -11,7 +11,8 @@ import pytest
 
 from indexer.chain.blocks import Block, BlockError, HeaderFields
 from indexer.chain.integrity.block_id import block_id_of, header_digest, pack_header
-from tests.unit.indexer import chain, recorded
+from tests.support import blocks as chain
+from tests.support import recorded_blocks as recorded
 
 HEADER = HeaderFields(
     block_id="00000002" + "00" * 16,

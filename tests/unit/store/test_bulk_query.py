@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import bindparam, create_engine, func, insert, select
 
 from settlement.store import schema
-from settlement.store.read.rows_as_json import AtOnce
+from settlement.store.read.bulk_query import BulkQuery
 
 _t = schema.trades.c
 
@@ -26,7 +26,7 @@ def test_the_same_rows_in_the_same_order(limit: int) -> None:
         connection.execute(insert(schema.trades), [trade(n) for n in range(1, 20)])
         values = {"before": 15, "rows": limit}
         wanted = [tuple(row) for row in connection.execute(statement, values)]
-        found = [tuple(row) for row in AtOnce(statement).rows(connection, values)]
+        found = [tuple(row) for row in BulkQuery(statement).rows(connection, values)]
     assert len(found) == min(limit, 14)
     assert repr(found) == repr(wanted)  # True is not 1
     engine.dispose()

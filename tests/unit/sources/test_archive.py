@@ -14,9 +14,10 @@ from indexer.chain.blocks import Block
 from indexer.chain.receipts import Receipts
 from indexer.sources.archive import ArchiveSource, ArchiveWriter
 from indexer.sources.source import Cursor, Source, SourceError
-from settlement.core.events import Watch
-from tests.unit.indexer import chain, recorded
-from tests.unit.indexer.chain import ESCROW, action, custom_json, moved, watch
+from settlement.core.events import VenueFilter
+from tests.support import blocks as chain
+from tests.support import recorded_blocks as recorded
+from tests.support.blocks import ESCROW, action, custom_json, moved, watch
 
 CHAIN = chain.chain(10, *([[("vote", {"voter": "alice"})]] for _ in range(12)))
 PAY = [custom_json(action("transfer", {"to": ESCROW}, "tokens"))]
@@ -36,7 +37,7 @@ def write(path: Path, lines: list[bytes]) -> None:
 
 
 def read(
-    folder: Path, after: Cursor = BEFORE, looking: Watch | None = None
+    folder: Path, after: Cursor = BEFORE, looking: VenueFilter | None = None
 ) -> list[tuple[Block, Receipts | None]]:
     source: Source = ArchiveSource(folder, looking or watch())
     return list(source.blocks(after))

@@ -18,10 +18,11 @@ from indexer.sources.block_ranges import RANGES_AHEAD
 from indexer.sources.hive import LIVE_BLOCKS, HiveClient, HiveSource
 from indexer.sources.sidechain import Sidechain
 from indexer.sources.source import Cursor, SourceError
+from tests.support import blocks as chain
+from tests.support.blocks import ESCROW, action, custom_json, moved, transfer, watch
 from tests.support.waiting import wait_until
-from tests.unit.indexer import chain, server
-from tests.unit.indexer.chain import ESCROW, action, custom_json, moved, transfer, watch
-from tests.unit.indexer.server import Node, Pauses, Raw, Text
+from tests.system.sources import server
+from tests.system.sources.server import Node, Pauses, Raw, Text
 
 CHAIN = chain.chain(10, *([[transfer("alice", "bob", "1.000 HIVE")]] for _ in range(30)))
 FORK = chain.chain(10, *([[transfer("alice", "eve", "1.000 HIVE")]] for _ in range(30)))

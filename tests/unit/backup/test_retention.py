@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from indexer.ops.backup.policy import Backup, complete, expired, left_over, read_name
+from indexer.ops.backup.retention import Backup, complete, expired, left_over, read_name
 
 VENUE, OTHER = "ab" * 8, "cd" * 8
 NIGHT = datetime(2026, 3, 1, 3, 0, 0, tzinfo=UTC)

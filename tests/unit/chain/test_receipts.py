@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from indexer.chain.receipts import ReceiptError, Receipts
-from tests.unit.indexer import chain, recorded
+from tests.support import blocks as chain
+from tests.support import recorded_blocks as recorded
 
 
 @pytest.mark.parametrize("name", recorded.ENGINE_FILES)

@@ -10,8 +10,9 @@ import pytest
 from indexer.chain.blocks import BlockError
 from indexer.chain.comparison import block_difference, receipts_content
 from indexer.chain.receipts import Receipts
-from tests.unit.indexer import chain, recorded
-from tests.unit.indexer.chain import custom_json, transfer
+from tests.support import blocks as chain
+from tests.support import recorded_blocks as recorded
+from tests.support.blocks import custom_json, transfer
 
 
 def backwards(value: Any) -> Any:
