@@ -1,5 +1,5 @@
-# Two commands matter: `make run` shows the exchange alive, `make test` checks all of it.
-# A machine with git, make and Python 3.11 or newer is enough: the rest goes into .venv.
+# Three commands matter: `make run` starts a demo exchange, `make test-quick` tests the rules in a minute, `make test`
+# checks everything. A machine with git, make and Python 3.11 or newer is enough: the rest is installed into .venv.
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -14,25 +14,26 @@ BROWSER_INSTALLED := $(BROWSER)/node_modules/.installed
 CLIENTS_INSTALLED := $(CLIENTS)/node_modules/.installed
 VENDOR := deploy/vendor
 SITE_MADE := $(VENDOR)/node_modules/.made
-# Node.js of a pip package is in .venv and goes first; where it is not installed, the machine's is found.
+# Node.js of a pip package lies in .venv and comes first on the path.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 SOURCES := settlement indexer api alembic tests bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev clients site browser compiler wheel-compiled run test check format bench lock clean distclean
+.PHONY: help install dev clients site browser compiler wheel-compiled run test test-quick check format bench lock clean distclean
 
 help:
-	@echo "make run      install, then start the demo exchange on http://127.0.0.1:8080"
-	@echo "make test     install, check, then run every test"
-	@echo "make check    lint, format, types and the arrows between the packages"
-	@echo "make format   put the code into the shape that check asks for"
-	@echo "make bench    measure the speed"
-	@echo "make wheel-compiled   a wheel with the rules compiled, for this kind of machine"
-	@echo "make site     copy the site's chart and fonts out of their npm packages"
-	@echo "make install  only make $(VENV)"
-	@echo "make lock     pin the dependencies anew (UPGRADE=--upgrade takes newer ones)"
-	@echo "make clean    remove caches and builds (distclean: $(VENV) too)"
+	@echo "make run             install, then start the demo exchange on http://127.0.0.1:8080"
+	@echo "make test-quick      unit and property tests (few examples) and scenarios: no server, browser or lint; 1 minute"
+	@echo "make test            make check, then every test: unit, property, scenarios, system, browser; 10 minutes"
+	@echo "make check           lint, format, types and import contracts"
+	@echo "make format          apply the formatter and the lint fixes"
+	@echo "make bench           run the benchmarks"
+	@echo "make wheel-compiled  build a wheel with compiled rules for this platform"
+	@echo "make site            install the site's chart library and fonts"
+	@echo "make install         create $(VENV) only"
+	@echo "make lock            pin the dependencies again (UPGRADE=--upgrade takes newer versions)"
+	@echo "make clean           remove caches and builds (distclean: $(VENV) too)"
 
 install: $(INSTALLED)
 	@:
@@ -40,8 +41,7 @@ install: $(INSTALLED)
 dev: $(INSTALLED_DEV)
 	@:
 
-# A .venv that works is kept; else one is made, if $(PYTHON) can.
-# The lock holds the build backend as well, so nothing is fetched but what it names.
+# A working .venv is kept. The lock pins the build backend too, so nothing outside the lock is downloaded.
 $(INSTALLED): requirements.lock pyproject.toml
 	@rm -f $(INSTALLED) $(INSTALLED_DEV)
 	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -51,25 +51,25 @@ $(INSTALLED): requirements.lock pyproject.toml
 	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "\`$(PYTHON)\` lacks the venv module: install it (Debian and Ubuntu: apt install python3-venv)." >&2; \
 	    exit 1; }; \
-	  echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
-	@echo "installing what Peake DEX runs on"
+	  echo "creating $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "installing the dependencies"
 	@$(PIP) install -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED) requirements-dev.lock
-	@echo "installing what its tests need"
+	@echo "installing the development dependencies"
 	@$(PIP) install -r requirements-dev.lock
 	@touch $@
 
 run: install site
 	@exec $(BIN)/peakedex demo $(ARGS)
 
-# What the site uses of others, the chart and the fonts, copied out of pinned npm packages.
+# The site's chart library and fonts, copied out of pinned npm packages.
 site: $(SITE_MADE)
 	@:
 
-# Node.js is the machine's, else a pip package's: npm is used once, nothing of it runs later.
+# Node.js of the machine, or of a pip package. npm is needed for the installation only.
 NEED_NODE = $(WITH_NODE) sh -c 'npm --version && node -e "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"' \
   >/dev/null 2>&1 || { echo "installing Node.js"; $(PIP) install -r $(CLIENTS)/node.lock; }
 
@@ -80,8 +80,7 @@ $(SITE_MADE): $(INSTALLED) $(VENDOR)/package.json $(VENDOR)/package-lock.json $(
 	@$(BIN)/python $(VENDOR)/copy.py
 	@touch $@
 
-# The JavaScript clients that the tests trade with. Node.js is the machine's, else a pip package's; nothing
-# is compiled, because no script of a package runs.
+# The JavaScript clients that the tests trade with. Installation scripts of packages are off: nothing is compiled.
 clients: $(CLIENTS_INSTALLED)
 	@:
 
@@ -91,17 +90,17 @@ $(CLIENTS_INSTALLED): $(INSTALLED_DEV) $(CLIENTS)/package.json $(CLIENTS)/packag
 	@cd $(CLIENTS) && $(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# A Chromium that is installed, else Playwright's, else Debian's; and what the tests run inside the pages.
+# Chromium: an installed one, or Playwright's, or Debian's; and axe-core, which runs inside the pages.
 browser: $(BROWSER_INSTALLED)
 	@$(BIN)/python -m tests.browser.chromium
 
 $(BROWSER_INSTALLED): $(INSTALLED_DEV) $(BROWSER)/package.json $(BROWSER)/package-lock.json $(CLIENTS)/node.lock
 	@$(NEED_NODE)
-	@echo "installing what checks the pages for accessibility"
+	@echo "installing the accessibility checker for the pages"
 	@cd $(BROWSER) && $(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# A C compiler for the compiled rules: the machine's, else that of a pip package.
+# A C compiler for the compiled rules: the machine's, or a pip package's.
 compiler: dev
 	@cc --version >/dev/null 2>&1 || gcc --version >/dev/null 2>&1 || clang --version >/dev/null 2>&1 \
 	  || $(BIN)/python -m ziglang version >/dev/null 2>&1 || { \
@@ -110,8 +109,13 @@ compiler: dev
 wheel-compiled: compiler site
 	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m build --wheel --no-isolation
 
+# Everything. Tests that take long are spread over the workers first (tests/conftest.py).
 test: check clients site browser compiler
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=full $(ARGS)
+
+# The tiers without servers, processes and databases beyond SQLite in memory.
+test-quick: dev site
+	$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=quick tests/unit tests/property tests/scenarios $(ARGS)
 
 check: dev
 	$(BIN)/ruff check .
@@ -126,7 +130,7 @@ format: dev
 bench: dev
 	$(BIN)/python -m bench $(ARGS)
 
-# pip-compile writes the command it was called with into the head of the file: that is this one.
+# pip-compile writes the name of this command into the head of the lock files.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --generate-hashes \
   --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(UPGRADE)
 

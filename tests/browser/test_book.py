@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
 from tests.browser.venue import venue
+from tests.support.examples import examples
 
 SCRIPT = """async ([venue, snapshot, changes, step, most]) => {
   const { market } = await import("/amounts.js");
@@ -52,7 +53,7 @@ def run(page: Page, *arguments: Any) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(first=st.tuples(sides, sides), later=st.lists(st.tuples(sides, sides), max_size=4))
 def test_changes_lead_to_the_same_book_as_a_snapshot(
     modules: Page, first: tuple[Side, Side], later: list[tuple[Side, Side]]
@@ -69,7 +70,7 @@ def test_changes_lead_to_the_same_book_as_a_snapshot(
         assert [(one["ticks"], one["lots"]) for one in found[name]["levels"]] == kept
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(bids=sides, asks=sides, step=st.sampled_from([1, 7, 10, 100]))
 def test_groups_show_no_better_price_and_lose_no_lot(
     modules: Page, bids: Side, asks: Side, step: int

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
 from tests.browser.venue import venue
+from tests.support.examples import examples
 
 ASKS = [(12_000, 500), (12_300, 1000), (12_500, 90_000)]
 
@@ -74,7 +75,7 @@ def test_the_pair_s_policy_names_the_price(modules: Page, policy: str, price: in
     assert run(modules, order, ASKS, pricePolicy=policy)["quote"] == 500 * price
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     levels=st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), max_size=8),
     lots=st.integers(1, 200),

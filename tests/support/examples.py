@@ -1,0 +1,27 @@
+"""How many examples hypothesis tries in each of its profiles, which tests/conftest.py registers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import HealthCheck, settings
+
+FULL: Final = 100
+QUICK: Final = 10
+"""Examples in each profile of a test that asks for `examples(100)`, or for nothing."""
+
+
+def register_profiles() -> None:
+    """`full` is the default; `make test-quick` runs `quick`."""
+    for name, count in (("full", FULL), ("quick", QUICK)):
+        settings.register_profile(name, max_examples=count, deadline=None)
+    settings.load_profile("full")
+
+
+def examples(count: int, *, unhealthy: bool = False) -> settings:
+    """So many examples in the profile `full`, a tenth in `quick`; `unhealthy` turns hypothesis's health checks off."""
+    return settings(
+        max_examples=max(5, count * settings().max_examples // FULL),
+        deadline=None,
+        suppress_health_check=list(HealthCheck) if unhealthy else (),
+    )
