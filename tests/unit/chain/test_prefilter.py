@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.chain import decode as decode_module
@@ -19,6 +19,7 @@ from indexer.chain.receipts import Receipts
 from settlement.core.events import Action, Event, VenueFilter
 from tests.support import blocks as chain
 from tests.support.blocks import CONTRACT, ESCROW, action, block, custom_json, moved, transfer, watch
+from tests.support.examples import examples
 
 LATER = "later.escrow"
 NAMES = st.sampled_from(["alice", "bob", ESCROW, LATER, CONTRACT, "peakede", "x" + ESCROW])
@@ -121,7 +122,7 @@ def run(text: bytes, looking: VenueFilter, *, prefilter: bool) -> tuple[list[Eve
     return found, waits
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(nasty_blocks(), st.booleans(), st.sampled_from([CONTRACT, "market", "", 'a"b', "é"]))
 def test_the_events_are_the_same_as_without_the_search(text: bytes, flat: bool, contract: str) -> None:
     options: dict[str, Any] = {"accept_flat_intents": flat, "contract": contract}

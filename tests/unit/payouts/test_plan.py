@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.payouts.plan import (
@@ -35,6 +35,7 @@ from settlement.payouts.policy import (
 )
 from settlement.payouts.signing import Key, signer
 from settlement.store.read.payouts import REFUND, WITHDRAWAL, PayoutClaim, Reference
+from tests.support.examples import examples
 from tests.system.payouts.world import VENUE
 
 REFERENCE = Reference(77, "0000004d" + "ab" * 16)
@@ -118,7 +119,7 @@ def bytes_of(payments: Sequence[Payment]) -> list[tuple[bytes, str | None]]:
 
 
 @given(histories(), st.sampled_from(POLICIES[:3]))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_of_payments_that_look_alike_none_begins_before_the_last_one_has_expired(
     claims: list[PayoutClaim], policy: Policy
 ) -> None:
@@ -133,7 +134,7 @@ def test_of_payments_that_look_alike_none_begins_before_the_last_one_has_expired
 
 
 @given(histories(), st.sampled_from(POLICIES[:3]), st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_whoever_plans_a_slot_and_whenever_gets_the_same_bytes(
     claims: list[PayoutClaim], policy: Policy, data: st.DataObject
 ) -> None:
@@ -148,7 +149,7 @@ def test_whoever_plans_a_slot_and_whenever_gets_the_same_bytes(
 
 
 @given(histories(), st.sampled_from(POLICIES[:3]))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_nobody_waits_for_ever(claims: list[PayoutClaim], policy: Policy) -> None:
     """The oldest of each look comes to its turn within two periods of being the oldest."""
     for one in claims:
@@ -169,7 +170,7 @@ def test_nobody_waits_for_ever(claims: list[PayoutClaim], policy: Policy) -> Non
 
 
 @given(histories(), st.sampled_from(POLICIES[:2]))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_each_claim_whose_turn_it_is_stands_in_one_payment(claims: list[PayoutClaim], policy: Policy) -> None:
     for slot in slots(claims, policy):
         payments = compose(claims, REFERENCE, VENUE, policy, slot)

@@ -8,7 +8,7 @@ import pickle
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.devnet.hive.keys import PrivateKey, recover_public_key
@@ -26,6 +26,7 @@ from settlement.payouts.signing import (
     signer,
     unix_time,
 )
+from tests.support.examples import examples
 
 ONE = PrivateKey("one")
 TRANSFER: Operation = ("transfer", {"from": "alice", "to": "bobby", "amount": "1.500 HBD", "memo": "Grüße"})
@@ -65,7 +66,7 @@ transactions = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(transactions)
 def test_the_bytes_are_hives(made: Transaction) -> None:
     """Packing, id and digest as the devnet, which took them from recorded blocks, has them."""
