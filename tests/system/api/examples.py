@@ -20,7 +20,7 @@ from tests.system.api.world import small_world
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "docs" / "api.md"
-PACKED = ROOT / "api" / "examples.json"
+PACKED = ROOT / "api" / "http" / "examples.json"
 _EXAMPLE = re.compile(r"(`GET (/api/[^`]*)`\n\n```(json|text)\n)(.*?)(```\n)", re.DOTALL)
 
 
