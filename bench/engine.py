@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count, islice
 
 from bench.bare import ACCOUNTS, Bare, Op, flow, wall
-from indexer.cli.support.common import settle_memory
+from indexer.cli.support.common import tune_gc
 from indexer.rules_build import name_of_build
 from settlement.core.events import Action, BlockHeader, Event, Movement
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PairRules, TokenRules, Venue
 
 OPERATIONS = 100_000
@@ -64,9 +64,9 @@ def main() -> None:
         )
 
 
-def funded_engine(resting: Iterable[Op], accounts: int = ACCOUNTS) -> Engine:
+def funded_engine(resting: Iterable[Op], accounts: int = ACCOUNTS) -> StateMachine:
     """An engine whose accounts have all they need, and whose book holds these orders."""
-    engine = Engine(VENUE)
+    engine = StateMachine(VENUE)
     for first in range(0, accounts, FUNDED_A_BLOCK):
         number = engine.next_block()
         deposits: list[Event] = [
@@ -80,7 +80,7 @@ def funded_engine(resting: Iterable[Op], accounts: int = ACCOUNTS) -> Engine:
     return engine
 
 
-def blocks_of(engine: Engine, ops: Iterable[Op]) -> Iterator[Block]:
+def blocks_of(engine: StateMachine, ops: Iterable[Op]) -> Iterator[Block]:
     """The operations as decoded events, in blocks three seconds apart."""
     left = iter(ops)
     for number in count(engine.next_block()):
@@ -103,7 +103,7 @@ def _event(op: Op) -> Event:
     return Action(f"{op.id:040x}", signer, True, "buy" if op.is_buy else "sell", payload)
 
 
-def apply_all(engine: Engine, blocks: list[Block], trades: list[int]) -> None:
+def apply_all(engine: StateMachine, blocks: list[Block], trades: list[int]) -> None:
     """Apply all blocks; what they did is dropped at once, as a recorder would after writing it."""
     before = engine.state.last_trade
     for header, events in blocks:
@@ -111,7 +111,7 @@ def apply_all(engine: Engine, blocks: list[Block], trades: list[int]) -> None:
     trades[0] = engine.state.last_trade - before
 
 
-def _empty_block(engine: Engine) -> float:
+def _empty_block(engine: StateMachine) -> float:
     """Seconds for a block where nothing happens, the building of its header aside."""
     first, now = engine.next_block(), engine.state.header
     assert now is not None
@@ -127,7 +127,7 @@ def _empty_block(engine: Engine) -> float:
 def timed(work: Callable[[], object]) -> float:
     """Seconds of processor time, which other work on the machine disturbs least; what was there before is out of the
     garbage collector's sight."""
-    settle_memory()
+    tune_gc()
     started = time.process_time()
     work()
     seconds = time.process_time() - started

@@ -15,14 +15,14 @@ from bench.alone import alone, database_bytes, resident_bytes
 from bench.bare import ACCOUNTS, flow, wall
 from bench.chain import VENUE, write_archive
 from bench.engine import apply_all, blocks_of, funded_engine, timed
-from indexer.cli.support.common import settle_memory
+from indexer.cli.support.common import tune_gc
 from indexer.follow.loop import Follower, Progress
 from indexer.rules_build import name_of_build
 from indexer.sources.archive import ArchiveSource
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -86,7 +86,7 @@ def with_accounts(count: int) -> Grown:
     return _flow_seconds(engine, count), memory
 
 
-def _flow_seconds(engine: Engine, accounts: int) -> float:
+def _flow_seconds(engine: StateMachine, accounts: int) -> float:
     blocks = list(blocks_of(engine, flow(OPERATIONS, accounts=accounts)))
     return timed(lambda: apply_all(engine, blocks, [0])) / OPERATIONS
 
@@ -115,14 +115,14 @@ def with_history(home: Path) -> History:
     write_archive(home, FEW_ORDERS, HISTORY_OPERATIONS)
     path = home / "growth.db"
     engine = open_writer(f"sqlite:///{path}")
-    rules, recorder = open_engine(engine, parse_venue(VENUE))
-    settle_memory()
+    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
+    tune_gc()
     marks = [Mark(0, 0, time.process_time())]
 
     def committed(progress: Progress) -> None:
         marks.append(Mark(progress.intents, progress.trades, time.process_time()))
 
-    Follower(rules, recorder, ArchiveSource(home, rules.watch), on_commit=committed).run()
+    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter), on_commit=committed).run()
     size, started = database_bytes(path), time.process_time()
     make_read_indexes(engine)
     index_seconds = time.process_time() - started
@@ -156,9 +156,9 @@ def open_orders(home: Path, count: int) -> None:
     """A database with so many open orders."""
     write_archive(home, count, 0)
     engine = open_writer(f"sqlite:///{home / 'growth.db'}")
-    rules, recorder = open_engine(engine, parse_venue(VENUE))
-    settle_memory()
-    Follower(rules, recorder, ArchiveSource(home, rules.watch)).run()
+    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
+    tune_gc()
+    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter)).run()
     assert len(rules.state.orders) == count
     make_read_indexes(engine)
     engine.dispose()
@@ -169,7 +169,7 @@ def start_up(home: Path) -> tuple[float, int]:
     engine = open_writer(f"sqlite:///{home / 'growth.db'}")
     before = resident_bytes()
     started = time.process_time()
-    rules, recorder = open_engine(engine)
+    rules, recorder = load_or_initialise(engine)
     seconds = time.process_time() - started
     memory = resident_bytes() - before
     assert rules.state.orders

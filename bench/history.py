@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, select, text
 from bench.alone import alone, database_bytes, peak_mb
 from bench.chain import VENUE, Flow
 from bench.copies import grow, make_pattern, write_blocks
-from indexer.cli.support.common import settle_memory
+from indexer.cli.support.common import tune_gc
 from indexer.follow.loop import Follower
 from indexer.rules_build import name_of_build
 from indexer.sources.archive import ArchiveSource
@@ -34,7 +34,7 @@ from settlement.store.read.audit.journal_range import read_range
 from settlement.store.read.market.candles import read_candles
 from settlement.store.read.market.order_book import read_levels
 from settlement.store.read.market.trades import list_account_trades
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from tests.support.postgres import Server
 
@@ -115,14 +115,14 @@ def follow(url: str, home: Path) -> Followed:
     """Start, then follow real flow, each block in a transaction of its own."""
     engine = open_writer(url)
     started = time.process_time(), _server_seconds(engine)
-    rules, recorder = open_engine(engine, parse_venue(VENUE))
+    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
     start_seconds = time.process_time() - started[0] + _server_seconds(engine) - started[1]
     first, flow, open_orders = rules.next_block(), Flow(seed=rules.next_block()), len(rules.state.orders)
     blocks = range(first, first + LIVE_BLOCKS)
     write_blocks(home, ((n, [flow.step() for _ in range(LIVE_OPERATIONS)]) for n in blocks))
-    settle_memory()
+    tune_gc()
     started = time.process_time(), _server_seconds(engine)
-    progress = Follower(rules, recorder, ArchiveSource(home, rules.watch), batch_blocks=1).run()
+    progress = Follower(rules, recorder, ArchiveSource(home, rules.venue_filter), batch_blocks=1).run()
     ours, servers = time.process_time() - started[0], _server_seconds(engine) - started[1]
     assert progress.intents == LIVE_BLOCKS * LIVE_OPERATIONS, progress
     engine.dispose()

@@ -18,17 +18,17 @@ import psycopg
 
 from bench.chain import VENUE, write_archive
 from indexer.chain.decode import decode
-from indexer.cli.support.common import settle_memory
+from indexer.cli.support.common import tune_gc
 from indexer.follow.loop import Follower
 from indexer.rules_build import name_of_build
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import parse_venue
 from settlement.store import database
 from settlement.store.database import open_writer
 from settlement.store.write import projector as recorder
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from tests.support.postgres import drop_database, new_database
 
 OPERATIONS = 20_000
@@ -122,20 +122,20 @@ def _replay(home: Path, open_orders: int) -> tuple[Parts, Written, int, int]:
     """Seconds, the rows, and by how many bytes the file grew: as it is, and with the indexes of readers."""
     opened = write_archive(home, open_orders, OPERATIONS)
     engine = open_writer(f"sqlite:///{home / 'bench.db'}")
-    rules, writer = open_engine(engine, parse_venue(VENUE))
-    Follower(rules, writer, ArchiveSource(home, rules.watch)).run(opened)
+    rules, writer = load_or_initialise(engine, parse_venue(VENUE))
+    Follower(rules, writer, ArchiveSource(home, rules.venue_filter)).run(opened)
     before, indexed_before = _size(home), _size_with_indexes(home)
     parts, written = _timed(engine, rules, writer, home)
     engine.dispose()
     return parts, written, _size(home) - before, _size_with_indexes(home) - indexed_before
 
 
-def _timed(engine: Any, rules: Engine, writer: recorder.Recorder, home: Path) -> tuple[Parts, Written]:
+def _timed(engine: Any, rules: StateMachine, writer: recorder.Projector, home: Path) -> tuple[Parts, Written]:
     """Seconds for the operations themselves by part, and what was written meanwhile."""
-    settle_memory()
+    tune_gc()
     written: list[tuple[Any, bytes]] = []  # as text: rows that live on would slow down what makes new ones
     run, commit, timed = recorder.run, engine.dialect.do_commit, _Timed()
-    source = ArchiveSource(home, rules.watch)
+    source = ArchiveSource(home, rules.venue_filter)
 
     def blocks(after: Cursor) -> Iterator[Any]:
         yield from iter(timed.call("reading", partial(next, source.blocks(after), None)), None)
@@ -165,8 +165,8 @@ def _postgresql(home: Path, open_orders: int) -> tuple[Parts, float]:
     opened = write_archive(home, open_orders, OPERATIONS)
     url, other = new_database(), new_database()
     engine = open_writer(url)
-    rules, writer = open_engine(engine, parse_venue(VENUE))
-    Follower(rules, writer, ArchiveSource(home, rules.watch)).run(opened)
+    rules, writer = load_or_initialise(engine, parse_venue(VENUE))
+    Follower(rules, writer, ArchiveSource(home, rules.venue_filter)).run(opened)
     parts, written = _timed(engine, rules, writer, home)
     open_writer(other).dispose()
     engine.dispose()

@@ -16,14 +16,14 @@ import msgspec
 import zstandard
 
 from bench.alone import alone, database_bytes, peak_mb
-from indexer.cli.support.common import settle_memory
+from indexer.cli.support.common import tune_gc
 from indexer.devnet.generator.generate import Generator
 from indexer.follow.loop import Follower, Progress
 from indexer.rules_build import name_of_build
 from indexer.sources.archive import ArchiveSource
 from settlement.core.journal.state_text import state_hash
 from settlement.store.database import open_writer
-from settlement.store.write.loader import load, open_engine
+from settlement.store.write.loader import load, load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from tests.system.store.chains import demo
 
@@ -108,8 +108,8 @@ def replay(folder: Path) -> Replayed:
     """The archive through decoding, rules and recorder into SQLite: the path of `peakedex replay`."""
     path = folder / DATABASE
     engine = open_writer(f"sqlite:///{path}")
-    rules, recorder = open_engine(engine, demo())
-    settle_memory()
+    rules, recorder = load_or_initialise(engine, demo())
+    tune_gc()
     marks = [(0, time.process_time())]
 
     def committed(progress: Progress) -> None:
@@ -117,7 +117,7 @@ def replay(folder: Path) -> Replayed:
             marks.append((progress.intents, time.process_time()))
 
     started, cpu_started = time.perf_counter(), time.process_time()
-    source = ArchiveSource(folder, rules.watch)
+    source = ArchiveSource(folder, rules.venue_filter)
     progress = Follower(rules, recorder, source, on_commit=committed).run()
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     assert progress.blocks == BLOCKS, progress

@@ -15,13 +15,13 @@ from indexer.cli.demo import demo, devnet
 from indexer.cli.doctor import doctor
 from indexer.cli.export import export
 from indexer.cli.intent import intent
+from indexer.cli.journal import journal, state
 from indexer.cli.payouts.run import payouts
 from indexer.cli.prove import prove
 from indexer.cli.replay import replay
 from indexer.cli.services import follow, run, serve
 from indexer.cli.snapshot import snapshot
 from indexer.cli.support.errors import reported
-from indexer.cli.texts import journal, state
 from indexer.cli.venue import venue
 from indexer.cli.verify import verify
 from indexer.rules_build import name_of_build

@@ -14,7 +14,7 @@ from indexer.cli.support.nodes import check_quorum, open_nodes
 from indexer.cli.support.processes import prompt_stop
 from indexer.cli.support.progress import Bar
 from indexer.sources.archive_writer import FILE_BLOCKS, RecordError, Recording, plan_for, record
-from indexer.sources.backoff import Patience
+from settlement.net.backoff import Waiter
 
 
 @click.group()
@@ -76,7 +76,7 @@ def record_command(
     except RecordError as error:
         raise ConfigurationError(error) from error
     with Recording(out, plan, rules_venue, file_blocks=file_blocks) as recording, prompt_stop() as stop:
-        source, sidechain = open_nodes(node, engine_node, recording.watch, Patience(stop), quorum)
+        source, sidechain = open_nodes(node, engine_node, recording.watch, Waiter(stop), quorum)
         receipts_of = sidechain.receipts if rules_venue is None else None
         with Bar(recording.cursor.number, quiet=as_json) as bar:
             aim = record(source, recording, last, receipts_of, bar.reached)

@@ -14,9 +14,9 @@ from indexer.cli.support.common import json_option, read_venue, require_db, show
 from indexer.cli.support.errors import CheckFailed
 from indexer.ops.backup.backups import choose, fetch, list_backups, make_backup
 from indexer.ops.backup.files import working_folder
-from indexer.ops.backup.places import Credentials, Place, PlaceError, open_place
-from indexer.ops.backup.restoring import Wanted
-from indexer.ops.backup.restoring import restore as restore_snapshot
+from indexer.ops.backup.restore import Wanted
+from indexer.ops.backup.restore import restore as restore_snapshot
+from indexer.ops.backup.storage import Credentials, Place, PlaceError, open_place
 from settlement.store.database import open_reader
 
 _PLACE = "A folder, or ftp://, ftps://, sftp:// or s3://…, without password."

@@ -7,7 +7,7 @@ import click
 from indexer import settings as config
 from indexer.cli.support.common import json_option, require_db, show
 from indexer.cli.support.errors import CheckFailed
-from settlement.store.database import newest_revision, open_writer, writing
+from settlement.store.database import closing_writer, newest_revision, open_writer
 from settlement.store.lease import Lease
 from settlement.store.write.projector import make_read_indexes
 from settlement.store.write.rebuild import HistoryError
@@ -44,7 +44,7 @@ def rebuild(db: str | None, as_json: bool) -> None:
 
     Example: peakedex db rebuild --db peakedex.db
     """
-    with writing(require_db(db)) as engine, Lease(engine):
+    with closing_writer(require_db(db)) as engine, Lease(engine):
         try:
             counts = make_again(engine, on_step=lambda name: click.echo(f"{name} …", err=True))
         except HistoryError as error:

@@ -17,7 +17,7 @@ import click
 import requests
 
 from indexer import settings as config
-from indexer.cli.devnet_calls import CALLS
+from indexer.cli.devnet.calls import CALLS
 from indexer.cli.support.common import start_logging
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.processes import Family, peakedex, stop_event
@@ -243,10 +243,10 @@ def _run_demo(
 def escrow_keys(venue_text: str) -> dict[str, str]:
     """The variables that payouts read keys from, with those that a devnet gives the escrow accounts and the
     operator."""
-    from settlement.payouts.authority import variable_of  # beem takes its time to load
+    from settlement.payouts.authority import key_variable  # beem takes its time to load
 
     accounts, venue = Accounts(seed=0), parse_venue(venue_text)
-    keys = {variable_of(token.symbol, token.key_env): token.escrow for token in venue.tokens}
+    keys = {key_variable(token.symbol, token.key_env): token.escrow for token in venue.tokens}
     keys["PEK_OPERATOR_KEY"] = venue.operator
     return {variable: accounts.private_key(name, "active").wif for variable, name in keys.items()}
 

@@ -26,7 +26,12 @@ from settlement.core.liability_proof import (
 )
 from settlement.core.parsing.names import is_account
 from settlement.store.database import open_reader
-from settlement.store.read.audit.liabilities import Forest, is_over, read_last_block, read_root_block
+from settlement.store.read.audit.liabilities import (
+    MerkleSumTrees,
+    is_day_over,
+    read_last_block,
+    read_root_block,
+)
 
 
 @click.command()
@@ -82,14 +87,14 @@ def prove(
 
 def _block_of_day(connection: Connection, day: date) -> int:
     at = newest_block(connection)
-    if not is_over(at, day):
+    if not is_day_over(at, day):
         raise ConfigurationError(f"--day {day}: it is not over on the chain, name an earlier day")
     return read_last_block(connection, at, day)
 
 
-def _forest(connection: Connection, block: int) -> tuple[str, Forest]:
+def _forest(connection: Connection, block: int) -> tuple[str, MerkleSumTrees]:
     at = newest_block(connection)
-    return at.venue_hash, Forest(connection, at.venue_hash, None if block == at.block else block)
+    return at.venue_hash, MerkleSumTrees(connection, at.venue_hash, None if block == at.block else block)
 
 
 def _roots(connection: Connection, block: int, token: str | None) -> Roots:

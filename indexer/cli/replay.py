@@ -13,15 +13,15 @@ from typing import Any
 import click
 
 from indexer import settings as config
-from indexer.cli.support.common import json_option, require_venue, settle_memory, show
+from indexer.cli.support.common import json_option, require_venue, show, tune_gc
 from indexer.cli.support.errors import ConfigurationError
 from indexer.follow.loop import BATCH_BLOCKS, Follower, Progress
 from indexer.sources.archive import ArchiveSource
+from settlement.core.accounts import ESCROW, Account
 from settlement.core.journal.state_text import state_hash
-from settlement.core.model import ESCROW, Account
-from settlement.store.database import writing
+from settlement.store.database import closing_writer
 from settlement.store.lease import Lease
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 
 _IN_MEMORY = "sqlite://"
@@ -53,12 +53,12 @@ def replay(
     Example: peakedex replay --venue venues/example.toml --archive recorded --db replayed.db
     """
     rules_venue = require_venue(venue)
-    with writing(db or _IN_MEMORY) as engine, Lease(engine) if db else nullcontext() as lease:
-        rules, recorder = open_engine(engine, rules_venue)
+    with closing_writer(db or _IN_MEMORY) as engine, Lease(engine) if db else nullcontext() as lease:
+        rules, recorder = load_or_initialise(engine, rules_venue)
         _check_until(until, rules.next_block() - 1)
         trades_before = rules.state.last_trade
-        source = ArchiveSource(archive, rules.watch)
-        settle_memory()
+        source = ArchiveSource(archive, rules.venue_filter)
+        tune_gc()
         started = time.perf_counter()
         with _progress_bar(until, rules.next_block(), as_json) as bar:
             on_commit = _committed(bar, rules.next_block() - 1, lease)
@@ -100,7 +100,7 @@ def _check_until(until: int | None, last: int) -> None:
 
 
 def _holds_something(account: Account) -> bool:
-    return any(any(wallet.buckets[:ESCROW]) for wallet in account.wallets.values())
+    return any(any(balance.buckets[:ESCROW]) for balance in account.balances.values())
 
 
 def _progress_bar(until: int | None, first: int, as_json: bool) -> AbstractContextManager[Any]:

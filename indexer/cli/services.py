@@ -17,19 +17,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from indexer import settings as config
 from indexer.audit.checkpoints import Claims
 from indexer.audit.peers import PeerError, Peers, parse_url
-from indexer.cli.support.common import require_db, require_venue, settle_memory, start_logging
+from indexer.cli.support.common import require_db, require_venue, start_logging, tune_gc
 from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.nodes import check_quorum, open_nodes
 from indexer.cli.support.processes import Family, peakedex, prompt_stop, stop_event
 from indexer.follow.heartbeat import StatusPublisher
 from indexer.follow.loop import Follower, Progress
-from indexer.sources.backoff import Patience, Stopped
 from settlement.core.journal.state_text import state_hash
-from settlement.core.state_machine import Engine as Rules
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
-from settlement.store.database import StoreError, explain, is_lost, open_reader, writing
+from settlement.net.backoff import Backoff, Stopped, Waiter
+from settlement.store.database import StoreError, closing_writer, explain, is_connection_lost, open_reader
 from settlement.store.lease import Lease
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 
 DEVNET: Final = "devnet"
@@ -85,14 +85,14 @@ def follow_chain(
 ) -> None:
     """Follow until the stop event is set; catching up and following are one loop. Beside it, claims of the
     operator and hashes of peers are compared with ours, states at multiples of `state_blocks`."""
-    with writing(db) as engine, Lease(engine, on_lost=stop.set) as lease:
+    with closing_writer(db) as engine, Lease(engine, on_lost=stop.set) as lease:
 
         def follow_on() -> None:
-            rules, recorder = open_engine(engine, venue)
-            patience = Patience(stop)
-            source, _ = open_nodes(nodes, engine_nodes, rules.watch, patience, quorum)
+            rules, recorder = load_or_initialise(engine, venue)
+            waiter = Waiter(stop)
+            source, _ = open_nodes(nodes, engine_nodes, rules.venue_filter, waiter, quorum)
             log.info("catching up from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
-            settle_memory()
+            tune_gc()
             has_indexes = threading.Event()
 
             def caught_up() -> None:
@@ -120,20 +120,20 @@ def _through_losses(follow_on: Callable[[], None], engine: Engine, stop: threadi
     So it does not matter whether a commit under way when the connection broke was made. Any other error is
     raised: trying again would only meet it again.
     """
-    patience = Patience(stop, longest_pause=LONGEST_LOSS_SECONDS)
+    waiter = Waiter(stop, backoff=Backoff(max_seconds=LONGEST_LOSS_SECONDS))
     pause = 0.0
     while not stop.is_set():
         began = time.monotonic()
         try:
             return follow_on()
         except (SQLAlchemyError, StoreError) as error:
-            if not is_lost(error):
+            if not is_connection_lost(error):
                 raise
             engine.dispose()
             has_lasted = time.monotonic() - began > LONGEST_LOSS_SECONDS
-            pause = patience.next_pause(0.0 if has_lasted else pause)
+            pause = waiter.backoff.after(0.0 if has_lasted else pause)
             log.warning("the database is lost (%s): trying again in %s s", explain(error), pause)
-            patience.pause(pause, "the database")
+            waiter.pause(pause, "the database")
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def _run_until_stopped(follower: Follower) -> None:
 class _Reporter:
     """A line now and then about where the loop is."""
 
-    def __init__(self, rules: Rules, lease: Lease) -> None:
+    def __init__(self, rules: StateMachine, lease: Lease) -> None:
         self._rules = rules
         self._lease = lease
         self._due = time.monotonic()

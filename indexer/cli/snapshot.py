@@ -15,9 +15,9 @@ import click
 from indexer import settings as config
 from indexer.cli.support.common import json_option, read_venue, require_db, show
 from indexer.ops.backup.files import new_file
-from indexer.ops.backup.restoring import Restored, Wanted
-from indexer.ops.backup.restoring import restore as restore_snapshot
-from indexer.ops.backup.snapshots import Manifest, write_snapshot
+from indexer.ops.backup.restore import Restored, Wanted
+from indexer.ops.backup.restore import restore as restore_snapshot
+from indexer.ops.backup.snapshot_file import Manifest, write_snapshot
 from settlement.store.database import open_reader
 
 ignore_checkpoint_option = click.option(

@@ -23,18 +23,18 @@ from indexer.audit.compare import (
     compare_states,
 )
 from indexer.audit.subjects import DatabaseSide, open_side
-from indexer.cli.support.common import json_option, require_venue, settle_memory, show, start_logging
+from indexer.cli.support.common import json_option, require_venue, show, start_logging, tune_gc
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.nodes import check_quorum, open_nodes
 from indexer.cli.support.processes import prompt_stop
 from indexer.cli.support.progress import Bar
 from indexer.follow.loop import Follower, Progress
 from indexer.sources.archive import ArchiveSource
-from indexer.sources.backoff import Patience, Stopped
 from indexer.sources.source import Source
 from settlement.core.journal.state_text import state_hash, state_text
 from settlement.core.state import InvariantError
-from settlement.core.state_machine import Engine as Rules
+from settlement.core.state_machine import StateMachine
+from settlement.net.backoff import Stopped, Waiter
 
 
 @click.command()
@@ -82,9 +82,9 @@ def verify(
     check_quorum(quorum, node)
     try:
         side = open_side(against, rules_venue.hash)
-        rules = Rules(rules_venue)
+        rules = StateMachine(rules_venue)
         with prompt_stop() as stop:
-            source = _source(rules, archive, node, engine_node, quorum, Patience(stop))
+            source = _source(rules, archive, node, engine_node, quorum, Waiter(stop))
             said = _Verification(rules, source, side, until, stop, quiet=as_json).run()
         if stop.is_set():
             raise CheckFailed(f"stopped at block {rules.next_block() - 1}: up to there nothing differs")
@@ -104,16 +104,16 @@ def _is_given(name: str) -> bool:
 
 
 def _source(
-    rules: Rules,
+    rules: StateMachine,
     archive: Path | None,
     nodes: tuple[str, ...],
     engine_nodes: tuple[str, ...],
     quorum: int | None,
-    patience: Patience,
+    waiter: Waiter,
 ) -> Source:
     if archive is not None:
-        return ArchiveSource(archive, rules.watch)
-    source, _ = open_nodes(nodes, engine_nodes, rules.watch, patience, quorum)
+        return ArchiveSource(archive, rules.venue_filter)
+    source, _ = open_nodes(nodes, engine_nodes, rules.venue_filter, waiter, quorum)
     return UpToNow(source)
 
 
@@ -122,7 +122,7 @@ class _Verification:
 
     def __init__(
         self,
-        rules: Rules,
+        rules: StateMachine,
         source: Source,
         side: Side,
         until: int | None,
@@ -143,7 +143,7 @@ class _Verification:
     def run(self) -> dict[str, Any]:
         """What to show at the end. Raises Differs and SideError."""
         rules, side, started = self._rules, self._side, time.perf_counter()
-        settle_memory()
+        tune_gc()
         aim = side.last if self._until is None else min(self._until, side.last)
         with Bar(rules.next_block() - 1, quiet=self._quiet) as bar:
             self._derive(aim, bar)

@@ -1,8 +1,8 @@
-"""Everything that public nodes do wrong, on demand.
+"""Fault injection for simulated nodes: the failures and false answers of public nodes, on demand.
 
-A `Faults` belongs to one HTTP server: two servers over one `DevNode` are an honest and a faulty node of
-the same chain. Counted faults happen to that many of the next calls; the others last until switched off.
-Faults of the chain itself (lag, stall, forks, missed slots, a sidechain that is behind) are the node's.
+A `Faults` belongs to one HTTP server, so two servers over one `DevNode` can be an honest and a faulty node of
+the same chain. Faults of the chain itself (lag, stall, forks, missed slots, a sidechain that is behind) are
+settings of the `DevNode`.
 """
 
 from __future__ import annotations
@@ -25,51 +25,43 @@ Row = dict[str, Any]
 
 @dataclass
 class Faults:
-    """The switches, each named as in `POST /dev/faults`.
+    """The faults of one node, named as in `POST /dev/faults`."""
 
-    Counted, for the next calls of the Hive node: `lost_replies` (done, but the connection closes without
-    an answer), `duplicate_replies` (done twice, and the second answer given), `lock_errors`, `html_errors`
-    (502), `too_many` (429), `bad_json` (a truncated answer).
-    Lasting: `short_ranges` (no more blocks a range than this, 0 for off), `gaps` (after every so many blocks
-    of a range one is missing), `stale` (answers as of so many blocks ago), `lie` (see LIES: a changed
-    amount, an added or dropped operation, swapped blocks, a forged irreversible number), `delay_ms`,
-    `refuses` (HTTP 503), `silent` (never answers).
-    Sidechain: `engine_refuses` (HTTP 503), `engine_silent` (never answers), `engine_disagrees` (other
-    quantities in the receipts).
-    """
-
-    lost_replies: int = 0
-    duplicate_replies: int = 0
-    lock_errors: int = 0
-    html_errors: int = 0
-    too_many: int = 0
-    bad_json: int = 0
-    short_ranges: int = 0
-    gaps: int = 0
-    stale: int = 0
+    # The number of coming calls to the Hive node that fail this way.
+    lost_replies: int = 0  # the call is executed, and the connection closes without an answer
+    duplicate_replies: int = 0  # the call is executed twice, and the second answer is returned
+    lock_errors: int = 0  # LOCK_ERROR
+    html_errors: int = 0  # HTTP 502
+    too_many: int = 0  # HTTP 429
+    bad_json: int = 0  # a truncated answer
+    # Until switched off (0, empty or false).
+    short_ranges: int = 0  # maximum blocks in a range
+    gaps: int = 0  # one block of a range is missing after that many
+    stale: int = 0  # answers are that many blocks old
     delay_ms: int = 0
-    lie: Lie = ""
-    refuses: bool = False
-    silent: bool = False
+    lie: Lie = ""  # a false answer: amount changed, operation added or dropped, blocks swapped, …
+    refuses: bool = False  # HTTP 503
+    silent: bool = False  # never answers
+    # The same for the sidechain node.
     engine_refuses: bool = False
     engine_silent: bool = False
-    engine_disagrees: bool = False
+    engine_disagrees: bool = False  # other quantities in the receipts
 
     def set(self, changes: Mapping[str, object]) -> None:
-        """Change the switches that are named. Raises ValueError; nothing has changed then."""
+        """Change the given faults. Raises ValueError without changing anything."""
         known = {field.name: getattr(self, field.name) for field in fields(self)}
         for name, value in changes.items():
             if name not in known:
-                raise ValueError(f"there is no fault {name}: {', '.join(known)}")
+                raise ValueError(f"unknown fault {name}; the faults are {', '.join(known)}")
             if type(value) is not type(known[name]) or (isinstance(value, int) and value < 0):
-                raise ValueError(f"fault {name} takes a {type(known[name]).__name__}, not {value!r}")
+                raise ValueError(f"fault {name} must be a {type(known[name]).__name__}, not {value!r}")
             if name == "lie" and value not in LIES:
-                raise ValueError(f"lie is one of {', '.join(filter(None, LIES))}, or empty")
+                raise ValueError(f"lie must be one of {', '.join(filter(None, LIES))}, or empty")
         for name, value in changes.items():
             setattr(self, name, value)
 
-    def take(self, name: str) -> bool:
-        """Whether a counted fault happens now; it is then one less."""
+    def consume(self, name: str) -> bool:
+        """Whether a counted fault happens to this call; its counter decreases by one."""
         left: int = getattr(self, name)
         if left > 0:
             setattr(self, name, left - 1)
@@ -77,11 +69,11 @@ class Faults:
 
     @property
     def distorts(self) -> bool:
-        """Whether answers of the Hive node must pass through `distort`."""
+        """Whether the Hive node's answers must pass through `distort`."""
         return bool(self.short_ranges or self.gaps or self.stale or self.lie)
 
     def distort(self, answer: bytes, head: int) -> bytes:
-        """The Hive node's JSON answer as this node gives it; `head` is the chain's head block number."""
+        """A JSON answer of the Hive node with this node's faults; `head` is the head block number."""
         decoded = json.loads(answer)
         for item in decoded if isinstance(decoded, list) else [decoded]:
             if isinstance(item, dict) and "result" in item:
@@ -100,7 +92,7 @@ class Faults:
             kept = self._distort_blocks([result["block"]], head)
             return {"block": kept[0]} if kept else {}
         elif "block_id" in result and "transactions" in result:
-            # condenser_api.get_block gives a bare block, or null.
+            # condenser_api.get_block returns the block itself, or null.
             return next(iter(self._distort_blocks([result], head)), None)
         return result
 
@@ -123,11 +115,11 @@ class Faults:
         if self.lie == "order" and len(blocks) > 1:
             blocks[0], blocks[1] = blocks[1], blocks[0]
         for block in blocks:
-            lie_about(block, self.lie)
+            falsify_block(block, self.lie)
         return blocks
 
-    def disagree(self, answer: bytes) -> bytes:
-        """A sidechain answer whose transfer events show ten times the quantity."""
+    def distort_receipts(self, answer: bytes) -> bytes:
+        """A sidechain answer with a digit added to each transferred quantity."""
         decoded = json.loads(answer)
         result = decoded.get("result") if isinstance(decoded, dict) else None
         if isinstance(result, dict):
@@ -144,8 +136,8 @@ def _number(block: Row) -> int:
     return int(block["block_id"][:8], 16)
 
 
-def lie_about(block: Row, lie: Lie) -> None:
-    """Change a block of either shape in place, as a hostile node could; its ids stay."""
+def falsify_block(block: Row, lie: Lie) -> None:
+    """Change a block of either JSON shape in place, as a hostile node could; its ids stay the same."""
     transactions = block["transactions"]
     if lie == "amount":
         for transaction in transactions:
@@ -155,13 +147,13 @@ def lie_about(block: Row, lie: Lie) -> None:
         transactions.pop()
         block["transaction_ids"].pop()
     elif lie == "add" and transactions:
-        # The same transaction once more, under an id of its own.
+        # The last transaction again, under another id.
         transactions.append(transactions[-1])
         block["transaction_ids"].append(block["transaction_ids"][-1][::-1])
 
 
 def _inflate(value: Row) -> None:
-    """Ten times the amount of a transfer, or a larger quantity in a custom_json."""
+    """Multiply a transfer's amount by ten, or add a digit to a quantity in a custom_json."""
     amount = value.get("amount")
     if isinstance(amount, dict):
         amount["amount"] = str(int(amount["amount"]) * 10)

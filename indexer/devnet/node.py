@@ -1,4 +1,4 @@
-"""One simulated node: the chain, its sidechain and a lock, so that HTTP threads can share them."""
+"""A simulated node: a Hive chain and its sidechain behind one lock, so that HTTP threads can share them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ COIN_PRECISION: Final = 3
 class DevNode:
     """A Hive node and the Hive-Engine node that follows it.
 
-    The sidechain executes irreversible blocks only, so a fork never reaches it. `behind` holds it back
-    by so many Hive blocks; `skip_slots` lets that many block times pass without a block. `venue` is the one
-    whose accounts and tokens it was prepared for.
+    The sidechain executes irreversible blocks only, so a fork never reaches it. `behind` delays it by that
+    many Hive blocks. `skip_slots` is the number of coming block slots without a block. `venue` is the venue
+    whose accounts and tokens exist on it (see `prepare`).
     """
 
     def __init__(self, chain: Chain | None = None, sidechain: Sidechain | None = None) -> None:
@@ -40,9 +40,9 @@ class DevNode:
     # -- time ------------------------------------------------------------------------------------
 
     def tick(self, now: int | None = None) -> Block | None:
-        """One block slot: produce a block and let the sidechain follow; None where it was missed.
+        """Produce the block of the next slot and let the sidechain follow. None for a missed slot.
 
-        `now` is in seconds since 1970, by default the chain's own time.
+        `now` is in seconds since 1970, by default one block time after head.
         """
         with self.lock:
             if self.skip_slots > 0:
@@ -64,29 +64,25 @@ class DevNode:
                 self._to_execute.pop()
             return dropped
 
-    def settle(self) -> None:
-        """Take up a changed lag or `behind` without waiting for the next block."""
+    def advance(self) -> None:
+        """Apply a changed `lag` or `behind` without waiting for the next block."""
         with self.lock:
-            self.chain.settle()
+            self.chain.advance_irreversible()
             self._follow()
 
     def _follow(self) -> None:
         while self._to_execute and self._to_execute[0].number <= self.chain.irreversible - self.behind:
             self.sidechain.execute(self._to_execute.popleft())
 
-    # -- what comes in ---------------------------------------------------------------------------
+    # -- transactions ----------------------------------------------------------------------------
 
-    def submit(self, operations: Iterable[object]) -> str:
-        """Take operations without signatures, as one transaction; returns its id. Raises ChainError."""
+    def broadcast(self, operations: Iterable[object]) -> str:
+        """Accept operations without signatures as one transaction, and return its id. Raises ChainError."""
         with self.lock:
             return self.chain.push(self.chain.build(operations), authorized=True)
 
-    def broadcast(self, operations: Iterable[object]) -> str:
-        """The same, under the name that bots know (`submit.Submit`)."""
-        return self.submit(operations)
-
     def push(self, transaction: Transaction) -> str:
-        """Take a signed transaction; returns its id. Raises ChainError."""
+        """Accept a signed transaction, and return its id. Raises ChainError."""
         with self.lock:
             return self.chain.push(transaction)
 
@@ -97,9 +93,9 @@ class DevNode:
         quantity: str | None = None,
         authorities: Mapping[Role, Authority] | None = None,
     ) -> None:
-        """Make an account if there is none, and give it coins or tokens. Raises ChainError.
+        """Create the account if it is missing, and give it coins or tokens. Raises ChainError.
 
-        `quantity` is decimal text. Beside the chain: no operation shows it, and it works at once.
+        `quantity` is decimal text. It takes effect at once, without an operation on the chain.
         """
         with self.lock:
             self.chain.accounts.create(account, self.chain.head_time, authorities)
@@ -113,11 +109,11 @@ class DevNode:
                 return
             value = parse_quantity(quantity)
             if value is None or value.infinite or value.decimals > COIN_PRECISION:
-                raise ChainError(f"Assert Exception:faucet: {quantity!r} is not an amount of {symbol}")
+                raise ChainError(f"Assert Exception:faucet: {quantity!r} is not a valid amount of {symbol}")
             self.chain.accounts.grant(account, symbol, value.units(COIN_PRECISION))
 
     def prepare(self, venue: VenueView) -> None:
-        """Make a venue's accounts (escrows, operator, fee account) and its tokens, where missing."""
+        """Create a venue's missing accounts (escrows, operator, fee account) and tokens."""
         with self.lock:
             self.venue = venue
             for name in (venue.operator, venue.fee_account, *venue.escrows):

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from indexer.devnet.intents import raw_json
-from indexer.devnet.operations import Coin, Transfer
+from indexer.devnet.hive.operations import Coin, Transfer
+from indexer.devnet.traders.payloads import raw_json
 from tests.browser.watch import Watch, until
 from tests.browser.world import World
 
@@ -26,7 +26,7 @@ def unharmed(page: Page) -> None:
 def victim(world: World) -> str:
     """An account that others sent odd things, and that wrote some itself."""
     name = world.trader()
-    world.node.submit([Transfer(name, "peakedex.coin", Coin(1000, "HIVE"), SCRIPT)])
+    world.node.broadcast([Transfer(name, "peakedex.coin", Coin(1000, "HIVE"), SCRIPT)])
     world.act(name, "withdraw", symbol="HIVE", quantity="1", memo=SCRIPT)
     world.act(name, "buy", symbol=SCRIPT, quote="SWAP.HIVE", quantity="1", price="1", ref="odd")
     world.act(name, SCRIPT)
@@ -40,7 +40,7 @@ def victim(world: World) -> str:
         if "EVIL" not in world.node.sidechain.tokens:
             world.node.sidechain.create_token("EVIL", 3, world.view.operator)
     world.node.faucet(name, "EVIL", "5")
-    world.node.submit([raw_json(world.view, name, odd)])
+    world.node.broadcast([raw_json(world.view, name, odd)])
     world.wait(
         f"deposits?user={name}", lambda body: any(row["status"] != "credited" for row in body["deposits"])
     )

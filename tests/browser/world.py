@@ -15,7 +15,7 @@ from indexer.cli.demo import escrow_keys
 from indexer.devnet.server import start_devnet
 from indexer.devnet.traders.bots import Bots
 from indexer.devnet.traders.payloads import custom_json, intent
-from indexer.devnet.traders.practice_accounts import practise
+from indexer.devnet.traders.practice_accounts import practice_account
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
@@ -98,12 +98,12 @@ class World:
 
     def act(self, account: str, action: str, **payload: object) -> str:
         """Put an intent on the chain without a signature; gives its id."""
-        return self.node.submit([custom_json(self.view, account, intent(self.view, action, payload))])
+        return self.node.broadcast([custom_json(self.view, account, intent(self.view, action, payload))])
 
     def trader(self) -> str:
         """An account to practise with, funded as the site's own button does it."""
         with self.node.lock:
-            name = str(practise(self.node, self.view)["account"])
+            name = str(practice_account(self.node, self.view)["account"])
         self.wait(f"balances?user={name}", lambda body: len(body["balances"]) == len(self.view.tokens))
         return name
 

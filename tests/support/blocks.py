@@ -14,8 +14,8 @@ from coincurve import PrivateKey
 
 from indexer.chain.blocks import NO_BLOCK, HeaderFields
 from indexer.chain.integrity.block_id import header_digest, pack_header
-from indexer.devnet.hive.keys import public_key_text
 from settlement.core.events import VenueFilter
+from settlement.net.hive_formats import format_public_key
 
 SIDECHAIN_ID = "ssc-mainnet-hive"
 CONTRACT = "peakedex"
@@ -107,7 +107,7 @@ def block_value(
             for operations in transactions
         ],
         "block_id": (struct.pack(">I", number) + digest[4:20]).hex(),
-        "signing_key": public_key_text(WITNESS.public_key.format()),
+        "signing_key": format_public_key(WITNESS.public_key.format()),
         "transaction_ids": [transaction_id(number, index) for index in range(len(transactions))],
     }
 

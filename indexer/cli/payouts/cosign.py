@@ -21,8 +21,8 @@ from settlement.store.database import open_reader
 from settlement.store.read.venue import read_tokens
 
 if TYPE_CHECKING:
-    from settlement.payouts.cosign.signatures import Desk, Proposal, Verdict
-    from settlement.payouts.payout_log import Record
+    from settlement.payouts.cosign.collector import Proposal, SignatureCollector, Verdict
+    from settlement.payouts.payout_log import PayoutRecord
 
 MOST_BYTES: Final = 4_000_000
 _SETTINGS: Final = (
@@ -62,12 +62,12 @@ def list_(as_json: bool, **options: Any) -> None:
 
     Example: peakedex payouts cosign list --venue venues/example.toml --db peakedex.db
     """
-    desk = _desk(_Options(**options))
-    for record in desk.open():
+    collector = _collector(_Options(**options))
+    for record in collector.open_records():
         _show_record(record, as_json)
 
 
-def _show_record(record: Record, as_json: bool) -> None:
+def _show_record(record: PayoutRecord, as_json: bool) -> None:
     expires, signed = f"{record.transaction.expiration}Z", sorted(record.signatures)
     if as_json:
         values = {"id": record.id, "escrow": record.escrow, "expires": expires}
@@ -86,12 +86,12 @@ def export(file: str, **options: Any) -> None:
 
     Example: peakedex payouts cosign export --venue venues/example.toml --db peakedex.db signed.jsonl
     """
-    desk = _desk(_Options(**options))
-    records = [record for record in desk.open() if not record.is_complete]
+    collector = _collector(_Options(**options))
+    records = [record for record in collector.open_records() if not record.is_complete]
     os.umask(0o077)
     with click.open_file(file, "w", encoding="ascii") as out:
         for record in records:
-            out.write(json.dumps(desk.proposal(record).to_json()) + "\n")
+            out.write(json.dumps(collector.proposal(record).to_json()) + "\n")
     click.echo(f"payments that lack signatures: {len(records)}", err=True)
 
 
@@ -107,10 +107,10 @@ def import_(files: tuple[TextIO, ...], as_json: bool, **options: Any) -> None:
 
     Example: peakedex payouts cosign import --venue venues/example.toml --db peakedex.db theirs.jsonl
     """
-    desk = _desk(_Options(**options), writes=True)
+    collector = _collector(_Options(**options), writes=True)
     refused = 0
     for proposal in _proposals(files):
-        verdict = desk.take(proposal)
+        verdict = collector.receive(proposal)
         refused += verdict.status == "refused"
         _show_verdict(proposal, verdict, as_json)
     if refused:
@@ -127,7 +127,7 @@ def _show_verdict(proposal: Proposal, verdict: Verdict, as_json: bool) -> None:
 
 
 def _proposals(files: Iterable[TextIO]) -> Iterator[Proposal]:
-    from settlement.payouts.cosign.signatures import Proposal, ProposalError
+    from settlement.payouts.cosign.collector import Proposal, ProposalError
 
     for file in files:
         try:
@@ -145,18 +145,18 @@ def _proposals(files: Iterable[TextIO]) -> Iterator[Proposal]:
                 raise CheckFailed(f"{file.name}, line {number}: not JSON") from error
 
 
-def _desk(options: _Options, *, writes: bool = False) -> Desk:
+def _collector(options: _Options, *, writes: bool = False) -> SignatureCollector:
     """Where signatures are checked: our ledger and records, and the accounts' authorities as of now."""
     from indexer.cli.payouts.run import chain_id_of, read_policy
     from settlement.payouts.authority import Authorities
-    from settlement.payouts.chain import ChainError, Nodes
-    from settlement.payouts.cosign.signatures import Desk
-    from settlement.payouts.payout_log import open_records
+    from settlement.payouts.chain import ChainError, ChainNodes
+    from settlement.payouts.cosign.collector import SignatureCollector
+    from settlement.payouts.payout_log import open_payout_log
 
     venue, url = require_venue(options.venue), require_db(options.db)
     policy = read_policy(options.payout_expires_in, options.payout_limit, options.payout_hour_limit)
     reader = open_reader(url)
-    nodes = Nodes(options.node)
+    nodes = ChainNodes(options.node)
     with reader.connect() as connection:
         authorities = Authorities(token.escrow for token in read_tokens(connection))
     try:
@@ -164,4 +164,6 @@ def _desk(options: _Options, *, writes: bool = False) -> Desk:
         authorities.refresh(nodes)
     except ChainError as error:
         raise CheckFailed(error) from error
-    return Desk(reader, open_records(url) if writes else reader, venue, policy, authorities, chain_id)
+    return SignatureCollector(
+        reader, open_payout_log(url) if writes else reader, venue, policy, authorities, chain_id
+    )

@@ -16,7 +16,7 @@ from indexer.cli.support.errors import CheckFailed
 from settlement.core.journal.text import iso_time
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_reader
-from settlement.store.read.payouts import WITHDRAWAL, Claim
+from settlement.store.read.payouts import WITHDRAWAL, PayoutClaim
 from settlement.store.read.venue import read_venue
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ def approve(claim_id: str, db: str | None) -> None:
 
     Example: peakedex payouts approve 0f3c…e1 --db peakedex.db
     """
-    from settlement.payouts.payout_log import APPROVED, decide
+    from settlement.payouts.payout_log import APPROVED, record_decision
 
     with _writing(require_db(db)) as connection:
         claim = _pending(connection, claim_id)
-        decide(connection, claim.ref, APPROVED)
+        record_decision(connection, claim.ref, APPROVED)
     click.echo(f"approved: {claim.quantity} {claim.symbol} to {claim.to}")
 
 
@@ -85,29 +85,29 @@ def give_back(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
     Example: peakedex payouts return 0f3c…e1 --db peakedex.db
     """
     from settlement.payouts import returns
-    from settlement.payouts.chain import ChainError, Nodes
+    from settlement.payouts.chain import ChainError, ChainNodes
 
     url = require_db(db)
     with open_reader(url).connect() as connection:
         _pending_withdrawal(connection, claim_id)
     try:
-        head_time = Nodes(node).head_time()  # before we write: nobody waits for nodes with us
+        head_time = ChainNodes(node).head_time()  # before we write: nobody waits for nodes with us
     except ChainError as error:
         raise CheckFailed(f"not stopped, for nobody tells the chain's time: {error}") from error
     with _writing(url) as connection:
         claim = _pending_withdrawal(connection, claim_id)
-        returns.stop(connection, claim, head_time)
-        stop = returns.stopped(connection)[claim.ref]
+        returns.start_return(connection, claim, head_time)
+        stop = returns.pending_returns(connection)[claim.ref]
         venue = parse_venue(read_venue(connection).text)
     if not stop.is_safe:
         raise CheckFailed(
             f"{claim_id} is stopped: what was signed before could still pay it until "
             f"{iso_time(stop.safe_from)}Z, so run this again once the indexer has read blocks of that time"
         )
-    click.echo(json.dumps(returns.operation(venue, claim), ensure_ascii=False))
+    click.echo(json.dumps(returns.return_operation(venue, claim), ensure_ascii=False))
 
 
-def _pending_withdrawal(connection: Connection, claim_id: str) -> Claim:
+def _pending_withdrawal(connection: Connection, claim_id: str) -> PayoutClaim:
     claim = _pending(connection, claim_id)
     if claim.kind != WITHDRAWAL:
         raise CheckFailed(f"{claim_id} is a refund: it belongs to no account of the venue's")
@@ -117,10 +117,10 @@ def _pending_withdrawal(connection: Connection, claim_id: str) -> Claim:
 @contextmanager
 def _writing(url: str) -> Iterator[Connection]:
     """One transaction of the operator's."""
-    from settlement.payouts.payout_log import open_records
+    from settlement.payouts.payout_log import open_payout_log
 
     open_reader(url).dispose()  # it must be there already
-    writer = open_records(url)
+    writer = open_payout_log(url)
     try:
         with writer.begin() as connection:
             yield connection
@@ -128,7 +128,7 @@ def _writing(url: str) -> Iterator[Connection]:
         writer.dispose()
 
 
-def _pending(connection: Connection, claim_id: str) -> Claim:
+def _pending(connection: Connection, claim_id: str) -> PayoutClaim:
     from settlement.payouts.report import pending
 
     for claim in pending(connection):
@@ -201,9 +201,9 @@ def reconcile(db: str | None, node: tuple[str, ...], engine_node: tuple[str, ...
     """
     from indexer.ops.doctor.escrow import ROUND_SECONDS, ROUNDS
     from settlement.payouts import report
-    from settlement.payouts.chain import ChainError, Nodes
+    from settlement.payouts.chain import ChainError, ChainNodes
 
-    nodes, reader = Nodes(node, engine_node), open_reader(require_db(db))
+    nodes, reader = ChainNodes(node, engine_node), open_reader(require_db(db))
     rows: list[Difference] = []
     for look in range(ROUNDS):
         if look:

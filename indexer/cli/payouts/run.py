@@ -17,17 +17,17 @@ from indexer.cli.payouts.operator import approve, give_back, pause, reconcile, r
 from indexer.cli.support.common import require_db, require_venue, start_logging
 from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.processes import prompt_stop
-from indexer.sources.backoff import Stopped
 from settlement.core.venue import Venue
-from settlement.store import schema
+from settlement.net.backoff import Stopped
+from settlement.store import payout_schema
 from settlement.store.database import open_reader
 from settlement.store.lease import Lease
 from settlement.store.read.position import read_position
 from settlement.store.read.venue import read_tokens
 
 if TYPE_CHECKING:
-    from settlement.payouts.authority import Finding, Signers, Wanted
-    from settlement.payouts.chain import Nodes
+    from settlement.payouts.authority import Finding, KeyRing, KeyVariable
+    from settlement.payouts.chain import ChainNodes
     from settlement.payouts.policy import Policy
 
 DEVNET: Final = "devnet"
@@ -93,21 +93,21 @@ def payouts(
     if context.invoked_subcommand is not None:
         return
     from settlement.payouts import hardening
-    from settlement.payouts.authority import Signers
-    from settlement.payouts.chain import Nodes
+    from settlement.payouts.authority import KeyRing
+    from settlement.payouts.chain import ChainNodes
 
     hardening.harden()
     start_logging(log_level, log_format)
     rules_venue, url = require_venue(venue), require_db(db)
     policy = read_policy(payout_expires_in, payout_limit, payout_hour_limit)
     with prompt_stop() as stop:
-        nodes = Nodes(node, engine_node)
+        nodes = ChainNodes(node, engine_node)
         # First: no key waits in the environment for a node.
         wanted, keys = _keys(rules_venue, url, checkpoint_key_env)
         chain = _until_answered(lambda: chain_id_of(chain_id, nodes), stop)
-        signers = Signers(wanted, keys, chain)
+        signers = KeyRing(wanted, keys, chain)
         opened = _Opened(rules_venue, url, policy, nodes, signers, chain)
-        with _checkpoints(opened, Nodes(node), keys, checkpoint_key_env, checkpoint_every):
+        with _checkpoints(opened, ChainNodes(node), keys, checkpoint_key_env, checkpoint_every):
             _pay(opened, stop, cosign_listen, cosign_peer, first_run=first_run, hold=hold)
 
 
@@ -117,8 +117,8 @@ class _Opened(NamedTuple):
     venue: Venue
     url: str
     policy: Policy
-    nodes: Nodes
-    signers: Signers
+    nodes: ChainNodes
+    signers: KeyRing
     chain_id: str
 
 
@@ -132,21 +132,21 @@ def _pay(
     hold: bool,
 ) -> None:
     """Pay until the stop event is set."""
+    from settlement.payouts.cosign.collector import SignatureCollector
     from settlement.payouts.cosign.http import Exchange, ExchangeError
-    from settlement.payouts.cosign.signatures import Desk
-    from settlement.payouts.payout_log import open_records
-    from settlement.payouts.runner import Parts, Runner
+    from settlement.payouts.payout_log import open_payout_log
+    from settlement.payouts.runner import Dependencies, Runner
 
     venue, url, policy, nodes, signers, chain_id = opened
-    reader, writer = open_reader(url), open_records(url)
-    desk = Desk(reader, writer, venue, policy, signers.authorities, chain_id)
+    reader, writer = open_reader(url), open_payout_log(url)
+    collector = SignatureCollector(reader, writer, venue, policy, signers.authorities, chain_id)
     try:
-        exchange = Exchange(desk, listen, peers)
+        exchange = Exchange(collector, listen, peers)
     except ExchangeError as error:
         raise ConfigurationError(error) from error
-    with Lease(writer, stop.set, row=schema.payout_lease, who="payouts process") as lease:
+    with Lease(writer, stop.set, table=payout_schema.lease, role="payouts process") as lease:
         show = _Findings()
-        parts = Parts(
+        parts = Dependencies(
             reader, writer, nodes, signers, guard=lease.check, refresh=lambda: show(signers.check(nodes))
         )
         runner = Runner(parts, venue, policy)
@@ -161,10 +161,10 @@ def _pay(
 
 
 def _checkpoints(
-    opened: _Opened, nodes: Nodes, keys: Mapping[str, str], variable: str, every: int
+    opened: _Opened, nodes: ChainNodes, keys: Mapping[str, str], variable: str, every: int
 ) -> AbstractContextManager[object]:
     """What posts checkpoints while it is entered; nothing where none are asked for, or no key is there."""
-    from settlement.payouts.checkpoints import Poster
+    from settlement.payouts.checkpoints import CheckpointPoster
     from settlement.payouts.signing import Key, SigningError
 
     if not every or variable not in keys:
@@ -175,14 +175,14 @@ def _checkpoints(
     except SigningError as error:
         log.warning("no checkpoints are posted: %s holds no key: %s", variable, error)
         return nullcontext()
-    return Poster(open_reader(opened.url), nodes, opened.venue, key, opened.chain_id, every)
+    return CheckpointPoster(open_reader(opened.url), nodes, opened.venue, key, opened.chain_id, every)
 
 
-def _keys(venue: Venue, url: str, operator_variable: str) -> tuple[list[Wanted], Mapping[str, str]]:
+def _keys(venue: Venue, url: str, operator_variable: str) -> tuple[list[KeyVariable], Mapping[str, str]]:
     """The tokens, with the variables that hold their keys, and the variables' values. They are taken out of
     the environment. Raises ConfigurationError for a database of another venue."""
     from settlement.payouts import hardening
-    from settlement.payouts.authority import Wanted, variable_of
+    from settlement.payouts.authority import KeyVariable, key_variable
 
     named = {token.symbol: token.key_env for token in venue.tokens}
     with open_reader(url).connect() as connection:
@@ -193,7 +193,7 @@ def _keys(venue: Venue, url: str, operator_variable: str) -> tuple[list[Wanted],
     if position.venue_hash != venue.hash:
         raise ConfigurationError("the database belongs to another venue: use its own venue file")
     wanted = [
-        Wanted(token.symbol, token.escrow, variable_of(token.symbol, named.get(token.symbol)))
+        KeyVariable(token.symbol, token.escrow, key_variable(token.symbol, named.get(token.symbol)))
         for token in tokens
     ]
     return wanted, hardening.take([operator_variable, *(one.variable for one in wanted)])
@@ -209,7 +209,7 @@ def read_policy(expires_in: int, limits: Iterable[str], hour_limits: Iterable[st
         raise ConfigurationError(error) from error
 
 
-def chain_id_of(text: str | None, nodes: Nodes) -> str:
+def chain_id_of(text: str | None, nodes: ChainNodes) -> str:
     """The chain id to sign for: given, a devnet's own word, or the main network's. Raises ChainError, and
     ConfigurationError."""
     from settlement.payouts.signing import MAINNET, SigningError, check_chain_id

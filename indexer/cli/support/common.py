@@ -75,7 +75,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def settle_memory() -> None:
+def tune_gc() -> None:
     """Take all that was loaded out of the cyclic collector's sight: long-lived, and full of cycles.
 
     Worth 1.5 times the speed with 86,000 resting orders, measured.

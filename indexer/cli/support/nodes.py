@@ -7,11 +7,11 @@ from typing import Final
 import click
 
 from indexer.chain.integrity.merkle import local_verifier
-from indexer.sources.backoff import Patience
 from indexer.sources.hive import HiveSource
 from indexer.sources.irreversible_quorum import quorum_of
 from indexer.sources.sidechain import Sidechain
-from settlement.core.events import Watch
+from settlement.core.events import VenueFilter
+from settlement.net.backoff import Waiter
 
 POLL_SECONDS: Final = 0.5
 
@@ -27,17 +27,17 @@ def check_quorum(quorum: int | None, nodes: tuple[str, ...]) -> None:
 def open_nodes(
     nodes: tuple[str, ...],
     engine_nodes: tuple[str, ...],
-    watch: Watch,
-    patience: Patience,
+    venue_filter: VenueFilter,
+    waiter: Waiter,
     quorum: int | None,
 ) -> tuple[HiveSource, Sidechain]:
-    """The source for a watch, and the sidechain that it takes receipts from."""
-    sidechain = Sidechain(engine_nodes, patience, poll_seconds=POLL_SECONDS)
+    """The source for a venue_filter, and the sidechain that it takes receipts from."""
+    sidechain = Sidechain(engine_nodes, waiter, poll_seconds=POLL_SECONDS)
     source = HiveSource(
         nodes,
         sidechain,
-        watch,
-        patience,
+        venue_filter,
+        waiter,
         quorum=quorum,
         verifier=local_verifier(),
         poll_seconds=POLL_SECONDS,

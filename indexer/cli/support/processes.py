@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from indexer.sources.backoff import Stopped
+from settlement.net.backoff import Stopped
 
 STOP_SECONDS: Final = 10
 GRACE_SECONDS: Final = 0.8

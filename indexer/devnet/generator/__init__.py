@@ -1,1 +1,1 @@
-"""Deterministic chains generated from a seed, for tests, benchmarks and the demo."""
+"""Deterministic chains generated from a seed, for tests and benchmarks."""

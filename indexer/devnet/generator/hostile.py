@@ -1,7 +1,7 @@
-"""What an adversary puts on the chain: custom_json bombs, wrong types, and quantities that trick readers.
+"""Malformed and adversarial operations: JSON bombs, wrong types, and quantities that parsers disagree about.
 
-A real node takes all of these in one block or another (its mempool's checks are policy, not validity), so
-an indexer must read them and go on.
+All of them can occur in valid blocks, because the checks of a node's mempool are policy. An indexer must read
+them and continue.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
-from indexer.devnet.traders.intents import Element, token_transfer
+from indexer.devnet.traders.payloads import Element, token_transfer
 from indexer.devnet.venue import VenueView
 
 _DEEP: Final = 4000
 _DIGITS: Final = 5000
 
-# Quantities of a token transfer. The sidechain runs some of them; not all that it runs is a plain decimal.
+# Quantities of a token transfer. The sidechain accepts some that are not plain decimals.
 QUANTITIES: Final = (
     "1",
     "1.0",
@@ -43,7 +43,7 @@ QUANTITIES: Final = (
 
 
 def bombs(venue: VenueView, trader: str) -> list[str]:
-    """Texts for a custom_json of the venue's id, most of them not what a reader expects."""
+    """Texts for a custom_json with the venue's id, most of them malformed."""
     ours = f'"contractName":"{venue.contract}"'
     buy = f'{{{ours},"contractAction":"buy","contractPayload":'
     pair = venue.pairs[0]
@@ -100,7 +100,7 @@ def bombs(venue: VenueView, trader: str) -> list[str]:
 
 
 def odd_transfer(rng: Random, venue: VenueView, symbol: str) -> Element:
-    """A token transfer to an escrow account whose quantity, recipient or memo is unusual."""
+    """A token transfer to an escrow account with an unusual quantity, recipient or memo."""
     escrow = venue.tokens[symbol].escrow
     to = rng.choice((escrow, f" {escrow}", f"{escrow}\n", escrow.upper(), "no-such-account!", escrow))
     element = token_transfer(symbol, to, rng.choice(QUANTITIES))

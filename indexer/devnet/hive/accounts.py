@@ -1,4 +1,4 @@
-"""Hive accounts: liquid coins, authorities, and what operations do to them."""
+"""Hive accounts: liquid balances, authorities, and the effects of operations on them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Final
 from indexer.devnet.hive.authority import Authority, Role
 from indexer.devnet.hive.errors import CODE_ASSERT, CODE_SERVER, ChainError, Frame
 from indexer.devnet.hive.keys import PrivateKey
-from indexer.devnet.hive.operations import COINS, MAX_MILS, Coin, Operation, Transfer, is_account
+from indexer.devnet.hive.operations import COINS, MAX_MILS, Coin, Operation, Transfer
+from settlement.core.parsing.names import is_account
 
 __all__ = ["CODE_ASSERT", "CODE_SERVER", "Account", "Accounts", "ChainError", "Delta"]
 
 BALANCE_FIELDS: Final = {"HIVE": "balance", "HBD": "hbd_balance"}
 
-# (account, coin, change in mils): what an operation did, so that a fork can take it back.
+# (account, coin, change in mils): a balance change of an operation, which a fork can revert.
 Delta = tuple[str, str, int]
 
 
 @dataclass(slots=True)
 class Account:
-    """An account with its liquid coins in mils and its authorities; `created` is in seconds since 1970."""
+    """An account: liquid balances in mils and authorities. `created` is in seconds since 1970."""
 
     name: str
     number: int
@@ -32,7 +33,7 @@ class Account:
 
 
 class Accounts:
-    """All accounts of a chain. Their keys come from seed and name, where nothing else is set."""
+    """All accounts of a chain. Default keys are derived from the seed and the account's name."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -45,7 +46,7 @@ class Accounts:
         return len(self._by_name)
 
     def __iter__(self) -> Iterator[str]:
-        """Names in order of creation."""
+        """Account names in order of creation."""
         return iter(self._by_name)
 
     def create(
@@ -55,10 +56,9 @@ class Accounts:
         authorities: Mapping[Role, Authority] | None = None,
         memo_key: str | None = None,
     ) -> Account:
-        """The account of this name, made if there is none. Raises ChainError for a bad name.
+        """The account of this name, created if it is missing. Raises ChainError for an invalid name.
 
-        This happens beside the chain: there is no operation for it. Authorities that are given replace
-        those that the account has.
+        There is no operation for it on the chain. Given authorities replace those of the account.
         """
         account = self._by_name.get(name)
         if account is None:
@@ -71,7 +71,7 @@ class Accounts:
         return account
 
     def get(self, name: str) -> Account:
-        """The account. Raises ChainError where there is none."""
+        """The account. Raises ChainError if there is none."""
         account = self._by_name.get(name)
         if account is None:
             frame = Frame("get_account", "unknown key: ${name}", {"name": name})
@@ -79,30 +79,30 @@ class Accounts:
         return account
 
     def private_key(self, name: str, role: str) -> PrivateKey:
-        """The key that an account has by default for owner, active, posting or memo."""
+        """The account's default key for the role owner, active, posting or memo."""
         return PrivateKey(f"{self._seed}:{name}:{role}")
 
     def authority(self, name: str, role: Role) -> Authority:
-        """An account's authority. Raises ChainError where there is no such account."""
+        """An account's authority. Raises ChainError if there is no such account."""
         account = self.get(name)
         if role not in account.authorities:
-            # Derived when first asked for: a chain of 10,000 accounts need not compute their keys.
+            # Derived lazily, so that a chain of 10,000 accounts does not compute all their keys.
             account.authorities[role] = Authority.of_key(self.private_key(name, role).public_key)
         return account.authorities[role]
 
     def memo_key(self, name: str) -> str:
-        """An account's public memo key. Raises ChainError where there is no such account."""
+        """An account's public memo key. Raises ChainError if there is no such account."""
         account = self.get(name)
         account.memo_key = account.memo_key or self.private_key(name, "memo").public_key
         return account.memo_key
 
     def balance(self, name: str, symbol: str) -> int:
-        """Mils of a coin, pending transactions counted; 0 for an unknown account."""
+        """Balance in mils, including pending transactions; 0 for an unknown account."""
         account = self._by_name.get(name)
         return account.balances[symbol] if account else 0
 
     def grant(self, name: str, symbol: str, mils: int) -> None:
-        """Give an account coins out of nothing, beside the chain. Raises ChainError."""
+        """Create coins in an account, without an operation on the chain. Raises ChainError."""
         account = self.get(name)
         if symbol not in COINS or not 0 < mils <= MAX_MILS - account.balances[symbol]:
             raise ChainError(f"Assert Exception:cannot grant {mils} thousandths of {symbol}")
@@ -133,24 +133,26 @@ class Accounts:
             deltas.append((account.name, symbol, delta))
 
     def revert(self, deltas: Sequence[Delta]) -> None:
-        """Take back what `apply` did; the last one applied comes first."""
+        """Revert the balance changes of `apply`, the newest first."""
         for name, symbol, delta in reversed(deltas):
             self._by_name[name].balances[symbol] -= delta
 
 
-def _overdrawn(account: Account, wanted: Coin) -> ChainError:
+def _overdrawn(account: Account, required: Coin) -> ChainError:
     text = (
         "Account ${acc} does not have sufficient funds for balance adjustment. "
         "Required: ${r}, Available: ${a}"
     )
-    available = Coin(account.balances[wanted.symbol], wanted.symbol)
-    said = text.replace("${acc}", account.name)
-    said = said.replace("${r}", f"-{wanted.text()}")  # hived shows the change itself, which is negative
-    said = said.replace("${a}", available.text())
-    field_name = BALANCE_FIELDS[wanted.symbol]
+    available = Coin(account.balances[required.symbol], required.symbol)
+    message = text.replace("${acc}", account.name)
+    message = message.replace(
+        "${r}", f"-{required.text()}"
+    )  # hived shows the change itself, which is negative
+    message = message.replace("${a}", available.text())
+    field_name = BALANCE_FIELDS[required.symbol]
     frame = Frame(
         "adjust_balance",
         text,
-        {"acc": account.name, "r": Coin(-wanted.mils, wanted.symbol).nai(), "a": available.nai()},
+        {"acc": account.name, "r": Coin(-required.mils, required.symbol).nai(), "a": available.nai()},
     )
-    return ChainError(f"Assert Exception:a.get_{field_name}() >= -delta: {said}", CODE_ASSERT, frame)
+    return ChainError(f"Assert Exception:a.get_{field_name}() >= -delta: {message}", CODE_ASSERT, frame)

@@ -1,4 +1,4 @@
-"""Who may sign what: weighted authorities of keys and accounts, as Hive checks them."""
+"""Weighted authorities of keys and accounts, verified as Hive does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PACKINGS: Final[tuple[Packing, ...]] = ("legacy", "nai")
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Keys and accounts with weights; enough of them must sign to reach the threshold."""
+    """Keys and accounts with weights, whose signatures must reach the threshold."""
 
     threshold: int
     key_auths: tuple[tuple[str, int], ...] = ()
@@ -34,11 +34,11 @@ class Authority:
 
     @classmethod
     def of_key(cls, public_key: str) -> Authority:
-        """The usual authority: one key that suffices."""
+        """An authority of one key."""
         return cls(1, ((public_key, 1),))
 
     def to_json(self) -> dict[str, object]:
-        """As both APIs write it."""
+        """The JSON object of the node's APIs."""
         return {
             "weight_threshold": self.threshold,
             "account_auths": [list(item) for item in self.account_auths],
@@ -50,7 +50,7 @@ Lookup = Callable[[str, Role], Authority]
 
 
 def required(transaction: Transaction) -> tuple[frozenset[str], frozenset[str]]:
-    """The accounts whose active and whose posting authority the operations need."""
+    """The accounts whose active authority, and those whose posting authority, the operations require."""
     active: set[str] = set()
     posting: set[str] = set()
     for operation in transaction.operations:
@@ -63,9 +63,9 @@ def required(transaction: Transaction) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def authorize(transaction: Transaction, chain_id: bytes, lookup: Lookup) -> Transaction:
-    """The transaction under the packing that its signatures are of.
+    """Verify the signatures, and return the transaction with the packing that was signed.
 
-    Raises AuthorityError where neither packing satisfies every authority that it needs. `lookup` gives
+    Raises AuthorityError if its required authorities are not satisfied under either packing. `lookup` returns
     an account's authority and may raise for an account that does not exist.
     """
     failure: AuthorityError | None = None
@@ -112,21 +112,21 @@ def _signing_keys(transaction: Transaction, chain_id: bytes) -> Sequence[str]:
 def _satisfied(
     authority: Authority, role: Role, keys: Sequence[str], used: set[str], lookup: Lookup, depth: int
 ) -> bool:
-    """Whether the keys reach the threshold; those that count are added to `used`."""
+    """Whether the keys reach the threshold. The keys that count are added to `used`."""
     weight = 0
     counted: set[str] = set()
     for key, key_weight in authority.key_auths:
         if weight >= authority.threshold:
-            break  # hived looks no further either: what comes later is an unnecessary signature
+            break  # as hived: a signature of a later key is unnecessary
         if key in keys:
             counted.add(key)
             weight += key_weight
     for name, account_weight in authority.account_auths:
         if weight >= authority.threshold or depth >= MAX_DEPTH:
             break
-        # An account named in an active or owner authority lends its active authority.
-        lent: Role = "posting" if role == "posting" else "active"
-        if _satisfied(lookup(name, lent), lent, keys, counted, lookup, depth + 1):
+        # An account in an active or owner authority counts by its active authority.
+        delegated: Role = "posting" if role == "posting" else "active"
+        if _satisfied(lookup(name, delegated), delegated, keys, counted, lookup, depth + 1):
             weight += account_weight
     if weight < authority.threshold:
         return False

@@ -1,4 +1,4 @@
-"""A produced Hive block, in both shapes that nodes speak."""
+"""A produced Hive block and its two JSON shapes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A simulated Hive chain: accounts, pending transactions, blocks, forks and irreversibility.
 
-It has no clock and no randomness: time comes with each call, keys from the seed. The same calls give
-the same blocks, byte for byte.
+It has no clock and no randomness: time is passed in, keys come from the seed. The same calls give the same
+blocks, byte for byte.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ WITNESSES: Final = ("witness-ann", "witness-bob", "witness-cat", "witness-dan")
 
 
 class Chain:
-    """The chain's whole state. Not safe for threads: the node puts a lock around it.
+    """The state of the chain. Not thread-safe: `DevNode` holds a lock around it.
 
-    `block_time` is in seconds. `lag` is how many blocks the last irreversible one stays behind head;
-    `stalled` keeps it where it is. `first_block` is the number of the first block that is produced.
-    Without `sign` witnesses leave a placeholder, which is ten times quicker. `check_json` refuses a
-    custom_json whose text is not JSON, as nodes do today; chains for hostile tests leave it off.
+    `block_time` is in seconds. `lag` is the number of blocks by which irreversibility trails head, and
+    `stalled` stops it. `first_block` is the number of the first produced block. Without `sign` blocks carry
+    placeholder signatures, which is ten times faster. `check_json` rejects a custom_json whose text is not
+    JSON, as nodes do.
     """
 
     def __init__(
@@ -80,42 +80,42 @@ class Chain:
         for name in witnesses:
             self.accounts.create(name, genesis)
 
-    # -- what readers ask ------------------------------------------------------------------------
+    # -- queries ---------------------------------------------------------------------------------
 
     @property
     def head(self) -> int:
-        """Number of the newest block; one below `first_block` where there is none."""
+        """Number of the newest block; `first_block - 1` without blocks."""
         return self.first_block - 1 + len(self._ids)
 
     @property
     def head_id(self) -> bytes:
-        """20 bytes; where there is no block yet, the id that the first one names as previous."""
+        """Id (20 bytes) of the newest block; without blocks, the first block's `previous`."""
         return self._ids[-1] if self._ids else self._origin
 
     @property
     def head_time(self) -> int:
-        """Seconds since 1970 of the newest block."""
+        """Timestamp of the newest block in seconds since 1970."""
         return self._times[-1] if self._times else self.genesis
 
     @property
     def irreversible(self) -> int:
-        """Number of the last irreversible block. It never falls."""
+        """Number of the last irreversible block. It never decreases."""
         return self._irreversible
 
     @property
     def irreversible_time(self) -> int:
-        """Seconds since 1970 of the last irreversible block."""
+        """Timestamp of the last irreversible block in seconds since 1970."""
         at = self._irreversible - self.first_block
         return self._times[at] if at >= 0 else self.genesis
 
     @property
     def head_witness(self) -> str:
-        """Who made the newest block."""
+        """The witness of the newest block."""
         return self.witnesses[(self.head + self._round) % len(self.witnesses)]
 
     @property
     def pending_count(self) -> int:
-        """Transactions taken and not yet in a block."""
+        """Number of pending transactions."""
         return len(self._pending)
 
     def has(self, number: int) -> bool:
@@ -135,11 +135,11 @@ class Chain:
         return self._ids[number - self.first_block]
 
     def locate(self, transaction_id: str) -> tuple[int, int] | None:
-        """`(block number, position in it)` of a transaction that is in a block."""
+        """`(block number, index in the block)` of a transaction, or None if it is in no block."""
         return self._located.get(transaction_id)
 
     def is_pending(self, transaction_id: str) -> bool:
-        """Whether the transaction waits for a block."""
+        """Whether the transaction is pending."""
         return transaction_id in self._pending
 
     # -- transactions ----------------------------------------------------------------------------
@@ -147,11 +147,10 @@ class Chain:
     def build(
         self, operations: Iterable[object], expires_in: int = DEFAULT_EXPIRATION_SECONDS
     ) -> Transaction:
-        """An unsigned transaction of operations, of either shape or parsed.
+        """An unsigned transaction of operations, which may be parsed or JSON of either shape.
 
-        It refers to the last irreversible block, as careful wallets do, so that it outlives forks. Its
-        expiration is moved by seconds until its id is new, so that equal operations can be sent twice.
-        Raises ChainError.
+        It references the last irreversible block, so that it survives forks. Its expiration is increased
+        until its id is new, so that equal operations can be sent twice. Raises ChainError.
         """
         try:
             parsed = tuple(
@@ -166,13 +165,12 @@ class Chain:
             if transaction.id not in self._located and transaction.id not in self._pending:
                 return transaction
             transaction = replace(transaction, expiration=self.head_time + expires_in + later)
-        raise ChainError("Assert Exception:too many equal transactions wait")
+        raise ChainError("Assert Exception:too many equal transactions are pending")
 
     def push(self, transaction: Transaction, *, authorized: bool = False) -> str:
-        """Take a transaction for one of the next blocks and return its id.
+        """Validate a transaction as a node does, add it to the pending ones, and return its id.
 
-        Checks what a node checks, signatures only unless `authorized`. Raises ChainError; nothing has
-        changed then.
+        `authorized` skips the signatures. Raises ChainError without changing anything.
         """
         self._check_transaction(transaction)
         if not authorized:
@@ -217,15 +215,15 @@ class Chain:
     # -- blocks ----------------------------------------------------------------------------------
 
     def produce(self, now: int | None = None) -> Block:
-        """Make the next block of the pending transactions.
+        """Produce the next block from the pending transactions.
 
-        `now` is in seconds since 1970, and by default one block time after head; a block is always at
-        least one second younger than the one before it.
+        `now` is in seconds since 1970, by default one block time after head. Timestamps of blocks are at
+        least one second apart.
         """
         timestamp = max(now if now is not None else self.head_time + self.block_time, self.head_time + 1)
         if any(tx.expiration <= timestamp for tx, _ in self._pending.values()):
-            self._retake(timestamp, [])
-        chosen = self._choose()
+            self._reapply(timestamp, [])
+        chosen = self._take_for_block()
         transactions = tuple(tx for tx, _ in chosen)
         number, previous = self.head + 1, self.head_id
         turn = (number + self._round) % len(self.witnesses)
@@ -249,24 +247,24 @@ class Chain:
         for at, transaction in enumerate(transactions):
             self._located[transaction.id] = number, at
         self._reversible.append((block, [deltas for _, deltas in chosen]))
-        self.settle()
+        self.advance_irreversible()
         return block
 
-    def _choose(self) -> list[tuple[Transaction, list[Delta]]]:
-        """Take pending transactions, oldest first, as far as they fit into a block."""
+    def _take_for_block(self) -> list[tuple[Transaction, list[Delta]]]:
+        """Remove from the pending transactions, oldest first, those that fit into the next block."""
         chosen: list[tuple[Transaction, list[Delta]]] = []
-        room = self.max_block_bytes
+        space = self.max_block_bytes
         for transaction, deltas in self._pending.values():
-            room -= transaction.size
-            if room < 0 and chosen:
+            space -= transaction.size
+            if space < 0 and chosen:
                 break
             chosen.append((transaction, deltas))
         for transaction, _ in chosen:
             del self._pending[transaction.id]
         return chosen
 
-    def settle(self) -> None:
-        """Bring the irreversible number up to `lag` behind head, unless `stalled`."""
+    def advance_irreversible(self) -> None:
+        """Raise the irreversible number to `lag` blocks behind head, unless `stalled`."""
         if not self.stalled:
             self._irreversible = max(self._irreversible, self.head - self.lag)
         while self._reversible and self._reversible[0][0].number <= self._irreversible:
@@ -275,14 +273,14 @@ class Chain:
     def rewind(self, number: int, *, forget: bool = False) -> list[Block]:
         """Drop all blocks above `number`, as a fork does, and return them, oldest first.
 
-        Their transactions wait again for a block, unless `forget`. The witnesses change turns, so that
-        the new blocks differ from the old ones. Raises ValueError for an irreversible block.
+        Their transactions become pending again, unless `forget`. The witnesses' turns change, so that the
+        new blocks differ from the dropped ones. Raises ValueError for an irreversible block.
         """
         if not self._irreversible <= number <= self.head:
             raise ValueError(
                 f"cannot rewind to {number}: irreversible {self._irreversible}, head {self.head}"
             )
-        # Pending transactions were applied on top, so they come off first.
+        # Pending transactions were applied last, so they are reverted first.
         waiting = [tx for tx, _ in self._pending.values()]
         self._drop_pending()
         dropped: list[Block] = []
@@ -297,7 +295,7 @@ class Chain:
             dropped.insert(0, block)
         self._round += 1
         returned = [] if forget else [tx for block in dropped for tx in block.transactions]
-        self._retake(self.head_time, returned + waiting)
+        self._reapply(self.head_time, returned + waiting)
         return dropped
 
     def _drop_pending(self) -> None:
@@ -305,8 +303,8 @@ class Chain:
             self.accounts.revert(deltas)
         self._pending.clear()
 
-    def _retake(self, now: int, extra: Sequence[Transaction]) -> None:
-        """Apply the pending transactions and `extra` anew; what is expired or not possible falls out."""
+    def _reapply(self, now: int, extra: Sequence[Transaction]) -> None:
+        """Reapply the pending transactions, then `extra`. Expired and now invalid ones are dropped."""
         waiting = [tx for tx, _ in self._pending.values()]
         self._drop_pending()
         for transaction in (*waiting, *extra):

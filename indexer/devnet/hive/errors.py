@@ -1,7 +1,7 @@
-"""What a node says when it refuses: hived's codes, names and texts, down to the frame wallets look at.
+"""Errors of a Hive node: hived's codes, names and texts, including the stack frame.
 
-Wallets tell their users what went wrong by `error.data.stack[0]`: Keychain by the frame's method and data,
-dhive by its format. So a refusal carries them.
+Wallets explain a failure by `error.data.stack[0]`: Keychain by the frame's method and data, dhive by its
+format.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ CODE_SERVER: Final = -32000
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A class of errors of hived: its number, its name, and the words that come before the colon."""
+    """A class of hived errors: its number, its name, and the prefix of its messages."""
 
     code: int
     name: str
-    what: str
+    prefix: str
 
 
 ASSERT: Final = Kind(10, "assert_exception", "Assert Exception")
@@ -44,13 +44,13 @@ _KINDS: Final = (
     BAD_CAST,
     PARSE,
 )
-_BY_WHAT: Final = {kind.what: kind for kind in _KINDS}
+_BY_PREFIX: Final = {kind.prefix: kind for kind in _KINDS}
 _SIGNING: Final = (MISSING_ACTIVE, MISSING_POSTING, IRRELEVANT, DUPLICATE)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where hived says that an error arose: the function, its text with `${name}`s, and their values."""
+    """A stack frame of hived: the function, a message format with `${name}` fields, and their values."""
 
     method: str
     format: str
@@ -58,7 +58,7 @@ class Frame:
 
 
 class ChainError(Exception):
-    """The chain refuses: `code` and the text are those of a Hive node's JSON-RPC error."""
+    """The chain rejects a transaction or call; `code` and text are those of the node's JSON-RPC error."""
 
     def __init__(self, message: str, code: int = CODE_ASSERT, frame: Frame | None = None) -> None:
         super().__init__(message)
@@ -67,20 +67,20 @@ class ChainError(Exception):
 
 
 class AuthorityError(ChainError):
-    """The signatures do not allow the transaction; the text is what the node answers."""
+    """The signatures do not satisfy the required authorities."""
 
     def __init__(self, kind: Kind, text: str, **data: object) -> None:
-        said = text
+        message = text
         for name, value in data.items():
-            said = said.replace(f"${{{name}}}", str(value))
+            message = message.replace(f"${{{name}}}", str(value))
         code = CODE_ASSERT if kind is ASSERT else CODE_SERVER
-        super().__init__(f"{kind.what}:{said}", code, Frame("verify_authority", text, data))
+        super().__init__(f"{kind.prefix}:{message}", code, Frame("verify_authority", text, data))
 
 
 def error_data(message: str, frame: Frame | None) -> dict[str, object]:
-    """The member `data` of a JSON-RPC error with this message: `what:text`, the text of a frame."""
-    what, _, text = message.partition(":")
-    kind = _BY_WHAT.get(what, ASSERT)
+    """The member `data` of a JSON-RPC error with a message `prefix:text`."""
+    prefix, _, text = message.partition(":")
+    kind = _BY_PREFIX.get(prefix, ASSERT)
     if frame is None:
         method = "verify_authority" if kind in _SIGNING else "validate_transaction"
         frame = Frame(method if kind is not ASSERT else "", text or message)
@@ -95,6 +95,6 @@ def error_data(message: str, frame: Frame | None) -> dict[str, object]:
     return {
         "code": kind.code,
         "name": kind.name,
-        "message": what,
+        "message": prefix,
         "stack": [{"context": context, "format": frame.format, "data": dict(frame.data)}],
     }

@@ -1,7 +1,7 @@
-"""secp256k1 keys: witnesses sign blocks with them, and signers of transactions are recovered.
+"""secp256k1 keys: signing of blocks, and recovery of the keys that signed a transaction.
 
-Keys are derived from text, so that a devnet of the same seed has the same ones. Their owners hold
-nothing of value: never use them on a public network.
+Keys are derived from text, so a devnet of the same seed has the same keys, and anyone can derive them: never
+use them on a public network.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Final, Protocol
 import ecdsa  # type: ignore[import-untyped]
 from ecdsa.rfc6979 import generate_k  # type: ignore[import-untyped]
 
-PREFIX: Final = "STM"
+from settlement.net.hive_formats import format_public_key, format_wif
+
 SIGNATURE_BYTES: Final = 65
 
 _CURVE: Final = ecdsa.SECP256k1
 _ORDER: Final[int] = int(_CURVE.order)
-_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_MOST_TRIES: Final = 256
+_MAX_ATTEMPTS: Final = 256
 
 
 class SignatureError(ValueError):
-    """Bytes that are no signature, or from which no key can be recovered."""
+    """Invalid signature bytes, or bytes from which no key can be recovered."""
 
 
 class BlockSigner(Protocol):
-    """What the chain needs of a witness."""
+    """Signs a witness's blocks."""
 
     @property
     def public_key(self) -> str: ...
@@ -35,22 +35,8 @@ class BlockSigner(Protocol):
     def sign(self, digest: bytes) -> bytes: ...
 
 
-def _base58(raw: bytes) -> str:
-    number = int.from_bytes(raw, "big")
-    out = ""
-    while number:
-        number, digit = divmod(number, 58)
-        out = _BASE58[digit] + out
-    return "1" * (len(raw) - len(raw.lstrip(b"\0"))) + out
-
-
-def public_key_text(compressed: bytes) -> str:
-    """33 bytes as Hive writes a public key: `STM…` with a RIPEMD-160 checksum."""
-    return PREFIX + _base58(compressed + hashlib.new("ripemd160", compressed).digest()[:4])
-
-
 def _canonical(signature: bytes) -> bool:
-    """The old rule for both halves: no sign bit and no needless leading zero byte."""
+    """Hive's rule for r and s: no sign bit and no redundant leading zero byte."""
     return all(
         not half[0] & 0x80 and not (half[0] == 0 and not half[1] & 0x80)
         for half in (signature[:32], signature[32:])
@@ -64,7 +50,7 @@ class PrivateKey:
         self._secret = hashlib.sha256(secret_text.encode()).digest()
         self._exponent = int.from_bytes(self._secret, "big") % _ORDER
         signing_key = ecdsa.SigningKey.from_secret_exponent(self._exponent, curve=_CURVE)
-        self._public = public_key_text(signing_key.verifying_key.to_string("compressed"))
+        self._public = format_public_key(signing_key.verifying_key.to_string("compressed"))
 
     @property
     def public_key(self) -> str:
@@ -74,13 +60,12 @@ class PrivateKey:
     @property
     def wif(self) -> str:
         """The private key in wallet import format, as wallets and beem take it."""
-        raw = b"\x80" + self._exponent.to_bytes(32, "big")
-        return _base58(raw + hashlib.sha256(hashlib.sha256(raw).digest()).digest()[:4])
+        return format_wif(self._exponent.to_bytes(32, "big"))
 
     def sign(self, digest: bytes) -> bytes:
-        """65 bytes over a 32-byte digest: recovery byte, r, s; canonical, the same at each call."""
+        """The canonical, deterministic signature of a 32-byte digest: recovery byte, r, s."""
         number = int.from_bytes(digest, "big")
-        for attempt in range(_MOST_TRIES):
+        for attempt in range(_MAX_ATTEMPTS):
             extra = attempt.to_bytes(32, "big") if attempt else b""
             nonce = int(generate_k(_ORDER, self._exponent, hashlib.sha256, digest, extra_entropy=extra))
             point = _CURVE.generator * nonce
@@ -93,29 +78,26 @@ class PrivateKey:
             signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
             if r and s and _canonical(signature):
                 return bytes((31 + recovery,)) + signature
-        raise AssertionError("no canonical signature found: each try succeeds every other time")
+        raise AssertionError("no canonical signature found, although each attempt succeeds half of the time")
 
 
 class PlaceholderSigner:
-    """Signs with a hash instead of a key: for long generated chains whose witnesses nobody checks."""
+    """Signs with a hash instead of a key, for generated chains whose signatures are not verified."""
 
     def __init__(self, secret_text: str) -> None:
         self._secret = hashlib.sha256(secret_text.encode()).digest()
-        self.public_key = public_key_text(b"\x02" + self._secret)
+        self.public_key = format_public_key(b"\x02" + self._secret)
 
     def sign(self, digest: bytes) -> bytes:
-        """65 deterministic bytes that look like a signature and verify under no key."""
+        """65 deterministic bytes in the format of a signature."""
         return b"\x1f" + hashlib.sha512(self._secret + digest).digest()
 
 
 @lru_cache(maxsize=4096)
 def recover_public_key(digest: bytes, signature: bytes) -> str:
-    """The `STM…` key that signed the digest. Raises SignatureError.
-
-    Kept in a cache, because it takes some ten milliseconds without a compiled library.
-    """
+    """The `STM…` key that signed the digest. Raises SignatureError. Cached: it takes about 10 ms."""
     if len(signature) != SIGNATURE_BYTES or not 31 <= signature[0] <= 34:
-        raise SignatureError("a signature has 65 bytes and begins with its recovery byte, 31 to 34")
+        raise SignatureError("a signature must have 65 bytes and begin with a recovery byte of 31 to 34")
     r, s = int.from_bytes(signature[1:33], "big"), int.from_bytes(signature[33:], "big")
     recovery = signature[0] - 31
     x = r + (_ORDER if recovery & 2 else 0)
@@ -133,6 +115,6 @@ def recover_public_key(digest: bytes, signature: bytes) -> str:
     number = int.from_bytes(digest, "big")
     public = point * (s * inverse % _ORDER) + _CURVE.generator * (-number * inverse % _ORDER)
     if public == ecdsa.ellipticcurve.INFINITY:
-        raise SignatureError("no key has this signature")
+        raise SignatureError("the recovered key is the point at infinity")
     prefix = b"\x03" if int(public.y()) & 1 else b"\x02"
-    return public_key_text(prefix + int(public.x()).to_bytes(32, "big"))
+    return format_public_key(prefix + int(public.x()).to_bytes(32, "big"))

@@ -1,7 +1,7 @@
-"""The two Hive operations that the devnet knows, in both JSON shapes that nodes speak.
+"""The Hive operations `transfer` and `custom_json`, in both JSON shapes of the node's APIs.
 
-Amounts of the native coins are integers of a thousandth ("mils"). The block_api shape writes them as
-`{"amount": "1234", "precision": 3, "nai": "@@000000021"}`, the condenser shape as `"1.234 HIVE"`.
+Amounts of native coins are integers of thousandths ("mils"). The block_api shape is
+`{"amount": "1234", "precision": 3, "nai": "@@000000021"}`, the condenser_api shape `"1.234 HIVE"`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-COINS: Final = ("HIVE", "HBD")
-NAI: Final[Mapping[str, str]] = {"HIVE": "@@000000021", "HBD": "@@000000013"}
-_COIN_BY_NAI: Final = {nai: symbol for symbol, nai in NAI.items()}
+from settlement.core.parsing.names import is_account
+from settlement.net.hive_formats import COIN_BY_NAI, COIN_BY_SYMBOL
 
-_ACCOUNT: Final = re.compile(r"(?=.{3,16}\Z)[a-z](?:-?[a-z0-9])+(?:\.[a-z](?:-?[a-z0-9])+)*\Z", re.ASCII)
+COINS: Final = tuple(COIN_BY_SYMBOL)
 _COIN_TEXT: Final = re.compile(r"(0|[1-9][0-9]{0,15})\.([0-9]{3}) (HIVE|HBD)", re.ASCII)
 _MILS_TEXT: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
@@ -25,7 +24,7 @@ MAX_MILS: Final = 2**63 - 1
 
 
 class OperationError(ValueError):
-    """An operation that no Hive node would take; the text is what the node answers."""
+    """An operation that a Hive node rejects; the text is the node's error message."""
 
 
 class Coin(NamedTuple):
@@ -35,12 +34,12 @@ class Coin(NamedTuple):
     symbol: str
 
     def text(self) -> str:
-        """The condenser text, such as `"1.234 HIVE"`."""
+        """The condenser_api text, such as `"1.234 HIVE"`."""
         return f"{self.mils // 1000}.{self.mils % 1000:03d} {self.symbol}"
 
     def nai(self) -> dict[str, object]:
         """The block_api object."""
-        return {"amount": str(self.mils), "precision": 3, "nai": NAI[self.symbol]}
+        return {"amount": str(self.mils), "precision": 3, "nai": COIN_BY_SYMBOL[self.symbol].nai}
 
 
 class Transfer(NamedTuple):
@@ -64,31 +63,23 @@ class CustomJson(NamedTuple):
 Operation = Transfer | CustomJson
 
 
-def is_account(name: str) -> bool:
-    """Whether `name` keeps Hive's rule: 3 to 16 characters, dotted segments of at least 3."""
-    return _ACCOUNT.match(name) is not None and min(map(len, name.split("."))) >= 3
-
-
 def parse_coin(raw: object) -> Coin:
-    """Read an amount of either shape. Raises OperationError for anything else."""
+    """Parse an amount of either shape. Raises OperationError."""
     if isinstance(raw, str):
         match = _COIN_TEXT.fullmatch(raw)
         if match is None:
             raise OperationError(f"Assert Exception:equal: Invalid asset: {raw[:64]}")
         return Coin(int(match[1]) * 1000 + int(match[2]), match[3])
     if isinstance(raw, Mapping):
-        symbol = _COIN_BY_NAI.get(str(raw.get("nai")))
+        coin = COIN_BY_NAI.get(str(raw.get("nai")))
         amount = str(raw.get("amount"))
-        if symbol is not None and raw.get("precision") == 3 and _MILS_TEXT.fullmatch(amount):
-            return Coin(int(amount), symbol)
+        if coin is not None and raw.get("precision") == coin.precision and _MILS_TEXT.fullmatch(amount):
+            return Coin(int(amount), coin.symbol)
     raise OperationError("Assert Exception:equal: Invalid asset")
 
 
 def parse_operation(raw: object) -> Operation:
-    """Read an operation of either shape and check it as a node does.
-
-    Raises OperationError for another operation than these two, for wrong types and broken limits.
-    """
+    """Parse an operation of either shape and validate it as a node does. Raises OperationError."""
     name: object
     value: object
     if isinstance(raw, Mapping):
@@ -105,7 +96,7 @@ def parse_operation(raw: object) -> Operation:
         case "custom_json":
             operation = _parse_custom_json(value)
         case other:
-            raise OperationError(f"Assert Exception:the devnet does not know the operation {other[:64]}")
+            raise OperationError(f"Assert Exception:the devnet does not support the operation {other[:64]}")
     check_operation(operation)
     return operation
 
@@ -137,7 +128,7 @@ def _parse_accounts(raw: object) -> tuple[str, ...]:
     names = [name for name in raw if isinstance(name, str)]
     if len(names) != len(raw):
         raise OperationError("Bad Cast:Invalid cast from type to string")
-    # A flat_set on the chain: sorted and without repetition, whatever the client sent.
+    # A flat_set on the chain: sorted and without duplicates, whatever the client sent.
     return tuple(sorted(set(names)))
 
 
@@ -149,7 +140,7 @@ def _bytes(text: str, what: str) -> int:
 
 
 def check_operation(operation: Operation) -> None:
-    """The checks of a single operation that need no state. Raises OperationError."""
+    """Validate an operation without state. Raises OperationError."""
     if isinstance(operation, Transfer):
         for name in (operation.sender, operation.recipient):
             if not is_account(name):

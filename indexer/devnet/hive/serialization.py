@@ -1,8 +1,7 @@
-"""Hive's binary forms: what is hashed into transaction ids, merkle roots and block ids.
+"""Hive's binary serialization, from which transaction ids, merkle roots and block ids are hashed.
 
-There are two packings of an amount: the legacy one spells the symbol out (and still says STEEM and
-SBD), the one of hardfork 26 writes its number ("NAI"). Everything else is the same in both. A
-transaction's id belongs to the packing that its author signed.
+There are two packings of an amount: the legacy one contains the symbol (still STEEM and SBD), the one of
+hardfork 26 the asset number ("NAI"). A transaction's id depends on the packing that its author signed.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ CUSTOM_JSON_CODE: Final = 18
 EMPTY_MERKLE_ROOT: Final = bytes(20)
 
 _LEGACY_SYMBOL: Final = {"HIVE": b"\x03STEEM\0\0", "HBD": b"\x03SBD\0\0\0\0"}
-# The native coins' numbers lie above all other NAIs (99,999,999 at most), shifted over the precision.
+# The native coins' numbers follow the largest other NAI (99,999,999), shifted left over the precision.
 _NAI_SYMBOL: Final = {
     "HIVE": struct.pack("<I", (99_999_999 + 2) << 5 | 3),
     "HBD": struct.pack("<I", (99_999_999 + 1) << 5 | 3),
@@ -38,7 +37,7 @@ _NAI_SYMBOL: Final = {
 
 
 def iso_time(seconds: int) -> str:
-    """Seconds since 1970 as Hive writes them: ISO 8601 in UTC without a zone."""
+    """Seconds since 1970 in Hive's format: ISO 8601 in UTC without a zone."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
@@ -48,7 +47,7 @@ def parse_time(text: str) -> int:
 
 
 def pack_varint(number: int) -> bytes:
-    """An unsigned number in groups of 7 bits, the lowest first."""
+    """An unsigned LEB128 integer."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -67,7 +66,7 @@ def _pack_texts(texts: Sequence[str]) -> bytes:
 
 
 def pack_operation(operation: Operation, packing: Packing) -> bytes:
-    """The operation's bytes, its code first."""
+    """The operation's bytes, starting with its code."""
     if isinstance(operation, Transfer):
         symbols = _LEGACY_SYMBOL if packing == "legacy" else _NAI_SYMBOL
         return (
@@ -89,28 +88,25 @@ def pack_operation(operation: Operation, packing: Packing) -> bytes:
 
 @dataclass(frozen=True)
 class Transaction:
-    """A signed transaction. `expiration` is in seconds since 1970; each signature has 65 bytes.
-
-    `packing` tells under which of the two packings it was signed, and so which id it has.
-    """
+    """A signed transaction."""
 
     ref_block_num: int
     ref_block_prefix: int
-    expiration: int
+    expiration: int  # seconds since 1970
     operations: tuple[Operation, ...]
-    signatures: tuple[bytes, ...] = ()
-    packing: Packing = "legacy"
+    signatures: tuple[bytes, ...] = ()  # 65 bytes each
+    packing: Packing = "legacy"  # the packing that was signed
 
     @cached_property
     def unsigned_bytes(self) -> bytes:
-        """What the id is made of, and, behind the chain id, the signatures."""
+        """The serialized transaction without signatures, which is hashed for the id and the signatures."""
         head = struct.pack("<HII", self.ref_block_num, self.ref_block_prefix, self.expiration)
         body = b"".join(pack_operation(operation, self.packing) for operation in self.operations)
         return head + pack_varint(len(self.operations)) + body + b"\0"
 
     @cached_property
     def id(self) -> str:
-        """40 hex digits: the first 20 bytes of SHA-256 of the unsigned transaction."""
+        """The first 20 bytes of the SHA-256 of the unsigned transaction, in hex."""
         return hashlib.sha256(self.unsigned_bytes).hexdigest()[:40]
 
     @cached_property
@@ -119,7 +115,7 @@ class Transaction:
         return len(self.unsigned_bytes) + 1 + 65 * len(self.signatures)
 
     def digest(self, chain_id: bytes) -> bytes:
-        """The 32 bytes that each signature signs."""
+        """The 32-byte digest that is signed."""
         return hashlib.sha256(chain_id + self.unsigned_bytes).digest()
 
     def merkle_leaf(self) -> bytes:
@@ -152,7 +148,7 @@ class Transaction:
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """20 bytes over the leaves of the transactions: paired, an odd one carried up, zeros if none."""
+    """The merkle root (20 bytes) of transactions: an odd node moves up unhashed; zeros without leaves."""
     if not leaves:
         return EMPTY_MERKLE_ROOT
     level = list(leaves)
@@ -165,20 +161,20 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 
 
 def pack_header(previous: bytes, timestamp: int, witness: str, root: bytes) -> bytes:
-    """The unsigned block header without extensions; `timestamp` is in seconds since 1970."""
+    """The serialized unsigned block header without extensions; `timestamp` is in seconds since 1970."""
     return previous + struct.pack("<I", timestamp) + _pack_text(witness) + root + b"\0"
 
 
 def block_id(number: int, header: bytes, signature: bytes) -> bytes:
-    """20 bytes: SHA-224 of the signed header, its first 4 bytes replaced by the block number."""
+    """The block id (20 bytes): SHA-224 of the signed header with the block number in its first 4 bytes."""
     return struct.pack(">I", number) + hashlib.sha224(header + signature).digest()[4:20]
 
 
 def block_number(ident: bytes) -> int:
-    """The number that a block id starts with."""
+    """The block number in a block id."""
     return int.from_bytes(ident[:4], "big")
 
 
 def reference(ident: bytes) -> tuple[int, int]:
-    """`(ref_block_num, ref_block_prefix)` of a transaction that refers to the block of this id."""
+    """`(ref_block_num, ref_block_prefix)` of a transaction that references the block of this id."""
     return block_number(ident) & 0xFFFF, int.from_bytes(ident[4:8], "little")

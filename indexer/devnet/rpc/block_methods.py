@@ -1,4 +1,4 @@
-"""The node's methods about blocks and transactions, and the broadcasts."""
+"""RPC methods of blocks and transactions, and the broadcasts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from indexer.devnet.hive.operations import (
 from indexer.devnet.hive.serialization import Transaction, parse_time
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.json_rpc import Method, Params, RpcError
+from settlement.net.hive_formats import VESTS
 
 MAX_RANGE: Final = 1000
 MAX_HISTORY: Final = 1000
@@ -42,7 +43,7 @@ def _condenser_operations(transaction: Row) -> list[object]:
 
 
 def read_transaction(raw: object) -> Transaction:
-    """A signed transaction out of a broadcast, in either shape. Raises RpcError."""
+    """Parse a broadcast signed transaction, in either JSON shape. Raises RpcError."""
     if not isinstance(raw, Mapping):
         raise RpcError(CODE_ASSERT, "Bad Cast:Invalid cast from type to Object")
     operations, signatures = raw.get("operations"), raw.get("signatures", [])
@@ -63,7 +64,7 @@ def read_transaction(raw: object) -> Transaction:
 
 
 class BlockMethods:
-    """Methods of block_api, account_history_api, transaction_status_api and their condenser twins."""
+    """Methods of block_api, account_history_api, transaction_status_api, and their condenser_api versions."""
 
     def __init__(self, node: DevNode) -> None:
         self._node = node
@@ -138,7 +139,7 @@ class BlockMethods:
     # -- operations ------------------------------------------------------------------------------
 
     def _operations(self, number: int) -> Iterator[Row]:
-        """The operations of a block in the account_history_api shape, its reward at the end."""
+        """The operations of a block in the account_history_api shape, then its producer reward."""
         if not self._chain.has(number):
             return
         block: Row = msgspec.json.decode(self._chain.stored(number))
@@ -165,7 +166,7 @@ class BlockMethods:
                 "type": "producer_reward_operation",
                 "value": {
                     "producer": block["witness"],
-                    "vesting_shares": {"amount": "1000000", "precision": 6, "nai": "@@000000037"},
+                    "vesting_shares": {"amount": "1000000", "precision": 6, "nai": VESTS.nai},
                 },
             },
             "operation_id": 0,
@@ -182,9 +183,9 @@ class BlockMethods:
         return [_condenser_row(row) for row in rows if row["virtual_op"] or not virtual_only]
 
     def _history(self, account: str, start: int, limit: int) -> list[tuple[int, Row]]:
-        """An account's own operations, oldest first; `start` is the newest position, -1 for the last.
+        """An account's operations, oldest first; `start` is the newest index to return, -1 for the last.
 
-        Reads the whole chain at each call: right for a devnet, and nothing to keep in step with forks.
+        It scans the whole chain at each call, so there is no index to keep consistent through forks.
         """
         if not 0 < limit <= MAX_HISTORY:
             raise RpcError(
@@ -256,7 +257,7 @@ class BlockMethods:
         return {}
 
     def _broadcast_synchronous(self, params: Params) -> object:
-        """Answers at once, with the block that the transaction should come into."""
+        """Returns at once, with the number of the block that should contain the transaction."""
         ident = self._node.push(read_transaction(params.get(0, "trx")))
         return {"id": ident, "block_num": self._chain.head + 1, "trx_num": 0, "expired": False}
 

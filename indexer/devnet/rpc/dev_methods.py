@@ -1,4 +1,4 @@
-"""The calls under `/dev` that no public node has: operations without signatures, faucet, faults, time."""
+"""Control calls under `/dev`: operations without signatures, faucet, keys, faults, block production."""
 
 from __future__ import annotations
 
@@ -9,23 +9,16 @@ from indexer.devnet.faults import Faults
 from indexer.devnet.hive.authority import ROLES, Authority, Role
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.node import DevNode
-from indexer.devnet.traders.practice_accounts import practise
+from indexer.devnet.traders.practice_accounts import practice_account
 
 Body = Mapping[str, object]
 DevMethod = Callable[[Body], object]
 
 
 class DevMethods:
-    """Each takes the JSON object of the body and gives a JSON value; ChainError or ValueError is a 400.
+    """Control calls by name. Each takes a JSON object and returns a JSON value.
 
-    - `broadcast {operations}` → `{transaction_id}`: one transaction, unsigned; either operation shape.
-    - `faucet {account, symbol?, quantity?, authorities?}` → the account's balances; makes the account.
-      `authorities` is `{role: {weight_threshold, key_auths, account_auths}}` or `{role: "STM…"}`.
-    - `keys {account}` → its private keys by role, where it still has the default ones.
-    - `balances {account}` → coins and tokens.
-    - `practice {account?}` → an account with money on both chains and at the venue, and its active key.
-    - `faults {name: value, …}` → all switches. `chain {lag?, stalled?, skip_slots?, behind?}` → status.
-    - `fork {depth, forget?}` and `produce {count?}` → status. `status {}` → status.
+    docs/devnet.md describes them. ChainError and ValueError become HTTP 400.
     """
 
     def __init__(self, node: DevNode, faults: Faults) -> None:
@@ -46,15 +39,15 @@ class DevMethods:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All calls, in the order of their description."""
+        """The names of all calls."""
         return tuple(self._methods)
 
     def method(self, name: str) -> DevMethod | None:
-        """The call of this name."""
+        """The call of this name, or None."""
         return self._methods.get(name)
 
     def status(self) -> dict[str, object]:
-        """Where the chain and the sidechain stand."""
+        """Head, irreversible block and settings of the chain and the sidechain."""
         chain, sidechain = self._node.chain, self._node.sidechain
         return {
             "devnet": True,
@@ -72,7 +65,7 @@ class DevMethods:
         }
 
     def faults(self, body: Body) -> dict[str, object]:
-        """Change the switches that are named; gives all of them."""
+        """Change the given faults, and return all of them."""
         self._faults.set(body)
         return asdict(self._faults)
 
@@ -80,12 +73,12 @@ class DevMethods:
         operations = body.get("operations")
         if not isinstance(operations, list):
             raise ChainError("operations must be a list")
-        return {"transaction_id": self._node.submit(operations)}
+        return {"transaction_id": self._node.broadcast(operations)}
 
     def _faucet(self, body: Body) -> dict[str, str]:
         account, symbol, quantity = _text(body, "account"), body.get("symbol"), body.get("quantity")
         if (symbol is None) != (quantity is None):
-            raise ChainError("symbol and quantity belong together")
+            raise ChainError("symbol and quantity must be given together")
         self._node.faucet(
             account,
             None if symbol is None else _text(body, "symbol"),
@@ -113,7 +106,7 @@ class DevMethods:
 
     def _practice(self, body: Body) -> dict[str, object]:
         name = None if body.get("account") is None else _text(body, "account")
-        return practise(self._node, self._node.venue, name)
+        return practice_account(self._node, self._node.venue, name)
 
     def _chain(self, body: Body) -> dict[str, object]:
         if "lag" in body:
@@ -124,7 +117,7 @@ class DevMethods:
             self._node.skip_slots = _count(body, "skip_slots")
         if "stalled" in body:
             self._node.chain.stalled = body["stalled"] is True
-        self._node.settle()
+        self._node.advance()
         return self.status()
 
     def _fork(self, body: Body) -> dict[str, object]:
@@ -140,14 +133,14 @@ class DevMethods:
 def _text(body: Body, name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str):
-        raise ChainError(f"{name} must be a text")
+        raise ChainError(f"{name} must be a string")
     return value
 
 
 def _count(body: Body, name: str, default: int | None = None) -> int:
     value = body.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ChainError(f"{name} must be a whole number, at least 0")
+        raise ChainError(f"{name} must be an integer of at least 0")
     return value
 
 
@@ -156,7 +149,7 @@ def _authorities(raw: object) -> dict[Role, Authority]:
     if raw is None:
         return {}
     if not isinstance(raw, dict) or not set(raw) <= set(ROLES):
-        raise ChainError(f"authorities must be an object by role: {', '.join(ROLES)}")
+        raise ChainError(f"authorities must be an object with the keys {', '.join(ROLES)}")
     return {role: _authority(raw[role]) for role in ROLES if role in raw}
 
 
@@ -164,7 +157,7 @@ def _authority(raw: object) -> Authority:
     if isinstance(raw, str):
         return Authority.of_key(raw)
     if not isinstance(raw, dict):
-        raise ChainError("an authority is a public key or an object")
+        raise ChainError("an authority must be a public key or an object")
     try:
         keys, accounts = (
             tuple((str(name), int(weight)) for name, weight in raw.get(part, ()))
@@ -172,4 +165,4 @@ def _authority(raw: object) -> Authority:
         )
         return Authority(int(raw.get("weight_threshold", 1)), keys, accounts)
     except (TypeError, ValueError) as error:
-        raise ChainError(f"not an authority: {error}") from error
+        raise ChainError(f"invalid authority: {error}") from error

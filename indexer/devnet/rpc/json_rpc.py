@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 as hived answers it: both call styles, batches, and errors with status 200."""
+"""JSON-RPC 2.0 as hived implements it: both call styles, batches, and errors with HTTP status 200."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Methods = Mapping[str, Mapping[str, Method]]
 
 
 class RpcError(Exception):
-    """A JSON-RPC error: its `code`, and its text as message."""
+    """A JSON-RPC error with its `code` and message."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class RpcError(Exception):
 
 
 class Params:
-    """The arguments of a call, given as an array or as an object."""
+    """The arguments of a call, from an array or an object."""
 
     def __init__(self, raw: object) -> None:
         if not isinstance(raw, list | dict):
@@ -36,13 +36,13 @@ class Params:
         self._raw: list[object] | dict[str, object] = raw
 
     def get(self, position: int, name: str, default: object = None) -> object:
-        """The argument at a position, or of a name."""
+        """The argument at a position of an array or with a name in an object."""
         if isinstance(self._raw, dict):
             return self._raw.get(name, default)
         return self._raw[position] if position < len(self._raw) else default
 
     def number(self, position: int, name: str, default: int | None = None) -> int:
-        """An integer, also where it is written as text. Raises RpcError."""
+        """An integer, or text of one. Raises RpcError."""
         value = self.get(position, name, default)
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise RpcError(CODE_ASSERT, f"Bad Cast:Invalid cast from type to uint64: {name}")
@@ -52,14 +52,14 @@ class Params:
             raise RpcError(CODE_ASSERT, f"Parse Error:Couldn't parse uint64_t: {name}") from error
 
     def text(self, position: int, name: str) -> str:
-        """A text. Raises RpcError."""
+        """A string. Raises RpcError."""
         value = self.get(position, name)
         if not isinstance(value, str):
             raise RpcError(CODE_ASSERT, f"Bad Cast:Invalid cast from type to string: {name}")
         return value
 
     def texts(self, position: int, name: str) -> list[str]:
-        """A list of texts. Raises RpcError."""
+        """A list of strings. Raises RpcError."""
         value = self.get(position, name, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise RpcError(CODE_ASSERT, f"Bad Cast:Invalid cast from type to Array: {name}")
@@ -67,43 +67,43 @@ class Params:
 
 
 class Dispatcher:
-    """Finds the method of a request, calls it, and writes the answer."""
+    """Dispatches JSON-RPC requests to methods."""
 
     def __init__(self, methods: Methods) -> None:
         self._methods = methods
 
     def answer(self, body: bytes) -> bytes:
-        """The JSON answer to the JSON body of a POST: one call or a batch."""
+        """The response to the body of a POST: one call or a batch."""
         try:
             request = msgspec.json.decode(body)
         except (msgspec.DecodeError, RecursionError) as error:
-            return msgspec.json.encode(_failed(None, CODE_PARSE, f"Parse Error:{error}"))
+            return msgspec.json.encode(_error_response(None, CODE_PARSE, f"Parse Error:{error}"))
         if not isinstance(request, list):
             return msgspec.json.encode(self._one(request))
         if not request:
-            return msgspec.json.encode(_failed(None, CODE_INVALID_REQUEST, "Array is invalid"))
+            return msgspec.json.encode(_error_response(None, CODE_INVALID_REQUEST, "Array is invalid"))
         return msgspec.json.encode([self._one(item) for item in request])
 
     def _one(self, request: object) -> dict[str, object]:
         if not isinstance(request, dict):
-            return _failed(None, CODE_PARSE, "Bad Cast:Invalid cast from type to Object")
-        ident = request.get("id")
+            return _error_response(None, CODE_PARSE, "Bad Cast:Invalid cast from type to Object")
+        request_id = request.get("id")
         try:
-            if "id" in request and (isinstance(ident, bool) or not isinstance(ident, int | str)):
-                ident = None
+            if "id" in request and (isinstance(request_id, bool) or not isinstance(request_id, int | str)):
+                request_id = None
                 raise RpcError(
                     CODE_INVALID_REQUEST, 'Only integer value or string is allowed for member "id"'
                 )
             if request.get("jsonrpc") != "2.0":
                 raise RpcError(CODE_INVALID_REQUEST, 'jsonrpc value is not "2.0"')
             method, params = self._find(request)
-            return {"jsonrpc": "2.0", "result": method(Params(params)), "id": ident}
+            return {"jsonrpc": "2.0", "result": method(Params(params)), "id": request_id}
         except (RpcError, ChainError) as error:
             frame = error.frame if isinstance(error, ChainError) else None
-            return _failed(ident, error.code, str(error), frame)
+            return _error_response(request_id, error.code, str(error), frame)
 
     def _find(self, request: Mapping[str, object]) -> tuple[Method, object]:
-        """The method and its arguments, in either call style. Raises RpcError."""
+        """The method of a request and its arguments, in either call style. Raises RpcError."""
         name, params = request.get("method"), request.get("params", {})
         if not isinstance(name, str):
             raise RpcError(CODE_INVALID_REQUEST, 'A member "method" does not exist')
@@ -138,20 +138,22 @@ class Dispatcher:
         return self._methods[api][method], params
 
 
-class PlainDispatcher(Dispatcher):
-    """The sidechain's node: method names without an api, and no `call`."""
+class SidechainDispatcher(Dispatcher):
+    """Dispatcher of the sidechain node, whose method names have no api, and which has no `call`."""
 
     def __init__(self, methods: Mapping[str, Method]) -> None:
         super().__init__({})
-        self._plain = methods
+        self._by_name = methods
 
     def _find(self, request: Mapping[str, object]) -> tuple[Method, object]:
-        method = self._plain.get(str(request.get("method")))
+        method = self._by_name.get(str(request.get("method")))
         if method is None:
             raise RpcError(CODE_METHOD_NOT_FOUND, "Method not found")
         return method, request.get("params", {})
 
 
-def _failed(ident: object, code: int, message: str, frame: Frame | None = None) -> dict[str, object]:
+def _error_response(
+    request_id: object, code: int, message: str, frame: Frame | None = None
+) -> dict[str, object]:
     error = {"code": code, "message": message, "data": error_data(message, frame)}
-    return {"jsonrpc": "2.0", "error": error, "id": ident}
+    return {"jsonrpc": "2.0", "error": error, "id": request_id}

@@ -1,4 +1,4 @@
-"""The sidechain node's JSON-RPC: its blocks and its contracts' tables."""
+"""RPC methods of the sidechain node: blocks and contract tables."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CODE_BAD_PARAMS: Final = 400
 Row = dict[str, Any]
 
 
-class EngineMethods:
-    """What `/blockchain` and `/contracts` of a sidechain node answer."""
+class SidechainMethods:
+    """Methods of `/blockchain` and `/contracts` of a sidechain node."""
 
     def __init__(self, node: DevNode) -> None:
         self._node = node
@@ -120,9 +120,9 @@ def _token_row(number: int, token: Token) -> Row:
 
 
 def _matches(row: Row, query: Mapping[str, object]) -> bool:
-    """Equality and `$in`: all that readers of balances use."""
-    for field, wanted in query.items():
-        choices = wanted.get("$in") if isinstance(wanted, Mapping) else [wanted]
+    """Whether a row matches a query of equalities and `$in`, the operators that readers of balances use."""
+    for field, expected in query.items():
+        choices = expected.get("$in") if isinstance(expected, Mapping) else [expected]
         if not isinstance(choices, list) or row.get(field) not in choices:
             return False
     return True

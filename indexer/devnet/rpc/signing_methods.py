@@ -1,4 +1,4 @@
-"""The node's methods about signatures: would it take this transaction, and who could sign it."""
+"""RPC methods of signatures: verification of a transaction, and the keys that can sign it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from indexer.devnet.rpc.json_rpc import Method, Params
 
 
 class SigningMethods:
-    """Methods of database_api about signatures, and their condenser twins."""
+    """Signature methods of database_api, and their condenser_api versions."""
 
     def __init__(self, node: DevNode) -> None:
         self._chain = node.chain
@@ -33,14 +33,14 @@ class SigningMethods:
         }
 
     def _verify(self, params: Params) -> bool:
-        """True, or the error that a broadcast would give."""
+        """True, or the error that a broadcast would return."""
         authorize(
             read_transaction(params.get(0, "trx")), self._chain.chain_id, self._chain.accounts.authority
         )
         return True
 
     def _potential(self, params: Params) -> list[str]:
-        """The keys that could sign, of accounts within authorities too."""
+        """The keys that could sign, including those of accounts within authorities."""
         transaction = read_transaction(params.get(0, "trx"))
         active, posting = required(transaction)
         found: set[str] = set()
@@ -59,7 +59,7 @@ class SigningMethods:
                 self._collect(self._chain.accounts.authority(name, "active"), found, depth + 1)
 
     def _needed(self, params: Params) -> list[str]:
-        """Those of the available keys that could sign."""
+        """The available keys that could sign."""
         potential = set(self._potential(params))
         return [key for key in params.texts(1, "available_keys") if key in potential]
 

@@ -1,4 +1,4 @@
-"""The node's methods about the chain's properties and its accounts."""
+"""RPC methods of chain properties and accounts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from indexer.devnet.hive.operations import MAX_ID_BYTES, MAX_JSON_BYTES, MAX_MEM
 from indexer.devnet.hive.serialization import iso_time
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.json_rpc import Method, Params
+from settlement.net.hive_formats import HBD, HIVE, KEY_PREFIX, VESTS
 
 VERSION: Final = "1.28.7"
 HARDFORK: Final = "1.28.0"
 MAX_ACCOUNTS: Final = 1000
-VESTS_NAI: Final = "@@000000037"
 
 Row = dict[str, Any]
 
-# Methods that exist on a real node and about which the devnet has nothing to say.
+# Methods of public nodes for features that the devnet does not have: they return empty results.
 _EMPTY_LISTS: Final = (
     "get_active_votes",
     "get_blog",
@@ -71,7 +71,7 @@ def _vests(micros: int) -> str:
 
 
 class StateMethods:
-    """Methods of database_api, rc_api, account_by_key_api and their condenser twins."""
+    """Methods of database_api, rc_api, account_by_key_api, and their condenser_api versions."""
 
     def __init__(self, node: DevNode) -> None:
         self._chain = node.chain
@@ -146,7 +146,7 @@ class StateMethods:
             "HIVE_CHAIN_ID": chain.chain_id.hex(),
             "HIVE_BLOCKCHAIN_VERSION": VERSION,
             "HIVE_BLOCKCHAIN_HARDFORK_VERSION": HARDFORK,
-            "HIVE_ADDRESS_PREFIX": "STM",
+            "HIVE_ADDRESS_PREFIX": KEY_PREFIX,
             "HIVE_BLOCK_INTERVAL": chain.block_time,
             "HIVE_GENESIS_TIME": iso_time(chain.genesis),
             "HIVE_MAX_BLOCK_SIZE": chain.max_block_bytes,
@@ -161,9 +161,9 @@ class StateMethods:
             "HIVE_INIT_MINER_NAME": chain.witnesses[0],
             "HIVE_100_PERCENT": 10_000,
             "HIVE_1_PERCENT": 100,
-            "HIVE_SYMBOL": {"nai": "@@000000021", "decimals": 3},
-            "HBD_SYMBOL": {"nai": "@@000000013", "decimals": 3},
-            "VESTS_SYMBOL": {"nai": VESTS_NAI, "decimals": 6},
+            "HIVE_SYMBOL": {"nai": HIVE.nai, "decimals": HIVE.precision},
+            "HBD_SYMBOL": {"nai": HBD.nai, "decimals": HBD.precision},
+            "VESTS_SYMBOL": {"nai": VESTS.nai, "decimals": 6},
         }
 
     def _get_version(self, _: Params) -> Row:
@@ -188,7 +188,7 @@ class StateMethods:
             money = {name: Coin(mils, "HIVE").nai() for name, mils in amounts.items()}
             money |= {name: Coin(mils, "HBD").nai() for name, mils in dollars.items()}
             money |= {
-                name: {"amount": str(micros), "precision": 6, "nai": VESTS_NAI}
+                name: {"amount": str(micros), "precision": 6, "nai": VESTS.nai}
                 for name, micros in shares.items()
             }
         return {
@@ -253,7 +253,7 @@ class StateMethods:
         coins = {symbol: Coin(mils, symbol) for symbol, mils in account.balances.items()}
         zero = {symbol: Coin(0, symbol) for symbol in coins}
         write = Coin.text if condenser else Coin.nai
-        no_vests: object = _vests(0) if condenser else {"amount": "0", "precision": 6, "nai": VESTS_NAI}
+        no_vests: object = _vests(0) if condenser else {"amount": "0", "precision": 6, "nai": VESTS.nai}
         head_time = iso_time(self._chain.head_time)
         return {
             "id": account.number,
@@ -336,7 +336,7 @@ class StateMethods:
             {
                 "account": name,
                 "rc_manabar": {"current_mana": str(10**12), "last_update_time": self._chain.head_time},
-                "max_rc_creation_adjustment": {"amount": "0", "precision": 6, "nai": VESTS_NAI},
+                "max_rc_creation_adjustment": {"amount": "0", "precision": 6, "nai": VESTS.nai},
                 "max_rc": str(10**12),
                 "delegated_rc": 0,
                 "received_delegated_rc": 0,

@@ -1,4 +1,4 @@
-"""Which actions of the sidechain a Hive block holds: the public node's streamer, rule for rule."""
+"""Sidechain actions in a Hive block, extracted by the rules of the public node's streamer."""
 
 from __future__ import annotations
 
@@ -21,21 +21,18 @@ Row = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One element of a custom_json or memo that the sidechain executes.
-
-    `payload` is what the contract sees; `payload_text` what the receipt keeps.
-    """
+    """One element of a custom_json or memo that the sidechain executes."""
 
     id: str
     sender: str
     contract: str
     name: str
-    payload: object
-    payload_text: str
+    payload: object  # the contract's input
+    payload_text: str  # its JSON text in the receipt
 
 
 def dump_json(value: object) -> str:
-    """Compact JSON text, non-ASCII as it is; lone surrogates escaped, as JavaScript does."""
+    """Compact JSON text without escaping non-ASCII; lone surrogates are escaped, as in JavaScript."""
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
@@ -47,7 +44,7 @@ def _no_constant(name: str) -> object:
 
 
 def _script_number(text: str) -> int | float | None:
-    """A JSON number as JavaScript holds it: what is no longer finite is written back as null."""
+    """A JSON number as a JavaScript number; infinity becomes null, as JavaScript serializes it."""
     number = float(text)
     if not isfinite(number):
         return None
@@ -55,7 +52,7 @@ def _script_number(text: str) -> int | float | None:
 
 
 def _load_json(text: str) -> object:
-    """Parse as JavaScript would. Raises ValueError, also where the nesting is too deep."""
+    """Parse JSON as JavaScript does. Raises ValueError, also for too deep nesting."""
     try:
         return json.loads(
             text, parse_constant=_no_constant, parse_int=_script_number, parse_float=_script_number
@@ -65,7 +62,7 @@ def _load_json(text: str) -> object:
 
 
 def actions_of(block: Block, chain_id: str = SIDECHAIN_ID) -> list[Action]:
-    """All actions in a Hive block, in order, with their ids."""
+    """All actions in a Hive block, in order."""
     found: list[Action] = []
     for transaction in block.transactions:
         many = len(transaction.operations) > 1
@@ -92,7 +89,7 @@ def _actions_in(operation: Operation, base: str, chain_id: str) -> Iterable[Acti
             if not isinstance(memo, dict) or memo.get("id") != chain_id:
                 return
             sender, content = operation.sender, memo.get("json")
-            # Several actions in one memo are not supported.
+            # The streamer ignores a memo with several actions.
             elements = content if isinstance(content, list) else [content]
             elements = elements if len(elements) == 1 else []
             amount = operation.amount.text()
@@ -121,9 +118,9 @@ def _action(element: object, ident: str, sender: str, extra: Row) -> Action | No
         text = dump_json(payload)
     except (RecursionError, ValueError):
         return None
-    return Action(ident, sender, _storable(contract), _storable(name), payload, text)
+    return Action(ident, sender, _replace_surrogates(contract), _replace_surrogates(name), payload, text)
 
 
-def _storable(text: str) -> str:
-    """Lone surrogates replaced: the public node's database cannot hold them either."""
+def _replace_surrogates(text: str) -> str:
+    """Replace lone surrogates, which the public node's database cannot store."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,8 +1,8 @@
-"""A simulated Hive-Engine: executes the actions in Hive blocks and keeps their receipts.
+"""A simulated Hive-Engine sidechain: executes the actions in Hive blocks and stores their receipts.
 
-Its rules are those of the public node's streamer and of the `tokens` contract: actions come from
-custom_json and from memos, a failed check is an error in the logs and undoes nothing, `to` is trimmed,
-quantities are texts. Its hashes chain the blocks, but are its own.
+It follows the public node's streamer and `tokens` contract: actions come from custom_json and memos, a failed
+check adds an error to the logs without reverting anything, `to` is trimmed, quantities are strings. Block
+hashes are chained, but not computed by the public node's formula.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any, Final
 import msgspec
 
 from indexer.devnet.hive.blocks import Block
-from indexer.devnet.hive.operations import is_account
 from indexer.devnet.hive.serialization import iso_time
 from indexer.devnet.sidechain.actions import SIDECHAIN_ID, Action, Row, actions_of, dump_json
 from indexer.devnet.sidechain.quantity import parse_quantity, units_text
+from settlement.core.parsing.names import is_account
 
 ACTIONS_PER_ACCOUNT: Final = 20
 MAX_PRECISION: Final = 8
 TOKENS: Final = "tokens"
-# A contract of the devnet alone: many transfers in one action, to exercise several events in one log.
+# A contract that exists on the devnet only: several transfers in one action, so several events in one log.
 SPLITTER: Final = "devnetsplit"
 ERROR_ACTIVE_KEY: Final = "you must use a custom_json signed with your active key"
 ERROR_TOO_MANY: Final = "max transaction limit per block reached."
@@ -32,7 +32,7 @@ ERROR_TOO_MANY: Final = "max transaction limit per block reached."
 
 @dataclass(slots=True)
 class Token:
-    """A token: balances are integers of `10^-precision`."""
+    """A token. Balances and supply are integers of `10^-precision`."""
 
     symbol: str
     precision: int
@@ -41,13 +41,13 @@ class Token:
     balances: dict[str, int] = field(default_factory=dict)
 
     def text(self, units: int) -> str:
-        """Units as decimal text with all of the token's decimals."""
+        """Units as decimal text with the token's precision."""
         return units_text(units, self.precision)
 
 
 @dataclass(slots=True)
 class Logs:
-    """What an action leaves: events and errors, neither undone by the other."""
+    """Logs of an action: its events and errors."""
 
     events: list[Row] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -57,13 +57,13 @@ class Logs:
         self.events.append({"contract": contract, "event": event, "data": data})
 
     def require(self, condition: object, error: str) -> bool:
-        """Note the error unless the condition holds, and say whether it does."""
+        """Add the error unless the condition holds; return whether it holds."""
         if not condition:
             self.errors.append(error)
         return bool(condition)
 
     def text(self) -> str:
-        """JSON text; a part that is empty is left out, as the public node does."""
+        """The JSON text of a receipt, without empty parts."""
         parts: Row = {}
         if self.errors:
             parts["errors"] = self.errors
@@ -73,11 +73,10 @@ class Logs:
 
 
 class Sidechain:
-    """The sidechain's whole state. Not safe for threads: the node puts a lock around it.
+    """The state of the sidechain. Not thread-safe: `DevNode` holds a lock around it.
 
-    Feed it Hive blocks in order by `execute`. `heartbeat` is the number of Hive blocks after which a
-    sidechain block appears even if nobody did anything (a virtual transaction, as inflation is on the
-    public one), so that followers see it move; 0 for never.
+    `execute` takes the Hive blocks in order. Every `heartbeat` Hive blocks (0 for never) there is a sidechain
+    block even without actions, with a virtual transaction like the public sidechain's inflation.
     """
 
     def __init__(self, chain_id: str = SIDECHAIN_ID, heartbeat: int = 5, keep_blocks: bool = True) -> None:
@@ -93,26 +92,26 @@ class Sidechain:
         self._hash = hashlib.sha256(chain_id.encode()).hexdigest()
         self._database_hash = self._hash
         self._sealed_database_hash = self._hash
-        self._sealed: Row | None = None
+        self.last_block: Row | None = None  # of the last Hive block, None if it was empty
 
-    # -- what readers ask ------------------------------------------------------------------------
+    # -- queries ---------------------------------------------------------------------------------
 
     @property
     def block_number(self) -> int:
-        """Number of the newest sidechain block, 0 for none."""
+        """Number of the newest sidechain block, 0 without blocks."""
         return self._number
 
     def block(self, number: int) -> bytes | None:
-        """A sidechain block's JSON by its own number."""
+        """The JSON of a sidechain block by its number, or None."""
         return self._blocks[number - 1] if 1 <= number <= len(self._blocks) else None
 
     def block_of_hive(self, hive_number: int) -> bytes | None:
-        """The sidechain block's JSON that a Hive block led to; None where it held nothing, or not yet."""
+        """The JSON of a Hive block's sidechain block; None without actions, or if not executed yet."""
         number = self._by_hive.get(hive_number)
         return self.block(number) if number is not None else None
 
     def transaction(self, ident: str) -> Row | None:
-        """An executed action by its id, with the number of its block."""
+        """An executed action by its id, with its block number, or None."""
         raw = self.block(self._by_transaction.get(ident, 0))
         if raw is None:
             return None
@@ -123,24 +122,24 @@ class Sidechain:
         return None
 
     def balance(self, account: str, symbol: str) -> int:
-        """Units that an account has of a token; 0 for an unknown one."""
+        """An account's balance of a token in units; 0 for an unknown account or token."""
         token = self.tokens.get(symbol)
         return token.balances.get(account, 0) if token else 0
 
-    # -- beside the chain ------------------------------------------------------------------------
+    # -- without operations on the chain ---------------------------------------------------------
 
     def create_token(self, symbol: str, precision: int, issuer: str = "null") -> Token:
-        """Make a token. Raises ValueError if it exists or the precision is not 0 to 8."""
+        """Create a token. Raises ValueError if it exists or the precision is not 0 to 8."""
         if symbol in self.tokens or not 0 <= precision <= MAX_PRECISION:
-            raise ValueError(f"token {symbol}: exists already, or precision {precision} is not 0 to 8")
+            raise ValueError(f"token {symbol} exists already, or its precision {precision} is not 0 to 8")
         token = self.tokens[symbol] = Token(symbol, precision, issuer)
         return token
 
     def grant(self, account: str, symbol: str, quantity: str) -> None:
-        """The faucet: give an account tokens out of nothing. Raises ValueError."""
+        """Issue tokens to an account. Raises ValueError."""
         token, value = self.tokens.get(symbol), parse_quantity(quantity)
         if token is None:
-            raise ValueError(f"there is no token {symbol}")
+            raise ValueError(f"unknown token {symbol}")
         if value is None or value.infinite or value.digits <= 0 or value.decimals > token.precision:
             raise ValueError(f"{quantity!r} is not a positive quantity of {symbol}")
         units = value.units(token.precision)
@@ -150,9 +149,9 @@ class Sidechain:
     # -- blocks ----------------------------------------------------------------------------------
 
     def execute(self, block: Block) -> Row | None:
-        """Execute all actions of the next Hive block; gives the sidechain's block, None if it is empty.
+        """Execute the actions of the next Hive block, and return the sidechain block, None if it is empty.
 
-        Raises ValueError for a block that is not the next.
+        Raises ValueError for any other block.
         """
         if self.last_hive_block and block.number != self.last_hive_block + 1:
             raise ValueError(f"Hive block {block.number} does not follow {self.last_hive_block}")
@@ -167,17 +166,13 @@ class Sidechain:
             rows.append(self._row(block.number, action, logs.text()))
         virtual: list[Row] = []
         if self.heartbeat and block.number % self.heartbeat == 0:
-            virtual.append(self._tick(block.number))
-        self._sealed = self._seal(block, rows, virtual) if rows or virtual else None
-        return self._sealed
-
-    def take(self) -> Row | None:
-        """The sidechain's block of the last Hive block, if that led to one."""
-        return self._sealed
+            virtual.append(self._virtual_action(block.number))
+        self.last_block = self._seal(block, rows, virtual) if rows or virtual else None
+        return self.last_block
 
     def _row(self, hive_number: int, action: Action, logs: str) -> Row:
-        said = f"{hive_number}{action.id}{action.sender}{action.contract}{action.name}{action.payload_text}"
-        digest = hashlib.sha256(said.encode(errors="replace")).hexdigest()
+        text = f"{hive_number}{action.id}{action.sender}{action.contract}{action.name}{action.payload_text}"
+        digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()
         changed = hashlib.sha256((self._database_hash + logs).encode(errors="replace")).hexdigest()
         self._database_hash = changed
         return {
@@ -193,7 +188,7 @@ class Sidechain:
             "logs": logs,
         }
 
-    def _tick(self, hive_number: int) -> Row:
+    def _virtual_action(self, hive_number: int) -> Row:
         action = Action(
             f"{hive_number}-0", "null", "inflation", "issueNewTokens", {}, '{"isSignedWithActiveKey":true}'
         )
@@ -224,10 +219,10 @@ class Sidechain:
             "signingKey": "",
             "roundSignature": "",
         }
-        said = (
+        text = (
             f"{previous_hash}{number}{block.number}{block.id.hex()}{sealed['timestamp']}{roots[0]}{roots[1]}"
         )
-        self._hash = hashlib.sha256(said.encode()).hexdigest()
+        self._hash = hashlib.sha256(text.encode()).hexdigest()
         sealed["hash"] = self._hash
         self._sealed_database_hash = roots[1]
         self._number = number
@@ -253,7 +248,7 @@ class Sidechain:
             logs.errors.append("unknown error")
 
     def _transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
-        """`tokens.transfer`, check for check in the public contract's order."""
+        """`tokens.transfer` with the checks of the public contract, in its order."""
         to, symbol, quantity = payload.get("to"), payload.get("symbol"), payload.get("quantity")
         if not logs.require(payload.get("isSignedWithActiveKey") is True, ERROR_ACTIVE_KEY):
             return
@@ -291,7 +286,7 @@ class Sidechain:
         )
 
     def _split(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
-        """`devnetsplit.send {symbol, list: [[to, quantity], …]}`: transfers, going on after a failed one."""
+        """`devnetsplit.send {symbol, list: [[to, quantity], …]}`: independent transfers in one action."""
         entries = payload.get("list")
         if not logs.require(isinstance(entries, list) and len(entries) <= 50, "invalid list"):
             return
@@ -317,7 +312,7 @@ class Sidechain:
 
 
 def _merkle(pairs: list[tuple[str, str]]) -> tuple[str, str]:
-    """The public node's rule: pairs of hashes, an odd one paired with itself."""
+    """Merkle roots of both hashes by the public node's rule: an odd node is paired with itself."""
     level = pairs
     while True:
         level = [

@@ -1,4 +1,4 @@
-"""How the sidechain's contracts read a quantity: the texts that JavaScript's BigNumber accepts."""
+"""Parser of token quantities as the sidechain's contracts read them: the texts that BigNumber.js accepts."""
 
 from __future__ import annotations
 
@@ -11,27 +11,24 @@ _INFINITE: Final = re.compile(r"-?Infinity")
 _BASES: Final = {"x": 16, "b": 2, "o": 8}
 _WHITE: Final = " \t\n\r\v\f\u00a0\ufeff\u2028\u2029"
 
-# Beyond any balance: an exponent is never expanded further than this.
+# Larger exponents are not expanded: such a number exceeds every balance.
 MAX_EXPONENT: Final = 64
 
 
 class Quantity(NamedTuple):
-    """A decimal number: `digits × 10^-decimals`, without trailing zeros; `decimals` is never negative.
-
-    `infinite` stands for anything larger than every balance.
-    """
+    """A decimal number `digits × 10^-decimals` without trailing zeros."""
 
     digits: int
-    decimals: int
-    infinite: bool = False
+    decimals: int  # at least 0
+    infinite: bool = False  # larger than every balance
 
     def units(self, precision: int) -> int:
-        """In units of `10^-precision`; `precision` must be at least `decimals`."""
+        """The quantity in units of `10^-precision`, which must be at least `decimals`."""
         return int(self.digits * 10 ** (precision - self.decimals))
 
 
 def parse_quantity(text: str) -> Quantity | None:
-    """Read a quantity as the contracts do, or None where JavaScript says NaN."""
+    """Parse a quantity as the contracts do; None if it is NaN in JavaScript."""
     trimmed = text.strip(_WHITE)
     if trimmed.startswith("+") and trimmed[1:2] not in ("-", "+"):
         trimmed = trimmed[1:]
@@ -57,7 +54,7 @@ def _decimal(negative: bool, whole: str, fraction: str, exponent: int) -> Quanti
     sign = -1 if negative else 1
     decimals = len(fraction) - exponent - (len(significant) - len(stripped))
     if decimals > MAX_EXPONENT or len(stripped) > 2 * MAX_EXPONENT:
-        # Too fine or too long for any token; the digits no longer matter.
+        # Too precise or too long for any token, so the digits do not matter.
         return Quantity(sign, MAX_EXPONENT + 1, infinite=decimals <= 0)
     if decimals < -MAX_EXPONENT:
         return Quantity(sign, 0, infinite=True)
@@ -67,7 +64,7 @@ def _decimal(negative: bool, whole: str, fraction: str, exponent: int) -> Quanti
 
 
 def units_text(units: int, precision: int) -> str:
-    """Units as a decimal text with all `precision` decimals, as the sidechain stores balances."""
+    """Units as decimal text with `precision` decimals, as the sidechain stores balances."""
     if precision == 0:
         return str(units)
     whole, rest = divmod(units, 10**precision)

@@ -1,13 +1,11 @@
-"""Trading bots, so that a devnet's market lives: they deposit, quote, take, cancel, replace, withdraw.
+"""Trading bots for a devnet: they deposit, quote, take, cancel, replace and withdraw.
 
-They reach the chain only through `Submit`, and know their own orders only by the ids they sent. A seed
-makes a run repeatable; nothing here is consensus.
+They know their orders only by the ids of the transactions they sent. The same seed gives the same run.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
@@ -15,29 +13,29 @@ from typing import Final
 
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.operations import Operation
-from indexer.devnet.traders.intents import custom_json, decimal_text, deposit, element_ids
-from indexer.devnet.traders.order_flow import DEPOSIT_USD, Draft, Flow, Trader, usual_units
-from indexer.devnet.traders.submit import Submit
+from indexer.devnet.node import DevNode
+from indexer.devnet.traders.order_flow import DEPOSIT_USD, OrderFlow, PlannedIntent, Trader, units_worth
+from indexer.devnet.traders.payloads import custom_json, decimal_text, deposit, element_ids
 from indexer.devnet.venue import VenueView
 
 log = logging.getLogger(__name__)
 
 NAMES: Final = ("ada", "bert", "cleo", "dora", "emil", "faye", "gwen", "hugo", "iris", "juno", "kurt", "lena")
-# The sidechain runs 20 actions of an account in a block: bots stay well below.
-MOST_ELEMENTS: Final = 3
-REFILL_STEPS: Final = 60
+# Intents in one custom_json. The sidechain executes at most 20 actions of an account in a block.
+MAX_INTENTS: Final = 3
+DEPOSIT_EVERY_STEPS: Final = 60
 
 
 class Bots:
-    """A crowd of traders. Call `start` once, then `step` about once a block.
+    """A group of trading bots. Call `start` once, then `step` about once a block.
 
-    `traders` is how many there are, `acts` how many of them act in a step, `max_open` how many orders one
-    of them leaves open. `sent` counts what went out by kind, `refused` what the chain did not take.
+    `traders` is the number of bots, `acts` how many of them act in a step, `max_open` how many orders each
+    leaves open. `sent` and `refused` count intents by kind: broadcast, and rejected by the node.
     """
 
     def __init__(
         self,
-        submit: Submit,
+        node: DevNode,
         venue: VenueView,
         *,
         seed: int = 0,
@@ -46,93 +44,78 @@ class Bots:
         max_open: int = 24,
     ) -> None:
         if not 1 <= traders <= len(NAMES):
-            raise ValueError(f"there are names for 1 to {len(NAMES)} traders")
-        self.submit = submit
+            raise ValueError(f"traders must be 1 to {len(NAMES)}")
+        self.node = node
         self.venue = venue
         self.sent: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self._rng = Random(seed)
         self._acts = acts
         self._steps = 0
-        self._flow = Flow(venue, self._rng, max_open=max_open)
+        self._flow = OrderFlow(venue, self._rng, max_open=max_open)
         self.traders = [Trader(f"{name}.bot") for name in NAMES[:traders]]
 
     def start(self) -> None:
-        """Make the accounts, fill their wallets, and deposit some of each token. Raises ChainError."""
+        """Create and fund the accounts, and deposit some of each token. Raises ChainError."""
         for trader in self.traders:
-            self.submit.faucet(trader.name)
+            self.node.faucet(trader.name)
             for symbol in self.venue.tokens:
                 self._deposit(trader, symbol)
 
     def step(self) -> None:
-        """Let some of the traders do something. What the chain refuses is counted, not raised.
-
-        Raises ConnectionError where the chain is away.
-        """
+        """Let some of the traders act. A transaction that the node rejects is counted, not raised."""
         self._steps += 1
         for trader in self._rng.sample(self.traders, min(self._acts, len(self.traders))):
             self._act(trader)
-        if self._steps % REFILL_STEPS == 0:
+        if self._steps % DEPOSIT_EVERY_STEPS == 0:
             self._deposit(self._rng.choice(self.traders), self._rng.choice(list(self.venue.tokens)))
 
     def quote_all(self) -> None:
-        """Two orders on each side of every pair, so that a fresh market has a book at once."""
+        """Place orders in every pair, so that a new market has order books at once."""
         for _ in self.venue.pairs:
             for trader in self.traders[:4]:
                 self._send(trader, [self._flow.draw(trader, "quote")], [])
 
     def quote(self, count: int) -> None:
-        """So many more orders beside the middle, by any of the traders: takers would empty the books."""
+        """Place `count` more limit orders around the mid price, so that takers do not empty the books."""
         for _ in range(count):
             trader = self._rng.choice(self.traders)
             self._send(trader, [self._flow.draw(trader, "quote")], [])
 
     def _act(self, trader: Trader) -> None:
-        count = 1 if self._rng.random() < 0.7 else self._rng.randint(2, MOST_ELEMENTS)
-        drafts = [self._flow.draw(trader) for _ in range(count)]
+        count = 1 if self._rng.random() < 0.7 else self._rng.randint(2, MAX_INTENTS)
+        planned = [self._flow.draw(trader) for _ in range(count)]
         first: list[Operation] = []
         if self._rng.random() < 0.02:
-            # A deposit and orders in one transaction: their ids then carry the operation's number.
+            # A deposit and orders in one transaction: the intents' ids then contain the operation's index.
             symbol = self._rng.choice(list(self.venue.tokens))
             first = [self._funded(trader, symbol)]
             self.sent["deposit"] += 1
-        self._send(trader, drafts, first)
+        self._send(trader, planned, first)
 
-    def _send(self, trader: Trader, drafts: Sequence[Draft], first: Sequence[Operation]) -> None:
-        active = all(draft.active for draft in drafts) or bool(first)
-        elements = [draft.element for draft in drafts]
+    def _send(self, trader: Trader, planned: Sequence[PlannedIntent], first: Sequence[Operation]) -> None:
+        active = all(draft.active for draft in planned) or bool(first)
+        elements = [draft.element for draft in planned]
         operations = [*first, custom_json(self.venue, trader.name, *elements, active=active)]
         try:
-            transaction_id = self.submit.broadcast(operations)
+            transaction_id = self.node.broadcast(operations)
         except ChainError as error:
-            log.info("the chain refuses %s: %s", drafts[0].kind, error)
-            self.refused.update(draft.kind for draft in drafts)
+            log.info("%s rejected by the node: %s", planned[0].kind, error)
+            self.refused.update(draft.kind for draft in planned)
             return
-        ids = element_ids(transaction_id, operations, [*(1 for _ in first), len(drafts)])[-1]
-        for draft, ident in zip(drafts, ids, strict=True):
-            self._flow.placed(trader, draft, ident)
+        ids = element_ids(transaction_id, operations, [*(1 for _ in first), len(planned)])[-1]
+        for draft, ident in zip(planned, ids, strict=True):
+            self._flow.record_sent(trader, draft, ident)
             self.sent[draft.kind] += 1
 
     def _funded(self, trader: Trader, symbol: str) -> Operation:
-        """A deposit, with the wallet filled for it beforehand."""
+        """A deposit operation; the faucet has given the wallet the amount."""
         token = self.venue.tokens[symbol]
-        units = usual_units(symbol, token.precision, DEPOSIT_USD)
+        units = units_worth(symbol, token.precision, DEPOSIT_USD)
         units += self._rng.randint(0, units)
-        self.submit.faucet(trader.name, symbol, decimal_text(units, token.precision))
+        self.node.faucet(trader.name, symbol, decimal_text(units, token.precision))
         return deposit(self.venue, symbol, trader.name, units)
 
     def _deposit(self, trader: Trader, symbol: str) -> None:
-        self.submit.broadcast([self._funded(trader, symbol)])
+        self.node.broadcast([self._funded(trader, symbol)])
         self.sent["deposit"] += 1
-
-
-def run_bots(bots: Bots, stop: threading.Event, interval: float = 1.0) -> None:
-    """Start the bots and let them act every `interval` seconds until `stop` is set, or the chain is gone."""
-    try:
-        bots.start()
-        bots.quote_all()
-        while not stop.wait(interval):
-            bots.step()
-    except ConnectionError as error:
-        if not stop.is_set():
-            log.warning("the bots stop: %s", error)

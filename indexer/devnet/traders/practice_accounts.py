@@ -1,4 +1,4 @@
-"""Accounts to practise with: anybody gets one, with money in its wallet and the same again at the venue."""
+"""Practice accounts: new accounts with a funded wallet and the same amounts deposited at the venue."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Final
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.operations import COINS, Operation
 from indexer.devnet.node import DevNode
-from indexer.devnet.traders.intents import deposit, parse_units
+from indexer.devnet.traders.payloads import deposit, parse_units
 from indexer.devnet.venue import VenueView
 
 PREFIX: Final = "practice-"
-PURSE: Final[Mapping[str, str]] = {
+STARTING_BALANCES: Final[Mapping[str, str]] = {
     "PEK": "1000000",
     "HIVE": "500",
     "HBD": "200",
@@ -23,26 +23,24 @@ PURSE: Final[Mapping[str, str]] = {
     "SWAP.LTC": "2",
     "SWAP.ETH": "0.1",
 }
-"""What a wallet holds at the start; of other tokens it is OTHERS. The venue gets as much on top."""
-OTHERS: Final = "1000"
+"""Amount of each token in the wallet, and the same again at the venue; DEFAULT_BALANCE for other tokens."""
+DEFAULT_BALANCE: Final = "1000"
 
 _NAME: Final = re.compile(rf"{PREFIX}[0-9a-f]{{6}}")
 
 
-def practise(node: DevNode, venue: VenueView | None, name: str | None = None) -> dict[str, object]:
-    """The account of that name, or a new one: its private active key and the chain it belongs to.
+def practice_account(node: DevNode, venue: VenueView | None, name: str | None = None) -> dict[str, object]:
+    """The practice account of that name, or a new one, with its private active key and the chain id.
 
-    It is made where the chain has none, so that a page left open finds its account again after a restart.
-    Raises ChainError for a name that is not one of ours: no other account's key is told here.
+    A missing account is created, so that a page left open keeps its account after the devnet restarts.
+    Raises ChainError for any other name, so that no other account's key is disclosed.
     """
     if name is None:
         name = PREFIX + secrets.token_hex(3)
     elif _NAME.fullmatch(name) is None:
-        raise ChainError(
-            f"{name[:32]!r} is not an account to practise with: {PREFIX} and six digits of 0-9a-f"
-        )
+        raise ChainError(f"{name[:32]!r} is not a practice account: {PREFIX} and six hex digits")
     if name not in node.chain.accounts:
-        _fit_out(node, venue, name)
+        _fund(node, venue, name)
     key = node.chain.accounts.private_key(name, "active")
     return {
         "account": name,
@@ -52,17 +50,17 @@ def practise(node: DevNode, venue: VenueView | None, name: str | None = None) ->
     }
 
 
-def _fit_out(node: DevNode, venue: VenueView | None, name: str) -> None:
-    """Fill the wallet on both chains, and deposit a part of it."""
+def _fund(node: DevNode, venue: VenueView | None, name: str) -> None:
+    """Create the account, fund its wallet on both chains, and deposit the same amounts."""
     symbols = tuple(COINS) if venue is None else tuple(dict.fromkeys((*COINS, *venue.tokens)))
     node.faucet(name)
     deposits: list[Operation] = []
     for symbol in symbols:
-        amount = PURSE.get(symbol, OTHERS)
+        amount = STARTING_BALANCES.get(symbol, DEFAULT_BALANCE)
         node.faucet(name, symbol, amount)
         if venue is not None and symbol in venue.tokens:
             node.faucet(name, symbol, amount)
             units = parse_units(amount, venue.tokens[symbol].precision)
             deposits.append(deposit(venue, symbol, name, units))
     if deposits:
-        node.submit(deposits)
+        node.broadcast(deposits)

@@ -14,9 +14,9 @@ import msgspec
 from sqlalchemy import Connection
 
 from indexer.ops.backup.files import working_folder
-from indexer.ops.backup.places import Place, PlaceError
-from indexer.ops.backup.policy import PART, VENUE_DIGITS, Backup, complete, expired, left_over
-from indexer.ops.backup.snapshots import Count, Digest, Manifest, write_snapshot
+from indexer.ops.backup.retention import PART, VENUE_DIGITS, Backup, complete, expired, left_over
+from indexer.ops.backup.snapshot_file import Count, Digest, Manifest, write_snapshot
+from indexer.ops.backup.storage import Place, PlaceError
 from settlement.store.write.snapshot import SnapshotError
 
 FORMAT: Final = "peakedex-backup-1"

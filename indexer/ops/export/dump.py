@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, Final, Protocol
 from sqlalchemy import Connection
 
 from indexer.ops.export.tables import Asked, Column, Row, Table
-from indexer.ops.export.texts import CsvWriter, JsonWriter
+from indexer.ops.export.text_formats import CsvWriter, JsonWriter
 from settlement.core.parsing.names import encode
-from settlement.store.read.key_ranges import MANY, Blocks
-from settlement.store.read.position import read_first_block, read_past, read_position
+from settlement.store.read.key_ranges import FETCH_ROWS, BlockRange
+from settlement.store.read.position import read_active_block, read_first_block, read_position
 from settlement.store.read.venue import find_account, read_pairs
 
 FORMATS: Final = ("csv", "json", "parquet")
@@ -70,12 +70,12 @@ class Dump:
         first = start if wanted.first is None else max(wanted.first, start)
         if wanted.first is not None and wanted.first > last:
             raise ExportError(f"--from {wanted.first} is after block {last}, the last one of this export")
-        past = read_past(connection, last)
+        past = read_active_block(connection, last)
         account_id = None
         if wanted.user is not None:
             account_id = find_account(connection, encode(wanted.user)) or 0
         asked = Asked(
-            Blocks(first, last),
+            BlockRange(first, last),
             None if last == at.block else last,
             None if wanted.user is None else encode(wanted.user),
             account_id,
@@ -103,7 +103,7 @@ class Dump:
         writer = _writer(form)(out, table.columns, self.describe(table))
         count = 0
         rows = table.rows(self.connection, self.asked)
-        while part := list(islice(rows, MANY)):
+        while part := list(islice(rows, FETCH_ROWS)):
             writer.write(part)
             count += len(part)
             on_rows(part)

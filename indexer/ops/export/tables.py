@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from settlement.core.model import BUCKETS
+from settlement.core.accounts import BUCKETS
 from settlement.core.parsing.amounts import show_units
 from settlement.store import schema
 from settlement.store.read.accounts.balances import stream_balances
@@ -21,7 +21,7 @@ from settlement.store.read.accounts.deposits import stream_deposits
 from settlement.store.read.accounts.orders import OrderFilter, OrderRow, stream_orders
 from settlement.store.read.accounts.transfers import stream_transfers
 from settlement.store.read.accounts.withdrawals import stream_withdrawals
-from settlement.store.read.key_ranges import Blocks, find_span
+from settlement.store.read.key_ranges import BlockRange, find_key_range
 from settlement.store.read.market.trades import PartiesRow, TradeFilter, stream_trades
 from settlement.store.read.venue import PairRow, read_pairs
 
@@ -50,7 +50,7 @@ class Asked(NamedTuple):
     `account_id` its number, 0 where the ledger does not know it.
     """
 
-    blocks: Blocks
+    blocks: BlockRange
     past: int | None
     user: str | None = None
     account_id: int | None = None
@@ -79,7 +79,7 @@ def _columns(text: str) -> tuple[Column, ...]:
 def _orders(connection: Connection, asked: Asked) -> Iterator[Row]:
     pairs = read_pairs(connection)
     wanted = OrderFilter(asked.account_id, asked.pair_id)
-    span = find_span(connection, schema.orders.c.seq, asked.blocks)
+    span = find_key_range(connection, schema.orders.c.seq, asked.blocks)
     for row in stream_orders(connection, wanted, span, asked.past):
         yield _order(row, pairs[row.pair_id])
 
@@ -121,7 +121,7 @@ def _order(row: OrderRow, pair: PairRow) -> Row:
 def _trades(connection: Connection, asked: Asked) -> Iterator[Row]:
     pairs = read_pairs(connection)
     wanted = TradeFilter(asked.account_id, asked.pair_id)
-    span = find_span(connection, schema.trades.c.n, asked.blocks)
+    span = find_key_range(connection, schema.trades.c.n, asked.blocks)
     for row in stream_trades(connection, wanted, span):
         yield _trade(row, pairs[row.pair_id])
 
@@ -160,7 +160,7 @@ def _deposits(connection: Connection, asked: Asked) -> Iterator[Row]:
 
 
 def _withdrawals(connection: Connection, asked: Asked) -> Iterator[Row]:
-    span = find_span(connection, schema.withdrawals.c.n, asked.blocks)
+    span = find_key_range(connection, schema.withdrawals.c.n, asked.blocks)
     for row in stream_withdrawals(connection, asked.account_id, span, asked.blocks.last):
         yield (
             *(row.n, row.id, row.account, row.symbol, show_units(row.amount, row.precision), row.to),
@@ -170,7 +170,7 @@ def _withdrawals(connection: Connection, asked: Asked) -> Iterator[Row]:
 
 
 def _transfers(connection: Connection, asked: Asked) -> Iterator[Row]:
-    span = find_span(connection, schema.transfers.c.n, asked.blocks)
+    span = find_key_range(connection, schema.transfers.c.n, asked.blocks)
     for row in stream_transfers(connection, asked.account_id, span):
         yield (
             *(row.n, row.timestamp, row.block, row.symbol, show_units(row.amount, row.precision)),

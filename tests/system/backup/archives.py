@@ -11,8 +11,8 @@ from typing import Any
 
 import zstandard
 
-from indexer.ops.backup.restoring import Restored, Wanted, restore
-from indexer.ops.backup.snapshots import Manifest, write_snapshot
+from indexer.ops.backup.restore import Restored, Wanted, restore
+from indexer.ops.backup.snapshot_file import Manifest, write_snapshot
 from settlement.store.database import open_reader
 
 Members = dict[str, bytes]

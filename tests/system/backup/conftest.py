@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from settlement.store import schema
-from settlement.store.database import writing
+from settlement.store import payout_schema
+from settlement.store.database import closing_writer
 from tests.support.postgres import postgresql  # noqa: F401
 from tests.system.backup.archives import create
 from tests.system.store.chains import lively, replay
@@ -22,13 +22,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chain = lively(blocks=40).write(folder / "chain")
     url = f"sqlite:///{folder / 'peakedex.db'}"
     replay(chain, url)[1].dispose()
-    with writing(url) as engine, engine.begin() as connection:
+    with closing_writer(url) as engine, engine.begin() as connection:
         connection.execute(
-            insert(schema.payout_settings).values(
+            insert(payout_schema.settings).values(
                 id=1, policy_hash="ab" * 32, hold_from=1, hold_until=2, paused=True
             )
         )
-        connection.execute(insert(schema.payout_notes).values(kind=0, claim=1, state="held", reason="é“\n"))
+        connection.execute(insert(payout_schema.notes).values(kind=0, claim=1, state="held", reason="é“\n"))
     create(url, folder / "peakedex.snapshot")
     return folder
 

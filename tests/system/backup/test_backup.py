@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import Table, update
 
 from indexer.ops.backup.backups import make_backup
-from indexer.ops.backup.places import Credentials, PlaceError, open_place
-from settlement.store import schema
-from settlement.store.database import open_reader, writing
+from indexer.ops.backup.storage import Credentials, PlaceError, open_place
+from settlement.store import payout_schema, schema
+from settlement.store.database import closing_writer, open_reader
+from settlement.store.lease import Lease
 from tests.system.backup.archives import create, files, members
 from tests.system.backup.servers import KINDS, PASSWORD, Server, running, sftp
-from tests.system.cli.command import FAILED, MISUSED, OK, peakedex
+from tests.system.cli.command import FAILED, MISUSED, OK, in_process, peakedex
 from tests.system.store.chains import dump
 
 
@@ -192,7 +193,7 @@ def test_a_restore_keeps_the_old_database_beside_the_new_one(
 ) -> None:
     assert peakedex("backup", "--db", database, "--to", server.url).code == OK
     database.chmod(0o660)
-    with writing(str(database)) as engine:
+    with closing_writer(str(database)) as engine:
         original = dump(engine)
         with engine.begin() as connection:
             connection.execute(update(schema.balances).values(available=schema.balances.c.available + 1))
@@ -208,33 +209,22 @@ def test_a_restore_keeps_the_old_database_beside_the_new_one(
     old = Path(run.json["old_database"])
     assert files(here) == ["peakedex.db", old.name]
     assert database.stat().st_mode & 0o777 == 0o660
-    with writing(str(database)) as new, writing(str(old)) as before:
+    with closing_writer(str(database)) as new, closing_writer(str(old)) as before:
         assert dump(new) == original
         assert dump(before) == spoiled
 
 
 @at("folder")
-@pytest.mark.parametrize("who", ["lease", "payout_lease"])
-def test_while_somebody_works_on_the_database_nothing_is_restored(
-    who: str, server: Server, database: Path, here: Path
+@pytest.mark.parametrize("table", [schema.lease, payout_schema.lease])
+def test_restore_is_refused_while_another_process_holds_a_lease(
+    table: Table, server: Server, database: Path, here: Path
 ) -> None:
     assert peakedex("backup", "--db", database, "--to", server.url).code == OK
-    with writing(str(database)) as engine, engine.begin() as connection:
-        values = {"id": 1, "token": "t", "host": "h", "pid": 1, "since": 1, "heartbeat": 1}
-        place, started = _of_process_one()
-        row = schema.metadata.tables[who]
-        connection.execute(insert(row).values(**values, place=place, started=started))
-    run = peakedex("restore", "--from", server.url, "--db", database, "--ignore-checkpoint")
+    with closing_writer(str(database)) as engine, Lease(engine, table=table):
+        run = in_process("restore", "--from", server.url, "--db", database, "--ignore-checkpoint")
     assert run.code == MISUSED
-    assert "works on this database" in run.error
+    assert "is running on this database" in run.error
     assert files(here) == ["peakedex.db"]
-
-
-def _of_process_one() -> tuple[str | None, str | None]:
-    """What a lease tells of a process that lives as long as this machine does."""
-    from settlement.store import lease
-
-    return lease._place(), lease._started(1)
 
 
 @at("folder")
@@ -255,7 +245,7 @@ def test_which_backup_is_restored(server: Server, database: Path, made: Path, he
 @at("folder")
 def test_the_database_of_another_venue_is_never_replaced(server: Server, database: Path, here: Path) -> None:
     assert peakedex("backup", "--db", database, "--to", server.url).code == OK
-    with writing(str(database)) as engine, engine.begin() as connection:
+    with closing_writer(str(database)) as engine, engine.begin() as connection:
         connection.execute(update(schema.cursor).values(venue_hash="0" * 64))
     run = peakedex("restore", "--from", server.url, "--db", database, "--ignore-checkpoint")
     assert (run.code, "holds something already" in run.error) == (MISUSED, True)

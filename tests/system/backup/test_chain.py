@@ -13,7 +13,7 @@ from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.sidechain.chain import Sidechain
-from indexer.devnet.traders.intents import custom_json, intent
+from indexer.devnet.traders.payloads import custom_json, intent
 from tests.system.backup.archives import create, files, lie, members, rows_of
 from tests.system.cli.command import FAILED, OK, Run, peakedex
 from tests.system.cli.world import World, world
@@ -42,7 +42,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checked]:
         told = peakedex("state", "--db", found.database(), "--json").json
         found.claimed_block = told["block"]
         claim = {"block": told["block"], "stateHash": told["state_hash"], "journalHash": told["journal_hash"]}
-        here.node.submit(
+        here.node.broadcast(
             [custom_json(here.venue, here.venue.operator, intent(here.venue, "checkpoint", claim))]
         )
         here.trade(3)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from indexer.ops.backup.restoring import Wanted
-from indexer.ops.backup.restoring import restore as restore_snapshot
+from indexer.ops.backup.restore import Wanted
+from indexer.ops.backup.restore import restore as restore_snapshot
 from settlement.store.database import StoreError, open_reader
 from settlement.store.write.snapshot import SnapshotError
 from tests.system.backup.archives import Members, files, lie, load, members, rows_of, write

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import zstandard
 
-from indexer.ops.backup import snapshots
+from indexer.ops.backup import snapshot_file as snapshots
 from settlement.core.journal.state_text import state_hash
 from settlement.core.venue import parse_venue
 from settlement.store import schema
-from settlement.store.database import StoreError, open_reader, writing
+from settlement.store.database import StoreError, closing_writer, open_reader
 from settlement.store.write.loader import load as load_engine
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.snapshot import PAYOUT_TABLES, STATE_TABLES, SnapshotError
 from tests.system.backup.archives import create, files, load, members
 from tests.system.cli.command import FAILED, MISUSED, OK, peakedex
@@ -45,7 +45,7 @@ def test_it_is_the_same_file_wherever_the_rows_lie(snapshot: Path, here: Path, p
 
 def test_the_restored_database_holds_every_row(database: Path, snapshot: Path, here: Path) -> None:
     load(snapshot, str(here / "new.db"))
-    with writing(str(database)) as old, writing(str(here / "new.db")) as new:
+    with closing_writer(str(database)) as old, closing_writer(str(here / "new.db")) as new:
         assert dump(new) == dump(old)
         assert picture(load_engine(new).state) == picture(load_engine(old).state)
 
@@ -59,8 +59,8 @@ def test_a_node_that_starts_from_a_snapshot_goes_on_as_one_that_never_stopped(
     assert create(str(here / "half.db"), here / "half").block == 20
     url = request.getfixturevalue("postgresql") if kind == "postgresql" else str(here / "new.db")
     load(here / "half", url)
-    with writing(url) as new, writing(str(made / "peakedex.db")) as old:
-        rules, recorder = open_engine(new, demo())
+    with closing_writer(url) as new, closing_writer(str(made / "peakedex.db")) as old:
+        rules, recorder = load_or_initialise(new, demo())
         read_on(rules, recorder, made / "chain")
         assert picture(rules.state) == picture(load_engine(old).state)
         assert dump(new) == dump(old)
@@ -68,8 +68,8 @@ def test_a_node_that_starts_from_a_snapshot_goes_on_as_one_that_never_stopped(
 
 
 def test_it_is_of_one_moment_while_the_indexer_goes_on(made: Path, here: Path) -> None:
-    with writing(str(here / "live.db")) as live:
-        rules, recorder = open_engine(live, demo())
+    with closing_writer(str(here / "live.db")) as live:
+        rules, recorder = load_or_initialise(live, demo())
         read_on(rules, recorder, made / "chain", until=20)
         before = state_hash(rules.state)
         reader = open_reader(str(here / "live.db"))
@@ -97,7 +97,7 @@ def test_a_table_of_many_members_is_the_same_table(
     names = [name for name in members(here / "parts") if name.startswith("journal/")]
     assert len(names) > 20
     load(here / "parts", str(here / "new.db"))
-    with writing(str(here / "new.db")) as new, writing(str(database)) as old:
+    with closing_writer(str(here / "new.db")) as new, closing_writer(str(database)) as old:
         assert dump(new) == dump(old)
 
 
@@ -112,7 +112,7 @@ def test_anybody_can_check_it_with_tar_zstdcat_and_sha256sum(snapshot: Path) -> 
 
 
 def payout_rows(path: Path) -> dict[str, list[Any]]:
-    with writing(str(path)) as engine, engine.connect() as connection:
+    with closing_writer(str(path)) as engine, engine.connect() as connection:
         return {table.name: list(connection.execute(table.select())) for table in PAYOUT_TABLES}
 
 
@@ -128,12 +128,12 @@ def test_records_of_payouts_travel_only_where_they_are_asked_for(database: Path,
 
 
 def test_the_same_moment_before_any_block(here: Path) -> None:
-    with writing(str(here / "first.db")) as engine:
-        open_engine(engine, demo())
+    with closing_writer(str(here / "first.db")) as engine:
+        load_or_initialise(engine, demo())
     manifest = create(str(here / "first.db"), here / "file")
     assert (manifest.block, manifest.block_id, manifest.time) == (demo().start_block - 1, None, None)
     load(here / "file", str(here / "new.db"))
-    with writing(str(here / "new.db")) as engine:
+    with closing_writer(str(here / "new.db")) as engine:
         assert load_engine(engine).next_block() == demo().start_block
 
 
@@ -196,9 +196,9 @@ def test_ended_by_a_signal_nothing_is_left(
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("indexer.ops.backup.restoring.write_rows", struck)
+    monkeypatch.setattr("indexer.ops.backup.restore.write_rows", struck)
     assert peakedex("snapshot", "restore", "--from", snapshot, "--db", "new.db").code == FAILED
-    monkeypatch.setattr("indexer.ops.backup.snapshots.read_rows", struck)
+    monkeypatch.setattr("indexer.ops.backup.snapshot_file.read_rows", struck)
     assert peakedex("snapshot", "create", "--db", database, "--to", "new").code == FAILED
     assert files(here) == ["peakedex.db", "peakedex.snapshot"]
     assert signal.getsignal(signal.SIGTERM) is before
@@ -210,7 +210,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("indexer.ops.backup.snapshots.read_rows", full)
+    monkeypatch.setattr("indexer.ops.backup.snapshot_file.read_rows", full)
     run = peakedex("snapshot", "create", "--db", database, "--to", "new")
     assert (run.code, run.complaint) == (FAILED, "Error: new cannot be written: No space left on device")
     (here / "place").mkdir()

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from indexer.devnet.hive.operations import Coin, Transfer
-from indexer.devnet.traders.intents import custom_json, token_transfer
+from indexer.devnet.traders.payloads import custom_json, token_transfer
 from indexer.ops.doctor import Subject, examine, machine
 from indexer.ops.doctor.findings import Finding
 from settlement.store import database as store
 from settlement.store.database import newest_revision, open_writer
+from settlement.store.indexer_status import IndexerStatus, write_status
 from settlement.store.lease import Lease
-from settlement.store.status import IndexerStatus, write_status
 from tests.system.cli.command import FAILED, OK, peakedex
 from tests.system.cli.world import World, world
 from tests.system.store.chains import VENUE_TEXT
@@ -364,10 +364,10 @@ def test_an_indexer_that_waits_and_one_that_works(calm: World, venue: Path, data
 
 def test_an_unmatched_outflow_leaves_less_than_is_owed(live: World, venue: Path, here: Path) -> None:
     live.node.faucet("mallory")
-    live.node.submit(
+    live.node.broadcast(
         [custom_json(live.venue, "peakedex.pek", token_transfer("PEK", "mallory", "1.25", "thanks"))]
     )
-    live.node.submit([Transfer("peakedex.hbd", "mallory", Coin(7, "HBD"), "")])
+    live.node.broadcast([Transfer("peakedex.hbd", "mallory", Coin(7, "HBD"), "")])
     live.node.tick()
     live.follow(here / "dex.db")
     findings = look(live, venue, here / "dex.db")

@@ -22,7 +22,7 @@ from indexer.devnet.server import Devnet, NodeServer, start_devnet
 from indexer.devnet.traders.bots import Bots
 from indexer.devnet.venue import read_venue
 from settlement.store.database import StoreError, open_reader
-from settlement.store.status import IndexerStatus, read_status
+from settlement.store.indexer_status import IndexerStatus, read_status
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.system.cli.command import OK, clean_environment, peakedex

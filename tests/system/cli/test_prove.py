@@ -14,8 +14,8 @@ import pytest
 
 from settlement.core.liability_proof import check_proof, read_proof
 from settlement.store.database import open_reader
-from settlement.store.read.audit.liabilities import is_over, read_last_block
-from settlement.store.read.position import read_past, read_position
+from settlement.store.read.audit.liabilities import is_day_over, read_last_block
+from settlement.store.read.position import read_active_block, read_position
 from tests.system.cli.command import FAILED, MISUSED, OK, in_process, peakedex
 from tests.system.store.chains import demo, lively, replay
 
@@ -165,11 +165,11 @@ def test_the_last_block_of_a_day(days: Path, day: str, block: int | None) -> Non
     with open_reader(str(days)).connect() as connection:
         at = read_position(connection)
         assert at is not None
-        assert is_over(at, wanted) is (block is not None)
+        assert is_day_over(at, wanted) is (block is not None)
         if block is None:
             return
         assert read_last_block(connection, at, wanted) == block
-        past = read_past(connection, block)
+        past = read_active_block(connection, block)
     told = peakedex("prove", "--roots", "--db", days, "--day", day, "--json").json
     assert (told["block"], told["block_id"]) == ((0, "-") if past is None else (past.number, past.block_id))
     if block:

@@ -23,10 +23,10 @@ from indexer.devnet.traders.bots import Bots
 from indexer.devnet.traders.payloads import custom_json, intent, token_transfer
 from indexer.devnet.venue import VenueView, read_venue
 from indexer.follow.loop import Follower
-from indexer.sources.backoff import Patience
 from settlement.core.venue import parse_venue
+from settlement.net.backoff import Waiter
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from tests.support.waiting import wait_until
 from tests.system.cli.command import clean_environment
 from tests.system.store.chains import VENUE_TEXT
@@ -67,18 +67,18 @@ class World:
             node.faucet(name)
         node.faucet("alice", LATE_TOKEN, "100")
         listing = {"symbol": LATE_TOKEN, "precision": 4, "chain": "hive-engine", "escrow": LATE_ESCROW}
-        node.submit([custom_json(venue, venue.operator, intent(venue, "listToken", listing))])
-        node.submit([custom_json(venue, "alice", token_transfer(LATE_TOKEN, LATE_ESCROW, "12.5"))])
+        node.broadcast([custom_json(venue, venue.operator, intent(venue, "listToken", listing))])
+        node.broadcast([custom_json(venue, "alice", token_transfer(LATE_TOKEN, LATE_ESCROW, "12.5"))])
         node.tick()
-        node.submit([custom_json(venue, "alice", token_transfer(LATE_TOKEN, LATE_ESCROW, "30"))])
+        node.broadcast([custom_json(venue, "alice", token_transfer(LATE_TOKEN, LATE_ESCROW, "30"))])
         node.tick()
 
     def follow(self, database: Path, venue_text: str = VENUE_TEXT) -> None:
         """Let an indexer follow to the last irreversible block, in this process."""
         engine = open_writer(str(database))
-        rules, recorder = open_engine(engine, parse_venue(venue_text))
+        rules, recorder = load_or_initialise(engine, parse_venue(venue_text))
         urls, engine_urls = (self.server.url,), (self.server.engine_url,)
-        source, _ = open_nodes(urls, engine_urls, rules.venue_filter, Patience(), None)
+        source, _ = open_nodes(urls, engine_urls, rules.venue_filter, Waiter(), None)
         Follower(rules, recorder, source).run(self.irreversible)
         engine.dispose()
 

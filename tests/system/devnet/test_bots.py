@@ -1,26 +1,21 @@
-"""Bots, on a node in this process and over HTTP."""
+"""Trading bots on a node in this process."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from indexer.devnet.hive.accounts import ChainError
 from indexer.devnet.hive.chain import Chain
-from indexer.devnet.hive.operations import Operation
+from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.node import DevNode
-from indexer.devnet.server import NodeServer
 from indexer.devnet.sidechain.chain import Sidechain
-from indexer.devnet.traders.bots import Bots, run_bots
-from indexer.devnet.traders.broadcaster import HttpSubmit
+from indexer.devnet.traders.bots import Bots
 from indexer.devnet.traders.order_flow import KINDS
 from indexer.devnet.traders.payloads import decimal_text
 from indexer.devnet.venue import EXAMPLE, VenueView, read_venue
-from tests.support.waiting import wait_until
 
 VENUE = read_venue(EXAMPLE.read_text())
 ACTIONS = {"buy", "sell", "marketBuy", "marketSell", "cancel", "cancelAll", "replace", "withdraw"}
@@ -77,14 +72,13 @@ def test_a_seed_makes_a_run_repeatable() -> None:
 
 
 def test_what_the_chain_refuses_does_not_stop_a_bot() -> None:
-    class Stubborn:
-        def broadcast(self, operations: Sequence[Operation]) -> str:
+    class RejectingNode(DevNode):
+        def broadcast(self, operations: Iterable[object]) -> str:
             raise ChainError("no")
 
-        def faucet(self, account: str, symbol: str | None = None, quantity: str | None = None) -> None:
-            pass
-
-    bots = Bots(Stubborn(), VENUE, seed=1)
+    node = RejectingNode()
+    node.prepare(VENUE)
+    bots = Bots(node, VENUE, seed=1)
     for _ in range(30):
         bots.step()
     assert sum(bots.refused.values()) >= 30
@@ -92,51 +86,8 @@ def test_what_the_chain_refuses_does_not_stop_a_bot() -> None:
 
 
 def test_there_are_only_so_many_names() -> None:
-    with pytest.raises(ValueError, match="names for 1 to 12"):
+    with pytest.raises(ValueError, match="must be 1 to 12"):
         Bots(node_of(), VENUE, traders=13)
-
-
-def test_bots_trade_over_http_until_they_are_stopped() -> None:
-    node = node_of()
-    server = NodeServer(node)
-    server.start()
-    bots = Bots(HttpSubmit(server.url), VENUE, seed=2, traders=2)
-    stop = threading.Event()
-    thread = threading.Thread(target=run_bots, args=(bots, stop, 0.01))
-    thread.start()
-    try:
-
-        def quoted() -> bool:
-            node.tick()
-            return bots.sent["quote"] >= 20
-
-        wait_until(quoted, what=lambda: f"20 quotes; sent: {bots.sent}")
-    finally:
-        stop.set()
-        thread.join(timeout=60)
-        server.stop()
-    assert not thread.is_alive()
-    assert bots.sent["quote"] >= 20
-    with pytest.raises(ConnectionError):
-        bots.submit.broadcast([])
-
-
-def test_bots_end_quietly_when_the_chain_is_gone(caplog: pytest.LogCaptureFixture) -> None:
-    server = NodeServer(node_of())
-    server.start()
-    submit = HttpSubmit(server.url, timeout=2)
-    submit.faucet("alice")
-    with pytest.raises(ChainError, match="invalid"):
-        submit.faucet("Alice")
-    submit.close()
-    server.stop()
-    run_bots(Bots(submit, VENUE), threading.Event(), 0)
-    assert "the bots stop" in caplog.text
-
-
-def test_an_address_must_be_http() -> None:
-    with pytest.raises(ValueError, match="not an http address"):
-        HttpSubmit("ftp://example.org")
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from indexer.cli import main
 from indexer.devnet.faults import LIES, Faults
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
+from indexer.devnet.router import hive_methods
 from indexer.devnet.rpc.dev_methods import DevMethods
-from indexer.devnet.rpc.sidechain_methods import EngineMethods
-from indexer.devnet.server import NodeServer, hive_methods
+from indexer.devnet.rpc.sidechain_methods import SidechainMethods
+from indexer.devnet.server import NodeServer
 from indexer.devnet.venue import EXAMPLE, read_venue
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "devnet.md").read_text("utf-8")
@@ -77,7 +78,7 @@ def test_every_habit_of_the_chain_is_described() -> None:
 def test_every_method_is_listed() -> None:
     listed = {api: set(codes(methods)) for api, [methods] in table("api").items()}
     assert listed == {api: set(methods) for api, methods in hive_methods(DevNode()).items()}
-    engine = EngineMethods(DevNode())
+    engine = SidechainMethods(DevNode())
     paragraph = TEXT[TEXT.index("Methods: `/engine") : TEXT.index("## Methods of")]
     named = {code for code in codes(paragraph) if not code.startswith("/")} - {"tokens", "balances"}
     assert named == engine.blockchain().keys() | engine.contracts().keys()

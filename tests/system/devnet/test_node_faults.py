@@ -79,7 +79,7 @@ def test_a_range_may_have_gaps(server: NodeServer, call: Call) -> None:
 
 
 def test_a_lie_and_staleness_show_in_the_condenser_too(server: NodeServer, call: Call) -> None:
-    server.node.submit([["transfer", transfer_of("1.234 HIVE")]])
+    server.node.broadcast([["transfer", transfer_of("1.234 HIVE")]])
     server.node.tick()
     honest = call("condenser_api.get_block", [13])
     server.faults.set({"lie": "amount"})

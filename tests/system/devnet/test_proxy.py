@@ -1,4 +1,4 @@
-"""The door to a devnet: before an API that only reads, there where it was asked for, to three rooms alone."""
+"""The devnet proxy: POST to three routes is forwarded to the node, everything else goes to the API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
-from indexer.devnet.proxy import MAX_BODY_BYTES, ROOMS, Door
+from indexer.devnet.proxy import MAX_BODY_BYTES, ROUTES, DevnetProxy
 from indexer.devnet.server import NodeServer
 from tests.system.cli.command import MISUSED, peakedex
 
@@ -25,18 +25,18 @@ def node() -> Iterator[NodeServer]:
 
 
 @pytest.fixture
-def door(node: NodeServer) -> Client:
-    return Client(Door(behind, node.url))
+def proxy(node: NodeServer) -> Client:
+    return Client(DevnetProxy(api, node.url))
 
 
-def behind(environ, start_response):
-    """Stands for the API, which answers all that the door does not take."""
-    return Response("behind", 405)(environ, start_response)
+def api(environ, start_response):
+    """Stands for the API."""
+    return Response("api", 405)(environ, start_response)
 
 
-def test_each_room_answers_as_the_node_does(door: Client, node: NodeServer) -> None:
+def test_each_route_answers_as_the_node_does(proxy: Client, node: NodeServer) -> None:
     asked = {"jsonrpc": "2.0", "id": 7, "method": "database_api.get_config", "params": {}}
-    answer = door.post("/api/devnet/rpc", json=asked)
+    answer = proxy.post("/api/devnet/rpc", json=asked)
     assert answer.json["result"]["HIVE_CHAIN_ID"] == node.node.chain.chain_id.hex()
     assert answer.headers["Cache-Control"] == "no-store"
     rows = {
@@ -45,32 +45,32 @@ def test_each_room_answers_as_the_node_does(door: Client, node: NodeServer) -> N
         "method": "find",
         "params": {"contract": "tokens", "table": "balances", "query": {}},
     }
-    assert door.post("/api/devnet/engine", json=rows).json["result"] == []
-    assert door.post("/api/devnet/practice", json={}).json["account"].startswith("practice-")
-    refused = door.post("/api/devnet/practice", json={"account": "alice"})
+    assert proxy.post("/api/devnet/engine", json=rows).json["result"] == []
+    assert proxy.post("/api/devnet/practice", json={}).json["account"].startswith("practice-")
+    refused = proxy.post("/api/devnet/practice", json={"account": "alice"})
     assert refused.status_code == 400
-    assert "not an account to practise with" in refused.json["error"]
+    assert "is not a practice account" in refused.json["error"]
 
 
-@pytest.mark.parametrize("room", ["faucet", "keys", "faults", "fork", "broadcast", "dev", "..", "rpc/x", ""])
-def test_there_is_no_way_to_other_calls(door: Client, room: str) -> None:
-    assert room not in ROOMS
-    assert door.post(f"/api/devnet/{room}", json={}).text == "behind"
+@pytest.mark.parametrize("route", ["faucet", "keys", "faults", "fork", "broadcast", "dev", "..", "rpc/x", ""])
+def test_there_is_no_way_to_other_calls(proxy: Client, route: str) -> None:
+    assert route not in ROUTES
+    assert proxy.post(f"/api/devnet/{route}", json={}).text == "api"
 
 
-def test_the_door_takes_posts_alone_and_all_else_goes_to_the_api(door: Client) -> None:
-    assert door.get("/api/devnet/rpc").text == "behind"
-    assert door.post("/api/pairs", json={}).text == "behind"
-    assert door.get("/rpc").text == "behind"
+def test_only_posts_are_forwarded(proxy: Client) -> None:
+    assert proxy.get("/api/devnet/rpc").text == "api"
+    assert proxy.post("/api/pairs", json={}).text == "api"
+    assert proxy.get("/rpc").text == "api"
 
 
-def test_a_body_is_bounded(door: Client) -> None:
-    answer = door.post("/api/devnet/rpc", data=b"x" * (MAX_BODY_BYTES + 1))
+def test_a_body_is_bounded(proxy: Client) -> None:
+    answer = proxy.post("/api/devnet/rpc", data=b"x" * (MAX_BODY_BYTES + 1))
     assert (answer.status_code, answer.json["code"]) == (413, "E_TOO_LARGE")
 
 
-def test_a_node_that_is_away_is_said_so() -> None:
-    answer = Client(Door(behind, "http://127.0.0.1:9")).post("/api/devnet/rpc", json={})
+def test_an_unreachable_node_is_a_502() -> None:
+    answer = Client(DevnetProxy(api, "http://127.0.0.1:9")).post("/api/devnet/rpc", json={})
     assert (answer.status_code, answer.json["code"]) == (502, "E_DEVNET")
 
 

@@ -17,12 +17,12 @@ from sqlalchemy import insert, select
 from indexer.ops.export import parquet
 from indexer.ops.export.dump import Dump, Wanted
 from indexer.ops.export.tables import TABLES, Asked
-from indexer.ops.export.texts import CsvWriter
+from indexer.ops.export.text_formats import CsvWriter
 from settlement.core.venue import parse_venue
 from settlement.store import schema
 from settlement.store.database import open_reader, open_writer
-from settlement.store.read.key_ranges import MANY, Blocks, Span, find_span
-from settlement.store.write.loader import open_engine
+from settlement.store.read.key_ranges import FETCH_ROWS, BlockRange, KeyRange, find_key_range
+from settlement.store.write.loader import load_or_initialise
 from tests.system.api.world import START_BLOCK, VENUE, World, small_world
 from tests.system.cli.command import FAILED, MISUSED, OK, clean_environment, in_process, peakedex
 from tests.system.export.market import rows_of
@@ -211,7 +211,7 @@ def test_memory_does_not_grow_with_the_rows(
     add_transfers(world.url, FEW, world.block)
     peak(world.url, form, tmp_path / "warm")
     few, rows = peak(world.url, form, tmp_path / "few")
-    assert rows > MANY
+    assert rows > FETCH_ROWS
     add_transfers(world.url, LOTS, world.block)
     many, rows = peak(world.url, form, tmp_path / "many")
     assert rows > LOTS
@@ -219,24 +219,24 @@ def test_memory_does_not_grow_with_the_rows(
     if form == "parquet":
         file = pq.ParquetFile(tmp_path / "many")
         groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
-        assert (sum(groups), max(groups) < 4_000 + MANY, len(groups)) == (rows, True, 4)
+        assert (sum(groups), max(groups) < 4_000 + FETCH_ROWS, len(groups)) == (rows, True, 4)
     world.close()
 
 
 def test_postgresql_sends_the_rows_bit_by_bit(postgresql: str) -> None:
     """By a cursor of the server's: else its driver would hold all of them."""
     writer = open_writer(postgresql)
-    open_engine(writer, parse_venue(VENUE))
+    load_or_initialise(writer, parse_venue(VENUE))
     with writer.begin() as connection:
         connection.execute(insert(schema.accounts), [{"id": 1, "name": "alice"}, {"id": 2, "name": "bob"}])
         connection.execute(insert(schema.blocks), [block_row(1000)])
-    add_transfers(postgresql, 3 * MANY, 1000)
+    add_transfers(postgresql, 3 * FETCH_ROWS, 1000)
     with open_reader(postgresql).connect() as connection:
-        rows = TABLES["transfers"].rows(connection, Asked(Blocks(1, 2000), None))
+        rows = TABLES["transfers"].rows(connection, Asked(BlockRange(1, 2000), None))
         assert next(rows)[0] == 1
         held = connection.exec_driver_sql("SELECT statement FROM pg_cursors").scalars().all()
         assert ["transfers" in statement for statement in held] == [True]
-        assert sum(1 for _ in rows) == 3 * MANY - 1
+        assert sum(1 for _ in rows) == 3 * FETCH_ROWS - 1
 
 
 def block_row(number: int) -> dict[str, object]:
@@ -252,10 +252,10 @@ def test_a_span_is_found_whatever_lies_at_its_ends() -> None:
     row = {"id": "x", "account_id": 1, "token_id": 1, "amount": 1, "escrow": "e"}
     deposits = schema.deposits.c
     with engine.begin() as connection:
-        assert find_span(connection, deposits.n, Blocks(1, 50)) == Span(1, 0)
+        assert find_key_range(connection, deposits.n, BlockRange(1, 50)) == KeyRange(1, 0)
         connection.execute(insert(schema.deposits), [{**row, "n": n, "block": b} for n, b in keys.items()])
         for first in range(8, 43):
             for last in range(first, 43):
-                span = find_span(connection, deposits.n, Blocks(first, last))
+                span = find_key_range(connection, deposits.n, BlockRange(first, last))
                 expected = [n for n, block in keys.items() if first <= block <= last]
                 assert [n for n in keys if span.first <= n <= span.last] == expected

@@ -71,12 +71,12 @@ def test_of_all_nodes_until_it_ends(fault: str, tmp_path: Path) -> None:
 
 def stall(world: World, pause: int) -> None:
     world.node.chain.stalled = pause % 20 >= 10
-    world.node.settle()
+    world.node.advance()
 
 
 def lag(world: World, pause: int) -> None:
     world.node.chain.lag = 15 if pause < 20 else 1
-    world.node.settle()
+    world.node.advance()
 
 
 def miss_slots(world: World, pause: int) -> None:
@@ -91,7 +91,7 @@ def forks(world: World, pause: int) -> None:
 
 def falls_behind(world: World, pause: int) -> None:
     world.node.behind = 9 if pause % 20 < 15 else 0
-    world.node.settle()
+    world.node.advance()
 
 
 @pytest.mark.parametrize("trouble", [stall, lag, miss_slots, forks, falls_behind])

@@ -64,7 +64,7 @@ def trouble(world: World, chance: random.Random) -> None:
             node.skip_slots = chance.randint(0, 3)
         case 4:
             node.behind = chance.choice((0, 0, chance.randint(1, 8)))
-    node.settle()
+    node.advance()
 
 
 @pytest.mark.parametrize("servers", [3, 4])
@@ -84,7 +84,7 @@ def test_whatever_comes_together(servers: int, tmp_path: Path) -> None:
         got = world.run(BLOCKS)
         world.plans.clear()
         world.node.chain.stalled, world.node.behind, world.node.chain.lag = False, 0, 0
-        world.node.settle()
+        world.node.advance()
         check(world, got, BLOCKS, tmp_path)
         assert len(seen) >= 10
 

@@ -13,25 +13,24 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
-from unittest import mock
 
 from sqlalchemy import Engine as Database
 
-from indexer.devnet.generator import scenario
-from indexer.devnet.generator.scenario import Scenario
+from indexer.devnet.generator.workload import Workload
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.sidechain.chain import Sidechain as DevSidechain
 from indexer.devnet.venue import read_venue
 from indexer.follow.loop import Follower
-from indexer.sources.backoff import Patience
 from indexer.sources.hive import HiveSource
 from indexer.sources.sidechain import Sidechain
 from settlement.core.journal.state_text import state_hash
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
+from settlement.net.backoff import Waiter
+from settlement.net.http_client import Limits
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from tests.system.store import chains
 from tests.system.store.chains import OFTEN, VENUE_TEXT, demo, dump, journal
 
@@ -66,11 +65,16 @@ class World:
         self.source: HiveSource | None = None
         self._ops = ops
         self._stack = ExitStack()
-        with mock.patch.dict(scenario.WEIGHTS, OFTEN):
-            view = read_venue(VENUE_TEXT)
-            self._life = Scenario(
-                self.node, view, seed=seed, accounts=5, hostile=False, operator=True, depth=5
-            )
+        self._life = Workload(
+            self.node,
+            read_venue(VENUE_TEXT),
+            seed=seed,
+            accounts=5,
+            hostile=False,
+            operator=True,
+            depth=5,
+            weights=OFTEN,
+        )
         for _ in range(blocks):
             self.step()
 
@@ -111,21 +115,21 @@ class World:
         for server in self.servers:
             heal(server)
 
-    def open(self, rules: Engine, **options: Any) -> HiveSource:
+    def open(self, rules: StateMachine, **options: Any) -> HiveSource:
         """The source that an indexer would have."""
-        patience = Patience(sleep=self.sleep, now=lambda: self.now)
-        timeouts = {"connect_seconds": 2.0, "answer_seconds": ANSWER_SECONDS}
+        waiter = Waiter(sleep=self.sleep, now=lambda: self.now)
+        limits = Limits(connect_seconds=2.0, read_seconds=ANSWER_SECONDS)
         engines = [server.engine_url for server in self.servers]
-        sidechain = Sidechain(engines, patience, slow_seconds=0.1, **timeouts)
+        sidechain = Sidechain(engines, waiter, slow_seconds=0.1, limits=limits)
         nodes = [server.url for server in self.servers]
-        ranges = {"range_seconds": ANSWER_SECONDS, "largest_range": 10, "poll_seconds": 0.1}
-        self.source = HiveSource(nodes, sidechain, rules.watch, patience, **{**timeouts, **ranges, **options})
+        settings = {"limits": limits, "range_limits": limits, "largest_range": 10, "poll_seconds": 0.1}
+        self.source = HiveSource(nodes, sidechain, rules.venue_filter, waiter, **{**settings, **options})
         return self.source
 
     def run(self, until: int, **options: Any) -> Outcome:
         """Follow to a block, whatever the nodes do; blocks come while the indexer waits."""
         database = open_writer("sqlite://")
-        rules, recorder = open_engine(database, demo())
+        rules, recorder = load_or_initialise(database, demo())
         source = self.open(rules, **options)
         Follower(rules, recorder, source).run(until)
         assert rules.next_block() == until + 1, f"it got no further than block {rules.next_block() - 1}"
@@ -151,7 +155,7 @@ class World:
         return {(node["url"], node["kind"]): node for node in json.loads(self.source.nodes)}
 
 
-def outcome(rules: Engine, database: Database) -> Outcome:
+def outcome(rules: StateMachine, database: Database) -> Outcome:
     return Outcome(journal(database), state_hash(rules.state), dump(database))
 
 

@@ -76,11 +76,11 @@ class Chain:
 
     def deposit(self, account: str, symbol: str, units: int) -> str:
         token = VIEW.tokens[symbol]
-        return self.node.submit([movement(VIEW, token, account, token.escrow, units)])
+        return self.node.broadcast([movement(VIEW, token, account, token.escrow, units)])
 
     def withdraw(self, account: str, symbol: str, quantity: str, **more: str) -> str:
         element = intent(VIEW, "withdraw", {"symbol": symbol, "quantity": quantity, **more})
-        return self.node.submit([custom_json(VIEW, account, element)])
+        return self.node.broadcast([custom_json(VIEW, account, element)])
 
     def holds(self, account: str, symbol: str) -> int:
         """In units, as the chain has it."""

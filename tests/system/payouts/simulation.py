@@ -34,30 +34,30 @@ from indexer.devnet.hive.chain import Chain
 from indexer.devnet.hive.errors import ChainError as DevnetError
 from indexer.devnet.hive.serialization import Transaction
 from indexer.devnet.node import DevNode
-from indexer.devnet.traders.intents import custom_json, deposit, intent, token_transfer
+from indexer.devnet.traders.payloads import custom_json, deposit, intent, token_transfer
 from indexer.sources.source import Cursor
 from settlement.core.invariants import check_all
-from settlement.core.journal.effects import (
-    BlockEffects,
+from settlement.core.journal.entries import (
+    BlockResult,
     Outflow,
     Paid,
     RefundOpened,
-    Returned,
     WithdrawalOpened,
+    WithdrawalReturned,
 )
-from settlement.core.model import Refund, Withdrawal
 from settlement.core.parsing.names import decode as text_of
-from settlement.core.state_machine import Engine
+from settlement.core.payments import Refund, Withdrawal
+from settlement.core.state_machine import StateMachine
 from settlement.payouts import returns
 from settlement.payouts.payout_log import (
     APPROVED,
-    decide,
     read_settings,
+    record_decision,
     write_settings,
 )
 from settlement.payouts.policy import Policy
 from settlement.store import schema
-from settlement.store.read.payouts import WITHDRAWAL, Claim
+from settlement.store.read.payouts import WITHDRAWAL, PayoutClaim
 from tests.system.payouts.simulation_chain import LateChain, Mempool, Outgo, WatchedSidechain, Wire
 from tests.system.payouts.simulation_process import LIFETIMES, LONGEST, Plan, Process
 from tests.system.payouts.world import TRADERS, VENUE, VIEW, Blocks, Ledgers
@@ -110,22 +110,22 @@ class Observer:
     """The rules alone, over the whole chain: what was asked for, and whether more was paid than that."""
 
     def __init__(self, node: DevNode, sidechain: WatchedSidechain) -> None:
-        self.rules = Engine(VENUE)
+        self.rules = StateMachine(VENUE)
         self.pending: dict[str, Outgo] = {}
         self.claims: Counter[Outgo] = Counter()
         self._sidechain = sidechain
-        self._source = Blocks(node, self.rules.watch)
+        self._source = Blocks(node, self.rules.venue_filter)
 
-    def follow(self) -> list[BlockEffects]:
+    def follow(self) -> list[BlockResult]:
         """Read all that is irreversible. Raises AssertionError where more left than was asked for."""
         header = self.rules.state.header
         after = Cursor(self.rules.next_block() - 1, None if header is None else header.block_id)
         read = [
-            self.rules.apply(block.header, decode(block, self.rules.watch, receipts))
+            self.rules.apply(block.header, decode(block, self.rules.venue_filter, receipts))
             for block, receipts in self._source.blocks(after)
         ]
         for block in read:
-            for effect in block.effects:
+            for effect in block.entries:
                 self._note(effect)
         for outgo, times in self._sidechain.outgoes.items():
             assert times <= self.claims[outgo], f"{times} payments for {self.claims[outgo]} claims: {outgo}"
@@ -143,8 +143,8 @@ class Observer:
         elif isinstance(effect, RefundOpened):
             self._open(effect.refund.id, self._refund(effect.refund))
         elif isinstance(effect, Paid):
-            del self.pending[effect.claim.id]
-        elif isinstance(effect, Returned):
+            del self.pending[effect.payment.id]
+        elif isinstance(effect, WithdrawalReturned):
             del self.pending[effect.withdrawal.id]
 
     def _open(self, ident: str, outgo: Outgo) -> None:
@@ -152,7 +152,7 @@ class Observer:
         self.claims[outgo] += 1
 
     def _withdrawal(self, claim: Withdrawal) -> Outgo:
-        symbol = claim.wallet.symbol
+        symbol = claim.balance.symbol
         memo = f"peakedex:{claim.id}" if claim.memo is None else text_of(claim.memo)
         escrow = self.rules.state.tokens[symbol].escrow
         return escrow, symbol, str(claim.amount), text_of(claim.to), memo
@@ -282,7 +282,7 @@ class Simulation:
         self.node.tick(timestamp)
         self.say(f"block after {seconds}s{''.join(f' [{ident[:8]}]' for ident in taken)}")
         for block in self.observer.follow():
-            for effect in block.effects:
+            for effect in block.entries:
                 self.say(effect.line().strip())
 
     def _follow(self, replica: Replica) -> None:
@@ -294,7 +294,7 @@ class Simulation:
 
     def _submit(self, *operations: object) -> str | None:
         try:
-            return self.node.submit(operations)
+            return self.node.broadcast(operations)
         except DevnetError:
             return None  # too little money
 
@@ -367,16 +367,16 @@ class Simulation:
         self.say(f"the operator gives {ident[:8]} back")
         self._operate("returnWithdrawal", id=ident)
 
-    def _returns(self, replica: Replica, claim: Claim) -> bool:
+    def _returns(self, replica: Replica, claim: PayoutClaim) -> bool:
         """As `payouts return` does: whether it prints what the operator signs."""
         with _writing(replica) as connection:
-            returns.stop(connection, claim, self.node.chain.head_time)
-            return returns.stopped(connection, LONGEST)[claim.ref].is_safe
+            returns.start_return(connection, claim, self.node.chain.head_time)
+            return returns.pending_returns(connection, LONGEST)[claim.ref].is_safe
 
     def _operate(self, action: str, **payload: object) -> None:
         self._submit(custom_json(VIEW, VIEW.operator, intent(VIEW, action, payload)))
 
-    def _claim(self, replica: Replica, ident: str) -> Claim | None:
+    def _claim(self, replica: Replica, ident: str) -> PayoutClaim | None:
         claims = replica.ledger.claims()
         return next((claim for claim in claims if claim.id == ident and claim.closed is None), None)
 
@@ -530,7 +530,7 @@ class Simulation:
 
     def _hold_back_sidechain(self) -> None:
         self.node.behind = self.random.choice((0, 0, 5))
-        self.node.settle()
+        self.node.advance()
 
     def _pause(self) -> None:
         replica = self.random.choice(self.replicas)
@@ -548,7 +548,7 @@ class Simulation:
         chosen = [claim for claim in claims if claim.id not in self.returning and is_wanted()]
         with _writing(replica) as connection:
             for claim in chosen:
-                decide(connection, claim.ref, APPROVED)
+                record_decision(connection, claim.ref, APPROVED)
 
     def _new_account(self) -> None:
         name = self.random.choice(LATE_COMERS)
@@ -659,7 +659,7 @@ def _prepared() -> DevNode:
         node.faucet(trader, "DUST", "1000")
         for symbol in SYMBOLS:
             node.faucet(trader, symbol, "100000")
-            node.submit([deposit(VIEW, symbol, trader, 10**6 if symbol == "HBD" else 10**10)])
+            node.broadcast([deposit(VIEW, symbol, trader, 10**6 if symbol == "HBD" else 10**10)])
     for _ in range(3):
         node.tick()
     return node

@@ -1,4 +1,4 @@
-"""Nodes as they are: several, some away, some behind, some hostile; one request each, and nothing repeated."""
+"""ChainNodes as they are: several, some away, some behind, some hostile; one request each, and nothing repeated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.venue import EXAMPLE, read_venue
 from settlement.payouts import chain
-from settlement.payouts.chain import ChainError, Node, Nodes, Outcome
+from settlement.payouts.chain import ChainError, ChainNodes, Node, Outcome
 from settlement.payouts.signing import Key, Signed, Transaction
 
 AWAY = "http://127.0.0.1:9"
@@ -46,7 +46,7 @@ def signed(server: NodeServer, memo: str = "", *, amount: str = "0.001 HBD") -> 
 
 
 def test_what_nodes_tell(server: NodeServer) -> None:
-    nodes = Nodes([server.url], [server.engine_url])
+    nodes = ChainNodes([server.url], [server.engine_url])
     at = server.node.chain
     assert nodes.head_time() == at.head_time
     position = nodes.hive[0].position()
@@ -65,7 +65,7 @@ def test_what_nodes_tell(server: NodeServer) -> None:
 
 def test_many_balances_come_in_pages(server: NodeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "_PAGE", 1)
-    nodes = Nodes([server.url], [server.engine_url])
+    nodes = ChainNodes([server.url], [server.engine_url])
     assert len(nodes.balances(["alice", "bobby"], ["PEK", "SWAP.HIVE"])) == 3
     monkeypatch.setattr(chain, "_MOST_PAGES", 2)
     with pytest.raises(ChainError, match="no end of balances"):
@@ -76,20 +76,20 @@ def test_one_that_is_away_is_passed_over_and_the_latest_head_counts(server: Node
     behind = NodeServer(server.node)
     behind.start()
     try:
-        nodes = Nodes([AWAY, server.url, behind.url], [f"{AWAY}/engine", server.engine_url])
+        nodes = ChainNodes([AWAY, server.url, behind.url], [f"{AWAY}/engine", server.engine_url])
         assert nodes.head_time() == server.node.chain.head_time
         assert "alice" in nodes.accounts(["alice"])
         assert nodes.balances(["alice"], ["PEK"])
     finally:
         behind.stop()
     with pytest.raises(ChainError, match=r"127\.0\.0\.1:9 does not answer"):
-        Nodes([AWAY]).head_time()
+        ChainNodes([AWAY]).head_time()
     with pytest.raises(ChainError, match="does not answer"):
-        Nodes([AWAY], [AWAY]).balances(["alice"], ["PEK"])
+        ChainNodes([AWAY], [AWAY]).balances(["alice"], ["PEK"])
     with pytest.raises(ChainError, match="no node named"):
-        Nodes([AWAY]).balances(["alice"], ["PEK"])
+        ChainNodes([AWAY]).balances(["alice"], ["PEK"])
     with pytest.raises(ValueError, match="no Hive nodes"):
-        Nodes([])
+        ChainNodes([])
 
 
 def test_two_nodes_that_are_hours_apart_tell_no_time(server: NodeServer) -> None:
@@ -98,14 +98,14 @@ def test_two_nodes_that_are_hours_apart_tell_no_time(server: NodeServer) -> None
     ahead.start()
     try:
         with pytest.raises(ChainError, match="hours apart"):
-            Nodes([server.url, ahead.url]).head_time()
-        assert Nodes([server.url, ahead.url, server.url]).head_time() == server.node.chain.head_time
+            ChainNodes([server.url, ahead.url]).head_time()
+        assert ChainNodes([server.url, ahead.url, server.url]).head_time() == server.node.chain.head_time
     finally:
         ahead.stop()
 
 
 def test_a_broadcast_is_taken_by_one_and_said_once(server: NodeServer) -> None:
-    nodes = Nodes([server.url])
+    nodes = ChainNodes([server.url])
     one = signed(server)
     assert nodes.broadcast(one) == Outcome("sent")
     assert nodes.broadcast(one) == Outcome("sent", "the node had it already")
@@ -129,13 +129,13 @@ def test_what_is_not_known_is_unknown_and_the_next_node_is_told(
     server: NodeServer, fault: str, status: str
 ) -> None:
     server.faults.set({fault: 1})
-    assert Nodes([server.url]).broadcast(signed(server, fault)).status == status
+    assert ChainNodes([server.url]).broadcast(signed(server, fault)).status == status
     good = NodeServer(server.node)
     good.start()
     try:
         for turn in range(2):
             server.faults.set({fault: 1})
-            outcome = Nodes([server.url, good.url]).broadcast(signed(server, f"{fault} {turn}"))
+            outcome = ChainNodes([server.url, good.url]).broadcast(signed(server, f"{fault} {turn}"))
             assert outcome.status == "sent"
             server.faults.set({fault: 0})
     finally:
@@ -144,11 +144,11 @@ def test_what_is_not_known_is_unknown_and_the_next_node_is_told(
 
 def test_refused_only_if_all_refuse(server: NodeServer) -> None:
     too_much = signed(server, amount="9999.000 HBD")
-    outcome = Nodes([server.url, server.url]).broadcast(too_much)
+    outcome = ChainNodes([server.url, server.url]).broadcast(too_much)
     assert outcome.status == "refused"
     assert "does not have sufficient funds" in outcome.reason
-    assert Nodes([server.url, AWAY]).broadcast(too_much).status == "unknown"
-    assert Nodes([AWAY, server.url]).broadcast(too_much).status == "unknown"
+    assert ChainNodes([server.url, AWAY]).broadcast(too_much).status == "unknown"
+    assert ChainNodes([AWAY, server.url]).broadcast(too_much).status == "unknown"
 
 
 def test_another_node_begins_each_time(server: NodeServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_another_node_begins_each_time(server: NodeServer, monkeypatch: pytest.M
         return Outcome("sent")
 
     monkeypatch.setattr(Node, "broadcast", told)
-    nodes = Nodes(["http://a", "http://b", "http://c"])
+    nodes = ChainNodes(["http://a", "http://b", "http://c"])
     one = signed(server)
     for _ in range(6):
         nodes.broadcast(one)
@@ -235,7 +235,7 @@ def test_nonsense_is_an_error_with_the_node_s_name(
 ) -> None:
     url, say = hostile
     monkeypatch.setattr(chain, "LARGEST_BYTES", 300_000)
-    nodes = Nodes([url], [url])
+    nodes = ChainNodes([url], [url])
     one = Signed(Transaction((), 1, 2, 3), ())
     for body in [*NONSENSE, b" " * 300_001]:
         say["body"] = body

@@ -10,10 +10,10 @@ import pytest
 
 from indexer.devnet.server import NodeServer
 from settlement.core.journal.text import iso_time
-from settlement.payouts.chain import Nodes
+from settlement.payouts.chain import ChainNodes
 from settlement.payouts.policy import Policy, read_limits
 from settlement.payouts.runner import Runner
-from settlement.store import schema
+from settlement.store import payout_schema
 from tests.system.cli.command import FAILED, MISUSED, OK, Run, in_process, peakedex
 from tests.system.payouts.world import VENUE_TEXT, World
 
@@ -78,7 +78,7 @@ def test_a_payment_without_a_claim_is_shown(world: World, runner: Runner) -> Non
     """Somebody else holds the key, or has paid by hand."""
     from indexer.devnet.hive.operations import Coin, Transfer
 
-    ident = world.node.submit([Transfer("peakedex.hbd", "alice", Coin(1234, "HBD"), "a mistake")])
+    ident = world.node.broadcast([Transfer("peakedex.hbd", "alice", Coin(1234, "HBD"), "a mistake")])
     world.tick(3)
     found = peakedex("payouts", "status", "--db", world.ledger.url, "--json").json
     assert [(row["id"], row["quantity"], row["to"]) for row in found["unmatched_outflows"]] == [
@@ -137,7 +137,7 @@ def test_a_withdrawal_to_nobody_is_given_back(world: World, runner: Runner, serv
     assert json.loads(value["json"])["contractPayload"] == {"id": ident}
     assert status(world)[ident]["return"] == operation
     world.node.faucet("dave")
-    world.node.submit([operation])
+    world.node.broadcast([operation])
     world.run(runner, 120)
     assert world.states() == {ident: "returned"}
     assert not world.nodes.sent
@@ -156,9 +156,9 @@ def test_an_older_database_gives_back_nothing_that_its_lost_payment_may_pay(
     while not world.nodes.sent:
         world.tick()
         runner.round()
-    [lost] = world.ledger.rows(schema.payout_transactions)
+    [lost] = world.ledger.rows(payout_schema.transactions)
     world.ledger.restore(older)
-    assert world.ledger.rows(schema.payout_transactions) == []
+    assert world.ledger.rows(payout_schema.transactions) == []
     assert give_back(world, server, ident).code == FAILED
     while world.ledger.read().timestamp < lost.expires:
         world.skip(300)
@@ -195,13 +195,13 @@ def test_the_indexer_writes_while_nodes_are_asked(
     """A node may take its time: the database is not held meanwhile."""
     ident = world.withdraw("alice", "PEK", "0.01", to="dave")
     world.tick(3)
-    ask = Nodes.head_time
+    ask = ChainNodes.head_time
 
-    def slowly(nodes: Nodes) -> int:
+    def slowly(nodes: ChainNodes) -> int:
         world.tick()
         return ask(nodes)
 
-    monkeypatch.setattr(Nodes, "head_time", slowly)
+    monkeypatch.setattr(ChainNodes, "head_time", slowly)
     block = world.ledger.read().block
     assert give_back(world, server, ident).code == FAILED
     assert world.ledger.read().block == block + 1

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.traders.payloads import custom_json, token_transfer
-from settlement.store import schema
+from settlement.store import payout_schema, schema
 from tests.support.waiting import wait_until
 from tests.system.payouts.processes import VIEW, Chain, Operator
 
@@ -44,7 +44,7 @@ def test_everything_is_paid_once_whatever_happens(chain: Chain, operator: Operat
     hbd, pek = chain.holds("alice", "HBD"), chain.holds("alice", "PEK")
     chain.node.sidechain.create_token("DUST", 8)
     chain.node.faucet("bob", "DUST", "5")
-    chain.node.submit([custom_json(VIEW, "bob", token_transfer("DUST", "venue.pek", "2.50"))])
+    chain.node.broadcast([custom_json(VIEW, "bob", token_transfer("DUST", "venue.pek", "2.50"))])
     chain.public.faults.lost_replies = 2
     claims = [
         chain.withdraw("alice", "HBD", "1.000"),
@@ -61,7 +61,7 @@ def test_everything_is_paid_once_whatever_happens(chain: Chain, operator: Operat
             shutil.copy(f"{database}{suffix}", folder / f"backup{suffix}")
     operator.up()
     claims.append(chain.withdraw("alice", "HBD", "2.000"))
-    signed = select(func.count()).select_from(schema.payout_transactions)
+    signed = select(func.count()).select_from(payout_schema.transactions)
     before = operator.scalar(signed)
     wait_until(lambda: operator.scalar(signed) > before, "the next payment")
     operator.kill("payouts")

@@ -1,7 +1,7 @@
 """A chain, a ledger that follows it, and payouts, all in this process: time moves only when a test says so.
 
 The chain is the devnet's, without HTTP and without signatures; the indexer and the payouts are the real ones.
-`Nodes` is the wire between them, which can fail in every way that a wire can.
+`ChainNodes` is the wire between them, which can fail in every way that a wire can.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from indexer.devnet.hive.errors import ChainError as DevnetError
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.block_methods import read_transaction
 from indexer.devnet.sidechain.chain import Sidechain
-from indexer.devnet.traders.intents import custom_json, deposit, intent, token_transfer
+from indexer.devnet.traders.payloads import custom_json, deposit, intent, token_transfer
 from indexer.devnet.venue import read_venue
 from indexer.follow.loop import Follower
 from indexer.sources.source import Cursor
-from settlement.core.events import Watch
+from settlement.core.events import VenueFilter
 from settlement.core.venue import parse_venue
 from settlement.payouts.chain import Account, Authority, ChainError, Outcome
-from settlement.payouts.payout_log import open_records
+from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
-from settlement.payouts.runner import Parts, Runner
+from settlement.payouts.runner import Dependencies, Runner
 from settlement.payouts.signing import Signed, Transaction
 from settlement.store import schema
 from settlement.store.database import open_reader, open_writer
-from settlement.store.read.payouts import Claim, Ledger, read_ledger
-from settlement.store.write.loader import open_engine
+from settlement.store.read.payouts import Ledger, PayoutClaim, read_ledger
+from settlement.store.write.loader import load_or_initialise
 from tests.support import databases
 from tests.system.store.chains import VENUE_TEXT
 
@@ -50,9 +50,9 @@ TRADERS = ("alice", "bob", "carol")
 class Blocks:
     """The blocks that are irreversible and executed, as a source; it ends where they end."""
 
-    def __init__(self, node: DevNode, watch: Watch) -> None:
+    def __init__(self, node: DevNode, venue_filter: VenueFilter) -> None:
         self._node = node
-        self._watch = watch
+        self._venue_filter = venue_filter
         self.catching_up = False
         self.where = "the chain"
         self.waiting = None
@@ -61,11 +61,11 @@ class Blocks:
         chain, sidechain = self._node.chain, self._node.sidechain
         for number in range(after.number + 1, min(chain.irreversible, sidechain.last_hive_block) + 1):
             receipts = sidechain.block_of_hive(number)
-            block = read_block(chain.stored(number), Interest(self._watch))
+            block = read_block(chain.stored(number), Interest(self._venue_filter))
             yield block, None if receipts is None else Receipts(receipts)
 
 
-class Nodes:
+class ChainNodes:
     """The nodes as payouts see them. `faults` are what the next broadcasts meet, each one once:
 
     `lost`: it arrives, and the answer does not; `dropped`: it does not arrive either; `twice`: the answer is
@@ -156,12 +156,12 @@ class World:
         self.folder = folder
         self.node = DevNode(Chain(sign=False, lag=lag), Sidechain(heartbeat=0))
         self.node.prepare(VIEW)
-        self.nodes = Nodes(self.node)
+        self.nodes = ChainNodes(self.node)
         self.ledger = Ledgers(self.node, folder / name)
         for trader in TRADERS:
             for symbol in ("HBD", "PEK", "SWAP.HIVE"):
                 self.node.faucet(trader, symbol, "100000")
-                self.node.submit([deposit(VIEW, symbol, trader, 10**7)])
+                self.node.broadcast([deposit(VIEW, symbol, trader, 10**7)])
         self.tick(3)
 
     # -- the chain -------------------------------------------------------------------------------
@@ -184,18 +184,20 @@ class World:
     def withdraw(self, trader: str, symbol: str, quantity: str, **more: str) -> str:
         """The id of a withdrawal that is in the next block."""
         payload = {"symbol": symbol, "quantity": quantity, **more}
-        return self.node.submit([custom_json(VIEW, trader, intent(VIEW, "withdraw", payload))])
+        return self.node.broadcast([custom_json(VIEW, trader, intent(VIEW, "withdraw", payload))])
 
     def refund(self, trader: str, quantity: str = "2.50", symbol: str = "DUST") -> str:
         """The id of a deposit of an unlisted token, which is due back."""
         if symbol not in self.node.sidechain.tokens:
             self.node.sidechain.create_token(symbol, 8)
         self.node.faucet(trader, symbol, "1000")
-        return self.node.submit([custom_json(VIEW, trader, token_transfer(symbol, "peakedex.btc", quantity))])
+        return self.node.broadcast(
+            [custom_json(VIEW, trader, token_transfer(symbol, "peakedex.btc", quantity))]
+        )
 
     def operate(self, action: str, **payload: object) -> None:
         """An action of the operator, in the next block."""
-        self.node.submit([custom_json(VIEW, VIEW.operator, intent(VIEW, action, payload))])
+        self.node.broadcast([custom_json(VIEW, VIEW.operator, intent(VIEW, action, payload))])
 
     # -- payouts ---------------------------------------------------------------------------------
 
@@ -211,8 +213,8 @@ class World:
     ) -> Runner:
         """A payouts process on a ledger."""
         ledger = ledger or self.ledger
-        parts = Parts(
-            open_reader(ledger.url), open_records(ledger.url), self.nodes, signing or OneKey(), step=step
+        parts = Dependencies(
+            open_reader(ledger.url), open_payout_log(ledger.url), self.nodes, signing or OneKey(), step=step
         )
         runner = Runner(parts, VENUE, policy or Policy())
         if start:
@@ -261,7 +263,7 @@ class Ledgers:
 
     def _open(self) -> None:
         self.engine: Engine = open_writer(self.url)
-        self._rules, self._recorder = open_engine(self.engine, VENUE)
+        self._rules, self._recorder = load_or_initialise(self.engine, VENUE)
 
     def follow(self, until: int | None = None) -> None:
         """Up to the last irreversible block, or to a block before it."""
@@ -288,7 +290,7 @@ class Ledgers:
         assert found is not None
         return found
 
-    def claims(self) -> tuple[Claim, ...]:
+    def claims(self) -> tuple[PayoutClaim, ...]:
         return self.read().claims
 
     def states(self) -> dict[str, str]:

@@ -12,25 +12,23 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
-from unittest import mock
 
 import msgspec
 import zstandard
 from sqlalchemy import Engine as Database
 from sqlalchemy import select
 
-from indexer.devnet.generator import scenario
 from indexer.devnet.generator.generate import generate
 from indexer.devnet.venue import EXAMPLE, demo_venue
 from indexer.follow.loop import BATCH_BLOCKS, Follower, Progress
 from indexer.sources.archive import ArchiveSource
-from settlement.core.model import Level, Order, Side
+from settlement.core.order_book import BookSide, Order, PriceLevel
 from settlement.core.state import State
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue, parse_venue
 from settlement.store import schema
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from tests.support import databases
 
 JOURNAL_KINDS: Final = (
@@ -72,16 +70,15 @@ class Chain:
 @cache
 def lively(seed: int = 1, blocks: int = 120, ops: int = 20, shape: str = "block_api") -> Chain:
     """A chain that touches every kind of event (`test_chains.py` counts them)."""
-    with mock.patch.dict(scenario.WEIGHTS, OFTEN):
-        made = generate(seed, blocks, ops, accounts=6, depth=6, shape=shape)
+    made = generate(seed, blocks, ops, accounts=6, depth=6, shape=shape, weights=OFTEN)
     return Chain(tuple(map(msgspec.json.encode, made.blocks)), tuple(map(msgspec.json.encode, made.receipts)))
 
 
 def read_on(
-    rules: Engine, recorder: Any, folder: Path, *, until: int | None = None, **options: Any
+    rules: StateMachine, recorder: Any, folder: Path, *, until: int | None = None, **options: Any
 ) -> Progress:
     """Let an engine go on along an archive."""
-    return Follower(rules, recorder, ArchiveSource(folder, rules.watch), **options).run(until)
+    return Follower(rules, recorder, ArchiveSource(folder, rules.venue_filter), **options).run(until)
 
 
 def replay(
@@ -92,10 +89,10 @@ def replay(
     until: int | None = None,
     batch: int = BATCH_BLOCKS,
     **options: Any,
-) -> tuple[Engine, Database]:
+) -> tuple[StateMachine, Database]:
     """What `peakedex replay` does: an archive into a new database, or on from where that one stands."""
     database = open_writer(url or databases.fresh())
-    rules, recorder = open_engine(database, venue or demo())
+    rules, recorder = load_or_initialise(database, venue or demo())
     read_on(rules, recorder, folder, until=until, batch_blocks=batch, **options)
     return rules, database
 
@@ -131,7 +128,7 @@ def picture(state: State) -> dict[str, Any]:
         "journal hash": state.journal_hash,
         "counters": (state.last_seq, state.last_trade, state.last_withdrawal, state.last_refund),
         "settings": (state.max_open_orders, state.fee_account.name),
-        "escrows": state.watch.escrows,
+        "escrows": state.venue_filter.escrows,
         "tokens": [
             (t.symbol, t.precision, t.chain, t.escrow, t.liabilities_units) for t in state.tokens.values()
         ],
@@ -152,7 +149,7 @@ def picture(state: State) -> dict[str, Any]:
         "wallets": {
             (name, symbol): tuple(wallet.buckets)
             for name, account in state.accounts.items()
-            for symbol, wallet in account.wallets.items()
+            for symbol, wallet in account.balances.items()
             if any(wallet.buckets)
         },
         "withdrawals": [(w.n, w.id, *w.payment_key, w.memo) for w in state.withdrawals.by_id.values()],
@@ -169,11 +166,11 @@ def _order(order: Order) -> tuple[Any, ...]:
     )
 
 
-def _side(side: Side) -> list[tuple[int, int, int, list[str]]]:
+def _side(side: BookSide) -> list[tuple[int, int, int, list[str]]]:
     return [(level.price, level.remaining, level.count, _queue(level)) for level in side.levels.ascending()]
 
 
-def _queue(level: Level) -> list[str]:
+def _queue(level: PriceLevel) -> list[str]:
     queue, order = [], level.head
     while order is not None:
         queue.append(order.id)

@@ -1,24 +1,19 @@
-"""Generated chains: the same from the same seed, linked, varied, and quick."""
+"""GeneratedChain chains: the same from the same seed, linked, varied, and quick."""
 
 from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from indexer.devnet.generator.generate import (
-    BLOCKS_FILE,
-    RECEIPTS_FILE,
-    Generated,
+    GeneratedChain,
     Generator,
     generate,
-    read_lines,
-    write_archive,
 )
-from indexer.devnet.generator.scenario import WEIGHTS
+from indexer.devnet.generator.workload import WEIGHTS
 from indexer.devnet.hive.serialization import block_id, pack_header, parse_time
 from indexer.devnet.traders.order_flow import KINDS
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
@@ -34,11 +29,11 @@ OPERATOR_ACTIONS = {
 
 
 @pytest.fixture(scope="module")
-def long() -> Generated:
+def long() -> GeneratedChain:
     return generate(1, 250, 25, accounts=12)
 
 
-def operations(generated: Generated) -> list[dict[str, Any]]:
+def operations(generated: GeneratedChain) -> list[dict[str, Any]]:
     return [op for block in generated.blocks for tx in block["transactions"] for op in tx["operations"]]
 
 
@@ -50,7 +45,7 @@ def test_the_same_seed_gives_the_same_chain_and_another_one_does_not() -> None:
     assert other.blocks[-1] != first.blocks[-1]
 
 
-def test_blocks_link_and_their_ids_recompute(long: Generated) -> None:
+def test_blocks_link_and_their_ids_recompute(long: GeneratedChain) -> None:
     previous = "0" * 40
     for number, block in enumerate(long.blocks, 1):
         header = pack_header(
@@ -64,7 +59,7 @@ def test_blocks_link_and_their_ids_recompute(long: Generated) -> None:
         previous = ident
 
 
-def test_every_act_and_every_kind_of_intent_occurs(long: Generated) -> None:
+def test_every_act_and_every_kind_of_intent_occurs(long: GeneratedChain) -> None:
     done = set(long.counts)
     assert done >= set(KINDS)
     acts = set(WEIGHTS) - {"flow", "array", "operator", "mixed"}
@@ -76,7 +71,7 @@ def test_every_act_and_every_kind_of_intent_occurs(long: Generated) -> None:
     assert long.counts["refused"] == 0
 
 
-def test_there_are_arrays_multi_operation_transactions_and_both_keys(long: Generated) -> None:
+def test_there_are_arrays_multi_operation_transactions_and_both_keys(long: GeneratedChain) -> None:
     transactions = [tx for block in long.blocks for tx in block["transactions"]]
     assert any(len(tx["operations"]) > 1 for tx in transactions)
     values = [op["value"] for op in operations(long)]
@@ -85,7 +80,7 @@ def test_there_are_arrays_multi_operation_transactions_and_both_keys(long: Gener
     assert {op["type"] for op in operations(long)} == {"transfer_operation", "custom_json_operation"}
 
 
-def test_receipts_belong_to_blocks_and_show_events_and_errors(long: Generated) -> None:
+def test_receipts_belong_to_blocks_and_show_events_and_errors(long: GeneratedChain) -> None:
     by_number = {int(block["block_id"][:8], 16): block for block in long.blocks}
     logs = []
     for receipt in long.receipts:
@@ -120,16 +115,7 @@ def test_options_leave_things_out_and_move_the_start() -> None:
             json.loads(operation["value"]["json"])
 
 
-def test_an_archive_holds_one_block_a_line(tmp_path: Path) -> None:
-    folder = tmp_path / "archive"
-    counts = write_archive(folder, 5, 8, 12, accounts=3)
-    generated = generate(5, 8, 12, accounts=3)
-    assert read_lines(folder / BLOCKS_FILE) == json.loads(json.dumps(generated.blocks))
-    assert read_lines(folder / RECEIPTS_FILE) == json.loads(json.dumps(generated.receipts))
-    assert counts == generated.counts
-
-
-def test_about_as_many_operations_as_asked_for(long: Generated) -> None:
+def test_about_as_many_operations_as_asked_for(long: GeneratedChain) -> None:
     later = long.blocks[20:]
     per_block = sum(len(tx["operations"]) for block in later for tx in block["transactions"]) / len(later)
     assert 24 <= per_block <= 28

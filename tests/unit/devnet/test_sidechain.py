@@ -41,7 +41,7 @@ def move(quantity: object, to: object = ESCROW, symbol: object = "PEK", **more: 
 
 def run(node: DevNode, *operations: Operation) -> tuple[str, list[dict[str, Any]]]:
     """The id of the transaction and the rows of its block, payload and logs read."""
-    ident = node.submit(operations)
+    ident = node.broadcast(operations)
     block = node.tick()
     assert block is not None
     raw = node.sidechain.block_of_hive(block.number)
@@ -241,7 +241,7 @@ def test_a_heartbeat_shows_followers_that_it_moves() -> None:
 
 def test_it_runs_irreversible_blocks_only_and_may_be_held_back(node: DevNode) -> None:
     node.chain.lag = 2
-    node.submit([custom(move("1"))])
+    node.broadcast([custom(move("1"))])
     for _ in range(2):
         node.tick()
     assert node.sidechain.last_hive_block == 0
@@ -256,5 +256,5 @@ def test_it_runs_irreversible_blocks_only_and_may_be_held_back(node: DevNode) ->
         node.tick()
     assert node.sidechain.last_hive_block == 2
     node.behind = 0
-    node.settle()
+    node.advance()
     assert node.sidechain.last_hive_block == node.chain.irreversible == 5

@@ -12,18 +12,18 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, select
 
-from indexer.ops.backup.chain import confirm_block, confirm_claim
-from indexer.ops.backup.snapshots import Manifest, SnapshotFile, open_snapshot
+from indexer.ops.backup.chain_check import confirm_block, confirm_claim
+from indexer.ops.backup.snapshot_file import Manifest, SnapshotFile, open_snapshot
 from settlement.core.venue import Venue, parse_venue
-from settlement.store import schema
-from settlement.store.database import StoreError, is_sqlite, parse_url, writing
+from settlement.store import payout_schema, schema
+from settlement.store.database import StoreError, closing_writer, is_sqlite, parse_url
 from settlement.store.lease import Lease
 from settlement.store.write.snapshot import (
-    Claim,
+    CheckpointClaim,
     SnapshotError,
-    check_claim,
+    check_checkpoint,
     check_empty,
-    newest_claim,
+    newest_checkpoint,
     prepare_reading,
     verify,
     write_rows,
@@ -47,7 +47,7 @@ class Restored(NamedTuple):
     """What was restored; the checkpoint that agreed, where there was one; where the old database went."""
 
     manifest: Manifest
-    claim: Claim | None
+    claim: CheckpointClaim | None
     old: Path | None = None
 
 
@@ -87,7 +87,7 @@ def restore(
 
 def _fill(url: str, snapshot: SnapshotFile, wanted: Wanted, on_rows: Callable[[int], object]) -> Restored:
     """All rows, and whether they are right, in one transaction."""
-    with writing(url) as engine, engine.begin() as connection:
+    with closing_writer(url) as engine, engine.begin() as connection:
         check_empty(connection)
         for table, parts in snapshot.rows():
             write_rows(connection, table, _counted(parts, on_rows))
@@ -102,15 +102,15 @@ def _counted(parts: Iterator[_Rows], on_rows: Callable[[int], object]) -> Iterat
         on_rows(len(part))
 
 
-def _check(connection: Connection, manifest: Manifest, wanted: Wanted) -> Claim | None:
+def _check(connection: Connection, manifest: Manifest, wanted: Wanted) -> CheckpointClaim | None:
     """Everything that can be checked: the rows by themselves, the operator's claim, and the chain."""
     verify(connection, manifest.head)
     for node in wanted.nodes:
         confirm_block(node, manifest.head)
-    claim = newest_claim(connection, manifest.block)
+    claim = newest_checkpoint(connection, manifest.block)
     if claim is None or wanted.ignore_claim:
         return None
-    check_claim(connection, manifest.head, claim)
+    check_checkpoint(connection, manifest.head, claim)
     venue = wanted.venue or parse_venue(connection.execute(select(schema.cursor.c.venue_text)).scalar_one())
     for node in wanted.nodes:
         confirm_claim(node, claim, venue)
@@ -126,12 +126,12 @@ def _held(target: Path, venue_hash: str | None) -> Iterator[None]:
 
     It must be of that venue, or empty. In the end all that SQLite keeps beside the file has gone into it.
     """
-    with writing(f"sqlite:///{target}") as engine:
+    with closing_writer(f"sqlite:///{target}") as engine:
         with engine.connect() as connection:
             found = connection.scalar(select(schema.cursor.c.venue_hash))
             if found is None or found != venue_hash:
                 check_empty(connection)
-        with Lease(engine), Lease(engine, row=schema.payout_lease, who="payouts process"):
+        with Lease(engine), Lease(engine, table=payout_schema.lease, role="payouts process"):
             yield
         raw = engine.raw_connection()  # without a transaction: that would be in the way
         try:

@@ -14,7 +14,7 @@ from settlement.core.journal.state_text import state_text
 from settlement.store.database import open_reader
 from settlement.store.read.audit.journal_lines import read_journal
 from settlement.store.read.audit.state_at_block import read_state_text
-from settlement.store.read.position import read_past
+from settlement.store.read.position import read_active_block
 from settlement.store.write.loader import load
 
 
@@ -80,6 +80,6 @@ def _past_state(engine: Engine, block: int) -> tuple[str, str]:
     """The same at the end of a past block."""
     with engine.connect() as connection:
         recorded_block(connection, block)
-        past = read_past(connection, block)
+        past = read_active_block(connection, block)
         journal_hash = newest_block(connection).venue_hash if past is None else past.journal_hash
         return read_state_text(connection, block), journal_hash

@@ -28,8 +28,8 @@ from settlement.store.database import newest_revision
 from settlement.store.write.snapshot import (
     PAYOUT_TABLES,
     STATE_TABLES,
-    Head,
     SnapshotError,
+    SnapshotHead,
     read_head,
     read_rows,
 )
@@ -73,8 +73,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tables: dict[str, TableFigures]
 
     @property
-    def head(self) -> Head:
-        return Head(
+    def head(self) -> SnapshotHead:
+        return SnapshotHead(
             self.venue_hash, self.block, self.block_id, self.timestamp, self.journal_hash, self.state_hash
         )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import decode
-from indexer.sources.backoff import NodeError
 from indexer.sources.hive_client import HiveClient
 from indexer.sources.source import SourceError
-from settlement.core.events import Action, Watch
+from settlement.core.events import Action, VenueFilter
 from settlement.core.venue import Venue
-from settlement.store.write.snapshot import Claim, Head, SnapshotError
+from settlement.net.http_client import NodeError
+from settlement.store.write.snapshot import CheckpointClaim, SnapshotError, SnapshotHead
 
 
-def confirm_block(node: str, head: Head) -> None:
+def confirm_block(node: str, head: SnapshotHead) -> None:
     """Whether the node has the snapshot's block. Raises SnapshotError, or SourceError if it cannot say."""
     if head.block_id is None:
         return
@@ -23,11 +23,11 @@ def confirm_block(node: str, head: Head) -> None:
         )
 
 
-def confirm_claim(node: str, claim: Claim, venue: Venue) -> None:
+def confirm_claim(node: str, claim: CheckpointClaim, venue: Venue) -> None:
     """Whether the operator really signed that checkpoint. Raises SnapshotError, and SourceError."""
-    watch = Watch(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
+    venue_filter = VenueFilter(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
     try:
-        events = list(decode(_block(node, claim.block), watch))
+        events = list(decode(_block(node, claim.block), venue_filter))
     except BlockError as error:
         raise SourceError(f"{node}: {error}") from None
     if not any(isinstance(event, Action) and _is_claim(event, claim, venue) for event in events):
@@ -36,7 +36,7 @@ def confirm_claim(node: str, claim: Claim, venue: Venue) -> None:
         )
 
 
-def _is_claim(action: Action, claim: Claim, venue: Venue) -> bool:
+def _is_claim(action: Action, claim: CheckpointClaim, venue: Venue) -> bool:
     said = action.payload
     return (
         (action.id, action.signer, action.active, action.name)

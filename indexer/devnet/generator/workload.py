@@ -1,13 +1,13 @@
-"""What happens on a generated chain: every intent, every movement, every operator action, and abuse.
+"""Workload of a generated chain: every intent, token movement and operator action, and malformed input.
 
-Works on a `DevNode` directly. It keeps no book: it knows which orders, withdrawals and refunds it asked
-for, and pays some of them, so that payments, refunds and unmatched outflows all occur.
+It works on a `DevNode` directly and keeps no order book. It remembers the withdrawals and refunds it caused
+and pays some of them, so that payments, refunds and unmatched outflows all occur.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -18,7 +18,8 @@ from indexer.devnet.hive.operations import Coin, Operation, Transfer
 from indexer.devnet.node import DevNode
 from indexer.devnet.sidechain.actions import dump_json
 from indexer.devnet.sidechain.chain import SPLITTER
-from indexer.devnet.traders.intents import (
+from indexer.devnet.traders.order_flow import DEPOSIT_USD, OrderFlow, PlannedIntent, Trader, units_worth
+from indexer.devnet.traders.payloads import (
     Element,
     custom_json,
     decimal_text,
@@ -29,17 +30,17 @@ from indexer.devnet.traders.intents import (
     raw_json,
     token_transfer,
 )
-from indexer.devnet.traders.order_flow import DEPOSIT_USD, Draft, Flow, Trader, usual_units
-from indexer.devnet.venue import TokenView, VenueView
+from indexer.devnet.venue import VenueView
+from settlement.core.venue import TokenRules
 
 UNLISTED: Final = "DUST"
 NEW_TOKEN: Final = "BEE"
 WEALTH_USD: Final = 10**9
 NEW_ESCROW: Final = "peakedex.bee"
-MOST_PENDING: Final = 200
-MOST_ELEMENTS: Final = 4
+MAX_PENDING: Final = 200
+MAX_INTENTS: Final = 4
 
-# How often which act happens, out of the sum; the rest of a block is order flow.
+# Relative frequency of each kind of operation.
 WEIGHTS: Final = {
     "flow": 800,
     "array": 50,
@@ -57,31 +58,27 @@ WEIGHTS: Final = {
     "operator": 6,
     "noise": 10,
 }
-HOSTILE_ACTS: Final = ("odd", "bomb")
+HOSTILE: Final = ("odd", "bomb")
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A pending withdrawal, or a refund due.
-
-    `quantity` is decimal text. `memo` is the trader's, None where there is none. `escrow` is given for a
-    refund, which is paid from the account where the deposit lies; else it is the token's.
-    """
+    """A pending withdrawal, or a refund due."""
 
     id: str
     symbol: str
-    quantity: str
+    quantity: str  # decimal text
     to: str
-    memo: str | None = None
-    escrow: str | None = None
+    memo: str | None = None  # the trader's
+    escrow: str | None = None  # of a refund: the account that received the deposit; else the token's
 
     def full_memo(self) -> str:
-        """The memo by which the venue recognises the payment."""
+        """The memo by which the venue matches the payment."""
         return self.memo if self.memo is not None else f"peakedex:{self.id}"
 
 
-class Scenario:
-    """Fills blocks with operations. `counts` says how many of each kind went in."""
+class Workload:
+    """Fills blocks with operations and counts them by kind in `counts`."""
 
     def __init__(
         self,
@@ -93,23 +90,26 @@ class Scenario:
         hostile: bool,
         operator: bool,
         depth: int,
+        weights: Mapping[str, int] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._node = node
         self._venue = venue
         self._rng = Random(seed)
-        self._flow = Flow(venue, self._rng, max_open=depth)
+        self._flow = OrderFlow(venue, self._rng, max_open=depth)
         self._traders = [Trader(f"trader-{number}") for number in range(1, accounts + 1)]
         self._to_fund = deque(self._traders)
-        self._payments: deque[Payment] = deque(maxlen=MOST_PENDING)
-        self._withdrawals: deque[str] = deque(maxlen=MOST_PENDING)
+        self._payments: deque[Payment] = deque(maxlen=MAX_PENDING)
+        self._withdrawals: deque[str] = deque(maxlen=MAX_PENDING)
         self._operator_step = 0
-        left_out = (() if hostile else HOSTILE_ACTS) + (() if operator else ("operator",))
-        self._acts = [name for name in WEIGHTS if name not in left_out]
-        self._weights = [WEIGHTS[name] for name in self._acts]
-        self._do: dict[str, Callable[[Trader], None]] = {
+        excluded = (() if hostile else HOSTILE) + (() if operator else ("operator",))
+        chosen = {
+            name: weight for name, weight in (WEIGHTS | (weights or {})).items() if name not in excluded
+        }
+        self._kinds, self._weights = list(chosen), list(chosen.values())
+        self._send_kind: dict[str, Callable[[Trader], None]] = {
             "flow": lambda trader: self._draw(trader, 1),
-            "array": lambda trader: self._draw(trader, self._rng.randint(2, MOST_ELEMENTS)),
+            "array": lambda trader: self._draw(trader, self._rng.randint(2, MAX_INTENTS)),
             "deposit": self._deposit,
             "pay": self._pay,
             "refund": self._refund,
@@ -127,7 +127,7 @@ class Scenario:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Accounts, tokens and wallets, beside the chain."""
+        """Create accounts and tokens and fund the wallets, without operations on the chain."""
         self._node.prepare(self._venue)
         sidechain = self._node.sidechain
         for symbol in (UNLISTED, NEW_TOKEN):
@@ -139,23 +139,23 @@ class Scenario:
             for symbol in (*self._venue.tokens, UNLISTED, NEW_TOKEN):
                 listed = self._venue.tokens.get(symbol)
                 precision = listed.precision if listed else 8
-                units = usual_units(symbol, precision, WEALTH_USD)
+                units = units_worth(symbol, precision, WEALTH_USD)
                 self._node.faucet(name, symbol, decimal_text(units, precision))
 
     def fill(self, operations: int) -> None:
-        """Put about so many operations into the next block; funding comes first."""
+        """Broadcast about `operations` operations for the next block, deposits of new traders first."""
         used = 0
         while self._to_fund and used < operations:
             used += self._fund(self._to_fund.popleft())
-        for act in self._rng.choices(self._acts, self._weights, k=max(0, operations - used)):
-            self._do[act](self._rng.choice(self._traders))
+        for kind in self._rng.choices(self._kinds, self._weights, k=max(0, operations - used)):
+            self._send_kind[kind](self._rng.choice(self._traders))
 
     # -- sending ---------------------------------------------------------------------------------
 
     def _send(self, kind: str, *operations: Operation) -> str | None:
-        """One transaction; its id, or None where the chain refused it."""
+        """Broadcast one transaction; its id, or None if the node rejected it."""
         try:
-            transaction_id = self._node.submit(operations)
+            transaction_id = self._node.broadcast(operations)
         except ChainError:
             self.counts["refused"] += 1
             return None
@@ -165,20 +165,20 @@ class Scenario:
     def _elements(self, kind: str, account: str, *elements: Element) -> str | None:
         return self._send(kind, custom_json(self._venue, account, *elements))
 
-    def _token(self) -> TokenView:
+    def _token(self) -> TokenRules:
         return self._venue.tokens[self._rng.choice(list(self._venue.tokens))]
 
-    def _engine_token(self) -> TokenView:
+    def _sidechain_token(self) -> TokenRules:
         return self._rng.choice([token for token in self._venue.tokens.values() if token.chain != "hive"])
 
-    def _units(self, token: TokenView, dollars: int) -> int:
-        units = usual_units(token.symbol, token.precision, dollars)
+    def _units(self, token: TokenRules, dollars: int) -> int:
+        units = units_worth(token.symbol, token.precision, dollars)
         return units + self._rng.randint(0, units)
 
     # -- traders ---------------------------------------------------------------------------------
 
     def _fund(self, trader: Trader) -> int:
-        """Deposits of every token in one transaction of several operations, one of them an array."""
+        """Deposit every token in one transaction of several operations, one of them an array."""
         coins = [token for token in self._venue.tokens.values() if token.chain == "hive"]
         elements = [
             token_transfer(
@@ -195,25 +195,25 @@ class Scenario:
         return len(operations) + 1
 
     def _draw(self, trader: Trader, count: int) -> None:
-        self._send_drafts(trader, [self._flow.draw(trader) for _ in range(count)])
+        self._send_planned(trader, [self._flow.draw(trader) for _ in range(count)])
 
-    def _send_drafts(self, trader: Trader, drafts: Sequence[Draft], *first: Operation) -> None:
-        active = all(draft.active for draft in drafts) or bool(first)
-        elements = [draft.element for draft in drafts]
+    def _send_planned(self, trader: Trader, planned: Sequence[PlannedIntent], *first: Operation) -> None:
+        active = all(each.active for each in planned) or bool(first)
+        elements = [each.element for each in planned]
         operations = (*first, custom_json(self._venue, trader.name, *elements, active=active))
         transaction_id = self._send("transaction", *operations)
         if transaction_id is None:
             return
-        ids = element_ids(transaction_id, operations, [*(1 for _ in first), len(drafts)])[-1]
-        for draft, ident in zip(drafts, ids, strict=True):
-            self._flow.placed(trader, draft, ident)
-            self.counts[draft.kind] += 1
-            if draft.kind == "withdraw" and draft.units and active:
-                self._asked(trader, draft, ident)
+        ids = element_ids(transaction_id, operations, [*(1 for _ in first), len(planned)])[-1]
+        for each, ident in zip(planned, ids, strict=True):
+            self._flow.record_sent(trader, each, ident)
+            self.counts[each.kind] += 1
+            if each.kind == "withdraw" and each.units and active:
+                self._record_withdrawal(trader, each, ident)
 
-    def _asked(self, trader: Trader, draft: Draft, ident: str) -> None:
-        """Remember a withdrawal, to pay it later, or to let the operator return it."""
-        payload = draft.element["contractPayload"]
+    def _record_withdrawal(self, trader: Trader, planned: PlannedIntent, ident: str) -> None:
+        """Remember a withdrawal, to pay it later or to let the operator return it."""
+        payload = planned.element["contractPayload"]
         assert isinstance(payload, dict)
         if self._rng.random() < 0.1:
             self._withdrawals.append(ident)
@@ -224,15 +224,17 @@ class Scenario:
 
     def _mixed(self, trader: Trader) -> None:
         """A deposit and an order: as two operations, or as two elements of one array."""
-        draft = self._flow.draw(trader, "quote")
-        token = self._engine_token()
+        order = self._flow.draw(trader, "quote")
+        token = self._sidechain_token()
         units = self._units(token, 10)
         if self._rng.random() < 0.5:
-            self._send_drafts(trader, [draft], movement(self._venue, token, trader.name, token.escrow, units))
+            self._send_planned(
+                trader, [order], movement(self._venue, token, trader.name, token.escrow, units)
+            )
         else:
             quantity = decimal_text(units, token.precision)
             move = token_transfer(token.symbol, token.escrow, quantity, "and buy")
-            self._elements("mixed", trader.name, move, draft.element)
+            self._elements("mixed", trader.name, move, order.element)
         self.counts["deposit"] += 1
 
     # -- movements -------------------------------------------------------------------------------
@@ -257,18 +259,20 @@ class Scenario:
             self._send("pay", Transfer(token.escrow, payment.to, coin, payment.full_memo()))
 
     def _refund(self, trader: Trader) -> None:
-        """A token that is not listed comes in; it is due back."""
+        """A deposit of an unlisted token, which the venue must refund."""
         escrow, quantity = self._rng.choice(self._venue.escrows), f"{self._rng.randint(1, 99)}.50"
         ident = self._elements("refund", trader.name, token_transfer(UNLISTED, escrow, quantity))
         if ident is not None:
             self._payments.append(Payment(ident, UNLISTED, quantity, trader.name, escrow=escrow))
 
     def _odd(self, trader: Trader) -> None:
-        self._elements("odd", trader.name, odd_transfer(self._rng, self._venue, self._engine_token().symbol))
+        self._elements(
+            "odd", trader.name, odd_transfer(self._rng, self._venue, self._sidechain_token().symbol)
+        )
 
     def _split(self, trader: Trader) -> None:
         """Several transfers in one action, some to escrow accounts, some that fail."""
-        token = self._engine_token()
+        token = self._sidechain_token()
         rows = [
             [self._rng.choice((token.escrow, trader.name, *self._venue.escrows)), f"{number}.5"]
             for number in range(1, self._rng.randint(3, 6))
@@ -281,8 +285,8 @@ class Scenario:
         )
 
     def _memo(self, trader: Trader) -> None:
-        """A native transfer whose memo makes the sidechain act."""
-        token = self._engine_token()
+        """A native transfer whose memo contains a sidechain action."""
+        token = self._sidechain_token()
         element = token_transfer(
             token.symbol, token.escrow, decimal_text(self._units(token, 5), token.precision)
         )
@@ -291,8 +295,8 @@ class Scenario:
         self._send("memo", Transfer(trader.name, to, Coin(self._rng.randint(1, 99), "HBD"), memo))
 
     def _overdrawn(self, trader: Trader) -> None:
-        """A deposit that the sidechain refuses: Hive shows it all the same."""
-        token = self._engine_token()
+        """A deposit that the sidechain rejects, although the operation is in a Hive block."""
+        token = self._sidechain_token()
         element = token_transfer(token.symbol, token.escrow, "1e24" if self._rng.random() < 0.5 else "9" * 25)
         self._elements("overdrawn", trader.name, element)
 
@@ -302,13 +306,13 @@ class Scenario:
         self._send("internal", movement(self._venue, token, token.escrow, other, self._units(token, 1)))
 
     def _outflow(self, trader: Trader) -> None:
-        """Money leaves an escrow account and nobody had asked for it."""
+        """A transfer out of an escrow account that matches no withdrawal."""
         token = self._token()
         memo = self._rng.choice((None, "mistake", f"peakedex:{'0' * 40}"))
         operation = movement(self._venue, token, token.escrow, trader.name, self._units(token, 1), memo)
         self._send("outflow", operation)
 
-    # -- others ----------------------------------------------------------------------------------
+    # -- other operations ------------------------------------------------------------------------
 
     def _bomb(self, trader: Trader) -> None:
         text = self._rng.choice(bombs(self._venue, trader.name))
@@ -316,7 +320,7 @@ class Scenario:
         self._send("bomb", raw_json(self._venue, trader.name, text, active=active))
 
     def _noise(self, trader: Trader) -> None:
-        """What the rest of the world does: no business of ours."""
+        """Operations that do not concern the venue."""
         other = self._rng.choice(self._traders).name
         if self._rng.random() < 0.5:
             coin = Coin(self._rng.randint(1, 10**6), self._rng.choice(("HIVE", "HBD")))
@@ -325,7 +329,7 @@ class Scenario:
             self._elements("noise", trader.name, token_transfer("PEK", other, "1.5", "thanks"))
 
     def _operate(self, trader: Trader) -> None:
-        """The operator's next action; now and then somebody else tries one."""
+        """The operator's next action, or sometimes an attempt by another account."""
         actions = self._operator_actions()
         action, payload = actions[self._operator_step % len(actions)]
         element = intent(self._venue, action, payload)
@@ -345,7 +349,7 @@ class Scenario:
             "chain": "hive-engine",
             "escrow": NEW_ESCROW,
         }
-        claim: Element = {
+        checkpoint: Element = {
             "block": max(1, self._node.chain.head),
             "stateHash": "0" * 64,
             "journalHash": "f" * 64,
@@ -360,7 +364,7 @@ class Scenario:
             ("returnWithdrawal", {"id": returned}),
             ("updateVenue", {"maxOpenOrders": 5}),
             ("updateVenue", {"maxOpenOrders": 150}),
-            ("checkpoint", claim),
+            ("checkpoint", checkpoint),
             ("updatePair", named | {"pricePolicy": self._rng.choice(("ask", "bid", "midpoint", "maker"))}),
             ("updatePair", named | {"selfTrade": self._rng.choice(("cancel_resting", "cancel_incoming"))}),
             ("updateVenue", {"feeAccount": self._venue.fee_account}),
