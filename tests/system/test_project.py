@@ -17,6 +17,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.support import arrows
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ["requirements.lock", "requirements-server.lock", "requirements-dev.lock"]
@@ -285,6 +287,23 @@ def test_every_contract_breaks_when_it_should(tmp_path: Path) -> None:
         assert broken_with(file, line) == set(expected.split()), f"{line!r} in {file}"
 
 
+@pytest.mark.parametrize("document", arrows.DOCUMENTS, ids=lambda path: path.name)
+def test_the_arrows_are_drawn_as_the_contracts_say(document: Path) -> None:
+    drawn = arrows.MARKERS.findall(document.read_text("utf-8"))
+    assert drawn == [arrows.drawing()], "run: python -m tests.support.arrows"
+
+
+def test_what_an_import_reaches_may_be_imported_itself() -> None:
+    """Or the drawing, which leaves out what is reached through others, would say too much."""
+    reachable = arrows.imports()
+    assert [
+        (importer, through, other)
+        for importer, found in reachable.items()
+        for through in found
+        for other in reachable[through] - found
+    ] == []
+
+
 # ---------------------------------------------------------------- what a newcomer finds
 
 
@@ -299,3 +318,13 @@ def test_ci_runs_what_a_developer_runs() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert script.read_text().splitlines()[-1] == "exec make test"
+
+
+@pytest.mark.parametrize("target", ["test", "test-quick"])
+def test_make_runs_the_tiers(target: str) -> None:
+    """`make test` runs every folder of tests that holds tests, and `make test-quick` those without servers."""
+    done = subprocess.run(["make", "-n", "-s", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    [pytest_line] = [line for line in done.stdout.splitlines() if " -m pytest " in line]
+    folders = re.findall(r"\btests/\w+", pytest_line)
+    assert folders == {"test": [], "test-quick": ["tests/unit", "tests/property", "tests/scenarios"]}[target]
+    assert ("lint-imports" in done.stdout) == (target == "test")

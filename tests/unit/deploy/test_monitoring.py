@@ -15,7 +15,7 @@ from tests.support.doc_examples import DOCUMENTS
 from tests.system.deploy.server import ROOT
 
 MONITORING: Final = ROOT / "deploy" / "monitoring"
-SOURCE: Final = (ROOT / "api" / "metrics.py").read_text("utf-8")
+SOURCE: Final = (ROOT / "api" / "routes" / "metrics.py").read_text("utf-8")
 SUFFIXES: Final = {
     "Gauge": [""],
     "Counter": ["_total"],
