@@ -1,4 +1,7 @@
-"""Blocks as nodes write them, from a few words: the ink that the stories of these tests are written with."""
+"""Builds blocks and sidechain receipts as nodes write them: the one place of the tests that knows their format.
+
+A block is signed and has the id that its header gives; its merkle root is zero. Transactions have made-up ids.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ WITNESS = PrivateKey(b"\x11" * 32)
 NAI = {"HIVE": "@@000000021", "HBD": "@@000000013"}
 
 Operation = tuple[str, dict[str, Any]]
+"""A name as condenser_api writes it, and a value with amounts as condenser_api writes them."""
 
 
 def watch(**changes: Any) -> VenueFilter:
@@ -38,7 +42,7 @@ def watch(**changes: Any) -> VenueFilter:
     return VenueFilter(**{**settings, **changes})
 
 
-def transfer(sender: str, recipient: str, amount: str, memo: str = "") -> Operation:
+def transfer(sender: object, recipient: object, amount: object, memo: object = "") -> Operation:
     """A native transfer; `amount` as condenser_api writes it."""
     return "transfer", {"from": sender, "to": recipient, "amount": amount, "memo": memo}
 
@@ -65,16 +69,65 @@ def in_shape(operation: Operation, shape: str) -> Any:
     name, value = operation
     if shape == "condenser":
         return [name, value]
-    if name == "transfer":
-        number, symbol = value["amount"].split(" ")
-        amount = {"amount": str(int(number.replace(".", ""))), "precision": 3, "nai": NAI[symbol]}
-        value = {**value, "amount": amount}
+    amount = value.get("amount") if isinstance(value, dict) else None
+    number, _, symbol = amount.partition(" ") if isinstance(amount, str) else ("", "", "")
+    if name == "transfer" and symbol in NAI:
+        nai = {"amount": str(int(number.replace(".", ""))), "precision": 3, "nai": NAI[symbol]}
+        value = {**value, "amount": nai}
     return {"type": f"{name}_operation", "value": value}
 
 
 def transaction_id(number: int, index: int) -> str:
     """The id of a block's transaction, made up but stable."""
     return hashlib.sha256(f"{number}/{index}".encode()).hexdigest()[:40]
+
+
+def iso(timestamp: int) -> str:
+    """Seconds since 1970 as blocks write them."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def block_before(number: int) -> str:
+    """The id of the block before the first one of a chain: made up, unless that is block 1."""
+    return NO_BLOCK if number == 1 else struct.pack(">I", number - 1).hex() + "ab" * 16
+
+
+def sealed(
+    number: int,
+    previous: str,
+    timestamp: int,
+    transactions: Sequence[tuple[str, Sequence[Operation]]],
+    shape: str = "block_api",
+) -> dict[str, Any]:
+    """A signed block on top of another one; each transaction is an id and operations."""
+    fields = HeaderFields(
+        block_id="",
+        previous=previous,
+        timestamp=iso(timestamp),
+        witness="initminer",
+        transaction_merkle_root="00" * 20,
+    )
+    signed = WITNESS.sign_recoverable(header_digest(fields), hasher=None)
+    signature = bytes((31 + signed[64],)) + signed[:64]
+    digest = hashlib.sha224(pack_header(fields) + signature).digest()
+    ids, contents = zip(*transactions, strict=True) if transactions else ((), ())
+    return {
+        **msgspec.to_builtins(fields),
+        "extensions": [],
+        "witness_signature": signature.hex(),
+        "transactions": [
+            {
+                "ref_block_num": 1,
+                "operations": [in_shape(operation, shape) for operation in operations],
+                "extensions": [],
+                "signatures": [],
+            }
+            for operations in contents
+        ],
+        "block_id": (struct.pack(">I", number) + digest[4:20]).hex(),
+        "signing_key": format_public_key(WITNESS.public_key.format()),
+        "transaction_ids": list(ids),
+    }
 
 
 def block_value(
@@ -85,31 +138,14 @@ def block_value(
     shape: str = "block_api",
     timestamp: int | None = None,
 ) -> dict[str, Any]:
-    """A block with a right id; `previous` defaults to a made-up id of the block before."""
-    if previous is None:
-        previous = NO_BLOCK if number == 1 else struct.pack(">I", number - 1).hex() + "ab" * 16
-    seconds = START_TIME + 3 * number if timestamp is None else timestamp
-    fields = HeaderFields(
-        block_id="",
-        previous=previous,
-        timestamp=datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
-        witness="initminer",
-        transaction_merkle_root="00" * 20,
+    """A block of transactions with made-up ids; `previous` defaults to a made-up id of the block before."""
+    return sealed(
+        number,
+        block_before(number) if previous is None else previous,
+        START_TIME + 3 * number if timestamp is None else timestamp,
+        [(transaction_id(number, index), operations) for index, operations in enumerate(transactions)],
+        shape,
     )
-    signed = WITNESS.sign_recoverable(header_digest(fields), hasher=None)
-    signature = bytes((31 + signed[64],)) + signed[:64]
-    digest = hashlib.sha224(pack_header(fields) + signature).digest()
-    return {
-        **msgspec.to_builtins(fields),
-        "witness_signature": signature.hex(),
-        "transactions": [
-            {"operations": [in_shape(operation, shape) for operation in operations], "signatures": []}
-            for operations in transactions
-        ],
-        "block_id": (struct.pack(">I", number) + digest[4:20]).hex(),
-        "signing_key": format_public_key(WITNESS.public_key.format()),
-        "transaction_ids": [transaction_id(number, index) for index in range(len(transactions))],
-    }
 
 
 def as_text(value: object, *, ascii_only: bool = False) -> bytes:
