@@ -1,17 +1,16 @@
-// Where this site reads, and which Hive nodes it may ask. This is the only file an operator edits.
+// Configuration of the site: its API and the Hive nodes that it may ask. Operators edit this file only.
 
 export const config = {
-  // The read API. Relative to this file, so that the folder works under any path; an address of another host
-  // must be https, and that host must let this one in (`peakedex serve --cors-origin`).
+  // The read API, relative to this file, so that the folder works under any path. The URL of another host must be
+  // https, and that host must allow this origin (`peakedex serve --cors-origin`).
   api: new URL("api/", import.meta.url).href,
 
-  // Asked whether a transaction is in a block yet, and what a wallet holds. One that does not answer changes
-  // nothing.
+  // Hive nodes, asked whether a transaction is in a block and for wallet balances. All are optional.
   hiveNodes: ["https://api.hive.blog", "https://api.deathwing.me"],
 
-  // Hive-Engine's contracts, for what a wallet holds of its tokens.
+  // Contracts APIs of Hive-Engine, asked for wallet balances of its tokens.
   engineNodes: ["https://api.hive-engine.com/rpc/contracts"],
 
-  // Where a transaction can be looked up; the id is put at the end.
+  // Block explorer; the transaction's id is appended.
   explorer: "https://hivehub.dev/tx/",
 };

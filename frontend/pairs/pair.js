@@ -1,2 +1,2 @@
-// The address of earlier versions: the query is handed on, and checked where it is used.
+// Address of a pair in earlier versions: redirects with its query.
 location.replace(`../trade.html${location.search}`);

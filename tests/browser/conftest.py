@@ -6,14 +6,16 @@ import mimetypes
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.watch import Watch
-from tests.browser.world import World
+
+if TYPE_CHECKING:
+    from tests.browser.world import World
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 BLANK = "<!doctype html><html lang=en><title>blank</title><body></body></html>"
@@ -103,6 +105,8 @@ def blank(context: BrowserContext) -> Page:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One exchange for all tests of a process."""
+    from tests.browser.world import World  # only tests that need a server import the indexer
+
     world = World(tmp_path_factory.mktemp("exchange"))
     yield world
     world.close()

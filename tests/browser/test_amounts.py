@@ -1,4 +1,4 @@
-"""amounts.js: what was typed, what is signed and what is shown are the same number, digit for digit."""
+"""js/lib/amounts.js: what is typed, signed and shown is the same number, digit for digit."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
-from settlement.amounts import MAX_UNITS, read_decimal, show_units, to_units
+from settlement.core.parsing.amounts import MAX_UNITS, read_decimal, show_units, to_units
+from tests.support.examples import examples
 
 FULL = str(MAX_UNITS)
 
 
 def call(page: Page, function: str, *arguments: Any) -> Any:
-    """A function of amounts.js; texts that end in n are whole numbers, and come back so."""
+    """Call a function of amounts.js. Strings such as "5n" are passed and returned for a BigInt."""
     script = """async ([name, list]) => {
-      const module = await import("/amounts.js");
+      const module = await import("/js/lib/amounts.js");
       const value = module[name](...list.map((one) => (typeof one === "string" && /^-?\\d+n$/.test(one) ? BigInt(one.slice(0, -1)) : one)));
       return JSON.stringify(value, (_, one) => (typeof one === "bigint" ? `${one}n` : one));
     }"""
@@ -59,29 +60,29 @@ def test_what_is_typed_is_read_exactly(modules: Page, text: str, decimals: int, 
 @pytest.mark.parametrize(
     ("text", "decimals", "problem"),
     [
-        ("1,000", 2, "“1,000” could mean 1000 or 1.000. Write it without the comma."),
-        ("0,5", 2, "Write decimals with a point: 0.5."),
-        ("1,25", 2, "Write decimals with a point: 1.25."),
-        ("1.000,50", 2, "Write decimals with a point: 1000.50."),
-        ("1.000.000", 2, "It has more than one point. Write it without separators."),
-        ("1 0000", 2, "The digits do not stand in groups of three. Write the number without spaces."),
-        ("12 34", 2, "The digits do not stand in groups of three. Write the number without spaces."),
-        ("-1", 2, "Leave out the sign."),
-        ("−1", 2, "Leave out the sign."),
-        ("+1", 2, "Leave out the sign."),
-        ("1e5", 2, "Write all digits out, without an exponent."),
-        ("0x10", 2, "That is not a number. Write it like 1250.5."),
-        ("１", 2, "That is not a number. Write it like 1250.5."),
-        ("٣", 2, "That is not a number. Write it like 1250.5."),
-        ("NaN", 2, "That is not a number. Write it like 1250.5."),
-        ("12 PEK", 2, "The digits do not stand in groups of three. Write the number without spaces."),
+        ("1,000", 2, "“1,000” is ambiguous: 1000 or 1.000? Enter it without the comma."),
+        ("0,5", 2, "Use a point as the decimal separator: 0.5."),
+        ("1,25", 2, "Use a point as the decimal separator: 1.25."),
+        ("1.000,50", 2, "Use a point as the decimal separator: 1000.50."),
+        ("1.000.000", 2, "More than one decimal point. Enter the number without separators."),
+        ("1 0000", 2, "The digits are not in groups of three. Enter the number without spaces."),
+        ("12 34", 2, "The digits are not in groups of three. Enter the number without spaces."),
+        ("-1", 2, "Enter the number without a sign."),
+        ("−1", 2, "Enter the number without a sign."),
+        ("+1", 2, "Enter the number without a sign."),
+        ("1e5", 2, "Enter all digits, without an exponent."),
+        ("0x10", 2, "Not a number. Example: 1250.5."),
+        ("１", 2, "Not a number. Example: 1250.5."),
+        ("٣", 2, "Not a number. Example: 1250.5."),
+        ("NaN", 2, "Not a number. Example: 1250.5."),
+        ("12 PEK", 2, "The digits are not in groups of three. Enter the number without spaces."),
         ("1.001", 2, "At most 2 decimals."),
         ("0.1", 0, "Whole numbers only."),
-        ("1500", -3, "Only multiples of 1,000."),
-        (str(MAX_UNITS + 1), 0, "That is more than the exchange can hold."),
-        ("92233720368.54775808", 8, "That is more than the exchange can hold."),
-        ("9" * 79, 0, "That is more than the exchange can hold."),
-        ("9" * 81, 0, "That is not a number. Write it like 1250.5."),
+        ("1500", -3, "Must be a multiple of 1,000."),
+        (str(MAX_UNITS + 1), 0, "Exceeds the maximum amount."),
+        ("92233720368.54775808", 8, "Exceeds the maximum amount."),
+        ("9" * 79, 0, "Exceeds the maximum amount."),
+        ("9" * 81, 0, "Not a number. Example: 1250.5."),
     ],
 )
 def test_the_ambiguous_and_the_impossible_are_refused_with_a_reason(
@@ -90,14 +91,14 @@ def test_the_ambiguous_and_the_impossible_are_refused_with_a_reason(
     assert call(modules, "parse", text, decimals) == {"problem": problem}
 
 
-def test_nothing_typed_is_no_mistake(modules: Page) -> None:
+def test_an_empty_input_has_no_error(modules: Page) -> None:
     assert call(modules, "parse", " \u00a0", 2) == {"problem": "", "empty": True}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(units=st.integers(0, MAX_UNITS), decimals=st.integers(-6, 18))
 def test_text_and_units_are_one_as_in_the_rules(modules: Page, units: int, decimals: int) -> None:
-    """The page writes an amount as the protocol's own code does, and both read it back."""
+    """The page formats amounts as the rules do, and both parse the result."""
     text = call(modules, "plain", f"{units}n", decimals)
     assert text == show_units(units, decimals)
     value = read_decimal(text)

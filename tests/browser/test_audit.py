@@ -1,4 +1,4 @@
-"""The Audit screen on answers of a stand-in: what agrees, what disagrees, and what other screens say of it."""
+"""The Audit screen on a fake API: matches and mismatches, and the banners of other screens."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def page(context: BrowserContext, answers: dict[str, Any]) -> Page:
 
 
 def rows(page: Page, section: str) -> list[list[str]]:
-    lines = page.locator(f"#{section} tbody tr:not(.bones)")
+    lines = page.locator(f"#{section} tbody tr:not(.skeleton-row)")
     expect(lines.first).to_be_visible()
     return [line.locator("td").all_inner_texts() for line in lines.all()]
 
@@ -86,22 +86,22 @@ def test_claims_and_replicas_are_shown_with_their_verdicts(page: Page, answers: 
     page.goto(f"{SITE}/audit.html")
     shown = [cells[1:3] for cells in rows(page, "checkpoints")]
     assert shown == [
-        ["✓ Agrees", "✓ Agrees"],
-        ["✓ Agrees", "✗ Disagrees"],
-        ["✗ Disagrees", "Not compared"],
-        ["Not recorded yet", "Not compared"],
+        ["✓ Match", "✓ Match"],
+        ["✓ Match", "✗ Mismatch"],
+        ["✗ Mismatch", "Not compared"],
+        ["Not reached yet", "Not compared"],
     ]
     one, two, three, four = rows(page, "peers")
     assert [cells[1] for cells in (one, two, three, four)] == [
-        "✓ Agrees",
-        "✗ Another journal from block 4,321 on",
-        "✗ Another state of block 4,800",
+        "✓ Match",
+        "✗ Journal differs from block 4,321 on",
+        "✗ State differs at block 4,800",
         "Not compared yet",
     ]
     assert one[2:5] == ["4,998", "4,998", "4,800"]
     assert three[6] == "it is <b>away</b>"
     assert four[2:6] == ["–", "–", "–", "–"]
-    expect(page.locator(".banner.danger")).to_contain_text("disagrees with what its operator published")
+    expect(page.locator(".banner.danger")).to_contain_text("does not match the hash that its operator published")
     expect(page.locator(".banner.warn", has_text="replica")).to_be_visible()
 
 
@@ -119,6 +119,6 @@ def test_a_replica_that_differs_is_told_on_every_screen(page: Page, answers: dic
     """As a warning: it may be the other one that is wrong."""
     answers["health"]["alarms"] = ["one"]
     page.goto(f"{SITE}/transfer.html")
-    banner = page.locator(".banner.warn", has_text="Another replica")
+    banner = page.locator(".banner.warn", has_text="This replica and another one")
     expect(banner.get_by_role("link")).to_have_attribute("href", "audit.html#peers")
     expect(page.locator(".banner.danger", has_text="operator")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""book.js: after any changes the book is the same as a fresh snapshot, and grouping hides nothing."""
+"""js/data/order-book.js: changes lead to the book of a new snapshot, and grouping loses nothing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.browser.venue import venue
 from tests.support.examples import examples
 
 SCRIPT = """async ([venue, snapshot, changes, step, most]) => {
-  const { market } = await import("/amounts.js");
-  const { Book, steps } = await import("/book.js");
-  const book = new Book(market(venue, "PEK", "SWAP.HIVE"));
+  const { market } = await import("/js/lib/amounts.js");
+  const { OrderBook, groupingSteps } = await import("/js/data/order-book.js");
+  const book = new OrderBook(market(venue, "PEK", "SWAP.HIVE"));
   book.load(snapshot);
   for (const change of changes) book.change(change);
   const text = (_, one) => (typeof one === "bigint" ? Number(one) : one);
   const side = (name) => ({ levels: book.levels(name), rows: book.rows(name, BigInt(step), most) });
   return JSON.stringify({
     bids: side("bids"), asks: side("asks"), spread: book.spread(), middle: book.middle(), depth: book.depth(2),
-    steps: steps(book.best("bids")),
+    steps: groupingSteps(book.best("bids")),
   }, text);
 }"""
 

@@ -1,4 +1,4 @@
-"""feed.js alone, on a stand-in for the browser's EventSource: what it asks, what it hands on, how long it waits."""
+"""js/data/feed.js on a fake EventSource: requests, published messages, and backoff."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-# A stand-in for EventSource that the test drives, and timers that run when told.
+# A fake EventSource that the test drives, and timers that run on request.
 STAND_IN = """async () => {
   globalThis.sources = [];
   globalThis.EventSource = class extends EventTarget {
@@ -18,7 +18,7 @@ STAND_IN = """async () => {
     }
     fail() { this.onerror(new Event("error")); }
   };
-  const { Feed } = await import("/feed.js");
+  const { Feed } = await import("/js/data/feed.js");
   globalThis.timers = [];
   globalThis.setTimeout = (work, ms) => timers.push({ work, ms });
   globalThis.clearTimeout = (n) => { if (timers[n - 1]) timers[n - 1].work = null; };
@@ -149,11 +149,11 @@ def test_a_server_that_does_not_answer_is_said(feed: Page) -> None:
     for _ in range(3):
         feed.evaluate("sources.at(-1).fail(); feed.connect()")
     feed.wait_for_function("told.at(-1).data.state === 'broken'", polling="raf")
-    assert feed.evaluate("told.at(-1).data.reason") == "The server cannot be reached."
+    assert feed.evaluate("told.at(-1).data.reason") == "Cannot reach the server."
 
 
 def test_waits_grow_to_half_a_minute_and_differ(modules: Page) -> None:
     waits = modules.evaluate(
-        "import('/feed.js').then(({ backoff }) => [1, 2, 3, 6, 20].map((n) => [backoff(n, 0), backoff(n, 1)]))"
+        "import('/js/data/feed.js').then(({ backoff }) => [1, 2, 3, 6, 20].map((n) => [backoff(n, 0), backoff(n, 1)]))"
     )
     assert waits == [[500, 1000], [1000, 2000], [2000, 4000], [15_000, 30_000], [15_000, 30_000]]

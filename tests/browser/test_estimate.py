@@ -1,4 +1,4 @@
-"""estimate.js: the dry run of an order gives what the rules give on the same book."""
+"""js/trade/estimate.js: the estimate of an order equals what the rules do on the same book."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ASKS = [(12_000, 500), (12_300, 1000), (12_500, 90_000)]
 def run(page: Page, order: dict[str, Any], levels: list[tuple[int, int]], **pair: Any) -> dict[str, Any]:
     """The estimate; whole numbers come back as int."""
     script = """async ([venue, order, levels, changes]) => {
-      const { market } = await import("/amounts.js");
-      const { estimate } = await import("/estimate.js");
+      const { market } = await import("/js/lib/amounts.js");
+      const { estimate } = await import("/js/trade/estimate.js");
       const whole = (one) => (one === null ? null : BigInt(one));
       const asked = { side: order.side, ticks: whole(order.ticks ?? null) };
       if ("lots" in order) asked.lots = whole(order.lots);

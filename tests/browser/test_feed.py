@@ -1,4 +1,4 @@
-"""Live data: whatever happens to the stream, the book on the screen becomes the book of a fresh snapshot."""
+"""Live data: whatever happens to the stream, the displayed book becomes that of a new snapshot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.browser.world import World
 from tests.support.waiting import wait_until
 
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
-SEEN = """(side) => [...document.querySelectorAll(`#book .${side} .levels tbody tr:not(.bones)`)].map((row) =>
+SEEN = """(side) => [...document.querySelectorAll(`#book .${side} .levels tbody tr:not(.skeleton-row)`)].map((row) =>
   [row.querySelector("button").textContent, row.children[1].textContent.replaceAll(",", "")])"""
 # What the page's stream does with a change: every third one is lost, come twice, or all come late.
 MANGLE = """(() => {
@@ -59,7 +59,7 @@ def fresh(world: World, side: str) -> list[list[str]]:
 
 def book_is_true(page: Page, world: World, seconds: float = 60) -> None:
     """The shown book is the true one; it may take a moment to become so."""
-    until(page, "document.querySelectorAll('#book .levels tbody tr:not(.bones)').length > 8", seconds=seconds)
+    until(page, "document.querySelectorAll('#book .levels tbody tr:not(.skeleton-row)').length > 8", seconds=seconds)
     wrong: dict[str, Any] = {}
 
     def is_true() -> bool:
@@ -149,7 +149,7 @@ def test_a_slow_api_shows_skeletons_first_and_the_truth_then(
     context.route("**/api/**", slow)
     page = context.new_page()
     page.goto(f"{world.site}/{TRADE}", wait_until="commit")
-    expect(page.locator("#book .bone").first).to_be_visible()
+    expect(page.locator("#book .skeleton-bar").first).to_be_visible()
     book_is_true(page, world)
     context.unroute_all(behavior="ignoreErrors")
 

@@ -1,4 +1,4 @@
-"""Strangers write memos, symbols and addresses: all of it is shown as text, and nothing of it runs."""
+"""Untrusted text in memos, symbols and URLs is shown as text and never executed."""
 
 from __future__ import annotations
 

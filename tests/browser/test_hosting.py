@@ -1,4 +1,4 @@
-"""The folder under a plain static server, in a sub-path: everything works, with the API beside it."""
+"""The site in a sub-path of a plain static server, with the API beside it."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def test_the_site_works_in_a_folder_of_a_plain_host(browser: Browser, world: Wor
         until(page, "document.querySelector('.dot.live') !== null")
     page.goto(f"{host}/pairs/pair.html?base=PEK&quote=SWAP.HIVE")
     page.wait_for_url(f"{host}/trade.html?base=PEK&quote=SWAP.HIVE")
-    name = page.evaluate("import('./practice.js').then((module) => module.start())")
+    name = page.evaluate("import('./js/wallet/practice-wallet.js').then((module) => module.start())")
     world.wait(f"balances?user={name}", lambda body: body["balances"])
     page.reload()
     page.locator("#ticket-price").fill("0.000295")
     page.locator("#ticket-amount").fill("3")
     page.locator("#ticket").get_by_role("button", name="Buy PEK").click()
     page.get_by_role("button", name="Sign", exact=True).click()
-    expect(page.locator(".toast .title").first).to_contain_text("Open: Buy 3.00 PEK")
+    expect(page.locator(".toast .title").first).to_contain_text("Order placed: Buy 3.00 PEK")
     watch.check()
     context.close()
 

@@ -1,4 +1,4 @@
-"""intents.js: what is signed is what the sentence says, the rules accept it, and limits hold before the wallet."""
+"""js/wallet/intents.js: the sentence describes what is signed, the rules accept it, and limits hold before signing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from indexer.intents import Market, place_limit, place_market
-from settlement.amounts import MAX_UNITS
+from settlement.core.parsing.amounts import MAX_UNITS
 from tests.browser.venue import venue
 
 ORDER = {"side": "buy", "base": "PEK", "quote": "SWAP.HIVE", "lots": 100_000, "ticks": 12_345}
@@ -29,7 +29,7 @@ BIG = ("lots", "ticks", "budget", "units", "worst")
 def build(page: Page, name: str, *arguments: Any, **changes: Any) -> dict[str, Any]:
     """A draft for alice, or `{"field", "problem"}`. Whole numbers of BIG fields go as BigInt."""
     script = """async ([name, venue, list, big]) => {
-      const module = await import("/intents.js");
+      const module = await import("/js/wallet/intents.js");
       const whole = (one) => one && Object.fromEntries(Object.entries(one).map(([key, value]) =>
         [key, big.includes(key) && value !== null ? BigInt(value) : value]));
       try {
@@ -79,7 +79,7 @@ def test_options_of_a_limit_order(modules: Page) -> None:
     assert timed["message"].endswith("total 12.345 SWAP.HIVE, post-only, expires in 1 hour")
     assert (payload(timed)["expiration"], payload(timed)["postOnly"]) == (3600, True)
     whole = build(modules, "limitOrder", {**ORDER, "timeInForce": "FOK", "settle": "wallet"})
-    assert whole["message"].endswith("fills whole at once or not at all, what it brings goes to the wallet")
+    assert whole["message"].endswith("fill-or-kill, proceeds paid out to the wallet")
     assert (payload(whole)["timeInForce"], payload(whole)["settle"]) == ("FOK", "wallet")
 
 
@@ -88,7 +88,7 @@ def test_market_orders(modules: Page) -> None:
     buy = build(modules, "marketOrder", {**pair, "side": "buy", "budget": 1_250_000_000, "worst": 12_500})
     assert (
         buy["message"]
-        == "Peake DEX: BUY PEK for 12.5 SWAP.HIVE at the market, at worst 0.012500 SWAP.HIVE each"
+        == "Peake DEX: MARKET BUY PEK for 12.5 SWAP.HIVE, worst price 0.012500 SWAP.HIVE"
     )
     assert payload(buy) == {
         "symbol": "PEK",
@@ -97,7 +97,7 @@ def test_market_orders(modules: Page) -> None:
         "price": "0.012500",
     }
     sell = build(modules, "marketOrder", {**pair, "side": "sell", "lots": 1, "worst": None})
-    assert sell["message"] == "Peake DEX: SELL 0.01 PEK for SWAP.HIVE at the market, at any price"
+    assert sell["message"] == "Peake DEX: MARKET SELL 0.01 PEK for SWAP.HIVE, no price limit"
     assert payload(sell) == {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "0.01"}
     place_market(Market.of_api(venue()), "marketBuy", **payload(buy))
 
@@ -105,12 +105,12 @@ def test_market_orders(modules: Page) -> None:
 def test_what_is_done_to_an_order(modules: Page) -> None:
     cancelled = build(modules, "cancel", ROW)
     assert cancelled["message"] == (
-        "Peake DEX: CANCEL the order “Sell 1,000.00 PEK at 0.012000 SWAP.HIVE”, of which 600.00 is left"
+        "Peake DEX: CANCEL order “Sell 1,000.00 PEK at 0.012000 SWAP.HIVE” (600.00 remaining)"
     )
     assert payload(cancelled) == {"id": "a" * 40}
     changed = build(modules, "replace", ROW, {"ticks": 13_000})
     assert changed["message"] == (
-        "Peake DEX: CHANGE the order “Sell 1,000.00 PEK at 0.012000 SWAP.HIVE” into "
+        "Peake DEX: REPLACE order “Sell 1,000.00 PEK at 0.012000 SWAP.HIVE” with "
         "“Sell 600.00 PEK at 0.013000 SWAP.HIVE”"
     )
     assert payload(changed) == {"id": "a" * 40, "price": "0.013000"}
@@ -165,12 +165,12 @@ def test_one_signature_deposits_trades_and_settles(modules: Page) -> None:
     sell = build(modules, "oneSignature", {**ORDER, "side": "sell", "market": True, "worst": 1})
     assert json.loads(sell["json"])[0]["contractPayload"]["quantity"] == "1000.00000000"
     coin = build(modules, "oneSignature", {**ORDER, "quote": "HBD"})
-    assert coin["problem"] == "HBD is a coin of Hive itself: deposit it first, then trade."
+    assert coin["problem"] == "HBD is a native Hive coin: deposit it first, then trade."
 
 
 def test_again_is_the_same_under_another_ref(modules: Page) -> None:
     draft = build(modules, "oneSignature", ORDER)
-    other = modules.evaluate("async (draft) => (await import('/intents.js')).again(draft)", draft)
+    other = modules.evaluate("async (draft) => (await import('/js/wallet/intents.js')).withNewRef(draft)", draft)
     assert other["ref"] != draft["ref"]
     assert other["json"].replace(other["ref"], draft["ref"]) == draft["json"]
 
@@ -196,22 +196,22 @@ def test_amounts_at_the_edges_are_signed_digit_for_digit(
 @pytest.mark.parametrize(
     ("change", "field", "problem"),
     [
-        ({"lots": 0}, "quantity", "More than zero, please."),
-        ({"ticks": 0}, "price", "More than zero, please."),
-        ({"lots": MAX_UNITS}, "quantity", "That is more than the exchange can hold."),
-        ({"ticks": MAX_UNITS}, "total", "That is more than the exchange can hold."),
-        ({"expiration": 0}, "expiration", "From 1 second to 30 days."),
-        ({"expiration": 2_592_001}, "expiration", "From 1 second to 30 days."),
-        ({"quote": "NOPE"}, "pair", "PEK/NOPE is not traded here."),
+        ({"lots": 0}, "quantity", "Must be greater than 0."),
+        ({"ticks": 0}, "price", "Must be greater than 0."),
+        ({"lots": MAX_UNITS}, "quantity", "Exceeds the maximum amount."),
+        ({"ticks": MAX_UNITS}, "total", "Exceeds the maximum amount."),
+        ({"expiration": 0}, "expiration", "Must be between 1 second and 30 days."),
+        ({"expiration": 2_592_001}, "expiration", "Must be between 1 second and 30 days."),
+        ({"quote": "NOPE"}, "pair", "PEK/NOPE is not listed."),
         (
             {"base": "BIG", "quote": "HBD"},
             "pair",
-            "BIG/HBD is paused and takes no new orders. Cancelling works.",
+            "BIG/HBD is paused: no new orders. Open orders can be cancelled.",
         ),
         (
             {"postOnly": True, "timeInForce": "IOC"},
             "postOnly",
-            "A post-only order rests in the book: it cannot be cancelled or filled at once.",
+            "Post-only cannot be combined with IOC or FOK.",
         ),
     ],
 )
@@ -240,7 +240,7 @@ def test_a_withdrawal_that_cannot_be_is_not_built(modules: Page, change: dict[st
 def test_a_lone_surrogate_in_a_memo_is_refused(modules: Page) -> None:
     found = modules.evaluate(
         """async (venue) => {
-          const { withdraw } = await import("/intents.js");
+          const { withdraw } = await import("/js/wallet/intents.js");
           try { withdraw(venue, "alice", { symbol: "PEK", units: 1n, memo: "x\\ud800" }); } catch (error) { return error.field; }
         }""",
         venue(),
@@ -250,6 +250,6 @@ def test_a_lone_surrogate_in_a_memo_is_refused(modules: Page) -> None:
 
 def test_every_ref_is_another(modules: Page) -> None:
     refs = modules.evaluate(
-        "async () => { const { newRef } = await import('/intents.js'); return Array.from({ length: 500 }, newRef); }"
+        "async () => { const { newRef } = await import('/js/wallet/intents.js'); return Array.from({ length: 500 }, newRef); }"
     )
     assert len(set(refs)) == 500

@@ -1,4 +1,4 @@
-"""The book on the screen is that of a fresh snapshot, whatever the stream went through."""
+"""The displayed order book equals that of a new snapshot after gaps, duplicates and reconnects."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def expect_book(page: Page, bids: Levels, asks: Levels) -> None:
     """Until it is so: price and amount of each level, highest price first."""
     for side, levels in (("bids", bids), ("asks", asks)):
         expected = [f"{price}{lots}.00" for price, lots in sorted(levels.items(), reverse=True)]
-        rows = f".side.{side} tbody tr:not(.bones)"
+        rows = f".side.{side} tbody tr:not(.skeleton-row)"
         page.wait_for_function(
             "([rows, expected]) => JSON.stringify([...document.querySelectorAll(rows)].map((row) => "
             "row.children[0].innerText.trim() + row.children[1].innerText.trim())) === JSON.stringify(expected)",
@@ -131,7 +131,7 @@ def test_a_page_that_just_came_asks_once(stream: Stream, context: BrowserContext
     stream.bodies = [SNAPSHOT, event("head", 2, [])]
     page = context.new_page()
     page.goto(f"{ORIGIN}/blank.html")
-    script = "import('/stream.js').then(({ subscribe }) => void subscribe(['book:PEK/SWAP.HIVE'], () => {}))"
+    script = "import('/js/data/stream.js').then(({ subscribe }) => void subscribe(['book:PEK/SWAP.HIVE'], () => {}))"
     page.evaluate(script)
     while len(stream.asked) < 2:
         page.wait_for_event("request")
@@ -148,7 +148,7 @@ def test_without_a_stream_the_page_polls_and_says_so(stream: Stream, context: Br
     stream.bodies = [503]
     page = visit(context)
     expect_book(page, {"0.000010": "5"}, {"0.000012": "7"})
-    expect(page.locator(".strip .dot")).to_have_text("Every 5 s")
+    expect(page.locator(".status-bar .dot")).to_have_text("Updates every 5 s")
     assert len(stream.asked) >= 3
 
 
@@ -158,4 +158,4 @@ def test_behind_the_chain_market_orders_are_off(stream: Stream, context: Browser
     page = visit(context)
     expect(page.locator("#banners")).to_contain_text("21 blocks behind the chain")
     page.get_by_role("button", name="Market", exact=True).click()
-    expect(page.locator(".ticketpanel .note").last).to_contain_text("Market orders are off")
+    expect(page.locator(".ticket-panel .note").last).to_contain_text("Market orders are disabled")

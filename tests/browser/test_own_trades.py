@@ -1,4 +1,4 @@
-"""An account's trades as its tables show them: one question to the API, each side of a trade with oneself."""
+"""js/data/account-history.js: trades of an account take one request; a trade with itself gives two rows."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_an_account_s_trades_are_asked_for_once(context: BrowserContext) -> None
     page.goto(f"{ORIGIN}/blank.html")
     rows = page.evaluate(
         """async () => {
-          const { AccountPast } = await import("/accountpast.js");
-          return await new AccountPast("alice").ownTrades({ base: "PEK", quote: "HBD" });
+          const { readTradeHistory } = await import("/js/data/account-history.js");
+          return await readTradeHistory("alice", { base: "PEK", quote: "HBD" });
         }"""
     )
     shown = [(row["id"], row["side"], row["role"], row["fee"]) for row in rows]

@@ -1,4 +1,4 @@
-"""proof.js: the page accepts what settlement.proof proves, and nothing that was touched."""
+"""js/audit/proof.js: the page accepts what settlement.core.liability_proof proves, and nothing that was touched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from settlement.proof import Leaf, Tree
+from settlement.core.liability_proof import Leaf, Tree
 
 VENUE = "ab" * 32
 BLOCK, BLOCK_ID = 1234, "000004d2" + "cd" * 16
@@ -40,8 +40,8 @@ def proof(account: str = "carol", holders: int = 5) -> dict[str, Any]:
 def check(page: Page, body: dict[str, Any], account: str = "carol") -> str:
     """Empty where it proves something, else why not."""
     script = """async ([body, account]) => {
-      const { checkProof } = await import("/proof.js");
-      return checkProof(body, account).then(() => "", (error) => error.message);
+      const { verifyProof } = await import("/js/audit/proof.js");
+      return verifyProof(body, account).then(() => "", (error) => error.message);
     }"""
     verdict: str = page.evaluate(script, [body, account])
     return verdict
@@ -94,7 +94,7 @@ def test_a_lie_proves_nothing(modules: Page, lie: str) -> None:
 
 
 def test_a_proof_of_somebody_else_is_not_mine(modules: Page) -> None:
-    assert check(modules, proof("alice"), "carol") == "HBD: the leaf is of alice"
+    assert check(modules, proof("alice"), "carol") == "HBD: the leaf belongs to alice"
 
 
 def test_the_journal_hash_is_that_of_the_protocol(modules: Page) -> None:
@@ -102,6 +102,6 @@ def test_the_journal_hash_is_that_of_the_protocol(modules: Page) -> None:
     expected = VENUE
     for block in blocks:
         expected = sha256(f"{expected}\n{block}".encode()).hexdigest()
-    script = """async ([before, text]) => (await import("/proof.js")).hashJournal(before, text)"""
+    script = """async ([before, text]) => (await import("/js/audit/proof.js")).hashJournal(before, text)"""
     assert modules.evaluate(script, [VENUE, "".join(blocks)]) == {"hash": expected, "blocks": 2}
     assert modules.evaluate(script, [VENUE, ""]) == {"hash": VENUE, "blocks": 0}

@@ -43,7 +43,7 @@ def resident(world: World) -> str:
 def settled(page: Page) -> None:
     """Everything that the first view shows is there: fonts, data, no skeleton."""
     until(page, "document.fonts.status === 'loaded'")
-    until(page, "document.querySelectorAll('main .bone, main .bones').length === 0")
+    until(page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0")
     until(page, "document.querySelector('.dot.live') !== null")
 
 
@@ -91,7 +91,7 @@ def test_the_reader_s_choice_of_a_theme_stays(watched: OpenPage, context: Browse
     watch = watched("")
     page = watch.page
     before = page.evaluate("document.documentElement.dataset.theme")
-    page.get_by_role("button", name="Switch between dark and light").click()
+    page.get_by_role("button", name="Switch between dark and light theme").click()
     assert page.evaluate("document.documentElement.dataset.theme") != before
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") != before

@@ -1,4 +1,4 @@
-"""A trader at the site, with the practice wallet: everything is signed in the page and ends on the chain."""
+"""Trading with the practice wallet: everything is signed in the page and ends on the chain."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def place(page: Page, side: str, price: str, amount: str) -> None:
 
 
 def intents(page: Page) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.evaluate("import('./pending.js').then((module) => module.list())")
+    found: list[dict[str, Any]] = page.evaluate("import('./js/wallet/pending.js').then((module) => module.list())")
     return found
 
 
@@ -70,8 +70,8 @@ def test_a_stranger_practises_and_trades_by_the_keyboard_alone(watched: OpenPage
 
     tab_to("Choose account")
     keys.press("Enter")
-    expect(page.get_by_role("button", name="Practise with play money")).to_be_visible()
-    tab_to("Practise with play money")
+    expect(page.get_by_role("button", name="Create a practice account")).to_be_visible()
+    tab_to("Create a practice account")
     keys.press("Enter")
     account = page.get_by_role("button", name=re.compile("^@practice-"))
     expect(account).to_be_visible()
@@ -91,15 +91,15 @@ def test_a_stranger_practises_and_trades_by_the_keyboard_alone(watched: OpenPage
         "Peake DEX: BUY 1,500.00 PEK at 0.000300 SWAP.HIVE, total 0.45 SWAP.HIVE, expires in 30 days"
     )
     keys.press("Enter")
-    toast(page, "Open: Buy 1,500.00 PEK at 0.000300")
+    toast(page, "Order placed: Buy 1,500.00 PEK at 0.000300")
     [order] = orders(world, name)
     assert (order["status"], order["price"], order["quantity"]) == ("open", "0.000300", "1500.00000000")
 
     tab_to("Cancel: Buy")
     keys.press("Enter")
-    expect(page.locator("dialog .sentence")).to_contain_text("CANCEL the order “Buy")
+    expect(page.locator("dialog .sentence")).to_contain_text("CANCEL order “Buy")
     keys.press("Enter")
-    toast(page, "Done: Cancel")
+    toast(page, "Cancelled: Buy 1,500.00 PEK")
     assert orders(world, name)[0]["status"] == "cancelled"
 
 
@@ -123,7 +123,7 @@ def test_a_level_that_is_chosen_before_the_ticket_has_come_fills_it(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
     practising(context, world)
-    context.route("**/desk.js", lambda _route: None)  # it is on its way for as long as this stands
+    context.route("**/workspace.js", lambda _route: None)  # it is on its way for as long as this stands
     page = watched(TRADE).page
     until(page, "document.querySelector('#book .asks .levels button span')?.textContent")
     price = page.evaluate(
@@ -134,7 +134,7 @@ def test_a_level_that_is_chosen_before_the_ticket_has_come_fills_it(
         }"""
     )
     assert page.locator("#ticket-price").count() == 0
-    context.unroute("**/desk.js")
+    context.unroute("**/workspace.js")
     expect(page.locator("#ticket-price")).to_have_value(price)
 
 
@@ -145,18 +145,18 @@ def test_a_rejection_says_why_and_that_nothing_was_lost(
     page = watched(TRADE).page
     page.evaluate(
         """async () => {
-          const { readVenue } = await import("./api.js");
-          const { limitOrder } = await import("./intents.js");
-          const { submit } = await import("./pending.js");
-          const { account } = await import("./session.js");
+          const { readVenue } = await import("./js/data/api.js");
+          const { limitOrder } = await import("./js/wallet/intents.js");
+          const { submit } = await import("./js/wallet/pending.js");
+          const { account } = await import("./js/data/session.js");
           const lots = 10n ** 12n;
           await submit(limitOrder(await readVenue(), account(), { side: "sell", base: "PEK", quote: "SWAP.HIVE", lots, ticks: 900n }));
         }"""
     )
     toast(page, "Rejected: Sell")
     message = page.locator(".toast.bad")
-    expect(message).to_contain_text("Not enough was available")
-    expect(message).to_contain_text("Nothing was lost")
+    expect(message).to_contain_text("Insufficient available balance")
+    expect(message).to_contain_text("A rejected action changes nothing.")
 
 
 def test_a_reload_while_it_is_on_its_way_loses_nothing(
@@ -175,7 +175,7 @@ def test_a_reload_while_it_is_on_its_way_loses_nothing(
         assert orders(world, name) == []
     finally:
         world.node.chain.stalled = False
-    toast(page, "Open: Buy 7.00 PEK")
+    toast(page, "Order placed: Buy 7.00 PEK")
     assert [row["id"] for row in orders(world, name)] == [intent["txId"]]
 
 
@@ -184,10 +184,10 @@ def test_another_tab_shows_the_same_and_ends_the_same(
 ) -> None:
     practising(context, world)
     first, second = watched(TRADE).page, watched("portfolio.html").page
-    expect(second.locator("#shell")).to_contain_text("@practice-")
+    expect(second.locator("#header")).to_contain_text("@practice-")
     place(first, "Sell", "0.000999", "12")
     for page in (first, second):
-        toast(page, "Open: Sell 12.00 PEK at 0.000999")
+        toast(page, "Order placed: Sell 12.00 PEK at 0.000999")
     first.close()
     assert [intent["outcome"] for intent in intents(second)] == ["open"]
 
@@ -201,14 +201,14 @@ def test_an_order_is_found_by_its_ref_when_the_wallet_s_answer_is_lost(
     page = watched(TRADE).page
     page.evaluate("sessionStorage.setItem('peakedex.practice.play', 'lost')")
     place(page, "Buy", "0.000298", "11")
-    toast(page, "Confirm it in your wallet")
+    toast(page, "Signing")
     world.wait(f"orders?user={name}", lambda body: body["orders"])
     assert intents(page)[0]["state"] == "waiting"
     if play == "lost":
-        page.evaluate("import('./pending.js').then((module) => module.giveUp(module.list()[0].ref))")
+        page.evaluate("import('./js/wallet/pending.js').then((module) => module.giveUp(module.list()[0].ref))")
     else:
         page.reload()
-    toast(page, "Open: Buy 11.00 PEK")
+    toast(page, "Order placed: Buy 11.00 PEK")
     assert intents(page)[0]["txId"] == orders(world, name)[0]["id"]
 
 
@@ -217,10 +217,10 @@ def test_an_order_is_found_by_its_ref_when_the_wallet_s_answer_is_lost(
     [
         ("cancel", "Not signed: Buy", "Nothing happened."),
         ("ignored", "Not signed: Buy", "Nothing happened."),
-        ("incomplete", "Not sent: Buy", "This is our mistake"),
+        ("incomplete", "Not sent: Buy", "This is a bug of this site"),
         ("no_wallet", "Not sent: Buy", "Set up Keychain"),
-        ("node", "Not sent: Buy", "The node refused it."),
-        ("empty", "Unclear: Buy", "no clear answer"),
+        ("node", "Not sent: Buy", "Rejected by the Hive node."),
+        ("empty", "Status unknown: Buy", "no clear answer"),
     ],
 )
 def test_trouble_at_the_wallet_is_told(
@@ -235,7 +235,7 @@ def test_trouble_at_the_wallet_is_told(
     assert page.locator("#ticket-price").input_value() == "0.000297"  # the draft is kept
     if play == "cancel":
         page.get_by_role("button", name="Try again").click()
-        toast(page, "Open: Buy 5.00 PEK")
+        toast(page, "Order placed: Buy 5.00 PEK")
         assert len(orders(world, name)) == 1
 
 
@@ -251,7 +251,7 @@ def test_multisig_waits_for_the_others(watched: OpenPage, context: BrowserContex
         )
     finally:
         world.node.chain.stalled = False
-    toast(page, "Open: Buy 5.00 PEK")
+    toast(page, "Order placed: Buy 5.00 PEK")
 
 
 def test_what_never_entered_a_block_is_said_to_have_done_nothing(
@@ -263,9 +263,9 @@ def test_what_never_entered_a_block_is_said_to_have_done_nothing(
     until(page, "document.querySelector('.dot.live') !== null")
     page.evaluate(
         """async () => {
-          const { readVenue } = await import("./api.js");
-          const { limitOrder } = await import("./intents.js");
-          const { account } = await import("./session.js");
+          const { readVenue } = await import("./js/data/api.js");
+          const { limitOrder } = await import("./js/wallet/intents.js");
+          const { account } = await import("./js/data/session.js");
           const draft = limitOrder(await readVenue(), account(), { side: "buy", base: "PEK", quote: "SWAP.HIVE", lots: 100n, ticks: 1n });
           const now = Date.now();
           localStorage.setItem(`peakedex.intent.${draft.ref}`, JSON.stringify({
@@ -275,9 +275,9 @@ def test_what_never_entered_a_block_is_said_to_have_done_nothing(
         }"""
     )
     page.reload()
-    toast(page, "Not included: Buy 1.00 PEK")
+    toast(page, "Not included in a block: Buy 1.00 PEK")
     expect(page.locator(".toast.bad")).to_contain_text(
-        "It never reached a block, and it no longer can. Nothing happened."
+        "It expired and can no longer be included. Nothing happened."
     )
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
@@ -286,10 +286,10 @@ def test_deposit_and_withdraw(watched: OpenPage, context: BrowserContext, world:
     name = practising(context, world)
     page = watched("transfer.html?symbol=HBD").page
     form = page.locator("form.form")
-    expect(form).to_contain_text("In your wallet: 200 HBD")
+    expect(form).to_contain_text("Wallet balance: 200 HBD")
     expect(form).to_contain_text("@peakedex.hbd")
     form.get_by_label("Amount").fill("200.5")
-    expect(form.locator("#transfer-amount-hint")).to_have_text("Your wallet does not hold so much HBD.")
+    expect(form.locator("#transfer-amount-hint")).to_have_text("Insufficient HBD in your wallet.")
     form.get_by_label("Amount").fill("1.25")
     form.get_by_role("button", name="Deposit 1.25 HBD").click()
     page.get_by_role("button", name="Sign", exact=True).click()
@@ -326,17 +326,17 @@ def test_one_signature_trades_straight_from_the_wallet(
     name = practising(context, world)
     page = watched(TRADE).page
     ticket = page.locator("#ticket")
-    ticket.get_by_text("Options", exact=True).click()
-    ticket.get_by_label("Straight from the wallet and back").check()
+    ticket.get_by_text("Advanced options", exact=True).click()
+    ticket.get_by_label("Trade directly from the wallet").check()
     ticket.get_by_role("button", name="Market", exact=True).click()
     page.locator("#ticket-total").fill("1")
     ticket.get_by_role("button", name="Buy PEK").click()  # off while the indexer is far behind
     expect(page.locator("dialog .sentence")).to_contain_text(
-        "DEPOSIT 1 SWAP.HIVE to the escrow account @peakedex.hive, and BUY PEK"
+        "DEPOSIT 1 SWAP.HIVE to the escrow account @peakedex.hive, and MARKET BUY PEK"
     )
     page.get_by_role("button", name="Sign", exact=True).click()
     expect(page.locator(".toast .title").first).to_contain_text(
-        re.compile("^(Filled|Partly filled): Buy PEK")
+        re.compile("^(Filled|Partially filled): Buy PEK")
     )
     [intent] = intents(page)
     assert [element["contractName"] for element in json.loads(intent["draft"]["json"])] == [
@@ -359,10 +359,10 @@ def test_nobody_practises_on_another_network(
     context.route("**/api/venue", hive)
     page = watched(TRADE).page
     page.get_by_role("button", name="Choose account").click()
-    expect(page.locator("dialog")).to_contain_text("Hive Keychain was not found")
-    assert page.get_by_role("button", name="Practise").count() == 0
-    start = "import('./practice.js').then((module) => module.start()).then(() => 'started', (error) => error.message)"
-    assert page.evaluate(start) == "One can practise only on a devnet, and this is none."
+    expect(page.locator("dialog")).to_contain_text("Hive Keychain not found")
+    assert page.get_by_role("button", name="practice").count() == 0
+    start = "import('./js/wallet/practice-wallet.js').then((module) => module.start()).then(() => 'started', (error) => error.message)"
+    assert page.evaluate(start) == "Practice accounts exist on a devnet only."
     context.unroute("**/api/venue")
 
     def mainnet(route: Any) -> None:
@@ -377,6 +377,6 @@ def test_nobody_practises_on_another_network(
 
     context.route("**/api/devnet/*", mainnet)
     page.goto(f"{world.site}/{TRADE}")
-    assert page.evaluate(start) == "One can practise only on a devnet, and this is none."
+    assert page.evaluate(start) == "Practice accounts exist on a devnet only."
     assert page.evaluate("localStorage.getItem('peakedex.wallet')") is None
     context.unroute("**/api/devnet/*")

@@ -1,4 +1,4 @@
-"""wallet.js with a stand-in for Keychain: every row of the table of situations (frontend.md, section 3)."""
+"""js/wallet/wallet.js with a fake Hive Keychain: every answer that the extension can give."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ COIN = "deposit(venue, 'alice', { symbol: 'HIVE', units: 1500n })"
 OK = {"success": True, "result": {"tx_id": ID, "id": ID, "confirmed": False}}
 
 SETUP = """async ([venue]) => {
-  const intents = await import("/intents.js");
-  window.wallet = await import("/wallet.js");
+  const intents = await import("/js/wallet/intents.js");
+  window.wallet = await import("/js/wallet/wallet.js");
   window.draft = (make) => new Function("venue", "intents", `with (intents) { return ${make}; }`)(venue, intents);
   window.phases = [];
   window.ask = (draft, options = {}) => wallet.sign(draft, { onPhase: (phase) => phases.push(phase), ...options });
@@ -103,10 +103,10 @@ def test_a_page_from_a_file_says_so(browser: Browser, tmp_path: Path) -> None:
     """Modules do not load from file: either, so the question is asked of the module in a page that says it is one."""
     context = browser.new_context()
     serve_files(context, "https://site.test")
-    wallet = (Path(__file__).parents[2] / "frontend" / "wallet.js").read_text("utf-8")
+    wallet = (Path(__file__).parents[2] / "frontend/js/wallet/wallet.js").read_text("utf-8")
     assert 'location.protocol === "file:"' in wallet
     context.route(
-        "https://site.test/wallet.js",
+        "https://site.test/js/wallet/wallet.js",
         lambda route: route.fulfill(
             body=wallet.replace("location.protocol", '"file:"'), content_type="text/javascript"
         ),
@@ -158,7 +158,7 @@ def test_cancelled(opened: OpenPage, error: str) -> None:
 def test_incomplete_is_our_mistake_with_an_id_to_report(opened: OpenPage) -> None:
     answer = sign(opened(), {"error": "incomplete", "message": "ValidationError: <i>secret</i> at Joi.any"})
     assert answer["reason"] == "malformed"
-    assert "report " in answer["message"]
+    assert "report it with the ID " in answer["message"]
     assert "Validation" not in answer["message"]
 
 
@@ -179,19 +179,19 @@ def test_incomplete_is_our_mistake_with_an_id_to_report(opened: OpenPage) -> Non
         (
             {"error": {}, "message": "Error : Account alice does not have sufficient funds"},
             "refused",
-            "not enough of it",
+            "Insufficient wallet balance",
         ),
         ({"error": {}, "message": "missing required active authority"}, "refused", "active key"),
         (
             {"error": {"message": "Assert Exception:<script>alert(1)</script>"}},
             "refused",
-            "The node refused it.",
+            "Rejected by the Hive node.",
         ),
         ({"error": {"message": "Duplicate transaction check failed"}}, "unclear", "no clear answer"),
         ({"error": {}}, "unclear", "no clear answer"),
         ({"error": {}, "message": "Failed to fetch"}, "unclear", "no clear answer"),
         ({"error": {"message": "Request timeout"}, "message": "timeout"}, "unclear", "no clear answer"),
-        ({"error": "no_wallet", "message": "no wallet"}, "no_wallet", "has no wallet"),
+        ({"error": "no_wallet", "message": "no wallet"}, "no_wallet", "not set up"),
     ],
 )
 def test_what_the_node_said(opened: OpenPage, said: dict[str, Any], reason: str, message: str) -> None:
@@ -308,5 +308,5 @@ def test_what_is_too_large_is_refused_before(opened: OpenPage) -> None:
 
 def test_no_other_file_names_the_extension() -> None:
     folder = Path(__file__).parents[2] / "frontend"
-    named = [path.name for path in folder.glob("*.js") if "hive_keychain" in path.read_text("utf-8")]
+    named = [path.name for path in folder.glob("js/*/*.js") if "hive_keychain" in path.read_text("utf-8")]
     assert named == ["wallet.js"]

@@ -1,0 +1,13 @@
+// Actions on open orders: each is reviewed, then signed.
+
+import { account } from "../data/session.js";
+import { cancel, cancelAll } from "../wallet/intents.js";
+import { review } from "../wallet/review-dialog.js";
+
+export { openReplaceDialog as replaceOrder } from "./replace-dialog.js";
+
+/** @param {any} venue @param {any} order a row of /api/orders */
+export const cancelOrder = (venue, order) => review(cancel(venue, account(), order));
+
+/** @param {any} venue @param {{base?: string, quote?: string}} pair */
+export const cancelAllOrders = (venue, pair) => review(cancelAll(venue, account(), pair));

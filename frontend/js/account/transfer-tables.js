@@ -1,0 +1,74 @@
+// Tables of deposits and withdrawals, for the Portfolio and Transfer screens.
+
+import { config } from "../../config.js";
+import { el, setText } from "../lib/dom.js";
+import { NONE, setAmount, setTime } from "../lib/format.js";
+import { dataTable } from "../lib/table.js";
+import { transferTables as strings } from "../strings/account.js";
+
+const TRANSACTION = /^[0-9a-f]{40}/;
+const column = (name, narrow, more = {}) => ({ text: strings.columns[name], narrow, ...more });
+
+// A link to the transaction; an id that contains none is shown as text.
+function setTransaction(cell, id) {
+  if (cell.dataset.id === (id ?? "")) return;
+  cell.dataset.id = id ?? "";
+  const transaction = TRANSACTION.exec(id ?? "")?.[0];
+  if (!transaction || !config.explorer) {
+    cell.replaceChildren(id ?? NONE);
+    return;
+  }
+  const hash = el("span", { className: "hash" }, transaction.slice(0, 8));
+  cell.replaceChildren(el("a", { href: config.explorer + transaction, rel: "noopener", target: "_blank" }, hash));
+}
+
+/** @returns {import("../lib/table.js").DataTable} */
+export function depositsTable() {
+  const columns = [
+    column("time", "left"),
+    column("token", "right"),
+    column("amount", "left", { num: true }),
+    column("status", "right"),
+    column("transaction", "left", { label: true }),
+    column("paid", "right", { label: true }),
+  ];
+  return dataTable(strings.depositsCaption, columns, strings.noDeposits, (row) => row.id, (cells, row) => {
+    setTime(cells[0], row.ts);
+    setText(cells[1], row.symbol);
+    if (/^\d+(\.\d+)?$/.test(row.amount)) setAmount(cells[2], row.amount);
+    else setText(cells[2], row.amount); // a refund shows the text of the transfer, which can be anything
+    setText(cells[3], strings.deposit[row.status] ?? row.status);
+    cells[3].className = row.status === "refund_due" ? "bad" : "";
+    setTransaction(cells[4], row.id);
+    setTransaction(cells[5], row.paid_by);
+  });
+}
+
+/** @returns {import("../lib/table.js").DataTable} */
+export function withdrawalsTable() {
+  const columns = [
+    column("time", "left"),
+    column("token", "right"),
+    column("amount", "left", { num: true }),
+    column("to", "right"),
+    column("status", "whole"),
+    column("transaction", "left", { label: true }),
+    column("paid", "right", { label: true }),
+  ];
+  return dataTable(strings.withdrawalsCaption, columns, strings.noWithdrawals, (row) => row.id, (cells, row) => {
+    setTime(cells[0], row.ts);
+    setText(cells[1], row.symbol);
+    setAmount(cells[2], row.amount);
+    setText(cells[3], `@${row.to}`);
+    setText(cells[4], statusOf(row));
+    cells[4].title = row.payout?.reason ?? "";
+    setTransaction(cells[5], row.id);
+    setTransaction(cells[6], row.paid_by);
+  });
+}
+
+function statusOf({ status, payout }) {
+  if (status !== "pending" || !payout) return strings.withdrawal[status] ?? status;
+  if (payout.state === "signed") return strings.signed(payout.signatures, payout.needed);
+  return strings.payout[payout.state] ?? payout.state;
+}

@@ -1,0 +1,117 @@
+// Tables of the Audit screen.
+
+import { grouped } from "../lib/amounts.js";
+import { button, setText } from "../lib/dom.js";
+import { NONE, setAmount, setTime } from "../lib/format.js";
+import { dataTable } from "../lib/table.js";
+import { audit as strings } from "../strings/audit.js";
+
+const column = (name, narrow, more = {}) => ({ text: strings.columns[name], narrow, ...more });
+const numberColumn = (name, narrow) => column(name, narrow, { num: true, label: true });
+const blockText = (number) => (number === null ? NONE : grouped(String(number)));
+
+/** Reserves and liabilities by token. */
+export function solvencyTable() {
+  const columns = [
+    column("token", "left"),
+    column("escrow", "right"),
+    numberColumn("holdings", "whole"),
+    numberColumn("liabilities", "whole"),
+    numberColumn("surplus", "whole"),
+    column("state", "whole"),
+  ];
+  return dataTable(strings.solvencyCaption, columns, strings.noTokens, (token) => token.symbol, (cells, token) => {
+    setText(cells[0], token.symbol);
+    setText(cells[1], `@${token.escrow}`);
+    ["holdings", "liabilities", "surplus"].forEach((name, at) => setAmount(cells[at + 2], token[name]));
+    setText(cells[5], token.solvent ? strings.solvent : strings.insolvent);
+    cells[5].className = token.solvent ? "ok" : "bad";
+  });
+}
+
+/** Payments out of escrow that match no withdrawal. */
+export const outflowsTable = () => flowsTable(strings.outflows, "to");
+
+/** Deposits that could not be credited. */
+export const refundsTable = () => flowsTable(strings.refunds, "user");
+
+function flowsTable({ caption, none }, counterparty) {
+  const names = ["time", "token", "quantity", "escrow", counterparty];
+  const columns = names.map((name) => column(name, "whole", { num: name === "quantity", label: true }));
+  return dataTable(caption, columns, none, (flow) => flow.id, (cells, flow) => {
+    setTime(cells[0], flow.ts);
+    [flow.symbol, flow.quantity, flow.escrow, flow[counterparty]].forEach((text, at) => setText(cells[at + 1], text));
+  });
+}
+
+/**
+ * The operator's checkpoints.
+ * @param {(checkpoint: any) => void} checkState
+ */
+export function checkpointsTable(checkState) {
+  const columns = [
+    column("claimed", "left"),
+    column("agrees", "right"),
+    column("stateAgrees", "right", { label: true }),
+    column("journal", "whole"),
+    column("stateHash", "whole"),
+    column("time", "left", { label: true }),
+    column("compare", "whole", { hiddenHead: true }),
+  ];
+  return dataTable(strings.checkpointsCaption, columns, strings.noCheckpoints, (checkpoint) => checkpoint.id, (cells, checkpoint) => {
+    const { agrees, state_agrees: stateAgrees } = checkpoint;
+    setText(cells[0], blockText(checkpoint.claimed_block));
+    setText(cells[1], strings.journalMatch[String(agrees)]);
+    setText(cells[2], strings.stateMatch[String(stateAgrees)]);
+    [agrees, stateAgrees].forEach((isMatch, at) => {
+      cells[at + 1].className = isMatch === null ? "muted" : isMatch ? "ok" : "bad";
+    });
+    [checkpoint.journal_hash, checkpoint.state_hash].forEach((hash, at) => {
+      setText(cells[at + 3], `${hash.slice(0, 16)}…`);
+      cells[at + 3].className = "hash";
+      cells[at + 3].title = hash;
+    });
+    setTime(cells[5], checkpoint.ts);
+    if (cells[6].firstChild || agrees === null) return;
+    cells[6].append(button(strings.checkState, () => checkState(checkpoint), { className: "plain" }));
+  });
+}
+
+/** Other replicas and how their hashes compare. */
+export function peersTable() {
+  const columns = [
+    column("peer", "whole"),
+    column("state", "left"),
+    column("theirs", "right", { num: true, label: true }),
+    numberColumn("common", "whole"),
+    numberColumn("stateCommon", "whole"),
+    column("answered", "left", { label: true }),
+    column("error", "whole", { label: true }),
+  ];
+  return dataTable(strings.peersCaption, columns, strings.noPeers, (peer) => peer.url, (cells, peer) => {
+    const differsAt = peer.differs_at === null ? "" : blockText(peer.differs_at);
+    setText(cells[0], peer.url);
+    setText(cells[1], peer.differs_in ? strings.differs[peer.differs_in](differsAt) : strings.peerStates[peer.state]);
+    cells[1].className = peer.state === "unknown" ? "muted" : peer.state === "agrees" ? "ok" : "bad";
+    [peer.block, peer.common_block, peer.state_block].forEach((number, at) => setText(cells[at + 2], blockText(number)));
+    if (peer.answered === null) setText(cells[5], NONE);
+    else setTime(cells[5], peer.answered);
+    setText(cells[6], peer.error ?? NONE);
+    cells[6].className = peer.error ? "bad" : "";
+  });
+}
+
+/** Chain nodes that the indexer reads from. */
+export function nodesTable() {
+  const columns = [
+    column("node", "whole"),
+    column("kind", "left"),
+    column("state", "right"),
+    column("error", "whole", { label: true }),
+  ];
+  return dataTable(strings.nodesCaption, columns, strings.noNodes, (node) => node.url, (cells, node) => {
+    const texts = [node.url, node.kind, strings.nodeStates[node.state] ?? node.state, node.error ?? NONE];
+    texts.forEach((text, at) => setText(cells[at], text));
+    cells[2].className = node.state === "ok" ? "ok" : "bad";
+  });
+}

@@ -1,0 +1,152 @@
+// The page shell: header with navigation and connection status, banners, footer, and the account dialog.
+
+import { config } from "../../config.js";
+import { readVenue } from "../data/api.js";
+import { onAccount } from "../data/session.js";
+import { latest, MAX_LAG_BLOCKS, secondsSinceMessage, STALE_SECONDS, subscribe } from "../data/stream.js";
+import { grouped } from "../lib/amounts.js";
+import { button, byId, el, setText, svg } from "../lib/dom.js";
+import { age, NONE } from "../lib/format.js";
+import { afterPaint } from "../lib/render.js";
+import { shell as strings } from "../strings/shell.js";
+import { mountBanners, setBanner } from "./banners.js";
+
+const PAGES = {
+  markets: "./",
+  trade: "trade.html",
+  portfolio: "portfolio.html",
+  transfer: "transfer.html",
+  audit: "audit.html",
+};
+
+const parts = {};
+const root = document.documentElement;
+
+/**
+ * Build the header and footer and keep the status up to date; load notifications and integrity alerts after the first
+ * paint.
+ * @param {"markets"|"trade"|"portfolio"|"transfer"|"audit"} page
+ */
+export function mountShell(page) {
+  const header = byId("header");
+  header.replaceChildren(brand(), navigation(page), el("span", { className: "spacer" }), statusBar(), themeButton(), accountButton());
+  mountBanners(header);
+  document.body.append(footer());
+  subscribe([], onMessage); // the page's own subscription brings the head
+  setInterval(updateStaleness, 1000);
+  afterPaint(() => {
+    import("../wallet/notifications.js").then(({ showNotifications }) => showNotifications());
+    import("./integrity-alerts.js").then(({ watchIntegrity }) => watchIntegrity());
+  });
+  readVenue().then(showNetwork, () => {}); // the page itself reports a failure
+}
+
+/** Open the dialog that chooses an account. */
+export const chooseAccount = () => import("./account-dialog.js").then(({ openAccountDialog }) => openAccountDialog());
+
+function brand() {
+  const attributes = { viewBox: "0 0 24 24", "aria-hidden": "true", fill: "none", stroke: "currentColor", "stroke-width": "2", "stroke-linejoin": "round" };
+  const peak = svg("svg", attributes, svg("path", { d: "M2 20 9 5l4.5 9 2.5-4 6 10Z" }));
+  return el("a", { className: "brand", href: "./" }, peak, strings.brand);
+}
+
+function navigation(page) {
+  const links = Object.entries(PAGES).map(([name, href]) =>
+    el("a", { href, "aria-current": name === page ? "page" : null }, strings.pages[name]),
+  );
+  return el("nav", { className: "nav", "aria-label": strings.menu }, ...links);
+}
+
+function statusBar() {
+  parts.state = el("span", { className: "dot" }, strings.states.connecting);
+  parts.block = el("b", {}, NONE);
+  parts.lag = el("b", {}, NONE);
+  parts.journal = el("b", {}, NONE);
+  parts.journalLink = el("a", { href: "audit.html" }, `${strings.journal} `, parts.journal);
+  parts.network = el("span", { className: "tag", hidden: true });
+  return el(
+    "div",
+    { className: "status-bar" },
+    parts.state,
+    el("span", {}, `${strings.block} `, parts.block),
+    el("span", { className: "wide" }, `${strings.lag} `, parts.lag),
+    el("span", { className: "wide" }, parts.journalLink),
+    parts.network,
+  );
+}
+
+function themeButton() {
+  const icon = svg(
+    "svg",
+    { viewBox: "0 0 24 24", "aria-hidden": "true", fill: "none", stroke: "currentColor", "stroke-width": "2" },
+    svg("circle", { cx: "12", cy: "12", r: "8" }),
+    svg("path", { d: "M12 4a8 8 0 0 0 0 16Z", fill: "currentColor" }),
+  );
+  const toggle = () => root.dispatchEvent(new Event("themeswitch"));
+  return button(icon, toggle, { className: "icon", "aria-label": strings.theme, title: strings.theme });
+}
+
+function accountButton() {
+  const node = button("", chooseAccount, { className: "button" });
+  onAccount((name) => setText(node, name ? `@${name}` : strings.chooseAccount));
+  return node;
+}
+
+function footer() {
+  const hasChart = document.getElementById("chart") !== null;
+  return el(
+    "footer",
+    { className: "footer" },
+    el("span", {}, strings.footer),
+    hasChart && el("a", { href: "https://www.tradingview.com/", rel: "noopener", target: "_blank" }, strings.charts),
+    el("a", { href: `${config.api}docs` }, strings.api),
+  );
+}
+
+function showNetwork({ network }) {
+  setText(parts.network, strings.network(network));
+  parts.network.hidden = false;
+  parts.network.className = network === "hive" ? "tag" : "tag warn";
+  if (network === "devnet") parts.network.title = strings.devnet;
+}
+
+function onMessage({ kind, data }) {
+  if (kind === "state") showState(data);
+  else if (kind === "head") showHead(data);
+  else if (data.block !== undefined) {
+    setText(parts.block, data.block === null ? NONE : grouped(String(data.block)));
+    showJournal(data.journal_hash);
+  }
+}
+
+function showHead({ block, lag, mode, waiting_for: reason }) {
+  if (block !== null) setText(parts.block, grouped(String(block)));
+  setText(parts.lag, lag === null || lag === undefined ? NONE : grouped(String(lag)));
+  setBanner("behind", lag > MAX_LAG_BLOCKS ? { kind: "warn", text: strings.behind(grouped(String(lag))) } : null);
+  const halted = mode === "stopped" ? strings.stopped : reason ? strings.waiting(reason) : "";
+  setBanner("indexer", halted ? { kind: "warn", text: halted } : null);
+  updateStaleness();
+}
+
+function showJournal(hash) {
+  if (!hash) return;
+  setText(parts.journal, hash.slice(0, 8));
+  parts.journalLink.title = strings.journalTitle(hash);
+}
+
+function showState({ state, reason }) {
+  setBanner("broken", state === "broken" ? { kind: "danger", text: strings.broken(reason) } : null);
+  updateStaleness();
+}
+
+// Stale numbers are dimmed, and the status shows their age.
+function updateStaleness() {
+  const { state } = latest();
+  if (!state) return;
+  const seconds = secondsSinceMessage();
+  const isStale = seconds > STALE_SECONDS;
+  root.classList.toggle("stale", isStale);
+  setText(parts.state, isStale ? strings.states.stale(age(seconds)) : strings.states[state.state]);
+  parts.state.className = `dot ${isStale ? "broken" : state.state}`;
+  parts.state.title = strings.stateTitles[state.state];
+}

@@ -1,0 +1,35 @@
+// Texts of the shared building blocks: reading the API, entering amounts, dialogs, tables and toasts.
+
+export const api = {
+  status: (status) => `The server answered with status ${status}.`,
+  unreachable: "Cannot reach the server.",
+  offline: "This device is offline.",
+};
+
+export const widgets = { close: "Close", dismiss: "Dismiss", retry: "Retry" };
+
+export const amounts = {
+  notNumber: "Not a number. Example: 1250.5.",
+  sign: "Enter the number without a sign.",
+  exponent: "Enter all digits, without an exponent.",
+  twoMeanings: (text, thousand, decimal) => `“${text}” is ambiguous: ${thousand} or ${decimal}? Enter it without the comma.`,
+  comma: (better) => `Use a point as the decimal separator: ${better}.`,
+  points: "More than one decimal point. Enter the number without separators.",
+  groups: "The digits are not in groups of three. Enter the number without spaces.",
+  decimals: (most) => `At most ${most} decimal${most === 1 ? "" : "s"}.`,
+  whole: "Whole numbers only.",
+  lots: (lot) => `Must be a multiple of ${lot}.`,
+  zero: "Must be greater than 0.",
+  required: "Required.",
+  range: "Exceeds the maximum amount.",
+};
+
+export const sides = { buy: "Buy", sell: "Sell" };
+
+// A number of seconds in the largest unit that fits it whole: "30 days", "1 hour", "90 seconds".
+export const duration = (seconds) => {
+  for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+    if (seconds >= size && seconds % size === 0) return `${seconds / size} ${unit}${seconds === size ? "" : "s"}`;
+  }
+  return `${seconds} second${seconds === 1 ? "" : "s"}`;
+};

@@ -1,0 +1,122 @@
+// Account panel of the trading screen: open orders, order history, trade history and balances.
+
+import { readOrderHistory, readTradeHistory } from "../data/account-history.js";
+import { balancesTable, openOrdersTable, orderHistoryTable, tradeHistoryTable } from "../account/order-tables.js";
+import { button, el, setText } from "../lib/dom.js";
+import { errorNote } from "../lib/widgets.js";
+import { accountPanel as strings } from "../strings/trade.js";
+
+const MIN_READ_MS = 3000;
+
+export class AccountPanel {
+  /**
+   * @param {HTMLElement} root an empty panel
+   * @param {import("../lib/amounts.js").Market} pair
+   * @param {{cancel: (order: any) => void, replace: (order: any) => void,
+   *   cancelAll: (pair: {base?: string, quote?: string}) => void}} actions
+   */
+  constructor(root, pair, actions) {
+    this.pair = pair;
+    /** @type {import("../data/live-account.js").LiveAccount|null} */
+    this.account = null;
+    this.tables = {
+      open: openOrdersTable(actions),
+      history: orderHistoryTable(),
+      trades: tradeHistoryTable(),
+      balances: balancesTable(true),
+    };
+    const tab = ([name, text]) => {
+      const attributes = { role: "tab", id: `account-${name}`, "aria-controls": "account-table" };
+      return [name, button(text, () => this.select(name), attributes)];
+    };
+    this.tabs = Object.fromEntries(Object.entries(strings.tabs).map(tab));
+    this.onlyPair = el("input", { type: "checkbox", id: "account-only-pair", onchange: () => this.select(this.selected) });
+    this.filter = el(
+      "label",
+      { className: "check small muted", htmlFor: "account-only-pair" },
+      this.onlyPair,
+      strings.onlyPair(`${pair.base}/${pair.quote}`),
+    );
+    this.cancelAll = button(strings.cancelAll, () => actions.cancelAll(this.pairFilter()), {
+      className: "plain needs-signature",
+      hidden: true,
+    });
+    this.content = el("div", { role: "tabpanel", id: "account-table" });
+    root.replaceChildren(
+      el(
+        "header",
+        {},
+        el("div", { className: "tabs", role: "tablist", "aria-label": strings.title }, ...Object.values(this.tabs)),
+        el("span", { className: "spacer" }),
+        this.filter,
+        this.cancelAll,
+      ),
+      this.content,
+    );
+    this.select("open");
+  }
+
+  /** @param {import("../data/live-account.js").LiveAccount|null} account */
+  setAccount(account) {
+    this.account = account;
+    this.tables.history.show(null);
+    this.tables.trades.show(null);
+    this.select(this.selected);
+  }
+
+  select(name) {
+    this.selected = name;
+    for (const [key, tab] of Object.entries(this.tabs)) {
+      tab.setAttribute("aria-selected", String(key === name));
+      tab.tabIndex = key === name ? 0 : -1;
+    }
+    this.content.setAttribute("aria-labelledby", `account-${name}`);
+    this.filter.hidden = name === "balances" || !this.account;
+    this.content.replaceChildren(this.account ? this.tables[name].node : el("p", { className: "empty" }, strings.noAccount));
+    this.isStale = true;
+    this.render();
+  }
+
+  /** Mark the history as out of date, because the account has changed. */
+  invalidate() {
+    this.isStale = true;
+  }
+
+  pairFilter() {
+    return this.onlyPair.checked ? { base: this.pair.base, quote: this.pair.quote } : {};
+  }
+
+  /** Bring the selected tab up to date. */
+  render() {
+    const { account, selected } = this;
+    const open = account?.openOrders();
+    const { base, quote } = this.pairFilter();
+    const shown = open && base ? open.filter((order) => order.base === base && order.quote === quote) : open;
+    setText(this.tabs.open, open?.length ? strings.openCount(open.length) : strings.tabs.open);
+    this.cancelAll.hidden = selected !== "open" || !shown?.length;
+    if (!account) return;
+    if (selected === "open") this.tables.open.show(shown);
+    else if (selected === "balances") this.tables.balances.show(account.funds());
+    else if (this.isStale) this.readHistory();
+  }
+
+  // The history is read while it is visible and has changed, every few seconds at most.
+  async readHistory() {
+    if (this.isReading) return;
+    this.isReading = true;
+    this.isStale = false;
+    const { account, selected } = this;
+    const isCurrent = () => account === this.account && selected === this.selected;
+    const readRows = selected === "history" ? readOrderHistory : readTradeHistory;
+    try {
+      const rows = await readRows(account.name, this.pairFilter());
+      if (isCurrent()) this.tables[selected].show(rows);
+    } catch (error) {
+      if (isCurrent()) this.content.replaceChildren(errorNote(error.message, () => this.select(selected)));
+    }
+    setTimeout(() => {
+      this.isReading = false;
+      if (this.isStale) this.render();
+    }, isCurrent() ? MIN_READ_MS : 0);
+  }
+}

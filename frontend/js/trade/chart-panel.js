@@ -1,0 +1,266 @@
+// Chart panel: candles, market depth and a table of the candles, by interval. The chart library is loaded after the
+// first paint; if it fails, the table is shown.
+
+import { ApiError, read } from "../data/api.js";
+import { grouped, units } from "../lib/amounts.js";
+import { button, el, setText } from "../lib/dom.js";
+import { compact, fixed, setTime } from "../lib/format.js";
+import { KeyedRows, table, tableRow } from "../lib/table.js";
+import { errorNote } from "../lib/widgets.js";
+import { chart as strings } from "../strings/trade.js";
+import { CandleChart } from "./candle-chart.js";
+import { DepthChart } from "./depth-chart.js";
+import { INTERVALS, storeInterval } from "./intervals.js";
+
+const PAGE = 500;
+const TABLE_ROWS = 60;
+const SUMMARY_CANDLES = 100;
+
+export class ChartPanel {
+  /**
+   * @param {HTMLElement} root an empty panel
+   * @param {import("../lib/amounts.js").Market} pair
+   * @param {string} interval
+   * @param {(interval: string) => void} onInterval called when another interval is chosen
+   */
+  constructor(root, pair, interval, onInterval) {
+    this.pair = pair;
+    this.interval = interval;
+    this.onInterval = onInterval;
+    this.view = "candles";
+    /** @type {Map<number, any>} candles by time, in seconds since 1970 */
+    this.candles = new Map();
+    /** @type {number[]|null} times of the candles, ascending; null until loaded */
+    this.times = null;
+    this.hasAll = false; // no older candles exist
+    /** @type {CandleChart|null} */
+    this.chart = null;
+    this.build(root);
+  }
+
+  build(root) {
+    const tab = (name, text, run) =>
+      button(text, () => run(name), { role: "tab", "aria-selected": "false", dataset: { name } });
+    const tabs = (label, ...children) => el("div", { className: "tabs", role: "tablist", "aria-label": label }, ...children);
+    this.intervalTabs = tabs(strings.interval, ...INTERVALS.map((name) => tab(name, name, (chosen) => this.setInterval(chosen))));
+    this.viewTabs = tabs(
+      strings.view,
+      ...Object.entries(strings.views).map(([name, text]) => tab(name, text, (chosen) => this.setView(chosen))),
+    );
+    this.legend = el("p", { className: "legend", "aria-hidden": "true" });
+    this.canvas = el("div", { className: "canvas", role: "img", "aria-label": strings.title });
+    this.skeleton = el("div", { className: "skeleton", "aria-hidden": "true" });
+    this.note = el("div", { className: "empty", hidden: true });
+    this.depth = new DepthChart(this.pair);
+    this.depth.node.hidden = true;
+    this.tableView = this.buildTable();
+    root.replaceChildren(
+      el(
+        "header",
+        {},
+        el("h2", { id: "chart-title", className: "visually-hidden" }, strings.title),
+        this.intervalTabs,
+        el("span", { className: "spacer" }),
+        this.viewTabs,
+      ),
+      el(
+        "div",
+        { className: "plot" },
+        this.legend, this.skeleton, this.canvas, this.depth.node, this.tableView, this.note,
+      ),
+    );
+    this.markTabs();
+  }
+
+  buildTable() {
+    const caption = strings.caption(this.pair);
+    const columns = strings.columns(this.pair).map((text, at) => ({ text, num: at > 0 }));
+    const { node, body } = table(caption, columns, "dense");
+    this.rows = new KeyedRows(body, (candle) => candle.ts, () => tableRow(columns), (row, candle) => this.fillRow(row, candle));
+    return el("div", { className: "scroll", hidden: true, tabindex: "0", role: "group", "aria-label": caption }, node);
+  }
+
+  /** Load the candles and the chart library. */
+  async start() {
+    const candles = this.load();
+    try {
+      const library = await import("../../vendor/lightweight-charts.js");
+      this.chart = new CandleChart(library, this.canvas, this.pair, {
+        onCrosshair: (time) => this.showLegend(time),
+        onStart: () => this.loadOlder(),
+      });
+      document.documentElement.addEventListener("themechange", () => {
+        this.chart.applyTheme();
+        this.depth.render();
+      });
+      if (this.times) this.showAll(true);
+    } catch {
+      this.setView("table"); // the library did not load, or this browser lacks what it needs
+    }
+    await candles;
+  }
+
+  setInterval(interval) {
+    this.interval = interval;
+    storeInterval(interval);
+    this.onInterval(interval);
+    this.load();
+    if (this.view === "depth") this.setView("candles");
+    this.markTabs();
+  }
+
+  setView(view) {
+    this.view = view;
+    this.canvas.hidden = view !== "candles";
+    this.legend.hidden = view !== "candles";
+    this.depth.node.hidden = view !== "depth";
+    this.tableView.hidden = view !== "table";
+    if (view === "table") this.showTable();
+    this.markTabs();
+  }
+
+  markTabs() {
+    for (const [tabs, chosen] of [[this.intervalTabs, this.interval], [this.viewTabs, this.view]]) {
+      for (const tab of tabs.children) tab.setAttribute("aria-selected", String(tab.dataset.name === chosen));
+      const selected = tabs.querySelector('[aria-selected="true"]');
+      tabs.scrollLeft = selected.offsetLeft - tabs.offsetLeft - tabs.clientWidth / 2; // visible on narrow screens
+    }
+  }
+
+  // -- candles --
+
+  /** Load the newest candles of the interval. */
+  async load() {
+    const { interval } = this;
+    this.candles.clear();
+    this.times = null;
+    this.hasAll = false;
+    this.showNote(null);
+    try {
+      const candles = await this.readPage(interval, {});
+      if (interval !== this.interval) return;
+      this.addPage(candles);
+      this.showAll(true);
+    } catch (error) {
+      if (!(error instanceof ApiError) || interval !== this.interval) throw error;
+      this.showNote(errorNote(strings.failed, () => this.load()));
+    }
+  }
+
+  async loadOlder() {
+    if (this.hasAll || this.isLoadingOlder || !this.times?.length) return;
+    this.isLoadingOlder = true;
+    const { interval } = this;
+    try {
+      const candles = await this.readPage(interval, { to: this.times[0] - 1 });
+      if (interval !== this.interval) return;
+      this.addPage(candles);
+      this.showAll(false);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.hasAll = true; // no further attempts until the interval changes
+    } finally {
+      this.isLoadingOlder = false;
+    }
+  }
+
+  async readPage(interval, range) {
+    const { base, quote } = this.pair;
+    return (await read("candles", { base, quote, interval, limit: PAGE, ...range })).candles;
+  }
+
+  addPage(candles) {
+    if (candles.length < PAGE) this.hasAll = true;
+    for (const candle of candles) this.candles.set(Date.parse(candle.ts) / 1000, candle);
+    this.times = [...this.candles.keys()].sort((a, b) => a - b);
+  }
+
+  /**
+   * Update or add a candle.
+   * @param {string} interval
+   * @param {any} candle
+   */
+  update(interval, candle) {
+    if (interval !== this.interval || !this.times) return;
+    const time = Date.parse(candle.ts) / 1000;
+    if (!this.candles.has(time)) this.times.push(time);
+    this.candles.set(time, candle);
+    if (this.times.length === 1) this.showAll(true);
+    else if (this.chart && time >= this.times.at(-1)) {
+      this.chart.update(time, candle);
+      this.showSummary();
+    }
+    if (this.view === "table") this.showTable();
+  }
+
+  // -- display --
+
+  showAll(fit) {
+    this.showNote(this.times.length ? "" : strings.none);
+    this.chart?.setCandles(this.times.map((time) => [time, this.candles.get(time)]));
+    if (fit) this.chart?.fit();
+    this.showSummary();
+    if (this.view === "table") this.showTable();
+  }
+
+  // The chart in one sentence, for screen readers.
+  showSummary() {
+    if (!this.times.length) return;
+    const recent = this.times.slice(-SUMMARY_CANDLES).map((time) => this.candles.get(time));
+    const ticks = (text) => units(text, this.pair.priceDecimals);
+    const highest = recent.map(({ high }) => high).reduce((a, b) => (ticks(b) > ticks(a) ? b : a));
+    const lowest = recent.map(({ low }) => low).reduce((a, b) => (ticks(b) < ticks(a) ? b : a));
+    const summary = strings.summary({
+      pair: `${this.pair.base}/${this.pair.quote}`,
+      interval: this.interval,
+      count: recent.length,
+      last: grouped(recent.at(-1).close),
+      high: grouped(highest),
+      low: grouped(lowest),
+    });
+    this.canvas.setAttribute("aria-label", summary);
+    this.showLegend();
+  }
+
+  showLegend(time = this.times?.at(-1)) {
+    const candle = this.candles.get(time);
+    if (!candle) return;
+    const values = [
+      ["O", grouped(candle.open)],
+      ["H", grouped(candle.high)],
+      ["L", grouped(candle.low)],
+      ["C", grouped(candle.close)],
+      [strings.volume, compact(candle.volume)],
+    ];
+    this.legend.replaceChildren(...values.map(([name, value]) => el("span", {}, `${name} `, el("b", {}, value))));
+  }
+
+  showTable() {
+    if (!this.times) return;
+    const newest = this.times.slice(-TABLE_ROWS).reverse();
+    this.rows.show(newest.map((time) => this.candles.get(time)));
+  }
+
+  fillRow(row, candle) {
+    const cells = row.children;
+    setTime(cells[0], candle.ts);
+    ["open", "high", "low", "close"].forEach((name, at) => setText(cells[at + 1], grouped(candle[name])));
+    setText(cells[5], fixed(candle.volume, Math.max(0, this.pair.quantityDecimals)));
+  }
+
+  /** @param {string|Node|null} content null while loading, "" for none */
+  showNote(content) {
+    this.skeleton.hidden = content !== null;
+    this.note.hidden = !content;
+    this.note.replaceChildren(content ?? "");
+  }
+
+  /**
+   * @param {import("../data/order-book.js").OrderBook} book
+   * @param {{side: "buy"|"sell", ticks: bigint, lots: bigint}[]} ownOrders the trader's orders in it
+   */
+  showBook(book, ownOrders) {
+    this.depth.show(book);
+    this.chart?.showOwnOrders(ownOrders);
+  }
+}
