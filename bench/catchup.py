@@ -123,7 +123,7 @@ def _follow(urls: list[str]) -> None:
     with tempfile.TemporaryDirectory() as home:
         rules, recorder = open_engine(open_writer(f"sqlite:///{home}/live.db"), venue)
         patience = Patience()
-        source = HiveSource(urls, Sidechain([NO_SIDECHAIN], patience), rules.watch, patience)
+        source = HiveSource(urls, Sidechain([NO_SIDECHAIN], patience), rules.venue_filter, patience)
         Follower(rules, recorder, source).run(BLOCKS)
         source.close()
 
@@ -148,7 +148,7 @@ def at_the_tip() -> None:
             server.start()
         sidechain = Sidechain([server.engine_url for server in servers], patience, poll_seconds=POLL_SECONDS)
         urls = [server.url for server in servers]
-        source = HiveSource(urls, sidechain, rules.watch, patience, poll_seconds=POLL_SECONDS)
+        source = HiveSource(urls, sidechain, rules.venue_filter, patience, poll_seconds=POLL_SECONDS)
         follower = Follower(
             rules,
             recorder,

@@ -99,7 +99,7 @@ def make_pattern(url: str, home: Path) -> None:
     write_blocks(home, ((n, blocks.get(n, [])) for n in range(1, PATTERN.stop)), [receipt])
     engine = open_writer(url)
     rules, recorder = open_engine(engine, parse_venue(VENUE))
-    Follower(rules, recorder, ArchiveSource(home, rules.watch)).run()
+    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter)).run()
     with engine.begin() as connection:
         for table in _MOVED:
             kept = _OF_PATTERN.get(table, f"block >= {PATTERN.start}")

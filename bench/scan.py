@@ -28,7 +28,7 @@ def main() -> None:
     print(f"scan of {BLOCKS} blocks of {size:.0f} KB with nothing of ours (goal: ratio >= 0.5)")
     searched = min(_timed(lambda: [any(n in b for n in NEEDLES) for b in blocks]) for _ in range(3))
     rules, _ = open_engine(open_writer("sqlite://"), venue)
-    interest = Interest(rules.watch)
+    interest = Interest(rules.venue_filter)
     read = min(_timed(lambda: [read_block(b, interest) for b in blocks]) for _ in range(3))
     print(f"  bytes searched {BLOCKS / searched:>9,.0f} blocks/s")
     print(f"  read_block     {BLOCKS / read:>9,.0f} blocks/s, ratio {searched / read:.2f}")
@@ -36,7 +36,7 @@ def main() -> None:
         text = b"".join(b + b"\n" for b in blocks)
         (Path(home) / "blocks.jsonl.zst").write_bytes(zstandard.ZstdCompressor(3).compress(text))
         rules, recorder = open_engine(open_writer(f"sqlite:///{home}/scan.db"), venue)
-        source = ArchiveSource(Path(home), rules.watch)
+        source = ArchiveSource(Path(home), rules.venue_filter)
         whole = _timed(lambda: Follower(rules, recorder, source).run())
     print(f"  zstd archive → engine → SQLite {BLOCKS / whole:>9,.0f} blocks/s (goal: >= 12,000)")
 

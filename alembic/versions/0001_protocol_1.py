@@ -245,7 +245,7 @@ def upgrade() -> None:
         sa.Column("credit_bucket", sa.SmallInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("n"),
-        comment="every ledger transfer, in order; buckets as in settlement.core.model.BUCKETS",
+        comment="every ledger transfer, in order; buckets as in settlement.core.accounts.BUCKETS",
     )
     op.create_table(
         "withdrawals",

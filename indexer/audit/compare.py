@@ -18,11 +18,11 @@ from indexer.chain.decode import decode
 from indexer.chain.receipts import Receipts
 from indexer.sources.archive_writer import LiveSource
 from indexer.sources.source import Cursor, Waiting
-from settlement.core.events import Event, Watch
-from settlement.core.journal.effects import BlockEffects
+from settlement.core.events import Event, VenueFilter
+from settlement.core.journal.entries import BlockResult
 from settlement.core.journal.state_text import state_text
 from settlement.core.journal.text import chain_hash, iso_time
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 
 JOURNAL_LINE: Final = "journal line"
 JOURNAL_HASH: Final = "journal hash"
@@ -105,7 +105,7 @@ class Comparison:
     The loop must hand over each block by itself, and read events through `read`.
     """
 
-    def __init__(self, rules: Engine) -> None:
+    def __init__(self, rules: StateMachine) -> None:
         self.blocks = 0
         """How many blocks with journal lines were the same."""
         self._rules = rules
@@ -119,15 +119,15 @@ class Comparison:
         self._theirs = theirs
         self._next = next(theirs, None)
 
-    def read(self, block: Block, watch: Watch, receipts: Receipts | None) -> Iterator[Event]:
+    def read(self, block: Block, venue_filter: VenueFilter, receipts: Receipts | None) -> Iterator[Event]:
         """The block's events, noted as they are applied."""
         self._trace = trace = _Trace(block)
-        effects = self._rules.state.out.effects
-        for event in decode(block, watch, receipts):
+        effects = self._rules.state.changes.entries
+        for event in decode(block, venue_filter, receipts):
             trace.events.append((len(effects), event))
             yield event
 
-    def record(self, batch: Sequence[BlockEffects], _receipts: Sequence[tuple[int, str]] = ()) -> None:
+    def record(self, batch: Sequence[BlockResult], _receipts: Sequence[tuple[int, str]] = ()) -> None:
         """Compare the block that was just applied. Raises Differs."""
         header = self._rules.state.header
         assert header is not None
@@ -240,7 +240,7 @@ def _plain(line: str | None) -> str | None:
     return text if line.endswith("\n") else f"{text} [cut off: no line end]"
 
 
-def compare_states(rules: Engine, theirs: str, where: str) -> None:
+def compare_states(rules: StateMachine, theirs: str, where: str) -> None:
     """Raises Differs unless it is our state's text; `where` says of what it was made."""
     ours = state_text(rules.state)
     if ours == theirs:

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 
 from indexer.audit.compare import SideError, SilentError, TheirBlock
 from indexer.audit.peers import PeerError, parse_url
-from settlement.core.state_machine import Engine as Rules
+from settlement.core.state_machine import StateMachine
 from settlement.store.database import StoreError, open_reader
 from settlement.store.read.audit.journal_range import read_range
 from settlement.store.read.audit.state_at_block import read_state_text
@@ -97,7 +97,7 @@ class DatabaseSide:
         with self._engine.connect() as connection:
             return read_state_text(connection, block)
 
-    def rows(self) -> Rules:
+    def rows(self) -> StateMachine:
         """The engine that its newest rows make: what an indexer would go on from, and what the API shows."""
         return load(self._engine)
 

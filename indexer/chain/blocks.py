@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Raw
 
 from indexer.chain.strict_json import ChainJsonError, loads
-from settlement.core.events import BlockHeader, Watch
+from settlement.core.events import BlockHeader, VenueFilter
 
 HEX_ID_LENGTH: Final = 40
 NO_BLOCK: Final = "0" * HEX_ID_LENGTH
@@ -132,13 +132,13 @@ class Known(msgspec.Struct, frozen=True):
 class Found(NamedTuple):
     """The operations of a block that may be of ours: looked for with a watch and so many escrow accounts."""
 
-    watch: Watch
+    venue_filter: VenueFilter
     escrow_count: int
     known: list[Known]
 
-    def is_for(self, watch: Watch) -> bool:
+    def is_for(self, venue_filter: VenueFilter) -> bool:
         """Whether it is all that this watch looks for now."""
-        return self.watch is watch and self.escrow_count == len(watch.escrows)
+        return self.watch is watch and self.escrow_count == len(venue_filter.escrows)
 
 
 class _TypedTransfer(msgspec.Struct, frozen=True, tag_field="type", tag="transfer_operation"):

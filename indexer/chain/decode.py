@@ -27,13 +27,13 @@ from indexer.chain.blocks import (
 from indexer.chain.prefilter import Interest, holds, may_move_tokens
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.chain.strict_json import ChainJsonError, dumps, loads
-from settlement.core.events import HIVE, HIVE_ENGINE, Action, Event, Movement, Watch
+from settlement.core.events import HIVE, HIVE_ENGINE, Action, Event, Movement, VenueFilter
 
 _FLAT_KEYS: Final = frozenset(("base", "quote", "side", "price", "amount"))
 
 
 def decode(
-    block: Block, watch: Watch, receipts: Receipts | None = None, *, prefilter: bool = True
+    block: Block, venue_filter: VenueFilter, receipts: Receipts | None = None, *, prefilter: bool = True
 ) -> Iterator[Event]:
     """The block's movements and actions, in the order in which they take effect.
 
@@ -42,69 +42,69 @@ def decode(
     the same without it. Raises BlockError or ReceiptError, naming block, transaction and operation, for what
     no real node says.
     """
-    for known in _in_turn(block, watch, prefilter):
+    for known in _in_turn(block, venue_filter, prefilter):
         value = known.value
         try:
             if isinstance(value, CustomJson):
-                yield from _custom_json_events(known.id, value, watch, receipts)
+                yield from _custom_json_events(known.id, value, venue_filter, receipts)
             elif isinstance(value, Transfer):
-                yield from _transfer_events(known.id, value, watch, receipts)
+                yield from _transfer_events(known.id, value, venue_filter, receipts)
         except (BlockError, ReceiptError) as error:
             where = _where(block, known.transaction_id, known.operation_index)
             raise type(error)(f"{where}: {error}") from None
 
 
-def has_candidate(block: Block, watch: Watch, *, prefilter: bool = True) -> bool:
+def has_candidate(block: Block, venue_filter: VenueFilter, *, prefilter: bool = True) -> bool:
     """Whether the block must wait for the sidechain's receipts.
 
     It may say yes too often, never too seldom: the escrow accounts that the block's own `listToken` actions
     name count as well, whoever signed them. Raises BlockError, naming the place, for an operation that
     cannot be read.
     """
-    ours = _ours(block, watch, prefilter)
-    if not ours or (prefilter and not may_move_tokens(block, watch)):
+    ours = _ours(block, venue_filter, prefilter)
+    if not ours or (prefilter and not may_move_tokens(block, venue_filter)):
         return False
     listed: set[str] = set()
     for known in ours:
         try:
-            if _is_candidate(known.value, watch):
+            if _is_candidate(known.value, venue_filter):
                 return True
             if isinstance(known.value, CustomJson):
-                listed |= _listed_escrows(known.value, watch)
+                listed |= _listed_escrows(known.value, venue_filter)
         except BlockError as error:
             where = _where(block, known.transaction_id, known.operation_index)
             raise BlockError(f"{where}: {error}") from None
-    if listed <= watch.escrows:
+    if listed <= venue_filter.escrows:
         return False
-    wider = replace(watch, escrows=watch.escrows | listed)
+    wider = replace(venue_filter, escrows=venue_filter.escrows | listed)
     return any(_is_candidate(known.value, wider) for known in _ours(block, wider, prefilter))
 
 
-def _in_turn(block: Block, watch: Watch, prefilter: bool) -> Iterator[Known]:
+def _in_turn(block: Block, venue_filter: VenueFilter, prefilter: bool) -> Iterator[Known]:
     """The operations that may be of ours, each looked for with the accounts that were listed before it."""
     position = 0
     is_done = False
     while not is_done:
-        is_done, escrow_count = True, len(watch.escrows)
-        for known in _ours(block, watch, prefilter):
+        is_done, escrow_count = True, len(venue_filter.escrows)
+        for known in _ours(block, venue_filter, prefilter):
             if known.position <= position:
                 continue
             position = known.position
             yield known
-            if len(watch.escrows) != escrow_count:
+            if len(venue_filter.escrows) != escrow_count:
                 is_done = False
                 break
 
 
-def _ours(block: Block, watch: Watch, prefilter: bool) -> list[Known]:
+def _ours(block: Block, venue_filter: VenueFilter, prefilter: bool) -> list[Known]:
     """The operations that may be of ours, in order; they are read once for each set of accounts."""
     if not prefilter:
         return _read_those(block, None)
     found = block.found
-    if found is None or not found.is_for(watch):
-        interest = Interest(watch)
+    if found is None or not found.is_for(venue_filter):
+        interest = Interest(venue_filter)
         known = _read_those(block, interest) if interest.in_block(block) else []
-        found = block.found = Found(watch, len(watch.escrows), known)
+        found = block.found = Found(venue_filter, len(venue_filter.escrows), known)
     return found.known
 
 
@@ -135,20 +135,20 @@ def _where(block: Block, transaction_id: str, index: int) -> str:
     return f"block {block.number}, transaction {transaction_id}, operation {index}"
 
 
-def _is_candidate(value: Transfer | CustomJson | None, watch: Watch) -> bool:
+def _is_candidate(value: Transfer | CustomJson | None, venue_filter: VenueFilter) -> bool:
     if isinstance(value, Transfer):
-        return _memo_may_act(value, watch)
-    return value is not None and _may_move_tokens(value, watch)
+        return _memo_may_act(value, venue_filter)
+    return value is not None and _may_move_tokens(value, venue_filter)
 
 
-def _may_move_tokens(custom: CustomJson, watch: Watch) -> bool:
+def _may_move_tokens(custom: CustomJson, venue_filter: VenueFilter) -> bool:
     """Whether a custom_json is a candidate: its text names an escrow account, or one signed it.
 
     The second is ours: a payout's text names its recipient alone, and without it money could leave an
     escrow account unseen (docs/protocol-notes.md).
     """
-    return custom.id == watch.custom_json_id and (
-        _signer(custom) in watch.escrows or _names_escrow(custom.json, watch)
+    return custom.id == venue_filter.custom_json_id and (
+        _signer(custom) in venue_filter.escrows or _names_escrow(custom.json, venue_filter)
     )
 
 
@@ -160,22 +160,22 @@ def _signer(custom: CustomJson) -> str:
     return signers[0]
 
 
-def _names_escrow(text: str, watch: Watch) -> bool:
-    for name in watch.escrows:  # noqa: SIM110 - for every operation of ours, and any() takes twice as long
+def _names_escrow(text: str, venue_filter: VenueFilter) -> bool:
+    for name in venue_filter.escrows:  # noqa: SIM110 - for every operation of ours, and any() takes twice as long
         if name in text:
             return True
     return False
 
 
-def _memo_may_act(transfer: Transfer, watch: Watch) -> bool:
+def _memo_may_act(transfer: Transfer, venue_filter: VenueFilter) -> bool:
     memo = transfer.memo
-    return watch.custom_json_id in memo and (transfer.sender in watch.escrows or _names_escrow(memo, watch))
+    return venue_filter.custom_json_id in memo and (transfer.sender in venue_filter.escrows or _names_escrow(memo, venue_filter))
 
 
-def _listed_escrows(custom: CustomJson, watch: Watch) -> set[str]:
+def _listed_escrows(custom: CustomJson, venue_filter: VenueFilter) -> set[str]:
     """The escrow accounts that this operation's `listToken` actions would add."""
     names: set[str] = set()
-    if custom.id != watch.custom_json_id:
+    if custom.id != venue_filter.custom_json_id:
         return names
     if "listToken" not in custom.json and "\\u" not in custom.json:
         return names
@@ -183,7 +183,7 @@ def _listed_escrows(custom: CustomJson, watch: Watch) -> set[str]:
         if isinstance(element, dict) and element.get("contractAction") == "listToken":
             payload = element.get("contractPayload")
             escrow = payload.get("escrow") if isinstance(payload, dict) else None
-            if isinstance(escrow, str) and element.get("contractName") == watch.contract:
+            if isinstance(escrow, str) and element.get("contractName") == venue_filter.contract:
                 names.add(escrow)
     return names
 
@@ -200,15 +200,15 @@ def _elements(text: str) -> list[object]:
 
 
 def _transfer_events(
-    intent_id: str, transfer: Transfer, watch: Watch, receipts: Receipts | None
+    intent_id: str, transfer: Transfer, venue_filter: VenueFilter, receipts: Receipts | None
 ) -> Iterator[Movement]:
-    is_native = transfer.sender in watch.escrows or transfer.recipient in watch.escrows
+    is_native = transfer.sender in venue_filter.escrows or transfer.recipient in venue_filter.escrows
     if is_native:
         quantity, symbol = native_amount(transfer.amount)
         yield Movement(intent_id, HIVE, transfer.sender, transfer.recipient, symbol, quantity, transfer.memo)
-    if receipts is not None and _memo_may_act(transfer, watch):
+    if receipts is not None and _memo_may_act(transfer, venue_filter):
         element = _memo_element(transfer.memo)
-        yield from _token_movements(intent_id, int(is_native), element, watch, receipts)
+        yield from _token_movements(intent_id, int(is_native), element, venue_filter, receipts)
 
 
 def _memo_element(memo: str) -> object:
@@ -224,37 +224,37 @@ def _memo_element(memo: str) -> object:
 
 
 def _custom_json_events(
-    intent_id: str, custom: CustomJson, watch: Watch, receipts: Receipts | None
+    intent_id: str, custom: CustomJson, venue_filter: VenueFilter, receipts: Receipts | None
 ) -> Iterator[Event]:
-    if custom.id != watch.custom_json_id:
+    if custom.id != venue_filter.custom_json_id:
         return
     signer, is_active = _signer(custom), bool(custom.required_auths)
     elements = _elements(custom.json)
     for index, element in enumerate(elements):
         element_id = intent_id if len(elements) == 1 else f"{intent_id}-{index}"
-        if receipts is not None and _may_move_tokens(custom, watch):
-            yield from _token_movements(element_id, 0, element, watch, receipts)
+        if receipts is not None and _may_move_tokens(custom, venue_filter):
+            yield from _token_movements(element_id, 0, element, venue_filter, receipts)
         if isinstance(element, dict):
-            action = _action_of(element, element_id, signer, is_active, watch)
+            action = _action_of(element, element_id, signer, is_active, venue_filter)
             if action is not None:
                 yield action
 
 
 def _action_of(
-    element: dict[str, object], element_id: str, signer: str, is_active: bool, watch: Watch
+    element: dict[str, object], element_id: str, signer: str, is_active: bool, venue_filter: VenueFilter
 ) -> Action | None:
     if "contractName" in element:
-        if not _is_text(element["contractName"]) or element["contractName"] != watch.contract:
+        if not _is_text(element["contractName"]) or element["contractName"] != venue_filter.contract:
             return None
         name, payload = element.get("contractAction"), element.get("contractPayload")
         return Action(element_id, signer, is_active, name, payload)
-    if watch.accept_flat_intents and element.keys() >= _FLAT_KEYS:
+    if venue_filter.accept_flat_intents and element.keys() >= _FLAT_KEYS:
         return Action(element_id, signer, is_active, element["side"], element, flat=True)
     return None
 
 
 def _token_movements(
-    element_id: str, count: int, element: object, watch: Watch, receipts: Receipts
+    element_id: str, count: int, element: object, venue_filter: VenueFilter, receipts: Receipts
 ) -> Iterator[Movement]:
     """The movements that the receipts show for one element; `count` movements of it went before."""
     payload = element.get("contractPayload") if isinstance(element, dict) else None
@@ -270,7 +270,7 @@ def _token_movements(
         sender, recipient, symbol = data.get("from"), data.get("to"), data.get("symbol")
         if not (_is_text(sender) and _is_text(recipient) and _is_text(symbol)):
             continue
-        if sender in watch.escrows or recipient in watch.escrows:
+        if sender in venue_filter.escrows or recipient in venue_filter.escrows:
             yield Movement(
                 id=f"{element_id}.{count}" if count else element_id,
                 chain=HIVE_ENGINE,

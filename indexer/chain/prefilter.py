@@ -15,7 +15,7 @@ from typing import Final
 from stringzilla import find  # with vector instructions: 4 to 10 times as fast as bytes.find
 
 from indexer.chain.blocks import Block, BlockError, Found
-from settlement.core.events import Watch
+from settlement.core.events import VenueFilter
 
 _ESCAPE: Final = b"\\u00"
 _PRINTABLE_ESCAPE: Final = re.compile(rb"\\u00[2-7]")
@@ -28,31 +28,31 @@ Needles = tuple[bytes, ...]
 
 
 class Interest:
-    """The search for what `watch` looks for. It follows `watch.escrows` as that grows; it never shrinks."""
+    """The search for what `watch` looks for. It follows `venue_filter.escrows` as that grows; it never shrinks."""
 
     __slots__ = ("_escrow_count", "_needles", "_watch")
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, venue_filter: VenueFilter) -> None:
+        self._venue_filter = watch
         self._escrow_count = -1
         self._needles: Needles | None = None
 
     def needles(self) -> Needles | None:
         """What to search for; None if a name is such that only parsing can tell."""
-        watch = self._watch
-        if self._escrow_count != len(watch.escrows):
-            self._escrow_count = len(watch.escrows)
-            self._needles = _needles_for(watch.contract, watch.accept_flat_intents, frozenset(watch.escrows))
+        venue_filter = self._venue_filter
+        if self._escrow_count != len(venue_filter.escrows):
+            self._escrow_count = len(venue_filter.escrows)
+            self._needles = _needles_for(venue_filter.contract, venue_filter.accept_flat_intents, frozenset(venue_filter.escrows))
         return self._needles
 
     def in_block(self, block: Block) -> bool:
         """Whether the block may hold something of ours. A block found without is not searched twice."""
         found = block.found
-        if found is not None and found.is_for(self._watch):
+        if found is not None and found.is_for(self._venue_filter):
             return bool(found.known)
         if self.in_text(block.raw):
             return True
-        block.found = Found(self._watch, len(self._watch.escrows), [])
+        block.found = Found(self._venue_filter, len(self._venue_filter.escrows), [])
         return False
 
     def in_text(self, text: bytes) -> bool:
@@ -61,9 +61,9 @@ class Interest:
         return needles is None or holds(text, needles)
 
 
-def may_move_tokens(block: Block, watch: Watch) -> bool:
+def may_move_tokens(block: Block, venue_filter: VenueFilter) -> bool:
     """Whether the sidechain may have moved tokens of ours: the text names an escrow account or lists one."""
-    needles = _plain_needles(frozenset((*watch.escrows, _LISTING)))
+    needles = _plain_needles(frozenset((*venue_filter.escrows, _LISTING)))
     return needles is None or holds(block.raw, needles)
 
 

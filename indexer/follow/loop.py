@@ -13,9 +13,9 @@ from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import decode
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.source import Cursor, Source, SourceError
-from settlement.core.events import Event, Watch
-from settlement.core.journal.effects import BlockEffects
-from settlement.core.state_machine import Engine
+from settlement.core.events import Event, VenueFilter
+from settlement.core.journal.entries import BlockResult
+from settlement.core.state_machine import StateMachine
 
 BATCH_BLOCKS: Final = 5_000
 """The most blocks in one transaction while catching up."""
@@ -40,22 +40,22 @@ class _Batch:
 
     blocks: int = 0
     effects: int = 0
-    done: list[BlockEffects] = field(default_factory=list)
+    done: list[BlockResult] = field(default_factory=list)
     receipts: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, block: BlockEffects, used_receipts: bytes | None) -> None:
+    def add(self, block: BlockResult, used_receipts: bytes | None) -> None:
         self.blocks += 1
         if used_receipts is not None:
             self.receipts.append((block.header.number, used_receipts.decode("ascii")))
-        if block.effects or block.intents:
+        if block.entries or block.outcomes:
             self.done.append(block)
-            self.effects += len(block.effects) + len(block.intents)
+            self.effects += len(block.entries) + len(block.outcomes)
 
 
 class Keeper(Protocol):
     """What becomes of applied blocks: the recorder writes them down, `verifying` compares them."""
 
-    def record(self, batch: Sequence[BlockEffects], receipts: Sequence[tuple[int, str]] = ()) -> None:
+    def record(self, batch: Sequence[BlockResult], receipts: Sequence[tuple[int, str]] = ()) -> None:
         """Take a batch, once the engine has applied it: the blocks that had any effect or intent."""
         ...
 
@@ -65,13 +65,13 @@ class Follower:
 
     def __init__(
         self,
-        rules: Engine,
+        rules: StateMachine,
         recorder: Keeper,
         source: Source,
         *,
         batch_blocks: int = BATCH_BLOCKS,
         batch_effects: int = BATCH_EFFECTS,
-        read: Callable[[Block, Watch, Receipts | None], Iterable[Event]] = decode,
+        read: Callable[[Block, VenueFilter, Receipts | None], Iterable[Event]] = decode,
         on_commit: Callable[[Progress], None] | None = None,
         on_caught_up: Callable[[], None] | None = None,
     ) -> None:
@@ -114,10 +114,10 @@ class Follower:
         self._commit()
         return self.progress
 
-    def _apply(self, block: Block, receipts: Receipts | None) -> BlockEffects:
+    def _apply(self, block: Block, receipts: Receipts | None) -> BlockResult:
         rules = self._rules
         try:
-            return rules.apply(block.header, self._read(block, rules.watch, receipts))
+            return rules.apply(block.header, self._read(block, rules.venue_filter, receipts))
         except (BlockError, ReceiptError) as error:
             self._batch = _Batch()  # the engine is half way into a block: nothing of it may be recorded
             raise SourceError(f"{self._source.where}: {error}") from None
@@ -134,8 +134,8 @@ class Follower:
         progress = self.progress
         progress.blocks += batch.blocks
         for block in batch.done:
-            progress.intents += len(block.intents)
-            progress.rejected += sum(intent.code is not None for intent in block.intents)
+            progress.intents += len(block.outcomes)
+            progress.rejected += sum(intent.code is not None for intent in block.outcomes)
         progress.trades = self._rules.state.last_trade
         progress.last_block = self._rules.next_block() - 1
         if self._on_commit is not None:

@@ -24,7 +24,7 @@ from indexer.chain.integrity.block_id import check_id
 from indexer.chain.prefilter import Interest, read_block
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.source import Cursor, SourceError, Waiting, check_link
-from settlement.core.events import Watch
+from settlement.core.events import VenueFilter
 
 _CHUNK_BYTES: Final = 1 << 15
 _LONGEST_LINE_BYTES: Final = 1 << 28
@@ -51,12 +51,12 @@ class ArchiveSource:
     archive has no receipts for them: right if the sidechain had nothing, worth a warning if there are many.
     """
 
-    def __init__(self, folder: Path, watch: Watch, *, check_ids: bool = False) -> None:
+    def __init__(self, folder: Path, venue_filter: VenueFilter, *, check_ids: bool = False) -> None:
         """`check_ids` recomputes each block's id from its header. Raises SourceError without block files."""
         self.candidates_without_receipts = 0
         self._line: Line | None = None
         self._folder = folder
-        self._watch = watch
+        self._venue_filter = watch
         self._check_ids = check_ids
         self._block_files = _files(folder, "blocks")
         self._receipt_files = _files(folder, "receipts")
@@ -83,7 +83,7 @@ class ArchiveSource:
 
         Apply each block before asking for the next. Raises SourceError with file, line and block.
         """
-        interest = Interest(self._watch)
+        interest = Interest(self._venue_filter)
         receipts_at = _ReceiptsInStep(_lines(self._receipt_files))
         last: Cursor | None = None
         for line in _lines(self._block_files):
@@ -93,7 +93,7 @@ class ArchiveSource:
                 continue
             receipts, receipts_line = receipts_at.block(block.number)
             try:
-                is_candidate = has_candidate(block, self._watch)
+                is_candidate = has_candidate(block, self._venue_filter)
             except BlockError as error:
                 raise line.error(error) from None
             if is_candidate and receipts is None:

@@ -30,7 +30,7 @@ from indexer.chain.integrity.block_id import check_id
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.archive import ArchiveWriter
 from indexer.sources.source import Cursor, Source, SourceError, check_link
-from settlement.core.events import Action, Watch
+from settlement.core.events import Action, VenueFilter
 from settlement.core.venue import Venue
 
 FILE_BLOCKS: Final = 10_000
@@ -121,9 +121,9 @@ class Recording:
         self._file_blocks = file_blocks
         self._in_part = 0
         if venue is None:
-            self.watch = Watch(_SIDECHAIN_ID, _SIDECHAIN_ID, accept_flat_intents=False)
+            self.watch = VenueFilter(_SIDECHAIN_ID, _SIDECHAIN_ID, accept_flat_intents=False)
         else:
-            self.watch = Watch(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
+            self.watch = VenueFilter(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
             self.watch.escrows |= set(plan.escrows)
         with ExitStack() as files, self._told():
             folder.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from indexer.sources.irreversible_quorum import Irreversible, quorum_of
 from indexer.sources.node_pool import Node, Pool, report_text
 from indexer.sources.sidechain import Sidechain
 from indexer.sources.source import Cursor, SourceError, Waiting
-from settlement.core.events import Watch
+from settlement.core.events import VenueFilter
 
 __all__ = ["LARGEST_RANGE", "LIVE_BLOCKS", "HiveClient", "HiveSource"]
 
@@ -42,7 +42,7 @@ class HiveSource:
         self,
         nodes: Sequence[str],
         sidechain: Sidechain,
-        watch: Watch,
+        venue_filter: VenueFilter,
         patience: Patience | None = None,
         *,
         quorum: int | None = None,
@@ -65,10 +65,10 @@ class HiveSource:
         agreeing = quorum_of(len(members), quorum)
         self._irreversible = Irreversible(self._pool, self._patience, agreeing, poll_seconds)
         self._ranges = Ranges(
-            self._pool, self._patience, Interest(watch), agreeing, verifier, largest=largest_range
+            self._pool, self._patience, Interest(venue_filter), agreeing, verifier, largest=largest_range
         )
         self._sidechain = sidechain
-        self._watch = watch
+        self._venue_filter = watch
         self._poll_seconds = poll_seconds
         self._largest = largest_range
         self._at_hand = 0
@@ -133,7 +133,7 @@ class HiveSource:
 
     def _receipts(self, block: Block) -> Receipts | None:
         try:
-            is_candidate = has_candidate(block, self._watch)
+            is_candidate = has_candidate(block, self._venue_filter)
         except BlockError as error:
             raise SourceError(str(error)) from None
         return self._sidechain.receipts(block.number) if is_candidate else None

@@ -1,1 +1,1 @@
-"""The rules of the protocol: pure and deterministic, standard library only. Imports nothing of ours."""
+"""The rules of the protocol: pure, deterministic, standard library only. Imports nothing else of ours."""

@@ -1,4 +1,4 @@
-"""The codes of rejection (protocol, section 4), with the sentence that an API or a log shows."""
+"""Rejection codes (protocol, section 4) and the sentence that the API and logs show for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Code(StrEnum):
-    """Why an intent had no effect. A rejection is a value, never an exception."""
+    """Why an intent was rejected. The rules return a code; they never raise for bad input."""
 
     E_INPUT = "E_INPUT"
     E_PRECISION = "E_PRECISION"
@@ -27,19 +27,19 @@ class Code(StrEnum):
 
 
 SENTENCES: Final[dict[Code, str]] = {
-    Code.E_INPUT: "The intent is malformed: a field is missing or has a value that is not allowed.",
-    Code.E_PRECISION: "An amount or price has more decimals than the pair or token allows.",
-    Code.E_RANGE: "An amount is larger than the exchange can hold.",
-    Code.E_AUTH: "The intent was not signed with the active key of the account that may do this.",
-    Code.E_PAIR: "There is no such pair, or it exists already.",
-    Code.E_PAUSED: "The pair takes no orders now.",
-    Code.E_FUNDS: "The account does not have enough available.",
-    Code.E_LIMIT: "The account has too many open orders.",
-    Code.E_POST_ONLY: "A post-only order would have traded at once.",
-    Code.E_FOK: "The order could not be filled whole.",
-    Code.E_NOT_FOUND: "There is no open order or pending withdrawal of that id.",
+    Code.E_INPUT: "Invalid request: a field is missing or has an invalid value.",
+    Code.E_PRECISION: "Too many decimals: an amount or price is finer than the pair or token allows.",
+    Code.E_RANGE: "Amount too large.",
+    Code.E_AUTH: "Not authorized: the account's active key must sign this action.",
+    Code.E_PAIR: "Unknown pair, or pair already listed.",
+    Code.E_PAUSED: "Trading in this pair is paused or closed.",
+    Code.E_FUNDS: "Insufficient funds.",
+    Code.E_LIMIT: "Too many open orders.",
+    Code.E_POST_ONLY: "Post-only order would execute immediately.",
+    Code.E_FOK: "Fill-or-kill order could not be filled completely.",
+    Code.E_NOT_FOUND: "No open order or pending withdrawal with this id.",
     Code.E_OWNER: "The order belongs to another account.",
-    Code.E_SELF_TRADE: "The order would have traded with the account's own order.",
-    Code.E_NO_LIQUIDITY: "Nothing on the book could fill the order.",
-    Code.E_TOKEN: "The token is not listed, is listed already, or is not possible for that chain.",
+    Code.E_SELF_TRADE: "Order would trade against your own order.",
+    Code.E_NO_LIQUIDITY: "No matching orders in the order book.",
+    Code.E_TOKEN: "Token not listed, already listed, or not possible on this chain.",
 }

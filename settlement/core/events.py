@@ -1,7 +1,4 @@
-"""What a block can ask of the engine: token movements and signed actions (protocol, section 3).
-
-The indexer decodes a block into these values; the engine alone decides what they mean.
-"""
+"""Input of the rules: token movements and signed actions, as decoded from a block (protocol, section 3)."""
 
 from __future__ import annotations
 
@@ -15,64 +12,60 @@ HIVE_ENGINE: Final = "hive-engine"
 
 
 class JsonNumber(str):
-    """A JSON number by its literal text, so that no float ever touches an amount (section 1)."""
+    """A JSON number as its literal text, so that no amount passes through a float (section 1)."""
 
     __slots__ = ()
 
 
 class BlockHeader(NamedTuple):
-    """The part of a Hive block that the rules depend on.
+    """The fields of a Hive block that the rules depend on."""
 
-    `number` is the first four bytes of `block_id`; `timestamp` is in seconds since 1970 (UTC).
-    """
-
-    number: int
-    block_id: str
-    timestamp: int
+    number: int  # also the first four bytes of `block_id`
+    block_id: str  # 40 hex digits
+    timestamp: int  # Unix seconds
 
 
 class Movement(NamedTuple):
-    """A native transfer, or a `transfer` event of the sidechain's receipts, from or to an escrow account.
+    """A native transfer, or a `tokens` event of a Hive-Engine receipt, from or to an escrow account.
 
-    `id` is the id of its element, with `.1`, `.2` … for further movements of one element.
-    `quantity` is the literal text. `memo` is the transfer's memo, or `contractPayload.memo` of the
-    element where that is a string, else None. Names and symbols are raw text: nothing here is trusted.
+    Names and symbols are untrusted text.
     """
 
-    id: str
+    id: str  # the element's id; `.1`, `.2` … are appended for further movements of one element
     chain: Chain
     sender: str
     recipient: str
     symbol: str
-    quantity: str
-    memo: str | None
+    quantity: str  # literal text
+    memo: str | None  # the transfer's memo, or `contractPayload.memo` where that is a string
 
 
 class Action(NamedTuple):
-    """An element of a custom_json that is ours: an intent or an operator action (sections 4 and 8).
+    """An intent or operator action: an element of a custom_json addressed to the venue (sections 4 and 8).
 
-    `name` is `contractAction` as decoded from JSON, or `side` of a flat intent: any JSON value.
-    `payload` is `contractPayload` (None where absent), or the whole flat object: any JSON value, its
-    numbers as `JsonNumber`. `active` tells whether it was signed with the active key.
+    JSON values are as decoded, with numbers as `JsonNumber`.
     """
 
     id: str
     signer: str
-    active: bool
-    name: object
-    payload: object
-    flat: bool = False
+    active: bool  # signed with the active key
+    name: object  # `contractAction`, or `side` of a flat intent: any JSON value
+    payload: object  # `contractPayload` (None where absent), or the whole flat object: any JSON value
+    flat: bool = False  # a flat intent
 
 
 Event = Movement | Action
 
 
 @dataclass(slots=True)
-class Watch:
-    """What the decoder looks for. The engine owns it and adds to `escrows` when a token is listed, so a
-    lazily decoded block sees the new account from the next operation on (section 8)."""
+class VenueFilter:
+    """Which operations of a block concern the venue.
 
-    contract: str
+    The state adds to `escrows` when a token is listed, so a lazily decoded block finds transfers to the new
+    account from the next operation on (section 8).
+    """
+
+    contract: str  # contractName of the venue's actions
     custom_json_id: str
     accept_flat_intents: bool
-    escrows: set[str] = field(default_factory=set)
+    escrows: set[str] = field(default_factory=set)  # escrow accounts

@@ -1,4 +1,4 @@
-"""What the operator may do, and only in the open: signed actions on the chain (protocol, section 8)."""
+"""Operator actions: listing, pair and venue settings, checkpoints, returns (protocol, section 8)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 
 from settlement.core.codes import Code
 from settlement.core.custody import return_withdrawal
-from settlement.core.journal.effects import CheckpointClaimed, OperatorActed
-from settlement.core.model import Pair
+from settlement.core.journal.entries import CheckpointClaim, OperatorActed
+from settlement.core.order_book import Pair
 from settlement.core.orders import close
 from settlement.core.parsing.amounts import MAX_INTEGER, MAX_UNITS
-from settlement.core.parsing.payload import Fields
+from settlement.core.parsing.payload_reader import PayloadReader
 from settlement.core.state import State
 from settlement.core.venue import (
     CHAINS,
@@ -32,57 +32,62 @@ from settlement.core.venue import (
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
-Do = Callable[[], None]
-"""Carries an accepted action out; its journal line comes first."""
+Change = Callable[[], None]
+"""Carries out an accepted action, after its journal entry was written."""
+
+Handler = Callable[[State, str, PayloadReader, bool], Change | Code]
+"""Decides an action from its id, its payload and whether the operator signed it."""
 
 
-def act(state: State, action_id: str, name: str, fields: Fields, authorised: bool) -> Code | None:
-    """Decide and carry out an operator action; the code where it is rejected."""
-    decided = _ACTIONS[name](state, action_id, fields, authorised)
-    if isinstance(decided, Code):
-        return decided
-    state.out.effects.append(OperatorActed(action_id, name))
-    state.out.rules_changed = True
-    decided()
+def apply_operator_action(
+    state: State, action_id: str, name: str, reader: PayloadReader, *, is_operator: bool
+) -> Code | None:
+    """Decide an operator action and carry it out; the code where it is rejected."""
+    decision = _HANDLERS[name](state, action_id, reader, is_operator)
+    if isinstance(decision, Code):
+        return decision
+    state.changes.entries.append(OperatorActed(id=action_id, action=name))
+    state.changes.rules_changed = True
+    decision()
     return None
 
 
-def _refused(fields: Fields, authorised: bool) -> Code | None:
-    """The first two checks of section 4: shape, then authority."""
-    if fields.bad:
+def _check_shape_and_authority(reader: PayloadReader, is_operator: bool) -> Code | None:
+    """The first two checks of section 4."""
+    if reader.invalid:
         return Code.E_INPUT
-    return None if authorised else Code.E_AUTH
+    return None if is_operator else Code.E_AUTH
 
 
-def _list_token(state: State, _id: str, fields: Fields, authorised: bool) -> Do | Code:
+def _list_token(state: State, _id: str, reader: PayloadReader, is_operator: bool) -> Change | Code:
     rules = TokenRules(
-        fields.symbol("symbol"),
-        fields.integer("precision", 0, MAX_TOKEN_PRECISION),
-        fields.choice("chain", CHAINS),
-        fields.account("escrow"),
+        symbol=reader.symbol("symbol"),
+        precision=reader.integer("precision", 0, MAX_TOKEN_PRECISION),
+        chain=reader.choice("chain", CHAINS),
+        escrow=reader.account("escrow"),
     )
-    code = _refused(fields, authorised)
+    code = _check_shape_and_authority(reader, is_operator)
     if code is not None:
         return code
     if rules.symbol in state.tokens or not possible_token(rules.symbol, rules.precision, rules.chain):
         return Code.E_TOKEN
-    return lambda: void(state.add_token(rules))
+    return lambda: state.add_token(rules)
 
 
-def _list_pair(state: State, _id: str, fields: Fields, authorised: bool) -> Do | Code:
+def _list_pair(state: State, _id: str, reader: PayloadReader, is_operator: bool) -> Change | Code:
     rules = PairRules(
-        fields.symbol("symbol"),
-        fields.symbol("quote"),
-        fields.integer("priceDecimals", 0, MAX_PRICE_DECIMALS),
-        fields.integer("quantityDecimals", MIN_QUANTITY_DECIMALS, MAX_INTEGER),
-        fields.optional_integer("makerFeeBps", 0, MAX_FEE_BPS) or 0,
-        fields.optional_integer("takerFeeBps", 0, MAX_FEE_BPS) or 0,
-        fields.choice("pricePolicy", PRICE_POLICIES, "maker"),
-        fields.choice("selfTrade", SELF_TRADE_POLICIES, "cancel_resting"),
+        base=reader.symbol("symbol"),
+        quote=reader.symbol("quote"),
+        price_decimals=reader.integer("priceDecimals", 0, MAX_PRICE_DECIMALS),
+        quantity_decimals=reader.integer("quantityDecimals", MIN_QUANTITY_DECIMALS, MAX_INTEGER),
+        maker_fee_bps=reader.optional_integer("makerFeeBps", 0, MAX_FEE_BPS) or 0,
+        taker_fee_bps=reader.optional_integer("takerFeeBps", 0, MAX_FEE_BPS) or 0,
+        price_policy=reader.choice("pricePolicy", PRICE_POLICIES, "maker"),
+        self_trade=reader.choice("selfTrade", SELF_TRADE_POLICIES, "cancel_resting"),
     )
     if rules.base == rules.quote:
-        fields.bad = True
-    code = _refused(fields, authorised)
+        reader.invalid = True
+    code = _check_shape_and_authority(reader, is_operator)
     if code is not None:
         return code
     base, quote = state.tokens.get(rules.base), state.tokens.get(rules.quote)
@@ -92,17 +97,17 @@ def _list_pair(state: State, _id: str, fields: Fields, authorised: bool) -> Do |
         return Code.E_PAIR
     if not decimals_fit(rules.price_decimals, rules.quantity_decimals, base.precision, quote.precision):
         return Code.E_INPUT
-    return lambda: void(state.add_pair(rules))
+    return lambda: state.add_pair(rules)
 
 
-def _update_pair(state: State, _id: str, fields: Fields, authorised: bool) -> Do | Code:
-    key = (fields.symbol("symbol"), fields.symbol("quote"))
-    maker_fee_bps = fields.optional_integer("makerFeeBps", 0, MAX_FEE_BPS)
-    taker_fee_bps = fields.optional_integer("takerFeeBps", 0, MAX_FEE_BPS)
-    price_policy = fields.choice("pricePolicy", PRICE_POLICIES, "") or None
-    self_trade = fields.choice("selfTrade", SELF_TRADE_POLICIES, "") or None
-    status = fields.choice("status", PAIR_STATUSES, "") or None
-    code = _refused(fields, authorised)
+def _update_pair(state: State, _id: str, reader: PayloadReader, is_operator: bool) -> Change | Code:
+    key = (reader.symbol("symbol"), reader.symbol("quote"))
+    maker_fee_bps = reader.optional_integer("makerFeeBps", 0, MAX_FEE_BPS)
+    taker_fee_bps = reader.optional_integer("takerFeeBps", 0, MAX_FEE_BPS)
+    price_policy = reader.optional_choice("pricePolicy", PRICE_POLICIES)
+    self_trade = reader.optional_choice("selfTrade", SELF_TRADE_POLICIES)
+    status = reader.optional_choice("status", PAIR_STATUSES)
+    code = _check_shape_and_authority(reader, is_operator)
     if code is not None:
         return code
     pair = state.pairs.get(key)
@@ -129,10 +134,10 @@ def _cancel_orders_of(state: State, pair: Pair) -> None:
         close(state, order, "cancelled")
 
 
-def _update_venue(state: State, _id: str, fields: Fields, authorised: bool) -> Do | Code:
-    max_open_orders = fields.optional_integer("maxOpenOrders", 1, MAX_OPEN_ORDERS)
-    fee_account = fields.account("feeAccount") if fields.has("feeAccount") else None
-    code = _refused(fields, authorised)
+def _update_venue(state: State, _id: str, reader: PayloadReader, is_operator: bool) -> Change | Code:
+    max_open_orders = reader.optional_integer("maxOpenOrders", 1, MAX_OPEN_ORDERS)
+    fee_account = reader.account("feeAccount") if reader.has("feeAccount") else None
+    code = _check_shape_and_authority(reader, is_operator)
     if code is not None:
         return code
 
@@ -144,22 +149,28 @@ def _update_venue(state: State, _id: str, fields: Fields, authorised: bool) -> D
     return update
 
 
-def _checkpoint(state: State, action_id: str, fields: Fields, authorised: bool) -> Do | Code:
-    block = fields.integer("block", 0, MAX_INTEGER)
-    state_hash = fields.text("stateHash", lambda text: _HASH.fullmatch(text) is not None)
-    journal_hash = fields.text("journalHash", lambda text: _HASH.fullmatch(text) is not None)
-    code = _refused(fields, authorised)
+def _checkpoint(state: State, action_id: str, reader: PayloadReader, is_operator: bool) -> Change | Code:
+    claim = CheckpointClaim(
+        id=action_id,
+        block=reader.integer("block", 0, MAX_INTEGER),
+        state_hash=reader.text("stateHash", _is_hash),
+        journal_hash=reader.text("journalHash", _is_hash),
+    )
+    code = _check_shape_and_authority(reader, is_operator)
     if code is not None:
         return code
-    if block > MAX_UNITS:
+    if claim.block > MAX_UNITS:
         return Code.E_RANGE
-    claim = CheckpointClaimed(action_id, block, state_hash, journal_hash)
-    return lambda: state.out.checkpoints.append(claim)
+    return lambda: state.changes.checkpoints.append(claim)
 
 
-def _return_withdrawal(state: State, _id: str, fields: Fields, authorised: bool) -> Do | Code:
-    withdrawal_id = fields.text("id", lambda _: True)
-    code = _refused(fields, authorised)
+def _is_hash(text: str) -> bool:
+    return _HASH.fullmatch(text) is not None
+
+
+def _return_withdrawal(state: State, _id: str, reader: PayloadReader, is_operator: bool) -> Change | Code:
+    withdrawal_id = reader.text("id", lambda _: True)
+    code = _check_shape_and_authority(reader, is_operator)
     if code is not None:
         return code
     withdrawal = state.withdrawals.by_id.get(withdrawal_id)
@@ -168,11 +179,7 @@ def _return_withdrawal(state: State, _id: str, fields: Fields, authorised: bool)
     return lambda: return_withdrawal(state, withdrawal)
 
 
-def void(_: object) -> None:
-    """Drop a result that nobody needs."""
-
-
-_ACTIONS: Final[dict[str, Callable[[State, str, Fields, bool], Do | Code]]] = {
+_HANDLERS: Final[dict[str, Handler]] = {
     "listToken": _list_token,
     "listPair": _list_pair,
     "updatePair": _update_pair,
@@ -181,4 +188,4 @@ _ACTIONS: Final[dict[str, Callable[[State, str, Fields, bool], Do | Code]]] = {
     "returnWithdrawal": _return_withdrawal,
 }
 
-OPERATOR_ACTIONS: Final = frozenset(_ACTIONS)
+OPERATOR_ACTIONS: Final = frozenset(_HANDLERS)

@@ -1,7 +1,7 @@
-"""The state transition: one block's events in, its effects out (the whole of the protocol).
+"""State machine of the venue: the events of one block in, its journal out (the whole protocol).
 
-`Engine.apply` is the only way in which state changes, whether catching up, following, replaying or
-auditing. It reads no clock, no database and no network.
+`StateMachine.apply` is the only way in which the state changes, whether catching up, following, replaying or
+auditing. It uses no clock, no database and no network.
 """
 
 from __future__ import annotations
@@ -9,130 +9,156 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from settlement.core.codes import Code
-from settlement.core.custody import move, withdraw
-from settlement.core.events import Action, BlockHeader, Event, Movement, Watch
+from settlement.core.custody import record_movement, withdraw
+from settlement.core.events import Action, BlockHeader, Event, Movement, VenueFilter
 from settlement.core.invariants import check_block
-from settlement.core.journal.effects import BlockEffects, IntentSeen, Rejected
-from settlement.core.journal.text import chain_hash, journal_text
-from settlement.core.model import AVAILABLE, ESCROW, LOCKED, WITHDRAWING, Order, Wallet
-from settlement.core.operator_actions import OPERATOR_ACTIONS, act
-from settlement.core.orders import cancel, cancel_all, expire, place, replace
-from settlement.core.parsing.names import action_text, encode
-from settlement.core.parsing.payload import Fields
-from settlement.core.parsing.requests import (
-    CancelAllRequest,
-    CancelRequest,
-    OrderRequest,
-    ReplaceRequest,
-    Request,
-    WithdrawRequest,
-    read_flat,
-    read_request,
+from settlement.core.journal.entries import (
+    ActionOutcome,
+    BalanceAfter,
+    BlockResult,
+    HoldingsAfter,
+    OrderAfter,
+    Rejected,
 )
-from settlement.core.state import InvariantError, Output, State
+from settlement.core.journal.text import chain_hash, journal_text
+from settlement.core.operator_actions import OPERATOR_ACTIONS, apply_operator_action
+from settlement.core.order_book import Order
+from settlement.core.orders import cancel, cancel_all, expire_orders, place, replace
+from settlement.core.parsing.intents import (
+    CancelAllIntent,
+    CancelIntent,
+    Intent,
+    OrderIntent,
+    ReplaceIntent,
+    WithdrawIntent,
+    read_flat_intent,
+    read_intent,
+)
+from settlement.core.parsing.names import action_text, encode
+from settlement.core.parsing.payload_reader import PayloadReader
+from settlement.core.state import BlockChanges, InvariantError, State
 from settlement.core.venue import Venue
 
 
-class Engine:
+class StateMachine:
     """The venue's state and the rules that change it, block by block."""
 
     def __init__(self, venue: Venue, state: State | None = None) -> None:
         self.state = State(venue) if state is None else state
 
     @property
-    def watch(self) -> Watch:
-        """What a decoder must look for; it grows within a block when a token is listed."""
-        return self.state.watch
+    def venue_filter(self) -> VenueFilter:
+        """Which operations must be decoded; it grows within a block when a token is listed."""
+        return self.state.venue_filter
 
     def next_block(self) -> int:
         """The number of the block that must come next."""
         header = self.state.header
         return self.state.venue.start_block if header is None else header.number + 1
 
-    def apply(self, header: BlockHeader, events: Iterable[Event] = ()) -> BlockEffects:
-        """Apply one block. Raises InvariantError if the books do not add up or the block is out of turn.
+    def apply(self, header: BlockHeader, events: Iterable[Event] = ()) -> BlockResult:
+        """Apply one block.
 
-        `events` may be lazy: it is read one by one, after the effects of those before (section 3).
+        `events` may be lazy: each is read after those before it have taken effect (section 3).
+        Raises InvariantError for a block out of sequence and when the books do not balance.
         """
         if header.number != self.next_block():
-            raise InvariantError(f"block {header.number} is out of turn, {self.next_block()} is next")
+            raise InvariantError(f"block {header.number} is out of sequence, expected {self.next_block()}")
         state = self.state
-        expire(state, header.timestamp)
+        now = header.timestamp
+
+        # 1. Orders whose expiry has passed close (section 6).
+        expire_orders(state, now)
+
+        # 2. Movements and actions, in the order of the chain (sections 3 to 8).
         for event in events:
             if isinstance(event, Movement):
-                move(state, event)
+                record_movement(state, event)
             else:
-                self._decide(event, header.timestamp)
-        return self._seal(header)
+                self._apply_action(event, now)
 
-    def _seal(self, header: BlockHeader) -> BlockEffects:
-        """Check the books, write the journal, move the cursor, and start with a clean slate."""
-        state = self.state
+        # 3. The block ends: invariants, journal text, journal hash (section 9).
         state.header = header
-        out = state.out
-        if not out.effects and not out.intents:  # then nothing moved: most blocks of a chain
-            return BlockEffects(header, [], [], [], [], [], [], [], "", state.journal_hash, False)
-        state.out = Output()
-        touched: dict[Wallet, None] = {}
-        for debit, _, credit, _, _ in out.transfers:
-            touched[debit] = touched[credit] = None
-        orders = out.orders.values()
-        check_block(touched, orders, out.withdrawing)
-        text = journal_text(header, out.effects)
+        changes = state.changes
+        if not changes.entries and not changes.outcomes:  # most blocks of the chain
+            return BlockResult(header=header, journal_hash=state.journal_hash)
+        state.changes = BlockChanges()
+        touched = list(
+            dict.fromkeys(balance for entry in changes.transfers for balance in (entry.debit, entry.credit))
+        )
+        check_block(touched, changes.orders.values(), changes.withdrawing)
+        text = journal_text(header, changes.entries)
         state.journal_hash = chain_hash(state.journal_hash, text)
-        return BlockEffects(
-            header,
-            out.effects,
-            out.intents,
-            out.checkpoints,
-            out.transfers,
-            [(w, b[AVAILABLE], b[LOCKED], b[WITHDRAWING], b[ESCROW]) for w in touched for b in (w.buckets,)],
-            [(o, o.remaining, o.locked, o.received, o.released, o.status) for o in orders],
-            [(*key, state.holdings[key]) for key in out.holdings],
-            text,
-            state.journal_hash,
-            out.rules_changed,
+        return BlockResult(
+            header=header,
+            journal_hash=state.journal_hash,
+            entries=changes.entries,
+            outcomes=changes.outcomes,
+            checkpoints=changes.checkpoints,
+            transfers=changes.transfers,
+            balances=[BalanceAfter(balance, *balance.buckets) for balance in touched],
+            orders=[_order_after(order) for order in changes.orders.values()],
+            holdings=[HoldingsAfter(*key, units=state.holdings[key]) for key in changes.holdings],
+            text=text,
+            rules_changed=changes.rules_changed,
         )
 
-    def _decide(self, action: Action, now: int) -> None:
-        """Decide one signed action and note what became of it."""
-        signer = encode(action.signer)  # itself, but for names that no chain has
-        fields = Fields(action.payload)
-        ref = fields.ref()
-        if type(action.name) is str and action.name in OPERATOR_ACTIONS and not action.flat:
-            authorised = action.active and signer == self.state.venue.operator
-            result: Order | Code | None = act(self.state, action.id, action.name, fields, authorised)
+    def _apply_action(self, action: Action, now: int) -> None:
+        """Decide one signed action and record its outcome."""
+        signer = encode(action.signer)  # changes nothing in a valid account name
+        name = action_text(action.name)
+        reader = PayloadReader(action.payload)
+        ref = reader.ref()
+        if name in OPERATOR_ACTIONS and not action.flat:
+            is_operator = action.active and signer == self.state.venue.operator
+            result: Order | Code | None = apply_operator_action(
+                self.state, action.id, name, reader, is_operator=is_operator
+            )
         else:
-            result = self._trade(action, signer, fields, now)
+            result = self._apply_intent(action, signer, reader, now)
         code = result if isinstance(result, Code) else None
         seq = result.seq if isinstance(result, Order) else None
-        name = action_text(action.name)
-        out = self.state.out
-        out.intents.append(IntentSeen(action.id, signer, name, code, ref or None, seq))
+        changes = self.state.changes
+        changes.outcomes.append(
+            ActionOutcome(id=action.id, account=signer, action=name, code=code, ref=ref or None, seq=seq)
+        )
         if code is not None:
-            out.effects.append(Rejected(action.id, signer, name, code))
+            changes.entries.append(Rejected(id=action.id, account=signer, action=name, code=code))
 
-    def _trade(self, action: Action, signer: str, fields: Fields, now: int) -> Order | Code | None:
-        """A trader's intent, by the order of checks of section 4."""
-        request = read_flat(fields, action.name) if action.flat else read_request(action.name, fields)
+    def _apply_intent(
+        self, action: Action, signer: str, reader: PayloadReader, now: int
+    ) -> Order | Code | None:
+        """Decide an intent by the checks of section 4: shape, authority, then those of its action."""
+        intent = read_flat_intent(action.name, reader) if action.flat else read_intent(action.name, reader)
         state = self.state
-        if request is None or fields.bad or _pays_escrow(state, signer, request):
+        if intent is None or reader.invalid or _withdraws_to_escrow(state, signer, intent):
             return Code.E_INPUT
-        if not action.active or (action.flat and fields.raw("username") not in (None, signer)):
+        if not action.active or (action.flat and reader.raw("username") not in (None, signer)):
             return Code.E_AUTH
-        match request:
-            case OrderRequest():
-                return place(state, action.id, signer, request, now)
-            case CancelRequest():
-                return cancel(state, signer, request)
-            case CancelAllRequest():
-                return cancel_all(state, signer, request)
-            case ReplaceRequest():
-                return replace(state, action.id, signer, request, now)
-            case _:
-                return withdraw(state, action.id, signer, request)
+        match intent:
+            case OrderIntent():
+                return place(state, action.id, signer, intent, now)
+            case CancelIntent():
+                return cancel(state, signer, intent)
+            case CancelAllIntent():
+                return cancel_all(state, signer, intent)
+            case ReplaceIntent():
+                return replace(state, action.id, signer, intent, now)
+            case WithdrawIntent():
+                return withdraw(state, action.id, signer, intent)
 
 
-def _pays_escrow(state: State, signer: str, request: Request) -> bool:
-    """Whether it is a withdrawal to an escrow account, which section 4 forbids."""
-    return isinstance(request, WithdrawRequest) and (request.to or signer) in state.watch.escrows
+def _withdraws_to_escrow(state: State, signer: str, intent: Intent) -> bool:
+    """Section 4 forbids withdrawals to escrow accounts."""
+    return isinstance(intent, WithdrawIntent) and (intent.to or signer) in state.venue_filter.escrows
+
+
+def _order_after(order: Order) -> OrderAfter:
+    return OrderAfter(
+        order=order,
+        remaining=order.remaining,
+        locked=order.locked,
+        received=order.received,
+        released=order.released,
+        status=order.status,
+    )

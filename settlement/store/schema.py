@@ -219,7 +219,7 @@ transfers: Final = Table(
     Column("credit_id", BigInteger, nullable=False),
     Column("credit_bucket", SmallInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
-    comment="every ledger transfer, in order; buckets as in settlement.core.model.BUCKETS",
+    comment="every ledger transfer, in order; buckets as in settlement.core.accounts.BUCKETS",
 )
 
 balances: Final = Table(

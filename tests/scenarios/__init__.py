@@ -1,1 +1,1 @@
-"""Protocol scenarios as text, one story a rule, and the golden journals."""
+"""Protocol scenarios as text files, and the golden journals."""

@@ -1,4 +1,4 @@
-"""One migrated database in memory for many short tests: making a new one takes longer than most of them."""
+"""One migrated in-memory database shared by many short tests, because migrating takes longer than most tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def memory_database() -> Engine:
 
 
 def emptied(engine: Engine) -> Engine:
-    """The same database without a row."""
+    """The same database with all rows deleted."""
     with engine.begin() as connection:
         for table in reversed(schema.metadata.sorted_tables):
             connection.execute(table.delete())

@@ -1,4 +1,4 @@
-"""The stories leave nothing out: every code of every action, every kind of line, every story with a title of its own."""
+"""Coverage of the scenarios: every code of every action, every kind of journal line, unique titles."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 import pytest
 
 from settlement.core.codes import Code
-from settlement.core.journal.effects import Effect
+from settlement.core.journal.entries import JournalEntry
 from settlement.core.operator_actions import OPERATOR_ACTIONS
-from tests.scenarios.story import HERE, StoryError, read_stories
+from tests.scenarios.scenario import HERE, ScenarioError, read_scenarios
 from tests.scenarios.test_scenarios import CASES
 
 _ORDER: Final = "E_INPUT E_AUTH E_PAIR E_PAUSED E_PRECISION E_RANGE"
@@ -31,30 +31,30 @@ POSSIBLE: Final = {
     "returnWithdrawal": "E_INPUT E_AUTH E_NOT_FOUND",
     "-": "E_INPUT",
 }
-"""Which codes an action can get at all; a new one must be put here with its story."""
+"""The codes that each action can get. A new code is added here together with a scenario."""
 
 
-def test_every_code_of_every_action_has_its_story() -> None:
+def test_every_code_of_every_action_has_a_scenario() -> None:
     possible = {(action, code) for action, codes in POSSIBLE.items() for code in codes.split()}
-    told = {reject for case in CASES for reject in case.expected_rejects()}
-    unknown_actions = {(action, code) for action, code in told if action not in POSSIBLE}
-    assert possible - told == set()
-    assert told - possible - unknown_actions == set()
+    found = {reject for case in CASES for reject in case.expected_rejects()}
+    unknown_actions = {(action, code) for action, code in found if action not in POSSIBLE}
+    assert possible - found == set()
+    assert found - possible - unknown_actions == set()
     assert {code for _, code in unknown_actions} == {"E_INPUT"}
     assert {code for _, code in possible} == {code.value for code in Code}
     assert set(POSSIBLE) >= OPERATOR_ACTIONS
 
 
-def test_every_kind_of_line_has_its_story() -> None:
-    told = {line.split()[0] for case in CASES for line in case.journal or ()}
-    assert told == {
+def test_every_kind_of_line_has_a_scenario() -> None:
+    found = {line.split()[0] for case in CASES for line in case.journal or ()}
+    assert found == {
         *("block", "expire", "deposit", "refund", "order", "trade", "close", "withdraw", "paid", "return"),
         *("outflow", "internal", "operator", "reject"),
     }
-    assert len(told) == len(Effect.__args__) + 1  # type: ignore[attr-defined]
+    assert len(found) == len(JournalEntry.__args__) + 1  # type: ignore[attr-defined]
 
 
-def test_titles_tell_stories_apart() -> None:
+def test_titles_are_unique() -> None:
     assert [title for title, count in Counter(case.name for case in CASES).items() if count > 1] == []
 
 
@@ -67,17 +67,17 @@ def test_every_file_stands_in_the_list_of_rules() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("block\n", "line 1: a story begins"),
+        ("block\n", "line 1: a scenario begins"),
         ("# T\nblock\n  alice dances\n", "line 3: unknown verb 'dances'"),
         ("# T\nblok\n", "line 2: unknown: blok"),
         ("# T\nblock\n  alice sends [\n    raw 5\n", "does not end"),
         ("# T\njournal\n", "no block"),
         ("# T\nblock\n  alice asks 1 TKN to dex.tokens\n  receipt what\n", "line 4: receipt what?"),
-        ("# T\n  alice dances\n", "line 2: stands under nothing"),
+        ("# T\n  alice dances\n", "line 2: indented line outside a section"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_its_line(tmp_path, text: str, problem: str) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "bad.txt"
     path.write_text(text)
-    with pytest.raises(StoryError, match=problem.replace("?", r"\?")):
-        read_stories(path)
+    with pytest.raises(ScenarioError, match=problem.replace("?", r"\?")):
+        read_scenarios(path)

@@ -1,8 +1,8 @@
-"""Every story of this folder, told to the indexer on the real path, in both shapes that nodes speak.
+"""Runs every scenario of this folder through the indexer, in both JSON formats that Hive nodes use.
 
-archive folder → ArchiveSource (ids and links checked) → decode → Engine → Recorder → SQLite; the journal is
-read back from its table, the state through the loader. One shape is applied in one batch with the prefilter,
-the other one block by block without: they must agree.
+Path: archive folder → ArchiveSource (ids and links checked) → decode → StateMachine → Projector → SQLite. The journal
+is read back from its table, the state through the loader. The format `block_api` runs in one batch with the prefilter,
+`condenser` block by block without it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from indexer.sources.source import Cursor
 from settlement.core.invariants import check_all
 from settlement.core.journal.state_text import state_text
 from settlement.core.journal.text import chain_hash
-from settlement.store.read.audit.journal_lines import read_journal
-from settlement.store.write.loader import load, open_engine
+from settlement.store.read.audit.journal import read_journal
+from settlement.store.write.loader import load, load_or_initialise
 from tests.scenarios.chain import SHAPES, write_archive
 from tests.scenarios.database import emptied, memory_database
-from tests.scenarios.story import HERE, Case, in_short, read_stories, with_aliases
+from tests.scenarios.scenario import HERE, Scenario, in_short, read_scenarios, with_aliases
 
-CASES = [case for path in sorted(HERE.glob("*.txt")) for case in read_stories(path)]
+CASES = [case for path in sorted(HERE.glob("*.txt")) for case in read_scenarios(path)]
 
 
 class Outcome(NamedTuple):
-    """What the database says at the end: the journal's lines, the state's lines, and every block's id."""
+    """Journal lines, state lines and block ids from the database."""
 
     journal: list[str]
     state: list[str]
@@ -52,19 +52,19 @@ def database(migrated: Engine) -> Engine:
     return emptied(migrated)
 
 
-def tell(case: Case, shape: str, database: Engine, folder: Path) -> Outcome:
-    """Run a story through everything."""
+def run(case: Scenario, shape: str, database: Engine, folder: Path) -> Outcome:
+    """Run a scenario."""
     venue = case.venue()
     archive = write_archive(folder, case.blocks, shape)
-    rules, recorder = open_engine(database, venue)
-    source = ArchiveSource(archive, rules.watch, check_ids=True)
+    machine, projector = load_or_initialise(database, venue)
+    source = ArchiveSource(archive, machine.venue_filter, check_ids=True)
     one_by_one = shape == "condenser"
     read = partial(decode, prefilter=not one_by_one)
-    Follower(rules, recorder, source, batch_blocks=1 if one_by_one else 1000, read=read).run()
-    check_all(rules.state)
+    Follower(machine, projector, source, batch_blocks=1 if one_by_one else 1000, read=read).run()
+    check_all(machine.state)
     loaded = load(database)
-    assert state_text(loaded.state) == state_text(rules.state)
-    assert loaded.watch.escrows == rules.watch.escrows
+    assert state_text(loaded.state) == state_text(machine.state)
+    assert loaded.venue_filter.escrows == machine.venue_filter.escrows
     before = Cursor(case.blocks[0].number - 1)
     block_ids = {block.number: block.block_id for block, _ in source.blocks(before)}
     given = case.given
@@ -76,10 +76,10 @@ def tell(case: Case, shape: str, database: Engine, folder: Path) -> Outcome:
             assert block.journal_hash == hash_so_far
             lines = block.lines.splitlines()
             if block.number in given:
-                assert not [line for line in lines if line.startswith("reject ")], "what is given must work"
+                assert not [line for line in lines if line.startswith("reject ")], "rejected in a given block"
             else:
                 journal += lines
-    assert loaded.state.journal_hash == rules.state.journal_hash == hash_so_far
+    assert loaded.state.journal_hash == machine.state.journal_hash == hash_so_far
     last = case.blocks[-1].number
     head, state = state_text(loaded.state).splitlines()[:3], state_text(loaded.state).splitlines()[3:]
     assert head == ["peakedex-state 1", f"venue {venue.hash}", f"block {last} {block_ids[last]}"]
@@ -101,8 +101,8 @@ def differences(expected: list[str], found: list[str], what: str) -> str:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_story(case: Case, shape: str, database: Engine, tmp_path: Path) -> None:
-    outcome = tell(case, shape, database, tmp_path / "archive")
+def test_scenario(case: Scenario, shape: str, database: Engine, tmp_path: Path) -> None:
+    outcome = run(case, shape, database, tmp_path / "archive")
     journal = in_short(outcome.journal, case.blocks, outcome.block_ids)
     state = in_short(outcome.state, case.blocks, outcome.block_ids)
     problems = []
@@ -116,5 +116,5 @@ def test_story(case: Case, shape: str, database: Engine, tmp_path: Path) -> None
     missing = [line for line in case.state_holds if line not in state]
     if missing:
         problems.append(differences(missing, state, "state holds"))
-    told = "\n".join(problem for problem in problems if problem)
-    assert not told, f"{case.path.name}, line {case.line}: {case.title}\n{told}"
+    found = "\n".join(problem for problem in problems if problem)
+    assert not found, f"{case.path.name}, line {case.line}: {case.title}\n{found}"

@@ -8,13 +8,14 @@ from hypothesis import HealthCheck, settings
 
 FULL: Final = 100
 QUICK: Final = 10
+LONG: Final = 1000
 """Examples in each profile of a test that asks for `examples(100)`, or for nothing."""
 
 
 def register_profiles() -> None:
-    """`full` is the default; `make test-quick` runs `quick`."""
-    for name, count in (("full", FULL), ("quick", QUICK)):
-        settings.register_profile(name, max_examples=count, deadline=None)
+    """`full` is the default; `make test-quick` runs `quick`; `long` is for changes of the rules."""
+    for name, count in (("full", FULL), ("quick", QUICK), ("long", LONG)):
+        settings.register_profile(name, max_examples=count, deadline=None, derandomize=name != "long")
     settings.load_profile("full")
 
 

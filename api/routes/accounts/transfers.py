@@ -13,7 +13,7 @@ from api.http.paging import Cursors
 from api.http.parameters import PageParameters, User
 from api.http.resource import Resource
 from api.http.shapes import Amount, Answer, Block, NextCursor, Part, Time, choice
-from settlement.core.model import BUCKETS
+from settlement.core.accounts import BUCKETS
 from settlement.core.parsing.amounts import show_units
 from settlement.core.parsing.names import decode
 from settlement.store.read.accounts.transfers import TransferRow, list_transfers

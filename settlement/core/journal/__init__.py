@@ -1,1 +1,1 @@
-"""Journal and state as text, with their hashes: what auditors compare. Imports core values alone."""
+"""Journal entries, journal text and state text, with their hashes: what auditors compare."""

@@ -1,21 +1,21 @@
-"""The state as text: what auditors compare at the end of a block (protocol, section 9)."""
+"""State text and its hash: what auditors compare at the end of a block (protocol, section 9)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
 
-from settlement.core.model import AVAILABLE, LOCKED, WITHDRAWING
+from settlement.core.accounts import AVAILABLE, LOCKED, WITHDRAWING
 from settlement.core.state import State
 
 
 def state_text(state: State) -> str:
-    """The whole state, sorted as the protocol says; `sha256sum` of it is the state hash."""
+    """The whole state as sorted lines."""
     return "".join(f"{line}\n" for line in _lines(state))
 
 
 def state_hash(state: State) -> str:
-    """SHA-256 of the state's text, 64 hex digits."""
+    """SHA-256 of the state text, 64 hex digits."""
     return sha256(state_text(state).encode()).hexdigest()
 
 
@@ -23,16 +23,24 @@ def _lines(state: State) -> Iterator[str]:
     header = state.header
     yield from head_lines(state.venue_hash, (header.number, header.block_id) if header else None)
     for name, account in sorted(state.accounts.items()):
-        for symbol, wallet in sorted(account.wallets.items()):
-            held = wallet.buckets
+        for symbol, balance in sorted(account.balances.items()):
+            held = balance.buckets
             if held[AVAILABLE] or held[LOCKED] or held[WITHDRAWING]:
                 yield balance_line(name, symbol, held[AVAILABLE], held[LOCKED], held[WITHDRAWING])
     for o in sorted(state.orders.values(), key=lambda order: order.seq):
         yield order_line(
-            o.seq, o.id, o.account.name, o.pair.name, o.is_buy, o.price, o.remaining, o.locked, o.expiry
+            seq=o.seq,
+            order_id=o.id,
+            account=o.account.name,
+            pair=o.pair.name,
+            is_buy=o.is_buy,
+            price=o.price,
+            remaining=o.remaining,
+            locked=o.locked,
+            expiry=o.expiry,
         )
     for w in state.withdrawals.by_id.values():
-        yield withdrawal_line(w.id, w.wallet.account, w.wallet.symbol, w.amount, w.to, w.memo)
+        yield withdrawal_line(w.id, w.balance.account, w.balance.symbol, w.amount, w.to, w.memo)
     for r in state.refunds.by_id.values():
         yield refund_line(r.id, r.account, r.symbol, r.quantity, r.escrow)
     for symbol in sorted(state.tokens):
@@ -42,7 +50,7 @@ def _lines(state: State) -> Iterator[str]:
 
 
 def head_lines(venue_hash: str, block: tuple[int, str] | None) -> Iterator[str]:
-    """The first three lines. `block` is its number and id, None before any block."""
+    """The first three lines. `block` is the number and id of the last block, None before the first."""
     yield "peakedex-state 1"
     yield f"venue {venue_hash}"
     yield "block 0 -" if block is None else f"block {block[0]} {block[1]}"
@@ -53,6 +61,7 @@ def balance_line(account: str, symbol: str, available: int, locked: int, withdra
 
 
 def order_line(
+    *,
     seq: int,
     order_id: str,
     account: str,

@@ -1,1 +1,1 @@
-"""Parsers of untrusted text: amounts, names, payloads and requests. Imports core values alone."""
+"""Parsers of untrusted text: amounts, names, payloads and intents."""

@@ -1,4 +1,4 @@
-"""Names and free text: accounts, symbols, and how strangers' text is written down (sections 1 and 9)."""
+"""Account names, symbols, and percent-encoding of free text (protocol, sections 1 and 9)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _ACTION: Final = re.compile(r"[A-Za-z]{1,32}")
 _REF: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
-# Only short text is worth remembering: a stranger's 8 KB of it would only fill the memory.
+# Longer text is not cached: an attacker could fill the memory with it.
 _LONGEST_SYMBOL: Final = 21
 _LONGEST_ACTION: Final = 32
 
@@ -24,12 +24,12 @@ NATIVE_PRECISION: Final = 3
 
 
 def is_account(value: object) -> bool:
-    """Hive's own rule for account names (section 1)."""
+    """Hive's rule for account names (section 1)."""
     return isinstance(value, str) and 3 <= len(value) <= 16 and _ACCOUNT.fullmatch(value) is not None
 
 
 def is_symbol(text: str) -> bool:
-    """A token's symbol (section 1)."""
+    """Whether it is a token symbol (section 1)."""
     return len(text) <= _LONGEST_SYMBOL and _matches_symbol(text)
 
 
@@ -39,12 +39,12 @@ def _matches_symbol(text: str) -> bool:
 
 
 def is_ref(text: str) -> bool:
-    """A trader's own reference (section 4)."""
+    """Whether it is a valid trader's reference (section 4)."""
     return _REF.fullmatch(text) is not None
 
 
 def action_text(name: object) -> str:
-    """The action as a `reject` line shows it: itself, or `-` where it is not a plain word (section 9)."""
+    """An action's name for the journal: itself, or `-` where it is no plain word (section 9)."""
     is_word = type(name) is str and len(name) <= _LONGEST_ACTION and _matches_action(name)
     return str(name) if is_word else "-"
 
@@ -55,10 +55,10 @@ def _matches_action(text: str) -> bool:
 
 
 def encode(text: str) -> str:
-    """Percent-encode free text for the journal (section 9). Injective, printable ASCII, no spaces.
+    """Percent-encode free text for the journal (section 9): injective, printable ASCII, no spaces.
 
-    Lone surrogates, which UTF-8 cannot hold, are written as their three bytes. All text from the chain
-    is kept in this form, in memory and in the database alike, so no NUL or surrogate gets further.
+    A lone surrogate is written as its three bytes. Free text from the chain is kept in this form in memory
+    and in the database.
     """
     if _PLAIN.fullmatch(text) is None:
         return quote(text, safe="", errors="surrogatepass")
@@ -66,5 +66,5 @@ def encode(text: str) -> str:
 
 
 def decode(text: str) -> str:
-    """The text that `encode` was given, for display; lone surrogates become U+FFFD."""
+    """Inverse of `encode`, for display; lone surrogates become U+FFFD."""
     return unquote(text, errors="replace")

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, bindparam, select, union_all
 
 from settlement.core.custody import value_text
-from settlement.core.model import default_memo
+from settlement.core.payments import default_memo
 from settlement.core.parsing.amounts import read_quantity, show_units
 from settlement.core.parsing.names import decode
 from settlement.store import schema

@@ -11,10 +11,12 @@ from sqlalchemy import Connection, Engine, Row, Select, select
 
 from settlement.core.events import BlockHeader
 from settlement.core.invariants import check_all
-from settlement.core.model import Account, Order, Refund, Withdrawal, wallet_of
+from settlement.core.accounts import Account, balance_of
+from settlement.core.order_book import Order
+from settlement.core.payments import Refund, Withdrawal
 from settlement.core.orders import rest
 from settlement.core.state import State
-from settlement.core.state_machine import Engine as Rules
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PairRules, TokenRules, Venue, VenueError, parse_venue
 from settlement.store import schema
 from settlement.store.database import StoreError
@@ -25,7 +27,7 @@ _AT_A_TIME: Final = 10_000
 """Rows that are read at once."""
 
 
-def load(engine: Engine, venue: Venue | None = None) -> Rules:
+def load(engine: Engine, venue: Venue | None = None) -> StateMachine:
     """The engine as the database's last block left it; checked in full before anything is built on it.
 
     Without a venue, the one that the database was made with. Raises StoreError for a database of
@@ -35,7 +37,7 @@ def load(engine: Engine, venue: Venue | None = None) -> Rules:
         return load_from(connection, venue)
 
 
-def load_from(connection: Connection, venue: Venue | None = None) -> Rules:
+def load_from(connection: Connection, venue: Venue | None = None) -> StateMachine:
     """The same, within the connection's transaction."""
     cursor = connection.execute(select(schema.cursor)).one_or_none()
     if cursor is None:
@@ -47,7 +49,7 @@ def load_from(connection: Connection, venue: Venue | None = None) -> Rules:
         _restore_orders(connection, state, accounts)
         _restore_claims(connection, state, accounts)
         check_all(state)
-    return Rules(state.venue, state)
+    return StateMachine(state.venue, state)
 
 
 @contextmanager
@@ -69,7 +71,7 @@ def _rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]
         yield from rows
 
 
-def open_engine(engine: Engine, venue: Venue | None = None) -> tuple[Rules, Recorder]:
+def open_engine(engine: Engine, venue: Venue | None = None) -> tuple[StateMachine, Recorder]:
     """The engine and the recorder of a database that may still be empty, for its one writer."""
     with engine.connect() as connection:
         is_empty = connection.execute(select(schema.cursor.c.id)).one_or_none() is None
@@ -77,7 +79,7 @@ def open_engine(engine: Engine, venue: Venue | None = None) -> tuple[Rules, Reco
         with _no_collector():
             rules = load(engine, venue)
             return rules, Recorder(engine, rules.state)
-    rules = Rules(venue)
+    rules = StateMachine(venue)
     recorder = Recorder(engine, rules.state)
     recorder.initialise()
     return rules, recorder
@@ -102,9 +104,9 @@ def _restore_rules(connection: Connection, cursor: Row[Any], state: State) -> No
         if row.symbol not in state.tokens:
             state.add_token(TokenRules(row.symbol, row.precision, row.chain, row.escrow))
     for row in connection.execute(select(schema.pairs).order_by(schema.pairs.c.id)):
-        pair = state.pairs.get((row.base, row.quote))
-        if pair is None:
-            pair = state.add_pair(PairRules(row.base, row.quote, row.price_decimals, row.quantity_decimals))
+        if (row.base, row.quote) not in state.pairs:
+            state.add_pair(PairRules(row.base, row.quote, row.price_decimals, row.quantity_decimals))
+        pair = state.pairs[row.base, row.quote]
         pair.maker_fee_bps, pair.taker_fee_bps = row.maker_fee_bps, row.taker_fee_bps
         pair.price_policy, pair.self_trade, pair.status = row.price_policy, row.self_trade, row.status
     state.max_open_orders = cursor.max_open_orders
@@ -128,7 +130,7 @@ def _restore_money(connection: Connection, state: State) -> dict[int, Account]:
         account = restored.get(number)
         if account is None:
             account = restored[number] = state.account(name)
-        wallet = wallet_of(account, symbols[token])
+        wallet = balance_of(account, symbols[token])
         wallet.buckets = buckets
         wallet.checked = sum(buckets)
         wallet.checked_locked, wallet.checked_withdrawing = buckets[1], buckets[2]
@@ -184,7 +186,7 @@ def _restore_claims(connection: Connection, state: State, accounts: dict[int, Ac
     for n, claim_id, account, token, *payment in _rows(
         connection, pending.where(is_open(w.status)).order_by(w.n)
     ):
-        wallet = wallet_of(accounts[account], symbols[token])
+        wallet = balance_of(accounts[account], symbols[token])
         state.withdrawals.open(Withdrawal(n, claim_id, wallet, *payment))
     due = select(r.n, r.id, r.account, r.chain, r.symbol, r.quantity, r.value, r.escrow)
     for row in _rows(connection, due.where(is_open(r.status)).order_by(r.n)):

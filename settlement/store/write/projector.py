@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, func, inspect, select
 
-from settlement.core.journal.effects import BlockEffects
+from settlement.core.journal.entries import BlockResult
 from settlement.core.state import State
 from settlement.store import schema
 from settlement.store.database import StoreError
@@ -53,7 +53,7 @@ class Recorder:
         """Write the venue's tokens, pairs and first cursor into an empty database."""
         self._write([], stands_at=None, rules_changed=True)
 
-    def record(self, batch: Sequence[BlockEffects], receipts: Sequence[Row] = ()) -> None:
+    def record(self, batch: Sequence[BlockResult], receipts: Sequence[Row] = ()) -> None:
         """Commit a batch, with the cursor on its last block. The engine must not have gone on past it.
 
         `receipts` are the sidechain's that counted: number of the Hive block, JSON text.
@@ -68,7 +68,7 @@ class Recorder:
 
     def _write(
         self,
-        batch: Iterable[BlockEffects],
+        batch: Iterable[BlockResult],
         *,
         stands_at: tuple[int, str] | None,
         rules_changed: bool,

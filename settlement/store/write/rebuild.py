@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, Select, Table, bindparam, delete, func, select, update
 
-from settlement.core.model import AVAILABLE, LOCKED, WITHDRAWING
+from settlement.core.accounts import AVAILABLE, LOCKED, WITHDRAWING
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.store import schema
 from settlement.store.database import StoreError

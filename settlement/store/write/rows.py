@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from settlement.core.journal.effects import (
-    BlockEffects,
+from settlement.core.journal.entries import (
+    BalanceAfter,
+    BlockResult,
     Deposited,
-    Effect,
+    JournalEntry,
     InternalMove,
     OrderAfter,
     Outflow,
     Paid,
     RefundOpened,
-    Returned,
+    WithdrawalReturned,
     Traded,
-    WalletAfter,
     WithdrawalOpened,
 )
-from settlement.core.model import AVAILABLE, LOCKED, WITHDRAWING, Order, Refund, Wallet
+from settlement.core.accounts import AVAILABLE, Balance, LOCKED, WITHDRAWING
+from settlement.core.order_book import Order
+from settlement.core.payments import Refund
 from settlement.store import schema
 from settlement.store.interval_tree import fork_of
 from settlement.store.transaction_keys import transaction_key
@@ -46,7 +48,7 @@ class Numbers:
         self.pairs = pairs
         self.last = last
         self.opened = opened
-        self.wallets: dict[Wallet, tuple[int, int]] = {}
+        self.wallets: dict[Balance, tuple[int, int]] = {}
         self.new_accounts: list[Row] = []
 
     def account(self, name: str) -> int:
@@ -57,7 +59,7 @@ class Numbers:
             self.new_accounts.append((number, name))
         return number
 
-    def wallet(self, wallet: Wallet) -> tuple[int, int]:
+    def wallet(self, wallet: Balance) -> tuple[int, int]:
         """The numbers of a wallet's account and token; `wallets` knows those that were asked for before."""
         numbers = self.wallets.get(wallet)
         if numbers is None:
@@ -78,7 +80,7 @@ class BatchRows:
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
-        self._wallets: dict[Wallet, WalletAfter] = {}
+        self._wallets: dict[Balance, BalanceAfter] = {}
         self._orders: dict[int, tuple[OrderAfter, int]] = {}
         self._intents: dict[int, int] = {}
         self._holdings: dict[tuple[str, str], int] = {}
@@ -90,7 +92,7 @@ class BatchRows:
     def _add(self, statement: str, row: Row) -> None:
         self._rows.setdefault(statement, []).append(row)
 
-    def add_block(self, block: BlockEffects) -> None:
+    def add_block(self, block: BlockResult) -> None:
         """Take in one block's effects; the blocks of a batch come in order."""
         header = block.header
         self._timestamp = header.timestamp
@@ -98,7 +100,7 @@ class BatchRows:
             self._add("journal", (header.number, block.text))
         self._add_intents(block)
         self._add_transfers(block)
-        for effect in block.effects:
+        for effect in block.entries:
             add = _ADDERS.get(type(effect))
             if add is not None:
                 add(self, effect, header.number)
@@ -108,17 +110,17 @@ class BatchRows:
             self._add(
                 "checkpoints", (n, claim.id, header.number, claim.block, claim.state_hash, claim.journal_hash)
             )
-        if block.text or block.intents:
+        if block.text or block.outcomes:
             n = self._numbers.next("blocks")
             last = (self._numbers.last[table] for table in ("orders", "trades", "withdrawals", "refunds"))
             self._add("blocks", (*header, block.journal_hash, n, *last))
 
-    def _add_changes(self, block: BlockEffects) -> None:
+    def _add_changes(self, block: BlockResult) -> None:
         """What stands in wallets, open orders and escrow accounts after the block."""
         number, numbers = block.header.number, self._numbers
         known, wallets = numbers.wallets, self._wallets
         rows = self._rows.setdefault("balance_changes", [])
-        for after in block.wallets:
+        for after in block.balances:
             wallet, available, locked, withdrawing, _ = wallets[after[0]] = after
             account, token = known[wallet]
             rows.append((number, account, token, available, locked, withdrawing))
@@ -131,11 +133,11 @@ class BatchRows:
             self._holdings[escrow, symbol] = units
             self._add("holding_changes", (escrow, symbol, number, str(units)))
 
-    def _add_intents(self, block: BlockEffects) -> None:
+    def _add_intents(self, block: BlockResult) -> None:
         number, numbers = block.header.number, self._numbers
         n = numbers.last["intents"]
         rows = self._rows.setdefault("intents", [])
-        for intent in block.intents:
+        for intent in block.outcomes:
             n += 1
             if intent.seq is not None:
                 self._intents[intent.seq] = n
@@ -156,7 +158,7 @@ class BatchRows:
             )
         numbers.last["intents"] = n
 
-    def _add_transfers(self, block: BlockEffects) -> None:
+    def _add_transfers(self, block: BlockResult) -> None:
         number, numbers = block.header.number, self._numbers
         known = numbers.wallets  # asked first, because transfers are half of all rows
         n, totals = numbers.last["transfers"], self._totals
@@ -215,7 +217,7 @@ class BatchRows:
 
     def _withdrawal_opened(self, effect: WithdrawalOpened, block: int) -> None:
         w = effect.withdrawal
-        account, token = self._numbers.account(w.wallet.account), self._numbers.tokens[w.wallet.symbol]
+        account, token = self._numbers.account(w.balance.account), self._numbers.tokens[w.balance.symbol]
         self._numbers.last["withdrawals"] = w.n
         self._numbers.opened["withdrawals"][w.n] = block
         self._add(
@@ -224,12 +226,12 @@ class BatchRows:
         )
 
     def _paid(self, effect: Paid, block: int) -> None:
-        table = "refunds" if isinstance(effect.claim, Refund) else "withdrawals"
-        n = effect.claim.n
+        table = "refunds" if isinstance(effect.payment, Refund) else "withdrawals"
+        n = effect.payment.n
         fork = self._numbers.close(table, n, block)
         self._add(f"{table}_progress", (schema.PAID, effect.movement_id, block, fork, n))
 
-    def _returned(self, effect: Returned, block: int) -> None:
+    def _returned(self, effect: WithdrawalReturned, block: int) -> None:
         n = effect.withdrawal.n
         fork = self._numbers.close("withdrawals", n, block)
         self._add("withdrawals_progress", (schema.RETURNED, None, block, fork, n))
@@ -291,13 +293,13 @@ def _progress_row(after: OrderAfter, block: int, numbers: Numbers) -> Row:
     return (*amounts, _STATUS[status], block, numbers.close("orders", order.seq, block))
 
 
-_ADDERS: dict[type[Effect], Callable[..., None]] = {
+_ADDERS: dict[type[JournalEntry], Callable[..., None]] = {
     Traded: BatchRows._traded,
     Deposited: BatchRows._deposited,
     RefundOpened: BatchRows._refund_opened,
     WithdrawalOpened: BatchRows._withdrawal_opened,
     Paid: BatchRows._paid,
-    Returned: BatchRows._returned,
+    WithdrawalReturned: BatchRows._returned,
     Outflow: BatchRows._outflow,
     InternalMove: BatchRows._internal_move,
 }

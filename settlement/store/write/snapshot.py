@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, func, literal, select
 from settlement.core.journal.state_text import state_hash
 from settlement.core.journal.text import chain_hash, iso_time
 from settlement.core.state import InvariantError
-from settlement.core.state_machine import Engine as Rules
+from settlement.core.state_machine import StateMachine
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.dialect import gather_statistics, sorting
@@ -93,7 +93,7 @@ def read_head(connection: Connection) -> Head:
     return _head(connection, load_from(connection))
 
 
-def _head(connection: Connection, rules: Rules) -> Head:
+def _head(connection: Connection, rules: StateMachine) -> Head:
     state, header = rules.state, rules.state.header
     block = connection.execute(select(schema.cursor.c.block)).scalar_one()
     ident, timestamp = (None, None) if header is None else (header.block_id, header.timestamp)

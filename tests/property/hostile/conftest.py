@@ -13,13 +13,13 @@ from indexer.follow.loop import Follower
 from indexer.sources.archive import ArchiveSource
 from settlement.core.invariants import check_all
 from settlement.core.journal.state_text import state_text
-from settlement.core.state_machine import Engine as Rules
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
-from settlement.store.read.audit.journal_lines import read_journal
-from settlement.store.write.loader import load, open_engine
+from settlement.store.read.audit.journal import read_journal
+from settlement.store.write.loader import load, load_or_initialise
 from tests.scenarios.chain import Block, block_texts, receipt_text, write_lines
 from tests.scenarios.database import emptied, memory_database
-from tests.scenarios.story import read_venue
+from tests.scenarios.scenario import read_venue
 
 
 @dataclass
@@ -30,12 +30,12 @@ class Indexer:
     folder: Path
     venue: Venue = field(default_factory=lambda: read_venue("basic", []))
 
-    def follow(self, blocks: list[bytes], receipts: list[bytes], *, batch_blocks: int = 1000) -> Rules:
+    def follow(self, blocks: list[bytes], receipts: list[bytes], *, batch_blocks: int = 1000) -> StateMachine:
         """Record the chain into an emptied database; raises what the follow loop raises."""
         write_lines(self.folder / "blocks.jsonl", blocks)
         write_lines(self.folder / "receipts.jsonl", receipts)
-        rules, recorder = open_engine(emptied(self.database), self.venue)
-        source = ArchiveSource(self.folder, rules.watch)
+        rules, recorder = load_or_initialise(emptied(self.database), self.venue)
+        source = ArchiveSource(self.folder, rules.venue_filter)
         Follower(rules, recorder, source, batch_blocks=batch_blocks).run()
         check_all(rules.state)
         assert state_text(self.loaded().state) == state_text(rules.state)
@@ -46,7 +46,7 @@ class Indexer:
         self.follow(block_texts(blocks, shape), [text for b in blocks if (text := receipt_text(b))])
         return self.lines()
 
-    def loaded(self) -> Rules:
+    def loaded(self) -> StateMachine:
         """The engine as the database has it, its books checked."""
         return load(self.database)
 

@@ -11,8 +11,9 @@ from indexer.chain.blocks import BlockError
 from indexer.chain.receipts import ReceiptError
 from indexer.sources.source import SourceError
 from tests.property.hostile.conftest import Indexer
-from tests.scenarios.chain import Block, block_texts, custom_json, receipt_text, transaction_id, transfer
-from tests.scenarios.story import START
+from tests.scenarios.chain import Block, block_texts, custom_json, receipt_text, transaction_id
+from tests.scenarios.scenario import START
+from tests.support.blocks import transfer
 
 ERRORS: Final = (SourceError, BlockError, ReceiptError)
 _OURS: Final = '{"contractName":"peakedex","contractAction":"cancelAll","contractPayload":5}'

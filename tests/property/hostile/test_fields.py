@@ -11,7 +11,7 @@ import pytest
 from indexer.chain.strict_json import loads
 from tests.property.hostile.conftest import Indexer
 from tests.scenarios.chain import SHAPES, Block, custom_json, transaction_id
-from tests.scenarios.story import START
+from tests.scenarios.scenario import START
 
 HASH: Final = "0" * 64
 _MISSING: Final = "missing"

@@ -21,16 +21,9 @@ from indexer.chain.strict_json import ChainJsonError, loads
 from indexer.sources.source import SourceError
 from settlement.core.state import InvariantError
 from tests.property.hostile.conftest import Indexer
-from tests.scenarios.chain import (
-    SHAPES,
-    Block,
-    Operation,
-    block_texts,
-    custom_json,
-    receipt_text,
-    transaction_id,
-)
-from tests.scenarios.story import HERE, START, Case, read_stories
+from tests.scenarios.chain import SHAPES, Block, block_texts, custom_json, receipt_text, transaction_id
+from tests.scenarios.scenario import HERE, START, Scenario, read_scenarios
+from tests.support.blocks import Operation
 
 OWN_ERRORS: Final = (SourceError, BlockError, ReceiptError)
 CHAIN_SEEDS: Final = range(16)
@@ -51,13 +44,13 @@ ODD_TEXTS: Final = (
 )
 
 
-def stories() -> list[Case]:
+def stories() -> list[Scenario]:
     paths: list[Path] = sorted(HERE.glob("*.txt"))
-    cases = [case for path in paths for case in read_stories(path)]
+    cases = [case for path in paths for case in read_scenarios(path)]
     return sorted((c for c in cases if c.venue_name == "basic" and not c.settings), key=_is_final)
 
 
-def _is_final(case: Case) -> bool:
+def _is_final(case: Scenario) -> bool:
     """Whether a story changes the venue or fills a token up to its limit: no trade comes easily after it."""
     text = str(case.blocks)
     return any(word in text for word in ("updatePair", "updateVenue", "listPair", "listToken", "9223372036"))

@@ -9,8 +9,9 @@ import pytest
 
 from settlement.core.journal.state_text import state_text
 from tests.property.hostile.conftest import Indexer
-from tests.scenarios.chain import SHAPES, Block, Operation, block_texts, custom_json, transaction_id, transfer
-from tests.scenarios.story import START
+from tests.scenarios.chain import SHAPES, Block, block_texts, custom_json, transaction_id
+from tests.scenarios.scenario import START
+from tests.support.blocks import Operation, transfer
 
 SIDECHAIN: Final = "ssc-mainnet-hive"
 _AFTER: Final = '{"contractName":"peakedex","contractAction":"cancel","contractPayload":{"id":"after"}}'

@@ -1,6 +1,6 @@
-"""Golden journals: what two long generated chains gave when somebody last looked, and said why it changed.
+"""Golden journals: recorded results of the rules for two long generated chains.
 
-For each seed `<seed>.json` pins the generator's output (a hash over the blocks and receipts) apart from the
-rules' (the journal hash at every 50th block, the state hash at the end), and `<seed>.journal.gz` holds the text
-of the first blocks, so that a difference can be read and not only noticed.
+For each seed, `<seed>.json` holds hashes of the generated blocks and receipts, the journal hash at every 50th block and
+the state hash at the end. `<seed>.journal.gz` holds the journal text of the first blocks, so that a difference can be
+read. When they may be regenerated: CONTRIBUTING.md.
 """

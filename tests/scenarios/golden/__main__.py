@@ -1,4 +1,4 @@
-"""`python -m tests.scenarios.golden --write`: write the golden journals anew. Without it: say which differ."""
+"""`python -m tests.scenarios.golden` lists golden journals that differ; `--write` regenerates them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.scenarios.golden.golden import CURE, SEEDS, make, read, write
 def main(arguments: list[str]) -> int:
     if arguments == ["--write"]:
         for seed in SEEDS:
-            print(f"seed {seed}: {'written anew' if write(seed) else 'as it was'}")
+            print(f"seed {seed}: {'regenerated' if write(seed) else 'unchanged'}")
         return 0
     if arguments:
         print(__doc__)

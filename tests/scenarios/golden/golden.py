@@ -1,4 +1,4 @@
-"""Making a golden journal, and reading it back."""
+"""Generating, reading and writing golden journals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from indexer.chain.decode import decode
 from indexer.chain.receipts import Receipts
 from indexer.devnet.generator.generate import Generator
 from settlement.core.journal.state_text import state_hash
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from tests.system.store.chains import demo
 
 FOLDER: Final = Path(__file__).parent
@@ -24,30 +24,32 @@ BLOCKS: Final = 400
 OPS: Final = 25
 EVERY: Final = 50
 TEXT_BLOCKS: Final = 40
-CURE: Final = "golden journals change only in a commit that says why; run `python -m tests.scenarios.golden --write` for it"
+CURE: Final = (
+    "regenerate only for an intended change of the rules: `python -m tests.scenarios.golden --write`"
+)
 
 Golden = dict[str, Any]
 
 
 def make(seed: int) -> tuple[Golden, str]:
-    """A chain out of its seed, and what the rules make of it: the pins, and the first blocks' journal."""
+    """Generate the chain of a seed and apply it: hashes, and the journal text of the first blocks."""
     generator = Generator(seed, ops_per_block=OPS)
-    rules = Engine(demo())
-    made = sha256()
+    machine = StateMachine(demo())
+    chain = sha256()
     texts: list[str] = []
     chain_hashes: dict[str, str] = {}
     journal_hashes: dict[str, str] = {}
     for value, receipts_value in generator.stream(BLOCKS):
         line = msgspec.json.encode(value)
         receipts_line = None if receipts_value is None else msgspec.json.encode(receipts_value)
-        made.update(line + b"\n" + (receipts_line or b"") + b"\n")
+        chain.update(line + b"\n" + (receipts_line or b"") + b"\n")
         block = Block(line)
         receipts = None if receipts_line is None else Receipts(receipts_line)
-        done = rules.apply(block.header, decode(block, rules.watch, receipts))
+        done = machine.apply(block.header, decode(block, machine.venue_filter, receipts))
         if block.number <= TEXT_BLOCKS:
             texts.append(done.text)
         if block.number % EVERY == 0:
-            chain_hashes[str(block.number)] = made.hexdigest()
+            chain_hashes[str(block.number)] = chain.hexdigest()
             journal_hashes[str(block.number)] = done.journal_hash
     golden = {
         "seed": seed,
@@ -56,19 +58,19 @@ def make(seed: int) -> tuple[Golden, str]:
         "venue_hash": demo().hash,
         "chain": chain_hashes,
         "journal": journal_hashes,
-        "state": state_hash(rules.state),
+        "state": state_hash(machine.state),
     }
     return golden, "".join(texts)
 
 
 def read(seed: int) -> tuple[Golden, str]:
-    """What is written down for a seed."""
+    """The recorded golden journal of a seed."""
     text = gzip.decompress((FOLDER / f"{seed}.journal.gz").read_bytes()).decode()
     return json.loads((FOLDER / f"{seed}.json").read_text()), text
 
 
 def write(seed: int) -> bool:
-    """Write down what a seed gives now; whether that changed anything."""
+    """Regenerate the golden journal of a seed; whether it changed."""
     golden, text = make(seed)
     try:
         if read(seed) == (golden, text):

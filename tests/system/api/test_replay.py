@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from api.app import create_app
 from api.settings import ApiSettings
 from settlement.core.parsing.amounts import show_units
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.store.write.projector import make_read_indexes
 from tests.system.api.told import everything
 from tests.system.store.chains import lively, replay
@@ -25,7 +25,7 @@ from tests.system.store.naive_journal import NaiveJournal, NaivePair
 
 @dataclass
 class Audit:
-    rules: Engine
+    rules: StateMachine
     client: FlaskClient
 
     @property

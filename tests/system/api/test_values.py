@@ -10,13 +10,17 @@ import pytest
 from flask.testing import FlaskClient
 
 from settlement.core.events import BlockHeader, Event
-from settlement.core.journal.effects import Traded
-from settlement.core.model import Order, Side
+from settlement.core.journal.entries import Traded
+from settlement.core.order_book import BookSide, Order, Pair
 from settlement.core.parsing.amounts import show_units
 from tests.system.api.world import World, block_id
 
 NAMES = ("alice", "bob", "carol", "dave")
 QUOTES = {"SWAP.HIVE": "0.01{:02}", "HBD": "0.2{:02}", "SWAP.BTC": "0.000000{:02}"}
+
+
+def show_price(pair: Pair, ticks: int) -> str:
+    return show_units(ticks, pair.price_decimals)
 
 
 class Flow:
@@ -37,7 +41,7 @@ class Flow:
         world.time += 3
         number = world.rules.next_block()
         effects = world.rules.apply(BlockHeader(number, block_id(number), world.time), events)
-        self.trades += [effect for effect in effects.effects if isinstance(effect, Traded)]
+        self.trades += [entry for entry in effects.entries if isinstance(entry, Traded)]
         self.orders.update({order.id: order for order, *_ in effects.orders})
         world.recorder.record([effects])
 
@@ -85,7 +89,7 @@ def everything(api: FlaskClient, path: str, name: str) -> list[dict[str, Any]]:
         cursor = f"&cursor={body['next_cursor']}"
 
 
-def levels(side: Side, price_decimals: int, precision: int) -> list[tuple[str, str, int]]:
+def levels(side: BookSide, price_decimals: int, precision: int) -> list[tuple[str, str, int]]:
     return [
         (show_units(level.price, price_decimals), show_units(level.remaining, precision), level.count)
         for level in side.levels.ascending()
@@ -118,7 +122,7 @@ def test_balances(flow: Flow, api: FlaskClient, name: str) -> None:
     state = flow.world.rules.state
     body = api.get(f"/api/balances?user={name}").json
     expected = []
-    for symbol, wallet in sorted(state.accounts[name].wallets.items()):
+    for symbol, wallet in sorted(state.accounts[name].balances.items()):
         *held, _ = wallet.buckets
         if any(held):
             texts = [show_units(units, state.tokens[symbol].precision) for units in (*held, sum(held))]
@@ -149,7 +153,7 @@ def test_orders(flow: Flow, api: FlaskClient) -> None:
         assert row["side"] == ("buy" if order.is_buy else "sell")
         assert row["type"] == ("market" if order.market else "limit")
         assert row["status"] == order.status
-        assert row["price"] == (None if order.price is None else pair.show_price(order.price))
+        assert row["price"] == (None if order.price is None else show_price(pair, order.price))
         assert row["quantity_symbol"] == quantity.symbol
         assert row["quantity"] == show_units(order.quantity, quantity.precision)
         assert row["remaining"] == show_units(order.remaining, quantity.precision)
@@ -176,7 +180,7 @@ def test_history(flow: Flow, api: FlaskClient, quote: str) -> None:
     assert shown
     for row, trade in zip(shown, done, strict=True):
         pair = trade.taker.pair
-        assert row["price"] == pair.show_price(trade.price)
+        assert row["price"] == show_price(pair, trade.price)
         assert row["amount"] == show_units(trade.quantity, pair.base.precision)
         assert row["quote_amount"] == show_units(trade.quote_amount, pair.quote.precision)
         assert row["taker_side"] == ("buy" if trade.taker.is_buy else "sell")
@@ -204,11 +208,11 @@ def test_pairs_and_price(flow: Flow, api: FlaskClient) -> None:
         pair = flow.world.rules.state.pairs[row["base"], row["quote"]]
         bid, ask = pair.bids.best(), pair.asks.best()
         done = [trade for trade in flow.trades if trade.taker.pair is pair]
-        assert row["best_bid"] == (bid and pair.show_price(bid.price))
-        assert row["best_ask"] == (ask and pair.show_price(ask.price))
-        assert row["last_price"] == pair.show_price(done[-1].price)
-        assert row["high_24h"] == pair.show_price(max(trade.price for trade in done))
-        assert row["low_24h"] == pair.show_price(min(trade.price for trade in done))
+        assert row["best_bid"] == (bid and show_price(pair, bid.price))
+        assert row["best_ask"] == (ask and show_price(pair, ask.price))
+        assert row["last_price"] == show_price(pair, done[-1].price)
+        assert row["high_24h"] == show_price(pair, max(trade.price for trade in done))
+        assert row["low_24h"] == show_price(pair, min(trade.price for trade in done))
         assert row["trades_24h"] == len(done)
         volume = show_units(sum(trade.quote_amount for trade in done), pair.quote.precision)
         assert row["quote_volume_24h"] == volume
@@ -219,7 +223,7 @@ def test_pairs_and_price(flow: Flow, api: FlaskClient) -> None:
             row["best_ask"],
         )
         if bid and ask:
-            assert price["spread"] == pair.show_price(ask.price - bid.price)
+            assert price["spread"] == show_price(pair, ask.price - bid.price)
             assert price["mid"] == show_units((ask.price + bid.price) * 5, pair.price_decimals + 1)
 
 

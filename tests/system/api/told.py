@@ -85,7 +85,7 @@ class Told:
         dice = chance.random()
         if dice < 0.4 and pending:
             claim = chance.choice(pending)
-            symbol, memo = claim.wallet.symbol, claim.memo or f"peakedex:{claim.id}"
+            symbol, memo = claim.balance.symbol, claim.memo or f"peakedex:{claim.id}"
             quantity = Fraction(claim.amount, 10 ** PRECISION[symbol])
             text = f"{float(quantity):.3f}" if symbol == "HBD" else f"{float(quantity):.8f}"
             chain = HIVE if symbol == "HBD" else HIVE_ENGINE

@@ -13,8 +13,8 @@ from indexer.rules_build import rules_are_compiled
 from settlement.core.events import BlockHeader, Event
 from settlement.core.invariants import check_all
 from settlement.core.journal.state_text import state_text
-from settlement.core.state_machine import Engine
-from tests.property.model.chains import make_venue
+from settlement.core.state_machine import StateMachine
+from tests.property.model.event_generator import make_venue
 from tests.scenarios.golden import golden
 
 
@@ -23,7 +23,7 @@ def main() -> int:
         print("the rules of this process are not compiled", file=sys.stderr)
         return 1
     answer({seed: golden.make(seed) for seed in golden.SEEDS})
-    engine: Engine | None = None
+    engine: StateMachine | None = None
     while True:
         try:
             asked = pickle.load(sys.stdin.buffer)
@@ -31,13 +31,13 @@ def main() -> int:
             return 0
         kind, *rest = asked
         if kind == "venue":
-            engine = Engine(make_venue(*rest))
+            engine = StateMachine(make_venue(*rest))
             continue
         assert engine is not None
         answer(outcome(engine, *rest))
 
 
-def outcome(engine: Engine, header: BlockHeader, events: list[Event]) -> tuple[str, ...]:
+def outcome(engine: StateMachine, header: BlockHeader, events: list[Event]) -> tuple[str, ...]:
     """Journal text, its hash, and the state's text after a block; the kind and text of an error."""
     try:
         done = engine.apply(header, events)

@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 
 from hatch_build import CannotCompile, compile_rules, compiler
 from settlement.core.events import Action, BlockHeader
-from settlement.core.state_machine import Engine
-from tests.property.model.chains import Chain, header_after, random_venue
-from tests.property.model.naive import Naive
+from settlement.core.state_machine import StateMachine
+from tests.property.model.event_generator import EventGenerator, header_after, random_venue
+from tests.property.model.naive_model import NaiveModel
 from tests.scenarios.golden import golden
 from tests.system.compiled.compiled_rules import outcome
 
@@ -119,18 +119,18 @@ def test_chains_that_hypothesis_invents(other: tuple[Other, Any]) -> None:
         venue = random_venue(random)
         policies = [pair.price_policy for pair in venue.pairs], [pair.self_trade for pair in venue.pairs]
         process.tell("venue", *policies)
-        engine, naive = Engine(venue), Naive(venue)
-        chain, header = Chain(naive), None
+        engine, naive = StateMachine(venue), NaiveModel(venue)
+        chain, header = EventGenerator(naive), None
         for number in range(12):
             header = header_after(header, random.choice((3, 3, 30)))
-            naive.begin(header)
+            naive.begin_block(header)
             events = chain.funding() if number == 0 else []
             for event in events:
-                naive.take(event)
+                naive.apply_event(event)
             for _ in range(random.randrange(12)):
                 events.append(chain.any_event(random))
-                naive.take(events[-1])
-            naive.end()
+                naive.apply_event(events[-1])
+            naive.end_block()
             process.tell("block", header, events)
             here = outcome(engine, header, events)
             assert process.answer() == here
@@ -151,8 +151,8 @@ def test_breaches_are_the_same(other: tuple[Other, Any]) -> None:
         "buy",
         {"symbol": "PEK", "quote": "HBD", "quantity": "1", "price": "1"},
     )
-    chain = Chain(Naive(venue))
-    engine = Engine(venue)
+    chain = EventGenerator(NaiveModel(venue))
+    engine = StateMachine(venue)
     other[0].tell("venue", [p.price_policy for p in venue.pairs], [p.self_trade for p in venue.pairs])
     kinds = []
     for header, events in (

@@ -22,7 +22,7 @@ from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
 from settlement.core.journal.state_text import state_text
 from settlement.core.journal.text import chain_hash
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.store.database import open_reader, open_writer
 from settlement.store.write.loader import load, open_engine
 from tests.system.store.chains import VENUE_TEXT, Chain, demo, dump, journal, lively, picture, replay
@@ -40,7 +40,7 @@ class Outcome:
     memory: dict[str, Any]
 
     @classmethod
-    def of(cls, rules: Engine, text: str) -> Outcome:
+    def of(cls, rules: StateMachine, text: str) -> Outcome:
         return cls(text, rules.state.journal_hash, state_text(rules.state), picture(rules.state))
 
 
@@ -49,10 +49,10 @@ def plain(seed: int) -> Outcome:
     """The rules alone: no database, no follow loop, no prefilter, no archive file."""
     chain = lively(seed)
     receipts = {each.hive_number: each for each in map(Receipts, chain.receipts)}
-    rules = Engine(demo())
+    rules = StateMachine(demo())
     texts = []
     for block in map(Block, chain.blocks):
-        events = decode(block, rules.watch, receipts.get(block.number), prefilter=False)
+        events = decode(block, rules.venue_filter, receipts.get(block.number), prefilter=False)
         texts.append(rules.apply(block.header, events).text)
     return Outcome.of(rules, "".join(texts))
 
@@ -104,11 +104,11 @@ def test_a_restart_after_every_block(archive: Callable[[int], Path], seed: int) 
     """Nothing of the engine outlives a block but its rows; between two, only the cursor is kept."""
     database = open_writer("sqlite://")
     rules, recorder = open_engine(database, demo())
-    source = ArchiveSource(archive(seed), rules.watch)
+    source = ArchiveSource(archive(seed), rules.venue_filter)
     for block, receipts in source.blocks(Cursor(0)):
-        recorder.record([rules.apply(block.header, decode(block, rules.watch, receipts))])
+        recorder.record([rules.apply(block.header, decode(block, rules.venue_filter, receipts))])
         rules, recorder = open_engine(database, demo())
-        source._watch.escrows |= rules.watch.escrows  # the archive's reader is not restarted here
+        source._watch.escrows |= rules.venue_filter.escrows  # the archive's reader is not restarted here
     assert Outcome.of(rules, journal(database)) == plain(seed)
 
 

@@ -87,7 +87,7 @@ def record(
     else:
         engine = _open_watched(url, prepare)
     rules, recorder = open_engine(engine, venue)
-    Follower(rules, recorder, ArchiveSource(folder, rules.watch), batch_blocks=batch).run()
+    Follower(rules, recorder, ArchiveSource(folder, rules.venue_filter), batch_blocks=batch).run()
     make_read_indexes(engine)
     engine.dispose()
 

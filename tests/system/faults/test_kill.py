@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from indexer.cli import main
-from settlement.core.journal.effects import BlockEffects
+from settlement.core.journal.entries import BlockResult
 from settlement.store import database
 from settlement.store.database import open_reader
 from settlement.store.write.loader import load
@@ -161,7 +161,7 @@ def after_batch(number: int, patch: pytest.MonkeyPatch, happens: Callable[[], ob
     record = Recorder.record
     count = 0
 
-    def counted(self: Recorder, batch: Sequence[BlockEffects], *more: Any) -> None:
+    def counted(self: Recorder, batch: Sequence[BlockResult], *more: Any) -> None:
         nonlocal count
         record(self, batch, *more)
         count += 1

@@ -163,7 +163,7 @@ def test_the_receipts_that_were_used_are_enough_to_judge_again(tmp_path: Path) -
             block = Block(world.node.chain.stored(number))
             text = stored.get(number)
             receipts = None if text is None else Receipts(text.encode())
-            again.apply(block.header, decode(block, again.watch, receipts))
+            again.apply(block.header, decode(block, again.venue_filter, receipts))
             if receipts is not None:
                 assert receipts.used() == text.encode(), "what is stored is all used, and canonical"
         assert again.state.journal_hash == rules.state.journal_hash

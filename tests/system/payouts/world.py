@@ -267,7 +267,7 @@ class Ledgers:
 
     def follow(self, until: int | None = None) -> None:
         """Up to the last irreversible block, or to a block before it."""
-        source = Blocks(self._node, self._rules.watch)
+        source = Blocks(self._node, self._rules.venue_filter)
         Follower(self._rules, self._recorder, source).run(until)
 
     def backup(self) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, inspect
 
-from settlement.core.model import default_memo
+from settlement.core.payments import default_memo
 from settlement.core.parsing.names import encode
 from settlement.store import schema
 from settlement.store.database import open_writer

@@ -17,7 +17,7 @@ from indexer.chain.decode import decode
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
 from settlement.core.journal.state_text import state_hash
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.store import schema
 from settlement.store.database import open_writer
 from settlement.store.read.accounts.balances import read_all_balances, read_balance_changes, read_balances
@@ -42,7 +42,7 @@ class Recorded:
     """A recorded chain, one connection to it, and its journal."""
 
     folder: Path
-    rules: Engine
+    rules: StateMachine
     connection: Connection
     blocks: list[JournalBlock]
 
@@ -107,10 +107,10 @@ def test_state_text_of_past_blocks(recorded: Recorded) -> None:
 
 def test_state_hash_of_every_block_of_ours(recorded: Recorded) -> None:
     """What an indexer would have printed at that block."""
-    rules = Engine(demo())
+    rules = StateMachine(demo())
     ours = {block.number for block in recorded.blocks}
-    for block, receipts in ArchiveSource(recorded.folder, rules.watch).blocks(Cursor(0)):
-        rules.apply(block.header, decode(block, rules.watch, receipts))
+    for block, receipts in ArchiveSource(recorded.folder, rules.venue_filter).blocks(Cursor(0)):
+        rules.apply(block.header, decode(block, rules.venue_filter, receipts))
         if block.number in ours and block.number % 4 == 0:
             text = read_state_text(recorded.connection, block.number)
             assert sha256(text.encode()).hexdigest() == state_hash(rules.state), block.number

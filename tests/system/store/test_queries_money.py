@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.store import schema
 from settlement.store.read.accounts import withdrawals as withdrawals_module
 from settlement.store.read.accounts.balances import read_all_balances
@@ -31,7 +31,7 @@ class Told:
     """A recorded chain, its engine, and its journal's lines as words, each with its block."""
 
     connection: Connection
-    rules: Engine
+    rules: StateMachine
     lines: list[tuple[int, list[str]]]
 
     def of(self, *kinds: str) -> list[tuple[int, list[str]]]:
@@ -150,7 +150,7 @@ def test_transfers_of_an_account_add_up_to_its_balances(told: Told) -> None:
                 if side == name:
                     sums[row.symbol, bucket] = sums.get((row.symbol, bucket), 0) + change
         account = told.rules.state.accounts.get(name)
-        wallets = {} if account is None else account.wallets  # who only signed may be unknown to the ledger
+        wallets = {} if account is None else account.balances  # who only signed may be unknown to the ledger
         assert {key: units for key, units in sums.items() if units} == {
             (symbol, bucket): units
             for symbol, wallet in wallets.items()

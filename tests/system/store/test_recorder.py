@@ -14,11 +14,11 @@ from sqlalchemy import func, select
 from indexer.chain.decode import decode
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
-from settlement.core.journal.effects import BlockEffects
+from settlement.core.journal.entries import BlockResult
 from settlement.core.journal.text import chain_hash, iso_time
-from settlement.core.model import BUCKETS, ESCROW
+from settlement.core.accounts import BUCKETS, ESCROW
 from settlement.core.state import State
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.store import schema
 from settlement.store.database import StoreError, open_writer
 from settlement.store.read.payouts import WITHDRAWAL, read_ledger
@@ -56,12 +56,12 @@ class Tables:
         return str(self.intent[self.rows["orders"][seq - 1]["intent"]]["id"])
 
 
-def in_batches(folder: Path, database: Database, size: int) -> Iterator[tuple[list[BlockEffects], Engine]]:
+def in_batches(folder: Path, database: Database, size: int) -> Iterator[tuple[list[BlockResult], StateMachine]]:
     """Apply and record an archive in batches of one size; after each, its blocks and the engine."""
     rules, recorder = open_engine(database, demo())
-    batch: list[BlockEffects] = []
-    for block, receipts in ArchiveSource(folder, rules.watch).blocks(Cursor(0)):
-        batch.append(rules.apply(block.header, decode(block, rules.watch, receipts)))
+    batch: list[BlockResult] = []
+    for block, receipts in ArchiveSource(folder, rules.venue_filter).blocks(Cursor(0)):
+        batch.append(rules.apply(block.header, decode(block, rules.venue_filter, receipts)))
         if len(batch) == size:
             recorder.record(batch)
             yield batch, rules
@@ -138,7 +138,7 @@ def assert_money(tables: Tables, state: State) -> None:
     held = {
         (name, symbol): wallet.buckets
         for name, account in state.accounts.items()
-        for symbol, wallet in account.wallets.items()
+        for symbol, wallet in account.balances.items()
     }
     assert {key: value for key, value in recorded.items() if any(value)} == {
         key: value for key, value in held.items() if any(value)
@@ -181,7 +181,7 @@ def assert_claims(tables: Tables, state: State) -> None:
         )
         for row in pending
     ] == [
-        (w.n, w.id, w.wallet.account, w.wallet.symbol, w.amount, w.to, w.memo)
+        (w.n, w.id, w.balance.account, w.balance.symbol, w.amount, w.to, w.memo)
         for w in state.withdrawals.by_id.values()
     ]
     names = ("n", "id", "account", "chain", "symbol", "quantity", "value", "escrow")
@@ -327,7 +327,7 @@ def test_every_change_of_a_balance_is_a_transfer_of_its_block(tmp_path: Path) ->
         assert {key: units for key, units in sums.items() if units} == {
             (name, symbol, bucket): units
             for name, account in rules.state.accounts.items()
-            for symbol, wallet in account.wallets.items()
+            for symbol, wallet in account.balances.items()
             for bucket, units in enumerate(wallet.buckets)
             if units
         }
@@ -420,8 +420,8 @@ def test_two_writers_do_not_mix(tmp_path: Path) -> None:
     replay(folder, url, until=20)
     database = open_writer(url)
     before = dump(database)
-    block, receipts = next(ArchiveSource(folder, slow.watch).blocks(Cursor(10)))
-    effects = slow.apply(block.header, decode(block, slow.watch, receipts))
+    block, receipts = next(ArchiveSource(folder, slow.venue_filter).blocks(Cursor(10)))
+    effects = slow.apply(block.header, decode(block, slow.venue_filter, receipts))
     with pytest.raises(StoreError, match="another process"):
         its_recorder.record([effects])
     with pytest.raises(StoreError, match="another process"):

@@ -11,9 +11,9 @@ from typing import Any
 
 from indexer.follow.loop import Follower
 from indexer.sources.archive import ArchiveSource
-from settlement.core.journal.effects import BlockEffects
+from settlement.core.journal.entries import BlockResult
 from settlement.core.journal.state_text import state_hash, state_text
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
 
 FILE = Path(__file__).parents[3] / "docs" / "verify" / "verify_journal.py"
@@ -36,7 +36,7 @@ CHECKER = load()
 class Told:
     """What the rules made of a chain: the journal, block by block, and the end."""
 
-    rules: Engine
+    rules: StateMachine
     texts: list[str] = field(default_factory=list)
     fee_accounts: list[str] = field(default_factory=list)
     """Where the operator named another fee account: NAME@ID, for the option `--fee-account`."""
@@ -55,7 +55,7 @@ class Told:
         assert header is not None
         return f"{header.number}:{header.block_id}"
 
-    def record(self, batch: Sequence[BlockEffects], _receipts: object = ()) -> None:
+    def record(self, batch: Sequence[BlockResult], _receipts: object = ()) -> None:
         self.texts += [block.text for block in batch if block.text]
         name = self.rules.state.fee_account.name
         if name != self._fee_account:
@@ -74,8 +74,8 @@ class Told:
 
 def tell(archive: Path, venue: Venue) -> Told:
     """Replay an archive without a database."""
-    told = Told(Engine(venue))
-    Follower(told.rules, told, ArchiveSource(archive, told.rules.watch), batch_blocks=1).run()
+    told = Told(StateMachine(venue))
+    Follower(told.rules, told, ArchiveSource(archive, told.rules.venue_filter), batch_blocks=1).run()
     return told
 
 

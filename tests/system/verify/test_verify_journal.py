@@ -16,7 +16,7 @@ from settlement.core.journal.state_text import state_hash
 from settlement.core.journal.text import chain_hash
 from tests.scenarios.chain import write_archive
 from tests.scenarios.golden.golden import SEEDS, read
-from tests.scenarios.story import HERE, read_stories
+from tests.scenarios.scenario import HERE, read_scenarios
 from tests.system.store.chains import JOURNAL_KINDS, demo, kinds, lively
 from tests.system.verify.checker import CHECKER, FILE, Told, check, tell
 
@@ -122,7 +122,7 @@ def test_golden_journals(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.txt")), ids=lambda path: path.stem)
 def test_every_scenario_gives_the_state_that_ours_gives(path: Path, tmp_path: Path) -> None:
-    for number, case in enumerate(read_stories(path)):
+    for number, case in enumerate(read_scenarios(path)):
         venue = case.venue()
         told = tell(write_archive(tmp_path / str(number), case.blocks, "block_api"), venue)
         if not told.texts:

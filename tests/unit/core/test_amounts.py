@@ -1,4 +1,4 @@
-"""Amounts: what is a number on the chain, what is not, and that nothing ever rounds (section 1)."""
+"""Amounts: grammar, exact conversion, quantities by value (protocol, sections 1 and 3)."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_anything_else_cannot_be_credited(text: str) -> None:
 
 @given(st.from_regex(r"\A[0-9]{0,12}(\.[0-9]{0,12})?([eE][+-]?[0-9]{1,2})?\Z"))
 def test_one_value_has_one_form(text: str) -> None:
-    """However it is written, equal values compare equal and different ones do not."""
+    """Quantities compare by value, whatever their notation."""
     quantity = read_quantity(text)
     mantissa, _, power = text.lower().partition("e")
     readable = any(letter.isdigit() for letter in mantissa) and abs(int(power or 0)) <= 30
@@ -249,7 +249,6 @@ def test_thousands_of_digits_do_no_harm(text: str) -> None:
 
 
 def test_digits_that_lead_nowhere_cost_no_more_than_their_number() -> None:
-    """An operation holds 8,000 digits, and a value like 1000…e-8000 is one that the sidechain accepts: trying
-    every split of the digits would take seconds for each (and minutes here)."""
+    """An operation holds up to 8,000 digits: parsing must be linear, without regular expression backtracking."""
     assert read_quantity("9" * 200_000 + "x") is None
     assert read_quantity("1" + "0" * 200_000 + "e-200000") is None

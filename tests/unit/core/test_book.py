@@ -1,4 +1,4 @@
-"""A side of a book: best price first, oldest first, and its totals."""
+"""Book side: price-time priority and totals of price levels (protocol, section 5)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.core.model import Account, Order, Pair, Side
+from settlement.core.accounts import Account
+from settlement.core.order_book import BookSide, Order, Pair
 from settlement.core.state import State
-from tests.unit.core.story import venue
+from tests.unit.core.ledger import venue
 
 
 def a_pair() -> Pair:
@@ -34,8 +35,8 @@ def an_order(pair: Pair, seq: int, price: int, remaining: int, is_buy: bool) -> 
     return order
 
 
-def orders_of(side: Side) -> list[str]:
-    """All orders in the order in which they would trade."""
+def orders_of(side: BookSide) -> list[str]:
+    """All orders in priority order."""
     found = []
     for level in side.levels.ascending():
         order = level.head
@@ -104,7 +105,7 @@ def test_any_coming_and_going_keeps_price_time_order(
 
 
 def test_value_and_affordable_are_exact_for_any_decimals() -> None:
-    """Lots of a thousand against eleven price decimals: one lot at one tick is one quote unit."""
+    """With lots of 1,000 and 11 price decimals, one lot at one tick is one quote unit."""
     state = State(venue())
     pek, hive = state.tokens["PEK"], state.tokens["SWAP.HIVE"]
     pair = Pair(pek, hive, 11, -3)

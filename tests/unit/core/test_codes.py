@@ -12,30 +12,30 @@ import pytest
 
 from settlement.core.codes import SENTENCES, Code
 from settlement.core.events import Action
-from tests.unit.core.story import OPERATOR, PEK_HBD, PEK_HIVE, Market, number, venue
+from tests.unit.core.ledger import OPERATOR, PEK_HBD, PEK_HIVE, Ledger, number, venue
 
 TOO_PRECISE = "1.234"  # lots are hundredths
 HUGE = "99999999999"  # × 10^8 passes 63 bits
 BOTH = "99999999999.123456789"
 
 
-def a_market() -> Market:
+def sample_ledger() -> Ledger:
     """PEK/SWAP.HIVE under cancel_incoming: Carol asks 5 at 1.5, Bob 5 at 2. Alice has three bids, no more
     are allowed. PEK/HBD is paused and holds a bid of Bob's (o-paused). Erin has nothing."""
     rules = venue(
         PEK_HIVE.__class__("PEK", "SWAP.HIVE", 4, 2, self_trade="cancel_incoming"), PEK_HBD, max_open_orders=3
     )
-    market = Market(rules)
-    market.fund(("alice", "bob", "carol", "dave"), "1000")
-    market.block(
-        market.order("carol", "sell", "5.00", "1.5000")._replace(id="o-carol"),
-        market.order("bob", "sell", "5.00", "2.0000")._replace(id="o-bob"),
-        *(market.order("alice", "buy", "1.00", "0.1000") for _ in range(3)),
-        market.order("bob", "buy", "1.00", "1.0", quote="HBD")._replace(id="o-paused"),
-        market.act(OPERATOR, "updatePair", {"symbol": "PEK", "quote": "HBD", "status": "paused"}),
-        market.act("dave", "withdraw", {"symbol": "PEK", "quantity": "1"})._replace(id="w-dave"),
+    ledger = Ledger(rules)
+    ledger.fund(("alice", "bob", "carol", "dave"), "1000")
+    ledger.block(
+        ledger.order("carol", "sell", "5.00", "1.5000")._replace(id="o-carol"),
+        ledger.order("bob", "sell", "5.00", "2.0000")._replace(id="o-bob"),
+        *(ledger.order("alice", "buy", "1.00", "0.1000") for _ in range(3)),
+        ledger.order("bob", "buy", "1.00", "1.0", quote="HBD")._replace(id="o-paused"),
+        ledger.act(OPERATOR, "updatePair", {"symbol": "PEK", "quote": "HBD", "status": "paused"}),
+        ledger.act("dave", "withdraw", {"symbol": "PEK", "quantity": "1"})._replace(id="w-dave"),
     )
-    return market
+    return ledger
 
 
 def intent(signer: str, name: str, **payload: Any) -> Action:
@@ -281,12 +281,12 @@ ROWS: list[tuple[Code, Action, Code, Action]] = [
 def test_of_two_faults_the_earlier_check_is_named(row: tuple[Code, Action, Code, Action]) -> None:
     earlier, both, later, mended = row
     for code, action in ((earlier, both), (later, mended)):
-        market = a_market()
-        state = market.text().splitlines()
+        ledger = sample_ledger()
+        state = ledger.text().splitlines()
         flat = action._replace(flat=isinstance(action.payload, dict) and "base" in action.payload)
-        done = market.block(flat)
+        done = ledger.block(flat)
         assert done.text.splitlines()[1:] == [f"reject x {action.signer} {action.name} {code}"]
-        assert market.text().splitlines()[3:] == state[3:]  # nothing but the block has changed
+        assert ledger.text().splitlines()[3:] == state[3:]  # nothing but the block has changed
 
 
 def test_every_code_is_given_by_some_row_and_has_its_sentence() -> None:
@@ -298,7 +298,7 @@ def test_every_code_is_given_by_some_row_and_has_its_sentence() -> None:
 
 
 def test_what_is_mended_in_full_is_accepted() -> None:
-    """The market of the rows refuses nothing that is right."""
+    """Each action is accepted when nothing is wrong with it."""
     for action in (
         order("dave", price="2.0000"),
         order("dave", price="1.4999", postOnly=True),
@@ -311,4 +311,4 @@ def test_what_is_mended_in_full_is_accepted() -> None:
         intent(OPERATOR, "listPair", **pair("SWAP.HIVE", "HBD", price="1")),
         intent(OPERATOR, "returnWithdrawal", id="w-dave"),
     ):
-        assert a_market().code(action) is None, action
+        assert sample_ledger().code(action) is None, action

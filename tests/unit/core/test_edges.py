@@ -1,4 +1,4 @@
-"""The edges of the rules: 63 bits, block times, limits; and what was decided where the protocol is silent."""
+"""Edge cases: 63-bit limits, block times, order limits, and the decisions of docs/protocol-notes.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from settlement.core.events import Movement
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.core.venue import PairRules, TokenRules
-from tests.unit.core.story import OPERATOR, START, Market, number, venue
+from tests.unit.core.ledger import OPERATOR, START, Ledger, number, venue
 
 TOP = str(MAX_UNITS)  # of a token without decimals
 WHOLE = (
@@ -16,37 +16,37 @@ WHOLE = (
 )
 
 
-def whole_market() -> Market:
-    """PEK/SWAP.HIVE without any decimals: units are numbers of tokens."""
-    return Market(venue(PairRules("PEK", "SWAP.HIVE", 0, 0), tokens=WHOLE))
+def ledger_without_decimals() -> Ledger:
+    """PEK/SWAP.HIVE with 0 decimals: one unit is one token."""
+    return Ledger(venue(PairRules("PEK", "SWAP.HIVE", 0, 0), tokens=WHOLE))
 
 
 # ---------------------------------------------------------------- 63 bits
 
 
 def test_a_token_is_taken_in_up_to_63_bits_in_all_and_not_a_unit_more() -> None:
-    market = whole_market()
-    assert market.lines(
-        market.deposit("alice", "PEK", str(MAX_UNITS - 1)),
-        market.deposit("bob", "PEK", "2"),
-        market.deposit("bob", "PEK", "1"),
-        market.deposit("bob", "PEK", "1"),
+    ledger = ledger_without_decimals()
+    assert ledger.lines(
+        ledger.deposit("alice", "PEK", str(MAX_UNITS - 1)),
+        ledger.deposit("bob", "PEK", "2"),
+        ledger.deposit("bob", "PEK", "1"),
+        ledger.deposit("bob", "PEK", "1"),
     ) == [
         f"deposit i1 alice PEK {MAX_UNITS - 1} dex.pek",
         "refund i2 bob PEK 2 dex.pek",
         "deposit i3 bob PEK 1 dex.pek",
         "refund i4 bob PEK 1 dex.pek",
     ]
-    assert "escrow PEK " + TOP in market.text().splitlines()
+    assert "escrow PEK " + TOP in ledger.text().splitlines()
 
 
 def test_what_was_paid_out_makes_room_again_but_not_before() -> None:
-    market = whole_market()
-    market.block(market.deposit("alice", "PEK", TOP))
-    market.block(market.act("alice", "withdraw", {"symbol": "PEK", "quantity": "1"})._replace(id="w"))
-    assert market.lines(market.deposit("bob", "PEK", "1"))[0].startswith("refund")
+    ledger = ledger_without_decimals()
+    ledger.block(ledger.deposit("alice", "PEK", TOP))
+    ledger.block(ledger.act("alice", "withdraw", {"symbol": "PEK", "quantity": "1"})._replace(id="w"))
+    assert ledger.lines(ledger.deposit("bob", "PEK", "1"))[0].startswith("refund")
     pay = Movement("p", "hive-engine", "dex.pek", "alice", "PEK", "1", "peakedex:w")
-    assert market.lines(pay, market.deposit("bob", "PEK", "1")) == [
+    assert ledger.lines(pay, ledger.deposit("bob", "PEK", "1")) == [
         "paid w p",
         "deposit i4 bob PEK 1 dex.pek",
     ]
@@ -64,17 +64,17 @@ def test_what_was_paid_out_makes_room_again_but_not_before() -> None:
     ],
 )
 def test_an_order_locks_up_to_63_bits(quantity: str, price: str, code: str | None) -> None:
-    market = whole_market()
-    market.block(market.deposit("alice", "SWAP.HIVE", TOP))
-    assert market.code(market.order("alice", "buy", quantity, price)) == code
+    ledger = ledger_without_decimals()
+    ledger.block(ledger.deposit("alice", "SWAP.HIVE", TOP))
+    assert ledger.code(ledger.order("alice", "buy", quantity, price)) == code
 
 
 @pytest.mark.parametrize(("block", "code"), [(TOP, None), (str(MAX_UNITS + 1), "E_RANGE"), ("-1", "E_INPUT")])
 def test_a_checkpoint_names_a_block_of_63_bits(block: str, code: str | None) -> None:
-    market = Market()
+    ledger = Ledger()
     claim = {"block": number(block), "stateHash": "0" * 64, "journalHash": "f" * 64}
-    done = market.block(market.act(OPERATOR, "checkpoint", claim))
-    assert done.intents[0].code == code
+    done = ledger.block(ledger.act(OPERATOR, "checkpoint", claim))
+    assert done.outcomes[0].code == code
     assert [c.block for c in done.checkpoints] == ([] if code else [int(block)])
 
 
@@ -82,36 +82,36 @@ def test_a_checkpoint_names_a_block_of_63_bits(block: str, code: str | None) -> 
 
 
 def test_an_order_expires_in_the_first_block_at_or_after_its_time() -> None:
-    market = Market()
-    market.fund(["alice"])
-    market.block(market.order("alice", "buy", "1.00", "0.5000", expiration=number("6"))._replace(id="o"))
-    assert market.lines(seconds=3) == []
-    assert market.lines(seconds=2) == []
-    assert market.lines(seconds=1) == ["expire o", "close o expired 50000000"]
+    ledger = Ledger()
+    ledger.fund(["alice"])
+    ledger.block(ledger.order("alice", "buy", "1.00", "0.5000", expiration=number("6"))._replace(id="o"))
+    assert ledger.lines(seconds=3) == []
+    assert ledger.lines(seconds=2) == []
+    assert ledger.lines(seconds=1) == ["expire o", "close o expired 50000000"]
 
 
 def test_a_life_longer_than_the_venues_is_cut() -> None:
-    market = Market()
-    market.fund(["alice"])
-    lines = market.lines(
-        market.order("alice", "buy", "1.00", "0.5000"),
-        market.order("alice", "buy", "1.00", "0.5000", expiration=number("2592001")),
-        market.order("alice", "buy", "1.00", "0.5000", expiration=number("2591999")),
-        market.order("alice", "buy", "1.00", "0.5000", expiration="60"),  # text is no integer
+    ledger = Ledger()
+    ledger.fund(["alice"])
+    lines = ledger.lines(
+        ledger.order("alice", "buy", "1.00", "0.5000"),
+        ledger.order("alice", "buy", "1.00", "0.5000", expiration=number("2592001")),
+        ledger.order("alice", "buy", "1.00", "0.5000", expiration=number("2591999")),
+        ledger.order("alice", "buy", "1.00", "0.5000", expiration="60"),  # text is no integer
     )
     now = START + 3
     assert [line.split()[-1] for line in lines] == [str(now + 2592000)] * 2 + [str(now + 2591999), "E_INPUT"]
 
 
 def test_of_two_orders_that_expire_together_the_earlier_goes_first() -> None:
-    market = Market()
-    market.fund(["alice"])
-    market.block(
-        market.order("alice", "buy", "1.00", "0.5000", expiration=number("9"))._replace(id="long"),
-        market.order("alice", "buy", "1.00", "0.9000", expiration=number("5"))._replace(id="b"),
-        market.order("alice", "buy", "1.00", "0.1000", expiration=number("5"))._replace(id="a"),
+    ledger = Ledger()
+    ledger.fund(["alice"])
+    ledger.block(
+        ledger.order("alice", "buy", "1.00", "0.5000", expiration=number("9"))._replace(id="long"),
+        ledger.order("alice", "buy", "1.00", "0.9000", expiration=number("5"))._replace(id="b"),
+        ledger.order("alice", "buy", "1.00", "0.1000", expiration=number("5"))._replace(id="a"),
     )
-    lines = market.lines(seconds=60)
+    lines = ledger.lines(seconds=60)
     assert [line.split()[1] for line in lines if line.startswith("expire")] == ["b", "a", "long"]
 
 
@@ -119,132 +119,132 @@ def test_of_two_orders_that_expire_together_the_earlier_goes_first() -> None:
 
 
 def test_market_orders_do_not_count_against_the_limit_but_ioc_and_fok_do() -> None:
-    market = Market(venue(max_open_orders=1))
-    market.fund(["alice", "bob"])
-    market.block(
-        market.order("bob", "sell", "9.00", "0.5000"), market.order("alice", "buy", "1.00", "0.1000")
+    ledger = Ledger(venue(max_open_orders=1))
+    ledger.fund(["alice", "bob"])
+    ledger.block(
+        ledger.order("bob", "sell", "9.00", "0.5000"), ledger.order("alice", "buy", "1.00", "0.1000")
     )
     buy = {"symbol": "PEK", "quantity": "1"}
-    assert market.code(market.order("alice", "buy", "1.00", "0.5000", timeInForce="IOC")) == "E_LIMIT"
-    assert market.code(market.order("alice", "buy", "1.00", "0.5000", timeInForce="FOK")) == "E_LIMIT"
-    assert market.code(market.act("alice", "marketBuy", buy)) is None
+    assert ledger.code(ledger.order("alice", "buy", "1.00", "0.5000", timeInForce="IOC")) == "E_LIMIT"
+    assert ledger.code(ledger.order("alice", "buy", "1.00", "0.5000", timeInForce="FOK")) == "E_LIMIT"
+    assert ledger.code(ledger.act("alice", "marketBuy", buy)) is None
 
 
 def test_ioc_and_fok_have_an_expiry_in_their_line_and_market_orders_have_none() -> None:
-    market = Market()
-    market.fund(["alice", "bob"])
-    market.block(market.order("bob", "sell", "9.00", "0.5000"))
-    lines = market.lines(
-        market.order("alice", "buy", "1.00", "0.5000", timeInForce="IOC"),
-        market.order("alice", "buy", "1.00", "0.5000", timeInForce="FOK"),
-        market.act("alice", "marketBuy", {"symbol": "PEK", "quantity": "1"}),
+    ledger = Ledger()
+    ledger.fund(["alice", "bob"])
+    ledger.block(ledger.order("bob", "sell", "9.00", "0.5000"))
+    lines = ledger.lines(
+        ledger.order("alice", "buy", "1.00", "0.5000", timeInForce="IOC"),
+        ledger.order("alice", "buy", "1.00", "0.5000", timeInForce="FOK"),
+        ledger.act("alice", "marketBuy", {"symbol": "PEK", "quantity": "1"}),
     )
     expiries = [line.split()[-1] for line in lines if line.startswith("order")]
     assert expiries == [str(START + 6 + 2592000)] * 2 + ["-"]
 
 
 def test_null_is_not_absent() -> None:
-    market = Market()
-    market.fund(["alice"])
+    ledger = Ledger()
+    ledger.fund(["alice"])
     for key in ("quote", "expiration", "timeInForce", "postOnly", "settle", "ref"):
-        assert market.code(market.order("alice", "buy", "1.00", "0.5000", **{key: None})) == "E_INPUT"
-    assert market.code(market.act("alice", "cancelAll", {"symbol": None})) == "E_INPUT"
-    assert market.code(market.act("alice", "cancelAll")._replace(payload=None)) == "E_INPUT"
+        assert ledger.code(ledger.order("alice", "buy", "1.00", "0.5000", **{key: None})) == "E_INPUT"
+    assert ledger.code(ledger.act("alice", "cancelAll", {"symbol": None})) == "E_INPUT"
+    assert ledger.code(ledger.act("alice", "cancelAll")._replace(payload=None)) == "E_INPUT"
 
 
 def test_cancel_all_is_filtered_by_base_and_quote_and_may_find_nothing() -> None:
-    market = Market(venue(PairRules("PEK", "SWAP.HIVE", 4, 2), PairRules("PEK", "HBD", 1, 2)))
-    market.fund(["alice", "bob"])
-    market.block(
-        market.order("alice", "buy", "1.00", "0.1000")._replace(id="a1"),
-        market.order("alice", "buy", "1.00", "0.1", quote="HBD")._replace(id="a2"),
-        market.order("bob", "buy", "1.00", "0.1000")._replace(id="b1"),
-        market.order("alice", "buy", "1.00", "0.2000")._replace(id="a3"),
+    ledger = Ledger(venue(PairRules("PEK", "SWAP.HIVE", 4, 2), PairRules("PEK", "HBD", 1, 2)))
+    ledger.fund(["alice", "bob"])
+    ledger.block(
+        ledger.order("alice", "buy", "1.00", "0.1000")._replace(id="a1"),
+        ledger.order("alice", "buy", "1.00", "0.1", quote="HBD")._replace(id="a2"),
+        ledger.order("bob", "buy", "1.00", "0.1000")._replace(id="b1"),
+        ledger.order("alice", "buy", "1.00", "0.2000")._replace(id="a3"),
     )
-    assert market.code(market.act("alice", "cancelAll", {"quote": "PEK"})) == "E_PAIR"
-    hive = market.lines(market.act("alice", "cancelAll", {"symbol": "PEK", "quote": "SWAP.HIVE"}))
+    assert ledger.code(ledger.act("alice", "cancelAll", {"quote": "PEK"})) == "E_PAIR"
+    hive = ledger.lines(ledger.act("alice", "cancelAll", {"symbol": "PEK", "quote": "SWAP.HIVE"}))
     assert hive == ["close a1 cancelled 10000000", "close a3 cancelled 20000000"]
-    assert market.lines(market.act("alice", "cancelAll")) == ["close a2 cancelled 100"]
-    done = market.block(market.act("alice", "cancelAll"))
-    assert (done.text, done.intents[0].code) == ("", None)
-    assert "b1" in market.state.orders
+    assert ledger.lines(ledger.act("alice", "cancelAll")) == ["close a2 cancelled 100"]
+    done = ledger.block(ledger.act("alice", "cancelAll"))
+    assert (done.text, done.outcomes[0].code) == ("", None)
+    assert "b1" in ledger.state.orders
 
 
 def test_withdrawing_all_of_nothing_is_a_matter_of_funds() -> None:
-    assert Market().code(Market().act("alice", "withdraw", {"symbol": "PEK", "quantity": "all"})) == "E_FUNDS"
+    assert Ledger().code(Ledger().act("alice", "withdraw", {"symbol": "PEK", "quantity": "all"})) == "E_FUNDS"
 
 
 def test_a_replace_says_what_is_new() -> None:
-    market = Market()
-    market.fund(["alice"])
-    market.block(market.order("alice", "buy", "1.00", "0.5000")._replace(id="o"))
-    assert market.code(market.act("alice", "replace", {"id": "o"})) == "E_INPUT"
-    assert market.lines(market.act("alice", "replace", {"id": "o", "price": "0.4000"})._replace(id="r")) == [
+    ledger = Ledger()
+    ledger.fund(["alice"])
+    ledger.block(ledger.order("alice", "buy", "1.00", "0.5000")._replace(id="o"))
+    assert ledger.code(ledger.act("alice", "replace", {"id": "o"})) == "E_INPUT"
+    assert ledger.lines(ledger.act("alice", "replace", {"id": "o", "price": "0.4000"})._replace(id="r")) == [
         "close o cancelled 50000000",
         f"order r 2 alice PEK/SWAP.HIVE buy limit 4000 100000000 {START + 9 + 2592000}",
     ]
 
 
 def test_a_replace_locks_first_and_settles_what_is_left_to_the_wallet() -> None:
-    """Alice put all she has, 10, into a bid of 5 at 2; half of it filled. She replaces the rest by 2 at 2."""
-    market = Market()
-    market.block(market.deposit("alice", "SWAP.HIVE", "10"), market.deposit("bob", "PEK", "2.5"))
-    market.block(
-        market.order("alice", "buy", "5.00", "2.0000", settle="wallet")._replace(id="o"),
-        market.order("bob", "sell", "2.50", "2.0000"),
+    """Alice locks all her 10 in a bid of 5 at 2; half fills. She replaces the rest with 2 at 2."""
+    ledger = Ledger()
+    ledger.block(ledger.deposit("alice", "SWAP.HIVE", "10"), ledger.deposit("bob", "PEK", "2.5"))
+    ledger.block(
+        ledger.order("alice", "buy", "5.00", "2.0000", settle="wallet")._replace(id="o"),
+        ledger.order("bob", "sell", "2.50", "2.0000"),
     )
-    assert market.lines(market.act("alice", "replace", {"id": "o", "quantity": "2"})._replace(id="r")) == [
+    assert ledger.lines(ledger.act("alice", "replace", {"id": "o", "quantity": "2"})._replace(id="r")) == [
         "close o cancelled 500000000",
         "withdraw o#PEK alice PEK 250000000 alice -",
         "withdraw o#SWAP.HIVE alice SWAP.HIVE 100000000 alice -",
         f"order r 3 alice PEK/SWAP.HIVE buy limit 20000 200000000 {START + 6 + 2592000}",
     ]
-    assert market.balance("alice", "SWAP.HIVE") == (0, 400_000_000, 100_000_000)
+    assert ledger.balance("alice", "SWAP.HIVE") == (0, 400_000_000, 100_000_000)
 
 
 def test_what_a_market_buy_cannot_afford_is_asked_before_whose_order_it_is() -> None:
-    """Alice's budget ends at her own ask: it cannot buy a lot there, so her ask stays and she is filled."""
-    market = Market()
-    market.fund(["alice", "bob"])
-    market.block(
-        market.order("bob", "sell", "1.00", "1.0000")._replace(id="bob"),
-        market.order("alice", "sell", "1.00", "2.0000")._replace(id="own"),
+    """Alice's remaining budget does not buy a lot at her own ask: the ask stays, her order is filled."""
+    ledger = Ledger()
+    ledger.fund(["alice", "bob"])
+    ledger.block(
+        ledger.order("bob", "sell", "1.00", "1.0000")._replace(id="bob"),
+        ledger.order("alice", "sell", "1.00", "2.0000")._replace(id="own"),
     )
-    lines = market.lines(
-        market.act("alice", "marketBuy", {"symbol": "PEK", "quantity": "1.019"})._replace(id="m")
+    lines = ledger.lines(
+        ledger.act("alice", "marketBuy", {"symbol": "PEK", "quantity": "1.019"})._replace(id="m")
     )
     assert lines[-2:] == ["close bob filled 0", "close m filled 1900000"]
-    assert "own" in market.state.orders
-    market.lines(market.act("alice", "marketBuy", {"symbol": "PEK", "quantity": "0.02"})._replace(id="m2"))
-    assert "own" in market.state.orders  # nothing but her own ask: rejected, nothing changes
+    assert "own" in ledger.state.orders
+    ledger.lines(ledger.act("alice", "marketBuy", {"symbol": "PEK", "quantity": "0.02"})._replace(id="m2"))
+    assert "own" in ledger.state.orders  # nothing but her own ask: rejected, nothing changes
 
 
 def test_an_update_that_changes_nothing_is_accepted() -> None:
-    market = Market()
+    ledger = Ledger()
     names = {"symbol": "PEK", "quote": "SWAP.HIVE"}
-    assert market.lines(
-        market.act(OPERATOR, "updatePair", names)._replace(id="u"),
-        market.act(OPERATOR, "updateVenue")._replace(id="v"),
+    assert ledger.lines(
+        ledger.act(OPERATOR, "updatePair", names)._replace(id="u"),
+        ledger.act(OPERATOR, "updateVenue")._replace(id="v"),
     ) == ["operator u updatePair", "operator v updateVenue"]
 
 
 def test_refunds_due_are_no_holdings_neither_coming_nor_going() -> None:
-    market = Market()
+    ledger = Ledger()
     too_precise = Movement("r", "hive-engine", "alice", "dex.pek", "PEK", "0.000000001", None)
-    assert market.lines(too_precise) == ["refund r alice PEK 0.000000001 dex.pek"]
-    assert not any(line.startswith("escrow") for line in market.text().splitlines())
+    assert ledger.lines(too_precise) == ["refund r alice PEK 0.000000001 dex.pek"]
+    assert not any(line.startswith("escrow") for line in ledger.text().splitlines())
     pay = Movement("p", "hive-engine", "dex.pek", "alice", "PEK", "1e-9", "peakedex:r")
-    assert market.lines(pay) == ["paid r p"]
-    assert not any(line.startswith("escrow") for line in market.text().splitlines())
+    assert ledger.lines(pay) == ["paid r p"]
+    assert not any(line.startswith("escrow") for line in ledger.text().splitlines())
 
 
 def test_the_oldest_of_two_equal_withdrawals_is_paid() -> None:
-    market = Market()
-    market.block(market.deposit("alice", "HBD", "5"))
+    ledger = Ledger()
+    ledger.block(ledger.deposit("alice", "HBD", "5"))
     wish = {"symbol": "HBD", "quantity": "1", "memo": "rent"}
-    market.block(*(market.act("alice", "withdraw", wish)._replace(id=id_) for id_ in ("w1", "w2")))
+    ledger.block(*(ledger.act("alice", "withdraw", wish)._replace(id=id_) for id_ in ("w1", "w2")))
     pay = Movement("p1", "hive", "dex.hbd", "alice", "HBD", "1.000", "rent")
-    assert market.lines(pay, pay._replace(id="p2"), pay._replace(id="p3")) == [
+    assert ledger.lines(pay, pay._replace(id="p2"), pay._replace(id="p3")) == [
         "paid w1 p1",
         "paid w2 p2",
         "outflow p3 dex.hbd HBD 1.000 alice",
@@ -252,17 +252,17 @@ def test_the_oldest_of_two_equal_withdrawals_is_paid() -> None:
 
 
 def test_an_unmatched_outflow_takes_a_unit_for_any_part_of_one() -> None:
-    market = Market()
-    market.block(market.deposit("alice", "PEK", "1"))
+    ledger = Ledger()
+    ledger.block(ledger.deposit("alice", "PEK", "1"))
     out = Movement("x", "hive-engine", "dex.pek", "mallory", "PEK", "0.000000011", None)
-    assert market.lines(out) == ["outflow x dex.pek PEK 0.000000011 mallory"]
-    assert "escrow PEK 99999998" in market.text().splitlines()
+    assert ledger.lines(out) == ["outflow x dex.pek PEK 0.000000011 mallory"]
+    assert "escrow PEK 99999998" in ledger.text().splitlines()
 
 
 def test_an_internal_move_of_what_is_not_listed_shows_the_literal_quantity() -> None:
-    market = Market()
+    ledger = Ledger()
     move = Movement("m", "hive-engine", "dex.pek", "dex.hive", "PEK", "1e0", None)
-    assert market.lines(move, move._replace(id="n", symbol="JUNK", quantity="1 e")) == [
+    assert ledger.lines(move, move._replace(id="n", symbol="JUNK", quantity="1 e")) == [
         "internal m dex.pek dex.hive PEK 100000000",
         "internal n dex.pek dex.hive JUNK 1%20e",
     ]
@@ -272,22 +272,22 @@ def test_an_internal_move_of_what_is_not_listed_shows_the_literal_quantity() -> 
 
 
 def test_what_an_order_received_in_all_stays_within_63_bits() -> None:
-    """The same quote bought from it, sold back below, and bought again: far more than there is of it."""
+    """One order buys and sells the same quote units again and again: `received` passes their total."""
     price = str(2**62)
     rules = PairRules("PEK", "SWAP.HIVE", 0, 0, self_trade="allow")
-    market = Market(venue(rules, tokens=WHOLE))
-    market.lines(market.deposit("alice", "PEK", "3"), market.deposit("alice", "SWAP.HIVE", price))
-    market.lines(market.order("alice", "sell", "3", price))
+    ledger = Ledger(venue(rules, tokens=WHOLE))
+    ledger.lines(ledger.deposit("alice", "PEK", "3"), ledger.deposit("alice", "SWAP.HIVE", price))
+    ledger.lines(ledger.order("alice", "sell", "3", price))
     for _ in range(2):
-        market.lines(market.order("alice", "buy", "1", price))
-    [resting] = market.engine.state.orders.values()
+        ledger.lines(ledger.order("alice", "buy", "1", price))
+    [resting] = ledger.machine.state.orders.values()
     assert resting.received == MAX_UNITS
 
 
 def test_a_literal_that_is_no_number_is_not_paid_by_a_number() -> None:
-    market = whole_market()
+    ledger = ledger_without_decimals()
     zeros = "1" + "0" * 31
-    [line] = market.lines(market.deposit("alice", "PEK", "1e31"))
+    [line] = ledger.lines(ledger.deposit("alice", "PEK", "1e31"))
     refund = line.split()[1]
-    paid = Movement(market.id(), "hive-engine", "dex.pek", "alice", "PEK", zeros, f"peakedex:{refund}")
-    assert market.lines(paid)[0].startswith("outflow ")
+    paid = Movement(ledger.id(), "hive-engine", "dex.pek", "alice", "PEK", zeros, f"peakedex:{refund}")
+    assert ledger.lines(paid)[0].startswith("outflow ")

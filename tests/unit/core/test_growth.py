@@ -1,6 +1,7 @@
-"""The cost of an event does not grow with the book: work is counted at n = 2,000 and at n = 50,000 open
-orders, and may not double. Instructions are counted where Python does the work, comparisons of prices
-where the heap does.
+"""Complexity: the cost of an event does not depend on the size of the book.
+
+Work at 2,000 and at 50,000 open orders may differ by less than a factor of two. Counted are bytecode
+instructions, and comparisons of prices where the heap does the work.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from settlement.core.events import Action, BlockHeader, Movement
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from tests.unit.core.counting import Counted, comparisons, opcodes
-from tests.unit.core.story import START, venue
+from tests.unit.core.ledger import START, venue
 from tests.unit.core.test_book import a_pair, an_order
 
 FEW, MANY = 2_000, 50_000
@@ -21,11 +22,11 @@ LEVEL = "1.0000"
 
 
 class Crowd:
-    """A book of n sells by one maker, at one price or at n prices. Blocks are applied as on a chain."""
+    """An order book of n sells by one maker, at one price or at n prices."""
 
     def __init__(self, n: int, price: Callable[[int], str]) -> None:
         self.n = n
-        self.engine = Engine(venue(max_open_orders=10**9))
+        self.machine = StateMachine(venue(max_open_orders=10**9))
         self.apply(
             Movement("d1", "hive-engine", "maker", "dex.pek", "PEK", "1000000", None),
             Movement("d2", "hive-engine", "taker", "dex.hive", "SWAP.HIVE", "10000000", None),
@@ -38,12 +39,12 @@ class Crowd:
         return Action(id_, signer, True, side, payload)
 
     def apply(self, *events: Action | Movement) -> list[str]:
-        number = self.engine.next_block()
+        number = self.machine.next_block()
         header = BlockHeader(number, f"{number:08x}", START + 3 * number)
-        return self.engine.apply(header, events).text.splitlines()
+        return self.machine.apply(header, events).text.splitlines()
 
     def cost(self, *events: Action | Movement) -> float:
-        """Instructions for each event of a block."""
+        """Bytecode instructions per event of a block."""
         return opcodes(lambda: self.apply(*events)) / len(events)
 
 
@@ -57,8 +58,7 @@ def rising(i: int) -> str:
 
 @pytest.fixture(scope="module", params=[one_price, rising], ids=["one level", "a level each"])
 def crowds(request: pytest.FixtureRequest) -> tuple[Crowd, Crowd]:
-    """The same book with few and with many orders. The tests below take turns with it: each leaves at
-    least half of it in place."""
+    """The same book with few and with many orders, shared by the tests below: each leaves at least half in place."""
     return Crowd(FEW, request.param), Crowd(MANY, request.param)
 
 
@@ -72,8 +72,8 @@ def test_orders_are_taken_in_turn(crowds: tuple[Crowd, Crowd]) -> None:
     def take(crowd: Crowd) -> float:
         takes = [crowd.order(f"t{i}", "taker", "buy", "9.0000", "0.01") for i in range(SAMPLE)]
         cost = crowd.cost(*takes)
-        assert f"m{SAMPLE - 1}" not in crowd.engine.state.orders
-        assert f"m{SAMPLE}" in crowd.engine.state.orders
+        assert f"m{SAMPLE - 1}" not in crowd.machine.state.orders
+        assert f"m{SAMPLE}" in crowd.machine.state.orders
         return cost
 
     at_most_doubles((take(crowds[0]), take(crowds[1])))
@@ -83,7 +83,7 @@ def test_the_newest_is_cancelled_first(crowds: tuple[Crowd, Crowd]) -> None:
     def cancel(crowd: Crowd) -> float:
         newest = range(crowd.n - 1, crowd.n - 1 - SAMPLE, -1)
         cost = crowd.cost(*(Action(f"c{i}", "maker", True, "cancel", {"id": f"m{i}"}) for i in newest))
-        assert f"m{crowd.n - SAMPLE}" not in crowd.engine.state.orders
+        assert f"m{crowd.n - SAMPLE}" not in crowd.machine.state.orders
         return cost
 
     at_most_doubles((cancel(crowds[0]), cancel(crowds[1])))
@@ -92,8 +92,8 @@ def test_the_newest_is_cancelled_first(crowds: tuple[Crowd, Crowd]) -> None:
 def test_one_order_sweeps_many(crowds: tuple[Crowd, Crowd]) -> None:
     def sweep(crowd: Crowd) -> float:
         cost = crowd.cost(crowd.order("sweep", "taker", "buy", "9.0000", f"{SAMPLE // 100}.00"))
-        assert f"m{2 * SAMPLE - 1}" not in crowd.engine.state.orders
-        assert f"m{2 * SAMPLE}" in crowd.engine.state.orders
+        assert f"m{2 * SAMPLE - 1}" not in crowd.machine.state.orders
+        assert f"m{2 * SAMPLE}" in crowd.machine.state.orders
         return cost
 
     at_most_doubles((sweep(crowds[0]), sweep(crowds[1])))
@@ -112,7 +112,7 @@ def test_orders_join_and_are_replaced(crowds: tuple[Crowd, Crowd]) -> None:
 
 
 def test_orders_that_look_ahead(crowds: tuple[Crowd, Crowd]) -> None:
-    """Fill-or-kill beyond reach of the limit, IOC below the book, post-only that would take."""
+    """FOK beyond its limit, IOC below the book, post-only that would execute."""
 
     def look(crowd: Crowd) -> float:
         events = [
@@ -130,26 +130,26 @@ def test_orders_that_look_ahead(crowds: tuple[Crowd, Crowd]) -> None:
 def test_a_block_where_nothing_happens_costs_the_same(crowds: tuple[Crowd, Crowd]) -> None:
     costs = []
     for crowd in crowds:
-        crowd.apply()  # drops what earlier blocks left in the expiry index
+        crowd.apply()  # removes discarded keys from the expiry index
         costs.append(opcodes(crowd.apply))
     assert costs[0] == costs[1] < 300
 
 
 def test_a_taker_with_an_own_order_on_a_long_level() -> None:
-    """An IOC needs one lot only: it must not walk 50,000 orders because one of them is its trader's."""
+    """An IOC needs one lot only: it must not visit 50,000 orders because one of them is its trader's own."""
 
     def costs(n: int) -> float:
         crowd = Crowd(n, one_price)
         crowd.apply(crowd.order("own", "taker", "sell", LEVEL, "0.01"))
         cost = crowd.cost(crowd.order("ioc", "taker", "buy", LEVEL, "0.01", timeInForce="IOC"))
-        assert "m0" not in crowd.engine.state.orders
+        assert "m0" not in crowd.machine.state.orders
         return cost
 
     at_most_doubles((costs(FEW), costs(MANY // 5)))
 
 
 def test_looking_ahead_over_cancelled_levels() -> None:
-    """The best 90 % of the levels are cancelled, then IOCs look at the book: none may walk the dead."""
+    """The best 90 % of the levels are cancelled: previews by IOC orders must not visit their keys."""
 
     def costs(n: int) -> float:
         crowd = Crowd(n, rising)
@@ -163,19 +163,19 @@ def test_looking_ahead_over_cancelled_levels() -> None:
 
 
 def test_orders_that_expire_together() -> None:
-    """All orders of one time expire in one block: each costs what it would alone, but for log n."""
+    """All orders expire in one block: the cost of each is that of a single expiry, apart from log n."""
 
     def costs(n: int) -> float:
         crowd = Crowd(n, rising)
-        header = BlockHeader(crowd.engine.next_block(), "00", START + 10**8)
-        return opcodes(lambda: crowd.engine.apply(header)) / n
+        header = BlockHeader(crowd.machine.next_block(), "00", START + 10**8)
+        return opcodes(lambda: crowd.machine.apply(header)) / n
 
     at_most_doubles((costs(FEW // 10), costs(FEW * 2)))
 
 
 @pytest.mark.parametrize("prices", ["rising", "falling", "same"])
 def test_comparisons_of_prices_grow_as_their_logarithm(prices: str) -> None:
-    """A side of the book alone, its prices counted: add, best, remove in time order and newest first."""
+    """Book side alone, counting price comparisons: add, best, remove oldest first and newest first."""
 
     def costs(n: int, newest_first: bool) -> float:
         pair = a_pair()

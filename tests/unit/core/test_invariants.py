@@ -1,4 +1,4 @@
-"""The assertions that stay on: each breach of the books, made by hand, stops the engine or the recount."""
+"""Invariants: each violation, made by hand in the state, is found by the next block or the full recount."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ from collections.abc import Callable
 
 import pytest
 
+from settlement.core.accounts import AVAILABLE, ESCROW, LOCKED, WITHDRAWING, Balance
 from settlement.core.events import BlockHeader
 from settlement.core.invariants import check_all
-from settlement.core.model import AVAILABLE, ESCROW, LOCKED, WITHDRAWING, Order, Wallet
+from settlement.core.order_book import Order
 from settlement.core.state import InvariantError, State
-from settlement.core.state_machine import Engine
-from tests.unit.core.story import Market
+from settlement.core.state_machine import StateMachine
+from tests.unit.core.ledger import Ledger
 
 Breach = Callable[[State], object]
 
 
-def a_market() -> Market:
-    """Alice bids, Bob asks, Carol waits for a withdrawal. All of it adds up."""
-    market = Market()
-    market.fund(("alice", "bob", "carol"), "1000")
-    market.block(
-        market.order("alice", "buy", "10.00", "0.5000"),
-        market.order("bob", "sell", "4.00", "0.6000"),
-        market.order("bob", "sell", "6.00", "0.6000"),
-        market.act("carol", "withdraw", {"symbol": "PEK", "quantity": "7"}),
+def sample_ledger() -> Ledger:
+    """Alice has a bid, Bob two asks, Carol a pending withdrawal."""
+    ledger = Ledger()
+    ledger.fund(("alice", "bob", "carol"), "1000")
+    ledger.block(
+        ledger.order("alice", "buy", "10.00", "0.5000"),
+        ledger.order("bob", "sell", "4.00", "0.6000"),
+        ledger.order("bob", "sell", "6.00", "0.6000"),
+        ledger.act("carol", "withdraw", {"symbol": "PEK", "quantity": "7"}),
     )
-    return market
+    return ledger
 
 
-def wallet(state: State, account: str, symbol: str) -> Wallet:
-    return state.accounts[account].wallets[symbol]
+def balance(state: State, account: str, symbol: str) -> Balance:
+    return state.accounts[account].balances[symbol]
 
 
 def an_order(state: State, account: str) -> Order:
@@ -38,19 +39,19 @@ def an_order(state: State, account: str) -> Order:
 
 
 def shift(account: str, symbol: str, bucket: int, amount: int) -> Breach:
-    """Units out of nowhere, in one bucket."""
+    """Units appear in one bucket."""
 
     def breach(state: State) -> None:
-        wallet(state, account, symbol).buckets[bucket] += amount
+        balance(state, account, symbol).buckets[bucket] += amount
 
     return breach
 
 
 def between(account: str, symbol: str, debit: int, credit: int, amount: int) -> Breach:
-    """A transfer that no order or withdrawal explains: the token still conserves."""
+    """Units move between buckets without an order or withdrawal; the token is still conserved."""
 
     def breach(state: State) -> None:
-        buckets = wallet(state, account, symbol).buckets
+        buckets = balance(state, account, symbol).buckets
         buckets[debit] -= amount
         buckets[credit] += amount
 
@@ -58,16 +59,16 @@ def between(account: str, symbol: str, debit: int, credit: int, amount: int) -> 
 
 
 def overdraw(state: State) -> None:
-    """Bob owes what Alice got: the token conserves, but a bucket is negative."""
-    bob, alice = wallet(state, "bob", "HBD").buckets, wallet(state, "alice", "HBD").buckets
+    """Alice receives more than Bob has: the token is conserved, but Bob's bucket is negative."""
+    bob, alice = balance(state, "bob", "HBD").buckets, balance(state, "alice", "HBD").buckets
     bob[AVAILABLE] -= 2_000_000
     alice[AVAILABLE] += 2_000_000
 
 
-def owing_escrow(state: State) -> None:
-    """More paid out than was ever paid in: the escrow's contra is positive."""
+def positive_escrow(state: State) -> None:
+    """More paid out than paid in: the escrow bucket is positive."""
     contra = state.tokens["HBD"].contra.buckets
-    alice, taken = wallet(state, "alice", "HBD").buckets, contra[ESCROW]
+    alice, taken = balance(state, "alice", "HBD").buckets, contra[ESCROW]
     contra[ESCROW] = 1
     alice[AVAILABLE] += taken - 1
 
@@ -78,7 +79,7 @@ def cross(state: State) -> None:
     side.remove(order)
     order.price = 7000
     side.add(order)
-    extra = order.needed_units - order.locked
+    extra = order.required_lock - order.locked
     order.locked += extra
     between("alice", "SWAP.HIVE", AVAILABLE, LOCKED, extra)(state)
 
@@ -95,13 +96,13 @@ def level_count(state: State) -> None:
     level.count -= 1
 
 
-def lost_claim(state: State) -> None:
-    (claim,) = state.withdrawals.by_id.values()
-    state.withdrawals.close(claim)
+def lost_withdrawal(state: State) -> None:
+    (withdrawal,) = state.withdrawals.by_id.values()
+    state.withdrawals.close(withdrawal)
 
 
 def lock_of_an_order(change: int) -> Breach:
-    """An order that locks more or less than it needs, its wallet in agreement."""
+    """An order locks more or less than it requires; the balance agrees with the order."""
 
     def breach(state: State) -> None:
         an_order(state, "alice").locked += change
@@ -119,69 +120,69 @@ def nothing_remains(state: State) -> None:
 
 
 BREACHES: dict[str, tuple[Breach, str]] = {
-    "units out of nowhere": (shift("alice", "HBD", AVAILABLE, 1), "HBD does not conserve: 1 "),
-    "units into nowhere": (shift("bob", "PEK", AVAILABLE, -5), "PEK does not conserve: -5 "),
-    "overdrawn": (overdraw, "a bucket is negative: .*bob"),
-    "escrow owes": (owing_escrow, "a bucket is negative: .*dex.hbd"),
+    "too many units": (shift("alice", "HBD", AVAILABLE, 1), "HBD is not conserved: 1 "),
+    "missing units": (shift("bob", "PEK", AVAILABLE, -5), "PEK is not conserved: -5 "),
+    "overdrawn": (overdraw, "negative bucket: .*bob"),
+    "positive escrow bucket": (positive_escrow, "negative bucket: .*dex.hbd"),
     "locked without an order": (between("carol", "PEK", AVAILABLE, LOCKED, 3), "lock"),
     "released under an order": (between("bob", "PEK", LOCKED, AVAILABLE, 3), "lock"),
-    "withdrawing without a claim": (between("bob", "HBD", AVAILABLE, WITHDRAWING, 3), "withdraw"),
-    "an order locks too much": (lock_of_an_order(1), "order .* locks .*, needs"),
-    "an order locks too little": (lock_of_an_order(-1), "order .* locks .*, needs"),
-    "an open order without remainder": (nothing_remains, "order .* locks 0, needs 0 for 0"),
+    "withdrawing without a withdrawal": (between("bob", "HBD", AVAILABLE, WITHDRAWING, 3), "withdraw"),
+    "an order locks too much": (lock_of_an_order(1), "order .* locks .*, requires"),
+    "an order locks too little": (lock_of_an_order(-1), "order .* locks .*, requires"),
+    "an open order without remainder": (nothing_remains, "order .* locks 0, requires 0 for 0"),
     "crossed": (cross, "the book of PEK/SWAP.HIVE is crossed: 7000 >= 6000"),
 }
 IN_FULL: dict[str, tuple[Breach, str]] = {
-    "a claim is lost": (lost_claim, "withdraws 700000000, not 0"),
-    "a level's total": (level_total, "a price level's totals are off by 1 units and 0 orders"),
-    "a level's count": (level_count, "a price level's totals are off by 0 units and -1 orders"),
+    "a withdrawal is lost": (lost_withdrawal, "has 700000000 withdrawing, pending are 0"),
+    "a level's total": (level_total, "price level: totals are off by 1 units and 0 orders"),
+    "a level's count": (level_count, "price level: totals are off by 0 units and -1 orders"),
 }
 
 
-def test_books_that_add_up_pass() -> None:
-    check_all(a_market().state)
+def test_balanced_books_pass() -> None:
+    check_all(sample_ledger().state)
 
 
 @pytest.mark.parametrize("name", [*BREACHES, *IN_FULL])
 def test_a_recount_finds_each_breach(name: str) -> None:
-    market = a_market()
+    ledger = sample_ledger()
     breach, message = (BREACHES | IN_FULL)[name]
-    breach(market.state)
+    breach(ledger.state)
     with pytest.raises(InvariantError, match=message):
-        check_all(market.state)
+        check_all(ledger.state)
 
 
-def touch_everything(market: Market) -> None:
-    """A block that touches every wallet and order, without closing any."""
-    engine: Engine = market.engine
-    events = [market.deposit(a, t, "1") for a in ("alice", "bob", "carol") for t in market.state.tokens]
-    header = market.state.header
+def touch_everything(ledger: Ledger) -> None:
+    """A block that touches every balance and order, without closing any order."""
+    machine: StateMachine = ledger.machine
+    events = [ledger.deposit(a, t, "1") for a in ("alice", "bob", "carol") for t in ledger.state.tokens]
+    header = ledger.state.header
     assert header is not None
-    buy = market.order("carol", "buy", "0.01", "0.6000")  # a lot of Bob's first ask
-    sell = market.order("carol", "sell", "0.01", "0.5000")  # and of Alice's bid
-    engine.apply(BlockHeader(header.number + 1, "00", header.timestamp + 3), [*events, buy, sell])
+    buy = ledger.order("carol", "buy", "0.01", "0.6000")  # a lot of Bob's first ask
+    sell = ledger.order("carol", "sell", "0.01", "0.5000")  # and of Alice's bid
+    machine.apply(BlockHeader(header.number + 1, "00", header.timestamp + 3), [*events, buy, sell])
 
 
 def test_a_block_that_touches_everything_passes() -> None:
-    market = a_market()
-    touch_everything(market)
-    check_all(market.state)
+    ledger = sample_ledger()
+    touch_everything(ledger)
+    check_all(ledger.state)
 
 
 @pytest.mark.parametrize("name", [name for name in BREACHES if name != "an open order without remainder"])
 def test_the_next_block_finds_each_breach_in_what_it_touches(name: str) -> None:
-    """No journal line of a block whose books do not add up is ever given out."""
-    market = a_market()
-    before = market.engine.state.journal_hash
-    BREACHES[name][0](market.state)
+    """The journal hash does not advance over a block that violates an invariant."""
+    ledger = sample_ledger()
+    before = ledger.machine.state.journal_hash
+    BREACHES[name][0](ledger.state)
     with pytest.raises(InvariantError):
-        touch_everything(market)
-    assert market.engine.state.journal_hash == before
+        touch_everything(ledger)
+    assert ledger.machine.state.journal_hash == before
 
 
 def test_a_transfer_that_is_not_covered_is_no_transfer() -> None:
-    state = a_market().state
-    alice, bob = wallet(state, "alice", "HBD"), wallet(state, "bob", "HBD")
+    state = sample_ledger().state
+    alice, bob = balance(state, "alice", "HBD"), balance(state, "bob", "HBD")
     for amount in (1_000_001, 0, -1):
         with pytest.raises(InvariantError, match="is not covered"):
             state.transfer(alice, AVAILABLE, bob, AVAILABLE, amount)
@@ -189,9 +190,9 @@ def test_a_transfer_that_is_not_covered_is_no_transfer() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 4])
-def test_a_block_out_of_turn_is_refused(number: int) -> None:
-    """After blocks 1 and 2 only block 3 can come: none twice, none left out."""
-    market = a_market()
-    assert market.engine.next_block() == 3
-    with pytest.raises(InvariantError, match=f"block {number} is out of turn, 3 is next"):
-        market.engine.apply(BlockHeader(number, "00", 0))
+def test_a_block_out_of_sequence_is_refused(number: int) -> None:
+    """After blocks 1 and 2 only block 3 is accepted."""
+    ledger = sample_ledger()
+    assert ledger.machine.next_block() == 3
+    with pytest.raises(InvariantError, match=f"block {number} is out of sequence, expected 3"):
+        ledger.machine.apply(BlockHeader(number, "00", 0))

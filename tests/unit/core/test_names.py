@@ -1,4 +1,4 @@
-"""Names, and how strangers' text is written into the journal (sections 1 and 9)."""
+"""Account names, symbols, and percent-encoding of free text (protocol, sections 1 and 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The peer's market and ours agree wherever arithmetic is exact (see tests/unit/core/peer.py)."""
+"""Hive-Engine's market contract and the rules agree wherever both are exact (docs/vectors.md)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.core.peer import FILES, cases, decimals, document, left_out, ours, theirs
+from tests.unit.core.peer_vectors import FILES, cases, decimals, document, left_out, ours, theirs
 
 COUNTS = {"peer-test": (32, 22), "random": (300, 88)}
 ALL = {origin: cases(origin) for origin in FILES}
@@ -30,8 +30,8 @@ def test_same_trades_books_and_totals_as_the_peer(case: dict[str, object]) -> No
     assert got.orders == expected.orders
 
 
-def test_the_compared_cases_are_about_something() -> None:
-    """They hold trades, resting orders and expiries in plenty, and pairs of several decimals."""
+def test_the_compared_cases_cover_the_market() -> None:
+    """They include many trades, resting orders and expiries, and pairs of several decimals."""
     expected = [theirs(case) for case in COMPARED]
     assert sum(len(outcome.trades) for outcome in expected) > 1500
     assert sum(len(outcome.bids) + len(outcome.asks) for outcome in expected) > 500
@@ -41,7 +41,7 @@ def test_the_compared_cases_are_about_something() -> None:
     assert kinds == {"buy", "sell", "marketBuy", "marketSell", "cancel"}
 
 
-def test_the_page_about_the_vectors_is_fresh() -> None:
-    """If not: python -m tests.unit.core.peer"""
+def test_the_page_about_the_vectors_is_up_to_date() -> None:
+    """To regenerate it: python -m tests.unit.core.peer_vectors"""
     page = Path(__file__).parents[3] / "docs" / "vectors.md"
     assert page.read_text() == document()

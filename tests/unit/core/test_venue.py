@@ -1,4 +1,4 @@
-"""The venue file: a bad one is refused whole, with field, reason and cure; a good one has one hash."""
+"""Venue file: validation errors name field, reason and cure; the hash covers consensus fields only (section 2)."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def test_each_consensus_field_changes_the_hash() -> None:
 
 
 def test_every_field_is_in_one_list_or_the_other() -> None:
-    """A field added to the file must be said to be consensus or not."""
+    """A new field of the file must be listed here as consensus or not."""
     keys = set(re.findall(r"^(\w+) =", GOOD, re.MULTILINE))
     tested = {re.match(r"\w+", old).group() for old, _ in CONSENSUS if "=" in old}  # type: ignore[union-attr]
     assert keys - tested == {"name", "key_env", "protocol", "chain", "base", "quote"}

@@ -12,8 +12,8 @@ from indexer import intents
 from indexer.devnet.venue import EXAMPLE
 from indexer.intents import Draft, IntentError, Market
 from settlement.core.events import JsonNumber
-from settlement.core.parsing.payload import Fields
-from settlement.core.parsing.requests import read_request
+from settlement.core.parsing.payload_reader import PayloadReader
+from settlement.core.parsing.intents import read_intent
 from settlement.core.venue import parse_venue
 
 VENUE = parse_venue(EXAMPLE.read_text("utf-8"))
@@ -57,10 +57,10 @@ def test_the_rules_read_what_is_built(build: Build) -> None:
     draft = build()
     element = json.loads(draft.text(), parse_int=JsonNumber, parse_float=JsonNumber)
     assert element["contractName"] == "peakedex"
-    fields = Fields(element["contractPayload"])
+    fields = PayloadReader(element["contractPayload"])
     fields.ref()
-    assert read_request(element["contractAction"], fields) is not None
-    assert not fields.bad
+    assert read_intent(element["contractAction"], fields) is not None
+    assert not fields.invalid
     name, value = draft.operation("alice")
     assert name == "custom_json"
     assert value["required_auths"] == ["alice"]

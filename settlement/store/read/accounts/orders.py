@@ -23,7 +23,7 @@ from settlement.store.transaction_keys import transaction_key
 
 
 class OrderRow(NamedTuple):
-    """An order with its times. Units as in `settlement.core.model.Order`."""
+    """An order with its times. Units as in `settlement.core.order_book.Order`."""
 
     seq: int
     id: str

@@ -15,7 +15,7 @@ from settlement.store.read.paging import Page, cut
 
 
 class TransferRow(NamedTuple):
-    """Debit and credit by account, encoded, and bucket, a number of `settlement.core.model.BUCKETS`."""
+    """Debit and credit by account, encoded, and bucket, a number of `settlement.core.accounts.BUCKETS`."""
 
     n: int
     block: int

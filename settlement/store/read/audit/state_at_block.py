@@ -111,5 +111,13 @@ def _order_lines(connection: Connection, values: dict[str, Any]) -> Iterator[str
         pair = pairs[pair_id]
         locked = pair.value(price, remaining) if is_buy else remaining
         yield order_line(
-            seq, id_, account, f"{pair.base}/{pair.quote}", is_buy, price, remaining, locked, expiry
+            seq=seq,
+            order_id=id_,
+            account=account,
+            pair=f"{pair.base}/{pair.quote}",
+            is_buy=is_buy,
+            price=price,
+            remaining=remaining,
+            locked=locked,
+            expiry=expiry,
         )

@@ -1,4 +1,4 @@
-"""Reading a payload field by field: the first check of every action, shape and grammar (sections 1, 4, 8)."""
+"""Payload reader: shape and grammar, the first check of every action (protocol, sections 1, 4 and 8)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from settlement.core.events import JsonNumber
 from settlement.core.parsing.amounts import Decimal, read_decimal, read_integer
 from settlement.core.parsing.names import is_account, is_ref, is_symbol
 
-_NOTHING: Final = Decimal(0, 0)
+_ZERO: Final = Decimal(mantissa=0, places=0)
 
 
-class Fields:
-    """A payload being read. A missing or bad value sets `bad` (`E_INPUT`) and reads as a harmless one."""
+class PayloadReader:
+    """Reads a payload field by field.
 
-    __slots__ = ("_payload", "bad")
+    A missing or bad value sets `invalid` (`E_INPUT`) and yields a placeholder of the right type, so that all
+    fields can be read before the flag is checked.
+    """
+
+    __slots__ = ("_payload", "invalid")
 
     def __init__(self, payload: object) -> None:
-        self.bad = not isinstance(payload, dict)
+        self.invalid = not isinstance(payload, dict)
         self._payload: dict[str, object] = payload if isinstance(payload, dict) else {}
 
     def has(self, key: str) -> bool:
@@ -36,18 +40,18 @@ class Fields:
         value = read_decimal(self._payload.get(key))
         if value is not None and value.mantissa:
             return value
-        self.bad = True
-        return _NOTHING
+        self.invalid = True
+        return _ZERO
 
     def optional_amount(self, key: str) -> Decimal | None:
         return self.amount(key) if key in self._payload else None
 
     def integer(self, key: str, low: int, high: int) -> int:
-        """A JSON number that is an integer of `low … high`."""
+        """A JSON integer from `low` to `high`."""
         value = self._payload.get(key)
         number = read_integer(value) if isinstance(value, JsonNumber) else None
         if number is None or not low <= number <= high:
-            self.bad = True
+            self.invalid = True
             return low
         return number
 
@@ -59,7 +63,7 @@ class Fields:
         value = self._payload.get(key)
         if type(value) is str and valid(value):
             return value
-        self.bad = True
+        self.invalid = True
         return ""
 
     def optional_text(self, key: str, valid: Callable[[str], bool]) -> str | None:
@@ -69,7 +73,7 @@ class Fields:
         value = self._payload.get(key)
         if type(value) is str and is_symbol(value):
             return value
-        self.bad = True
+        self.invalid = True
         return ""
 
     def optional_symbol(self, key: str) -> str | None:
@@ -85,8 +89,11 @@ class Fields:
         value = self._payload.get(key)
         if type(value) is str and value in choices:
             return value
-        self.bad = True
+        self.invalid = True
         return choices[0]
+
+    def optional_choice(self, key: str, choices: tuple[str, ...]) -> str | None:
+        return self.choice(key, choices) if key in self._payload else None
 
     def boolean(self, key: str) -> bool:
         """True or false; false where the key is absent."""
@@ -95,7 +102,7 @@ class Fields:
         value = self._payload[key]
         if type(value) is bool:
             return value
-        self.bad = True
+        self.invalid = True
         return False
 
     def ref(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Proofs of liabilities: what is counted can be shown, what is not cannot; and every known way to cheat."""
+"""Proof of liabilities: valid proofs check, and every known forgery fails (docs/proof.md)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from settlement.core.liability_proof import (
     root_hash,
 )
 from settlement.core.parsing.amounts import MAX_UNITS
-from tests.unit.core.story import Market
+from tests.unit.core.ledger import Ledger
 
 VENUE = "ab" * 32
 BLOCK, BLOCK_ID = 1010, "000003f2" + "cd" * 16
@@ -64,7 +64,7 @@ def run(program: str, folder: Path, text: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_tree_by_hand() -> None:
-    """Five leaves: two pairs and one that goes up alone, twice."""
+    """Five leaves: two pairs, and one leaf that is promoted twice."""
     leaves = [sha(f"peakedex-leaf 1 {VENUE} PEK {name} {total}\n") for name, total in HOLDERS]
     first = sha(f"peakedex-node 1 5 {leaves[0]} 7 {leaves[1]}\n")
     second = sha(f"peakedex-node 1 11 {leaves[2]} 1 {leaves[3]}\n")
@@ -114,7 +114,7 @@ def test_exactly_those_who_hold_something_can_prove_it(balances: dict[str, int],
 
 @given(BALANCES.filter(len), st.data())
 def test_no_number_of_a_proof_can_be_another(balances: dict[str, int], data: st.DataObject) -> None:
-    """Change any one word of the text: it is not read, or does not check, or proves another thing."""
+    """Changing any one word makes the text unreadable, the check fail, or the statement another one."""
     one = tree([Leaf(name, balances[name]) for name in sorted(balances)])
     text = proof_text(proof_of(data.draw(st.sampled_from(sorted(balances))), one))
     words = re.split(r"([ \n])", text)
@@ -147,7 +147,7 @@ def test_leaves_out_of_order_are_refused() -> None:
 
 @pytest.mark.parametrize("total", [0, -1, -(2**63), 2**63])
 def test_a_leaf_cannot_lower_the_sum(total: int) -> None:
-    """The classic: an account with a negative balance makes the sum look small."""
+    """Negative balances, which would make the sum look smaller, are rejected."""
     with pytest.raises(ProofError, match="a total must be from 1 to"):
         tree([Leaf("alice", 5), Leaf("nobody", total)])
 
@@ -158,7 +158,7 @@ def test_a_sum_beyond_63_bits_is_refused() -> None:
 
 
 def forged(leaf_total: int, beside: Node, *, owed: int | None = None, account: str = "alice") -> Proof:
-    """A proof over a tree of two leaves that somebody made up, hashes and all."""
+    """A forged proof over a tree of two leaves, with matching hashes."""
     own = Node(leaf_total, sha(f"peakedex-leaf 1 {VENUE} PEK {account} {leaf_total}\n"))
     top = Node(own.total + beside.total, node_hash(own, beside))
     shown = top.total if owed is None else owed
@@ -184,8 +184,7 @@ def test_a_made_up_node_does_not_check(proof: Proof, reason: str) -> None:
 
 
 def test_a_node_cannot_show_one_total_here_and_another_there() -> None:
-    """The flaw of the first Merkle sum trees: where a node commits to the sum alone, one side can be told
-    less of the other as long as the sums above come out the same."""
+    """The flaw of early Merkle sum trees: if a node commits only to the sum, a sibling can be shown smaller."""
     token = proof_of("alice").tokens[0]
     near, far, last = token.path
     shifted = (
@@ -198,7 +197,7 @@ def test_a_node_cannot_show_one_total_here_and_another_there() -> None:
 
 
 def test_two_accounts_cannot_share_a_leaf() -> None:
-    """The same way, shown to somebody else who holds as much: the leaf names its account."""
+    """A path cannot be reused for another account with the same total: the leaf names its account."""
     twins = tree([Leaf("alice", 5), Leaf("bob", 5)])
     alice = proof_of("alice", twins)
     with pytest.raises(ProofError, match="does not lead to the root"):
@@ -206,7 +205,7 @@ def test_two_accounts_cannot_share_a_leaf() -> None:
 
 
 def test_a_node_cannot_pass_for_a_leaf_nor_a_subtree_for_the_tree() -> None:
-    """A shorter way, from a node that is really below the top, with the number of leaves it would need."""
+    """A shortened path from an inner node, with the number of leaves that it would need."""
     token = proof_of("alice").tokens[0]
     below = token.path[:1]
     hash_ = root_hash(VENUE, BLOCK, BLOCK_ID, "PEK", 2, tree(HOLDERS[:2]).top)
@@ -292,28 +291,28 @@ def test_a_text_that_is_cut_off_anywhere_is_refused() -> None:
 # ---------------------------------------------------------------- the programs of docs/proof.md
 
 
-def a_market() -> Market:
-    market = Market()
-    market.fund(("alice", "bob", "carol", "dave", "erin"), "1000")
-    market.block(
-        market.order("alice", "buy", "10.00", "0.5000"),
-        market.order("bob", "sell", "4.00", "0.5000"),
-        market.act("carol", "withdraw", {"symbol": "PEK", "quantity": "7"}),
+def sample_ledger() -> Ledger:
+    ledger = Ledger()
+    ledger.fund(("alice", "bob", "carol", "dave", "erin"), "1000")
+    ledger.block(
+        ledger.order("alice", "buy", "10.00", "0.5000"),
+        ledger.order("bob", "sell", "4.00", "0.5000"),
+        ledger.act("carol", "withdraw", {"symbol": "PEK", "quantity": "7"}),
     )
-    return market
+    return ledger
 
 
-def trees_of(market: Market) -> dict[str, Tree]:
-    """The trees of a state, by the module."""
-    state = market.engine.state
+def trees_of(ledger: Ledger) -> dict[str, Tree]:
+    """The trees of a state by symbol."""
+    state = ledger.machine.state
     return {
         symbol: Tree(
             state.venue_hash,
             symbol,
             [
-                Leaf(name, sum(account.wallets[symbol].buckets[:3]))
+                Leaf(name, sum(account.balances[symbol].buckets[:3]))
                 for name, account in sorted(state.accounts.items())
-                if symbol in account.wallets and sum(account.wallets[symbol].buckets[:3])
+                if symbol in account.balances and sum(account.balances[symbol].buckets[:3])
             ],
         )
         for symbol in sorted(state.tokens)
@@ -322,10 +321,10 @@ def trees_of(market: Market) -> dict[str, Tree]:
 
 def test_the_guide_s_checker_and_the_module_agree(tmp_path: Path) -> None:
     assert len(CHECKER.splitlines()) <= 50
-    market = a_market()
-    state = market.engine.state
+    ledger = sample_ledger()
+    state = ledger.machine.state
     assert state.header is not None
-    trees = trees_of(market)
+    trees = trees_of(ledger)
     found = [one.prove("bob", state.header.number, state.header.block_id) for one in trees.values()]
     tokens = tuple(token for token in found if token)
     proof = Proof(state.venue_hash, state.header.number, state.header.block_id, "bob", tokens)

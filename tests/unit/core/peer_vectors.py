@@ -1,6 +1,6 @@
-"""The peer market's recorded cases: which of them exact arithmetic can express, and how to run one.
+"""Test vectors of Hive-Engine's market contract: which are comparable, and how to run one.
 
-See tests/data/vectors/README.md for the format, docs/vectors.md for what is left out and why.
+Format: tests/data/vectors/README.md. What is left out, and why: docs/vectors.md.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from settlement.core.events import Action, BlockHeader, JsonNumber, Movement
-from settlement.core.journal.effects import Traded
-from settlement.core.state_machine import Engine
+from settlement.core.journal.entries import Traded
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PairRules, TokenRules, Venue
 
 FOLDER = Path(__file__).parents[2] / "data" / "vectors"
 FILES = {"peer-test": "market_peer_tests", "random": "market_random_public"}
 QUOTE_PRECISION = 8
 PLAIN = re.compile(r"(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?")
-TOLERATED = {"lazy_expiry"}  # cases of that tag say what prompt expiry gives
+TOLERATED = {"lazy_expiry"}  # these cases also hold the expected result with prompt expiry
 
 Case = dict[str, Any]
 
 
 def cases(origin: str) -> list[Case]:
-    """The cases of one file. JSON numbers keep their literal text."""
+    """The cases of one file, JSON numbers as literal text."""
     text = gzip.decompress((FOLDER / f"{FILES[origin]}.json.gz").read_bytes())
     found: list[Case] = json.loads(text, parse_int=JsonNumber, parse_float=JsonNumber)
     return found
@@ -41,7 +41,7 @@ def cases(origin: str) -> list[Case]:
 
 
 def places(text: object) -> int:
-    """Decimals of a number, trailing zeros aside; 0 for what is not a plain one."""
+    """Decimals of a number without trailing zeros; 0 for anything that is not a plain number."""
     if not isinstance(text, str) or not PLAIN.fullmatch(text):
         return 0
     return len(text.partition(".")[2].rstrip("0"))
@@ -65,7 +65,7 @@ def decimals(case: Case) -> tuple[int, int]:
 
 
 def left_out(case: Case) -> str | None:
-    """Why a case cannot be compared; None where it can, and then it must agree."""
+    """Why a case cannot be compared; None if it can."""
     quirks = sorted(set(case.get("quirks", ())) - TOLERATED)
     if quirks:
         return "quirk " + ", ".join(quirks)
@@ -77,9 +77,9 @@ def left_out(case: Case) -> str | None:
         if action["action"] == "cancel":
             target = payload.get("id")
             if isinstance(target, str) and named.get(target, payload.get("type")) != payload.get("type"):
-                return "a cancel names an action that is no order of the side it gives"
+                return "a cancel names an action that is not an order of the given side"
         elif any(isinstance(payload.get(key), JsonNumber) for key in ("price", "quantity")):
-            return "a price or quantity is a JSON number, which the peer refuses and we read"
+            return "a price or quantity is a JSON number, which the contract rejects and the protocol accepts"
     return None
 
 
@@ -146,19 +146,19 @@ def blocks(case: Case) -> Iterator[tuple[BlockHeader, list[Action | Movement]]]:
 
 
 def ours(case: Case) -> Outcome:
-    engine = Engine(venue_for(case))
+    machine = StateMachine(venue_for(case))
     trades: list[tuple[object, ...]] = []
     orders: set[str] = set()
     limit_orders = {a["txid"] for a in case["actions"] if a["action"] in ("buy", "sell")}
     for header, events in blocks(case):
-        done = engine.apply(header, events)
-        for effect in done.effects:
-            if isinstance(effect, Traded):
-                side = "buy" if effect.taker.is_buy else "sell"
-                ids = (effect.taker.id, effect.maker.id)
-                trades.append((*ids, effect.quantity, effect.price, effect.quote_amount, side))
-        orders |= {intent.id for intent in done.intents if intent.code is None} & limit_orders
-    state = engine.state
+        done = machine.apply(header, events)
+        for entry in done.entries:
+            if isinstance(entry, Traded):
+                side = "buy" if entry.taker.is_buy else "sell"
+                ids = (entry.taker.id, entry.maker.id)
+                trades.append((*ids, entry.quantity, entry.price, entry.quote_amount, side))
+        orders |= {intent.id for intent in done.outcomes if intent.code is None} & limit_orders
+    state = machine.state
     (pair,) = state.pairs.values()
     books = [
         [
@@ -170,16 +170,16 @@ def ours(case: Case) -> Outcome:
     ]
     totals = Counter(
         {
-            (account.name, symbol): sum(wallet.buckets[:3])
+            (account.name, symbol): sum(balance.buckets[:3])
             for account in state.accounts.values()
-            for symbol, wallet in account.wallets.items()
+            for symbol, balance in account.balances.items()
         }
     )
     return Outcome(trades, books[0], books[1], +totals, orders)
 
 
 def theirs(case: Case) -> Outcome:
-    """What the peer says. Its price improvement stays in a buy's lock, so free and locked are summed."""
+    """What the contract does. It keeps price improvement in a buy's lock, so free and locked are summed."""
     expected = case.get("expect_eager", case["expect"])
     price_decimals, _ = decimals(case)
     precision = {case["base"]: int(case["base_precision"]), case["quote"]: QUOTE_PRECISION}
@@ -218,23 +218,23 @@ def theirs(case: Case) -> Outcome:
 # ---------------------------------------------------------------- the document
 
 HEAD = """\
-# The peer's market, case by case
+# Test vectors of Hive-Engine's market contract
 
-`tests/data/vectors` holds what Hive-Engine's own market contract does, as recorded cases (format and rules:
-the README beside them). Its arithmetic rounds at 8 decimals; ours never rounds. Where price and quantity
-together have at most 8 decimals both are exact, and then the same actions must give the same trades, books
-and totals under `self_trade = "allow"` without fees. `tests/unit/core/test_peer_vectors.py` checks that
-for every case that is not listed here; this page is what that test generates (it says how).
+`tests/data/vectors` holds recorded cases of Hive-Engine's own market contract (format: the README there). The
+contract rounds at 8 decimals; the protocol never rounds. Where price and quantity together have at most 8
+decimals, both are exact, and the same actions must give the same trades, books and totals under
+`self_trade = "allow"` without fees. `tests/unit/core/test_peer_vectors.py` checks this for every case that is
+not listed below. This page is generated: `python -m tests.unit.core.peer_vectors`.
 
-What is compared: every trade (taker, maker, quantity, price, volume, side), both books (order, account,
-quantity, price, expiration), which limit orders were accepted, and free + locked of each account. Free and
-locked apart are not: the peer keeps a buyer's price improvement in the order's lock until the order closes,
-the protocol releases it at the fill. Cases tagged `lazy_expiry` are compared with prompt expiry.
+Compared are: every trade (taker, maker, quantity, price, volume, side), both books (order, account, quantity,
+price, expiration), which limit orders were accepted, and free + locked of each account. Free and locked are not
+compared separately: the contract keeps a buyer's price improvement locked until the order closes, the protocol
+releases it at the fill. Cases tagged `lazy_expiry` are compared with prompt expiry.
 """
 
 
 def document() -> str:
-    """docs/vectors.md as it must be."""
+    """The text of docs/vectors.md."""
     lines = [HEAD]
     for origin, file in FILES.items():
         found = cases(origin)

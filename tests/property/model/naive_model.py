@@ -1,8 +1,7 @@
-"""The protocol a second time, naively: lists, sums and scans, exact fractions, no index, no cleverness.
+"""Naive model: a second, simple implementation of the protocol, used as the reference in tests.
 
-Written from the protocol's text, not from the engine: it shares nothing with it but the events that come
-in and the venue's dataclasses. It is slow and meant to be obviously right. Where the two differ, one of
-them is wrong, and the protocol says which.
+It uses lists, sums, linear scans and exact fractions, and no index. It is written from the protocol's text and shares
+only the events and the venue's dataclasses with `settlement.core`. Where the two differ, the protocol decides.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from settlement.core.venue import PairRules, TokenRules, Venue
 
 LARGEST = 2**63 - 1
 UNRESERVED = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
-# What the sidechain's language counts as white space, one by one.
+# White space of ECMAScript.
 WHITE = {9, 10, 11, 12, 13, 32, 160, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
 WHITE.add(0xFEFF)
 
 
 class Reject(Exception):
-    """The action has no effect but a line with this code."""
+    """The action is rejected with this code."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -38,7 +37,7 @@ class Reject(Exception):
 
 
 def encoded(text: str) -> str:
-    """Free text as the journal writes it."""
+    """Free text, percent-encoded."""
     if text == "-":
         return "%2D"
     letters = []
@@ -51,7 +50,7 @@ def encoded(text: str) -> str:
 
 
 def decimal(value: Any) -> Fraction:
-    """A decimal above zero out of an intent: text, or a JSON number by its literal text."""
+    """Parse a decimal above zero: text, or a JSON number by its literal text."""
     if not isinstance(value, str) or not re.fullmatch(r"(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?", value):
         raise Reject("E_INPUT")
     if Fraction(value) == 0:
@@ -68,7 +67,7 @@ def whole(value: Fraction, precision: int) -> int:
 
 
 def quantity_of(literal: str) -> Fraction | None:
-    """The value of a movement's quantity, None where it is not a number that we can read."""
+    """Parse a movement's quantity by value; None where it is no number in the accepted form."""
     letters = list(literal)
     while letters and ord(letters[0]) in WHITE:
         letters.pop(0)
@@ -90,13 +89,13 @@ def quantity_of(literal: str) -> Fraction | None:
         if power.startswith("-"):
             exponent = -exponent
     number = 0
-    for digit in before + after:  # not int(): it refuses more than 4,300 digits
+    for digit in before + after:  # int() rejects more than 4,300 digits
         number = number * 10 + "0123456789".index(digit)
     return Fraction(number) / 10 ** len(after) * Fraction(10) ** exponent
 
 
 def credit_of(value: Fraction | None, precision: int) -> int | None:
-    """The units of a quantity that can be credited: a whole number of them, from 1 to 63 bits."""
+    """Units of a quantity that can be credited: whole, from 1 to 2^63-1."""
     if value is None:
         return None
     units = value * Fraction(10) ** precision
@@ -127,7 +126,7 @@ def is_symbol(text: str) -> bool:
 
 
 class Payload:
-    """A payload whose fields are asked for one by one; a bad one is E_INPUT at once."""
+    """Payload reader: a bad field raises E_INPUT at once."""
 
     def __init__(self, payload: Any) -> None:
         if not isinstance(payload, dict):
@@ -173,12 +172,12 @@ class Payload:
         return decimal(self.payload.get(key))
 
 
-# ---------------------------------------------------------------- what the model remembers
+# ---------------------------------------------------------------- state
 
 
 @dataclass
 class NaiveOrder:
-    """A limit order, or a market order on its way through the book."""
+    """A resting limit order, or an incoming order while it is matched."""
 
     id: str
     account: str
@@ -242,20 +241,20 @@ class NaiveRefund:
 
 
 @dataclass
-class Balance:
+class NaiveBalance:
     available: int = 0
     locked: int = 0
     withdrawing: int = 0
 
 
 @dataclass
-class Naive:
-    """The venue: begin a block, take its events one by one, end it. `lines` is the block's journal."""
+class NaiveModel:
+    """State and rules: begin a block, apply its events one by one, end it. `lines` is the block's journal."""
 
     venue: Venue
     tokens: dict[str, TokenRules] = field(default_factory=dict)
     pairs: list[NaivePair] = field(default_factory=list)
-    balances: dict[tuple[str, str], Balance] = field(default_factory=dict)
+    balances: dict[tuple[str, str], NaiveBalance] = field(default_factory=dict)
     orders: list[NaiveOrder] = field(default_factory=list)
     withdrawals: list[NaiveWithdrawal] = field(default_factory=list)
     refunds: list[NaiveRefund] = field(default_factory=list)
@@ -277,22 +276,22 @@ class Naive:
     # ------------------------------------------------------------ blocks (sections 3, 6, 9)
 
     def apply(self, header: BlockHeader, events: Iterable[Event] = ()) -> list[str]:
-        self.begin(header)
+        self.begin_block(header)
         for event in events:
-            self.take(event)
-        return self.end()
+            self.apply_event(event)
+        return self.end_block()
 
-    def begin(self, header: BlockHeader) -> None:
+    def begin_block(self, header: BlockHeader) -> None:
         self.header = header
         self.lines = []
         due = [
             order for order in self.orders if order.expiry is not None and order.expiry <= header.timestamp
         ]
         for order in sorted(due, key=lambda order: (order.expiry, order.seq)):
-            self.say(f"expire {order.id}")
+            self.add_line(f"expire {order.id}")
             self.close(order, "expired")
 
-    def take(self, event: Event) -> None:
+    def apply_event(self, event: Event) -> None:
         if isinstance(event, Movement):
             self.movement(event)
             return
@@ -301,9 +300,9 @@ class Naive:
         except Reject as reject:
             plain = isinstance(event.name, str) and not isinstance(event.name, JsonNumber)
             word = event.name if plain and re.fullmatch("[A-Za-z]{1,32}", str(event.name)) else "-"
-            self.say(f"reject {event.id} {event.signer} {word} {reject.code}")
+            self.add_line(f"reject {event.id} {event.signer} {word} {reject.code}")
 
-    def end(self) -> list[str]:
+    def end_block(self) -> list[str]:
         if not self.lines:
             return []
         time = datetime.fromtimestamp(self.header.timestamp, UTC).replace(tzinfo=None).isoformat()
@@ -312,7 +311,7 @@ class Naive:
         self.journal_hash = sha256(text.encode()).hexdigest()
         return self.lines
 
-    def say(self, line: str) -> None:
+    def add_line(self, line: str) -> None:
         self.lines.append(line)
 
     def state_lines(self) -> list[str]:
@@ -323,7 +322,7 @@ class Naive:
         ]
         rows = [(encoded(account), symbol, held) for (account, symbol), held in self.balances.items()]
         for account, symbol, held in sorted(rows, key=lambda row: row[:2]):
-            if held != Balance():
+            if held != NaiveBalance():
                 lines.append(f"balance {account} {symbol} {held.available} {held.locked} {held.withdrawing}")
         for o in sorted(self.orders, key=lambda order: order.seq):
             side = "buy" if o.buys else "sell"
@@ -345,11 +344,11 @@ class Naive:
 
     # ------------------------------------------------------------ balances
 
-    def balance(self, account: str, symbol: str) -> Balance:
-        return self.balances.setdefault((account, symbol), Balance())
+    def balance(self, account: str, symbol: str) -> NaiveBalance:
+        return self.balances.setdefault((account, symbol), NaiveBalance())
 
     def total(self, symbol: str) -> int:
-        """What the venue owes of a token, over all accounts and buckets."""
+        """Liabilities of a token over all accounts and buckets."""
         return sum(
             held.available + held.locked + held.withdrawing
             for (_, of), held in self.balances.items()
@@ -359,7 +358,7 @@ class Naive:
     def escrows(self) -> set[str]:
         return {token.escrow for token in self.tokens.values()}
 
-    # ------------------------------------------------------------ money in and out (section 7)
+    # ------------------------------------------------------------ custody (section 7)
 
     def movement(self, m: Movement) -> None:
         token = self.tokens.get(m.symbol)
@@ -371,20 +370,20 @@ class Naive:
             self.deposit(m, units)
         elif m.recipient in self.escrows():
             amount = encoded(m.quantity) if units is None else str(units)
-            self.say(f"internal {m.id} {m.sender} {m.recipient} {encoded(m.symbol)} {amount}")
+            self.add_line(f"internal {m.id} {m.sender} {m.recipient} {encoded(m.symbol)} {amount}")
         else:
             self.outgoing(m, token, value, units)
 
     def deposit(self, m: Movement, units: int | None) -> None:
         if units is None or self.total(m.symbol) + units > LARGEST:
             self.refunds.append(NaiveRefund(m.id, m.sender, m.chain, m.symbol, m.quantity, m.recipient))
-            self.say(
+            self.add_line(
                 f"refund {m.id} {encoded(m.sender)} {encoded(m.symbol)} {encoded(m.quantity)} {m.recipient}"
             )
             return
         self.balance(m.sender, m.symbol).available += units
         self.holdings[m.symbol] = self.holdings.get(m.symbol, 0) + units
-        self.say(f"deposit {m.id} {encoded(m.sender)} {m.symbol} {units} {m.recipient}")
+        self.add_line(f"deposit {m.id} {encoded(m.sender)} {m.symbol} {units} {m.recipient}")
 
     def outgoing(
         self, m: Movement, token: TokenRules | None, value: Fraction | None, units: int | None
@@ -396,7 +395,7 @@ class Naive:
                 self.withdrawals.remove(w)
                 self.balance(w.account, w.symbol).withdrawing -= w.amount
                 self.holdings[w.symbol] -= w.amount
-                self.say(f"paid {w.id} {m.id}")
+                self.add_line(f"paid {w.id} {m.id}")
                 return
         for r in self.refunds:
             same_place = (r.chain, r.symbol, r.escrow, r.account) == (
@@ -409,12 +408,12 @@ class Naive:
             same_value = r.literal == m.quantity if owed is None else owed == value
             if same_place and same_value and m.memo == f"peakedex:{r.id}":
                 self.refunds.remove(r)
-                self.say(f"paid {r.id} {m.id}")
+                self.add_line(f"paid {r.id} {m.id}")
                 return
         if token is not None and value is not None:
             lost = math.ceil(value * 10**token.precision)
             self.holdings[m.symbol] = self.holdings.get(m.symbol, 0) - lost
-        self.say(
+        self.add_line(
             f"outflow {m.id} {m.sender} {encoded(m.symbol)} {encoded(m.quantity)} {encoded(m.recipient)}"
         )
 
@@ -426,7 +425,7 @@ class Naive:
         held.withdrawing += amount
         self.withdrawals.append(NaiveWithdrawal(id_, account, symbol, amount, to, memo))
         shown = "-" if memo is None else encoded(memo)
-        self.say(f"withdraw {id_} {account} {symbol} {amount} {to} {shown}")
+        self.add_line(f"withdraw {id_} {account} {symbol} {amount} {to} {shown}")
 
     # ------------------------------------------------------------ actions (sections 4 and 8)
 
@@ -521,7 +520,7 @@ class Naive:
         return whole(quantity, self.tokens[pair.base].precision)
 
     def value(self, pair: NaivePair, price: int, quantity: int) -> int:
-        """Quote units of a base quantity at a price: exact, or the pair is not valid."""
+        """Quote units of a base quantity at a price; exact for a valid pair."""
         per_base = Fraction(price, 10**pair.price_decimals)
         base = Fraction(quantity, 10 ** self.tokens[pair.base].precision)
         units = per_base * base * 10 ** self.tokens[pair.quote].precision
@@ -541,7 +540,7 @@ class Naive:
         wallet: bool = False,
         replaced: NaiveOrder | None = None,
     ) -> None:
-        """A new limit order; the rest of its checks, then matching. `replaced` goes as it comes."""
+        """Remaining checks of a new limit order, then matching. `replaced` is cancelled when it is accepted."""
         self.active(pair)
         units = self.base_units(pair, quantity)
         ticks = whole(price, pair.price_decimals)
@@ -566,7 +565,7 @@ class Naive:
         post_only: bool,
         replaced: NaiveOrder | None = None,
     ) -> None:
-        """Plan the whole match, refuse on what the plan shows, and only then carry it out."""
+        """Plan the whole match, reject if the plan demands it, then carry it out."""
         order.remaining = order.quantity
         plan, end = self.plan(order)
         traded = sum(quantity for _, quantity, _ in plan)
@@ -590,7 +589,7 @@ class Naive:
         held.locked += lock
         if replaced is not None:
             self.settle(replaced)
-        self.say(
+        self.add_line(
             f"order {order.id} {order.seq} {order.account} {order.pair.name} "
             f"{'buy' if order.buys else 'sell'} {'market' if order.market else 'limit'} "
             f"{'-' if order.price is None else order.price} {order.quantity} "
@@ -611,14 +610,14 @@ class Naive:
             self.orders.append(order)
 
     def resting_against(self, order: NaiveOrder) -> list[NaiveOrder]:
-        """The other side of the book, best price first, then oldest."""
+        """The opposite side of the book in priority order."""
         others = [o for o in self.orders if o.pair is order.pair and o.buys != order.buys]
         sign = 1 if order.buys else -1
         return sorted(others, key=lambda o: (sign * (o.price or 0), o.seq))
 
     def plan(self, order: NaiveOrder) -> tuple[list[tuple[NaiveOrder, int, int]], str]:
-        """What the order will do: (resting order, quantity, price) in turn, quantity 0 where the resting
-        order is cancelled as the trader's own; and what ends it: filled, book or self."""
+        """The fills of an order: (resting order, quantity, price), with quantity 0 where a resting order of the same
+        account is cancelled; and what ends it: `filled`, `book` or `self`."""
         pair, steps, left = order.pair, [], order.quantity
         for maker in self.resting_against(order):
             if left == 0:
@@ -644,9 +643,7 @@ class Naive:
             quantity = min(wanted, maker.remaining)
             steps.append((maker, quantity, price))
             left -= self.value(pair, price, quantity) if order.market and order.buys else quantity
-            if (
-                quantity < maker.remaining
-            ):  # nothing is left, or too little for one more lot of this very order
+            if quantity < maker.remaining:  # nothing is left, or too little for one more lot at this price
                 return steps, "filled"
         return steps, "filled" if left == 0 else "book"
 
@@ -680,7 +677,7 @@ class Naive:
         buyer.remaining -= pay if buyer.market else quantity
         seller.remaining -= quantity
         self.trades_so_far += 1
-        self.say(
+        self.add_line(
             f"trade {self.trades_so_far} {taker.id} {maker.id} {buyer.account} {seller.account} "
             f"{pair.name} {price} {quantity} {pay} {buyer_fee} {seller_fee}"
         )
@@ -702,7 +699,7 @@ class Naive:
         released = order.locked
         self.release(order, released)
         self.orders = [other for other in self.orders if other is not order]
-        self.say(f"close {order.id} {status} {released}")
+        self.add_line(f"close {order.id} {status} {released}")
 
     def settle(self, order: NaiveOrder) -> None:
         if not order.wallet:
@@ -779,7 +776,7 @@ class Naive:
             raise Reject("E_AUTH")
 
     def accept(self, a: Action) -> None:
-        self.say(f"operator {a.id} {a.name}")
+        self.add_line(f"operator {a.id} {a.name}")
 
     def list_token(self, a: Action, p: Payload) -> None:
         symbol, precision = p.text("symbol", is_symbol), p.integer("precision", 0, 8)
@@ -870,7 +867,7 @@ class Naive:
                 held = self.balance(w.account, w.symbol)
                 held.withdrawing -= w.amount
                 held.available += w.amount
-                self.say(f"return {w.id}")
+                self.add_line(f"return {w.id}")
                 return
         raise Reject("E_NOT_FOUND")
 

@@ -1,4 +1,4 @@
-"""A small market to tell stories with: chain lines in, journal lines out.
+"""Test ledger: a state machine for one small venue, driven by short calls.
 
 One pair without fees, PEK/SWAP.HIVE: PEK in units of 10^-8 and lots of a hundredth, prices in ticks of
 10^-4 SWAP.HIVE.
@@ -11,9 +11,9 @@ from typing import Any
 
 from settlement.core.events import Action, BlockHeader, Event, JsonNumber, Movement
 from settlement.core.invariants import check_all
-from settlement.core.journal.effects import BlockEffects
+from settlement.core.journal.entries import BlockResult
 from settlement.core.journal.state_text import state_text
-from settlement.core.state_machine import Engine
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PairRules, TokenRules, Venue
 
 START = 1_700_000_000
@@ -43,16 +43,16 @@ def venue(*pairs: PairRules, max_open_orders: int = 200, tokens: tuple[TokenRule
     )
 
 
-class Market:
-    """An engine whose blocks come three seconds apart; ids are i1, i2 … in the order of events."""
+class Ledger:
+    """A state machine with blocks three seconds apart; event ids are i1, i2 … in order."""
 
     def __init__(self, rules: Venue | None = None) -> None:
-        self.engine = Engine(rules or venue())
+        self.machine = StateMachine(rules or venue())
         self.ids = 0
 
     @property
     def state(self) -> Any:
-        return self.engine.state
+        return self.machine.state
 
     def id(self) -> str:
         self.ids += 1
@@ -69,13 +69,13 @@ class Market:
         payload = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": quantity, "price": price, **more}
         return self.act(signer, side, payload)
 
-    def block(self, *events: Event, seconds: int = 3) -> BlockEffects:
-        """Apply a block of these events and recount everything."""
-        number = self.engine.next_block()
+    def block(self, *events: Event, seconds: int = 3) -> BlockResult:
+        """Apply a block of these events and check all invariants."""
+        number = self.machine.next_block()
         header = self.state.header
         time = START if header is None else header.timestamp + seconds
-        done = self.engine.apply(BlockHeader(number, f"{number:08x}", time), events)
-        check_all(self.engine.state)
+        done = self.machine.apply(BlockHeader(number, f"{number:08x}", time), events)
+        check_all(self.machine.state)
         return done
 
     def lines(self, *events: Event, seconds: int = 3) -> list[str]:
@@ -87,14 +87,14 @@ class Market:
 
     def code(self, event: Action) -> str | None:
         """The code with which one action is rejected, alone in a block."""
-        (intent,) = self.block(event).intents
-        return intent.code
+        (outcome,) = self.block(event).outcomes
+        return outcome.code
 
     def balance(self, account: str, symbol: str) -> tuple[int, ...]:
-        return tuple(self.state.accounts[account].wallets[symbol].buckets[:3])
+        return tuple(self.state.accounts[account].balances[symbol].buckets[:3])
 
     def text(self) -> str:
-        return state_text(self.engine.state)
+        return state_text(self.machine.state)
 
 
 def number(text: str) -> JsonNumber:

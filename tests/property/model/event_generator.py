@@ -1,7 +1,7 @@
-"""Chains that do everything: events drawn at random, valid more often than not, from what is open now.
+"""Event generator: random events, mostly valid, that refer to what is open in a naive model.
 
-`Chooser` is the part of `random.Random` that is used; hypothesis gives one whose choices it can shrink.
-Prices and quantities come from small ranges, so that orders meet.
+Choices come from `random.Random`, or from hypothesis's own, which can shrink them. Prices and quantities come from
+small ranges, so that orders meet.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from settlement.core.events import Action, BlockHeader, Event, JsonNumber, Movement
 from settlement.core.venue import PRICE_POLICIES, SELF_TRADE_POLICIES, PairRules, TokenRules, Venue
-from tests.property.model.naive import Naive, NaiveOrder, NaivePair
+from tests.property.model.naive_model import NaiveModel, NaiveOrder, NaivePair
 
 START_TIME = 1_700_000_000
 START_BLOCK = 1000
 TRADERS = ("alice", "bob", "carol-1", "dan.dex")
-STRANGERS = ("erin", "Not An Account", "-", "é☃\ud800", "fred%20")
+ODD_SENDERS = ("erin", "Not An Account", "-", "é☃\ud800", "fred%20")
 OPERATOR = "operator"
 LIFETIME = 60
 LARGEST = 2**63 - 1
@@ -87,7 +87,7 @@ LITERALS = (
 def make_venue(
     policies: tuple[str, ...] = ("maker",) * 4, self_trades: tuple[str, ...] = ("cancel_resting",) * 4
 ) -> Venue:
-    """Four pairs of different decimals and fees; a price and a self-trade policy for each."""
+    """A venue of four pairs with different decimals and fees, and the given policies for each pair."""
     pairs = tuple(
         PairRules(base, quote, price_decimals, quantity_decimals, maker_bps, taker_bps, policy, self_trade)
         for (base, quote, price_decimals, quantity_decimals), policy, self_trade, (
@@ -118,17 +118,17 @@ def random_venue(random: Random) -> Venue:
 
 
 def header_after(header: BlockHeader | None, seconds: int) -> BlockHeader:
-    """The next block, that many seconds later."""
+    """The header of the next block, `seconds` later."""
     number = START_BLOCK if header is None else header.number + 1
     time = START_TIME if header is None else header.timestamp + seconds
     return BlockHeader(number, f"{number:08x}{'ab' * 16}", time)
 
 
-class Chain:
-    """Draws events that fit what the model `naive` holds at this moment."""
+class EventGenerator:
+    """Draws events that fit the current state of a model."""
 
-    def __init__(self, naive: Naive) -> None:
-        self.naive = naive
+    def __init__(self, model: NaiveModel) -> None:
+        self.model = model
         self.count = 0
 
     def next_id(self) -> str:
@@ -138,7 +138,7 @@ class Chain:
     # ------------------------------------------------------------ money
 
     def funding(self) -> list[Event]:
-        """A first deposit of every token for every trader: enough for some orders, not for all."""
+        """First deposits of every token for every trader: enough for some orders, not for all."""
         return [
             Movement(self.next_id(), token.chain, trader, token.escrow, token.symbol, "20000", None)  # type: ignore[arg-type]
             for trader in TRADERS
@@ -146,13 +146,13 @@ class Chain:
         ]
 
     def deposit(self, random: Random) -> Event:
-        """Mostly a good deposit of a listed token; now and then a stranger, an odd token or quantity."""
-        naive = self.naive
-        token = random.choice(list(naive.tokens.values()))
+        """Mostly a valid deposit of a listed token; sometimes an odd sender, token, chain or quantity."""
+        model = self.model
+        token = random.choice(list(model.tokens.values()))
         symbol, chain, escrow = token.symbol, token.chain, token.escrow
         quantity = random.choice(("25", "500", "4000", "9000000", "9000000", "0.001", " +2.5e3", "7E-3\t"))
         odd = random.randrange(12)
-        sender = random.choice(STRANGERS if odd == 0 else TRADERS)
+        sender = random.choice(ODD_SENDERS if odd == 0 else TRADERS)
         if odd == 1:
             symbol = random.choice(("JUNK", "J/☃", "HIVE"))
         elif odd == 2:
@@ -162,12 +162,12 @@ class Chain:
         elif odd == 4:
             chain = "hive" if chain == "hive-engine" else "hive-engine"
         elif odd == 5:
-            escrow = random.choice(sorted(naive.escrows()))
+            escrow = random.choice(sorted(model.escrows()))
         return Movement(self.next_id(), chain, sender, escrow, symbol, quantity, random.choice((None, "hi")))
 
     def internal(self, random: Random) -> Event:
         """From one escrow account to another, or to itself."""
-        escrows = sorted(self.naive.escrows())
+        escrows = sorted(self.model.escrows())
         token = random.choice(TOKENS)
         symbol = random.choice((token.symbol, token.symbol, "JUNK☃"))
         quantity = random.choice(("1", "2.5", *LITERALS))
@@ -175,33 +175,33 @@ class Chain:
         return Movement(self.next_id(), token.chain, sender, recipient, symbol, quantity, None)
 
     def payout(self, random: Random) -> Event:
-        """A payment of an open withdrawal or refund, right in all or wrong in one; or an unknown outflow."""
-        naive = self.naive
-        claims: list[Movement] = []
-        for w in naive.withdrawals:
-            token = naive.tokens[w.symbol]
+        """A payment of a pending withdrawal or refund, sometimes wrong in one field; or an unmatched outflow."""
+        model = self.model
+        payments: list[Movement] = []
+        for w in model.withdrawals:
+            token = model.tokens[w.symbol]
             amount = f"{w.amount}e-{token.precision}"
             memo = w.memo or f"peakedex:{w.id}"
-            claims.append(Movement("", token.chain, token.escrow, w.to, w.symbol, amount, memo))  # type: ignore[arg-type]
-        claims += [
+            payments.append(Movement("", token.chain, token.escrow, w.to, w.symbol, amount, memo))  # type: ignore[arg-type]
+        payments += [
             Movement("", r.chain, r.escrow, r.account, r.symbol, r.literal, f"peakedex:{r.id}")  # type: ignore[arg-type]
-            for r in naive.refunds
+            for r in model.refunds
         ]
-        if not claims or random.randrange(6) == 0:
+        if not payments or random.randrange(6) == 0:
             symbol = random.choice(("PEK", "HBD", "JUNK"))
             chain = "hive" if symbol == "HBD" else "hive-engine"
             quantity = random.choice(("1", "0.00000000001", "3e2", *LITERALS[:12]))
-            escrow = random.choice(sorted(naive.escrows()))
+            escrow = random.choice(sorted(model.escrows()))
             memo = random.choice((None, "", "x"))
             return Movement(self.next_id(), chain, escrow, random.choice(TRADERS), symbol, quantity, memo)
-        m = random.choice(claims)._replace(id=self.next_id())
+        m = random.choice(payments)._replace(id=self.next_id())
         wrong = random.randrange(10)
         if wrong == 0:
             return m._replace(memo=random.choice((None, "peakedex:", f"{m.memo} ")))
         if wrong == 1:
             return m._replace(recipient=random.choice(TRADERS))
         if wrong == 2:
-            return m._replace(sender=random.choice(sorted(naive.escrows())))
+            return m._replace(sender=random.choice(sorted(model.escrows())))
         if wrong == 3:
             return m._replace(quantity=random.choice(("1", "0.001")))
         if wrong == 4:
@@ -211,7 +211,7 @@ class Chain:
     # ------------------------------------------------------------ traders
 
     def act(self, random: Random, signer: str, name: Any, payload: dict[str, Any]) -> Action:
-        """A signed action: sometimes unsigned, sometimes with one value spoiled or taken away."""
+        """A signed action, sometimes without the active key, sometimes with one value replaced or removed."""
         spoil = random.randrange(40)
         if spoil == 0 and payload:
             payload[random.choice(sorted(payload))] = random.choice(WEIRD_VALUES)
@@ -228,7 +228,7 @@ class Chain:
         return JsonNumber(text) if random.randrange(4) == 0 else text
 
     def choose_pair(self, random: Random) -> NaivePair:
-        return random.choice(self.naive.pairs)
+        return random.choice(self.model.pairs)
 
     def names(self, random: Random, pair: NaivePair) -> dict[str, Any]:
         payload: dict[str, Any] = {"symbol": pair.base, "quote": pair.quote}
@@ -263,9 +263,9 @@ class Chain:
         if name == "marketSell":
             payload["quantity"] = self.amount(random, pair, random.choice((1, 2, 5, 30)))
         else:
-            quote = self.naive.tokens[pair.quote]
-            one = self.naive.value(
-                pair, 1, 10 ** (self.naive.tokens[pair.base].precision - pair.quantity_decimals)
+            quote = self.model.tokens[pair.quote]
+            one = self.model.value(
+                pair, 1, 10 ** (self.model.tokens[pair.base].precision - pair.quantity_decimals)
             )
             budget = random.choice((1, 2, 3, 7, 25, 100)) * one + random.choice((0, 0, 1, one // 2))
             payload["quantity"] = decimal_text(budget, quote.precision)
@@ -296,8 +296,8 @@ class Chain:
         return self.act(random, signer, side, payload)._replace(flat=True)
 
     def an_order(self, random: Random) -> tuple[str, str]:
-        """(signer, id): mostly the owner's open order."""
-        orders: list[NaiveOrder] = self.naive.orders
+        """(signer, order id), mostly of an open order and its owner."""
+        orders: list[NaiveOrder] = self.model.orders
         if not orders or random.randrange(10) == 0:
             return random.choice(TRADERS), random.choice(("f" * 40, *WEIRD_TEXT))
         order = random.choice(orders)
@@ -317,7 +317,7 @@ class Chain:
 
     def replace(self, random: Random) -> Event:
         signer, id_ = self.an_order(random)
-        pair = next((o.pair for o in self.naive.orders if o.id == id_), self.naive.pairs[0])
+        pair = next((o.pair for o in self.model.orders if o.id == id_), self.model.pairs[0])
         payload: dict[str, Any] = {"id": id_}
         if random.randrange(3):
             payload["price"] = decimal_text(random.randint(1, 8), pair.price_decimals)
@@ -327,7 +327,7 @@ class Chain:
 
     def withdraw(self, random: Random) -> Event:
         signer = random.choice(TRADERS)
-        token = random.choice(list(self.naive.tokens.values()))
+        token = random.choice(list(self.model.tokens.values()))
         payload: dict[str, Any] = {
             "symbol": random.choice((*[token.symbol] * 9, "JUNK")),
             "quantity": random.choice(
@@ -341,7 +341,7 @@ class Chain:
         return self.act(random, signer, "withdraw", payload)
 
     def nonsense(self, random: Random) -> Event:
-        """Actions that do not exist and payloads that are not objects."""
+        """Unknown actions and payloads that are not objects."""
         name = random.choice((*WEIRD_VALUES, "buyy", "a" * 33, "Buy", "listtoken"))
         payload = random.choice((None, [], "x", JsonNumber("1"), True, {}))
         if random.randrange(3) == 0:
@@ -396,7 +396,7 @@ class Chain:
                 "journalHash": "a" * 64,
             }
         else:
-            ids = [w.id for w in self.naive.withdrawals]
+            ids = [w.id for w in self.model.withdrawals]
             name, payload = "returnWithdrawal", {"id": random.choice((*ids, "nobody"))}
         signer = random.choice((*[OPERATOR] * 9, "alice"))
         return self.act(random, signer, name, payload)

@@ -1,4 +1,4 @@
-"""Scenario files, read: a chain written as text, and what must come out of it (README.md has the format)."""
+"""Parser of scenario files (format: README.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from settlement.core.venue import Venue, parse_venue
-from tests.scenarios.chain import Block, Operation, custom_json, iso, transaction_id, transfer
+from tests.scenarios.chain import Block, custom_json, transaction_id
+from tests.support.blocks import Operation, iso, transfer
 
 HERE: Final = Path(__file__).parent
 START: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
@@ -24,13 +25,13 @@ _RECEIPT: Final = re.compile(r"receipt(?: (@\S+))?(?: (.*))?")
 _MOVED: Final = re.compile(r'("[^"]*"|\S+) -> ("[^"]*"|\S+) (.*?) ("[^"]*"|\S+)')
 
 
-class StoryError(ValueError):
-    """A scenario file that cannot be read, with file and line."""
+class ScenarioError(ValueError):
+    """A malformed scenario file, with file name and line."""
 
 
 @dataclass
-class Case:
-    """One story: the venue, the blocks, and what must come out."""
+class Scenario:
+    """One scenario: venue, blocks, and the expected journal, state and rejections."""
 
     path: Path
     line: int
@@ -52,13 +53,13 @@ class Case:
         return read_venue(self.venue_name, self.settings)
 
     def expected_rejects(self) -> set[tuple[str, str]]:
-        """Every (action, code) that this story says must come out."""
+        """Every expected (action, code)."""
         lines = self.rejects + [line for line in self.journal or () if line.startswith("reject ")]
         return {(line.split()[3], line.split()[4]) for line in lines}
 
 
 def read_venue(name: str, settings: list[tuple[str, str]]) -> Venue:
-    """A named venue with some of its fields changed: `pairs[0].status = "paused"`."""
+    """A venue of the folder `venues` with some fields changed, such as `pairs[0].status = "paused"`."""
     document = tomllib.loads((HERE / "venues" / f"{name}.toml").read_text())
     for place, value in settings:
         keys = [part.strip('"') for part in re.findall(r'"[^"]*"|[^.\[\]]+', place)]
@@ -81,38 +82,38 @@ def _toml(document: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_stories(path: Path) -> list[Case]:
-    """All stories of a file."""
-    return list(_Reader(path).cases())
+def read_scenarios(path: Path) -> list[Scenario]:
+    """All scenarios of a file."""
+    return list(_Reader(path).scenarios())
 
 
 class _Reader:
-    """Reads one file, line by line. Every line belongs to the last line that stands at the margin."""
+    """Line reader of one file. Indented lines belong to the last line without indentation."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lines = path.read_text(encoding="utf-8").splitlines()
         self._at = 0
 
-    def _fail(self, problem: str) -> StoryError:
-        return StoryError(f"{self._path.name}, line {self._at}: {problem}")
+    def _fail(self, problem: str) -> ScenarioError:
+        return ScenarioError(f"{self._path.name}, line {self._at}: {problem}")
 
-    def cases(self) -> Iterator[Case]:
+    def scenarios(self) -> Iterator[Scenario]:
         while (start := self._next_title()) is not None:
-            yield _Telling(self, start).case()
+            yield _ScenarioBuilder(self, start).build()
 
-    def _next_title(self) -> Case | None:
+    def _next_title(self) -> Scenario | None:
         while self._at < len(self._lines):
             line = self._lines[self._at]
             self._at += 1
             if line.startswith("# "):
-                return Case(self._path, self._at, line[2:].strip())
+                return Scenario(self._path, self._at, line[2:].strip())
             if line.strip():
-                raise self._fail("a story begins with its title: # …")
+                raise self._fail("a scenario begins with its title: # …")
         return None
 
     def take(self) -> str | None:
-        """The next line that says something; None at the next story's title or the end."""
+        """The next line with content; None at the next title or the end of the file."""
         in_prose = True
         while self._at < len(self._lines):
             line = self._lines[self._at]
@@ -127,10 +128,10 @@ class _Reader:
     fail = _fail
 
 
-class _Telling:
-    """Builds one case out of its lines."""
+class _ScenarioBuilder:
+    """Builds one scenario from its lines."""
 
-    def __init__(self, reader: _Reader, case: Case) -> None:
+    def __init__(self, reader: _Reader, case: Scenario) -> None:
         self._reader = reader
         self._case = case
         self._venue: Venue | None = None
@@ -138,12 +139,12 @@ class _Telling:
         self._element_id = ""
         self._joint: list[Operation] | None = None
 
-    def case(self) -> Case:
+    def build(self) -> Scenario:
         section = ""
         case = self._case
         while (line := self._reader.take()) is not None:
             if not line.startswith(" "):
-                section = self._margin(line)
+                section = self._section(line)
             elif section == "block":
                 self._chain_line(line)
             elif section == "journal":
@@ -155,12 +156,12 @@ class _Telling:
             elif section == "state holds":
                 case.state_holds.append(self._aliases(line.strip()))
             else:
-                raise self._reader.fail("stands under nothing")
+                raise self._reader.fail("indented line outside a section")
         if not case.blocks:
             raise self._reader.fail(f"{case.title}: no block")
         return case
 
-    def _margin(self, line: str) -> str:
+    def _section(self, line: str) -> str:
         word, _, rest = line.partition(" ")
         case = self._case
         match word:
@@ -222,15 +223,15 @@ class _Telling:
             self._receipt(line.strip())
             return
         operation_id = self._open_operation()
-        who, _, told = text.partition(" ")
+        who, _, verb_text = text.partition(" ")
         if who == "operation":
-            name, _, value = told.partition(" ")
+            name, _, value = verb_text.partition(" ")
             self._add((name, json.loads(value)))
         else:
-            self._tell(who, told, operation_id)
+            self._operation(who, verb_text, operation_id)
 
     def _open_operation(self) -> str:
-        """The intent id of the operation that comes; a joint transaction must hold two or more."""
+        """The intent id of the next operation. A joint transaction has at least two operations."""
         if self._joint is not None:
             return f"{transaction_id(self._transactions)}-{len(self._joint)}"
         self._transactions += 1
@@ -240,9 +241,9 @@ class _Telling:
     def _add(self, operation: Operation) -> None:
         self._block.transactions[-1][1].append(operation)
 
-    def _tell(self, who: str, told: str, operation_id: str) -> None:
+    def _operation(self, who: str, text: str, operation_id: str) -> None:
         assert self._venue is not None
-        verb, _, rest = told.partition(" ")
+        verb, _, rest = text.partition(" ")
         active, _, posting = who.partition("/")
         signers, posters = active.split(",") if active else [], posting.split(",") if posting else []
         first = (signers or posters or [""])[0]
@@ -250,7 +251,7 @@ class _Telling:
         json_id = self._venue.custom_json_id
         match verb:
             case "transfers":
-                found = _TRANSFER.fullmatch(told)
+                found = _TRANSFER.fullmatch(text)
                 if not found:
                     raise self._reader.fail("… transfers 1.000 HIVE to NAME memo: …")
                 amount, symbol, to, memo = found.groups()
@@ -258,7 +259,7 @@ class _Telling:
             case "has":
                 self._has(first, *rest.split())
             case "pays" | "asks":
-                element = self._element(told, first, operation_id)
+                element = self._element(text, first, operation_id)
                 self._add(custom_json(element, signers, posters, json_id))
             case "sends" | "posts":
                 if verb == "posts":
@@ -272,7 +273,7 @@ class _Telling:
                 raise self._reader.fail(f"unknown verb {verb!r}")
 
     def _has(self, name: str, quantity: str, symbol: str) -> None:
-        """A deposit by the usual way."""
+        """A normal deposit."""
         assert self._venue is not None
         token = next(token for token in self._venue.tokens if token.symbol == symbol)
         if token.chain == "hive":
@@ -282,7 +283,7 @@ class _Telling:
             self._add(custom_json(text, [name], [], self._venue.custom_json_id))
 
     def _content(self, rest: str, who: str, operation_id: str) -> str:
-        """The JSON text of a custom_json: one element, or the lines up to `]`."""
+        """JSON text of a custom_json: one element, or an array of the lines up to `]`."""
         if rest != "[":
             return self._element(rest, who, operation_id)
         lines: list[str] = []
@@ -291,21 +292,21 @@ class _Telling:
         if line is None:
             raise self._reader.fail("the array does not end")
         elements = []
-        for index, told in enumerate(lines):
+        for index, line_text in enumerate(lines):
             element_id = operation_id if len(lines) == 1 else f"{operation_id}-{index}"
-            elements.append(self._element(told, who, element_id))
+            elements.append(self._element(line_text, who, element_id))
         return f"[{','.join(elements)}]"
 
-    def _element(self, told: str, who: str, element_id: str) -> str:
+    def _element(self, text: str, who: str, element_id: str) -> str:
         """One element: an action, raw text, or a token transfer."""
         assert self._venue is not None
         self._element_id = element_id
-        found = _CODE.fullmatch(told)
+        found = _CODE.fullmatch(text)
         expected: tuple[str | None, str] | None = None
         if found:
-            told, expected = found.group(1), (found.group(2), found.group(3))
-        name, _, rest = told.partition(" ")
-        token = _TOKEN.fullmatch(told)
+            text, expected = found.group(1), (found.group(2), found.group(3))
+        name, _, rest = text.partition(" ")
+        token = _TOKEN.fullmatch(text)
         if token:
             verb, quantity, symbol, to, memo = token.groups()
             payload = {"symbol": symbol, "to": to, "quantity": quantity}
@@ -337,9 +338,9 @@ class _Telling:
         if not found or not found.group(2):
             raise self._reader.fail("receipt what?")
         element_id = self._aliases(found.group(1)) if found.group(1) else self._element_id
-        told = self._aliases(found.group(2))
-        kind, _, rest = told.partition(" ")
-        moved = _MOVED.fullmatch(told)
+        text = self._aliases(found.group(2))
+        kind, _, rest = text.partition(" ")
+        moved = _MOVED.fullmatch(text)
         if kind == "nothing":
             self._block.logs = self._block.logs or {}
         elif kind == "error":
@@ -380,7 +381,7 @@ def _payload(text: str) -> str:
     for word in text.split():
         found = re.fullmatch(r"([A-Za-z]+)(:?)=(.*)", word)
         if not found:
-            raise StoryError(f"{word!r} is neither key=text nor key:=json")
+            raise ScenarioError(f"{word!r} is neither key=text nor key:=json")
         key, is_json, value = found.groups()
         parts.append(f"{json.dumps(key)}:{value if is_json else json.dumps(value)}")
     return "{" + ",".join(parts) + "}"
@@ -394,10 +395,7 @@ def _json(value: object) -> str:
 
 
 def in_short(lines: list[str], blocks: list[Block], block_ids: dict[int, str]) -> list[str]:
-    """Lines as a story writes them: `block 2` for the whole right header line, `t+9` for a time of expiry.
-
-    Transaction ids are left as they are: `with_aliases` puts them in words for people.
-    """
+    """Lines in the notation of scenarios: `block 2` for the whole header line, `t+9` for a time of expiry."""
     headers = {
         f"block {block.number} {block_ids[block.number]} {iso(block.timestamp)}": f"block {block.number}"
         for block in blocks
@@ -413,7 +411,7 @@ def _short_time(line: str) -> str:
 
 
 def with_aliases(lines: list[str]) -> list[str]:
-    """Transaction ids back as `@n`, for a diff that people read."""
+    """Lines with transaction ids as `@n`."""
 
     def alias(found: re.Match[str]) -> str:
         return f"@{int(found.group()[:8], 16)}"

@@ -1,4 +1,4 @@
-"""A mapping that knows its smallest key: price levels, expiries, payment queues."""
+"""A map with a fast smallest key, used for price levels, expiries and payment queues."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ V = TypeVar("V")
 _SLACK: Final = 64
 
 
-class Ranked(Generic[K, V]):
-    """A dictionary and a heap of its keys.
+class HeapMap(Generic[K, V]):
+    """Dictionary plus a binary heap of its keys, with lazy deletion.
 
-    Put and the smallest key cost O(log n) amortised, discard O(1). A discarded key stays in the heap
-    until it reaches the top or outnumbers the living; then the heap is rebuilt, so memory is O(n).
+    `put` and `first` cost O(log n) amortised, `discard` O(1). A discarded key stays in the heap until it
+    reaches the top or the discarded keys outnumber the others; then the heap is rebuilt, so memory stays
+    O(n).
     """
 
     __slots__ = ("_heap", "items")
@@ -28,20 +29,22 @@ class Ranked(Generic[K, V]):
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def heap_size(self) -> int:
+        """Keys in the heap, discarded ones included."""
+        return len(self._heap)
+
     def put(self, key: K, value: V) -> None:
-        """Add a key that is not there yet. It adds as much to the living as to the heap."""
+        """Add a key that is not in the map."""
         self.items[key] = value
         heappush(self._heap, key)
 
     def discard(self, key: K) -> None:
-        """Remove a key that is there."""
+        """Remove a key that is in the map."""
         del self.items[key]
         if len(self._heap) > 2 * len(self.items) + _SLACK:
-            self._rebuild()
-
-    def _rebuild(self) -> None:
-        self._heap[:] = self.items
-        heapify(self._heap)
+            self._heap[:] = self.items
+            heapify(self._heap)
 
     def first(self) -> V | None:
         """The value of the smallest key, or None."""
@@ -58,9 +61,10 @@ class Ranked(Generic[K, V]):
         return None if self.first() is None else self._heap[0]
 
     def ascending(self) -> Iterator[V]:
-        """Values by rising key, lazily; the mapping must not change meanwhile.
+        """Values by rising key, lazily; the map must not change during the iteration.
 
-        The first k cost O(k log k), discarded keys among them, which are never more than the living.
+        The first k values cost O(k log k). Discarded keys count in k; there are never more of them than
+        others.
         """
         self.first()
         heap, items = self._heap, self.items

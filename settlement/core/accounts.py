@@ -1,0 +1,73 @@
+"""Accounts, their balances by token, and listed tokens.
+
+Amounts are units of a token (protocol, section 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from settlement.core.order_book import Order
+
+AVAILABLE: Final = 0
+LOCKED: Final = 1
+WITHDRAWING: Final = 2
+ESCROW: Final = 3
+BUCKETS: Final = ("available", "locked", "withdrawing", "escrow")
+"""Names of a balance's buckets by number.
+
+The escrow bucket is the counterpart of all deposits: never positive.
+"""
+
+
+@dataclass(slots=True, eq=False)
+class Balance:
+    """What one account holds of one token, in four buckets. The `checked` fields belong to `invariants`."""
+
+    account: str
+    symbol: str
+    buckets: list[int] = field(default_factory=lambda: [0, 0, 0, 0])  # units, by bucket number
+    checked: int = 0  # sum of all buckets at the end of the last block that was checked
+    checked_locked: int = 0  # the locked bucket then
+    checked_withdrawing: int = 0  # the withdrawing bucket then
+
+    @property
+    def available(self) -> int:
+        return self.buckets[AVAILABLE]
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """An account that the ledger knows."""
+
+    name: str  # percent-encoded
+    balances: dict[str, Balance] = field(default_factory=dict)  # by symbol
+    orders: dict[str, Order] = field(default_factory=dict)  # open orders by id, in order of sequence
+
+
+@dataclass(slots=True, eq=False)
+class Token:
+    """A listed token."""
+
+    symbol: str
+    precision: int  # decimals of its smallest unit
+    chain: str  # "hive" or "hive-engine"
+    escrow: str  # the account that holds its deposits
+    contra: (
+        Balance  # contra account: the escrow account's balance, whose escrow bucket is minus all liabilities
+    )
+
+    @property
+    def liabilities_units(self) -> int:
+        """Available + locked + withdrawing over all accounts."""
+        return -self.contra.buckets[ESCROW]
+
+
+def balance_of(account: Account, symbol: str) -> Balance:
+    """The account's balance of a token, created empty on first use."""
+    balance = account.balances.get(symbol)
+    if balance is None:
+        balance = account.balances[symbol] = Balance(account.name, symbol)
+    return balance
