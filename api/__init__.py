@@ -1,1 +1,1 @@
-"""The read API: what the database knows, over HTTP. It cannot write, and it decides nothing."""
+"""Read-only HTTP API and static site over the exchange's database. It never writes."""

@@ -1,7 +1,7 @@
-"""What disagrees: the operator's claims with what is recorded here, and other replicas' hashes with ours.
+"""Alarms: checkpoints and peers whose hashes differ from this replica's.
 
-An alarm says that somebody is wrong, not who. It stops nothing: a lie of another must not take this replica
-out of service.
+An alarm says that one side is wrong, not which. It does not affect /api/ready: a false checkpoint or peer must not
+take this replica out of service.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Final, NamedTuple
 
 from api.database import Snapshot
 from api.routes.audit.peers import read_peers
+from settlement.store.indexer_status import IndexerStatus, read_status
 from settlement.store.read.audit.checkpoints import CheckpointRow, list_checkpoints
-from settlement.store.status import IndexerStatus, read_status
 
-MAX_CLAIMS: Final = 20
-"""The newest, which are looked at."""
+MAX_CHECKPOINTS: Final = 20
+"""The newest ones are compared."""
 
 
-class Claim(NamedTuple):
-    """A claim with both verdicts; None for what is not known (yet)."""
+class CheckpointClaim(NamedTuple):
+    """A checkpoint of the operator and whether its hashes agree; None while that is unknown."""
 
     row: CheckpointRow
     journal_agrees: bool | None
@@ -30,28 +30,28 @@ class Claim(NamedTuple):
         return self.journal_agrees is False or self.state_agrees is False
 
 
-def read_claims(snapshot: Snapshot, status: IndexerStatus | None) -> list[Claim]:
-    """The operator's newest claims, newest first."""
+def read_checkpoint_claims(snapshot: Snapshot, status: IndexerStatus | None) -> list[CheckpointClaim]:
+    """The operator's newest checkpoints, newest first."""
     ours = json.loads((status and status.claims) or "{}")
     return [
-        Claim(row, row.journal_agrees(snapshot.at.block), _agrees(row, ours.get(str(row.n))))
-        for row in list_checkpoints(snapshot.connection, MAX_CLAIMS)
+        CheckpointClaim(row, row.journal_agrees(snapshot.at.block), _agrees(row, ours.get(str(row.n))))
+        for row in list_checkpoints(snapshot.connection, MAX_CHECKPOINTS)
     ]
 
 
 def read_alarms(snapshot: Snapshot) -> list[str]:
-    """All that disagrees now, a sentence each."""
+    """One sentence for each checkpoint or peer that disagrees."""
     status = read_status(snapshot.connection)
     found = [
-        f"The operator's checkpoint of block {claim.row.claimed_block} claims another "
-        f"{'journal' if claim.journal_agrees is False else 'state'} hash than is recorded here."
-        for claim in read_claims(snapshot, status)
+        f"The operator's checkpoint of block {claim.row.claimed_block} has a different "
+        f"{'journal' if claim.journal_agrees is False else 'state'} hash than this replica."
+        for claim in read_checkpoint_claims(snapshot, status)
         if claim.disagrees
     ]
     for peer in read_peers(status):
         if peer.state == "disagrees":
             where = "" if peer.differs_at is None else f" at block {peer.differs_at}"
-            found.append(f"The {peer.differs_in} of the peer {peer.url} differs from ours{where}.")
+            found.append(f"The {peer.differs_in} of the peer {peer.url} differs from this replica{where}.")
     return found
 
 

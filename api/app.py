@@ -1,8 +1,9 @@
-"""The application: resources over one read-only database, and the site."""
+"""The WSGI application: API endpoints over one read-only database, and the static site."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from flask import Flask, Response, request
 from flask_cors import CORS
@@ -11,72 +12,76 @@ from werkzeug.exceptions import MethodNotAllowed
 from api import site
 from api.database import Database
 from api.feeds import coingecko, coinmarketcap, udf
-from api.http import compression, errors
-from api.http.client_address import Clients
+from api.http import errors
+from api.http.client_address import ClientAddresses
 from api.http.docs import Docs
-from api.http.limits import Limits
-from api.http.ready import ReadyAnswers
-from api.http.request_log import Trace
-from api.http.resource import Resource, Server
+from api.http.limits import register_rate_limit
+from api.http.request_log import RequestLog
+from api.http.resource import Resource, ResourceServer
+from api.request_metrics import RequestMetrics
 from api.routes.accounts import balances, deposits, intents, orders, transfers, withdrawals
-from api.routes.accounts.validate_account import account_path
+from api.routes.accounts.validate_account import account_endpoint
 from api.routes.audit import blocks, checkpoints, journal, peers, solvency, state
 from api.routes.audit.liabilities import liabilities_resource
-from api.routes.audit.proof import Forests, proof_resource
+from api.routes.audit.proof import LiabilityTrees, proof_resource
 from api.routes.health import Health
 from api.routes.market import candles, history, orderbook, pairs, price
 from api.routes.market.venue import venue_resource
-from api.routes.metrics import Metrics
-from api.routes.stream import stream_of
+from api.routes.metrics import MetricsEndpoint
+from api.routes.stream import stream_endpoint
 from api.settings import ApiSettings
-from api.worker_metrics import Slot, Tally
+from api.stream.publisher import Publisher
+
+DATABASE: Final = "peakedex.database"
+PUBLISHER: Final = "peakedex.publisher"
+"""Keys in `app.extensions`, for programs that close an application before they end."""
 
 
-def create_app(settings: ApiSettings, slot: Slot | None = None) -> Flask:
-    """A WSGI application. The database may still be missing; whatever needs it answers 503 until then.
+def create_app(settings: ApiSettings, is_stopping: Callable[[], bool] = lambda: False) -> Flask:
+    """The WSGI application. The database may be missing: endpoints that need it answer 503 until it exists.
 
-    `slot` is where this process counts, beside the others of the same server.
+    Live streams end soon after `is_stopping` returns True.
     """
     app = Flask("peakedex", static_folder=None)
-    app.url_map.merge_slashes = False  # a redirect is no answer of an API
-    slot = slot or Tally().slot(0)
-    clients = Clients(settings.trusted_proxies)
-    trace = Trace(clients, slot, access_log=settings.access_log)
-    database = Database(settings.database_url, settings.fresh_seconds)
-    server = Server(settings, database)
-    limits = Limits(app, settings, clients)
-    ReadyAnswers(app, trace, limits, server.mark)
-    trace.register(app)
-    errors.register(app)
-    app.before_request(_only_read)
-    limits.register(app)
-    compression.register(app)
-    metrics = Metrics(settings, database, trace, slot.tally)
-    stream = stream_of(app, settings, database, slot)
-    health = Health(settings, database)
-    paths = (
-        *resources(settings),
-        account_path(settings),
-        stream.path(),
-        udf.time_resource(settings.clock),
-        *health.paths(),
-        metrics.path(),
+    app.url_map.merge_slashes = False  # an API answers 404 instead of redirecting
+    addresses = ClientAddresses(settings.trusted_proxies)
+    metrics = RequestMetrics()
+    database = Database(settings.database_url)
+    server = ResourceServer(settings, database)
+    publisher = Publisher(
+        database,
+        settings.database_url,
+        settings.streams,
+        count=metrics.streams.inc,
+        is_stopping=is_stopping,
     )
-    docs = Docs(paths)
-    for path in (*paths, *docs.paths):
-        server.add(app, path)
+    app.extensions |= {DATABASE: database, PUBLISHER: publisher}
+    RequestLog(addresses, metrics, access_log=settings.access_log).register(app)
+    errors.register(app)
+    app.before_request(_reject_writes)
+    register_rate_limit(app, settings, addresses)
+    endpoints = (
+        *resources(settings),
+        account_endpoint(settings),
+        stream_endpoint(publisher),
+        udf.time_endpoint(settings.clock),
+        *Health(settings, database).endpoints(),
+        MetricsEndpoint(settings, database, metrics).endpoint(),
+    )
+    docs = Docs(endpoints)
+    for endpoint in (*endpoints, *docs.endpoints):
+        server.add(app, endpoint)
     docs.serve_files(app)
     site.register(app, settings.frontend)
     if settings.cors_origins:
-        own = {name for path in paths for name in path.headers}
-        _let_in(app, settings.cors_origins, sorted(own))
-    trace.name_paths(app)
+        own_headers = {name for endpoint in endpoints for name in endpoint.headers}
+        _allow_origins(app, settings.cors_origins, sorted(own_headers))
     return app
 
 
 def resources(settings: ApiSettings) -> tuple[Resource[Any], ...]:
-    """Every path that speaks of one block."""
-    forests = Forests()
+    """Every endpoint over a snapshot of the database."""
+    trees = LiabilityTrees()
     return (
         venue_resource(settings.network),
         pairs.resource,
@@ -98,16 +103,16 @@ def resources(settings: ApiSettings) -> tuple[Resource[Any], ...]:
         solvency.resource,
         checkpoints.resource,
         peers.resource,
-        proof_resource(forests),
-        liabilities_resource(forests),
+        proof_resource(trees),
+        liabilities_resource(trees),
         *coingecko.resources,
         *coinmarketcap.resources,
         *udf.resources,
     )
 
 
-def _let_in(app: Flask, origins: tuple[str, ...], headers: list[str]) -> None:
-    """Let the pages of these sites read the API and these headers of it, without cookies or the like."""
+def _allow_origins(app: Flask, origins: tuple[str, ...], headers: list[str]) -> None:
+    """Let pages of these origins read the API and the named headers, without credentials (CORS)."""
     CORS(
         app,
         resources={r"/api/*": {}},
@@ -119,16 +124,16 @@ def _let_in(app: Flask, origins: tuple[str, ...], headers: list[str]) -> None:
         send_wildcard=False,
         max_age=600,
     )
-    app.after_request(_varies_by_origin)
+    app.after_request(_vary_by_origin)
 
 
-def _varies_by_origin(response: Response) -> Response:
-    """No cache may give one site's answer to another."""
+def _vary_by_origin(response: Response) -> Response:
+    """Keep shared caches from giving one origin's response to another."""
     response.vary.add("Origin")
     return response
 
 
-def _only_read() -> None:
-    """Nothing here can be changed, whatever the address."""
+def _reject_writes() -> None:
+    """Answer 405 to every method that could write, at any address."""
     if request.method not in errors.READ_METHODS:
         raise MethodNotAllowed(errors.READ_METHODS)

@@ -1,21 +1,23 @@
-"""How `peakedex serve` runs the application: gunicorn, worker processes with threads."""
+"""`peakedex serve`: gunicorn with threaded workers (`gthread`), meant to run behind a buffering proxy.
+
+gunicorn holds a thread for a slow client, so a proxy such as nginx must read requests and take responses on its
+behalf (docs/operator.md). Live streams have threads of their own, so they never starve plain requests.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import socket
-import sys
+import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from api.app import create_app
-from api.http.limits import check_store
 from api.settings import ApiSettings, ServeError
-from api.worker import ServerLog, Worker
-from api.worker_metrics import Tally
 from settlement.store.database import parse_url
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 PORT: Final = 8080
 WORKERS: Final = 2
+GRACEFUL_SECONDS: Final = 2
+"""After SIGTERM or SIGINT a worker that still runs is killed. gunicorn's handler of SIGQUIT, which SIGINT leads to,
+can deadlock on the lock of its thread pool, and a worker waits for threads that read from silent clients."""
 _IDLE_CONNECTIONS: Final = 1000
 
 
@@ -32,22 +37,30 @@ def serve(
     host: str = HOST,
     port: int = PORT,
     workers: int = WORKERS,
-    front: Callable[[WSGIApplication], WSGIApplication] = lambda app: app,
+    middleware: Callable[[WSGIApplication], WSGIApplication] = lambda app: app,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then end the process (SystemExit, here and in each worker).
+    """Serve until SIGTERM or SIGINT, then raise SystemExit. Must be called in the main thread.
 
-    `front` may put something before the application of each worker. Call it in the main thread. Raises
-    ServeError where the address cannot be had, StoreError where the database's URL is none, SettingsError
-    where the store of the limits cannot be used.
+    `middleware` wraps the application of each worker. Raises ServeError if the address cannot be used,
+    StoreError for an invalid database URL, SettingsError if the rate limit store cannot be used.
     """
     parse_url(settings.database_url)
-    check_store(settings)
-    descriptor = listen(host, port).detach()  # gunicorn closes it
-    _Gunicorn(settings, descriptor, workers, front).run()
+    metrics_folder = tempfile.mkdtemp(prefix="peakedex-metrics-")
+    try:
+        # prometheus_client chooses its mode when it is imported, so the variable must be set before.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder
+        from api.http.limits import check_limit_store  # noqa: PLC0415
+
+        check_limit_store(settings)
+        descriptor = listen(host, port).detach()  # gunicorn closes it
+    except BaseException:
+        shutil.rmtree(metrics_folder)
+        raise
+    _Gunicorn(settings, descriptor, workers, metrics_folder, middleware).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The socket of the server, so that a taken port is told in one line. Raises ServeError."""
+    """Open the listening socket. Raises ServeError with a one-line reason and cure."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=512)
@@ -58,65 +71,72 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _leave(_arbiter: object, _worker: object) -> None:
-    """End a worker that has stopped. It only reads, so nothing is left to finish; a thread that waits for
-    a silent client would hold the process up until it is killed."""
-    error = sys.exc_info()[1]
-    status = error.code if isinstance(error, SystemExit) else 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status if isinstance(status, int) else 0)
-
-
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
-    """Each worker makes its own application, and so its own connections, after the fork."""
+    """gunicorn's configuration. Each worker creates its own application, and so its own connections."""
 
     def __init__(
         self,
         settings: ApiSettings,
         descriptor: int,
         workers: int,
-        front: Callable[[WSGIApplication], WSGIApplication],
+        metrics_folder: str,
+        middleware: Callable[[WSGIApplication], WSGIApplication],
     ) -> None:
-        threads = settings.threads + settings.streams  # a stream holds its thread for as long as it lasts
+        threads = settings.threads + settings.streams
         self._settings = settings
-        self._front = front
-        self.loaded: Flask | None = None
-        self._tally = Tally(workers)
-        self._slots: dict[int, int] = {}  # by the number that gunicorn gives each worker it starts
+        self._middleware = middleware
+        self._metrics_folder = metrics_folder
+        self._worker: Any = None
         self._options = {
             "bind": f"fd://{descriptor}",
-            "worker_class": Worker,
-            "logger_class": ServerLog,
+            "worker_class": "gthread",
+            "logger_class": _GunicornLog,
             "workers": workers,
             "threads": threads,
             "worker_connections": threads + _IDLE_CONNECTIONS,
             "accesslog": None,
-            "sendfile": False,  # it would go past the limits of PatientSocket
             "timeout": 30,
-            "graceful_timeout": 2,  # what is left then is killed
+            "graceful_timeout": GRACEFUL_SECONDS,
             "keepalive": 5,
             "proc_name": "peakedex",
             "control_socket_disable": True,
-            "pre_fork": self._take_slot,
-            "child_exit": self._give_slot,
-            "worker_exit": _leave,
+            "post_fork": self._forked,
+            "child_exit": _forget_gauges,
+            "on_exit": self._remove_metrics,
         }
         super().__init__()
 
     def load_config(self) -> None:
         for name, value in self._options.items():
-            if name in self.cfg.settings:  # older versions have no control socket to switch off
+            if name in self.cfg.settings:  # gunicorn < 25 has no control socket
                 self.cfg.set(name, value)
 
     def load(self) -> WSGIApplication:
-        """In a worker: its application, which counts in the slot that was taken for it before the fork."""
-        self.loaded = create_app(self._settings, self._tally.slot(self._slots[max(self._slots)]))
-        return self._front(self.loaded)
+        """Called in each worker after the fork."""
+        from api.app import create_app  # noqa: PLC0415  see serve
 
-    def _take_slot(self, _arbiter: object, worker: Any) -> None:
-        free = set(range(self._tally.workers)) - set(self._slots.values())
-        self._slots[worker.age] = min(free)
+        return self._middleware(create_app(self._settings, is_stopping=lambda: not self._worker.alive))
 
-    def _give_slot(self, _arbiter: object, worker: Any) -> None:
-        self._slots.pop(worker.age, None)
+    def _forked(self, _arbiter: object, worker: Any) -> None:
+        self._worker = worker
+
+    def _remove_metrics(self, _arbiter: object) -> None:
+        shutil.rmtree(self._metrics_folder, ignore_errors=True)
+
+
+def _forget_gauges(_arbiter: object, worker: Any) -> None:
+    """Remove the gauges of a worker that has exited; its counters stay."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  see serve
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+class _GunicornLog(Logger):  # type: ignore[misc]
+    """Sends gunicorn's warnings and errors to the root logger, in its format."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in list(self.error_log.handlers):
+            self.error_log.removeHandler(handler)
+        self.error_log.setLevel(logging.WARNING)
+        self.error_log.propagate = True

@@ -1,4 +1,4 @@
-"""The static site, and the headers that keep a browser from doing more than it should."""
+"""Serves the static site, and adds security headers to every response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HEADERS: Final = (
 
 
 def register(app: Flask, folder: Path | None) -> None:
-    """Serve the folder at `/`; its files are looked at anew each time, by ETag."""
+    """Serve the folder at `/`, if there is one. Browsers revalidate each file by its ETag."""
 
     def page(name: str = "index.html") -> Response:
         assert folder is not None
@@ -32,10 +32,10 @@ def register(app: Flask, folder: Path | None) -> None:
     if folder is not None:
         app.add_url_rule("/", "page", page, methods=["GET"])
         app.add_url_rule("/<path:name>", "file", page, methods=["GET"])
-    app.after_request(_protect)
+    app.after_request(_add_security_headers)
 
 
-def _protect(response: Response) -> Response:
+def _add_security_headers(response: Response) -> Response:
     is_page = response.mimetype == "text/html"
     response.headers.add("Content-Security-Policy", _PAGE_POLICY if is_page else _DATA_POLICY)
     response.headers.extend(_HEADERS)

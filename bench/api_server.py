@@ -6,11 +6,11 @@ import sys
 
 from flask import Flask, Response
 
-from api import server
-from api.settings import FRESH_SECONDS, ApiSettings
+from api import app, server
+from api.settings import ApiSettings
 
 
-def bare(*_: object) -> Flask:
+def bare(*_: object, **__: object) -> Flask:
     """A view that does nothing, in an application that does nothing else: what the server itself costs."""
     app = Flask("bare")
     body = b'{"ok":true}'
@@ -20,10 +20,8 @@ def bare(*_: object) -> Flask:
 
 def main(url: str, port: str, workers: str, streams: str, is_bare: str) -> None:
     if is_bare == "bare":
-        server.create_app = bare  # the rest of it stays as it is
-    settings = ApiSettings(
-        database_url=url, network="bench", streams=int(streams), fresh_seconds=FRESH_SECONDS
-    )
+        app.create_app = bare  # what the workers create; the rest of the server stays as it is
+    settings = ApiSettings(database_url=url, network="bench", streams=int(streams))
     server.serve(settings, port=int(port), workers=int(workers))
 
 

@@ -1,1 +1,1 @@
-"""Feeds in other sites' formats: CoinGecko, CoinMarketCap, TradingView UDF."""
+"""Endpoints in other sites' formats: CoinGecko, CoinMarketCap, TradingView UDF."""

@@ -1,7 +1,6 @@
-"""/api/coingecko/*: the endpoints that CoinGecko asks of a spot exchange, field for field.
+"""/api/coingecko/*: the endpoints that CoinGecko requires of a spot exchange ("Exchange API" requirements).
 
-As its "Exchange API" requirements have them: numbers are decimal strings, times of trades and books are
-milliseconds since 1970.
+Numbers are decimal strings; times of trades and books are milliseconds since 1970.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from api.feeds.common import (
     pair_of_ticker,
     ticker_id,
 )
-from api.http.formatting import PairShow
+from api.http.formatting import PairFormat
 from api.http.parameters import NoParameters, one_of, whole_number
 from api.http.resource import Resource
 from api.http.shapes import Amount, Part, Price, Side
@@ -27,7 +26,7 @@ from api.routes.market.candles import LAST_MOMENT
 from api.routes.market.pairs import PairFigures, read_figures
 from settlement.store.read.market.listing_feeds import TapeRow, list_tape
 from settlement.store.read.market.order_book import read_levels
-from settlement.store.read.market.pair_figures import first_trade_since
+from settlement.store.read.market.ticker import first_trade_since
 from settlement.store.read.venue import read_pairs
 
 MAX_TRADES: Final = 1_000
@@ -42,7 +41,7 @@ class GeckoPair(Part, kw_only=True):
 
 
 class GeckoTicker(Part, kw_only=True):
-    """A pair's last 24 hours. Prices are null where there is none."""
+    """24-hour statistics of a pair. Prices are null if there are none."""
 
     ticker_id: str
     base_currency: str
@@ -66,7 +65,7 @@ class GeckoOrderBook(Part, kw_only=True):
 
 
 class GeckoTrade(Part, kw_only=True):
-    """`type` is the taker's side: a buy took an ask from the book."""
+    """`type` is the taker's side."""
 
     trade_id: int
     price: Price
@@ -124,51 +123,51 @@ def _ticker(pair: PairFigures) -> GeckoTicker:
     )
 
 
-def _orderbook(snapshot: Snapshot, ask: GeckoBookParameters) -> GeckoOrderBook:
-    show = pair_of_ticker(snapshot, ask.ticker_id)
+def _orderbook(snapshot: Snapshot, params: GeckoBookParameters) -> GeckoOrderBook:
+    fmt = pair_of_ticker(snapshot, params.ticker_id)
     bids, asks = (
         [
-            (show.price(row.price), show.base(row.remaining))
-            for row in read_levels(snapshot.connection, show.row.id, is_buy, levels_a_side(ask.depth))
+            (fmt.price(row.price), fmt.base(row.remaining))
+            for row in read_levels(snapshot.connection, fmt.row.id, is_buy, levels_a_side(params.depth))
         ]
         for is_buy in (True, False)
     )
-    name = ticker_id(show.row.base, show.row.quote)
+    name = ticker_id(fmt.row.base, fmt.row.quote)
     return GeckoOrderBook(ticker_id=name, timestamp=milliseconds(snapshot), bids=bids, asks=asks)
 
 
-def _trades(snapshot: Snapshot, ask: GeckoTradesParameters) -> GeckoTrades:
-    show = pair_of_ticker(snapshot, ask.ticker_id)
+def _trades(snapshot: Snapshot, params: GeckoTradesParameters) -> GeckoTrades:
+    fmt = pair_of_ticker(snapshot, params.ticker_id)
     connection, newest = snapshot.connection, snapshot.at.last_trade
     first, last = 1, newest
-    if ask.start_time is not None:
-        first = first_trade_since(connection, _seconds_up(ask.start_time), newest)
-    if ask.end_time is not None:
-        last = first_trade_since(connection, _seconds(ask.end_time) + 1, newest) - 1
-    is_buy = None if ask.type is None else ask.type == "buy"
-    rows = list_tape(connection, show.row.id, first, last, is_buy, ask.limit or MAX_TRADES)
+    if params.start_time is not None:
+        first = first_trade_since(connection, _seconds_up(params.start_time), newest)
+    if params.end_time is not None:
+        last = first_trade_since(connection, _seconds(params.end_time) + 1, newest) - 1
+    is_buy = None if params.type is None else params.type == "buy"
+    rows = list_tape(connection, fmt.row.id, first, last, is_buy, params.limit or MAX_TRADES)
     return GeckoTrades(
-        buy=[_trade(show, row) for row in rows if row.taker_is_buy],
-        sell=[_trade(show, row) for row in rows if not row.taker_is_buy],
+        buy=[_trade(fmt, row) for row in rows if row.taker_is_buy],
+        sell=[_trade(fmt, row) for row in rows if not row.taker_is_buy],
     )
 
 
 def _seconds(moment: int) -> int:
-    """A time in seconds, out of seconds or milliseconds: their ranges do not meet before the year 9999."""
+    """Seconds since 1970, from seconds or milliseconds: a number beyond the year 9999 is milliseconds."""
     return moment // 1000 if moment >= _FIRST_MILLISECOND else moment
 
 
 def _seconds_up(moment: int) -> int:
-    """The same, to the next whole second."""
+    """The same, rounded up."""
     return -(-moment // 1000) if moment >= _FIRST_MILLISECOND else moment
 
 
-def _trade(show: PairShow, row: TapeRow) -> GeckoTrade:
+def _trade(fmt: PairFormat, row: TapeRow) -> GeckoTrade:
     return GeckoTrade(
         trade_id=row.n,
-        price=show.price(row.price),
-        base_volume=show.base(row.quantity),
-        target_volume=show.quote(row.quote_amount),
+        price=fmt.price(row.price),
+        base_volume=fmt.base(row.quantity),
+        target_volume=fmt.quote(row.quote_amount),
         trade_timestamp=row.timestamp * 1000,
         type="buy" if row.taker_is_buy else "sell",
     )
@@ -187,7 +186,7 @@ resources = (
         "/api/coingecko/tickers",
         NoParameters,
         list[GeckoTicker],
-        "Prices and volumes of 24 hours, for CoinGecko.",
+        "24-hour prices and volumes, for CoinGecko.",
         _tickers,
         group=GROUP,
     ),

@@ -1,7 +1,6 @@
-"""/api/coinmarketcap/*: the endpoints that CoinMarketCap asks of a spot exchange, field for field.
+"""/api/coinmarketcap/*: the endpoints that CoinMarketCap requires ("Ideal API Endpoint Samples").
 
-As its "Ideal API Endpoint Samples" have them: amounts and prices are JSON numbers (here with all their
-decimals, never floats), times are milliseconds since 1970.
+Amounts and prices are JSON numbers with all their decimals, times are milliseconds since 1970.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from api.feeds.common import (
     pair_of_ticker,
     ticker_id,
 )
-from api.http.formatting import PairShow
+from api.http.formatting import PairFormat
 from api.http.parameters import NoParameters, whole_number
 from api.http.resource import Resource
 from api.http.shapes import Part, Side
@@ -33,7 +32,7 @@ from settlement.core.parsing.amounts import show_units
 from settlement.store.read.market.candles import DAY
 from settlement.store.read.market.listing_feeds import TapeRow, list_resting, list_tape
 from settlement.store.read.market.order_book import read_levels
-from settlement.store.read.market.pair_figures import first_trade_since
+from settlement.store.read.market.ticker import first_trade_since
 from settlement.store.read.payouts import is_paused
 from settlement.store.read.venue import PairRow, TokenRow, read_pairs, read_tokens
 
@@ -43,7 +42,7 @@ BEST, BY_PRICE, BY_ORDER = 1, 2, 3
 
 
 class CapSummary(Part, kw_only=True):
-    """A pair's last 24 hours. Prices are null where there is none."""
+    """24-hour statistics of a pair. Prices are null if there are none."""
 
     trading_pairs: str
     base_currency: str
@@ -59,7 +58,7 @@ class CapSummary(Part, kw_only=True):
 
 
 class CapAsset(Part, kw_only=True):
-    """The fees are fractions, the highest of any pair of the token."""
+    """Fees are fractions: the highest of any pair of the token."""
 
     name: str
     can_withdraw: bool
@@ -73,7 +72,7 @@ class CapTicker(Part, kw_only=True, rename={"is_frozen": "isFrozen"}):
     last_price: Number | None
     base_volume: Number
     quote_volume: Number
-    is_frozen: Annotated[int, Meta(ge=0, le=1, description="1 where the pair takes no orders.")]
+    is_frozen: Annotated[int, Meta(ge=0, le=1, description="1 if the pair does not accept orders.")]
 
 
 class CapOrderBook(Part, kw_only=True):
@@ -85,7 +84,7 @@ class CapOrderBook(Part, kw_only=True):
 
 
 class CapTrade(Part, kw_only=True):
-    """`type` is the taker's side: a buy took an ask from the book."""
+    """`type` is the taker's side."""
 
     trade_id: int
     price: Number
@@ -157,34 +156,34 @@ def _ticker(snapshot: Snapshot, _: NoParameters) -> dict[str, CapTicker]:
     }
 
 
-def _orderbook(snapshot: Snapshot, ask: CapBookParameters) -> CapOrderBook:
-    show = pair_of_ticker(snapshot, ask.market_pair)
-    depth = 1 if ask.level == BEST else levels_a_side(ask.depth)
-    read = list_resting if ask.level == BY_ORDER else read_levels
+def _orderbook(snapshot: Snapshot, params: CapBookParameters) -> CapOrderBook:
+    fmt = pair_of_ticker(snapshot, params.market_pair)
+    depth = 1 if params.level == BEST else levels_a_side(params.depth)
+    read = list_resting if params.level == BY_ORDER else read_levels
     bids, asks = (
         [
-            (number(show.price(row.price)), number(show.base(row.remaining)))
-            for row in read(snapshot.connection, show.row.id, is_buy, depth)
+            (number(fmt.price(row.price)), number(fmt.base(row.remaining)))
+            for row in read(snapshot.connection, fmt.row.id, is_buy, depth)
         ]
         for is_buy in (True, False)
     )
     return CapOrderBook(timestamp=milliseconds(snapshot), bids=bids, asks=asks)
 
 
-def _trades(snapshot: Snapshot, ask: CapTradesParameters) -> list[CapTrade]:
-    show = pair_of_ticker(snapshot, ask.market_pair)
+def _trades(snapshot: Snapshot, params: CapTradesParameters) -> list[CapTrade]:
+    fmt = pair_of_ticker(snapshot, params.market_pair)
     connection, newest = snapshot.connection, snapshot.at.last_trade
     first = first_trade_since(connection, (snapshot.timestamp or 0) - DAY, newest)
-    rows = list_tape(connection, show.row.id, first, newest, None, MAX_TRADES)
-    return [_trade(show, row) for row in rows]
+    rows = list_tape(connection, fmt.row.id, first, newest, None, MAX_TRADES)
+    return [_trade(fmt, row) for row in rows]
 
 
-def _trade(show: PairShow, row: TapeRow) -> CapTrade:
+def _trade(fmt: PairFormat, row: TapeRow) -> CapTrade:
     return CapTrade(
         trade_id=row.n,
-        price=number(show.price(row.price)),
-        base_volume=number(show.base(row.quantity)),
-        quote_volume=number(show.quote(row.quote_amount)),
+        price=number(fmt.price(row.price)),
+        base_volume=number(fmt.base(row.quantity)),
+        quote_volume=number(fmt.quote(row.quote_amount)),
         timestamp=row.timestamp * 1000,
         type="buy" if row.taker_is_buy else "sell",
     )
@@ -195,7 +194,7 @@ resources = (
         "/api/coinmarketcap/summary",
         NoParameters,
         list[CapSummary],
-        "All pairs with their 24 hours, for CoinMarketCap.",
+        "24-hour statistics of all pairs, for CoinMarketCap.",
         _summary,
         group=GROUP,
     ),
@@ -228,7 +227,7 @@ resources = (
         "/api/coinmarketcap/trades/<market_pair>",
         CapTradesParameters,
         list[CapTrade],
-        "The trades of 24 hours, for CoinMarketCap.",
+        "The trades of the last 24 hours, for CoinMarketCap.",
         _trades,
         errors=("E_PAIR",),
         group=GROUP,

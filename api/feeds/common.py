@@ -1,7 +1,4 @@
-"""What the formats of other sites share: pairs by one name, exact JSON numbers, figures of 24 hours.
-
-Those sites name a pair `PEK_SWAP.HIVE`; no symbol holds an underscore.
-"""
+"""Shared by the formats of other sites: pair names like `PEK_SWAP.HIVE`, and exact JSON numbers."""
 
 from __future__ import annotations
 
@@ -11,22 +8,22 @@ from msgspec import Meta, Raw
 
 from api.database import Snapshot
 from api.http.errors import not_found
-from api.http.formatting import PairShow
+from api.http.formatting import PairFormat
 from api.http.parameters import Rule
 from settlement.core.parsing.names import is_symbol
 from settlement.store.read.venue import find_pair
 
 MAX_LEVELS: Final = 5_000
-"""A side of an order book, however deep it is asked for."""
+"""Maximum of levels per side."""
 
 Number = Annotated[Raw, Meta(extra_json_schema={"type": "number"})]
-"""A JSON number with all its decimals: it never was a float."""
+"""A JSON number with all its decimals, never converted to a float."""
 
 Milliseconds = Annotated[int, Meta(description="Since 1970, UTC.")]
 
 
 class Ticker(NamedTuple):
-    """A pair by its symbols."""
+    """A pair by its symbols, which contain no underscore."""
 
     base: str
     quote: str
@@ -45,7 +42,7 @@ TickerId = Annotated[Ticker, TICKER_RULE]
 
 
 def levels_a_side(depth: int) -> int:
-    """A depth of 100 means 50 a side; 0 means all."""
+    """Levels per side: half of the depth; all for depth 0."""
     return (depth + 1) // 2 or MAX_LEVELS
 
 
@@ -62,14 +59,14 @@ def number_or_none(text: str | None) -> Raw | None:
     return None if text is None else number(text)
 
 
-def pair_of_ticker(snapshot: Snapshot, ticker: Ticker) -> PairShow:
-    """The pair of that name. Raises ApiError (404) where there is none."""
+def pair_of_ticker(snapshot: Snapshot, ticker: Ticker) -> PairFormat:
+    """The pair of that name. Raises ApiError (404) if it does not exist."""
     row = find_pair(snapshot.connection, *ticker)
     if row is None:
         raise not_found(f"There is no pair {ticker_id(*ticker)}. /api/pairs lists them.", "E_PAIR")
-    return PairShow(row)
+    return PairFormat(row)
 
 
 def milliseconds(snapshot: Snapshot) -> int:
-    """The time of the snapshot's block; 0 before the first."""
+    """Time of the snapshot's block; 0 before the first."""
     return (snapshot.timestamp or 0) * 1000

@@ -1,7 +1,7 @@
-"""/api/udf/*: the Universal Data Feed of TradingView's charts, field for field.
+"""/api/udf/*: TradingView's Universal Data Feed.
 
-As its charting library reads it: times are seconds since 1970, prices and volumes JSON numbers (here with
-all their decimals, never floats). Errors carry `s` and `errmsg` besides what ours carry (`api.http.errors`).
+Times are seconds since 1970, prices and volumes JSON numbers with all their decimals. Errors have the additional
+fields `s` and `errmsg` (`api.http.errors`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 from api.database import Snapshot
 from api.feeds.common import TICKER_RULE, Number, Ticker, number, pair_of_ticker, ticker_id
 from api.http.parameters import NoParameters, Rule, one_of, whole_number
-from api.http.resource import PLAIN, Direct, Resource
+from api.http.resource import PLAIN, DirectEndpoint, Resource
 from api.http.shapes import Part, Text, choice
 from api.routes.market.candles import LAST_MOMENT
 from settlement.store.read.market.candles import INTERVALS, read_candles
@@ -36,18 +36,18 @@ RESOLUTIONS: Final = {
     "1D": "1d",
     "1W": "1w",
 }
-"""The library's names of our intervals. It also says D and W."""
+"""TradingView's names of our intervals. It also uses D and W."""
 _SHORT: Final = {"D": "1D", "W": "1W"}
 _INTRADAY: Final = [name for name in RESOLUTIONS if name.isdigit()]
 
 
 def _read_symbol(text: str) -> object:
-    """A pair, with or without the exchange before it."""
+    """A pair, with or without the prefix `PEAKEDEX:`."""
     return TICKER_RULE.read(text.removeprefix(f"{EXCHANGE}:"))
 
 
 def _read_second(text: str) -> int | None:
-    """Seconds since 1970. The library counts back from now, and may well arrive before."""
+    """Seconds since 1970. The charting library may request a range that starts before 1970."""
     sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 12):
         return None
@@ -58,7 +58,7 @@ def _any_text(text: str) -> str:
     return text
 
 
-Symbol = Annotated[Ticker, Rule(TICKER_RULE.wanted, _read_symbol, {"type": "string"})]
+Symbol = Annotated[Ticker, Rule(TICKER_RULE.expected, _read_symbol, {"type": "string"})]
 Second = Annotated[
     int, Rule("a time in seconds since 1970", _read_second, {"type": "integer", "minimum": -(10**12) + 1})
 ]
@@ -99,7 +99,7 @@ class UdfType(Part, kw_only=True):
 
 
 class UdfConfig(Part, kw_only=True):
-    """What this data feed can do."""
+    """Capabilities of this data feed."""
 
     supports_search: bool
     supports_group_request: bool
@@ -116,7 +116,7 @@ class UdfSymbol(
     kw_only=True,
     rename={"exchange_listed": "exchange-listed", "exchange_traded": "exchange-traded"},
 ):
-    """A pair, as the chart wants to know it. The exchange stands in it by its old and its new names."""
+    """A pair. The exchange is given under old and new field names of the format."""
 
     name: str
     ticker: str
@@ -147,7 +147,7 @@ class UdfSymbol(
 
 
 class UdfFound(Part, kw_only=True):
-    """A pair that a search found."""
+    """A search result."""
 
     symbol: str
     full_name: str
@@ -158,22 +158,24 @@ class UdfFound(Part, kw_only=True):
 
 
 class UdfBars(Part, kw_only=True):
-    """Bars by columns, oldest first: when each begins, its prices, its volume in base."""
+    """Bars by column, oldest first: start time, prices, volume in base."""
 
     s: Annotated[str, choice("ok")]
     t: list[int]
     o: list[Number]
     h: list[Number]
-    l: list[Number]  # noqa: E741 (the format's own name)
+    l: list[Number]  # noqa: E741 (field name of the format)
     c: list[Number]
     v: list[Number]
 
 
 class UdfNoData(Part, kw_only=True, rename={"next_time": "nextTime"}):
-    """There is no bar in that time."""
+    """There is no bar in the requested range."""
 
     s: Annotated[str, choice("no_data")]
-    next_time: Annotated[int | UnsetType, Meta(description="When the newest bar before it begins.")] = UNSET
+    next_time: Annotated[int | UnsetType, Meta(description="Start of the newest bar before the range.")] = (
+        UNSET
+    )
 
 
 def _config(_: Snapshot, __: NoParameters) -> UdfConfig:
@@ -189,8 +191,8 @@ def _config(_: Snapshot, __: NoParameters) -> UdfConfig:
     )
 
 
-def _symbol(snapshot: Snapshot, ask: SymbolParameters) -> UdfSymbol:
-    row = pair_of_ticker(snapshot, ask.symbol).row
+def _symbol(snapshot: Snapshot, params: SymbolParameters) -> UdfSymbol:
+    row = pair_of_ticker(snapshot, params.symbol).row
     name = ticker_id(row.base, row.quote)
     return UdfSymbol(
         name=name,
@@ -226,14 +228,14 @@ def _description(row: PairRow) -> str:
     return f"{row.base} / {row.quote}"
 
 
-def _search(snapshot: Snapshot, ask: SearchParameters) -> list[UdfFound]:
-    if ask.type not in ("", TYPE) or ask.exchange not in ("", EXCHANGE):
+def _search(snapshot: Snapshot, params: SearchParameters) -> list[UdfFound]:
+    if params.type not in ("", TYPE) or params.exchange not in ("", EXCHANGE):
         return []
-    wanted = ask.query.strip().upper().removeprefix(f"{EXCHANGE}:")
+    query = params.query.strip().upper().removeprefix(f"{EXCHANGE}:")
     found = []
     for row in read_pairs(snapshot.connection).values():
         name = ticker_id(row.base, row.quote)
-        if wanted in name or wanted in _description(row):
+        if query in name or query in _description(row):
             found.append(
                 UdfFound(
                     symbol=name,
@@ -244,32 +246,34 @@ def _search(snapshot: Snapshot, ask: SearchParameters) -> list[UdfFound]:
                     type=TYPE,
                 )
             )
-    return found[: ask.limit]
+    return found[: params.limit]
 
 
-def _history(snapshot: Snapshot, ask: HistoryParameters) -> UdfBars | UdfNoData:
-    """Bars that begin at `from` or later and before `to`; with `countback` so many before `to` instead."""
-    show = pair_of_ticker(snapshot, ask.symbol)
-    seconds = INTERVALS[RESOLUTIONS[_SHORT.get(ask.resolution, ask.resolution)]]
-    since = ask.from_ if ask.countback is None else 0
-    limit = min(ask.countback or MAX_BARS, MAX_BARS)
-    rows = read_candles(snapshot.connection, show.row.id, seconds, since, ask.to, limit).rows
+def _history(snapshot: Snapshot, params: HistoryParameters) -> UdfBars | UdfNoData:
+    """Bars that start from `from` to before `to`; with `countback` that many bars before `to` instead."""
+    fmt = pair_of_ticker(snapshot, params.symbol)
+    seconds = INTERVALS[RESOLUTIONS[_SHORT.get(params.resolution, params.resolution)]]
+    since = params.from_ if params.countback is None else 0
+    limit = min(params.countback or MAX_BARS, MAX_BARS)
+    rows = read_candles(snapshot.connection, fmt.row.id, seconds, since, params.to, limit).rows
     if not rows:
-        older = read_candles(snapshot.connection, show.row.id, seconds, 0, min(since, ask.to), 1).rows
+        older = read_candles(snapshot.connection, fmt.row.id, seconds, 0, min(since, params.to), 1).rows
         return UdfNoData(s="no_data", next_time=older[0].start if older else UNSET)
     return UdfBars(
         s="ok",
         t=[row.start for row in rows],
-        o=[number(show.price(row.open)) for row in rows],
-        h=[number(show.price(row.high)) for row in rows],
-        l=[number(show.price(row.low)) for row in rows],
-        c=[number(show.price(row.close)) for row in rows],
-        v=[number(show.base(row.base_volume)) for row in rows],
+        o=[number(fmt.price(row.open)) for row in rows],
+        h=[number(fmt.price(row.high)) for row in rows],
+        l=[number(fmt.price(row.low)) for row in rows],
+        c=[number(fmt.price(row.close)) for row in rows],
+        v=[number(fmt.base(row.base_volume)) for row in rows],
     )
 
 
 resources: Final[tuple[Resource[Any], ...]] = (
-    Resource("/api/udf/config", NoParameters, UdfConfig, "What the data feed can do.", _config, group=GROUP),
+    Resource(
+        "/api/udf/config", NoParameters, UdfConfig, "Capabilities of the data feed.", _config, group=GROUP
+    ),
     Resource(
         "/api/udf/symbols",
         SymbolParameters,
@@ -283,7 +287,7 @@ resources: Final[tuple[Resource[Any], ...]] = (
         "/api/udf/search",
         SearchParameters,
         list[UdfFound],
-        "Pairs by part of their name, for TradingView's charts.",
+        "Search for pairs by part of their name, for TradingView's charts.",
         _search,
         group=GROUP,
     ),
@@ -299,14 +303,14 @@ resources: Final[tuple[Resource[Any], ...]] = (
 )
 
 
-def time_resource(clock: Callable[[], float]) -> Direct[NoParameters]:
-    """The server's time, which charts count down by."""
+def time_endpoint(clock: Callable[[], float]) -> DirectEndpoint[NoParameters]:
+    """The server's time, from which charts count down."""
 
     def view(_: NoParameters) -> Response:
         response = Response(str(int(clock())), content_type=PLAIN)
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    return Direct(
+    return DirectEndpoint(
         "/api/udf/time", NoParameters, Text, "The server's time in seconds.", view, group=GROUP, media=PLAIN
     )

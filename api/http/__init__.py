@@ -1,1 +1,1 @@
-"""HTTP plumbing: parameters, errors, paging, limits, ETags, OpenAPI. Knows no resource."""
+"""HTTP plumbing shared by all endpoints: parameters, errors, ETags, paging, rate limits, OpenAPI."""

@@ -1,4 +1,4 @@
-"""/api/openapi.json, and /api/docs: its page, without anything from elsewhere."""
+"""/api/openapi.json, and /api/docs: the same as an HTML page that loads nothing from other sites."""
 
 from __future__ import annotations
 
@@ -12,41 +12,40 @@ from typing import Any, Final, NamedTuple
 from flask import Flask, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.http.answers import Body
 from api.http.errors import KINDS, encode
 from api.http.openapi import Json, describe
 from api.http.parameters import NoParameters
-from api.http.resource import Direct, Path, send
+from api.http.resource import DirectEndpoint, Endpoint, RenderedBody, conditional_response
 from api.http.shapes import Text
 
 HTML: Final = "text/html; charset=utf-8"
-GROUP: Final = "Description"
+GROUP: Final = "Documentation"
 _FOLDER: Final = File(__file__).with_name("docs_page")
 _FILES: Final = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
-_DEEPEST: Final = 5
+_MAX_DEPTH: Final = 5
 
 
 class Docs:
-    """The description of these paths, and of its own two."""
+    """Both endpoints, and what they describe: the given endpoints and themselves."""
 
-    def __init__(self, paths: Sequence[Path[Any]]) -> None:
-        self._others = tuple(paths)
-        self.paths = (
-            Direct(
+    def __init__(self, endpoints: Sequence[Endpoint[Any]]) -> None:
+        self._others = tuple(endpoints)
+        self.endpoints = (
+            DirectEndpoint(
                 "/api/openapi.json",
                 NoParameters,
                 dict[str, Any],
-                "This description, as OpenAPI 3.1.",
-                lambda _: _constant(Body(self._json)),
+                "This documentation as OpenAPI 3.1.",
+                lambda _: _constant(RenderedBody(self._json)),
                 group=GROUP,
                 conditional=True,
             ),
-            Direct(
+            DirectEndpoint(
                 "/api/docs",
                 NoParameters,
                 Text,
-                "This description, as a page.",
-                lambda _: _constant(Body(self._page, HTML)),
+                "This documentation as an HTML page.",
+                lambda _: _constant(RenderedBody(self._page, HTML)),
                 group=GROUP,
                 media="text/html",
                 conditional=True,
@@ -55,8 +54,8 @@ class Docs:
 
     @cached_property
     def _document(self) -> Json:
-        """Made when it is first asked for: most processes that make an application never are."""
-        return describe((*self._others, *self.paths))
+        """Generated on the first request: most processes never need it."""
+        return describe((*self._others, *self.endpoints))
 
     @cached_property
     def _json(self) -> bytes:
@@ -67,34 +66,34 @@ class Docs:
         return page(self._document).encode()
 
     def serve_files(self, app: Flask) -> None:
-        """What the page loads."""
+        """Add the routes of the page's style sheet and script."""
         for name, content_type in _FILES.items():
-            body = Body((_FOLDER / name).read_bytes(), content_type)
+            body = RenderedBody((_FOLDER / name).read_bytes(), content_type)
             address = f"/api/docs/{name}"
             app.add_url_rule(address, address, lambda body=body: _constant(body), methods=["GET"])
 
 
-def _constant(body: Body) -> Response:
-    return send(body, sha256(body.content).hexdigest()[:24])
+def _constant(body: RenderedBody) -> Response:
+    return conditional_response(body, sha256(body.content).hexdigest()[:24])
 
 
 class Field(NamedTuple):
-    """A row of the table of an answer."""
+    """A row in the table of a response's fields."""
 
-    name: str
-    kind: str
-    says: str
+    name: str  # with the names of the objects around it: order.price
+    kind: str  # type in words
+    says: str  # description
 
 
-class Answer(NamedTuple):
-    """What a path gives with 200: its fields, unless it is text, and an example of it."""
+class SuccessResponse(NamedTuple):
+    """The 200 response of an endpoint."""
 
-    fields: Sequence[Field]
+    fields: Sequence[Field]  # empty for plain text
     example: str | None
 
 
 def page(document: Json) -> str:
-    """The page, as HTML."""
+    """The HTML page of an OpenAPI document."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -108,23 +107,23 @@ def page(document: Json) -> str:
         info=document["info"],
         groups=groups,
         answers={path: _answer(each, schemas) for path, each in operations.items()},
-        tried={path: _tried(each) for path, each in operations.items()},
+        examples={path: _first_example(each) for path, each in operations.items()},
         problem=list(_fields({"$ref": "#/components/schemas/Problem"}, schemas)),
         kinds=KINDS,
-        refusals=document["components"]["responses"],
+        errors=document["components"]["responses"],
     )
 
 
-def _answer(operation: Json, schemas: Json) -> Answer:
+def _answer(operation: Json, schemas: Json) -> SuccessResponse:
     content = next(iter(operation["responses"]["200"]["content"].values()))
     examples = list(content.get("examples", {}).values())
     example = examples[0]["value"] if examples else None
     text = example if example is None or isinstance(example, str) else json.dumps(example, indent=2)
-    return Answer(list(_fields(content["schema"], schemas)), text)
+    return SuccessResponse(list(_fields(content["schema"], schemas)), text)
 
 
-def _tried(operation: Json) -> str | None:
-    """The address of the first example."""
+def _first_example(operation: Json) -> str | None:
+    """Address of the first example."""
     for content in operation["responses"]["200"]["content"].values():
         for example in content.get("examples", {}).values():
             return str(example["summary"]).removeprefix("GET ")
@@ -132,20 +131,20 @@ def _tried(operation: Json) -> str | None:
 
 
 def _fields(schema: Json, schemas: Json, prefix: str = "", depth: int = 0) -> Iterator[Field]:
-    """The members of an object, and of the objects in it, with their full names."""
+    """The fields of an object and of the objects inside it."""
     for variant in _variants(schema, schemas):
-        if variant.get("type") == "array" and depth < _DEEPEST:
+        if variant.get("type") == "array" and depth < _MAX_DEPTH:
             yield from _fields(variant.get("items") or {}, schemas, f"{prefix}[]", depth + 1)
         for name, member in variant.get("properties", {}).items():
             full = f"{prefix}.{name}".lstrip(".")
-            optional = "" if name in variant.get("required", ()) else ", not always there"
+            optional = "" if name in variant.get("required", ()) else ", optional"
             yield Field(full, _kind(member, schemas) + optional, _says(member, schemas))
-            if depth < _DEEPEST:
+            if depth < _MAX_DEPTH:
                 yield from _fields(member, schemas, full, depth + 1)
 
 
 def _variants(schema: Json, schemas: Json) -> list[Json]:
-    """The schema, or each one of which it may be, with references followed."""
+    """The schema, or the alternatives of a union, with references resolved."""
     if "$ref" in schema:
         return _variants(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
     if "anyOf" in schema:
@@ -175,7 +174,7 @@ def _list_kind(schema: Json, schemas: Json) -> str:
 
 
 def _says(schema: Json, schemas: Json) -> str:
-    """What is said about a member: beside it, else about its type."""
+    """The description of a field, else of its type."""
     for each in (schema, *_variants(schema, schemas)):
         if "description" in each:
             return str(each["description"]).replace("`", "")

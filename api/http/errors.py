@@ -1,4 +1,4 @@
-"""Everything that is not an answer: problem details (RFC 9457) with `ok`, `error` and `code` inside."""
+"""Error responses: problem details (RFC 9457) extended by `ok`, `error` and `code`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from api.http.request_log import request_id
-from settlement.store.database import is_lost
+from settlement.store.database import is_connection_lost
 
 log = logging.getLogger("peakedex.api")
 
@@ -25,55 +25,55 @@ RETRY_SECONDS: Final = 3
 
 
 class Kind(NamedTuple):
-    """What a code stands for. `title` is short and always the same; an error's sentence tells the case."""
+    """Meaning of an error code."""
 
-    status: int
-    title: str
-    when: str
+    status: int  # HTTP status
+    title: str  # short, the same for every error of this code
+    when: str  # for the documentation; completes "returned when …"
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "E_INPUT": Kind(400, "Bad parameter", "a parameter is unknown, missing, repeated or not valid"),
-    "E_NOT_FOUND": Kind(404, "Not found", "there is no such address, order or intent (yet)"),
-    "E_PAIR": Kind(404, "No such pair", "there is no such pair"),
-    "E_BLOCK": Kind(
-        404, "Block not recorded", "the block lies before the venue's first, or is not recorded yet"
-    ),
-    "E_METHOD": Kind(405, "Only reading", "a method that could change something; `Allow` names the others"),
-    "E_ADDRESS": Kind(414, "Address too long", "the address is longer than 4,094 bytes"),
+    "E_INPUT": Kind(400, "Bad parameter", "a parameter is unknown, missing, repeated or invalid"),
+    "E_NOT_FOUND": Kind(404, "Not found", "the address, order or intent does not exist (yet)"),
+    "E_PAIR": Kind(404, "No such pair", "the pair does not exist"),
+    "E_BLOCK": Kind(404, "Block not recorded", "the block is before the venue's first, or not recorded yet"),
+    "E_METHOD": Kind(405, "Method not allowed", "the method is not GET, HEAD or OPTIONS"),
     "E_TOO_MANY": Kind(
-        429, "Too many requests", "one address asks more than the server allows: go on after `Retry-After`"
+        429, "Too many requests", "the client exceeded its rate limit: try again after `Retry-After` seconds"
     ),
-    "E_HEADERS": Kind(
-        431, "Headers too large", "there are more than 100 headers, or one of over 8,190 bytes"
+    "E_INTERNAL": Kind(500, "Internal error", "the server failed; `id` identifies the entry in its log"),
+    "E_NOT_READY": Kind(503, "Not ready", "there is no database yet, or it has no block"),
+    "E_BEHIND": Kind(
+        503, "Behind the chain", "only from `/api/ready`: the newest blocks are not recorded yet"
     ),
-    "E_INTERNAL": Kind(500, "Internal error", "a bug in us; `id` finds it in the server's log"),
-    "E_NOT_READY": Kind(503, "Not ready", "there is no database yet, or no block in it"),
-    "E_BEHIND": Kind(503, "Behind the chain", "only from `/api/ready`: the newest blocks are missing"),
     "E_BUSY": Kind(503, "Database busy", "the database is busy: try again after `Retry-After` seconds"),
     "E_STREAMS": Kind(
-        503, "Too many streams", "only from `/api/stream`: as many as the server holds are open"
+        503, "Too many streams", "only from `/api/stream`: the server's maximum of streams is open"
     ),
 }
 
 
 class Problem(Struct, kw_only=True, forbid_unknown_fields=True):
-    """The body of an error. `detail` and `error` are one sentence, for people; `code` is for programs."""
+    """Body of an error response. `detail` and `error` are the same sentence, for people; `code` is for programs."""
 
-    type: Annotated[str, Meta(description="The address of the code's description.")]
+    type: Annotated[str, Meta(description="Address of the code's documentation.")]
     title: str
     status: int
     detail: str
     ok: Annotated[bool, Meta(description="Always false.")]
     error: str
     code: Annotated[str, Meta(extra_json_schema={"enum": list(KINDS)})]
-    id: Annotated[str | UnsetType, Meta(description="Of an internal error: tell it to the operator.")] = UNSET
-    s: Annotated[str | UnsetType, Meta(description="Below /api/udf, as its format has it: error.")] = UNSET
-    errmsg: Annotated[str | UnsetType, Meta(description="With `s`: the sentence once more.")] = UNSET
+    id: Annotated[
+        str | UnsetType, Meta(description="With E_INTERNAL: request id to report to the operator.")
+    ] = UNSET
+    s: Annotated[str | UnsetType, Meta(description="Below /api/udf, required by its format: `error`.")] = (
+        UNSET
+    )
+    errmsg: Annotated[str | UnsetType, Meta(description="With `s`: the same sentence.")] = UNSET
 
 
 class ApiError(Exception):
-    """An answer that says no. The sentence is for people, the code for programs."""
+    """Raised by a view to answer with an error: a code for programs, a sentence for people."""
 
     def __init__(self, code: str, sentence: str, retry_after: int = RETRY_SECONDS) -> None:
         super().__init__(sentence)
@@ -103,7 +103,7 @@ def encode(body: object) -> bytes:
 
 
 def register(app: Flask) -> None:
-    """Give every failure of the application the same shape."""
+    """Answer every failure of the application with problem details."""
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(DBAPIError, _database_error)
@@ -112,7 +112,7 @@ def register(app: Flask) -> None:
 
 
 def problem_body(code: str, sentence: str, **more: Any) -> bytes:
-    """What is told of a problem."""
+    """The encoded body of an error response."""
     kind = KINDS[code]
     body = Problem(
         type=f"/api/docs#{code}",
@@ -128,7 +128,7 @@ def problem_body(code: str, sentence: str, **more: Any) -> bytes:
 
 
 def problem(code: str, sentence: str, retry_after: int = RETRY_SECONDS, **more: Any) -> Response:
-    """The response that tells a problem."""
+    """The error response to the current request."""
     kind = KINDS[code]
     if request.path.startswith("/api/udf/"):
         more |= {"s": "error", "errmsg": sentence}
@@ -146,21 +146,21 @@ def _api_error(error: ApiError) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    """Flask's own refusals, in our words."""
+    """Errors raised by Flask itself."""
     if isinstance(error, MethodNotAllowed):
-        return problem("E_METHOD", "This API only reads: use GET, HEAD or OPTIONS.")
+        return problem("E_METHOD", "This API is read-only: use GET, HEAD or OPTIONS.")
     if error.code == 404:
-        return problem("E_NOT_FOUND", "There is nothing at this address.")
+        return problem("E_NOT_FOUND", "There is no such address.")
     if error.code is not None and error.code < 500:
         return problem("E_INPUT", f"{error.name}.")
     return _internal(error)
 
 
 def _database_error(error: DBAPIError) -> Response:
-    """Locked, not to be opened, lost: these pass. What SQLite calls an error of the query is a bug in us."""
+    """503 for what passes: a locked or lost database. An error in a query (SQLITE_ERROR) is a bug: 500."""
     cause = getattr(error.orig, "sqlite_errorcode", None)
-    passes = isinstance(error, OperationalError) and cause != sqlite3.SQLITE_ERROR
-    return _busy(error) if passes or is_lost(error) else _internal(error)
+    is_temporary = isinstance(error, OperationalError) and cause != sqlite3.SQLITE_ERROR
+    return _busy(error) if is_temporary or is_connection_lost(error) else _internal(error)
 
 
 def _busy(error: Exception) -> Response:
@@ -169,8 +169,8 @@ def _busy(error: Exception) -> Response:
 
 
 def _internal(error: Exception) -> Response:
-    """A bug in us: all of it into the log, only its id to the outside."""
+    """An unexpected exception: the traceback goes to the log, only its id to the client."""
     error_id = request_id() or uuid.uuid4().hex
-    log.error("error %s", error_id, exc_info=error)
-    sentence = "Something went wrong on our side. Nothing of yours was changed; please report the id."
+    log.error("internal error %s", error_id, exc_info=error)
+    sentence = "Internal server error. Please report the id to the operator."
     return problem("E_INTERNAL", sentence, id=error_id)

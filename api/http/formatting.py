@@ -1,4 +1,4 @@
-"""Integers out of the database as people read them: decimal text, ISO time, names."""
+"""Formats integers from the database: amounts and prices as decimal text, times as ISO 8601."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Trade(Part, kw_only=True):
     seller_fee: Amount
 
 
-@lru_cache(maxsize=1 << 12)  # many rows of one list are of one block
+@lru_cache(maxsize=1 << 12)  # many rows of a list share a block
 def iso(timestamp: int) -> str:
     """Seconds since 1970 as ISO 8601 in UTC."""
     return f"{iso_time(timestamp)}Z"
 
 
-class PairShow:
-    """Shows amounts and prices of one pair."""
+class PairFormat:
+    """Formats the amounts and prices of one pair."""
 
     def __init__(self, pair: PairRow) -> None:
         self.row = pair
@@ -52,7 +52,7 @@ class PairShow:
         return None if ticks is None else self.price(ticks)
 
     def value(self, price: int, quantity: int) -> str:
-        """What `quantity` base units are worth at `price` ticks, in quote: exact for whole lots."""
+        """Quote value of `quantity` base units at `price` ticks. Exact for whole lots."""
         row = self.row
         lots = quantity // 10 ** (row.base_precision - row.quantity_decimals)
         return self.quote(
@@ -76,6 +76,6 @@ class PairShow:
 
 
 def percent(change: int, of: int) -> str:
-    """`change` as a percentage of `of` with two decimals, halves away from zero."""
+    """`change` as a percentage of `of`, with two decimals, rounded half away from zero."""
     size = (abs(change) * 20_000 + of) // (2 * of)
     return show_units(-size if change < 0 else size, 2)

@@ -1,86 +1,61 @@
-"""How often one client may ask (Flask-Limiter), counted in each process or together in Redis."""
+"""Rate limits per client address (Flask-Limiter), counted per process or shared in Redis."""
 
 from __future__ import annotations
 
 import time
 from typing import Final
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
 from flask_limiter import Limiter, RateLimitExceeded
-from limits import parse_many
-from limits.errors import ConfigurationError, StorageError
+from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 
-from api.http.client_address import Clients
+from api.http.client_address import ClientAddresses
 from api.http.errors import problem
 from api.settings import ApiSettings, SettingsError
 
-# Those that watch over the server must see it when it is busiest.
-_FREE: Final = frozenset(("/api/health", "/api/ready"))
-_PREFIX: Final = "peakedex"
-_SCOPE: Final = "global"
-"""What Flask-Limiter calls the limits of a whole application."""
+# Monitoring must get through when the server is busiest.
+_UNLIMITED: Final = frozenset(("/api/health", "/api/ready"))
 
 
-def check_store(settings: ApiSettings) -> None:
-    """Raises SettingsError where the store of the limits cannot be used."""
+def check_limit_store(settings: ApiSettings) -> None:
+    """Raises SettingsError if the store of the counters cannot be used."""
     if settings.rate_limit is None:
         return
     try:
         storage_from_string(settings.limit_store)
     except ConfigurationError as error:
         raise SettingsError(
-            f"limit_store: {settings.limit_store!r} cannot be used: {error}. Write memory:// or "
-            "redis://HOST:6379, for which `pip install peakedex[redis]` brings what is needed"
+            f"limit_store: {settings.limit_store!r} cannot be used: {error}. Use memory:// or "
+            "redis://HOST:6379, which needs `pip install peakedex[redis]`"
         ) from error
 
 
-class Limits:
-    """A limit on everything under /api. While its store fails, each process counts for itself."""
+def register_rate_limit(app: Flask, settings: ApiSettings, addresses: ClientAddresses) -> None:
+    """Limit requests below /api/. While the store fails, each process counts for itself.
 
-    def __init__(self, app: Flask, settings: ApiSettings, clients: Clients) -> None:
-        """Raises SettingsError where the store cannot be used."""
-        check_store(settings)
-        self._text = settings.rate_limit or ""
-        self._items = parse_many(self._text) if self._text else []
-        self._clients = clients
-        self._limiter = Limiter(
-            lambda: clients.key(request),
-            application_limits=[self._text] if self._text else [],
-            storage_uri=settings.limit_store if self._text else "memory://",
-            storage_options={"wrap_exceptions": True},
-            strategy="fixed-window",
-            in_memory_fallback_enabled=True,
-            key_prefix=_PREFIX,
-        )
-        self._limiter.request_filter(lambda: _is_free(request))
-        app.register_error_handler(RateLimitExceeded, self._too_many)
+    Raises SettingsError if the store cannot be used.
+    """
+    limit = settings.rate_limit
+    if limit is None:
+        return
+    check_limit_store(settings)
+    limiter = Limiter(
+        lambda: addresses.rate_limit_key(request),
+        application_limits=[limit],
+        storage_uri=settings.limit_store,
+        storage_options={"wrap_exceptions": True},
+        strategy="fixed-window",
+        in_memory_fallback_enabled=True,
+        key_prefix="peakedex",
+    )
+    limiter.request_filter(lambda: not request.path.startswith("/api/") or request.path in _UNLIMITED)
 
-    def register(self, app: Flask) -> None:
-        """Count what the application sees from here on, if there is a limit."""
-        if self._items:
-            self._limiter.init_app(app)
-
-    def admits(self, asked: Request) -> bool:
-        """Count a request that the application will not see, together with those that it does.
-
-        False: let the application see it. It says no, or finds out what is wrong with the store.
-        """
-        if not self._items or _is_free(asked):
-            return True
-        client = self._clients.key(asked)
-        try:
-            return all(self._limiter.limiter.hit(item, _PREFIX, client, _SCOPE) for item in self._items)
-        except StorageError:
-            return False
-
-    def _too_many(self, _: RateLimitExceeded) -> Response:
-        current = self._limiter.current_limit
+    def too_many_requests(_: RateLimitExceeded) -> Response:
+        current = limiter.current_limit
         seconds = 1 if current is None else max(1, round(current.reset_at - time.time()))
-        return problem(
-            "E_TOO_MANY", f"Too many requests from your address: the limit is {self._text}.", seconds
-        )
+        sentence = f"Too many requests from your address: the limit is {limit}."
+        return problem("E_TOO_MANY", sentence, seconds)
 
-
-def _is_free(asked: Request) -> bool:
-    return not asked.path.startswith("/api/") or asked.path in _FREE
+    app.register_error_handler(RateLimitExceeded, too_many_requests)
+    limiter.init_app(app)

@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 description, written from the code: rules of parameters, types of answers, codes of errors.
+"""Generates the OpenAPI 3.1 document from the endpoints' declarations.
 
-Its examples are those of docs/api.md, which tests ask for again (`python -m tests.system.api.examples`).
+Its examples are those of docs/api.md (`python -m tests.system.api.examples` updates both; tests compare them).
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from api.http.errors import KINDS, PROBLEM, Problem
-from api.http.parameters import Reader
-from api.http.resource import Direct, Path, Resource
+from api.http.parameters import ParameterReader
+from api.http.resource import DirectEndpoint, Endpoint, Resource
 from api.http.shapes import Text
 from api.settings import program_version
 
 Json = dict[str, Any]
 
 ABOUT: Final = """\
-Everything that the exchange knows is public. Nothing can be changed here: orders, cancels and withdrawals \
-are signed by their owner and sent to Hive, and this API shows what became of them.
+All data of the exchange is public. The API is read-only: orders, cancels and withdrawals are signed by their \
+owner and sent to Hive, and this API shows their results.
 
-Each answer speaks of one block and is one snapshot. Amounts and prices are decimal text, never floats. \
-Lists take `limit` and `cursor`; `next_cursor` in the answer asks for the next page. Send an answer's `ETag` \
-back in `If-None-Match` to get 304 while nothing has changed. HEAD and OPTIONS work on every path; every \
-other method is answered with 405. Errors are problem details (RFC 9457) with `ok`, `error` and `code`."""
+Each response is a snapshot as of one block. Amounts and prices are decimal text, never floats. Lists take \
+`limit` and `cursor`; `next_cursor` in the response is the cursor of the next page. Send a response's `ETag` \
+in `If-None-Match` to get 304 while nothing has changed. HEAD and OPTIONS work on every path; every other \
+method is answered with 405. Errors are problem details (RFC 9457) with `ok`, `error` and `code`."""
 
 _EXAMPLES: Final = File(__file__).with_name("examples.json")
 _REF: Final = "#/components/schemas/{name}"
-_OF_THE_SERVER: Final = ("E_ADDRESS", "E_HEADERS", "E_TOO_MANY", "E_INTERNAL")
-_OF_A_SNAPSHOT: Final = ("E_NOT_READY", "E_BUSY")
-_IN_PATH: Final = re.compile(r"<([a-z_]+)>")
+_EVERY_ENDPOINT: Final = ("E_INPUT", "E_TOO_MANY", "E_INTERNAL")
+_EVERY_RESOURCE: Final = ("E_NOT_READY", "E_BUSY")
+_PATH_PARAMETER: Final = re.compile(r"<([a-z_]+)>")
 _HEADERS: Final[Json] = {
-    "ETag": "Names this answer: send it back in If-None-Match.",
+    "ETag": "Identifies this version of the response, for If-None-Match.",
     "Warning": "Only while the database is behind the chain.",
-    "X-Request-Id": "Names this request in the server's log.",
-    "Retry-After": "Seconds to wait.",
+    "X-Request-Id": "Identifies this request in the server's log.",
+    "Retry-After": "Seconds to wait before the next request.",
 }
 
 
-def describe(paths: Sequence[Path[Any]]) -> Json:
-    """The document for these paths."""
+def describe(endpoints: Sequence[Endpoint[Any]]) -> Json:
+    """The OpenAPI document of these endpoints."""
     examples = json.loads(_EXAMPLES.read_text("utf-8")) if _EXAMPLES.exists() else {}
-    schemas, components = _schemas(paths)
+    schemas, components = _schemas(endpoints)
     responses: Json = {}
     described: Json = {}
-    for path in paths:
+    for path in endpoints:
         operation = _operation(path, examples.get(path.path, ()), schemas[path.path])
-        codes = ("E_INPUT", *path.errors, *_OF_THE_SERVER, *_every_time(path))
-        operation["responses"] |= _refusals(codes, responses)
-        described[_IN_PATH.sub(r"{\1}", path.path)] = {"get": operation}
+        codes = (*_EVERY_ENDPOINT, *path.errors, *(_EVERY_RESOURCE if isinstance(path, Resource) else ()))
+        operation["responses"] |= _errors(codes, responses)
+        described[_PATH_PARAMETER.sub(r"{\1}", path.path)] = {"get": operation}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -66,7 +66,7 @@ def describe(paths: Sequence[Path[Any]]) -> Json:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in dict.fromkeys(path.group for path in paths)],
+        "tags": [{"name": name} for name in dict.fromkeys(path.group for path in endpoints)],
         "paths": described,
         "components": {
             "schemas": components,
@@ -78,9 +78,9 @@ def describe(paths: Sequence[Path[Any]]) -> Json:
     }
 
 
-def _schemas(paths: Iterable[Path[Any]]) -> tuple[dict[str, Json], Json]:
-    """The schema of each path's answer, and those of the types that they refer to."""
-    parts = {path.path: _parts(path.answer) for path in paths}
+def _schemas(endpoints: Iterable[Endpoint[Any]]) -> tuple[dict[str, Json], Json]:
+    """The schema of each endpoint's body, and the schemas that they refer to."""
+    parts = {path.path: _parts(path.answer) for path in endpoints}
     types = [part for each in parts.values() for part in each]
     found, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
     left = iter(found)
@@ -92,13 +92,13 @@ def _schemas(paths: Iterable[Path[Any]]) -> tuple[dict[str, Json], Json]:
 
 
 def _parts(answer: Any) -> tuple[Any, ...]:
-    """The members of a union of Structs; text as what it is."""
+    """The members of a union of Structs; `str` for plain text."""
     if isinstance(answer, UnionType):
         return get_args(answer)
     return (str,) if answer is Text else (answer,)
 
 
-def _operation(path: Path[Any], examples: Sequence[Json], schema: Json) -> Json:
+def _operation(path: Endpoint[Any], examples: Sequence[Json], schema: Json) -> Json:
     good = [example for example in examples if example["status"] == 200]
     content: Json = {"schema": schema}
     if good:
@@ -124,14 +124,16 @@ def _operation(path: Path[Any], examples: Sequence[Json], schema: Json) -> Json:
             }
         },
     }
-    if isinstance(path, Resource) or (isinstance(path, Direct) and path.conditional):
-        operation["responses"]["304"] = {"description": "What If-None-Match names is still so."}
+    if isinstance(path, Resource) or (isinstance(path, DirectEndpoint) and path.conditional):
+        operation["responses"]["304"] = {
+            "description": "Not modified since the response with the ETag in If-None-Match."
+        }
     return operation
 
 
-def _parameters(path: Path[Any], examples: Sequence[Json]) -> list[Json]:
-    reader = Reader(path.parameters)
-    in_path = _IN_PATH.findall(path.path)
+def _parameters(path: Endpoint[Any], examples: Sequence[Json]) -> list[Json]:
+    reader = ParameterReader(path.parameters)
+    path_names = _PATH_PARAMETER.findall(path.path)
     shown = _values(path, examples)
     described = []
     for name, rule in reader.rules.items():
@@ -141,9 +143,9 @@ def _parameters(path: Path[Any], examples: Sequence[Json]) -> list[Json]:
             schema["default"] = default
         parameter: Json = {
             "name": name,
-            "in": "path" if name in in_path else "query",
+            "in": "path" if name in path_names else "query",
             "required": name in reader.required,
-            "description": f"{rule.wanted[0].upper()}{rule.wanted[1:]}.",
+            "description": f"{rule.expected[0].upper()}{rule.expected[1:]}.",
             "schema": schema,
         }
         if name in shown:
@@ -152,39 +154,35 @@ def _parameters(path: Path[Any], examples: Sequence[Json]) -> list[Json]:
     return described
 
 
-def _values(path: Path[Any], examples: Sequence[Json]) -> dict[str, str]:
-    """What the first example gives each parameter."""
+def _values(path: Endpoint[Any], examples: Sequence[Json]) -> dict[str, str]:
+    """Parameter values of the first example."""
     if not examples:
         return {}
     address = urlsplit(examples[0]["address"])
     pattern = "".join(
         f"(?P<{part}>[^/]+)" if at % 2 else re.escape(part)
-        for at, part in enumerate(_IN_PATH.split(path.path))
+        for at, part in enumerate(_PATH_PARAMETER.split(path.path))
     )
     found = re.fullmatch(pattern, address.path)
     assert found is not None
     return {**found.groupdict(), **dict(parse_qsl(address.query))}
 
 
-def _every_time(path: Path[Any]) -> tuple[str, ...]:
-    return _OF_A_SNAPSHOT if isinstance(path, Resource) else ()
-
-
-def _refusals(codes: Iterable[str], responses: Json) -> Json:
-    """The responses of one operation by status, each kept once under `responses`."""
+def _errors(codes: Iterable[str], responses: Json) -> Json:
+    """References to the error responses of one operation, by status; the responses go to `responses`."""
     by_status: dict[int, list[str]] = {}
     for code in sorted(set(codes)):
         by_status.setdefault(KINDS[code].status, []).append(code)
     refs = {}
     for status, among in sorted(by_status.items()):
         name = "_or_".join(among)
-        responses.setdefault(name, _refusal(status, among))
+        responses.setdefault(name, _error(status, among))
         refs[str(status)] = {"$ref": f"#/components/responses/{name}"}
     return refs
 
 
-def _refusal(status: int, codes: Sequence[str]) -> Json:
-    """What is answered with one status. The codes are listed, and no others can come."""
+def _error(status: int, codes: Sequence[str]) -> Json:
+    """The error response with one status, and the codes it can have."""
     headers = {"X-Request-Id": _header("X-Request-Id")}
     if status in (429, 503):
         headers["Retry-After"] = _header("Retry-After")

@@ -1,4 +1,4 @@
-"""Opaque cursors: a key of the list and a mark of which list it is, so that none is used on another."""
+"""Opaque paging cursors: a row key, and a checksum of the list, so that a cursor of another list is rejected."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _LAYOUT: Final = struct.Struct(">Iq")
 
 
 class Cursors:
-    """The cursors of one list: `parts` are its path and all that filters it."""
+    """Cursors of one list. `parts` identify it: its path and its filters."""
 
     def __init__(self, *parts: object) -> None:
-        self._mark = binascii.crc32(repr(parts).encode())
+        self._checksum = binascii.crc32(repr(parts).encode())
 
     def write(self, key: int | None) -> str | None:
         if key is None:
             return None
-        return base64.urlsafe_b64encode(_LAYOUT.pack(self._mark, key)).decode()
+        return base64.urlsafe_b64encode(_LAYOUT.pack(self._checksum, key)).decode()
 
     def read(self, text: str | None) -> int | None:
-        """The key; None for the first page. Raises ApiError (400) for what `write` did not make."""
+        """The row key; None for the first page. Raises ApiError (400) for a cursor that `write` did not make."""
         if text is None:
             return None
         try:
             raw = base64.b64decode(text, altchars=b"-_", validate=True)
-            mark, key = _LAYOUT.unpack(raw)
+            checksum, key = _LAYOUT.unpack(raw)
         except (ValueError, struct.error):
-            mark, key = None, 0
-        if mark != self._mark or key < 1:
-            raise bad_input("cursor belongs to another list: leave it out to start from the top.")
+            checksum, key = None, 0
+        if checksum != self._checksum or key < 1:
+            raise bad_input("cursor belongs to another list: omit it to start from the first page.")
         return int(key)

@@ -1,6 +1,6 @@
-"""Parameters of a request: declared once as a dataclass, each with the rule that its text must follow.
+"""Request parameters, declared as dataclasses whose fields carry validation rules.
 
-The same declaration reads a request and can be written out as a schema.
+The same declaration parses a request and describes it in OpenAPI.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from settlement.core.parsing.names import is_account, is_ref, is_symbol
 
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
-MAX_BLOCK: Final = 2**32 - 1  # as many as fit into the first 4 bytes of a block's id
+MAX_BLOCK: Final = 2**32 - 1  # a block id begins with the number in 4 bytes
 MAX_YEAR: Final = 9999
-_LONGEST: Final = 128
+_MAX_LENGTH: Final = 128
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -29,18 +29,16 @@ _CURSOR: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """How one parameter is read. `read` gives None for text that does not follow the rule.
+    """Validation of one parameter."""
 
-    `schema` says the same for machines. `wanted` completes "must be …"."""
-
-    wanted: str
-    read: Callable[[str], object]
-    schema: Mapping[str, object]
-    longest: int = _LONGEST
+    expected: str  # completes "must be …"
+    read: Callable[[str], object]  # the parsed value; None for invalid text
+    schema: Mapping[str, object]  # the same as JSON Schema
+    max_length: int = _MAX_LENGTH
 
 
-def _text(wanted: str, valid: Callable[[str], object], **schema: object) -> Rule:
-    return Rule(wanted, lambda text: text if valid(text) else None, {"type": "string", **schema})
+def _text(expected: str, valid: Callable[[str], object], **schema: object) -> Rule:
+    return Rule(expected, lambda text: text if valid(text) else None, {"type": "string", **schema})
 
 
 def _is_day(text: str) -> bool:
@@ -51,7 +49,7 @@ def _is_day(text: str) -> bool:
 
 
 def whole_number(low: int, high: int) -> Rule:
-    """A whole number of `low … high`, in plain digits."""
+    """An integer from `low` to `high`, in decimal digits."""
 
     def read(text: str) -> int | None:
         number = int(text) if _INTEGER.fullmatch(text) else -1
@@ -78,7 +76,7 @@ User = Annotated[
     _text(
         "the name of a Hive account, like alice",
         is_account,
-        pattern="^[a-z][a-z0-9.-]{1,14}[a-z0-9]$",  # as far as machines need it
+        pattern="^[a-z][a-z0-9.-]{1,14}[a-z0-9]$",  # a superset: the exact rule does not fit into a pattern
     ),
 ]
 Id = Annotated[
@@ -87,11 +85,11 @@ Id = Annotated[
 ]
 Ref = Annotated[
     str,
-    _text("a reference that a trader gave, like my-1", is_ref, pattern="^[A-Za-z0-9_.-]{1,32}$"),
+    _text("a client reference, like my-1", is_ref, pattern="^[A-Za-z0-9_.-]{1,32}$"),
 ]
 Limit = Annotated[int, whole_number(1, MAX_LIMIT)]
 CursorText = Annotated[
-    str, _text("the next_cursor of an earlier answer", _CURSOR.fullmatch, pattern=f"^{_CURSOR.pattern}$")
+    str, _text("the next_cursor of an earlier response", _CURSOR.fullmatch, pattern=f"^{_CURSOR.pattern}$")
 ]
 BlockNumber = Annotated[int, whole_number(0, MAX_BLOCK)]
 Day = Annotated[
@@ -102,12 +100,12 @@ Day = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoParameters:
-    """A path that takes none."""
+    """For endpoints without parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageParameters:
-    """What every list takes."""
+    """Parameters of every list."""
 
     limit: Limit = DEFAULT_LIMIT
     cursor: CursorText | None = None
@@ -115,64 +113,66 @@ class PageParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairParameters:
-    """What everything about one pair takes."""
+    """Parameters of every endpoint about one pair."""
 
     base: Symbol
     quote: Symbol
 
 
-class Reader:
-    """Reads the parameters that a dataclass declares. Built once for each path."""
+class ParameterReader:
+    """Parses the parameters that a dataclass declares. Created once for each endpoint."""
 
     def __init__(self, declaration: type[Any]) -> None:
         hints = get_type_hints(declaration, include_extras=True)
         self._declaration = declaration
-        self.defaults = {_shown_name(field.name): field.default for field in fields(declaration)}
+        self.defaults = {_parameter_name(field.name): field.default for field in fields(declaration)}
         self.rules: Mapping[str, Rule] = {
-            _shown_name(field.name): _rule_of(hints[field.name]) for field in fields(declaration)
+            _parameter_name(field.name): _rule_of(hints[field.name]) for field in fields(declaration)
         }
         self.required = frozenset(name for name, default in self.defaults.items() if default is MISSING)
-        self._fields = {_shown_name(field.name): field.name for field in fields(declaration)}
+        self._fields = {_parameter_name(field.name): field.name for field in fields(declaration)}
 
-    def read(self, in_path: Mapping[str, str], query: MultiDict[str, str]) -> Any:
+    def read(self, path_values: Mapping[str, str], query: MultiDict[str, str]) -> Any:
         """The parameters of one request. Raises ApiError (400) with the name, the reason and the cure."""
-        values = {name: self._value(name, text) for name, text in in_path.items()}
+        values = {name: self._value(name, text) for name, text in path_values.items()}
         for name, texts in query.lists():
-            if name not in self.rules or name in in_path:
-                raise bad_input(f"{_shown(name)} is not a parameter here. {self._known(in_path)}")
+            if name not in self.rules or name in path_values:
+                raise bad_input(
+                    f"{_printable(name)} is not a parameter of this address. {self._known(path_values)}"
+                )
             if len(texts) != 1:
                 raise bad_input(f"{name} is given {len(texts)} times: give it once.")
             values[name] = self._value(name, texts[0])
         for name in self.rules:
             if name in self.required and name not in values:
-                raise bad_input(f"{name} is missing: give {self.rules[name].wanted}.")
+                raise bad_input(f"{name} is missing: give {self.rules[name].expected}.")
         return self._declaration(**{self._fields[name]: value for name, value in values.items()})
 
     def _value(self, name: str, text: str) -> object:
         rule = self.rules[name]
-        value = rule.read(text) if len(text) <= rule.longest else None
+        value = rule.read(text) if len(text) <= rule.max_length else None
         if value is None:
-            raise bad_input(f"{name} must be {rule.wanted}.")
+            raise bad_input(f"{name} must be {rule.expected}.")
         return value
 
-    def _known(self, in_path: Mapping[str, str]) -> str:
-        names = [name for name in self.rules if name not in in_path]
-        return f"Known ones: {', '.join(names)}." if names else "This address takes none."
+    def _known(self, path_values: Mapping[str, str]) -> str:
+        names = [name for name in self.rules if name not in path_values]
+        return f"It takes {', '.join(names)}." if names else "It takes none."
 
 
 def _rule_of(hint: Any) -> Rule:
-    """The rule in `Annotated[str, rule]`, also where the whole may be None."""
+    """The rule in `Annotated[str, rule]` or `Annotated[str, rule] | None`."""
     candidates = (hint, *getattr(hint, "__args__", ()))
     return next(
         rule for part in candidates for rule in getattr(part, "__metadata__", ()) if isinstance(rule, Rule)
     )
 
 
-def _shown_name(field: str) -> str:
-    """The parameter of a field: `from_` reads `from`, which Python keeps for itself."""
+def _parameter_name(field: str) -> str:
+    """The parameter of a field: `from_` is the parameter `from`, a reserved word in Python."""
     return field.rstrip("_")
 
 
-def _shown(name: str) -> str:
-    """A stranger's text in a sentence: printable and short."""
+def _printable(name: str) -> str:
+    """Untrusted text for an error message: ASCII and at most 40 characters."""
     return ascii(name if len(name) <= 40 else f"{name[:40]}…")

@@ -1,8 +1,8 @@
-"""A path of the API: its parameters, its view, its answer, and how that is sent.
+"""Endpoints: what one is made of, and how a response is rendered, cached and sent.
 
-A view is a plain function from a snapshot and parameters to a Struct. Everything that all paths have in
-common is here: one snapshot each, past blocks, ETag and 304, the newest answers kept, the warning while
-the indexer is behind.
+A view is a function from a database snapshot and parameters to a Struct. Common to all of them are one snapshot
+per request, past blocks, the response cache, conditional requests (ETag, 304), and the warning while the
+database is behind the chain.
 """
 
 from __future__ import annotations
@@ -13,170 +13,149 @@ from dataclasses import KW_ONLY, dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from flask import Flask, Response, g, request
+from cachetools import LRUCache
+from flask import Flask, Response, request
 from msgspec import UNSET
 
 from api.database import Database, Snapshot
-from api.http.answers import JSON, Body, Kept
 from api.http.errors import encode
-from api.http.parameters import Reader
+from api.http.parameters import ParameterReader
 from api.http.shapes import Answer, Text
-from api.http.single_flight import Flights
-from api.http.staleness import Behind, behind
+from api.http.staleness import Staleness, find_staleness
 from api.settings import ApiSettings, program_version
 from settlement.store.read.position import Position
 
+JSON: Final = "application/json"
 PLAIN: Final = "text/plain; charset=utf-8"
+CACHE_BYTES: Final = 16 << 20
+MAX_CACHED_BYTES: Final = CACHE_BYTES // 8
+"""A larger body is not cached: it would displace too many others."""
 P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
-class Path(Generic[P]):
-    """What is said about a path, as Flask writes it: enough to read its parameters and to describe it.
+class Endpoint(Generic[P]):
+    """Declaration of a path: enough to read its parameters and to describe it in OpenAPI."""
 
-    `answer` is the type of what it gives: a Struct, a union of Structs, a list of them, or Text. `errors`
-    are the codes that it may give beyond E_INPUT and those that every path may give. `headers` names
-    headers of its own, each with what it says. `group` is its heading in the description.
-    """
-
-    path: str
-    parameters: type[P]
-    answer: Any
+    path: str  # as Flask writes it: /api/orders/<id>
+    parameters: type[P]  # a dataclass, see api.http.parameters
+    answer: Any  # type of the body: a Struct, a union of Structs, a list of them, or Text
     summary: str
     _: KW_ONLY
-    errors: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    group: str = "Market"
+    errors: tuple[str, ...] = ()  # codes beyond E_INPUT and those of every endpoint
+    headers: Mapping[str, str] = field(default_factory=dict)  # its own response headers: name, description
+    group: str = "Market"  # its heading in the documentation
     media: str = JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Resource(Path[P]):
-    """A path that speaks of one block. A parameter named `block` asks for a past one: the snapshot is
-    then of that block. `live`: what it says changes without a block, so its ETag is of the answer itself."""
+class Resource(Endpoint[P]):
+    """An endpoint over one snapshot. A parameter named `block` selects the snapshot of a past block.
+
+    `live`: its content also changes between blocks, so its ETag is a hash of the content.
+    """
 
     view: Callable[[Snapshot, P], object]
     live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Direct(Path[P]):
-    """A path that needs no snapshot, and makes its response itself. `conditional`: by ETag, with 304."""
+class DirectEndpoint(Endpoint[P]):
+    """An endpoint without a snapshot, whose view makes the response. `conditional`: it supports ETag and 304."""
 
     view: Callable[[P], Response]
     conditional: bool = False
 
 
-class Made(NamedTuple):
-    """An answer, and of what it is."""
+class RenderedBody(NamedTuple):
+    """Body of a 200 response."""
 
-    body: Body | None
-    etag: str
-    mark: str
+    content: bytes
+    content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
 
 
-class Server:
-    """Answers requests for resources out of one database."""
+class ResourceServer:
+    """Answers requests for resources from one database, with an LRU cache of rendered bodies keyed by ETag.
+
+    An ETag names everything that its body depends on, so entries never need to be invalidated.
+    """
 
     def __init__(self, settings: ApiSettings, database: Database) -> None:
         self._settings = settings
         self._database = database
         self._version = program_version()
-        self._answers = Kept[Body](lambda body: len(body.content))
-        self._turns = threading.Semaphore(settings.threads)
-        self._flights = Flights[Made]()
+        self._cache: LRUCache[str, RenderedBody] = LRUCache(
+            CACHE_BYTES, getsizeof=lambda body: len(body.content)
+        )
+        self._cache_lock = threading.Lock()
 
-    def add(self, app: Flask, path: Path[Any]) -> None:
-        """Let the application answer at a path."""
-        reader = Reader(path.parameters)
+    def add(self, app: Flask, endpoint: Endpoint[Any]) -> None:
+        """Add the endpoint's route to the application."""
+        reader = ParameterReader(endpoint.parameters)
 
-        def respond(**in_path: str) -> Response:
-            parameters = reader.read(in_path, request.args)
-            if isinstance(path, Resource):
-                return self._answer(path, parameters)
-            assert isinstance(path, Direct)
-            return path.view(parameters)
+        def respond(**path_values: str) -> Response:
+            parameters = reader.read(path_values, request.args)
+            if isinstance(endpoint, Resource):
+                return self._respond(endpoint, parameters)
+            assert isinstance(endpoint, DirectEndpoint)
+            return endpoint.view(parameters)
 
-        app.add_url_rule(path.path, path.path, respond, methods=["GET"])
+        app.add_url_rule(endpoint.path, endpoint.path, respond, methods=["GET"])
 
-    def mark(self) -> str:
-        """Names all that answers depend on beside their address. Raises ApiError (503)."""
-        return self._mark(self._database.position())
-
-    def _mark(self, at: Position) -> str:
-        warning = behind(at, self._settings)
-        return f"{at.block} {at.journal_hash} {at.venue_hash} {self._version} {warning}"
-
-    def _answer(self, resource: Resource[Any], parameters: Any) -> Response:
-        if resource.live:
-            return self._answer_live(resource, parameters)
+    def _respond(self, resource: Resource[Any], parameters: Any) -> Response:
         block = getattr(parameters, "block", None)
-        at = self._database.position()
-        mark = self._mark(at)
-        if block is None:
-            etag = self._etag(at)
-            body = self._answers.get(etag)
-            if body is not None or is_held(etag):
-                g.mark = mark
-                return send(body, etag)
-        # Who asked after a commit does not get what was begun before it.
-        same = f"{mark} {request.path}?{request.query_string!r} {request.if_none_match}"
-        made = self._flights.share(same, lambda: self._make(resource, parameters, block))
-        g.mark = made.mark
-        return send(made.body, made.etag)
-
-    def _make(self, resource: Resource[Any], parameters: Any, block: int | None) -> Made:
-        """The answer out of one snapshot. Without a body where the client holds it."""
-        # More at once than there are turns would only wait for each other, and for connections.
-        with self._turns, self._database.snapshot() as tip:
+        with self._database.snapshot() as tip:
             snapshot = tip if block is None else tip.past(block)
-            etag = self._etag(tip.at, snapshot)
-            body = self._answers.get(etag)
-            if body is None and not is_held(etag):
-                body = _body(resource.view(snapshot, parameters), behind(tip.at, self._settings))
-                self._answers.set(etag, body)
-        return Made(body, etag, self._mark(tip.at))
+            staleness = find_staleness(tip.at, self._settings)
+            if resource.live:
+                body = _render(resource.view(snapshot, parameters), staleness)
+                return conditional_response(body, content_etag(snapshot.block, body.content))
+            etag = self._etag(snapshot, tip.at, staleness)
+            with self._cache_lock:
+                cached = self._cache.get(etag)
+            body = cached or _render(resource.view(snapshot, parameters), staleness)
+        if cached is None and len(body.content) <= MAX_CACHED_BYTES:
+            with self._cache_lock:
+                self._cache[etag] = body
+        return conditional_response(body, etag)
 
-    def _answer_live(self, resource: Resource[Any], parameters: Any) -> Response:
-        with self._turns, self._database.snapshot() as snapshot:
-            body = _body(resource.view(snapshot, parameters), behind(snapshot.at, self._settings))
-        return send(body, f"{snapshot.block}-{sha256(body.content).hexdigest()[:24]}")
-
-    def _etag(self, at: Position, past: Snapshot | None = None) -> str:
-        """Names the block and all else that the answer depends on: the address, and this program."""
-        block, journal_hash = (at.block, at.journal_hash) if past is None else (past.block, past.journal_hash)
-        warning = behind(at, self._settings)
-        seen = (self._version, at.venue_hash, journal_hash, warning, request.path, request.query_string)
-        return f"{block}-{sha256(repr(seen).encode()).hexdigest()[:24]}"
-
-
-def is_held(etag: str) -> bool:
-    """Whether the client holds this very answer already."""
-    held = request.if_none_match
-    return not held.star_tag and held.contains_weak(etag)
+    def _etag(self, snapshot: Snapshot, tip: Position, staleness: Staleness | None) -> str:
+        """Block number, and a hash of the address, the journal, the warning and the program's version."""
+        inputs = (
+            self._version,
+            tip.venue_hash,
+            snapshot.journal_hash,
+            staleness,
+            request.path,
+            request.query_string,
+        )
+        return f"{snapshot.block}-{sha256(repr(inputs).encode()).hexdigest()[:24]}"
 
 
-def _body(answer: object, warning: Behind | None) -> Body:
-    """An answer as it is sent, with the warning in it."""
+def _render(answer: object, staleness: Staleness | None) -> RenderedBody:
+    """Encode an answer, with the warning in its headers and, for our own JSON format, in its body."""
     headers: tuple[tuple[str, str], ...] = ()
-    if warning is not None:
-        headers = (("Warning", f'199 peakedex "{warning.sentence}"'),)
+    if staleness is not None:
+        headers = (("Warning", f'199 peakedex "{staleness.sentence}"'),)
     if isinstance(answer, Text):
-        return Body(answer.text.encode(), PLAIN, (*answer.headers.items(), *headers))
-    if isinstance(answer, Answer) and warning is not None:
-        answer.warning = warning.sentence
-        answer.lag = UNSET if warning.lag is None else warning.lag
-    return Body(encode(answer), headers=headers)
+        return RenderedBody(answer.text.encode(), PLAIN, (*answer.headers.items(), *headers))
+    if isinstance(answer, Answer) and staleness is not None:
+        answer.warning = staleness.sentence
+        answer.lag = UNSET if staleness.lag is None else staleness.lag
+    return RenderedBody(encode(answer), headers=headers)
 
 
-def send(body: Body | None, etag: str) -> Response:
-    """An answer with its ETag; 304 without a body where the client holds it already."""
-    if body is None or request.if_none_match.contains_weak(etag):
-        response = Response(status=304)
-        response.headers.pop("Content-Type", None)
-    else:
-        response = Response(body.content, 200, content_type=body.content_type)
-        response.headers.extend(body.headers)
-    response.set_etag(etag, weak=True)  # compressed or not, it is the same answer
+def content_etag(block: int | None, content: bytes) -> str:
+    """ETag of a body that changes without a new block."""
+    return f"{block}-{sha256(content).hexdigest()[:24]}"
+
+
+def conditional_response(body: RenderedBody, etag: str) -> Response:
+    """The response with its ETag; 304 without a body if If-None-Match names the same ETag."""
+    response = Response(body.content, 200, content_type=body.content_type)
+    response.headers.extend(body.headers)
+    response.set_etag(etag, weak=True)  # proxies may compress it
     response.headers["Cache-Control"] = "no-cache"
+    response.make_conditional(request)
     return response

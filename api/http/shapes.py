@@ -1,7 +1,7 @@
-"""What answers are made of. The types are the documentation: OpenAPI's schemas are written from them.
+"""Building blocks of response bodies. OpenAPI's schemas are generated from these types.
 
-A path's answer is a Struct that derives from `Answer`, and so begins with the block of which it speaks;
-the parts of it derive from `Part`. Both are declared with `kw_only=True`.
+A body derives from `Answer` and so begins with its block; objects in it derive from `Part`. Both are declared
+with `kw_only=True`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DECIMAL: Final = r"^-?[0-9]+(\.[0-9]+)?$"
 
 
 def choice(*names: str) -> Meta:
-    """One of these names, for `Annotated[str, choice(…)]`."""
+    """An enumeration of strings, for `Annotated[str, choice(…)]`."""
     return Meta(extra_json_schema={"enum": list(names)})
 
 
@@ -27,17 +27,17 @@ Count = Annotated[int, Meta(ge=0)]
 Block = Annotated[int, Meta(ge=0, description="Number of a Hive block.")]
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256, in hexadecimal.")]
 Side = Annotated[str, choice("buy", "sell")]
-NextCursor = Annotated[str | None, Meta(description="Asks for the next page; null where there is none.")]
+NextCursor = Annotated[str | None, Meta(description="Cursor of the next page; null on the last page.")]
 
 
 class Part(Struct, forbid_unknown_fields=True):
-    """A part of an answer."""
+    """An object inside a response body."""
 
 
 class Answer(Struct, forbid_unknown_fields=True):
-    """What every answer begins with. `warning` and `lag` are there only while the indexer is behind."""
+    """Fields of every response body. `warning` and `lag` appear only while the database is behind the chain."""
 
-    block: Annotated[int, Meta(ge=0, description="The block of which all of this answer speaks.")]
+    block: Annotated[int, Meta(ge=0, description="The block as of which the whole answer is.")]
     ts: Annotated[Time | None, Meta(description="Time of that block; null before the first.")]
     warning: Annotated[str | UnsetType, Meta(description="Only while the database is behind the chain.")] = (
         UNSET
@@ -46,7 +46,7 @@ class Answer(Struct, forbid_unknown_fields=True):
 
 
 class Text(Struct):
-    """An answer of plain text, with the headers that go with it."""
+    """A plain text body with its own headers."""
 
     text: str
     headers: dict[str, str] = msgspec.field(default_factory=dict)

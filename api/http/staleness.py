@@ -1,4 +1,4 @@
-"""Whether the database is behind the chain, in a sentence."""
+"""Detects a database that is behind the chain."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from api.settings import ApiSettings
 from settlement.store.read.position import Position
 
 SILENT_SECONDS: Final = 60
-"""The indexer writes its status every two seconds, also while it waits."""
+"""The indexer writes its status every two seconds, also while it waits for a node."""
 
 
-class Behind(NamedTuple):
-    """`lag` is the number of irreversible blocks that are missing, as far as it is known."""
+class Staleness(NamedTuple):
+    """Why responses carry a warning."""
 
-    sentence: str
-    lag: int | None
+    sentence: str  # for people
+    lag: int | None  # irreversible blocks not recorded yet; None while unknown
 
 
-def behind(at: Position, settings: ApiSettings) -> Behind | None:
-    """What to warn of; None where all is well, or where no indexer has ever told."""
+def find_staleness(at: Position, settings: ApiSettings) -> Staleness | None:
+    """None while the database is up to date, or if no indexer has ever reported its status."""
     if at.lag is not None and at.lag > settings.max_lag_blocks:
-        return Behind(f"The database is {at.lag} blocks behind the chain.", at.lag)
-    if at.heard_of is not None and settings.clock() - at.heard_of > SILENT_SECONDS:
-        return Behind("The indexer is not running: the newest blocks are missing.", at.lag)
+        return Staleness(f"The database is {at.lag} blocks behind the chain.", at.lag)
+    if at.status_updated is not None and settings.clock() - at.status_updated > SILENT_SECONDS:
+        return Staleness("The indexer is not running: the newest blocks are missing.", at.lag)
     return None

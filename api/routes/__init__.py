@@ -1,1 +1,1 @@
-"""The resources of the API, one module each."""
+"""The endpoints of the API, one module for each resource."""

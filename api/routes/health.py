@@ -1,13 +1,12 @@
-"""/api/health and /api/ready: whether the API lives, where it stands, and what the indexer waits for.
+"""/api/health and /api/ready: liveness with details, and readiness.
 
-Health answers even without a database: a process that can say what it lacks is alive. Ready says no
-until there is a block to speak of, and while the database is too far behind the chain.
+Health answers 200 even without a database. Ready answers 503 until a block is recorded, and while the database
+is too far behind the chain.
 """
 
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 from typing import Annotated
 
 from flask import Response
@@ -16,18 +15,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.alarms import read_alarms
 from api.database import Database, Snapshot
-from api.http.answers import Body
 from api.http.errors import ApiError, encode
 from api.http.formatting import iso
 from api.http.parameters import NoParameters
-from api.http.resource import Direct, send
+from api.http.resource import DirectEndpoint, RenderedBody, conditional_response, content_etag
 from api.http.shapes import Block, Count, Hash, Part, Time, choice
-from api.http.staleness import behind
+from api.http.staleness import find_staleness
 from api.settings import ApiSettings, program_version
 from settlement.store.dialect import standby_age
+from settlement.store.indexer_status import read_status
 from settlement.store.lease import read_holder
 from settlement.store.read.market.trades import find_trade
-from settlement.store.status import read_status
 
 NODE_STATES = ("ok", "resting", "disagrees")
 
@@ -39,7 +37,7 @@ class LastTrade(Part, kw_only=True):
 
 
 class Node(Part, kw_only=True):
-    """How a node is, by the indexer's word. `rested_until` is when a resting one is asked again."""
+    """State of a node according to the indexer. `rested_until`: when a failed node is retried."""
 
     url: str
     kind: str
@@ -49,7 +47,7 @@ class Node(Part, kw_only=True):
 
 
 class IndexerHealth(Part, kw_only=True):
-    """What the indexer last said of itself; it can be old, so `age_seconds` says how old."""
+    """The indexer's last status, `age_seconds` old."""
 
     mode: str
     ts: Time
@@ -62,7 +60,7 @@ class IndexerHealth(Part, kw_only=True):
 
 
 class LeaseHolder(Part, kw_only=True):
-    """The indexer that may write: its process, since when it holds the lease, and its last sign of life."""
+    """The indexer process that holds the write lease, since when, and its last heartbeat."""
 
     host: str
     pid: int
@@ -71,7 +69,7 @@ class LeaseHolder(Part, kw_only=True):
 
 
 class HealthAnswer(Part, kw_only=True):
-    """Null, but for `database`, while there is no database to look into."""
+    """Fields are null while there is no database; `database` then says why."""
 
     block: Block | None
     ts: Time | None
@@ -86,13 +84,13 @@ class HealthAnswer(Part, kw_only=True):
     lease: LeaseHolder | None
     standby_age_seconds: Annotated[
         Count | None,
-        Meta(description="How old the newest change is that this standby has seen; null on a primary."),
+        Meta(description="Age of the newest change that this standby has received; null on a primary."),
     ]
     warning: str | None
     alarms: Annotated[
         list[str],
         Meta(
-            description="Checkpoints and peers that disagree with what is recorded here; they stop nothing."
+            description="Checkpoints and peers that disagree with this replica. They do not affect /api/ready."
         ),
     ]
 
@@ -104,29 +102,29 @@ class ReadyAnswer(Part, kw_only=True):
 
 
 class Health:
-    """Both paths over one database."""
+    """Both endpoints over one database."""
 
     def __init__(self, settings: ApiSettings, database: Database) -> None:
         self._settings = settings
         self._database = database
         self._version = program_version()
 
-    def paths(self) -> tuple[Direct[NoParameters], ...]:
+    def endpoints(self) -> tuple[DirectEndpoint[NoParameters], ...]:
         return (
-            Direct(
+            DirectEndpoint(
                 "/api/health",
                 NoParameters,
                 HealthAnswer,
-                "Whether the API lives, and where it stands.",
+                "Liveness, position and state of the indexer.",
                 self._health,
                 conditional=True,
                 group="Operation",
             ),
-            Direct(
+            DirectEndpoint(
                 "/api/ready",
                 NoParameters,
                 ReadyAnswer,
-                "200 while the API is fit for use.",
+                "200 while the API is ready for use, else 503.",
                 self._ready,
                 conditional=True,
                 errors=("E_BEHIND", "E_NOT_READY"),
@@ -135,28 +133,28 @@ class Health:
         )
 
     def _health(self, _: NoParameters) -> Response:
-        return _respond(self._look())
+        return _respond(self._inspect())
 
     def _ready(self, _: NoParameters) -> Response:
-        seen = self._look()
-        if seen.database != "ok" or seen.block is None:
-            raise ApiError("E_NOT_READY", seen.database)
-        if seen.ts is None:
+        health = self._inspect()
+        if health.database != "ok" or health.block is None:
+            raise ApiError("E_NOT_READY", health.database)
+        if health.ts is None:
             raise ApiError("E_NOT_READY", "No block has been read yet.")
-        if seen.warning is not None:
-            raise ApiError("E_BEHIND", seen.warning)
-        return _respond(ReadyAnswer(block=seen.block, ts=seen.ts, ready=True))
+        if health.warning is not None:
+            raise ApiError("E_BEHIND", health.warning)
+        return _respond(ReadyAnswer(block=health.block, ts=health.ts, ready=True))
 
-    def _look(self) -> HealthAnswer:
+    def _inspect(self) -> HealthAnswer:
         try:
             with self._database.snapshot() as snapshot:
                 return self._state(snapshot)
         except ApiError as error:
-            return self._without(error.sentence)
+            return self._unavailable(error.sentence)
         except SQLAlchemyError:
-            return self._without("The database does not answer.")
+            return self._unavailable("The database does not answer.")
 
-    def _without(self, problem: str) -> HealthAnswer:
+    def _unavailable(self, problem: str) -> HealthAnswer:
         return HealthAnswer(
             block=None,
             ts=None,
@@ -178,7 +176,7 @@ class Health:
         at = snapshot.at
         block, ts = snapshot.stamp
         last = find_trade(snapshot.connection, at.last_trade)
-        warning = behind(at, self._settings)
+        staleness = find_staleness(at, self._settings)
         return HealthAnswer(
             block=block,
             ts=ts,
@@ -192,7 +190,7 @@ class Health:
             indexer=self._indexer(snapshot),
             lease=_lease(snapshot),
             standby_age_seconds=standby_age(snapshot.connection),
-            warning=warning and warning.sentence,
+            warning=staleness and staleness.sentence,
             alarms=read_alarms(snapshot),
         )
 
@@ -216,9 +214,8 @@ class Health:
 
 
 def _respond(answer: HealthAnswer | ReadyAnswer) -> Response:
-    """Ages change without a block: here the ETag names the whole answer."""
-    text = encode(answer)
-    return send(Body(text), f"{answer.block}-{sha256(text).hexdigest()[:24]}")
+    content = encode(answer)  # ages change without a block, so the ETag is a hash of the content
+    return conditional_response(RenderedBody(content), content_etag(answer.block, content))
 
 
 def _lease(snapshot: Snapshot) -> LeaseHolder | None:

@@ -1,10 +1,9 @@
-"""What is told to whom: everything about the stream but threads and trouble."""
+"""Fans out stream events to subscribers. It knows neither threads nor how to handle failures."""
 
 from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -14,149 +13,148 @@ from api.database import Snapshot
 from api.http.errors import encode, not_found
 from api.http.formatting import iso
 from api.stream import sse
-from api.stream.books import OutOfStep
-from api.stream.recent_blocks import Entry, History
-from api.stream.render import Renderer
-from api.stream.shapes import HeadEvent, ResetEvent
-from api.stream.subscriber import Listener
+from api.stream.events import HeadEvent, ResetEvent
+from api.stream.order_books import OutOfSync
+from api.stream.recent_blocks import RecentBlock, RecentBlocks
+from api.stream.renderer import Renderer
+from api.stream.subscriber import Subscriber
 from api.stream.topics import Pair, Topics
-from settlement.store.status import read_status
+from settlement.store.indexer_status import read_status
 
 HEAD_SECONDS: Final = 1.0
-"""Between two heads, at least."""
+"""Minimum between two heads."""
 PING_SECONDS: Final = 15.0
-AT_ONCE: Final = 16
-BREATH_SECONDS: Final = 0.001
-"""After so many threads were woken they may run: hundreds together would spend more time on waiting for the
-interpreter than on writing."""
 NO_DATABASE: Final = "The database does not answer."
-_LAST: Final = re.compile(r"([0-9]{1,18})(?:-([0-9a-f]{8}))?")
+_EVENT_ID: Final = re.compile(r"([0-9]{1,18})(?:-([0-9a-f]{8}))?")
 
 log = logging.getLogger("peakedex.stream")
 
 
-class Teller:
-    """Belongs to one thread. `now` is in seconds, by any clock that does not go back."""
+class Broadcaster:
+    """Belongs to one thread. `now` is in seconds, by a monotonic clock."""
 
     def __init__(self, blocks: int) -> None:
+        """`blocks`: how many recent active blocks a client may resume from."""
         self._blocks = blocks
-        self.listeners: set[Listener] = set()
+        self.subscribers: set[Subscriber] = set()
         self._renderer: Renderer | None = None
         self._head = HeadEvent(block=0, ts=None, lag=None, mode=None, waiting_for=None)
-        self._told_head = self._head
-        self._head_told_at = 0.0
+        self._sent_head = self._head
+        self._head_sent_at = 0.0
 
-    def read(self, snapshot: Snapshot, now: float) -> Renderer:
-        """Tell all listeners what is new in the database, and be ready for more of them.
+    def publish(self, snapshot: Snapshot, now: float) -> Renderer:
+        """Send what is new in the database to all subscribers; the renderer serves new ones.
 
-        After any error the next call starts anew: what was read before it might not have been told.
+        After an error the next call starts over, because what was read may not have been sent.
         """
         renderer, self._renderer = self._renderer, None
         self._head = _head(snapshot)
-        entries: Sequence[Entry] = ()
+        blocks: Sequence[RecentBlock] = ()
         if renderer is not None:
             try:
-                entries = renderer.history.advance(snapshot)
-            except OutOfStep as error:
-                log.warning("all listeners start anew: %s", error)
+                blocks = renderer.recent.advance(snapshot)
+            except OutOfSync as error:
+                log.warning("All streams start over with a snapshot: %s", error)
                 renderer = None
         if renderer is None:
-            renderer = Renderer(History(snapshot, self._blocks))
-            self._tell_anew(renderer, snapshot.connection, now)
-        elif entries:
-            renderer.moved()
-            self._tell(lambda topics: renderer.changes(snapshot.connection, entries, topics), now)
+            renderer = Renderer(RecentBlocks(snapshot, self._blocks))
+            self._send_snapshots(renderer, snapshot.connection, now)
+        elif blocks:
+            renderer.advanced()
+            self._send(lambda topics: renderer.changes(snapshot.connection, blocks, topics), now)
         self._renderer = renderer
         return renderer
 
-    def _tell(self, write: Callable[[Topics], bytes], now: float) -> None:
-        """The same to all who asked for the same."""
+    def _send(self, render: Callable[[Topics], bytes], now: float) -> None:
+        """Send to all subscribers, rendering once for each distinct set of topics."""
         head = self._due_head(now)
         chunks: dict[Topics, bytes] = {}
-        woken = 0
-        for listener in self.listeners:
-            topics = listener.topics
+        for subscriber in self.subscribers:
+            topics = subscriber.topics
             if topics not in chunks:
-                chunks[topics] = write(topics) + head
-            woken += listener.put(chunks[topics], now)
-            if woken == AT_ONCE:
-                time.sleep(BREATH_SECONDS)
-                woken = 0
+                chunks[topics] = render(topics) + head
+            subscriber.put(chunks[topics], now)
 
-    def _tell_anew(self, renderer: Renderer, connection: Connection, now: float) -> None:
-        for listener in list(self.listeners):
-            if _unknown_pair(renderer.history, listener.topics) is not None:
-                listener.end()  # it is told so when it comes back
-                self.listeners.discard(listener)
+    def _send_snapshots(self, renderer: Renderer, connection: Connection, now: float) -> None:
+        for subscriber in list(self.subscribers):
+            if _unknown_pair(renderer.recent, subscriber.topics) is not None:
+                subscriber.end()  # the client gets the error when it reconnects
+                self.subscribers.discard(subscriber)
         reset = _reset("started_anew")
-        self._tell(lambda topics: reset + renderer.snapshot(connection, topics), now)
+        self._send(lambda topics: reset + renderer.snapshot(connection, topics), now)
 
-    def admit(
-        self, renderer: Renderer, connection: Connection, listener: Listener, last: str | None, now: float
+    def add(
+        self,
+        renderer: Renderer,
+        connection: Connection,
+        subscriber: Subscriber,
+        last_event_id: str | None,
+        now: float,
     ) -> None:
-        """Tell a new listener what it missed since the event `last`, or how all stands.
+        """Add a subscriber, and send it the changes since `last_event_id`, or else a snapshot.
 
-        Raises ApiError (404) where it asks for a pair that is not there.
+        Raises ApiError (404) for a pair that does not exist.
         """
-        unknown = _unknown_pair(renderer.history, listener.topics)
+        unknown = _unknown_pair(renderer.recent, subscriber.topics)
         if unknown is not None:
             raise not_found(f"There is no pair {unknown}. /api/pairs lists them.", "E_PAIR")
         first = sse.RETRY
         missed = None
-        if last is not None:
-            reason, missed = _since(renderer.history, last)
+        if last_event_id is not None:
+            reason, missed = _missed_blocks(renderer.recent, last_event_id)
             first += b"" if reason is None else _reset(reason)
         if missed is None:
-            first += renderer.snapshot(connection, listener.topics)
+            first += renderer.snapshot(connection, subscriber.topics)
         else:
-            first += renderer.changes(connection, missed, listener.topics)
-        listener.put(first + _head_event(self._head), now)
-        self.listeners.add(listener)
+            first += renderer.changes(connection, missed, subscriber.topics)
+        subscriber.put(first + _head_event(self._head), now)
+        self.subscribers.add(subscriber)
 
-    def trouble(self) -> None:
-        """The database cannot be read for now."""
-        at = self._head
-        self._head = HeadEvent(block=at.block, ts=at.ts, lag=None, mode=None, waiting_for=NO_DATABASE)
+    def report_outage(self) -> None:
+        """Say in the next head that the database does not answer."""
+        last = self._head
+        self._head = HeadEvent(block=last.block, ts=last.ts, lag=None, mode=None, waiting_for=NO_DATABASE)
 
-    def beat(self, now: float) -> None:
-        """What time alone brings: heads, heartbeats, and the end of those who do not listen."""
+    def tick(self, now: float) -> None:
+        """Send what is due by time: heads and pings. Drop subscribers that do not read."""
         head = self._due_head(now)
-        for listener in list(self.listeners):
+        for subscriber in list(self.subscribers):
             if head:
-                listener.put(head, now)
-            elif now - listener.last_put >= PING_SECONDS:
-                listener.put(sse.PING + _head_event(self._head), now)
-            if listener.is_stuck(now):
-                listener.drop()
-                self.listeners.discard(listener)
-                log.warning("a client that took nothing for too long was dropped")
+                subscriber.put(head, now)
+            elif now - subscriber.last_put >= PING_SECONDS:
+                subscriber.put(sse.PING + _head_event(self._head), now)
+            if subscriber.is_stuck(now):
+                subscriber.drop()
+                self.subscribers.discard(subscriber)
+                log.warning("Dropped a stream client that does not read")
 
     def end(self) -> None:
-        for listener in self.listeners:
-            listener.end()
+        """End all streams."""
+        for subscriber in self.subscribers:
+            subscriber.end()
 
     def _due_head(self, now: float) -> bytes:
-        """The head, where it is another one and may be told already."""
-        if self._head == self._told_head or now - self._head_told_at < HEAD_SECONDS:
+        """The head event if it has changed and the last one is old enough; else nothing."""
+        if self._head == self._sent_head or now - self._head_sent_at < HEAD_SECONDS:
             return b""
-        self._told_head, self._head_told_at = self._head, now
+        self._sent_head, self._head_sent_at = self._head, now
         return _head_event(self._head)
 
 
-def _since(history: History, last: str) -> tuple[str | None, list[Entry] | None]:
-    """Why nothing can be resumed, or else the blocks after the event that a listener got last."""
-    found = _LAST.fullmatch(last)
+def _missed_blocks(recent: RecentBlocks, last_event_id: str) -> tuple[str | None, list[RecentBlock] | None]:
+    """The blocks after that event; or the reason why the client cannot resume, and None."""
+    found = _EVENT_ID.fullmatch(last_event_id)
     if found is None:
         return "unknown", None
-    seq, mark = int(found[1]), found[2]
-    if seq < history.first.n:
+    seq, hash_prefix = int(found[1]), found[2]
+    if seq < recent.base.n:
         return "too_old", None
-    missed = history.since(seq, mark)
+    missed = recent.since(seq, hash_prefix)
     return (None, missed) if missed is not None else ("unknown", None)
 
 
-def _unknown_pair(history: History, topics: Topics) -> Pair | None:
-    return next((pair for pair in topics.pairs() if pair not in history.shows), None)
+def _unknown_pair(recent: RecentBlocks, topics: Topics) -> Pair | None:
+    return next((pair for pair in topics.pairs() if pair not in recent.formats), None)
 
 
 def _head(snapshot: Snapshot) -> HeadEvent:

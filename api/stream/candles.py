@@ -1,4 +1,4 @@
-"""The candles that are still growing: one for each pair and interval, kept up trade by trade."""
+"""Current candles: one for each pair and interval, updated trade by trade."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from collections.abc import Iterable, Mapping
 from api.stream.topics import Pair
 from settlement.store.read.market.candles import INTERVALS, CandleRow, start_of
 
-Latest = Mapping[int, CandleRow]
-"""A pair's newest candle by interval, in seconds."""
+CurrentCandles = Mapping[int, CandleRow]
+"""A pair's newest candle by interval in seconds."""
 
 
-class Candles:
-    """Of each pair the candles of its last trade. What is handed out never changes."""
+class CandleTracker:
+    """The candles of each pair's last trade. Returned mappings are never modified."""
 
     def __init__(self) -> None:
-        self._latest: dict[Pair, Latest] = {}
+        self._latest: dict[Pair, CurrentCandles] = {}
 
-    def of(self, pair: Pair) -> Latest:
-        """Empty before the first trade of the pair."""
+    def of(self, pair: Pair) -> CurrentCandles:
+        """The pair's current candles; empty before its first trade."""
         return self._latest.get(pair, {})
 
-    def put(self, pair: Pair, latest: Latest) -> None:
+    def put(self, pair: Pair, latest: CurrentCandles) -> None:
         self._latest[pair] = latest
 
     def trade(self, pair: Pair, timestamp: int, price: int, quantity: int, quote_amount: int) -> None:
-        """Take in the pair's next trade."""
+        """Add the pair's next trade."""
         new = CandleRow(timestamp, price, price, price, price, quantity, quote_amount, 1)
         old = self.of(pair)
         self._latest[pair] = {
-            seconds: _grown(old.get(seconds), new._replace(start=start_of(timestamp, seconds)))
+            seconds: _extend(old.get(seconds), new._replace(start=start_of(timestamp, seconds)))
             for seconds in INTERVALS.values()
         }
 
 
-def _grown(old: CandleRow | None, new: CandleRow) -> CandleRow:
-    return new if old is None or old.start != new.start else merged((old, new))
+def _extend(old: CandleRow | None, new: CandleRow) -> CandleRow:
+    return new if old is None or old.start != new.start else merge((old, new))
 
 
-def merged(candles: Iterable[CandleRow]) -> CandleRow:
-    """Candles that follow each other as one, which starts where the first does. At least one."""
+def merge(candles: Iterable[CandleRow]) -> CandleRow:
+    """CandleTracker that follow each other as one, which starts where the first does. At least one."""
     parts = list(candles)
     first, last = parts[0], parts[-1]
     return CandleRow(

@@ -1,4 +1,4 @@
-"""What a listener asked for, out of the `topics` parameter."""
+"""Topics of a subscription, parsed from the `topics` parameter."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from settlement.core.parsing.names import is_account, is_symbol
 from settlement.store.read.market.candles import INTERVALS
 
 MAX_TOPICS: Final = 64
-LONGEST: Final = 3_000
-"""Characters of the whole parameter: room for as many topics of the longest kind."""
+MAX_LENGTH: Final = 3_000
+"""Characters of the parameter: enough for MAX_TOPICS of the longest kind."""
 _PAIR: Final = r"[A-Z.]{1,21}/[A-Z.]{1,21}"
 _TOPIC: Final = (
     rf"((book|trades)(:{_PAIR})?|candles:{_PAIR}:[0-9]{{1,2}}[mhdw]|account:[a-z0-9.-]{{3,16}}|block)"
 )
 TOPICS_PATTERN: Final = f"^{_TOPIC}(,{_TOPIC})*$"
-"""How topics look, roughly: what `read_topics` says counts."""
+"""Approximate pattern for OpenAPI; `read_topics` decides."""
 _KINDS: Final = "book, trades, candles:BASE/QUOTE:INTERVAL, account:NAME and block"
 
 
@@ -39,7 +39,7 @@ class CandleTopic(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Sorted, each once. None means every pair. The topic `block` adds nothing: all listeners get it."""
+    """Sorted, without duplicates. None means every pair. `block` adds nothing: all subscribers get heads."""
 
     books: tuple[Pair, ...] | None = ()
     trades: tuple[Pair, ...] | None = ()
@@ -54,7 +54,7 @@ class Topics:
 
 
 class _Found:
-    """What was read so far; None among pairs means all of them."""
+    """Topics parsed so far. None among pairs means all pairs."""
 
     def __init__(self) -> None:
         self.books: set[Pair | None] = set()
@@ -71,17 +71,17 @@ class _Found:
     def candle(self, name: str, parts: list[str]) -> None:
         if len(parts) != 2 or parts[1] not in INTERVALS:
             intervals = ", ".join(INTERVALS)
-            raise _bad(name, f"Write it like candles:PEK/SWAP.HIVE:1m, with an interval out of {intervals}")
+            raise _bad(name, f"Use candles:PEK/SWAP.HIVE:1m, with one of the intervals {intervals}")
         self.candles.add(CandleTopic(_pair(name, parts[0]), parts[1]))
 
     def account(self, name: str, parts: list[str]) -> None:
         if len(parts) != 1 or not is_account(parts[0]):
-            raise _bad(name, "Write it like account:alice, with the name of a Hive account")
+            raise _bad(name, "Use account:alice, with the name of a Hive account")
         self.accounts.add(parts[0])
 
     def block(self, name: str, parts: list[str]) -> None:
         if parts:
-            raise _bad(name, "block takes nothing more")
+            raise _bad(name, "block takes no argument")
 
 
 _READERS: Final[dict[str, Callable[[_Found, str, list[str]], None]]] = {
@@ -94,16 +94,16 @@ _READERS: Final[dict[str, Callable[[_Found, str, list[str]], None]]] = {
 
 
 def read_topics(text: str) -> Topics:
-    """The topics that a request names. Raises ApiError (400) with the topic, the reason and the cure."""
+    """Parse the parameter. Raises ApiError (400) with the topic, the reason and the cure."""
     names = text.split(",")
     if len(names) > MAX_TOPICS:
-        raise bad_input(f"topics names {len(names)} topics: {MAX_TOPICS} are the most for one stream.")
+        raise bad_input(f"topics has {len(names)} topics: the maximum is {MAX_TOPICS} per stream.")
     found = _Found()
     for name in names:
         kind, *parts = name.split(":")
         read = _READERS.get(kind)
         if read is None:
-            raise _bad(name, f"There are {_KINDS}")
+            raise _bad(name, f"The kinds are {_KINDS}")
         read(found, name, parts)
     return Topics(
         _all_or_sorted(found.books),
@@ -121,17 +121,17 @@ def _pair_or_all(name: str, parts: list[str]) -> Pair | None:
     if not parts:
         return None
     if len(parts) != 1:
-        raise _bad(name, "Write it like book:PEK/SWAP.HIVE")
+        raise _bad(name, "Use book:PEK/SWAP.HIVE")
     return _pair(name, parts[0])
 
 
 def _pair(name: str, text: str) -> Pair:
     base, slash, quote = text.partition("/")
     if not slash or not is_symbol(base) or not is_symbol(quote):
-        raise _bad(name, "A pair is written like PEK/SWAP.HIVE")
+        raise _bad(name, "Write a pair as PEK/SWAP.HIVE")
     return Pair(base, quote)
 
 
 def _bad(name: str, cure: str) -> ApiError:
     shown = ascii(name if len(name) <= 60 else f"{name[:60]}…")
-    return bad_input(f"topics: {shown} is no topic. {cure}.")
+    return bad_input(f"topics: {shown} is not a topic. {cure}.")

@@ -1,13 +1,13 @@
-// Lets a reader ask each path from its own parameters, and shows the answer below. All text is set as text.
+// "Try it" for each endpoint: sends a request with the entered parameters and shows the response as text.
 
-const LONGEST = 100_000;
+const MAX_CHARS = 100_000;
 
-const chosen = storedTheme();
-if (chosen === "dark" || chosen === "light") document.documentElement.dataset.theme = chosen;
+const theme = storedTheme();
+if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
 
-for (const section of document.querySelectorAll(".operation")) offer(section);
+for (const section of document.querySelectorAll(".operation")) addTryIt(section);
 
-/** The theme that was chosen on the site; null where nothing may be stored. */
+/** The theme chosen on the site; null if storage is blocked. */
 function storedTheme() {
   try {
     return localStorage.getItem("peakedex.theme");
@@ -16,8 +16,8 @@ function storedTheme() {
   }
 }
 
-/** Give a path a button, and keep the address beside it equal to what its fields say. */
-function offer(section) {
+/** Adds a button, and keeps the link beside it in step with the parameter fields. */
+function addTryIt(section) {
   const line = section.querySelector(".try") ?? section.appendChild(element("p", "try"));
   const link = line.querySelector("a") ?? line.appendChild(element("a"));
   const button = element("button", "", "Try it");
@@ -28,21 +28,21 @@ function offer(section) {
   output.hidden = true;
   output.setAttribute("role", "status");
   line.after(output);
-  const renew = () => {
+  const updateLink = () => {
     link.href = addressOf(section);
     link.textContent = link.getAttribute("href");
   };
   for (const input of section.querySelectorAll("input")) {
-    input.addEventListener("input", renew);
+    input.addEventListener("input", updateLink);
     input.addEventListener("keydown", (event) => {
       if (event.key === "Enter") button.click();
     });
   }
-  renew();
-  button.addEventListener("click", () => ask(link.href, output));
+  updateLink();
+  button.addEventListener("click", () => sendRequest(link.href, output));
 }
 
-/** The path with what stands in its fields; empty ones are left out. */
+/** The address with the entered parameters; empty ones are omitted. */
 function addressOf(section) {
   let path = section.dataset.path;
   const query = new URLSearchParams();
@@ -55,38 +55,38 @@ function addressOf(section) {
   return text === "" ? path : `${path}?${text}`;
 }
 
-async function ask(address, output) {
+async function sendRequest(address, output) {
   output.hidden = false;
-  output.textContent = "Asking…";
+  output.textContent = "Loading…";
   try {
     const response = await fetch(address, { credentials: "omit" });
     const head = `${response.status} ${response.statusText}\n\n`;
     output.classList.toggle("refused", !response.ok);
     if (response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
       await response.body.cancel();
-      output.textContent = `${head}A stream: read it with EventSource, or with curl -N.`;
+      output.textContent = `${head}Event stream: read it with EventSource or curl -N.`;
       return;
     }
-    output.textContent = head + shown(await response.text());
+    output.textContent = head + formatBody(await response.text());
   } catch (error) {
     output.classList.add("refused");
-    output.textContent = `No answer: ${error.message}`;
+    output.textContent = `Request failed: ${error.message}`;
   }
 }
 
-/** JSON with its lines broken; anything else as it is, up to a length that a page bears. */
-function shown(text) {
-  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}\n… and more` : text;
+/** Indented JSON, or other text as it is, truncated to MAX_CHARS. */
+function formatBody(text) {
+  const shown = text.length > MAX_CHARS ? `${text.slice(0, MAX_CHARS)}\n… (truncated)` : text;
   try {
-    return cut === text ? JSON.stringify(JSON.parse(text), null, 2) : cut;
+    return shown === text ? JSON.stringify(JSON.parse(text), null, 2) : shown;
   } catch {
-    return cut;
+    return shown;
   }
 }
 
 function element(name, className = "", text = "") {
-  const made = document.createElement(name);
-  made.className = className;
-  made.textContent = text;
-  return made;
+  const node = document.createElement(name);
+  node.className = className;
+  node.textContent = text;
+  return node;
 }

@@ -1,1 +1,1 @@
-"""Resources about accounts."""
+"""Account endpoints: balances, orders, intents, deposits, withdrawals, transfers."""

@@ -1,4 +1,4 @@
-"""/api/balances: what an account holds at the venue."""
+"""/api/balances: balances of an account by token."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BalanceParameters:
 
 
 class Balance(Part, kw_only=True):
-    """What an account holds of one token."""
+    """An account's balance of one token."""
 
     symbol: str
     available: Amount
@@ -34,10 +34,10 @@ class Balances(Answer, kw_only=True):
     balances: list[Balance]
 
 
-def _view(snapshot: Snapshot, ask: BalanceParameters) -> Balances:
-    account = find_account(snapshot.connection, ask.user)
-    rows = [] if account is None else read_balances(snapshot.connection, account, ask.block)
-    return Balances(*snapshot.stamp, user=ask.user, balances=[show_balance(row) for row in rows])
+def _view(snapshot: Snapshot, params: BalanceParameters) -> Balances:
+    account = find_account(snapshot.connection, params.user)
+    rows = [] if account is None else read_balances(snapshot.connection, account, params.block)
+    return Balances(*snapshot.stamp, user=params.user, balances=[show_balance(row) for row in rows])
 
 
 def show_balance(row: BalanceRow) -> Balance:
@@ -54,7 +54,7 @@ resource = Resource(
     "/api/balances",
     BalanceParameters,
     Balances,
-    "What an account holds, by token.",
+    "Balances of an account by token.",
     _view,
     errors=("E_BLOCK",),
     group="Account",

@@ -1,4 +1,4 @@
-"""/api/deposits: what an account sent to escrow accounts, newest first."""
+"""/api/deposits: deposits of an account and their refunds, newest first."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class DepositsParameters(PageParameters):
 
 
 class Deposit(Part, kw_only=True):
-    """A deposit that was credited, or could not be and goes back."""
+    """A deposit, which is credited, or refunded if it cannot be."""
 
     id: str
     user: str
-    symbol: Annotated[str, Meta(description="Of a refund a stranger's text.")]
-    amount: Annotated[str, Meta(description="Decimal text; of a refund as the chain has it.")]
+    symbol: Annotated[str, Meta(description="With a refund: untrusted text from the chain.")]
+    amount: Annotated[str, Meta(description="Decimal text; with a refund: as on the chain.")]
     escrow: str
     status: Annotated[str, choice(CREDITED, REFUND_DUE, REFUNDED)]
     ts: Time
     block: Block
-    paid_by: Annotated[str | None, Meta(description="Of a refund: the id of its payment.")]
+    paid_by: Annotated[str | None, Meta(description="Transaction id of the refund.")]
 
 
 class Deposits(Answer, kw_only=True):
@@ -47,9 +47,9 @@ class Deposits(Answer, kw_only=True):
     next_cursor: NextCursor
 
 
-def _view(snapshot: Snapshot, ask: DepositsParameters) -> Deposits:
-    cursors = Cursors("deposits", ask.user)
-    page = list_deposits(snapshot.connection, encode(ask.user), cursors.read(ask.cursor), ask.limit)
+def _view(snapshot: Snapshot, params: DepositsParameters) -> Deposits:
+    cursors = Cursors("deposits", params.user)
+    page = list_deposits(snapshot.connection, encode(params.user), cursors.read(params.cursor), params.limit)
     return Deposits(
         *snapshot.stamp,
         deposits=[show_deposit(row) for row in page.rows],
@@ -87,7 +87,7 @@ resource = Resource(
     "/api/deposits",
     DepositsParameters,
     Deposits,
-    "What an account sent in, newest first, with what goes back.",
+    "Deposits of an account and their refunds, newest first.",
     _view,
     group="Account",
 )

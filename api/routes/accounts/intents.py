@@ -1,4 +1,4 @@
-"""/api/intents/<id> and /api/intents: what became of a signed transaction, or of one whose id was lost."""
+"""/api/intents/<id> and /api/intents: results of signed intents, by transaction id or by client reference."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RefParameters(PageParameters):
 
 
 class Intent(Part, kw_only=True):
-    """One signed instruction. `code` and `error` say why a rejected one was; `order` is what it placed."""
+    """A signed intent. `code` and `error`: why it was rejected. `order`: id of the order it placed."""
 
     id: str
     user: str
@@ -58,34 +58,34 @@ class IntentsOfRef(Answer, kw_only=True):
     next_cursor: NextCursor
 
 
-def _view(snapshot: Snapshot, ask: IntentParameters) -> Intents:
-    cursors = Cursors("intents", ask.id)
-    after = cursors.read(ask.cursor)
-    page = list_intents(snapshot.connection, ask.id, after, ask.limit)
+def _view(snapshot: Snapshot, params: IntentParameters) -> Intents:
+    cursors = Cursors("intents", params.id)
+    after = cursors.read(params.cursor)
+    page = list_intents(snapshot.connection, params.id, after, params.limit)
     if not page.rows and after is None:
         raise not_found(
-            f"Nothing is known of {ask.id}. Its block may not be irreversible yet (that can take a minute), "
-            "it may never have reached a block, or it holds nothing for this venue."
+            f"Transaction {params.id} is unknown. Its block may not be irreversible yet (up to a minute), it may never "
+            "have been included in a block, or it has no intent for this venue."
         )
     return Intents(
         *snapshot.stamp,
-        id=ask.id,
+        id=params.id,
         intents=[_intent(row) for row in page.rows],
         next_cursor=cursors.write(page.next_key),
     )
 
 
-def _of_ref(snapshot: Snapshot, ask: RefParameters) -> IntentsOfRef:
-    """Empty while nothing is known: whoever asks is waiting for it."""
-    cursors = Cursors("intents", ask.user, ask.ref)
-    account, after = find_account(snapshot.connection, ask.user), cursors.read(ask.cursor)
+def _of_ref(snapshot: Snapshot, params: RefParameters) -> IntentsOfRef:
+    """An empty list while the reference is unknown: the client polls for it."""
+    cursors = Cursors("intents", params.user, params.ref)
+    account, after = find_account(snapshot.connection, params.user), cursors.read(params.cursor)
     page: Page[IntentRow] = Page([], None)
     if account is not None:
-        page = list_intents_of_ref(snapshot.connection, account, ask.ref, after, ask.limit)
+        page = list_intents_of_ref(snapshot.connection, account, params.ref, after, params.limit)
     return IntentsOfRef(
         *snapshot.stamp,
-        user=ask.user,
-        ref=ask.ref,
+        user=params.user,
+        ref=params.ref,
         intents=[_intent(row) for row in page.rows],
         next_cursor=cursors.write(page.next_key),
     )
@@ -110,7 +110,7 @@ resource = Resource(
     "/api/intents/<id>",
     IntentParameters,
     Intents,
-    "What became of a signed transaction.",
+    "Results of the intents in a transaction.",
     _view,
     errors=("E_NOT_FOUND",),
     group="Account",
@@ -119,7 +119,7 @@ ref_resource = Resource(
     "/api/intents",
     RefParameters,
     IntentsOfRef,
-    "What became of an intent, by the trader's own reference.",
+    "Results of intents, by the trader's client reference.",
     _of_ref,
     group="Account",
 )

@@ -1,4 +1,4 @@
-"""/api/orders and /api/orders/<id>: orders, newest first, and all about one of them."""
+"""/api/orders and /api/orders/<id>: orders, newest first, and one order with its trades and journal lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 from api.database import Snapshot
 from api.http.errors import bad_input, not_found
-from api.http.formatting import PairShow, Trade, iso
+from api.http.formatting import PairFormat, Trade, iso
 from api.http.paging import Cursors
 from api.http.parameters import BlockNumber, Id, PageParameters, Symbol, User, one_of
 from api.http.resource import Resource
@@ -19,10 +19,10 @@ from settlement.core.parsing.names import decode
 from settlement.store import schema
 from settlement.store.read.accounts.intents import IntentRow, find_rejected_order, list_rejected_orders
 from settlement.store.read.accounts.orders import OrderFilter, OrderRow, find_order, list_orders
-from settlement.store.read.audit.order_journal import read_order_lines
+from settlement.store.read.audit.journal import read_order_lines
 from settlement.store.read.market.trades import TradeRow, list_order_trades
 from settlement.store.read.paging import Page
-from settlement.store.read.position import read_past
+from settlement.store.read.position import read_active_block
 from settlement.store.read.venue import PairRow, find_account, read_pairs
 
 REJECTED = "rejected"
@@ -48,9 +48,9 @@ RejectionCode = Annotated[str, choice(*Code)]
 
 
 class Order(Part, kw_only=True):
-    """An order. It locks `gives` and is for `gets`; `quantity` is in `quantity_symbol`.
+    """An order that gives token `gives` for token `gets`; `quantity` is in `quantity_symbol`.
 
-    `locked` is what it holds now, `released` what it gave back, `received` what it got after fees.
+    In units of `gives`: `locked` now, `released` back to the account. `received`, after fees, is of `gets`.
     """
 
     id: str
@@ -82,7 +82,7 @@ class Order(Part, kw_only=True):
 
 
 class RejectedOrder(Part, kw_only=True):
-    """An order that never was: what is kept of it is who, when and why not."""
+    """An intent to place an order that was rejected."""
 
     id: str
     user: str
@@ -96,7 +96,7 @@ class RejectedOrder(Part, kw_only=True):
 
 
 class JournalLine(Part, kw_only=True):
-    """A line of the journal, and its block."""
+    """A journal line and its block."""
 
     block: Block
     line: str
@@ -122,7 +122,7 @@ class OneOrder(Answer, kw_only=True):
 
 
 class OneRejectedOrder(Answer, kw_only=True):
-    """For an order that was rejected."""
+    """With the id of a rejected order."""
 
     order: RejectedOrder
     trades: list[Trade]
@@ -130,22 +130,22 @@ class OneRejectedOrder(Answer, kw_only=True):
     next_cursor: NextCursor
 
 
-def _list(snapshot: Snapshot, ask: OrdersParameters) -> Orders | RejectedOrders:
-    cursors = Cursors("orders", ask.user, ask.base, ask.quote, ask.status, ask.block)
-    before = cursors.read(ask.cursor)
-    pair_id = _pair_id(snapshot, ask)
-    if ask.status == REJECTED:
-        if ask.user is None or pair_id is not None:
-            raise bad_input("status rejected needs user, and takes neither base nor quote: no pair is kept.")
-        if ask.block is not None:
-            raise bad_input("status rejected takes no block: what is rejected stays so.")
-        return _rejected_list(snapshot, ask, cursors, before)
-    account = None if ask.user is None else find_account(snapshot.connection, ask.user)
+def _list(snapshot: Snapshot, params: OrdersParameters) -> Orders | RejectedOrders:
+    cursors = Cursors("orders", params.user, params.base, params.quote, params.status, params.block)
+    before = cursors.read(params.cursor)
+    pair_id = _pair_id(snapshot, params)
+    if params.status == REJECTED:
+        if params.user is None or pair_id is not None:
+            raise bad_input("status=rejected requires user, and takes neither base nor quote.")
+        if params.block is not None:
+            raise bad_input("status=rejected does not take block.")
+        return _rejected_list(snapshot, params, cursors, before)
+    account = None if params.user is None else find_account(snapshot.connection, params.user)
     page: Page[OrderRow] = Page([], None)
-    if ask.user is None or account is not None:
-        status = None if ask.status is None else schema.ORDER_STATUSES.index(ask.status)
-        wanted = OrderFilter(account, pair_id, status)
-        page = list_orders(snapshot.connection, wanted, before, ask.limit, ask.block)
+    if params.user is None or account is not None:
+        status = None if params.status is None else schema.ORDER_STATUSES.index(params.status)
+        filters = OrderFilter(account, pair_id, status)
+        page = list_orders(snapshot.connection, filters, before, params.limit, params.block)
     pairs = read_pairs(snapshot.connection)
     return Orders(
         *snapshot.stamp,
@@ -155,12 +155,12 @@ def _list(snapshot: Snapshot, ask: OrdersParameters) -> Orders | RejectedOrders:
 
 
 def _rejected_list(
-    snapshot: Snapshot, ask: OrdersParameters, cursors: Cursors, before: int | None
+    snapshot: Snapshot, params: OrdersParameters, cursors: Cursors, before: int | None
 ) -> RejectedOrders:
-    account = find_account(snapshot.connection, ask.user or "")
+    account = find_account(snapshot.connection, params.user or "")
     page: Page[IntentRow] = Page([], None)
     if account is not None:
-        page = list_rejected_orders(snapshot.connection, account, before, ask.limit)
+        page = list_rejected_orders(snapshot.connection, account, before, params.limit)
     return RejectedOrders(
         *snapshot.stamp,
         orders=[_rejected(row) for row in page.rows],
@@ -168,53 +168,53 @@ def _rejected_list(
     )
 
 
-def _pair_id(snapshot: Snapshot, ask: OrdersParameters) -> int | None:
-    if ask.base is None and ask.quote is None:
+def _pair_id(snapshot: Snapshot, params: OrdersParameters) -> int | None:
+    if params.base is None and params.quote is None:
         return None
-    if ask.base is None or ask.quote is None:
-        raise bad_input("base and quote name a pair together: give both or neither.")
-    return pair_of(snapshot, ask.base, ask.quote).row.id
+    if params.base is None or params.quote is None:
+        raise bad_input("give base and quote together, or neither.")
+    return pair_of(snapshot, params.base, params.quote).row.id
 
 
-def _one(snapshot: Snapshot, ask: OrderParameters) -> OneOrder | OneRejectedOrder:
-    cursors = Cursors("order", ask.id, ask.block)
-    before = cursors.read(ask.cursor)
-    row = find_order(snapshot.connection, ask.id, ask.block)
+def _one(snapshot: Snapshot, params: OrderParameters) -> OneOrder | OneRejectedOrder:
+    cursors = Cursors("order", params.id, params.block)
+    before = cursors.read(params.cursor)
+    row = find_order(snapshot.connection, params.id, params.block)
     if row is None:
-        return _one_rejected(snapshot, ask)
-    if ask.block is not None and before is None:
-        past = read_past(snapshot.connection, ask.block)
+        return _one_rejected(snapshot, params)
+    if params.block is not None and before is None:
+        past = read_active_block(snapshot.connection, params.block)
         before = None if past is None else past.last_trade + 1
     pairs = read_pairs(snapshot.connection)
-    show = PairShow(pairs[row.pair_id])
-    trades: Page[TradeRow] = list_order_trades(snapshot.connection, row.seq, before, ask.limit)
+    fmt = PairFormat(pairs[row.pair_id])
+    trades: Page[TradeRow] = list_order_trades(snapshot.connection, row.seq, before, params.limit)
     blocks = {row.block, row.closed_block or row.block, *(trade.block for trade in trades.rows)}
     return OneOrder(
         *snapshot.stamp,
         order=show_order(row, pairs),
-        trades=[show.trade(trade) for trade in trades.rows],
-        journal=_journal(snapshot, ask.id, blocks),
+        trades=[fmt.trade(trade) for trade in trades.rows],
+        journal=_journal(snapshot, params.id, blocks),
         next_cursor=cursors.write(trades.next_key),
     )
 
 
-def _one_rejected(snapshot: Snapshot, ask: OrderParameters) -> OneRejectedOrder:
-    row = find_rejected_order(snapshot.connection, ask.id)
+def _one_rejected(snapshot: Snapshot, params: OrderParameters) -> OneRejectedOrder:
+    row = find_rejected_order(snapshot.connection, params.id)
     if row is None or row.block > snapshot.block:
-        raise not_found(_unknown(snapshot, ask))
+        raise not_found(_unknown(snapshot, params))
     return OneRejectedOrder(
         *snapshot.stamp,
         order=_rejected(row),
         trades=[],
-        journal=_journal(snapshot, ask.id, {row.block}),
+        journal=_journal(snapshot, params.id, {row.block}),
         next_cursor=None,
     )
 
 
-def _unknown(snapshot: Snapshot, ask: OrderParameters) -> str:
+def _unknown(snapshot: Snapshot, params: OrderParameters) -> str:
     if snapshot.block < snapshot.at.block:
-        return f"There was no order {ask.id} at the end of block {snapshot.block}."
-    return f"There is no order {ask.id}. If it was signed just now, its block may not be irreversible yet."
+        return f"There was no order {params.id} at the end of block {snapshot.block}."
+    return f"There is no order {params.id}. If it was just signed, its block may not be irreversible yet."
 
 
 def _journal(snapshot: Snapshot, order_id: str, blocks: set[int]) -> list[JournalLine]:
@@ -223,12 +223,12 @@ def _journal(snapshot: Snapshot, order_id: str, blocks: set[int]) -> list[Journa
 
 
 def show_order(row: OrderRow, pairs: Mapping[int, PairRow]) -> Order:
-    """An order in display units."""
+    """An order with amounts as decimal text."""
     pair = pairs[row.pair_id]
-    show = PairShow(pair)
+    fmt = PairFormat(pair)
     is_budget = row.market and row.is_buy
-    quantity = show.quote if is_budget else show.base
-    gives, gets = (show.quote, show.base) if row.is_buy else (show.base, show.quote)
+    quantity = fmt.quote if is_budget else fmt.base
+    gives, gets = (fmt.quote, fmt.base) if row.is_buy else (fmt.base, fmt.quote)
     return Order(
         id=row.id,
         seq=row.seq,
@@ -238,7 +238,7 @@ def show_order(row: OrderRow, pairs: Mapping[int, PairRow]) -> Order:
         side="buy" if row.is_buy else "sell",
         type="market" if row.market else "limit",
         status=schema.ORDER_STATUSES[row.status],
-        price=show.price_or_none(row.price),
+        price=fmt.price_or_none(row.price),
         quantity=quantity(row.quantity),
         quantity_symbol=pair.quote if is_budget else pair.base,
         remaining=quantity(row.remaining),
@@ -274,7 +274,7 @@ def _rejected(row: IntentRow) -> RejectedOrder:
 
 
 def reason(row: IntentRow) -> str | None:
-    """Why an intent was rejected: the sentence of its code; None where it was accepted."""
+    """Why an intent was rejected; None if it was accepted."""
     return None if row.code is None else SENTENCES[Code(row.code)]
 
 
@@ -291,7 +291,7 @@ one_resource = Resource(
     "/api/orders/<id>",
     OrderParameters,
     OneOrder | OneRejectedOrder,
-    "One order with its trades and its lines of the journal.",
+    "One order with its trades and journal lines.",
     _one,
     errors=("E_NOT_FOUND", "E_BLOCK"),
     group="Account",

@@ -1,4 +1,4 @@
-"""/api/transfers: every movement of the ledger that an account took part in, newest first."""
+"""/api/transfers: ledger entries of an account, newest first."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class TransfersParameters(PageParameters):
 
 
 class TransferSide(Part, kw_only=True):
-    """One of an account's buckets. `escrow` is the counterpart of what lies in escrow on the chain."""
+    """A bucket of an account. `escrow` is the counterpart of the tokens in the escrow account on the chain."""
 
     user: str
     bucket: Annotated[str, choice(*BUCKETS)]
 
 
 class Transfer(Part, kw_only=True):
-    """`amount` goes from `debit` to `credit`: every change of a balance is one of these."""
+    """A double-entry transfer of `amount` from `debit` to `credit`. Every balance change is one."""
 
-    n: Annotated[int, Meta(description="Counts all transfers of the venue from 1.")]
+    n: Annotated[int, Meta(description="Sequence number among all transfers of the venue, from 1.")]
     block: Block
     ts: Time
     symbol: str
@@ -50,13 +50,13 @@ class Transfers(Answer, kw_only=True):
     next_cursor: NextCursor
 
 
-def _view(snapshot: Snapshot, ask: TransfersParameters) -> Transfers:
-    cursors = Cursors("transfers", ask.user)
-    before = cursors.read(ask.cursor)
-    account = find_account(snapshot.connection, ask.user)
+def _view(snapshot: Snapshot, params: TransfersParameters) -> Transfers:
+    cursors = Cursors("transfers", params.user)
+    before = cursors.read(params.cursor)
+    account = find_account(snapshot.connection, params.user)
     page: Page[TransferRow] = Page([], None)
     if account is not None:
-        page = list_transfers(snapshot.connection, account, before, ask.limit)
+        page = list_transfers(snapshot.connection, account, before, params.limit)
     return Transfers(
         *snapshot.stamp,
         transfers=[_transfer(row) for row in page.rows],
@@ -80,7 +80,7 @@ resource = Resource(
     "/api/transfers",
     TransfersParameters,
     Transfers,
-    "Every movement of the ledger that an account took part in.",
+    "Ledger entries of an account, newest first.",
     _view,
     group="Account",
 )

@@ -1,8 +1,7 @@
-"""/api/validate_account: whether an account exists on Hive, asked of a Hive node through beem.
+"""/api/validate_account: whether an account exists on Hive, from a Hive node through beem.
 
-The only path that waits for someone else, so its waiting is bounded: some seconds, in few threads of its
-own, with few requests waiting for them. Whoever comes beyond that, or while the nodes do not answer, is told
-at once that nothing is known. No key is involved.
+The only endpoint that waits for another server. Lookups run in two threads of their own, with few requests waiting
+for at most some seconds; requests beyond that, or while the nodes do not answer, get "unavailable" at once.
 """
 
 from __future__ import annotations
@@ -10,158 +9,166 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple
 
+from cachetools import LRUCache, TTLCache
 from flask import Response
 from msgspec import Meta
 
-from api.http.answers import JSON
 from api.http.errors import encode
 from api.http.formatting import iso
 from api.http.parameters import Rule
-from api.http.resource import Direct
+from api.http.resource import JSON, DirectEndpoint
 from api.http.shapes import Part, Time, choice
 from api.settings import ApiSettings
 from settlement.core.parsing.names import is_account
 
 NODE_SECONDS: Final = 1.5
-"""What one node may take."""
+"""Timeout of one node."""
 WAIT_SECONDS: Final = 3.5
-"""What a request waits for an answer."""
-MOST_WAITING: Final = 3
+"""Maximum wait of a request."""
+MAX_WAITING: Final = 3
+"""Requests that wait at a time."""
 ABSENT_SECONDS: Final = 30.0
-"""An account that does not exist may be made at any time; one that does is never removed."""
-FAILURES: Final = 3
-REST_SECONDS: Final = 30.0
-"""After so many failures in a row the nodes are left alone for as long."""
-MOST_KEPT: Final = 10_000
-_LONGEST: Final = 64
+"""An account that does not exist may be created at any time; existing accounts are never deleted."""
+MAX_FAILURES: Final = 3
+PAUSE_SECONDS: Final = 30.0
+"""After MAX_FAILURES failures in a row the nodes are not queried for this time."""
+MAX_CACHED: Final = 10_000
+_MAX_LENGTH: Final = 64
 
 log = logging.getLogger("peakedex.api")
-Ask = Callable[[str], bool]
 
 
-class Found(NamedTuple):
-    """`exists` is None where nothing is known; `checked` is when a node said so, by our clock."""
+class LookupResult(NamedTuple):
+    """Whether an account exists."""
 
-    exists: bool | None
-    checked: int | None
-    source: str
+    exists: bool | None  # None while unknown
+    checked: int | None  # when a node said so, in seconds since 1970
+    source: str  # node, cache, name (not a valid one) or unavailable
 
 
-class Accounts:
-    """Which accounts exist, as far as the nodes tell. For any number of threads."""
+_UNAVAILABLE: Final = LookupResult(None, None, "unavailable")
 
-    def __init__(self, ask: Ask, clock: Callable[[], float] = time.time) -> None:
-        """`ask` may block and raise anything: it is called in a thread of ours."""
-        self._ask = ask
+
+class AccountLookup:
+    """Looks up accounts, for any number of threads. Concurrent lookups of one name share a query."""
+
+    def __init__(
+        self,
+        query: Callable[[str], bool],
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        """`query` may block and raise anything; it runs in a thread of this class."""
+        self._query = query
         self._clock = clock
+        self._monotonic = monotonic
+        self._wait_seconds = wait_seconds
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[bool, float]] = OrderedDict()
-        self._asked: dict[str, Future[bool]] = {}
-        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
+        self._existing: LRUCache[str, float] = LRUCache(MAX_CACHED)  # name: when a node was queried
+        self._absent: TTLCache[str, float] = TTLCache(MAX_CACHED, ABSENT_SECONDS, timer=clock)
+        self._running: dict[str, Future[bool]] = {}
+        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="accounts")
         self._failures = 0
-        self._rest_until = 0.0
+        self._paused_until = 0.0
 
-    def find(self, name: str) -> Found:
-        """Whether there is such an account. Returns within WAIT_SECONDS, whatever the nodes do."""
+    def find(self, name: str) -> LookupResult:
+        """Whether the account exists. Returns within `wait_seconds`."""
         if not is_account(name):
-            return Found(False, None, "name")
-        kept = self._keep(name)
-        if kept is not None:
-            return kept
-        if not self._may_ask() or not self._waiting.acquire(blocking=False):
-            return Found(None, None, "unavailable")
+            return LookupResult(False, None, "name")
+        with self._lock:
+            for exists, cache in ((True, self._existing), (False, self._absent)):
+                checked = cache.get(name)
+                if checked is not None:
+                    return LookupResult(exists, int(checked), "cache")
+        if not self._may_query() or not self._waiting.acquire(blocking=False):
+            return _UNAVAILABLE
         try:
-            exists = self._question(name).result(WAIT_SECONDS)
+            exists = self._start(name).result(self._wait_seconds)
         except FutureTimeout:
-            return Found(None, None, "unavailable")
-        except Exception as error:  # whatever beem raises: the answer is that nothing is known
-            log.info("no node told whether %s exists: %s", name, error)
-            return Found(None, None, "unavailable")
+            return _UNAVAILABLE
+        except Exception as error:  # beem raises many types of exceptions
+            log.info("Could not look up the account %s: %s", name, error)
+            return _UNAVAILABLE
         finally:
             self._waiting.release()
-        return Found(exists, int(self._clock()), "node")
+        return LookupResult(exists, int(self._clock()), "node")
 
-    def _keep(self, name: str) -> Found | None:
+    def _may_query(self) -> bool:
+        """False during a pause. After it, one request tries the nodes again."""
         with self._lock:
-            kept = self._kept.get(name)
-            if kept is None or (not kept[0] and self._clock() - kept[1] > ABSENT_SECONDS):
-                return None
-            self._kept.move_to_end(name)
-            return Found(kept[0], int(kept[1]), "cache")
-
-    def _may_ask(self) -> bool:
-        """Whether the nodes are worth a try. After a rest, one request finds out for all."""
-        with self._lock:
-            if self._failures < FAILURES:
+            if self._failures < MAX_FAILURES:
                 return True
-            if time.monotonic() < self._rest_until:
+            if self._monotonic() < self._paused_until:
                 return False
-            self._rest_until = time.monotonic() + REST_SECONDS
+            self._paused_until = self._monotonic() + PAUSE_SECONDS
             return True
 
-    def _question(self, name: str) -> Future[bool]:
-        """The answer to come; who asks of the same account meanwhile waits for the same one."""
+    def _start(self, name: str) -> Future[bool]:
+        """Start a query, or join the one that is running."""
         with self._lock:
-            if name not in self._asked:
-                self._asked[name] = self._threads.submit(self._put, name)
-            return self._asked[name]
+            if name not in self._running:
+                self._running[name] = self._threads.submit(self._run, name)
+            return self._running[name]
 
-    def _put(self, name: str) -> bool:
+    def _run(self, name: str) -> bool:
         try:
-            exists = self._ask(name)
+            exists = self._query(name)
         except Exception:
             with self._lock:
-                self._asked.pop(name, None)
+                self._running.pop(name, None)
                 self._failures += 1
-                self._rest_until = time.monotonic() + REST_SECONDS
+                self._paused_until = self._monotonic() + PAUSE_SECONDS
             raise
         with self._lock:
-            self._asked.pop(name, None)
+            self._running.pop(name, None)
             self._failures = 0
-            self._kept[name] = (exists, self._clock())
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
+            (self._existing if exists else self._absent)[name] = self._clock()
         return exists
 
 
 class BeemNodes:
-    """Asks nodes one after the other, the one that answered last first. Raises what the last one raised."""
+    """Queries Hive nodes in turn, the last one that answered first. Raises the last node's exception."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
+    def __init__(self, urls: Sequence[str], timeout_seconds: float = NODE_SECONDS) -> None:
         self._urls = list(urls)
+        self._timeout_seconds = timeout_seconds
 
     def __call__(self, name: str) -> bool:
-        from beemapi.noderpc import NodeRPC  # noqa: PLC0415  a second of loading, for who asks this at all
+        from beemapi.noderpc import NodeRPC  # noqa: PLC0415  takes a second to import, and is rarely needed
 
-        logging.getLogger("beemapi").setLevel(logging.CRITICAL)  # we say it once, and shorter
+        logging.getLogger("beemapi").setLevel(logging.CRITICAL)  # the failure is logged by AccountLookup
         for url in tuple(self._urls):
             try:
                 rpc = NodeRPC(
-                    url, num_retries=0, num_retries_call=0, timeout=NODE_SECONDS, disable_chain_detection=True
+                    url,
+                    num_retries=0,
+                    num_retries_call=0,
+                    timeout=self._timeout_seconds,
+                    disable_chain_detection=True,
                 )
                 found = rpc.find_accounts({"accounts": [name]}, api="database")
-            except Exception as error:  # beem raises much, and of many kinds
+            except Exception as error:  # beem raises many types of exceptions
                 failure = error
                 self._urls.remove(url)
                 self._urls.append(url)
                 continue
             return any(account["name"] == name for account in found["accounts"])
-        raise failure if self._urls else ConnectionError("no Hive node is named")
+        raise failure if self._urls else ConnectionError("no Hive node is configured")
 
 
 _NAME: Final = Rule(
-    f"a name, of at most {_LONGEST} characters",
+    f"a name of at most {_MAX_LENGTH} characters",
     lambda text: text or None,
-    {"type": "string", "minLength": 1, "maxLength": _LONGEST},
-    _LONGEST,
+    {"type": "string", "minLength": 1, "maxLength": _MAX_LENGTH},
+    _MAX_LENGTH,
 )
 
 
@@ -171,23 +178,23 @@ class AccountParameters:
 
 
 class AccountAnswer(Part, kw_only=True):
-    """`exists` is null where no node could be asked. `source` is who said so."""
+    """`exists` is null if no node answered. `source`: where the result comes from."""
 
     username: str
-    valid_name: Annotated[bool, Meta(description="Whether an account may have such a name at all.")]
+    valid_name: Annotated[bool, Meta(description="Whether this is a valid account name.")]
     exists: bool | None
-    checked_ts: Annotated[Time | None, Meta(description="When a node said so.")]
+    checked_ts: Annotated[Time | None, Meta(description="When a node was queried.")]
     source: Annotated[str, choice("node", "cache", "name", "unavailable")]
 
 
-def account_path(settings: ApiSettings) -> Direct[AccountParameters]:
-    accounts = Accounts(BeemNodes(settings.hive_nodes), settings.clock)
+def account_endpoint(settings: ApiSettings) -> DirectEndpoint[AccountParameters]:
+    lookup = AccountLookup(BeemNodes(settings.hive_nodes), settings.clock)
 
-    def view(ask: AccountParameters) -> Response:
-        found = accounts.find(ask.username)
+    def view(params: AccountParameters) -> Response:
+        found = lookup.find(params.username)
         answer = AccountAnswer(
-            username=ask.username,
-            valid_name=is_account(ask.username),
+            username=params.username,
+            valid_name=is_account(params.username),
             exists=found.exists,
             checked_ts=None if found.checked is None else iso(found.checked),
             source=found.source,
@@ -196,7 +203,7 @@ def account_path(settings: ApiSettings) -> Direct[AccountParameters]:
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    return Direct(
+    return DirectEndpoint(
         "/api/validate_account",
         AccountParameters,
         AccountAnswer,

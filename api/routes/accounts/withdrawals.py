@@ -1,4 +1,4 @@
-"""/api/withdrawals: withdrawals, newest first, and what became of their payment."""
+"""/api/withdrawals: withdrawals and the state of their payouts, newest first."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ class WithdrawalsParameters(PageParameters):
 
 
 class Payout(Part, kw_only=True):
-    """How far the payment is, by the operator's payouts program; the chain alone settles it."""
+    """State of the payment according to the operator's payouts program; only the chain settles it."""
 
     state: Annotated[str, choice(*payouts.STATES, *schema.CLAIM_STATUSES[1:])]
-    reason: Annotated[str | None, Meta(description="Why it waits.")]
-    transaction_ids: Annotated[list[str], Meta(description="Of all that was signed for it, the newest last.")]
-    signatures: Annotated[Count | None, Meta(description="The weight that has signed the newest.")]
-    needed: Annotated[Count | None, Meta(description="The weight that it needs.")]
-    next_attempt: Annotated[Time | None, Meta(description="Not before this block time.")]
+    reason: Annotated[str | None, Meta(description="Why it is waiting.")]
+    transaction_ids: Annotated[list[str], Meta(description="Transactions signed for it, newest last.")]
+    signatures: Annotated[
+        Count | None, Meta(description="Weight of the signatures on the newest transaction.")
+    ]
+    needed: Annotated[Count | None, Meta(description="Required weight.")]
+    next_attempt: Annotated[Time | None, Meta(description="No attempt before this block time.")]
 
 
 class Withdrawal(Part, kw_only=True):
-    """`memo` is the trader's own. Where there is none, the payment's is `peakedex:` and the id."""
+    """`memo` is the trader's; if it is null, the payment's memo is `peakedex:` and the id."""
 
     id: str
     user: str
@@ -51,10 +53,12 @@ class Withdrawal(Part, kw_only=True):
     status: Annotated[str, choice(*schema.CLAIM_STATUSES)]
     ts: Time
     block: Block
-    paid_by: Annotated[str | None, Meta(description="The id of the payment on the chain.")]
+    paid_by: Annotated[str | None, Meta(description="Transaction id of the payment.")]
     closed_ts: Time | None
     closed_block: Block | None
-    payout: Annotated[Payout | None, Meta(description="Null in the stream: it is not the ledger's.")]
+    payout: Annotated[
+        Payout | None, Meta(description="Null in the stream: payouts are not part of the ledger.")
+    ]
 
 
 class Withdrawals(Answer, kw_only=True):
@@ -62,14 +66,14 @@ class Withdrawals(Answer, kw_only=True):
     next_cursor: NextCursor
 
 
-def _view(snapshot: Snapshot, ask: WithdrawalsParameters) -> Withdrawals:
-    cursors = Cursors("withdrawals", ask.user, ask.status)
-    before = cursors.read(ask.cursor)
-    account = None if ask.user is None else find_account(snapshot.connection, ask.user)
+def _view(snapshot: Snapshot, params: WithdrawalsParameters) -> Withdrawals:
+    cursors = Cursors("withdrawals", params.user, params.status)
+    before = cursors.read(params.cursor)
+    account = None if params.user is None else find_account(snapshot.connection, params.user)
     page: Page[WithdrawalRow] = Page([], None)
-    if ask.user is None or account is not None:
-        status = None if ask.status is None else schema.CLAIM_STATUSES.index(ask.status)
-        page = list_withdrawals(snapshot.connection, WithdrawalFilter(account, status), before, ask.limit)
+    if params.user is None or account is not None:
+        status = None if params.status is None else schema.CLAIM_STATUSES.index(params.status)
+        page = list_withdrawals(snapshot.connection, WithdrawalFilter(account, status), before, params.limit)
     paying = payouts.read_payouts(snapshot.connection, payouts.WITHDRAWAL, [row.n for row in page.rows])
     return Withdrawals(
         *snapshot.stamp,
@@ -111,7 +115,7 @@ resource = Resource(
     "/api/withdrawals",
     WithdrawalsParameters,
     Withdrawals,
-    "Withdrawals, newest first, and how far their payment is.",
+    "Withdrawals and the state of their payouts, newest first.",
     _view,
     group="Account",
 )

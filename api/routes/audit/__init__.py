@@ -1,1 +1,1 @@
-"""Resources for auditors."""
+"""Audit endpoints: journal, state, blocks, solvency, liabilities, checkpoints, peers."""

@@ -1,4 +1,4 @@
-"""/api/blocks/<block>: what a block did, as the journal has it, and the hashes before and after it."""
+"""/api/blocks/<block>: journal lines of a block, and the journal hashes before and after it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.http.parameters import BlockNumber
 from api.http.resource import Resource
 from api.http.shapes import Answer, Block, Hash
 from settlement.store.read.audit.blocks import read_block
-from settlement.store.read.audit.journal_range import hash_before
+from settlement.store.read.audit.journal import hash_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,22 +22,22 @@ class BlockParameters:
 
 
 class OneBlock(Answer, kw_only=True):
-    """`block_id` and `ts` are null, and `lines` is empty, where nothing of ours happened."""
+    """`block_id` and `ts` are null and `lines` is empty for a block without journal lines."""
 
     number: Block
     block_id: str | None
-    journal_hash: Annotated[Hash, Meta(description="The journal hash in force after this block.")]
-    prev_journal_hash: Annotated[Hash, Meta(description="The one before it.")]
-    lines: Annotated[list[str], Meta(description="Its part of the journal, line by line.")]
+    journal_hash: Annotated[Hash, Meta(description="Journal hash after this block.")]
+    prev_journal_hash: Annotated[Hash, Meta(description="Journal hash before this block.")]
+    lines: Annotated[list[str], Meta(description="Its journal lines.")]
 
 
-def _view(snapshot: Snapshot, ask: BlockParameters) -> OneBlock:
-    before = hash_before(snapshot.connection, ask.block)
-    row = read_block(snapshot.connection, ask.block)
+def _view(snapshot: Snapshot, params: BlockParameters) -> OneBlock:
+    before = hash_before(snapshot.connection, params.block)
+    row = read_block(snapshot.connection, params.block)
     return OneBlock(
-        block=ask.block,
+        block=params.block,
         ts=None if row is None else iso(row.timestamp),
-        number=ask.block,
+        number=params.block,
         block_id=None if row is None else row.block_id,
         journal_hash=before if row is None else row.journal_hash,
         prev_journal_hash=before,
@@ -49,7 +49,7 @@ resource = Resource(
     "/api/blocks/<block>",
     BlockParameters,
     OneBlock,
-    "What happened in a block, with the journal hashes.",
+    "Journal lines and hashes of a block.",
     _view,
     errors=("E_BLOCK",),
     group="Audit",

@@ -1,4 +1,4 @@
-"""/api/checkpoints: what the operator claimed on the chain of past blocks, and whether it agrees with us."""
+"""/api/checkpoints: the operator's checkpoints, and whether their hashes agree with this replica."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.alarms import MAX_CLAIMS, Claim, read_claims
+from api.alarms import MAX_CHECKPOINTS, CheckpointClaim, read_checkpoint_claims
 from api.database import Snapshot
 from api.http.formatting import iso
 from api.http.parameters import NoParameters
 from api.http.resource import Resource
 from api.http.shapes import Answer, Block, Hash, Part, Time
-from settlement.store.status import read_status
+from settlement.store.indexer_status import read_status
 
 
 class Checkpoint(Part, kw_only=True):
-    """A claim, made on the chain in `block`, of the hashes after `claimed_block`."""
+    """A checkpoint, posted on the chain in `block`, of the hashes after `claimed_block`."""
 
     id: str
     ts: Time
@@ -26,27 +26,24 @@ class Checkpoint(Part, kw_only=True):
     journal_hash: Hash
     agrees: Annotated[
         bool | None,
-        Meta(description="Whether journal_hash is this journal's; null while claimed_block is not recorded."),
+        Meta(description="Whether journal_hash agrees; null while claimed_block is not recorded."),
     ]
     state_agrees: Annotated[
         bool | None,
-        Meta(
-            description="Whether state_hash is that of the state recorded here; null where the indexer has "
-            "not compared it."
-        ),
+        Meta(description="Whether state_hash agrees; null if the indexer has not compared it."),
     ]
 
 
 class Checkpoints(Answer, kw_only=True):
-    checkpoints: Annotated[list[Checkpoint], Meta(description=f"The newest {MAX_CLAIMS}, newest first.")]
+    checkpoints: Annotated[list[Checkpoint], Meta(description=f"The newest {MAX_CHECKPOINTS}, newest first.")]
 
 
 def _view(snapshot: Snapshot, _: NoParameters) -> Checkpoints:
-    claims = read_claims(snapshot, read_status(snapshot.connection))
+    claims = read_checkpoint_claims(snapshot, read_status(snapshot.connection))
     return Checkpoints(*snapshot.stamp, checkpoints=[_checkpoint(claim) for claim in claims])
 
 
-def _checkpoint(claim: Claim) -> Checkpoint:
+def _checkpoint(claim: CheckpointClaim) -> Checkpoint:
     row = claim.row
     return Checkpoint(
         id=row.id,
@@ -64,7 +61,7 @@ resource = Resource(
     "/api/checkpoints",
     NoParameters,
     Checkpoints,
-    "The operator's claims of past hashes, and whether they agree.",
+    "The operator's checkpoints, and whether they agree.",
     _view,
     live=True,
     group="Audit",

@@ -1,4 +1,4 @@
-"""/api/journal: the journal as text, as auditors hash it, piece by piece."""
+"""/api/journal: the journal as text, in pieces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from api.http.errors import bad_input
 from api.http.parameters import BlockNumber
 from api.http.resource import PLAIN, Resource
 from api.http.shapes import Text
-from settlement.store.read.audit.journal_range import hash_before, read_range
+from settlement.store.read.audit.journal import hash_before, read_range
 
 MAX_BLOCKS: Final = 10_000
 MAX_CHARS: Final = 4 << 20
@@ -22,15 +22,15 @@ class JournalParameters:
     to: BlockNumber | None = None
 
 
-def _view(snapshot: Snapshot, ask: JournalParameters) -> Text:
-    last = snapshot.block if ask.to is None else ask.to
+def _view(snapshot: Snapshot, params: JournalParameters) -> Text:
+    last = snapshot.block if params.to is None else params.to
     snapshot.check_block(last)
-    if ask.from_ > last + 1:
-        raise bad_input(f"from must not be greater than to, {last} here, and one.")
-    rows = read_range(snapshot.connection, ask.from_, last, MAX_BLOCKS, MAX_CHARS)
+    if params.from_ > last + 1:
+        raise bad_input(f"from must be at most {last + 1}: to is {last}.")
+    rows = read_range(snapshot.connection, params.from_, last, MAX_BLOCKS, MAX_CHARS)
     text = "".join(row.lines for row in rows)
     is_cut = len(rows) == MAX_BLOCKS or len(text) >= MAX_CHARS
-    before = hash_before(snapshot.connection, ask.from_)
+    before = hash_before(snapshot.connection, params.from_)
     headers = {
         "X-Next-From": str(rows[-1].number + 1 if is_cut else last + 1),
         "X-Prev-Journal-Hash": before,
@@ -43,13 +43,13 @@ resource = Resource(
     "/api/journal",
     JournalParameters,
     Text,
-    "The journal from one block to another, as text.",
+    "The journal lines of a range of blocks, as text.",
     _view,
     errors=("E_BLOCK",),
     headers={
-        "X-Next-From": "The block to ask on from: not above `to` where the answer was cut short.",
-        "X-Prev-Journal-Hash": "The journal hash before the text's first line.",
-        "X-Journal-Hash": "The journal hash after its last line.",
+        "X-Next-From": "Value of `from` for the next piece; greater than `to` after the last piece.",
+        "X-Prev-Journal-Hash": "Journal hash before the first line.",
+        "X-Journal-Hash": "Journal hash after the last line.",
     },
     group="Audit",
     media=PLAIN,

@@ -1,4 +1,4 @@
-"""/api/liabilities: what is owed of each token, and the root that all must see alike (docs/proof.md)."""
+"""/api/liabilities: total liabilities and Merkle root of each token (docs/proof.md)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from api.http.errors import bad_input, not_found
 from api.http.parameters import BlockNumber, Day
 from api.http.resource import Resource
 from api.http.shapes import Amount, Answer, Count, Hash, Part
-from api.routes.audit.proof import Forests, Units
+from api.routes.audit.proof import LiabilityTrees, Units
 from settlement.core.liability_proof import TokenRoot, roots_of, roots_text
 from settlement.core.parsing.amounts import show_units
-from settlement.store.read.audit.liabilities import is_over, read_last_block, read_root_block
+from settlement.store.read.audit.liabilities import is_day_over, read_last_block, read_root_block
 from settlement.store.read.venue import read_tokens
 
 
@@ -27,33 +27,33 @@ class LiabilitiesParameters:
 
 
 class TokenLiabilities(Part, kw_only=True):
-    """What all accounts hold of a token together, and the root of its tree."""
+    """Sum of all balances of a token, and the root of its Merkle sum tree."""
 
     symbol: str
     total: Amount
     units: Units
-    leaves: Annotated[Count, Meta(description="How many accounts hold any of the token.")]
+    leaves: Annotated[Count, Meta(description="Number of accounts with a balance of the token.")]
     hash: Hash
 
 
 class Liabilities(Answer, kw_only=True):
-    """Tokens by symbol, those that anybody holds. The roots name the newest block of ours."""
+    """Tokens with balances, by symbol. The roots include the newest active block."""
 
     venue_hash: Hash
     root_block: Annotated[
-        Count, Meta(description="The block that the roots name; 0 before anything happened.")
+        Count, Meta(description="The active block included in the roots; 0 before the first.")
     ]
     root_block_id: str
     tokens: list[TokenLiabilities]
-    text: Annotated[str, Meta(description="The same as text: what is kept, published and compared.")]
+    text: Annotated[str, Meta(description="The same in the text format for publishing.")]
 
 
-def liabilities_resource(forests: Forests) -> Resource[LiabilitiesParameters]:
-    def view(tip: Snapshot, ask: LiabilitiesParameters) -> Liabilities:
-        snapshot = tip if ask.day is None else _at_end_of(tip, ask)
+def liabilities_resource(trees: LiabilityTrees) -> Resource[LiabilitiesParameters]:
+    def view(tip: Snapshot, params: LiabilitiesParameters) -> Liabilities:
+        snapshot = tip if params.day is None else _at_end_of(tip, params)
         connection, venue_hash = snapshot.connection, snapshot.at.venue_hash
         precisions = {token.symbol: token.precision for token in read_tokens(connection)}
-        roots = roots_of(venue_hash, *read_root_block(connection, snapshot.block), forests.trees(snapshot))
+        roots = roots_of(venue_hash, *read_root_block(connection, snapshot.block), trees.read(snapshot))
         return Liabilities(
             *snapshot.stamp,
             venue_hash=venue_hash,
@@ -67,23 +67,21 @@ def liabilities_resource(forests: Forests) -> Resource[LiabilitiesParameters]:
         "/api/liabilities",
         LiabilitiesParameters,
         Liabilities,
-        "All that is owed, with the roots that proofs lead to.",
+        "Total liabilities by token, with the roots of all proofs.",
         view,
         errors=("E_BLOCK",),
         group="Audit",
     )
 
 
-def _at_end_of(snapshot: Snapshot, ask: LiabilitiesParameters) -> Snapshot:
-    """The newest block of ours of a day that is over, or before it."""
-    assert ask.day is not None
-    if ask.block is not None:
-        raise bad_input("block and day exclude each other: give one of them.")
-    day = date.fromisoformat(ask.day)
-    if not is_over(snapshot.at, day):
-        raise not_found(
-            f"The day {day} is not over on the chain: the newest block is of it, or before.", "E_BLOCK"
-        )
+def _at_end_of(snapshot: Snapshot, params: LiabilitiesParameters) -> Snapshot:
+    """The snapshot as of the newest active block up to the end of a day that is over."""
+    assert params.day is not None
+    if params.block is not None:
+        raise bad_input("give either block or day.")
+    day = date.fromisoformat(params.day)
+    if not is_day_over(snapshot.at, day):
+        raise not_found(f"The day {day} is not over on the chain yet.", "E_BLOCK")
     return snapshot.past(read_last_block(snapshot.connection, snapshot.at, day))
 
 

@@ -1,4 +1,4 @@
-"""/api/peers: what comparing our hashes with other replicas' gave, as the indexer last told."""
+"""/api/peers: comparison of hashes with other replicas, as last reported by the indexer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from api.http.formatting import iso
 from api.http.parameters import NoParameters
 from api.http.resource import Resource
 from api.http.shapes import Answer, Block, Count, Part, Time, choice
-from settlement.store.status import IndexerStatus, read_status
+from settlement.store.indexer_status import IndexerStatus, read_status
 
 STATES: Final = ("agrees", "disagrees", "unknown")
 
 
 class PeerRow(Struct):
-    """One peer, as `indexer.audit.peers.Verdict` writes it."""
+    """One peer, as `indexer.audit.peers.PeerStatus` writes it."""
 
     url: str
     state: str
@@ -35,26 +35,30 @@ class PeerRow(Struct):
 class Peer(Part, kw_only=True):
     url: str
     state: Annotated[str, choice(*STATES)]
-    block: Annotated[Block | None, Meta(description="The peer's newest, when it last answered.")]
-    lag: Annotated[Count | None, Meta(description="How far that was behind ours.")]
-    common_block: Annotated[Block | None, Meta(description="The newest whose journal hashes were compared.")]
-    state_block: Annotated[Block | None, Meta(description="The newest whose state hashes were compared.")]
+    block: Annotated[Block | None, Meta(description="The peer's newest block at its last answer.")]
+    lag: Annotated[Count | None, Meta(description="Blocks behind this replica at that time.")]
+    common_block: Annotated[
+        Block | None, Meta(description="Newest block whose journal hashes were compared.")
+    ]
+    state_block: Annotated[Block | None, Meta(description="Newest block whose state hashes were compared.")]
     differs_in: Annotated[str | None, choice("journal", "state")]
     differs_at: Annotated[
         Block | None,
-        Meta(description="The first block from which the journals differ, or the one whose states do."),
+        Meta(description="First block with a different journal, or the block with a different state."),
     ]
-    answered: Annotated[Time | None, Meta(description="When it last answered, by the indexer's clock.")]
-    error: Annotated[str | None, Meta(description="Why the last answer was none; null where it was one.")]
+    answered: Annotated[Time | None, Meta(description="Time of its last answer, by the indexer's clock.")]
+    error: Annotated[str | None, Meta(description="Error of the last request; null if it succeeded.")]
 
 
 class Peers(Answer, kw_only=True):
-    asked: Annotated[Time | None, Meta(description="When the indexer last told; null where none ever did.")]
+    asked: Annotated[
+        Time | None, Meta(description="Time of the indexer's last report; null before the first.")
+    ]
     peers: list[Peer]
 
 
 def read_peers(status: IndexerStatus | None) -> list[PeerRow]:
-    """The peers that the indexer asks."""
+    """The peers that the indexer compares with."""
     text = None if status is None else status.peers
     return [] if text is None else msgspec.json.decode(text, type=list[PeerRow])
 
@@ -77,7 +81,7 @@ resource = Resource(
     "/api/peers",
     NoParameters,
     Peers,
-    "Other replicas, and whether their hashes are ours.",
+    "Other replicas, and whether their hashes agree.",
     _view,
     live=True,
     group="Audit",

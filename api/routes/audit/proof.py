@@ -1,14 +1,14 @@
-"""/api/proof: that what an account holds is counted in what the venue owes (docs/proof.md)."""
+"""/api/proof: proof that an account's balances are included in the liabilities (docs/proof.md)."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Final
 
+from cachetools import LRUCache
 from msgspec import Meta
 
 from api.database import Snapshot
@@ -17,13 +17,14 @@ from api.http.resource import Resource
 from api.http.shapes import Amount, Answer, Count, Hash, Part, choice
 from settlement.core.liability_proof import LEFT, RIGHT, Inclusion, Leaf, Proof, Tree, leaf_hash, proof_text
 from settlement.core.parsing.amounts import show_units
-from settlement.store.read.audit.liabilities import Forest, read_root_block
+from settlement.store.read.audit.liabilities import MerkleSumTrees, read_root_block
 from settlement.store.read.venue import read_tokens
 
-KEPT_FORESTS: Final = 4
+MAX_STATES: Final = 4
+"""States whose trees are cached."""
 
 Units = Annotated[
-    str, Meta(pattern="^[1-9][0-9]*$", description="The same in the token's smallest unit: what is hashed.")
+    str, Meta(pattern="^[1-9][0-9]*$", description="The same in the token's smallest unit, as it is hashed.")
 ]
 
 
@@ -43,7 +44,7 @@ class ProofLeaf(Part, kw_only=True):
 
 
 class ProofStep(Part, kw_only=True):
-    """A node beside the way to the top, and on which side of it."""
+    """A sibling node on the path to the root, and on which side it is."""
 
     side: Annotated[str, choice(LEFT, RIGHT)]
     total: Amount
@@ -52,16 +53,16 @@ class ProofStep(Part, kw_only=True):
 
 
 class ProofRoot(Part, kw_only=True):
-    """What everybody must see alike at this block."""
+    """The root, which must be the same for everyone at this block."""
 
     total: Amount
     units: Units
-    leaves: Annotated[Count, Meta(description="How many accounts hold any of the token.")]
+    leaves: Annotated[Count, Meta(description="Number of accounts with a balance of the token.")]
     hash: Hash
 
 
 class TokenProof(Part, kw_only=True):
-    """The account's total of one token, and the way from its leaf, bottom up, to the root."""
+    """The account's total of one token, and the Merkle path from its leaf to the root."""
 
     symbol: str
     total: Amount
@@ -71,50 +72,46 @@ class TokenProof(Part, kw_only=True):
 
 
 class AccountProof(Answer, kw_only=True):
-    """Tokens by symbol. The roots name the newest block in which anything of ours happened."""
+    """Tokens by symbol. The roots include the newest active block."""
 
     user: str
     venue_hash: Hash
     root_block: Annotated[
-        Count, Meta(description="The block that the roots name; 0 before anything happened.")
+        Count, Meta(description="The active block included in the roots; 0 before the first.")
     ]
     root_block_id: str
     tokens: list[TokenProof]
-    text: Annotated[str, Meta(description="The same as text: what is kept, passed on and checked.")]
+    text: Annotated[str, Meta(description="The same in the text format for the verifier.")]
 
 
-class Forests:
-    """Those of the states that were asked for last: a state is the same until a journal line is written."""
+class LiabilityTrees:
+    """LRU cache of Merkle sum trees by journal hash: the state is the same until a line is added."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Forest] = OrderedDict()
+        self._states: LRUCache[str, MerkleSumTrees] = LRUCache(MAX_STATES)
         self._lock = threading.Lock()
 
-    def trees(self, snapshot: Snapshot, account: str | None = None) -> list[Tree]:
-        """Those in which an account has a leaf, or all."""
+    def read(self, snapshot: Snapshot, account: str | None = None) -> list[Tree]:
+        """The trees that include an account, or all."""
         key = snapshot.journal_hash
-        is_newest = snapshot.block == snapshot.at.block
-        with self._lock:  # also while a tree grows: whoever else wants it would only grow it a second time
-            if key not in self._kept:
-                block = None if is_newest else snapshot.block
-                self._kept[key] = Forest(snapshot.connection, snapshot.at.venue_hash, block)
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT_FORESTS:
-                self._kept.popitem(last=False)
-            forest = self._kept[key]
-            return forest.all() if account is None else forest.of(account)
+        with self._lock:  # held while a tree is built, so that it is built once
+            if key not in self._states:
+                block = None if snapshot.block == snapshot.at.block else snapshot.block
+                self._states[key] = MerkleSumTrees(snapshot.connection, snapshot.at.venue_hash, block)
+            trees = self._states[key]
+            return trees.all() if account is None else trees.of(account)
 
 
-def proof_resource(forests: Forests) -> Resource[ProofParameters]:
-    def view(snapshot: Snapshot, ask: ProofParameters) -> AccountProof:
+def proof_resource(liability_trees: LiabilityTrees) -> Resource[ProofParameters]:
+    def view(snapshot: Snapshot, params: ProofParameters) -> AccountProof:
         number, block_id = read_root_block(snapshot.connection, snapshot.block)
         precisions = {token.symbol: token.precision for token in read_tokens(snapshot.connection)}
-        trees = forests.trees(snapshot, ask.user)
-        found = tuple(filter(None, (tree.prove(ask.user, number, block_id) for tree in trees)))
-        proof = Proof(snapshot.at.venue_hash, number, block_id, ask.user, found)
+        trees = liability_trees.read(snapshot, params.user)
+        found = tuple(filter(None, (tree.prove(params.user, number, block_id) for tree in trees)))
+        proof = Proof(snapshot.at.venue_hash, number, block_id, params.user, found)
         return AccountProof(
             *snapshot.stamp,
-            user=ask.user,
+            user=params.user,
             venue_hash=proof.venue_hash,
             root_block=number,
             root_block_id=block_id,
@@ -126,7 +123,7 @@ def proof_resource(forests: Forests) -> Resource[ProofParameters]:
         "/api/proof",
         ProofParameters,
         AccountProof,
-        "Proof that an account's balances are counted in what the venue owes.",
+        "Proof that an account's balances are included in the liabilities.",
         view,
         errors=("E_BLOCK",),
         group="Audit",
@@ -134,18 +131,18 @@ def proof_resource(forests: Forests) -> Resource[ProofParameters]:
 
 
 def _token(proof: Proof, token: Inclusion, precision: int) -> TokenProof:
-    show: Callable[[int], str] = partial(show_units, precision=precision)
-    hash_ = leaf_hash(proof.venue_hash, token.symbol, Leaf(proof.account, token.total))
+    fmt: Callable[[int], str] = partial(show_units, precision=precision)
+    leaf = leaf_hash(proof.venue_hash, token.symbol, Leaf(proof.account, token.total))
     return TokenProof(
         symbol=token.symbol,
-        total=show(token.total),
-        leaf=ProofLeaf(place=token.place, account=proof.account, units=str(token.total), hash=hash_),
+        total=fmt(token.total),
+        leaf=ProofLeaf(place=token.place, account=proof.account, units=str(token.total), hash=leaf),
         path=[
-            ProofStep(side=side, total=show(node.total), units=str(node.total), hash=node.hash)
+            ProofStep(side=side, total=fmt(node.total), units=str(node.total), hash=node.hash)
             for side, node in token.path
         ],
         root=ProofRoot(
-            total=show(token.root.total),
+            total=fmt(token.root.total),
             units=str(token.root.total),
             leaves=token.leaves,
             hash=token.root.hash,

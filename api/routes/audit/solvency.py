@@ -1,4 +1,4 @@
-"""/api/solvency: what the venue owes and what the chain shows in escrow, token by token."""
+"""/api/solvency: liabilities and escrow holdings by token."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from settlement.store.read.audit.solvency import (
 
 MAX_ROWS: Final = 100
 
-Quantity = Annotated[str, Meta(description="As the chain has it: a stranger's text.")]
+Quantity = Annotated[str, Meta(description="As on the chain: untrusted text.")]
 
 
 class TokenSolvency(Part, kw_only=True):
-    """What all accounts hold of a token, and what the chain shows in the venue's escrow accounts."""
+    """Liabilities to all accounts, and the balance of the escrow account on the chain, of one token."""
 
     symbol: str
     escrow: str
@@ -37,14 +37,12 @@ class TokenSolvency(Part, kw_only=True):
     locked: Amount
     withdrawing: Amount
     liabilities: Annotated[Amount, Meta(description="available + locked + withdrawing")]
-    surplus: Annotated[
-        Amount, Meta(description="holdings - liabilities; negative where something is missing.")
-    ]
+    surplus: Annotated[Amount, Meta(description="holdings - liabilities; negative if insolvent.")]
     solvent: bool
 
 
 class Outflow(Part, kw_only=True):
-    """A payment out of escrow that pays no withdrawal and no refund."""
+    """A payment from escrow that matches no withdrawal or refund."""
 
     id: str
     ts: Time
@@ -56,7 +54,7 @@ class Outflow(Part, kw_only=True):
 
 
 class RefundDue(Part, kw_only=True):
-    """A deposit that could not be credited, and waits to be paid back."""
+    """A deposit that could not be credited and has not been refunded yet."""
 
     id: str
     ts: Time
@@ -127,7 +125,7 @@ resource = Resource(
     "/api/solvency",
     NoParameters,
     Solvency,
-    "What is owed against what is in escrow, by token.",
+    "Liabilities and escrow holdings by token.",
     _view,
     group="Audit",
 )

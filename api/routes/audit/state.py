@@ -1,4 +1,4 @@
-"""/api/state: the whole state at the end of a block as text, as auditors hash it."""
+"""/api/state: the complete state at the end of a block, as text (docs/protocol.md, section 9)."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ resource = Resource(
     "/api/state",
     StateParameters,
     Text,
-    "The whole state at the end of a block, as text.",
+    "The complete state at the end of a block, as text.",
     _view,
     errors=("E_BLOCK",),
     headers={
-        "X-State-Hash": "SHA-256 of the text: the state hash.",
-        "X-Journal-Hash": "The journal hash of that block.",
+        "X-State-Hash": "State hash: SHA-256 of the text.",
+        "X-Journal-Hash": "Journal hash of that block.",
     },
     group="Audit",
     media=PLAIN,

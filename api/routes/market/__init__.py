@@ -1,1 +1,1 @@
-"""Resources about pairs."""
+"""Market data endpoints: venue, pairs, order books, trades, candles."""

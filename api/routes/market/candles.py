@@ -1,4 +1,4 @@
-"""/api/candles: the trades of a pair by intervals of block time, oldest first."""
+"""/api/candles: OHLCV candles of a pair by block time, oldest first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from api.database import Snapshot
 from api.http.errors import bad_input
-from api.http.formatting import PairShow, iso
+from api.http.formatting import PairFormat, iso
 from api.http.paging import Cursors
 from api.http.parameters import PageParameters, Rule, Symbol, one_of
 from api.http.resource import Resource
@@ -20,14 +20,14 @@ from api.routes.market.pairs import pair_of
 from settlement.store.read.market.candles import INTERVALS, CandleRow, read_candles
 
 LAST_MOMENT: Final = 253_402_300_799
-"""The last second of the year 9999."""
+"""The last second of the year 9999, the end of Python's calendar."""
 
 _SECONDS: Final = re.compile(r"0|[1-9][0-9]{0,11}")
 _ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z?)?")
 
 
 def _read_moment(text: str) -> int | None:
-    """Seconds since 1970; None for what is no time."""
+    """Seconds since 1970; None for invalid text."""
     if _SECONDS.fullmatch(text):
         return int(text) if int(text) <= LAST_MOMENT else None
     if not _ISO.fullmatch(text):
@@ -60,7 +60,7 @@ class CandleParameters(PageParameters):
 
 
 class Candle(Part, kw_only=True):
-    """The trades of one interval, which begins at `ts`. The volumes are in base and in quote."""
+    """The trades of one interval, which begins at `ts`. `volume` is in base, `quote_volume` in quote."""
 
     ts: Time
     open: Price
@@ -82,34 +82,34 @@ class Candles(Answer, kw_only=True):
     next_cursor: NextCursor
 
 
-def _view(snapshot: Snapshot, ask: CandleParameters) -> Candles:
-    cursors = Cursors("candles", ask.base, ask.quote, ask.interval, ask.from_, ask.to)
-    since = 0 if ask.from_ is None else ask.from_
-    before = cursors.read(ask.cursor) or (LAST_MOMENT if ask.to is None else ask.to)
-    if ask.to is not None and since > ask.to:
+def _view(snapshot: Snapshot, params: CandleParameters) -> Candles:
+    cursors = Cursors("candles", params.base, params.quote, params.interval, params.from_, params.to)
+    since = 0 if params.from_ is None else params.from_
+    before = cursors.read(params.cursor) or (LAST_MOMENT if params.to is None else params.to)
+    if params.to is not None and since > params.to:
         raise bad_input("from must not be later than to.")
-    show = pair_of(snapshot, ask.base, ask.quote)
-    seconds = INTERVALS[ask.interval]
-    page = read_candles(snapshot.connection, show.row.id, seconds, since, before, ask.limit)
+    fmt = pair_of(snapshot, params.base, params.quote)
+    seconds = INTERVALS[params.interval]
+    page = read_candles(snapshot.connection, fmt.row.id, seconds, since, before, params.limit)
     return Candles(
         *snapshot.stamp,
-        base=ask.base,
-        quote=ask.quote,
-        interval=ask.interval,
-        candles=[show_candle(show, row) for row in page.rows],
+        base=params.base,
+        quote=params.quote,
+        interval=params.interval,
+        candles=[show_candle(fmt, row) for row in page.rows],
         next_cursor=cursors.write(page.next_key),
     )
 
 
-def show_candle(show: PairShow, row: CandleRow) -> Candle:
+def show_candle(fmt: PairFormat, row: CandleRow) -> Candle:
     return Candle(
         ts=iso(row.start),
-        open=show.price(row.open),
-        high=show.price(row.high),
-        low=show.price(row.low),
-        close=show.price(row.close),
-        volume=show.base(row.base_volume),
-        quote_volume=show.quote(row.quote_volume),
+        open=fmt.price(row.open),
+        high=fmt.price(row.high),
+        low=fmt.price(row.low),
+        close=fmt.price(row.close),
+        volume=fmt.base(row.base_volume),
+        quote_volume=fmt.quote(row.quote_volume),
         trades=row.trades,
     )
 
@@ -118,7 +118,7 @@ resource = Resource(
     "/api/candles",
     CandleParameters,
     Candles,
-    "The trades of a pair by intervals, oldest first.",
+    "OHLCV candles of a pair, oldest first.",
     _view,
     errors=("E_PAIR",),
 )

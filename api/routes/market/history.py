@@ -1,4 +1,4 @@
-"""/api/history: trades, newest first: those of a pair, or those of an account."""
+"""/api/history: trades of a pair or of an account, newest first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from api.database import Snapshot
 from api.http.errors import bad_input
-from api.http.formatting import PairShow, Trade
+from api.http.formatting import PairFormat, Trade
 from api.http.paging import Cursors
 from api.http.parameters import PageParameters, Symbol, User
 from api.http.resource import Resource
@@ -30,12 +30,14 @@ class HistoryParameters(PageParameters):
 
 
 class OwnTrade(Trade, kw_only=True):
-    """A trade of an account: its pair, and where the account stood in it."""
+    """A trade of an account, with its pair and the account's side and role."""
 
     base: str
     quote: str
-    side: Annotated[Side, Meta(description="Of its order; where it traded with itself, of its taker order.")]
-    role: Annotated[str, choice(TAKER, MAKER, BOTH), Meta(description="`both`: it traded with itself.")]
+    side: Annotated[
+        Side, Meta(description="Side of the account's order; in a self-trade, of the taker order.")
+    ]
+    role: Annotated[str, choice(TAKER, MAKER, BOTH), Meta(description="`both`: a self-trade.")]
 
 
 class History(Answer, kw_only=True):
@@ -53,54 +55,52 @@ class OwnHistory(Answer, kw_only=True):
     next_cursor: NextCursor
 
 
-def _view(snapshot: Snapshot, ask: HistoryParameters) -> History | OwnHistory:
-    if ask.user is not None:
-        return _of_account(snapshot, ask, ask.user)
-    if ask.base is None or ask.quote is None:
-        raise bad_input(
-            "base and quote name a pair together: give both, or user for the trades of an account."
-        )
-    cursors = Cursors("history", ask.base, ask.quote)
-    before = cursors.read(ask.cursor)
-    show = pair_of(snapshot, ask.base, ask.quote)
-    page = list_trades(snapshot.connection, show.row.id, before, ask.limit)
+def _view(snapshot: Snapshot, params: HistoryParameters) -> History | OwnHistory:
+    if params.user is not None:
+        return _of_account(snapshot, params, params.user)
+    if params.base is None or params.quote is None:
+        raise bad_input("give base and quote for the trades of a pair, or user for the trades of an account.")
+    cursors = Cursors("history", params.base, params.quote)
+    before = cursors.read(params.cursor)
+    fmt = pair_of(snapshot, params.base, params.quote)
+    page = list_trades(snapshot.connection, fmt.row.id, before, params.limit)
     return History(
         *snapshot.stamp,
-        base=ask.base,
-        quote=ask.quote,
-        trades=[show.trade(row) for row in page.rows],
+        base=params.base,
+        quote=params.quote,
+        trades=[fmt.trade(row) for row in page.rows],
         next_cursor=cursors.write(page.next_key),
     )
 
 
-def _of_account(snapshot: Snapshot, ask: HistoryParameters, user: str) -> OwnHistory:
-    cursors = Cursors("history", user, ask.base, ask.quote)
-    before = cursors.read(ask.cursor)
+def _of_account(snapshot: Snapshot, params: HistoryParameters, user: str) -> OwnHistory:
+    cursors = Cursors("history", user, params.base, params.quote)
+    before = cursors.read(params.cursor)
     pair_id = None
-    if ask.base is not None or ask.quote is not None:
-        if ask.base is None or ask.quote is None:
-            raise bad_input("base and quote name a pair together: give both or neither.")
-        pair_id = pair_of(snapshot, ask.base, ask.quote).row.id
+    if params.base is not None or params.quote is not None:
+        if params.base is None or params.quote is None:
+            raise bad_input("give base and quote together, or neither.")
+        pair_id = pair_of(snapshot, params.base, params.quote).row.id
     account = find_account(snapshot.connection, user)
     page: Page[AccountTradeRow] = Page([], None)
     if account is not None:
-        page = list_account_trades(snapshot.connection, account, pair_id, before, ask.limit)
-    shows = {number: PairShow(pair) for number, pair in read_pairs(snapshot.connection).items()}
+        page = list_account_trades(snapshot.connection, account, pair_id, before, params.limit)
+    formats = {number: PairFormat(pair) for number, pair in read_pairs(snapshot.connection).items()}
     return OwnHistory(
         *snapshot.stamp,
         user=user,
-        trades=[_own_trade(row, shows[row.pair_id]) for row in page.rows],
+        trades=[_own_trade(row, formats[row.pair_id]) for row in page.rows],
         next_cursor=cursors.write(page.next_key),
     )
 
 
-def _own_trade(row: AccountTradeRow, show: PairShow) -> OwnTrade:
-    trade = show.trade(row.trade)
+def _own_trade(row: AccountTradeRow, fmt: PairFormat) -> OwnTrade:
+    trade = fmt.trade(row.trade)
     is_buy = row.trade.taker_is_buy == row.is_taker
     return OwnTrade(
         **{name: getattr(trade, name) for name in Trade.__struct_fields__},
-        base=show.row.base,
-        quote=show.row.quote,
+        base=fmt.row.base,
+        quote=fmt.row.quote,
         side="buy" if is_buy else "sell",
         role=BOTH if row.is_taker and row.is_maker else TAKER if row.is_taker else MAKER,
     )

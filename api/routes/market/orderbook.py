@@ -1,4 +1,4 @@
-"""/api/orderbook: what is on offer in a pair, added up by price."""
+"""/api/orderbook: the order book of a pair, aggregated by price."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from api.database import Snapshot
-from api.http.formatting import PairShow
+from api.http.formatting import PairFormat
 from api.http.parameters import BlockNumber, PairParameters, whole_number
 from api.http.resource import Resource
 from api.http.shapes import Amount, Answer, Count, Part, Price
@@ -21,7 +21,7 @@ class BookParameters(PairParameters):
 
 
 class Level(Part, kw_only=True):
-    """All orders at one price: their amount in base, their number, their worth in quote."""
+    """All orders at one price: amount in base, number of orders, total value in quote."""
 
     price: Price
     amount: Amount
@@ -30,7 +30,7 @@ class Level(Part, kw_only=True):
 
 
 class OrderBook(Answer, kw_only=True):
-    """Best prices first on both sides."""
+    """Best price first on both sides."""
 
     base: str
     quote: str
@@ -38,27 +38,27 @@ class OrderBook(Answer, kw_only=True):
     asks: list[Level]
 
 
-def _view(snapshot: Snapshot, ask: BookParameters) -> OrderBook:
-    show = pair_of(snapshot, ask.base, ask.quote)
+def _view(snapshot: Snapshot, params: BookParameters) -> OrderBook:
+    fmt = pair_of(snapshot, params.base, params.quote)
     bids, asks = (
-        read_levels(snapshot.connection, show.row.id, is_buy, ask.depth, ask.block)
+        read_levels(snapshot.connection, fmt.row.id, is_buy, params.depth, params.block)
         for is_buy in (True, False)
     )
     return OrderBook(
         *snapshot.stamp,
-        base=ask.base,
-        quote=ask.quote,
-        bids=[show_level(show, row) for row in bids],
-        asks=[show_level(show, row) for row in asks],
+        base=params.base,
+        quote=params.quote,
+        bids=[show_level(fmt, row) for row in bids],
+        asks=[show_level(fmt, row) for row in asks],
     )
 
 
-def show_level(show: PairShow, row: LevelRow) -> Level:
+def show_level(fmt: PairFormat, row: LevelRow) -> Level:
     return Level(
-        price=show.price(row.price),
-        amount=show.base(row.remaining),
+        price=fmt.price(row.price),
+        amount=fmt.base(row.remaining),
         orders=row.orders,
-        total=show.value(row.price, row.remaining),
+        total=fmt.value(row.price, row.remaining),
     )
 
 
@@ -66,7 +66,7 @@ resource = Resource(
     "/api/orderbook",
     BookParameters,
     OrderBook,
-    "The order book of a pair, added up by price.",
+    "The order book of a pair, aggregated by price.",
     _view,
     errors=("E_PAIR", "E_BLOCK"),
 )

@@ -1,4 +1,4 @@
-"""/api/price: the price of a pair, for those who want nothing else."""
+"""/api/price: last price, best bid and ask, mid and spread of a pair."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from api.http.resource import Resource
 from api.http.shapes import Answer, Block, Price, Time
 from api.routes.market.pairs import pair_of
 from settlement.core.parsing.amounts import show_units
-from settlement.store.read.market.pair_figures import read_price
+from settlement.store.read.market.ticker import read_price
 from settlement.store.read.market.trades import find_trade
 
 
 class PairPrice(Answer, kw_only=True):
-    """Null where there is no trade yet, or no order on that side. `mid` has one decimal more than a price."""
+    """Null if there is no trade yet, or no order on that side. `mid` has one decimal more than a price."""
 
     base: str
     quote: str
@@ -27,24 +27,24 @@ class PairPrice(Answer, kw_only=True):
     spread: Price | None
 
 
-def _view(snapshot: Snapshot, ask: PairParameters) -> PairPrice:
-    show = pair_of(snapshot, ask.base, ask.quote)
-    prices = read_price(snapshot.connection, show.row.id)
+def _view(snapshot: Snapshot, params: PairParameters) -> PairPrice:
+    fmt = pair_of(snapshot, params.base, params.quote)
+    prices = read_price(snapshot.connection, fmt.row.id)
     last = None if prices.last_trade is None else find_trade(snapshot.connection, prices.last_trade)
     mid = spread = None
     if prices.bid is not None and prices.ask is not None:
-        # Half a tick can come out: one decimal more than the pair's prices have.
-        mid = show_units((prices.bid + prices.ask) * 5, show.row.price_decimals + 1)
-        spread = show.price(prices.ask - prices.bid)
+        # The middle can be half a tick, so it has one decimal more than prices.
+        mid = show_units((prices.bid + prices.ask) * 5, fmt.row.price_decimals + 1)
+        spread = fmt.price(prices.ask - prices.bid)
     return PairPrice(
         *snapshot.stamp,
-        base=ask.base,
-        quote=ask.quote,
-        last=show.price_or_none(prices.last),
+        base=params.base,
+        quote=params.quote,
+        last=fmt.price_or_none(prices.last),
         last_ts=None if last is None else iso(last.timestamp),
         last_block=None if last is None else last.block,
-        bid=show.price_or_none(prices.bid),
-        ask=show.price_or_none(prices.ask),
+        bid=fmt.price_or_none(prices.bid),
+        ask=fmt.price_or_none(prices.ask),
         mid=mid,
         spread=spread,
     )

@@ -1,4 +1,4 @@
-"""/api/venue: whose exchange this is, and what a trader must know to write an intent for it."""
+"""/api/venue: tokens, pairs, fees, escrow accounts and other rules of the venue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from settlement.store.read.venue import read_pairs, read_tokens, read_venue
 
 
 class Token(Part, kw_only=True):
-    """A listed token, and the account to which it is deposited."""
+    """A listed token. `escrow`: the account that receives its deposits."""
 
     symbol: str
     precision: Count
@@ -45,7 +45,11 @@ def venue_resource(network: str) -> Resource[NoParameters]:
         return _venue(snapshot, network)
 
     return Resource(
-        "/api/venue", NoParameters, Venue, "The venue: tokens, pairs, escrow accounts, hash.", view
+        "/api/venue",
+        NoParameters,
+        Venue,
+        "The venue: tokens, pairs, escrow accounts, rules and venue hash.",
+        view,
     )
 
 

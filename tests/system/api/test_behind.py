@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from settlement.store.status import IndexerStatus, write_status
+from settlement.store.indexer_status import IndexerStatus, write_status
 from tests.system.api.described import Described
 from tests.system.api.world import World
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from api.app import create_app, resources
 from api.http.errors import KINDS
-from api.http.parameters import Reader
+from api.http.parameters import ParameterReader
 from tests.system.api.examples import FILE, PACKED, body_of, examples, packed
 from tests.system.api.world import World
 
@@ -29,7 +29,7 @@ def test_every_route_is_documented(world: World) -> None:
 def test_every_parameter_is_documented_in_its_section(world: World) -> None:
     sections = {part.split("`", 2)[1]: part for part in TEXT.split("\n## ")[1:] if part.startswith("`/api")}
     for resource in resources(world.settings()):
-        for name in Reader(resource.parameters).rules:
+        for name in ParameterReader(resource.parameters).rules:
             assert f"`{name}`" in sections[resource.path] or f"<{name}>" in resource.path
 
 
@@ -68,6 +68,6 @@ def test_every_code_of_the_api_is_documented() -> None:
 def test_parameters_can_be_written_as_a_schema(world: World) -> None:
     """What a description for machines will be made from."""
     for resource in resources(world.settings()):
-        for name, rule in Reader(resource.parameters).rules.items():
+        for name, rule in ParameterReader(resource.parameters).rules.items():
             assert rule.schema["type"] in ("string", "integer"), name
-            assert rule.wanted
+            assert rule.expected

@@ -83,10 +83,10 @@ def test_who_never_traded_has_none(world: World) -> None:
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("", "base and quote name a pair together: give both, or user for the trades of an account."),
-        ("base=PEK", "base and quote name a pair together: give both, or user for the trades of an account."),
-        ("user=bob&base=PEK", "base and quote name a pair together: give both or neither."),
-        ("user=bob&quote=HBD", "base and quote name a pair together: give both or neither."),
+        ("", "give base and quote for the trades of a pair, or user for the trades of an account."),
+        ("base=PEK", "give base and quote for the trades of a pair, or user for the trades of an account."),
+        ("user=bob&base=PEK", "give base and quote together, or neither."),
+        ("user=bob&quote=HBD", "give base and quote together, or neither."),
     ],
 )
 def test_half_a_pair(world: World, query: str, says: str) -> None:

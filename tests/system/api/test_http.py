@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-import api.routes.market.orderbook
 from api.app import create_app
 from api.settings import ApiSettings, SettingsError, default_frontend
+from settlement.store.indexer_status import IndexerStatus, write_status
 from tests.system.api.examples import PACKED
 from tests.system.api.pages import Page
 from tests.system.api.problems import problem
@@ -52,7 +53,7 @@ def test_every_answer_names_its_block(world: World, client: FlaskClient, path: s
 
 
 @pytest.mark.parametrize("path", EVERY)
-def test_an_answer_that_is_held_already_is_not_sent_again(client: FlaskClient, path: str) -> None:
+def test_a_conditional_request_gives_304(client: FlaskClient, path: str) -> None:
     etag = client.get(path).headers["ETag"]
     for held in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
         answer = client.get(path, headers={"If-None-Match": held})
@@ -60,6 +61,36 @@ def test_an_answer_that_is_held_already_is_not_sent_again(client: FlaskClient, p
         assert answer.headers["ETag"] == etag
         assert "Content-Type" not in answer.headers
     assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Accept-Encoding": "gzip, br, zstd"},
+        {"Origin": "https://peakedex.example"},
+        {"If-None-Match": 'W/"0-0"'},
+        {"If-Modified-Since": "Sat, 01 Jan 2022 00:00:00 GMT"},
+    ],
+)
+def test_a_cached_response_equals_the_first_one(world: World, headers: dict[str, str]) -> None:
+    """Everything but the request's id, also after requests with other headers."""
+    client, other = (world.client(cors_origins=("https://peakedex.example",)) for _ in range(2))
+    for path in (
+        "/api/pairs",
+        "/api/history?user=bob",
+        "/api/coingecko/tickers",
+        "/api/orderbook?base=PEK&quote=HBD&block=1002",
+    ):
+        client.get(path)
+        first, second, alone = (each.get(path, headers=headers) for each in (client, client, other))
+        assert comparable(first) == comparable(second) == comparable(alone)
+        assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
+
+
+def comparable(answer: TestResponse) -> tuple[object, ...]:
+    headers = sorted((name, value) for name, value in answer.headers if name not in ("X-Request-Id", "Date"))
+    return answer.status, headers, answer.data
 
 
 def test_etags_differ_by_address_and_by_block(fresh: World) -> None:
@@ -70,20 +101,20 @@ def test_etags_differ_by_address_and_by_block(fresh: World) -> None:
     assert client.get("/api/pairs").headers["ETag"] not in first
 
 
-def test_a_kept_answer_ends_with_its_block(fresh: World) -> None:
+def test_a_cached_response_is_replaced_by_the_next_block(fresh: World) -> None:
     client = fresh.client()
     assert client.get("/api/orders").data == client.get("/api/orders").data
     fresh.apply(fresh.deposit("alice", "PEK", "5"), fresh.order("alice", "sell", "1", "1"))
     assert len(client.get("/api/orders").json["orders"]) == 1
 
 
-@pytest.mark.parametrize("path", [*EVERY, "/metrics", "/api/docs", "/api/nothing", "/", "/markets.js"])
+@pytest.mark.parametrize("path", [*EVERY, "/metrics", "/api/docs", "/api/nothing", "/", "/config.js"])
 def test_nothing_else_than_reading(client: FlaskClient, path: str) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "X"):
         answer = client.open(path, method=method, data=b'{"a": 1}')
         assert answer.status_code == 405
         assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
-        expected = problem("E_METHOD", "This API only reads: use GET, HEAD or OPTIONS.")
+        expected = problem("E_METHOD", "This API is read-only: use GET, HEAD or OPTIONS.")
         assert {name: answer.json[name] for name in expected} == expected
 
 
@@ -125,7 +156,7 @@ def test_head_and_options(client: FlaskClient, path: str) -> None:
 def test_unknown_addresses(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
-    assert answer.json == problem("E_NOT_FOUND", "There is nothing at this address.")
+    assert answer.json == problem("E_NOT_FOUND", "There is no such address.")
     assert answer.mimetype == "application/problem+json"
     assert "ETag" not in answer.headers
     assert answer.headers["Cache-Control"] == "no-store"
@@ -140,18 +171,20 @@ def test_protecting_headers_are_on_everything(client: FlaskClient, path: str) ->
 
 
 def test_a_bug_in_us_shows_an_id_and_nothing_from_inside(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    fresh: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_):
-        raise ZeroDivisionError("secret text of the inside")
-
-    monkeypatch.setattr(api.routes.market.orderbook, "read_levels", broken)
-    answer = world.client().get("/api/orderbook?base=PEK&quote=HBD")
+    fresh.apply()
+    broken = IndexerStatus(fresh.time, "following", fresh.block, None, None, "secret text, not JSON")
+    write_status(fresh.engine, broken)
+    answer = fresh.client().get("/api/health")
     assert (answer.status_code, answer.json["code"], answer.json["ok"]) == (500, "E_INTERNAL", False)
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
+    assert answer.json["id"] == answer.headers["X-Request-Id"]
     assert f"error {answer.json['id']}" in caplog.text
-    assert "secret text of the inside" in caplog.text
+    assert "Traceback" in caplog.text
+    [record] = [record for record in caplog.records if record.name == "peakedex.api"]
+    assert record.request == answer.json["id"]
 
 
 # ---------------------------------------------------------------- other sites' pages
@@ -231,7 +264,7 @@ def test_the_page_is_served_with_its_policy(site: FlaskClient) -> None:
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
     assert "<title>Markets" in page.text
-    for name, kind in (("markets.js", "text/javascript"), ("site.css", "text/css")):
+    for name, kind in (("config.js", "text/javascript"), ("css/site.css", "text/css")):
         file = site.get(f"/{name}")
         assert (file.status_code, file.mimetype) == (200, kind)
         assert site.get(f"/{name}", headers={"If-None-Match": file.headers["ETag"]}).status_code == 304
@@ -250,7 +283,7 @@ def test_a_page_of_the_site_works_under_its_policy(site: FlaskClient, name: str)
 def test_no_script_of_the_site_writes_html(site: FlaskClient) -> None:
     folder = default_frontend()
     assert folder is not None
-    for script in folder.glob("*.js"):
+    for script in (folder / "js").rglob("*.js"):
         assert "innerHTML" not in script.read_text("utf-8"), script.name
 
 

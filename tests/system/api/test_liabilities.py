@@ -68,4 +68,6 @@ def test_what_is_no_day(reader: FlaskClient, day: str) -> None:
 
 def test_a_block_and_a_day_exclude_each_other(reader: FlaskClient) -> None:
     block = reader.get("/api/health").json["block"]
-    assert "exclude each other" in refusal(reader.get(f"/api/liabilities?block={block}&day=2026-01-01"), 400)
+    assert "give either block or day" in refusal(
+        reader.get(f"/api/liabilities?block={block}&day=2026-01-01"), 400
+    )

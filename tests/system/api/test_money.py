@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from settlement.core.events import HIVE_ENGINE, Movement
 from settlement.core.liability_proof import Inclusion, Leaf, Node, Proof, Step, Tree, check_proof, read_proof
 from settlement.core.parsing.names import decode
-from settlement.store import schema
+from settlement.store import payout_schema
 from tests.system.api.told import (
     NAMES,
     PRECISION,
@@ -111,7 +111,7 @@ def test_a_withdrawal_shows_how_far_its_payment_is(fresh: World) -> None:
     with fresh.engine.begin() as connection:
         for n, id_, weight in ((1, "a" * 40, 2), (2, "b" * 40, 1)):
             connection.execute(
-                schema.payout_transactions.insert().values(
+                payout_schema.transactions.insert().values(
                     n=n,
                     id=id_,
                     escrow="peakedex.pek",
@@ -123,14 +123,14 @@ def test_a_withdrawal_shows_how_far_its_payment_is(fresh: World) -> None:
                     needed=2,
                 )
             )
-            connection.execute(schema.payout_members.insert().values(kind=0, claim=1, transaction_n=n))
+            connection.execute(payout_schema.members.insert().values(kind=0, claim=1, transaction_n=n))
         notes = [
             (1, "signed", None, None),
             (2, "waiting_funds", "the escrow account holds 1 PEK", 1_790_000_100),
         ]
         for claim, state, reason, next_ in notes:
             connection.execute(
-                schema.payout_notes.insert().values(
+                payout_schema.notes.insert().values(
                     kind=0, claim=claim, state=state, reason=reason, next_attempt=next_
                 )
             )

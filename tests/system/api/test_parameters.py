@@ -119,25 +119,25 @@ def test_depth_has_bounds(client: FlaskClient, value: str, status: int) -> None:
 @pytest.mark.parametrize(
     ("path", "error"),
     [
-        ("/api/pairs?x=1", "'x' is not a parameter here. This address takes none."),
-        ("/api/health?x=1", "'x' is not a parameter here. This address takes none."),
-        ("/api/ready?block=1", "'block' is not a parameter here. This address takes none."),
+        ("/api/pairs?x=1", "'x' is not a parameter of this address. It takes none."),
+        ("/api/health?x=1", "'x' is not a parameter of this address. It takes none."),
+        ("/api/ready?block=1", "'block' is not a parameter of this address. It takes none."),
         (
             "/api/price?base=PEK&quote=HBD&block=1",
-            "'block' is not a parameter here. Known ones: base, quote.",
+            "'block' is not a parameter of this address. It takes base, quote.",
         ),
         (
             "/api/orders/abc?id=def",
-            "'id' is not a parameter here. Known ones: limit, cursor, block.",
+            "'id' is not a parameter of this address. It takes limit, cursor, block.",
         ),
         ("/api/balances?user=bob&user=bob", "user is given 2 times: give it once."),
-        ("/api/balances?User=bob", "'User' is not a parameter here. Known ones: user, block."),
+        ("/api/balances?User=bob", "'User' is not a parameter of this address. It takes user, block."),
         ("/api/balances", "user is missing: give the name of a Hive account, like alice."),
         (
             "/api/orderbook?base=PEK",
             "quote is missing: give the symbol of a token, like PEK or SWAP.HIVE.",
         ),
-        ("/api/orders?base=PEK", "base and quote name a pair together: give both or neither."),
+        ("/api/orders?base=PEK", "give base and quote together, or neither."),
         (
             "/api/orders?status=rejected",
             "status rejected needs user, and takes neither base nor quote: no pair is kept.",

@@ -208,10 +208,10 @@ def test_blocks_that_cannot_be_asked_for(
 ) -> None:
     path = path.format(order=next(iter(journal.orders)))
     for block, sentence in (
-        (0, f"Block 0 is before this venue: {START_BLOCK - 1} is the first to ask for."),
+        (0, f"Block 0 is before this venue: {START_BLOCK - 1} is the first available."),
         (
             START_BLOCK - 2,
-            f"Block {START_BLOCK - 2} is before this venue: {START_BLOCK - 1} is the first to ask for.",
+            f"Block {START_BLOCK - 2} is before this venue: {START_BLOCK - 1} is the first available.",
         ),
         (
             told.world.block + 1,

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.settings import ApiSettings
-from settlement.store.status import IndexerStatus, write_status
+from settlement.store.indexer_status import IndexerStatus, write_status
 from tests.support.ports import free_port
 from tests.support.postgres import Server, execute
 from tests.support.waiting import wait_until

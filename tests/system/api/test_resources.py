@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask.testing import FlaskClient
 
-from indexer.sources.node_pool import report_text
-from settlement.store.status import IndexerStatus, write_status
+from settlement.net.node_pool import report_json
+from settlement.store.indexer_status import IndexerStatus, write_status
 from tests.system.api.world import START_BLOCK, World, transaction
 
 
@@ -59,7 +59,7 @@ def test_an_intent_is_accepted_rejected_or_unknown(world: World, client: FlaskCl
     ]
     rejected = get(client, f"/api/intents/{transaction(18)}")["intents"][0]
     assert (rejected["status"], rejected["code"]) == ("rejected", "E_FUNDS")
-    assert rejected["error"] == "The account does not have enough available."
+    assert rejected["error"] == "Insufficient funds."
     assert rejected["order"] is None
     unknown = get(client, f"/api/intents/{'0' * 40}", 404)
     assert "irreversible" in unknown["error"]
@@ -204,7 +204,7 @@ def test_health_tells_what_the_indexer_waits_for(fresh: World) -> None:
             fresh.block + 21,
             "node https://a.example: timed out",
             fresh.time - 60,
-            report_text([{**node, "state": "resting", "error": "timed out", "rested_until": fresh.time}]),
+            report_json([{**node, "state": "resting", "error": "timed out", "rested_until": fresh.time}]),
         ),
     )
     health = get(fresh.client(), "/api/health")

@@ -1,4 +1,4 @@
-"""Whoever follows the stream knows what a fresh snapshot says, and what the other paths answer."""
+"""A client that follows the stream has the same state as a new snapshot, and as the other endpoints."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from flask.testing import FlaskClient
 from api.app import create_app
 from api.database import Database
 from api.settings import ApiSettings
-from api.stream.feed import Feed
+from api.stream.publisher import Publisher
 from api.stream.topics import read_topics
-from settlement.store.change_detector import watch
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from tests.system.api.mirror import Mirror, Reading, events, listen, snapshot
 from tests.system.store.chains import demo, lively, read_on
@@ -35,20 +34,21 @@ class Exchange:
     def __init__(self, folder: Path) -> None:
         self.url = f"sqlite:///{folder / 'live.db'}"
         self.archive = lively(seed=11, blocks=BLOCKS, ops=5).write(folder / "archive")
-        self.rules, self.recorder = open_engine(open_writer(self.url), demo())
+        self.engine = open_writer(self.url)
+        self.rules, self.recorder = load_or_initialise(self.engine, demo())
         self.seq = 0
 
     def server(self) -> FlaskClient:
         return create_app(ApiSettings(database_url=self.url, network="devnet")).test_client()
 
     def fresh(self, topics: str) -> Mirror:
-        """What a server tells that was started a moment ago."""
+        """The snapshot of a new server."""
         mirror = Mirror()
-        feed = Feed(Database(self.url), watch(self.url), 1)
-        listener = feed.open(read_topics(topics), None)
-        for event in events([next(listener)]):
+        publisher = Publisher(Database(self.url), self.url, 1)
+        subscriber = publisher.subscribe(read_topics(topics), None)
+        for event in events([next(subscriber)]):
             mirror.take(event)
-        feed.close()
+        publisher.close()
         return mirror
 
     def topics(self) -> str:
@@ -123,7 +123,7 @@ def test_two_thousand_blocks(exchange: Exchange) -> None:
             batch_blocks=batch,
             on_commit=committed,
         )
-        make_read_indexes(exchange.recorder._engine)
+        make_read_indexes(exchange.engine)
         wanderer.go_to(servers[0])
         check(exchange, servers, topics, (steady, reading), wanderer)
     assert steady.resets == wanderer.mirror.resets == 0

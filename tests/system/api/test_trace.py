@@ -6,7 +6,6 @@ import logging
 
 import pytest
 
-import api.routes.market.orderbook
 from tests.system.api.world import World
 
 
@@ -20,19 +19,6 @@ def test_every_answer_names_its_request(world: World, path: str) -> None:
         path, headers={"X-Request-Id": "from-our-proxy"}, environ_base={"REMOTE_ADDR": "10.0.0.1"}
     )
     assert named.headers["X-Request-Id"] == "from-our-proxy"
-
-
-def test_an_error_of_ours_is_found_by_the_id_of_its_request(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(api.routes.market.orderbook, "read_levels", broken)
-    answer = world.client().get("/api/orderbook?base=PEK&quote=HBD")
-    assert answer.json["id"] == answer.headers["X-Request-Id"]
-    [record] = [record for record in caplog.records if record.name == "peakedex.api"]
-    assert record.request == answer.json["id"]
 
 
 def test_the_access_log_has_one_line_a_request(world: World, caplog: pytest.LogCaptureFixture) -> None:

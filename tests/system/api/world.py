@@ -6,19 +6,17 @@ from collections.abc import Iterable
 from hashlib import sha1
 from pathlib import Path
 
+from flask import Flask
 from flask.testing import FlaskClient
 
-from api.app import create_app
-from api.routes.stream import FEED
+from api.app import DATABASE, PUBLISHER, create_app
 from api.settings import ApiSettings
-from api.stream.feed import Feed
 from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, JsonNumber, Movement
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from tests.support import databases
-from tests.support.waiting import wait_until
 
 START_BLOCK = 1000
 START_TIME = 1_790_000_000
@@ -88,11 +86,11 @@ class World:
         self.path = folder / "peakedex.db"
         self.url = databases.url(self.path)
         self.engine = open_writer(self.url)
-        self.rules, self.recorder = open_engine(self.engine, parse_venue(venue))
+        self.rules, self.recorder = load_or_initialise(self.engine, parse_venue(venue))
         make_read_indexes(self.engine)
         self.transactions = 0
         self.time = START_TIME
-        self._feeds: list[Feed] = []
+        self._apps: list[Flask] = []
 
     @property
     def block(self) -> int:
@@ -114,16 +112,6 @@ class World:
             number = self.rules.next_block()
             batch.append(self.rules.apply(BlockHeader(number, block_id(number), self.time), events))
         self.recorder.record(batch)
-        self._let_readers_hear()
-
-    def _let_readers_hear(self) -> None:
-        """SQLite shows a commit at once; PostgreSQL's notice of it takes a moment."""
-        for feed in () if databases.is_sqlite() else self._feeds:
-            wait_until(
-                lambda feed=feed: feed._database.position().block == self.block,
-                what="the API's notice of a commit",
-                poll=0.0005,
-            )
 
     def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
         token = self.rules.state.tokens.get(symbol)
@@ -140,7 +128,7 @@ class World:
 
     def client(self, **settings: object) -> FlaskClient:
         app = create_app(self.settings(**settings))
-        self._feeds.append(app.extensions[FEED])
+        self._apps.append(app)
         return app.test_client()
 
     def settings(self, **settings: object) -> ApiSettings:
@@ -148,9 +136,9 @@ class World:
         return ApiSettings(database_url=self.url, **given)  # type: ignore[arg-type]
 
     def close(self) -> None:
-        for feed in self._feeds:
-            feed.close()
-            feed._database.close()
+        for app in self._apps:
+            app.extensions[PUBLISHER].close()
+            app.extensions[DATABASE].close()
         self.engine.dispose()
 
 

@@ -18,10 +18,10 @@ import pytest
 from sqlalchemy import Engine, select, update
 from werkzeug.serving import make_server
 
-import indexer.audit.peers
 from api.app import create_app
-from indexer.audit.checkpoints import AT_START, Claims
-from indexer.audit.peers import PeerError, Peers, parse_url
+from indexer.audit.checkpoints import RECENT_CHECKPOINTS, CheckpointVerifier
+from indexer.audit.peers import LIMITS, PeerError, PeerMonitor, parse_url
+from settlement.net.http_client import Limits
 from settlement.store import schema
 from settlement.store.database import open_reader
 from settlement.store.indexer_status import IndexerStatus, write_status
@@ -86,21 +86,22 @@ def reader(world: World) -> Engine:
 
 
 @contextmanager
-def served(world: World) -> Iterator[str]:
+def served(world: World, port: int = 0) -> Iterator[str]:
     """Its API over HTTP."""
-    server = make_server("127.0.0.1", 0, create_app(world.settings()), threaded=True)
+    server = make_server("127.0.0.1", port, create_app(world.settings()), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
     thread.join()
 
 
-def ask(world: World, *urls: str, ready: bool = True) -> Peers:
-    """Ask each peer once."""
-    peers = Peers(urls, reader(world), lambda: ready, EVERY)
+def ask(world: World, *urls: str, ready: bool = True, limits: Limits = LIMITS) -> PeerMonitor:
+    """Check each peer once."""
+    peers = PeerMonitor(urls, reader(world), lambda: ready, EVERY, limits=limits)
     for peer in peers.peers:
-        peer.look()
+        peer.check()
     return peers
 
 
@@ -122,7 +123,7 @@ def steal(world: World) -> None:
 def test_peers_that_replay_the_same_agree_wherever_they_stand(make) -> None:
     ours, behind, ahead = make(30), make(22), make(41)
     with served(behind) as one, served(ahead) as two:
-        first, second = (peer.verdict for peer in ask(ours, one, two).peers)
+        first, second = (peer.status for peer in ask(ours, one, two).peers)
     assert (first.state, first.block, first.lag, first.common_block) == ("agrees", 1021, 8, 1021)
     assert (second.state, second.block, second.lag, second.common_block) == ("agrees", 1040, 0, 1029)
     assert first.state_block == 1020
@@ -137,42 +138,40 @@ def test_the_first_block_that_differs_is_found(make, seed: int, caplog: pytest.L
     with served(other) as url:
         peers = ask(ours, url)
         (peer,) = peers.peers
-        verdict = peer.verdict
-        assert (verdict.state, verdict.differs_in, verdict.differs_at) == ("disagrees", "journal", odd)
-        assert (
-            f"DISAGREEMENT: peer {url}: its journal is another than ours from block {odd} on" in caplog.text
-        )
+        status = peer.status
+        assert (status.state, status.differs_in, status.differs_at) == ("disagrees", "journal", odd)
+        assert f"DISAGREEMENT: peer {url}: its journal differs from ours from block {odd} on" in caplog.text
         caplog.clear()
-        peer.look()  # said once
-    assert peer.verdict.differs_at == odd
+        peer.check()  # said once
+    assert peer.status.differs_at == odd
     assert "DISAGREEMENT" not in caplog.text
-    peer.look()  # now it is away: what it did is not forgotten
-    assert (peer.verdict.state, peer.verdict.error) == ("disagrees", "it does not answer (ConnectionError)")
+    peer.check()  # now it is away: what it did is not forgotten
+    assert (peer.status.state, peer.status.error) == ("disagrees", "no connection")
 
 
 def test_journals_alike_and_a_changed_balance_is_a_difference_in_the_state(make, caplog) -> None:
     ours, other = make(), make()
     steal(other)
     with served(other) as url:
-        assert ask(ours, url, ready=False).peers[0].verdict.state == "agrees"  # journals do
+        assert ask(ours, url, ready=False).peers[0].status.state == "agrees"  # journals do
         peers = ask(ours, url)
-        verdict = peers.peers[0].verdict
-        peers.peers[0].look()
-        assert peers.peers[0].verdict.state == "disagrees"
-    assert (verdict.state, verdict.differs_in, verdict.differs_at) == ("disagrees", "state", 1023)
-    assert "its state of block 1023 is another than ours" in caplog.text
+        status = peers.peers[0].status
+        peers.peers[0].check()
+        assert peers.peers[0].status.state == "disagrees"
+    assert (status.state, status.differs_in, status.differs_at) == ("disagrees", "state", 1023)
+    assert "its state of block 1023 differs from ours" in caplog.text
 
 
 def test_a_reader_of_ours_that_lags_makes_nobody_a_liar(make) -> None:
     ours, behind = make(30), make(25)
     with served(make(30)) as url:
-        peers = Peers((url,), readers := Hop(ours, behind), lambda: True, EVERY)
-        peers.peers[0].look()
+        peers = PeerMonitor((url,), readers := Hop(ours, behind), lambda: True, EVERY)
+        peers.peers[0].check()
     assert readers.asked == 2
-    verdict = peers.peers[0].verdict
-    assert (verdict.state, verdict.error) == (
+    status = peers.peers[0].status
+    assert (status.state, status.error) == (
         "unknown",
-        "our own database is behind what we have read of it: later",
+        "our own database replica lags: compared again later",
     )
 
 
@@ -188,26 +187,23 @@ class Hop:
         return self._engines[self.asked - 1].connect()
 
 
-def test_a_peer_that_is_mended_agrees_again(make) -> None:
-    ours, other = make(), make(odd=1010)
-    peers = None
+def test_a_peer_that_is_repaired_agrees_again(make) -> None:
+    ours, other, repaired = make(), make(odd=1010), make()
     with served(other) as url:
-        peers = ask(ours, url)
-        assert peers.peers[0].verdict.state == "disagrees"
-    mended = make()
-    with served(mended) as url:
-        peers.peers[0]._url = url
-        peers.peers[0].look()
-    verdict = peers.peers[0].verdict
-    assert (verdict.state, verdict.differs_in, verdict.differs_at) == ("agrees", None, None)
+        (peer,) = ask(ours, url).peers
+        assert peer.status.state == "disagrees"
+    with served(repaired, int(url.rpartition(":")[2])):
+        peer.check()
+    status = peer.status
+    assert (status.state, status.differs_in, status.differs_at) == ("agrees", None, None)
 
 
 def test_another_venue_is_no_peer(make) -> None:
     ours, other = make(), make(venue=VENUE.replace("maker_fee_bps = 10", "maker_fee_bps = 11"))
     with served(other) as url:
-        verdict = ask(ours, url).peers[0].verdict
-    assert verdict.state == "unknown"
-    assert verdict.error == f"it belongs to another venue ({other.rules.state.venue_hash[:16]}…)"
+        status = ask(ours, url).peers[0].status
+    assert status.state == "unknown"
+    assert status.error == f"it belongs to another venue ({other.rules.state.venue_hash[:16]}…)"
 
 
 # -- what is no address -----------------------------------------------------------------------------
@@ -292,36 +288,35 @@ def dripping(request: BaseHTTPRequestHandler) -> None:
 
 
 HOSTILE = {
-    "not JSON": (body(b"<html>"), "not one of this API"),
-    "nothing": (body(b""), "not one of this API"),
-    "deep": (body(b"[" * 200_000), "not one of this API"),
-    "a list": (body(b"[]"), "not one of this API"),
-    "latin": (body(b'{"block": "\xff"}'), "not one of this API"),
-    "negative": (body(told(block=-1)), "not one of this API"),
-    "a huge number": (body(told(block=10**30)), "not one of this API"),
-    "a float": (body(told(block=1.5)), "not one of this API"),
-    "no hash": (body(told(journal_hash="xyz")), "not one of this API"),
-    "markup": (body(told(venue_hash="<img src=x>")), "not one of this API"),
-    "packed": (body(gzip.compress(b" " * 10**6), Content_Encoding="gzip"), "not one of this API"),
-    "nothing yet": (body(told(block=None)), "it has no block yet"),
+    "not JSON": (body(b"<html>"), "not an answer of this API"),
+    "nothing": (body(b""), "not an answer of this API"),
+    "deep": (body(b"[" * 200_000), "not an answer of this API"),
+    "a list": (body(b"[]"), "not an answer of this API"),
+    "latin": (body(b'{"block": "\xff"}'), "not an answer of this API"),
+    "negative": (body(told(block=-1)), "not an answer of this API"),
+    "a huge number": (body(told(block=10**30)), "not an answer of this API"),
+    "a float": (body(told(block=1.5)), "not an answer of this API"),
+    "no hash": (body(told(journal_hash="xyz")), "not an answer of this API"),
+    "markup": (body(told(venue_hash="<img src=x>")), "not an answer of this API"),
+    "packed": (body(gzip.compress(b" " * 10**6), Content_Encoding="gzip"), "not an answer of this API"),
+    "nothing yet": (body(told(block=None)), "its database is still empty"),
     "another venue": (body(told()), "another venue"),
     "a redirection": (body(b"", 302, Location="http://127.0.0.1:1/"), "HTTP status 302"),
     "an error": (body(b"", 500), "HTTP status 500"),
-    "endless": (endless, "too long, or too slow"),
-    "dripping": (dripping, "too long, or too slow"),
+    "endless": (endless, "is longer than 1048576 bytes"),
+    "dripping": (dripping, "takes too long"),
 }
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_peer_gets_no_verdict_and_takes_no_time(idle: World, kind: str, monkeypatch) -> None:
-    monkeypatch.setattr(indexer.audit.peers, "ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(indexer.audit.peers, "LARGEST_BYTES", 1 << 20)
+def test_a_hostile_peer_gets_no_verdict_and_takes_no_time(idle: World, kind: str) -> None:
+    limits = Limits(5.0, 0.5, 0.5, 1 << 20)
     answer, words = HOSTILE[kind]
     with hostile(answer) as url:
         began = time.monotonic()
-        verdict = ask(idle, url).peers[0].verdict
-    assert words in verdict.error
-    assert verdict.state == "unknown"
+        status = ask(idle, url, limits=limits).peers[0].status
+    assert words in status.error
+    assert status.state == "unknown"
     assert time.monotonic() - began < 10
 
 
@@ -341,8 +336,8 @@ def test_a_liar_is_an_alarm_and_its_lies_end(make) -> None:
         body(json.dumps(values).encode())(request)
 
     with hostile(lie) as url:
-        verdict = ask(ours, url).peers[0].verdict
-    assert (verdict.state, verdict.differs_at) == ("disagrees", 1000)
+        status = ask(ours, url).peers[0].status
+    assert (status.state, status.differs_at) == ("disagrees", 1000)
     assert len(asked) < 12
 
     def evade(request: BaseHTTPRequestHandler) -> None:
@@ -350,17 +345,16 @@ def test_a_liar_is_an_alarm_and_its_lies_end(make) -> None:
         body(json.dumps({**values, "number": 7}).encode())(request)
 
     with hostile(evade) as url:
-        verdict = ask(ours, url).peers[0].verdict
-    assert (verdict.state, verdict.error) == ("unknown", "it speaks of another block than asked")
+        status = ask(ours, url).peers[0].status
+    assert (status.state, status.error) == ("unknown", "block 1029 was requested, 7 returned")
 
 
-def test_one_that_never_answers_holds_up_nobody(make, monkeypatch) -> None:
+def test_one_that_never_answers_holds_up_nobody(make) -> None:
     """Its thread waits alone: others are asked, the report says so, and the end does not wait for it."""
-    monkeypatch.setattr(indexer.audit.peers, "LONGEST_SECONDS", 0.3)
     ours, other = make(), make()
     over = threading.Event()
     with hostile(lambda _: over.wait(30)) as silent, served(other) as good:
-        with Peers((silent, good), reader(ours), lambda: True, EVERY) as peers:
+        with PeerMonitor((silent, good), reader(ours), lambda: True, EVERY, silent_seconds=0.3) as peers:
 
             def both_known() -> list[dict[str, object]] | None:
                 first, second = json.loads(peers.report())
@@ -370,7 +364,7 @@ def test_one_that_never_answers_holds_up_nobody(make, monkeypatch) -> None:
             began = time.monotonic()
         assert time.monotonic() - began < 5
         over.set()
-    assert (first["state"], first["error"]) == ("unknown", "its answer takes too long")
+    assert (first["state"], first["error"]) == ("unknown", "the answer takes too long")
     assert second["state"] == "agrees"
 
 
@@ -393,8 +387,8 @@ def shown(world: World) -> list[tuple[int, bool | None, bool | None]]:
     return [(row["claimed_block"], row["agrees"], row["state_agrees"]) for row in rows]
 
 
-def told_by(world: World, claims: Claims) -> None:
-    claims.look()
+def told_by(world: World, claims: CheckpointVerifier) -> None:
+    claims.verify_new()
     write_status(
         world.engine, IndexerStatus(world.time, "following", world.block, None, None, claims=claims.report())
     )
@@ -403,8 +397,8 @@ def told_by(world: World, claims: Claims) -> None:
 def test_claims_are_judged_as_they_come(make, caplog) -> None:
     caplog.set_level(logging.INFO, "peakedex.checkpoints")
     world, ready = make(), threading.Event()
-    claims = Claims(reader(world), ready.is_set)
-    claims.look()
+    claims = CheckpointVerifier(reader(world), ready.is_set)
+    claims.verify_new()
     state, journal = hashes(world, 1023)
     claim(world, 1023, state, journal)
     told_by(world, claims)
@@ -423,8 +417,8 @@ def test_claims_are_judged_as_they_come(make, caplog) -> None:
     assert caplog.text.count("DISAGREEMENT") == 2
     health = world.client().get("/api/health").json
     assert health["alarms"] == [
-        "The operator's checkpoint of block 1023 claims another journal hash than is recorded here.",
-        "The operator's checkpoint of block 1023 claims another state hash than is recorded here.",
+        "The operator's checkpoint of block 1023 has a different journal hash than this replica.",
+        "The operator's checkpoint of block 1023 has a different state hash than this replica.",
     ]
     assert world.client().get("/api/ready").status_code == 200  # an alarm is not a stop
     metrics = world.client().get("/metrics").text
@@ -437,7 +431,7 @@ def test_a_changed_row_disagrees_with_the_next_honest_claim(make, caplog) -> Non
     state, journal = hashes(world, 1023)
     steal(world)
     claim(world, 1023, state, journal)
-    claims = Claims(reader(world), lambda: True)
+    claims = CheckpointVerifier(reader(world), lambda: True)
     told_by(world, claims)
     assert shown(world) == [(1023, True, False)]
     assert "claims the state hash" in caplog.text
@@ -445,10 +439,10 @@ def test_a_changed_row_disagrees_with_the_next_honest_claim(make, caplog) -> Non
 
 def test_after_a_start_the_newest_claims_are_judged_again(make, caplog) -> None:
     world = make(5)
-    for _ in range(AT_START + 5):
+    for _ in range(RECENT_CHECKPOINTS + 5):
         claim(world, 1000, "0" * 64, "f" * 64)
-    Claims(reader(world), lambda: True).look()
-    assert caplog.text.count("DISAGREEMENT") == AT_START
+    CheckpointVerifier(reader(world), lambda: True).verify_new()
+    assert caplog.text.count("DISAGREEMENT") == RECENT_CHECKPOINTS
 
 
 def test_peers_are_told_by_the_api(make) -> None:
@@ -466,8 +460,8 @@ def test_peers_are_told_by_the_api(make) -> None:
     assert (one["state"], one["differs_in"], one["differs_at"]) == ("disagrees", "journal", 1010)
     assert one["answered"].endswith("Z")
     assert (two["state"], two["answered"]) == ("unknown", None)
-    assert two["error"] == "it does not answer (ConnectionError)"
-    alarm = f"The journal of the peer {url} differs from ours at block 1010."
+    assert two["error"] == "no connection"
+    alarm = f"The journal of the peer {url} differs from this replica at block 1010."
     assert client.get("/api/health").json["alarms"] == [alarm]
     text = client.get("/metrics").text
     assert f'peakedex_peer_disagrees{{url="{url}"}} 1.0' in text

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from indexer.cli.payouts.run import _checkpoints
 from indexer.devnet.hive.keys import PrivateKey
 from settlement.store import schema
-from settlement.store.database import writing
+from settlement.store.database import closing_writer
 from tests.support.ports import free_ports
 from tests.support.waiting import wait_until
 from tests.system.payouts.processes import Chain, Operator
@@ -84,7 +84,7 @@ def replicas(chain: Chain, tmp_path: Path) -> Iterator[tuple[Replica, Replica]]:
 def steal(url: str) -> None:
     """A thousandth from alice to bob, in the rows alone: the books still add up."""
     a = schema.accounts.c
-    with writing(url) as engine, engine.begin() as connection:
+    with closing_writer(url) as engine, engine.begin() as connection:
         for name, change in (("alice", -1), ("bob", 1)):
             of = select(a.id).where(a.name == name).scalar_subquery()
             for table in (schema.balances, schema.balance_changes):
@@ -116,7 +116,7 @@ def test_replicas_agree_until_the_rows_of_one_are_changed(
     assert honest.peer()["differs_in"] == "state"
     wait_until(lambda: "DISAGREEMENT: checkpoint" in other.log("follow"), "a loud line")
     assert "DISAGREEMENT: peer" in honest.log("follow")
-    assert any("claims another state hash" in alarm for alarm in other.get("/api/health")["alarms"])
+    assert any("has a different state hash" in alarm for alarm in other.get("/api/health")["alarms"])
     assert other.get("/api/ready")["ready"]  # an alarm is not a stop
 
     honest.wait_paid(paid, chain.withdraw("bob", "HBD", "2.000"))  # nothing of it has held a payment up

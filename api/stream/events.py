@@ -1,6 +1,6 @@
-"""What the events of the stream say. The types are the documentation, as in `api.http.shapes`.
+"""Bodies of the stream's events. OpenAPI's schemas are generated from these types.
 
-The parts of an event are encoded before and put together, not made anew for each listener.
+The parts of an event are encoded once and assembled for each set of topics.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from api.routes.market.orderbook import Level
 from settlement.store.read.market.candles import INTERVALS
 
 RESETS = ("too_old", "unknown", "started_anew")
-Seq = Annotated[int, Meta(ge=0, description="Counts the blocks of ours: 1, 2, 3 … without gaps.")]
+Seq = Annotated[int, Meta(ge=0, description="Counts active blocks: 1, 2, 3 … without gaps.")]
 
 
 class BookChange(Part, kw_only=True):
-    """The levels that a block changed, as they stand after it. Amount 0: the level is gone."""
+    """The levels that a block changed, as of its end. Amount 0: the level is empty."""
 
     base: str
     quote: str
@@ -33,7 +33,7 @@ class BookChange(Part, kw_only=True):
 
 
 class Book(BookChange, kw_only=True):
-    """The levels of a pair, best first. Not `complete`: there are more beyond the last of a side."""
+    """The levels of a pair, best first. `complete` is false if a side has more levels."""
 
     complete: bool
 
@@ -46,8 +46,8 @@ class Trades(Part, kw_only=True):
     trades: list[Trade]
 
 
-class GrowingCandle(Part, kw_only=True):
-    """The candle of a pair's last trade, as it stands; null before the first trade."""
+class CurrentCandle(Part, kw_only=True):
+    """The candle of a pair's last trade; null before the first trade."""
 
     base: str
     quote: str
@@ -55,24 +55,23 @@ class GrowingCandle(Part, kw_only=True):
     candle: Candle | None
 
 
-class AccountNow(Part, kw_only=True):
-    """What an account holds, and its open orders, newest first."""
+class AccountState(Part, kw_only=True):
+    """Balances and open orders of an account, newest first."""
 
     user: str
     balances: list[Balance]
     orders: list[Order]
 
 
-class AccountChange(AccountNow, kw_only=True):
-    """What a block changed of an account, as it stands after it: balances of tokens, orders, also closed
-    ones, deposits and withdrawals."""
+class AccountChange(AccountState, kw_only=True):
+    """Changed balances, orders (also closed ones), deposits and withdrawals of an account, as of the block's end."""
 
     deposits: list[Deposit]
     withdrawals: list[Withdrawal]
 
 
-class Told(Part, kw_only=True):
-    """The last block of ours of which an event speaks. Before the first its number is 0 and `ts` null."""
+class BlockEvent(Part, kw_only=True):
+    """The last active block included in an event. Before the first, `block` is 0 and `ts` is null."""
 
     seq: Seq
     block: Block
@@ -80,27 +79,27 @@ class Told(Part, kw_only=True):
     journal_hash: Hash
 
 
-class SnapshotEvent(Told, kw_only=True):
-    """Everything that was asked for, as it stands. Kinds that were not asked for are left out."""
+class SnapshotEvent(BlockEvent, kw_only=True):
+    """The current state of all topics. Kinds without a topic are omitted."""
 
     books: list[Book] | UnsetType = UNSET
     trades: list[Trades] | UnsetType = UNSET
-    candles: list[GrowingCandle] | UnsetType = UNSET
-    accounts: list[AccountNow] | UnsetType = UNSET
+    candles: list[CurrentCandle] | UnsetType = UNSET
+    accounts: list[AccountState] | UnsetType = UNSET
 
 
-class ChangeEvent(Told, kw_only=True):
-    """What one block changed of it. Kinds of which it changed nothing are left out. `prev` is `seq` - 1."""
+class ChangeEvent(BlockEvent, kw_only=True):
+    """What one block changed of the topics. Kinds without a change are omitted. `prev` is `seq` - 1."""
 
     prev: Seq
     books: list[BookChange] | UnsetType = UNSET
     trades: list[Trades] | UnsetType = UNSET
-    candles: list[GrowingCandle] | UnsetType = UNSET
+    candles: list[CurrentCandle] | UnsetType = UNSET
     accounts: list[AccountChange] | UnsetType = UNSET
 
 
 class HeadEvent(Part, kw_only=True):
-    """Where the database stands, and what the indexer last said of itself; null where it said nothing."""
+    """Position of the database, and the indexer's last status; null if it has reported none."""
 
     block: Block
     ts: Time | None
@@ -110,6 +109,6 @@ class HeadEvent(Part, kw_only=True):
 
 
 class ResetEvent(Part, kw_only=True):
-    """What was told before no longer counts: a snapshot follows."""
+    """Discard the state received so far: a snapshot follows."""
 
     reason: Annotated[str, choice(*RESETS)]
