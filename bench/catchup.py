@@ -25,12 +25,12 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.sidechain.chain import Sidechain as DevSidechain
 from indexer.follow.loop import Follower
-from indexer.sources.backoff import Patience
 from indexer.sources.hive import LARGEST_RANGE, HiveClient, HiveSource
 from indexer.sources.sidechain import Sidechain
 from settlement.core.venue import parse_venue
+from settlement.net.backoff import Waiter
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 
 BLOCKS: Final = 3_000
 TIP_BLOCKS: Final = 60
@@ -121,9 +121,9 @@ def _transfer(url: str) -> None:
 def _follow(urls: list[str]) -> None:
     venue = parse_venue(VENUE)
     with tempfile.TemporaryDirectory() as home:
-        rules, recorder = open_engine(open_writer(f"sqlite:///{home}/live.db"), venue)
-        patience = Patience()
-        source = HiveSource(urls, Sidechain([NO_SIDECHAIN], patience), rules.venue_filter, patience)
+        rules, recorder = load_or_initialise(open_writer(f"sqlite:///{home}/live.db"), venue)
+        waiter = Waiter()
+        source = HiveSource(urls, Sidechain([NO_SIDECHAIN], waiter), rules.venue_filter, waiter)
         Follower(rules, recorder, source).run(BLOCKS)
         source.close()
 
@@ -142,13 +142,13 @@ def at_the_tip() -> None:
     taken: list[float] = []
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as home:
-        rules, recorder = open_engine(open_writer(f"sqlite:///{home}/live.db"), parse_venue(VENUE))
-        patience = Patience(stop)
+        rules, recorder = load_or_initialise(open_writer(f"sqlite:///{home}/live.db"), parse_venue(VENUE))
+        waiter = Waiter(stop)
         for server in servers:
             server.start()
-        sidechain = Sidechain([server.engine_url for server in servers], patience, poll_seconds=POLL_SECONDS)
+        sidechain = Sidechain([server.engine_url for server in servers], waiter, poll_seconds=POLL_SECONDS)
         urls = [server.url for server in servers]
-        source = HiveSource(urls, sidechain, rules.venue_filter, patience, poll_seconds=POLL_SECONDS)
+        source = HiveSource(urls, sidechain, rules.venue_filter, waiter, poll_seconds=POLL_SECONDS)
         follower = Follower(
             rules,
             recorder,

@@ -9,12 +9,12 @@ from pathlib import Path
 import zstandard
 
 from bench.chain import VENUE, foreign_blocks
-from indexer.chain.prefilter import Interest, read_block
+from indexer.chain.prefilter import Prefilter, read_block
 from indexer.follow.loop import Follower
 from indexer.sources.archive import ArchiveSource
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 
 BLOCKS = 3_000
 NEEDLES = (b"peakedex", b"bench.", b"\\u")
@@ -27,15 +27,15 @@ def main() -> None:
     size = sum(map(len, blocks)) / BLOCKS / 1000
     print(f"scan of {BLOCKS} blocks of {size:.0f} KB with nothing of ours (goal: ratio >= 0.5)")
     searched = min(_timed(lambda: [any(n in b for n in NEEDLES) for b in blocks]) for _ in range(3))
-    rules, _ = open_engine(open_writer("sqlite://"), venue)
-    interest = Interest(rules.venue_filter)
+    rules, _ = load_or_initialise(open_writer("sqlite://"), venue)
+    interest = Prefilter(rules.venue_filter)
     read = min(_timed(lambda: [read_block(b, interest) for b in blocks]) for _ in range(3))
     print(f"  bytes searched {BLOCKS / searched:>9,.0f} blocks/s")
     print(f"  read_block     {BLOCKS / read:>9,.0f} blocks/s, ratio {searched / read:.2f}")
     with tempfile.TemporaryDirectory() as home:
         text = b"".join(b + b"\n" for b in blocks)
         (Path(home) / "blocks.jsonl.zst").write_bytes(zstandard.ZstdCompressor(3).compress(text))
-        rules, recorder = open_engine(open_writer(f"sqlite:///{home}/scan.db"), venue)
+        rules, recorder = load_or_initialise(open_writer(f"sqlite:///{home}/scan.db"), venue)
         source = ArchiveSource(Path(home), rules.venue_filter)
         whole = _timed(lambda: Follower(rules, recorder, source).run())
     print(f"  zstd archive → engine → SQLite {BLOCKS / whole:>9,.0f} blocks/s (goal: >= 12,000)")

@@ -1,7 +1,7 @@
-"""What we derive against what somebody else says: block by block, line by line, and the state at the end.
+"""Compares a replay with a target's journal, block by block and line by line, and with its state at the end.
 
-Nothing that the other side says of itself is believed: its lines are hashed here, and its hashes are only
-compared. Where something differs, the first such line is named, with the operation of the chain behind ours.
+The target is untrusted: its lines are hashed here, and its hashes only compared. A mismatch names the first
+line that differs, and the operation of the chain behind our version.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from msgspec import Raw
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import decode
 from indexer.chain.receipts import Receipts
-from indexer.sources.archive_writer import LiveSource
-from indexer.sources.source import Cursor, Waiting
+from indexer.sources.source import Cursor, LiveSource
 from settlement.core.events import Event, VenueFilter
 from settlement.core.journal.entries import BlockResult
 from settlement.core.journal.state_text import state_text
 from settlement.core.journal.text import chain_hash, iso_time
 from settlement.core.state_machine import StateMachine
+from settlement.net.backoff import Waiting
 
 JOURNAL_LINE: Final = "journal line"
 JOURNAL_HASH: Final = "journal hash"
@@ -30,97 +30,94 @@ STATE_LINE: Final = "state line"
 _SHOWN_CHARACTERS: Final = 4_000
 
 
-class SideError(Exception):
-    """The other side cannot be read on: what is wrong with it, and where."""
+class TargetError(Exception):
+    """The target is invalid; the text says what is wrong, and where."""
 
 
-class SilentError(SideError):
-    """The other side does not answer. Nothing is known of it then, neither good nor bad."""
+class TargetUnavailable(TargetError):
+    """The target does not answer: the comparison has no result."""
 
 
-class TheirBlock(NamedTuple):
-    """A block's part of their journal. `journal_hash`: what they say it is after it, if they do."""
+class TargetBlock(NamedTuple):
+    """A block's part of the target's journal."""
 
     number: int
     lines: str
-    journal_hash: str | None = None
+    journal_hash: str | None = None  # after this block, as the target reports it; None where it does not
 
 
-class Side(Protocol):
-    """Whoever we compare with."""
+class Target(Protocol):
+    """A verification target."""
 
     @property
     def name(self) -> str:
-        """What it is, for people: `the database`."""
+        """Its name in messages: `the database`."""
         ...
 
     @property
     def last(self) -> int:
-        """The last block that it holds, as known when it was opened."""
+        """Its last block when it was opened."""
         ...
 
-    def blocks(self, first: int, last: int) -> Iterator[TheirBlock]:
-        """Its journal from one block to another, in rising order. Raises SideError."""
+    def blocks(self, first: int, last: int) -> Iterator[TargetBlock]:
+        """Its journal from one block to another, in ascending order. Raises TargetError."""
         ...
 
     def state(self, block: int) -> str | None:
-        """Its state's text at the end of a block; None if it has none. Raises SideError."""
+        """Its state text after a block; None where it has none. Raises TargetError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """The first thing that differs. `line` counts from 1 in the block's part of the journal, or in the state.
+class Mismatch:
+    """The first difference between the replay and the target."""
 
-    `ours` and `theirs` are None where that side has no such line.
-    """
-
-    what: str
+    what: str  # JOURNAL_LINE, JOURNAL_HASH, STATE_LINE or "rows"
     block: int
-    line: int | None
-    ours: str | None
-    theirs: str | None
-    behind: str
+    line: int | None  # from 1 in the block's part of the journal, or in the state
+    ours: str | None  # None where we have no such line
+    theirs: str | None  # None where the target has no such line
+    behind: str  # the operation behind the line, or another explanation
 
 
-class Differs(Exception):
-    """The two sides do not say the same."""
+class MismatchFound(Exception):
+    """Replay and target differ."""
 
-    def __init__(self, difference: Difference) -> None:
-        super().__init__(f"{difference.what} of block {difference.block}")
-        self.difference = difference
+    def __init__(self, mismatch: Mismatch) -> None:
+        super().__init__(f"{mismatch.what} of block {mismatch.block}")
+        self.mismatch = mismatch
 
 
 @dataclass(slots=True)
 class _Trace:
-    """The block under way: its events, each with how many effects there were before it."""
+    """The current block and its events, each with the number of journal entries before it."""
 
     block: Block | None = None
     events: list[tuple[int, Event]] = field(default_factory=list)
 
 
-class Comparison:
-    """Holds each derived block against the other side's. It takes the recorder's place in the follow loop.
+class JournalComparator:
+    """Compares each replayed block with the target's; it takes the projector's place in the follow loop.
 
-    The loop must hand over each block by itself, and read events through `read`.
+    The loop must commit after each block (`batch_blocks=1`) and decode through `decode`.
     """
 
     def __init__(self, rules: StateMachine) -> None:
         self.blocks = 0
-        """How many blocks with journal lines were the same."""
+        """Number of blocks with journal lines that agreed."""
         self._rules = rules
-        self._theirs: Iterator[TheirBlock] = iter(())
-        self._next: TheirBlock | None = None
+        self._theirs: Iterator[TargetBlock] = iter(())
+        self._next: TargetBlock | None = None
         self._hash = rules.state.venue_hash
         self._trace = _Trace()
 
-    def expect(self, theirs: Iterator[TheirBlock]) -> None:
-        """From now on these are their blocks."""
+    def expect(self, theirs: Iterator[TargetBlock]) -> None:
+        """Set the target's blocks to compare with from now on."""
         self._theirs = theirs
         self._next = next(theirs, None)
 
-    def read(self, block: Block, venue_filter: VenueFilter, receipts: Receipts | None) -> Iterator[Event]:
-        """The block's events, noted as they are applied."""
+    def decode(self, block: Block, venue_filter: VenueFilter, receipts: Receipts | None) -> Iterator[Event]:
+        """Decoder for the follow loop that remembers the block's events."""
         self._trace = trace = _Trace(block)
         effects = self._rules.state.changes.entries
         for event in decode(block, venue_filter, receipts):
@@ -128,7 +125,7 @@ class Comparison:
             yield event
 
     def record(self, batch: Sequence[BlockResult], _receipts: Sequence[tuple[int, str]] = ()) -> None:
-        """Compare the block that was just applied. Raises Differs."""
+        """Compare the block that was just applied. Raises MismatchFound and TargetError."""
         header = self._rules.state.header
         assert header is not None
         ours = batch[0].text if batch else ""
@@ -137,42 +134,42 @@ class Comparison:
             return
         said = theirs.lines if theirs is not None else ""
         if ours != said:
-            raise Differs(self._difference(header.number, ours, said))
+            raise MismatchFound(self._difference(header.number, ours, said))
         self._hash = chain_hash(self._hash, said)
         if theirs is not None and theirs.journal_hash not in (None, self._hash):
-            raise Differs(
-                Difference(
+            raise MismatchFound(
+                Mismatch(
                     JOURNAL_HASH,
                     header.number,
                     None,
                     self._hash,
                     theirs.journal_hash,
-                    "the lines are the same so far: theirs is not the hash of their own journal",
+                    "the lines agree: the target's hash is not the hash of its own journal",
                 )
             )
         self.blocks += 1
 
-    def _take(self, number: int) -> TheirBlock | None:
-        """Their part of a block, where they have one."""
+    def _take(self, number: int) -> TargetBlock | None:
+        """The target's part of a block; None where it has none."""
         theirs = self._next
         if theirs is None or theirs.number > number:
             return None
         if theirs.number < number:
-            raise SideError(f"block {theirs.number} stands before the venue's first block")
+            raise TargetError(f"block {theirs.number} is before the venue's first block")
         self._next = next(self._theirs, None)
         return theirs
 
-    def _difference(self, block: int, ours: str, theirs: str) -> Difference:
+    def _difference(self, block: int, ours: str, theirs: str) -> Mismatch:
         line, mine, other = first_difference(ours, theirs)
-        if not ours or not theirs:  # one side knows nothing of the block: what happened in it tells more
+        if not ours or not theirs:  # only one has the block: its second line says what happened in it
             told = _lines(ours or theirs)[:2]
             line, shown = len(told), _plain(told[-1])
             mine, other = (shown, None) if ours else (None, shown)
         behind = self._behind(line - 2) if mine is not None else self._behind_id(other or "")
-        return Difference(JOURNAL_LINE, block, line, mine, other, behind)
+        return Mismatch(JOURNAL_LINE, block, line, mine, other, behind)
 
     def _behind(self, effect: int) -> str:
-        """The operation that had an effect of this block (counted from 0), as the chain has it."""
+        """The operation behind a journal entry of this block (from 0), as the chain has it."""
         if effect < 0:
             return "the block itself, not an operation in it"
         events = [event for before, event in self._trace.events if before <= effect]
@@ -183,12 +180,12 @@ class Comparison:
         return self._operation(events[-1].id)
 
     def _behind_id(self, line: str) -> str:
-        """The operation of this block that a line of theirs names."""
+        """The operation of this block that a line of the target names."""
         for word in line.split(" ")[1:]:
             for _, event in self._trace.events:
                 if event.id == word:
                     return self._operation(word)
-        return "no operation of this block that is ours"
+        return "no relevant operation of this block"
 
     def _operation(self, event_id: str) -> str:
         block = self._trace.block
@@ -206,7 +203,7 @@ class Comparison:
 
 
 def _shown(operation: object) -> str:
-    """An operation as the node wrote it, in one line."""
+    """An operation's JSON in one line."""
     text = bytes(operation).decode("utf-8", "replace") if isinstance(operation, Raw) else str(operation)
     return str(_plain(" ".join(text.split()) + "\n"))
 
@@ -214,7 +211,7 @@ def _shown(operation: object) -> str:
 def first_difference(ours: str, theirs: str) -> tuple[int, str | None, str | None]:
     """Number (from 1) and both versions of the first line in which two different texts differ.
 
-    A last line without its line end is another line than one with it, and says so.
+    A last line without its line end differs from one with it, and is marked.
     """
     for number, (mine, other) in enumerate(zip_longest(_lines(ours), _lines(theirs)), 1):
         if mine != other:
@@ -223,13 +220,13 @@ def first_difference(ours: str, theirs: str) -> tuple[int, str | None, str | Non
 
 
 def _lines(text: str) -> list[str]:
-    """Lines, each with its line end; LF alone ends one."""
+    """Lines with their line ends (LF only)."""
     *whole, rest = text.split("\n")
     return [f"{line}\n" for line in whole] + ([rest] if rest else [])
 
 
 def _plain(line: str | None) -> str | None:
-    """A line as it can be shown on any terminal: what a stranger wrote may be anything."""
+    """Untrusted text as printable ASCII, shortened."""
     if line is None:
         return None
     text = line.removesuffix("\n")
@@ -241,17 +238,17 @@ def _plain(line: str | None) -> str | None:
 
 
 def compare_states(rules: StateMachine, theirs: str, where: str) -> None:
-    """Raises Differs unless it is our state's text; `where` says of what it was made."""
+    """Raises MismatchFound unless `theirs` is our state text; `where` names its origin in the message."""
     ours = state_text(rules.state)
     if ours == theirs:
         return
     line, mine, other = first_difference(ours, theirs)
-    behind = f"the journal is the same: {where} does not follow from it"
-    raise Differs(Difference(STATE_LINE, rules.next_block() - 1, line, mine, other, behind))
+    behind = f"the journals agree: {where} does not follow from the journal"
+    raise MismatchFound(Mismatch(STATE_LINE, rules.next_block() - 1, line, mine, other, behind))
 
 
-class UpToNow:
-    """The blocks of nodes that are irreversible when the first one comes: it waits for no later one."""
+class BoundedSource:
+    """Source that ends at the block that was the last irreversible one when the first block arrived."""
 
     def __init__(self, nodes: LiveSource) -> None:
         self._nodes = nodes

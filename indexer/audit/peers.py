@@ -1,8 +1,8 @@
-"""Other replicas of the venue, asked now and then whether their journal and state are ours.
+"""Monitors the venue's other replicas: compares their journal and state hashes with ours.
 
-Replicas that replay the chain each on their own must have the same hashes. A peer may be silent, slow,
-behind, of another venue, or lie: it changes nothing here, and what it says is a verdict for people. Each peer
-has a thread of its own, so that none delays another.
+Replicas that replay the chain independently must have the same hashes. A peer may be down, slow, behind, of
+another venue, or lie; that only changes its reported status. Each peer has a thread of its own, so that a
+slow one does not delay the others.
 """
 
 from __future__ import annotations
@@ -13,69 +13,59 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from types import TracebackType
-from typing import Annotated, Any, Final, NamedTuple, Self, TypeVar
+from typing import Annotated, Final, Literal, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-import requests
-import urllib3
 from msgspec import Meta, Struct
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from settlement.net.backoff import Backoff
+from settlement.net.change_logger import ChangeLogger
+from settlement.net.http_client import BadAnswer, HttpClient, HttpError, Limits
 from settlement.store.database import explain
-from settlement.store.read.audit.journal_range import hash_before
+from settlement.store.read.audit.journal import hash_before
 from settlement.store.read.audit.state_at_block import read_state_hash
-from settlement.store.read.position import read_first_block, read_past, read_position
+from settlement.store.read.position import read_active_block, read_first_block, read_position
 
-UNKNOWN: Final = "unknown"
-AGREES: Final = "agrees"
-DISAGREES: Final = "disagrees"
+State = Literal["unknown", "agrees", "disagrees"]
 
-ASK_SECONDS: Final = 10.0
-SLOWEST_ASK_SECONDS: Final = 300.0
-LARGEST_BYTES: Final = 1 << 24
-CONNECT_SECONDS: Final = 5.0
-ANSWER_SECONDS: Final = 20.0
+CHECK_SECONDS: Final = 10.0
+_BACKOFF: Final = Backoff(CHECK_SECONDS, 300.0)
+LIMITS: Final = Limits(connect_seconds=5.0, read_seconds=20.0, total_seconds=20.0)
 STATE_SECONDS: Final = 120.0
-"""A peer adds up its whole state for its hash: that takes longer than other answers."""
-LONGEST_SECONDS: Final = 300.0
-"""A byte now and then keeps a connection alive: whoever takes longer than this is called silent."""
-_END_SECONDS: Final = 1.0
-_CHUNK: Final = 1 << 16
-_SHOWN: Final = 200
+"""A peer computes the hash of its whole state: that takes longer than other answers."""
+SILENT_SECONDS: Final = 300.0
+"""A check that takes longer (a byte now and then keeps a connection alive) is reported as failed."""
+_STOP_SECONDS: Final = 1.0
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _Hash = Annotated[str, Meta(pattern=f"^{_HASH.pattern}$")]
 _Block = Annotated[int, Meta(ge=0, le=1 << 53)]
+
+T = TypeVar("T")
 
 log = logging.getLogger("peakedex.peers")
 
 
 class PeerError(Exception):
-    """No usable answer of a peer; the text says why."""
+    """The peer cannot be compared with; the text says why."""
 
 
-class Verdict(NamedTuple):
-    """What comparing with a peer gave. Times in seconds since 1970, by our clock.
-
-    `block` is the peer's newest, `lag` how far that is behind ours. `common_block` is the newest block whose
-    journal hashes were compared, `state_block` the same for states. `differs_in` is journal or state;
-    `differs_at` the first block from which journals differ, or the block whose states do. `error` tells why
-    the last answer was none: all else is then as it was before.
-    """
+class PeerStatus(NamedTuple):
+    """Result of the comparison with a peer. Times in seconds since 1970, by our clock."""
 
     url: str
-    state: str = UNKNOWN
-    block: int | None = None
-    lag: int | None = None
-    common_block: int | None = None
-    state_block: int | None = None
-    differs_in: str | None = None
-    differs_at: int | None = None
-    answered: int | None = None
-    error: str | None = None
+    state: State = "unknown"
+    block: int | None = None  # the peer's newest
+    lag: int | None = None  # blocks that it is behind us
+    common_block: int | None = None  # newest block whose journal hashes were compared
+    state_block: int | None = None  # newest block whose state hashes were compared
+    differs_in: str | None = None  # "journal" or "state"
+    differs_at: int | None = None  # first block with another journal, or the block with another state
+    answered: int | None = None  # time of the last usable answer
+    error: str | None = None  # why the last check failed; the other fields are then from before
 
 
 class _Health(Struct):
@@ -84,19 +74,16 @@ class _Health(Struct):
     journal_hash: _Hash | None
 
 
-class _OneBlock(Struct):
+class _BlockHash(Struct):
     number: _Block
     journal_hash: _Hash
 
 
-T = TypeVar("T")
+class PeerMonitor:
+    """Context manager that checks each peer periodically in a thread of its own.
 
-
-class Peers:
-    """Asks all peers, each from a thread of its own, for as long as it is entered.
-
-    `reader` cannot write. States are compared at the newest block of ours up to each multiple of
-    `state_blocks` (0: never), once `is_ready` says that the indexes are there which past states need.
+    `reader` is a read-only engine. States are compared at the newest active block up to each multiple of
+    `state_blocks` (0: never), once `is_ready` says that the indexes for past states exist.
     """
 
     def __init__(
@@ -105,19 +92,22 @@ class Peers:
         reader: Engine,
         is_ready: Callable[[], bool],
         state_blocks: int,
+        *,
+        limits: Limits = LIMITS,
+        silent_seconds: float = SILENT_SECONDS,
     ) -> None:
-        """The addresses are as `parse_url` gives them."""
-        ours = _Ours(reader, is_ready, state_blocks)
+        """The URLs are as `parse_url` returns them."""
+        ours = _OwnHashes(reader, is_ready, state_blocks)
         self._stop = threading.Event()
-        self.peers = [Peer(url, ours) for url in urls]
+        self.peers = [Peer(url, ours, limits, silent_seconds) for url in urls]
         self._threads = [
             threading.Thread(target=peer.run, args=(self._stop,), name="peer", daemon=True)
             for peer in self.peers
         ]
 
     def report(self) -> str:
-        """What is known of each peer, as JSON."""
-        return json.dumps([peer.told()._asdict() for peer in self.peers])
+        """The status of each peer, as a JSON array."""
+        return json.dumps([peer.reported_status()._asdict() for peer in self.peers])
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -128,35 +118,35 @@ class Peers:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        end = time.monotonic() + _END_SECONDS
+        deadline = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:  # one that waits for an answer ends with the process
-            thread.join(max(0.0, end - time.monotonic()))
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def parse_url(text: str) -> str:
-    """A peer's address, without `/api` at its end. Raises PeerError."""
+    """A replica's base URL, without `/api` at its end. Raises PeerError."""
     try:
         parts = urlsplit(text)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        is_address = False
-    if not is_address or parts.query or parts.fragment:
-        raise PeerError(f"{text!r} is not a peer's address: write https://HOST, where its /api is")
+        is_valid = False
+    if not is_valid or parts.query or parts.fragment:
+        raise PeerError(f"{text!r} is not a replica's URL: write https://HOST, without query or fragment")
     if parts.username is not None or parts.password is not None:
-        raise PeerError("a peer's address is shown to everybody: leave out the user and the password")
+        raise PeerError("URLs of peers are published by the API: remove user and password")
     return text.rstrip("/").removesuffix("/api").rstrip("/")
 
 
-class Place(NamedTuple):
-    """Where our own database stands."""
+class _Position(NamedTuple):
+    """Position of our own database."""
 
-    first: int
+    first_block: int
     block: int
     venue_hash: str
 
 
-class _Ours:
-    """Our own hashes, out of the recorded rows; the newest state hash is kept for all peers."""
+class _OwnHashes:
+    """Our own hashes, read from the database; the newest state hash is cached for all peers."""
 
     def __init__(self, reader: Engine, is_ready: Callable[[], bool], state_blocks: int) -> None:
         self._reader = reader
@@ -165,27 +155,27 @@ class _Ours:
         self._lock = threading.Lock()
         self._state: tuple[int, str] | None = None
 
-    def place(self) -> Place:
-        """Raises PeerError while nothing is recorded."""
+    def position(self) -> _Position:
+        """Raises PeerError while the database is empty."""
         with self._reader.connect() as connection:
             at = read_position(connection)
             if at is None:
-                raise PeerError("nothing is recorded here yet")
-            return Place(read_first_block(connection), at.block, at.venue_hash)
+                raise PeerError("our own database is still empty")
+            return _Position(read_first_block(connection), at.block, at.venue_hash)
 
     def journal_hash(self, block: int) -> str:
-        """Raises PeerError, as `state_hash` does, where another reader of our cluster has not got so far."""
+        """Raises PeerError, as `state_hash` does, where a lagging standby does not have the block yet."""
         with self._reader.connect() as connection:
             _check_recorded(connection, block)
             return hash_before(connection, block + 1)
 
-    def state_due(self, common: int) -> int | None:
-        """The newest block whose states are to be compared; None where there is none yet."""
+    def next_state_block(self, common: int) -> int | None:
+        """The newest block up to `common` whose states are compared; None where there is none yet."""
         if not self._state_blocks or not self._is_ready():
             return None
         with self._reader.connect() as connection:
-            past = read_past(connection, common - common % self._state_blocks)
-        return None if past is None else past.number
+            block = read_active_block(connection, common - common % self._state_blocks)
+        return None if block is None else block.number
 
     def state_hash(self, block: int) -> str:
         with self._lock:
@@ -199,91 +189,94 @@ class _Ours:
 def _check_recorded(connection: Connection, block: int) -> None:
     at = read_position(connection)
     if at is None or at.block < block:
-        raise PeerError("our own database is behind what we have read of it: later")
+        raise PeerError("our own database replica lags: compared again later")
 
 
 class Peer:
-    """One peer, and what we know of it."""
+    """One peer and its status."""
 
-    def __init__(self, url: str, ours: _Ours) -> None:
-        self.verdict = Verdict(url)
+    def __init__(self, url: str, ours: _OwnHashes, limits: Limits, silent_seconds: float) -> None:
+        self.status = PeerStatus(url)
         self._url = url
         self._ours = ours
-        self._asked: float | None = None
-        self._session = requests.Session()
-        self._session.headers.update({"Accept-Encoding": "identity", "User-Agent": "peakedex"})
+        self._silent_seconds = silent_seconds
+        self._check_started: float | None = None
+        self._limits = limits
+        self._state_limits = limits._replace(read_seconds=STATE_SECONDS, total_seconds=STATE_SECONDS)
+        self._http = HttpClient(limits, {"Accept-Encoding": "identity", "User-Agent": "peakedex"})
+        self._changes = ChangeLogger(log)
 
-    def told(self) -> Verdict:
-        """The verdict as it is told: with a word on an answer that never ends."""
-        asked = self._asked
-        if asked is None or time.monotonic() - asked < LONGEST_SECONDS:
-            return self.verdict
-        return self.verdict._replace(error="its answer takes too long")
+    def reported_status(self) -> PeerStatus:
+        """The status, with an error while a check takes too long."""
+        started = self._check_started
+        if started is None or time.monotonic() - started < self._silent_seconds:
+            return self.status
+        return self.status._replace(error="the answer takes too long")
 
     def run(self, stop: threading.Event) -> None:
-        """Ask again and again; one that does not answer is asked less often."""
+        """Check periodically, with exponential backoff while the peer fails."""
         pause = 0.0
         while not stop.wait(pause):
-            self._asked = time.monotonic()
+            self._check_started = time.monotonic()
             try:
-                self.look()
+                self.check()
             except SQLAlchemyError as error:
-                log.info("later: %s", explain(error))
-            self._asked = None
-            is_well = self.verdict.error is None
-            pause = ASK_SECONDS if is_well else min(max(2 * pause, ASK_SECONDS), SLOWEST_ASK_SECONDS)
+                log.info("comparison with %s postponed: %s", self._url, explain(error))
+            self._check_started = None
+            pause = CHECK_SECONDS if self.status.error is None else _BACKOFF.after(pause)
 
-    def look(self) -> None:
-        """Ask the peer, and compare. Whatever it does is part of the verdict. Raises SQLAlchemyError."""
-        before = self.verdict
+    def check(self) -> None:
+        """Compare once. Failures of the peer become part of its status. Raises SQLAlchemyError."""
         try:
-            place = self._ours.place()
-            after = self._compare(place, self._ask("/api/health", _Health))
-        except PeerError as error:
-            after = self.verdict._replace(error=str(error))
-        self.verdict = after
-        if after.error is not None and after.error != before.error:
-            log.warning("peer %s: %s", self._url, after.error)
-        if after.state == DISAGREES and (after.differs_in, after.differs_at) != (
-            before.differs_in,
-            before.differs_at,
-        ):
-            log.error("DISAGREEMENT: peer %s: %s", self._url, difference(after.differs_in, after.differs_at))
-        if after.state == AGREES and before.state != AGREES:
-            log.info("peer %s agrees, at block %s", self._url, after.common_block)
+            position = self._ours.position()
+            self.status = self._compare(position, self._get("/api/health", _Health))
+        except (PeerError, HttpError) as error:
+            reason = error.reason if isinstance(error, HttpError) else str(error)
+            self.status = self.status._replace(error=reason)
+        self._log_changes(self.status)
 
-    def _compare(self, place: Place, health: _Health) -> Verdict:
-        """The verdict after an answer. Raises PeerError."""
+    def _log_changes(self, status: PeerStatus) -> None:
+        if self._changes.changed("error", status.error) and status.error is not None:
+            log.warning("peer %s: %s", self._url, status.error)
+        if status.state == "disagrees":
+            text = describe_difference(status.differs_in, status.differs_at)
+            self._changes.log(f"DISAGREEMENT: peer {self._url}: {text}", "state", logging.ERROR)
+        elif status.state == "agrees" and self._changes.changed("state", "agrees"):
+            log.info("peer %s agrees, at block %s", self._url, status.common_block)
+
+    def _compare(self, position: _Position, health: _Health) -> PeerStatus:
+        """The status after an answer. Raises PeerError and HttpError."""
         if health.block is None or health.venue_hash is None or health.journal_hash is None:
-            raise PeerError("it has no block yet")
-        if health.venue_hash != place.venue_hash:
-            self.verdict = Verdict(self._url)
+            raise PeerError("its database is still empty")
+        if health.venue_hash != position.venue_hash:
+            self.status = PeerStatus(self._url)
             raise PeerError(f"it belongs to another venue ({health.venue_hash[:16]}…)")
-        common = min(place.block, health.block)
-        verdict = self.verdict._replace(
+        common = min(position.block, health.block)
+        status = self.status._replace(
             block=health.block,
-            lag=max(0, place.block - health.block),
+            lag=max(0, position.block - health.block),
             answered=int(time.time()),
             error=None,
         )
-        if common < place.first:
-            return verdict
+        if common < position.first_block:
+            return status
         theirs = health.journal_hash if common == health.block else self._journal_hash(common)
-        verdict = verdict._replace(common_block=common)
+        status = status._replace(common_block=common)
         if theirs != self._ours.journal_hash(common):
-            return self._differs(verdict, place.first, common)
-        return self._compare_state(verdict, common)
+            return self._journals_differ(status, position.first_block, common)
+        return self._compare_state(status, common)
 
-    def _differs(self, verdict: Verdict, first: int, common: int) -> Verdict:
-        """Journals differ at `common`: from which block on? Found by halves, once."""
-        known = verdict.differs_at if verdict.differs_in == "journal" else None
+    def _journals_differ(self, status: PeerStatus, first: int, common: int) -> PeerStatus:
+        """Journals differ at `common`: find the first block where they do, once."""
+        known = status.differs_at if status.differs_in == "journal" else None
         if known is None or known > common:
-            self.verdict = verdict._replace(state=DISAGREES, differs_in="journal", differs_at=None)
+            # Published before the search: a peer that fails meanwhile still disagrees.
+            self.status = status._replace(state="disagrees", differs_in="journal", differs_at=None)
             known = self._first_difference(first, common)
-        return verdict._replace(state=DISAGREES, differs_in="journal", differs_at=known)
+        return status._replace(state="disagrees", differs_in="journal", differs_at=known)
 
     def _first_difference(self, first: int, common: int) -> int:
-        """A journal hash covers all before it: once two differ they do so for ever."""
+        """Binary search: a journal hash covers all blocks before, so journals that differ never converge."""
         same, different = first - 1, common
         while different - same > 1:
             middle = (same + different) // 2
@@ -293,68 +286,41 @@ class Peer:
                 different = middle
         return different
 
-    def _compare_state(self, verdict: Verdict, common: int) -> Verdict:
-        """Journals agree: so must the state, at the newest block where it is due."""
-        due = self._ours.state_due(common)
-        if due is None or due == verdict.state_block:
-            if verdict.differs_in == "state":
-                return verdict
-            return verdict._replace(state=AGREES, differs_in=None, differs_at=None)
-        with self._get("HEAD", f"/api/state?block={due}", STATE_SECONDS) as response:
-            theirs = response.headers.get("X-State-Hash", "")
+    def _compare_state(self, status: PeerStatus, common: int) -> PeerStatus:
+        """Journals agree: compare the states, at the newest block where that is due."""
+        block = self._ours.next_state_block(common)
+        if block is None or block == status.state_block:
+            if status.differs_in == "state":
+                return status
+            return status._replace(state="agrees", differs_in=None, differs_at=None)
+        url = f"{self._url}/api/state?block={block}"
+        theirs = self._http.head(url, self._state_limits).headers.get("X-State-Hash", "")
         if _HASH.fullmatch(theirs) is None:
-            raise PeerError("it gives no state hash")
-        verdict = verdict._replace(state_block=due)
-        if theirs != self._ours.state_hash(due):
-            return verdict._replace(state=DISAGREES, differs_in="state", differs_at=due)
-        return verdict._replace(state=AGREES, differs_in=None, differs_at=None)
-
-    # -- asking --------------------------------------------------------------------------------------
+            raise PeerError("its state has no valid X-State-Hash")
+        status = status._replace(state_block=block)
+        if theirs != self._ours.state_hash(block):
+            return status._replace(state="disagrees", differs_in="state", differs_at=block)
+        return status._replace(state="agrees", differs_in=None, differs_at=None)
 
     def _journal_hash(self, block: int) -> str:
-        answer = self._ask(f"/api/blocks/{block}", _OneBlock)
+        answer = self._get(f"/api/blocks/{block}", _BlockHash)
         if answer.number != block:
-            raise PeerError("it speaks of another block than asked")
+            raise PeerError(f"block {block} was requested, {answer.number} returned")
         return answer.journal_hash
 
-    def _ask(self, path: str, shape: type[T]) -> T:
-        """The body of a GET. Raises PeerError."""
-        raw, end = bytearray(), time.monotonic() + ANSWER_SECONDS
-        with self._get("GET", path, ANSWER_SECONDS) as response:
-            try:
-                while chunk := response.raw.read1(_CHUNK, decode_content=False):
-                    raw += chunk
-                    if len(raw) > LARGEST_BYTES or time.monotonic() > end:
-                        raise PeerError("its answer is too long, or too slow")
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                raise PeerError(f"its answer breaks off ({type(error).__name__})") from None
+    def _get(self, path: str, result_type: type[T]) -> T:
+        """The JSON body of a GET. Raises HttpError."""
+        url = f"{self._url}{path}"
         try:
-            return msgspec.json.decode(raw, type=shape)
+            return msgspec.json.decode(self._http.get(url).body, type=result_type)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise PeerError("its answer is not one of this API") from None
-
-    def _get(self, method: str, path: str, seconds: float) -> Any:
-        """An answer with status 200, its body not read yet. Raises PeerError."""
-        try:
-            response = self._session.request(
-                method,
-                f"{self._url}{path}",
-                timeout=(CONNECT_SECONDS, seconds),
-                allow_redirects=False,
-                stream=True,
-            )
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-            raise PeerError(f"it does not answer ({type(error).__name__})") from None
-        if response.status_code != HTTPStatus.OK:
-            response.close()
-            raise PeerError(f"it answers with HTTP status {response.status_code}")
-        return response
+            raise BadAnswer(url, "not an answer of this API") from None
 
 
-def difference(differs_in: str | None, differs_at: int | None) -> str:
-    """A sentence of what differs, for logs and alarms."""
+def describe_difference(differs_in: str | None, differs_at: int | None) -> str:
+    """A sentence about what differs, for logs and alarms."""
     if differs_in == "state":
-        return f"its state of block {differs_at} is another than ours, though the journals agree"
+        return f"its state of block {differs_at} differs from ours, although the journals agree"
     if differs_at is None:
-        return "its journal is another than ours"
-    return f"its journal is another than ours from block {differs_at} on"
+        return "its journal differs from ours"
+    return f"its journal differs from ours from block {differs_at} on"

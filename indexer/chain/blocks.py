@@ -1,8 +1,8 @@
-"""Hive blocks as nodes write them, typed: both shapes, and nothing parsed that nobody asks for.
+"""Hive blocks in both JSON shapes of Hive nodes, typed and parsed lazily.
 
 `block_api` writes an operation as {"type": "transfer_operation", "value": {…}} and an amount with its NAI;
 `condenser_api` as ["transfer", {…}] and "1.000 HIVE". Operation values stay raw slices of the block's text
-until somebody wants them, because most of a block is of no interest (house, rule 3).
+until they are needed, because most operations are not relevant to a venue.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from msgspec import Raw
 
 from indexer.chain.strict_json import ChainJsonError, loads
 from settlement.core.events import BlockHeader, VenueFilter
+from settlement.net.hive_formats import COIN_BY_NAI
 
 HEX_ID_LENGTH: Final = 40
 NO_BLOCK: Final = "0" * HEX_ID_LENGTH
-NATIVE_PRECISION: Final = 3
+NATIVE_PRECISION: Final = 3  # decimal places of HIVE and HBD
 
 _HEX_ID: Final = re.compile(r"[0-9a-f]{40}")
-# A real one is 40 hexadecimal digits; made-up chains may name theirs, as long as ids stay unambiguous.
+# Real ids are 40 hexadecimal digits; generated chains may use others, as long as ids stay unambiguous.
 _TRANSACTION_ID: Final = re.compile(r"[0-9A-Za-z]{1,40}")
 _TIMESTAMP: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])")
 _CONDENSER_AMOUNT: Final = re.compile(r"((?:0|[1-9][0-9]*)\.[0-9]{3}) (HIVE|HBD)")
 _MILS: Final = re.compile(r"0|[1-9][0-9]*")
-_NAI_SYMBOLS: Final = {"@@000000021": "HIVE", "@@000000013": "HBD"}
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_LONGEST_INTEGER: Final = 18  # characters; longer ones stand nowhere in the fields that we read
+_LONGEST_INTEGER: Final = 18  # characters; the fields that we read hold no longer ones
 
 T = TypeVar("T")
 
 
 class BlockError(ValueError):
-    """A block, or a part of it that we need, is not as a Hive node writes it."""
+    """A block, or a needed part of it, is not valid."""
 
 
 class HeaderFields(msgspec.Struct, frozen=True, gc=False):
-    """The fields of a block beside its transactions; those that some nodes leave out may be None."""
+    """The fields of a block except its transactions; None for those that some nodes omit."""
 
     block_id: str
     previous: str
@@ -61,13 +61,13 @@ class _RawBody(msgspec.Struct, frozen=True):
     transactions: list[_RawTransaction]
 
 
-class _LooseTransaction(msgspec.Struct, frozen=True):
+class _LenientTransaction(msgspec.Struct, frozen=True):
     operations: list[object]
 
 
-class _LooseBody(msgspec.Struct, frozen=True):
+class _LenientBody(msgspec.Struct, frozen=True):
     transaction_ids: list[str]
-    transactions: list[_LooseTransaction]
+    transactions: list[_LenientTransaction]
 
 
 class _TypedOperation(msgspec.Struct, frozen=True):
@@ -76,14 +76,14 @@ class _TypedOperation(msgspec.Struct, frozen=True):
 
 
 class Transaction(msgspec.Struct, frozen=True):
-    """A transaction's id and its operations, each unparsed; see `operation_of`."""
+    """A transaction's id and its unparsed operations; see `operation_of`."""
 
     id: str
     operations: Sequence[object]
 
 
 class Operation(NamedTuple):
-    """An operation's name without `_operation`, and its value, unparsed; see `Shape.read`."""
+    """An operation's name without `_operation`, and its unparsed value; see `JsonDecoder.read`."""
 
     name: str
     value: object
@@ -115,30 +115,26 @@ class CustomJson(msgspec.Struct, frozen=True):
     json: str
 
 
-class Known(msgspec.Struct, frozen=True):
-    """An operation that was read, and where it stands: `position` counts from 1 through the block. `value` is
-    None where it is of another kind.
+class LocatedOperation(msgspec.Struct, frozen=True):
+    """A parsed operation and its place in the block."""
 
-    `id` is the intent id of an action that is alone in it.
-    """
-
-    position: int
-    id: str
+    position: int  # counts from 1 through the operations of the block
+    id: str  # the intent id of its action, where it holds a single one
     transaction_id: str
-    operation_index: int
-    value: Transfer | CustomJson | None
+    operation_index: int  # in its transaction, from 0
+    value: Transfer | CustomJson | None  # None for operations of other types
 
 
-class Found(NamedTuple):
-    """The operations of a block that may be of ours: looked for with a watch and so many escrow accounts."""
+class RelevantOperations(NamedTuple):
+    """The operations of a block that may be relevant to a venue: a cached search result."""
 
     venue_filter: VenueFilter
-    escrow_count: int
-    known: list[Known]
+    escrow_count: int  # of the filter at the time of the search
+    operations: list[LocatedOperation]
 
-    def is_for(self, venue_filter: VenueFilter) -> bool:
-        """Whether it is all that this watch looks for now."""
-        return self.watch is watch and self.escrow_count == len(venue_filter.escrows)
+    def is_current(self, venue_filter: VenueFilter) -> bool:
+        """Whether a new search with this filter would find the same."""
+        return self.venue_filter is venue_filter and self.escrow_count == len(venue_filter.escrows)
 
 
 class _TypedTransfer(msgspec.Struct, frozen=True, tag_field="type", tag="transfer_operation"):
@@ -149,18 +145,18 @@ class _TypedCustomJson(msgspec.Struct, frozen=True, tag_field="type", tag="custo
     value: CustomJson
 
 
-class Shape(Generic[T]):
-    """A reader of JSON text, or of values that were read already, into one msgspec type."""
+class JsonDecoder(Generic[T]):
+    """Decoder of JSON text, or of values decoded before, into one msgspec type."""
 
     def __init__(self, kind: type[T]) -> None:
         self._kind = kind
         self._decode = msgspec.json.Decoder(kind).decode
 
     def read(self, source: object) -> T:
-        """Read a raw slice or bytes of JSON; or convert a value read before. Raises BlockError.
+        """Decode a raw slice or bytes of JSON; or convert a value decoded before. Raises BlockError.
 
-        msgspec refuses some text that is JSON all the same (a lone surrogate's escape): then the slower
-        reader has the word, so that nobody's memo can stop the indexer.
+        msgspec refuses some valid JSON (the escape of a lone surrogate). Such text is decoded by the slower
+        `chain.strict_json`, so that a memo cannot stop the indexer.
         """
         try:
             if not isinstance(source, bytes | Raw):
@@ -170,15 +166,15 @@ class Shape(Generic[T]):
             except msgspec.ValidationError:
                 raise
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                return msgspec.convert(read_loosely(bytes(source)), self._kind)
+                return msgspec.convert(decode_leniently(bytes(source)), self._kind)
         except msgspec.ValidationError as error:
             raise BlockError(str(error)) from None
-        except UnicodeEncodeError as error:  # msgspec matches keys as UTF-8, which has no lone surrogates
+        except UnicodeEncodeError as error:  # msgspec compares keys as UTF-8, which has no lone surrogates
             raise BlockError(f"a key with a lone surrogate: {error.object!a}") from None
 
 
-def read_loosely(text: bytes) -> object:
-    """Any JSON text as Python values, by the slower reader. Raises BlockError if it is not JSON."""
+def decode_leniently(text: bytes) -> object:
+    """Any valid JSON text as Python values, decoded slowly. Raises BlockError."""
     try:
         return loads(text.decode("utf-8", "surrogatepass"), _plain_number)
     except UnicodeDecodeError as error:
@@ -192,46 +188,46 @@ def _plain_number(text: str) -> object:
     return int(text) if short_integer else float(text)
 
 
-_HEADER: Final = Shape(HeaderFields)
-_LOOSE_BODY: Final = Shape(_LooseBody)
+_HEADER: Final = JsonDecoder(HeaderFields)
+_LENIENT_BODY: Final = JsonDecoder(_LenientBody)
 _decode_body: Final = msgspec.json.Decoder(_RawBody).decode
 _decode_typed: Final = msgspec.json.Decoder(_TypedOperation).decode
 _decode_pair: Final = msgspec.json.Decoder(tuple[str, Raw]).decode
-_decode_known: Final = msgspec.json.Decoder(_TypedTransfer | _TypedCustomJson).decode
-_KNOWN: Final[dict[str, Shape[Transfer] | Shape[CustomJson]]] = {
-    "transfer": Shape(Transfer),
-    "custom_json": Shape(CustomJson),
+_decode_value: Final = msgspec.json.Decoder(_TypedTransfer | _TypedCustomJson).decode
+_VALUE_DECODERS: Final[dict[str, JsonDecoder[Transfer] | JsonDecoder[CustomJson]]] = {
+    "transfer": JsonDecoder(Transfer),
+    "custom_json": JsonDecoder(CustomJson),
 }
-_LOOSE_TYPED: Final = Shape(dict[str, object])
-_LOOSE_PAIR: Final = Shape(tuple[str, object])
+_LENIENT_TYPED: Final = JsonDecoder(dict[str, object])
+_LENIENT_PAIR: Final = JsonDecoder(tuple[str, object])
 
 
 class Block:
-    """One Hive block: its header, read and checked; its transactions, read when asked for.
+    """A Hive block: header decoded and checked at once, transactions at first use.
 
     `number` is the first four bytes of `block_id`; `timestamp` is in seconds since 1970 (UTC); `raw` is the
-    JSON text that it was read from. `found` is the decoder's and its search's: what they found of ours.
+    block's JSON text. `relevant` caches the search of `chain.decode` and `chain.prefilter`.
     """
 
     __slots__ = (
         "_transactions",
         "block_id",
         "fields",
-        "found",
         "number",
         "previous",
         "raw",
+        "relevant",
         "timestamp",
     )
 
     def __init__(self, raw: bytes) -> None:
-        """Read the header from a block's JSON text (the whole text is walked). Raises BlockError."""
+        """Decode the header; the whole text is checked to be JSON. Raises BlockError."""
         fields = _HEADER.read(raw)
         self.raw = raw
         self.fields = fields
         self.block_id = fields.block_id
         self.previous = fields.previous
-        self.found: Found | None = None
+        self.relevant: RelevantOperations | None = None
         self._transactions: list[Transaction] | None = None
         if not _HEX_ID.fullmatch(fields.block_id) or not _HEX_ID.fullmatch(fields.previous):
             raise BlockError("block_id and previous must be 40 hexadecimal digits in lower case")
@@ -239,17 +235,19 @@ class Block:
         if self.number == 0:
             raise BlockError("block_id begins with block number 0: blocks count from 1")
         if int(fields.previous[:8], 16) != self.number - 1:
-            raise BlockError(f"block {self.number}: previous {fields.previous} is not of the block before")
+            raise BlockError(
+                f"block {self.number}: previous {fields.previous} is not the id of the block before"
+            )
         self.timestamp = seconds_of(fields.timestamp)
 
     @property
     def header(self) -> BlockHeader:
-        """The part that the rules depend on."""
+        """The part of the header that the rules use."""
         return BlockHeader(self.number, self.block_id, self.timestamp)
 
     @property
     def transactions(self) -> list[Transaction]:
-        """The transactions with their ids, read at first use. Raises BlockError."""
+        """The transactions with their ids. Raises BlockError."""
         if self._transactions is None:
             self._transactions = _read_transactions(self.raw, self.number)
         return self._transactions
@@ -259,13 +257,13 @@ class Block:
 
 
 def _read_transactions(raw: bytes, number: int) -> list[Transaction]:
-    body: _RawBody | _LooseBody
+    body: _RawBody | _LenientBody
     try:
         body = _decode_body(raw)
     except msgspec.ValidationError as error:
         raise BlockError(f"block {number}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        body = _LOOSE_BODY.read(raw)
+        body = _LENIENT_BODY.read(raw)
     ids = body.transaction_ids
     if len(ids) != len(body.transactions):
         raise BlockError(
@@ -291,48 +289,48 @@ def operation_of(unparsed: object) -> Operation:
         except msgspec.ValidationError as error:
             raise BlockError(f"not an operation: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            unparsed = read_loosely(text)
+            unparsed = decode_leniently(text)
     if isinstance(unparsed, list):
-        return Operation(*_LOOSE_PAIR.read(unparsed))
-    held = _LOOSE_TYPED.read(unparsed)
+        return Operation(*_LENIENT_PAIR.read(unparsed))
+    held = _LENIENT_TYPED.read(unparsed)
     name = held.get("type")
     if not isinstance(name, str) or "value" not in held:
         raise BlockError("not an operation: it needs type and value")
     return Operation(name.removesuffix("_operation"), held["value"])
 
 
-def known_value(unparsed: object) -> Transfer | CustomJson | None:
-    """The value of a `transfer` or `custom_json`, in either shape; None for others. Raises BlockError."""
+def transfer_or_custom_json(unparsed: object) -> Transfer | CustomJson | None:
+    """The value of a `transfer` or `custom_json` in either shape; None for others. Raises BlockError."""
     if isinstance(unparsed, Raw):
         try:
-            typed: _TypedTransfer | _TypedCustomJson = _decode_known(unparsed)
+            typed: _TypedTransfer | _TypedCustomJson = _decode_value(unparsed)
             return typed.value
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # of another kind, in the other shape, or for the slower readers to judge
+            pass  # another type, the other shape, or text that msgspec refuses: decoded below
     operation = operation_of(unparsed)
-    shape = _KNOWN.get(operation.name)
-    return None if shape is None else shape.read(operation.value)
+    decoder = _VALUE_DECODERS.get(operation.name)
+    return None if decoder is None else decoder.read(operation.value)
 
 
 def native_amount(amount: NaiAmount | str) -> tuple[str, str]:
-    """(decimal text with 3 decimals, symbol) of a native amount in either shape. Raises BlockError."""
+    """Decimal text with 3 decimals, and symbol, of a native amount in either shape. Raises BlockError."""
     if isinstance(amount, str):
         found = _CONDENSER_AMOUNT.fullmatch(amount)
         if not found:
             raise BlockError(f"{amount!a} is not an amount of HIVE or HBD")
         return found.group(1), found.group(2)
-    symbol = _NAI_SYMBOLS.get(amount.nai)
-    if symbol is None or amount.precision != NATIVE_PRECISION or not _MILS.fullmatch(amount.amount):
+    coin = COIN_BY_NAI.get(amount.nai)
+    if coin is None or amount.precision != coin.precision or not _MILS.fullmatch(amount.amount):
         raise BlockError(f"{amount!a} is not an amount of HIVE or HBD")
     mils = amount.amount.rjust(NATIVE_PRECISION + 1, "0")
-    return f"{mils[:-NATIVE_PRECISION]}.{mils[-NATIVE_PRECISION:]}", symbol
+    return f"{mils[:-NATIVE_PRECISION]}.{mils[-NATIVE_PRECISION:]}", coin.symbol
 
 
 def seconds_of(timestamp: str) -> int:
-    """Seconds since 1970 (UTC) of a time as nodes write it, `2016-03-24T16:05:00`. Raises BlockError."""
+    """Seconds since 1970 (UTC) of a node's timestamp, `2016-03-24T16:05:00`. Raises BlockError."""
     found = _TIMESTAMP.fullmatch(timestamp)
     if not found:
-        raise BlockError(f"{timestamp!a} is not a block's timestamp")
+        raise BlockError(f"{timestamp!a} is not a timestamp")
     day, hours, minutes, seconds = found.groups()
     return _days_of(day) * 86400 + int(hours) * 3600 + int(minutes) * 60 + int(seconds)
 
@@ -343,4 +341,4 @@ def _days_of(day: str) -> int:
     try:
         return date(int(year), int(month), int(day_of_month)).toordinal() - _EPOCH_DAY
     except ValueError:
-        raise BlockError(f"{day} is not a day of the calendar") from None
+        raise BlockError(f"{day} is not a date") from None

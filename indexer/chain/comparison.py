@@ -1,7 +1,6 @@
-"""Whether two nodes say the same of a block, whatever their JSON looks like.
+"""Compares two nodes' versions of a block, and of its sidechain receipts, by content.
 
-What counts is the content: not the order of keys, not white space, not which API's shape it is written in,
-nor fields that some versions of a node add.
+The order of keys, white space, the API's JSON shape and fields that some node versions add do not count.
 """
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ from typing import Any, Final
 from indexer.chain.blocks import BlockError
 from indexer.chain.receipts import ReceiptError, Receipts, events_of
 from indexer.chain.strict_json import ChainJsonError, dumps, loads
+from settlement.net.hive_formats import ASSET_BY_NAI
 
 _TRANSACTION_FIELDS: Final = (
     *("ref_block_num", "ref_block_prefix", "expiration", "operations", "extensions", "signatures"),
 )
 _AMOUNT_KEYS: Final = {"amount", "precision", "nai"}
-_SYMBOLS: Final = {"@@000000013": "HBD", "@@000000021": "HIVE", "@@000000037": "VESTS"}
 _MOST_DECIMALS: Final = 18
 
 
 def block_difference(one: bytes, other: bytes) -> str | None:
-    """In what the transactions of two versions of a block differ, in words; None if in nothing.
+    """The first difference between the transactions of two versions of a block, in words; None for none.
 
-    Headers are not compared: the block's id is made of them. Raises BlockError for what is not a block.
+    Headers are not compared: the block's id covers them. Raises BlockError for text that is not a block.
     """
     if one == other:
         return None
@@ -67,21 +66,21 @@ def _canonical(value: Any) -> Any:
 
 def _amount(value: dict[str, Any]) -> Any:
     """`1.000 HIVE` for an amount with a known NAI."""
-    digits, precision, symbol = value["amount"], str(value["precision"]), _SYMBOLS.get(str(value["nai"]))
-    if symbol is None or not isinstance(digits, str) or not precision.isdigit() or len(precision) > 2:
+    digits, precision, asset = value["amount"], str(value["precision"]), ASSET_BY_NAI.get(str(value["nai"]))
+    if asset is None or not isinstance(digits, str) or not precision.isdigit() or len(precision) > 2:
         return {key: value[key] for key in sorted(value)}
     places = int(precision)
     if not 0 < places <= _MOST_DECIMALS:
         return {key: value[key] for key in sorted(value)}
     padded = digits.rjust(places + 1, "0")
-    return f"{padded[:-places]}.{padded[-places:]} {symbol}"
+    return f"{padded[:-places]}.{padded[-places:]} {asset.symbol}"
 
 
 def receipts_content(receipts: Receipts | None) -> str | None:
-    """What the receipts of a Hive block say that can count: the ids in order, and each one's events.
+    """The part of a Hive block's receipts that counts: ids in order, and the events of each.
 
-    Errors do not count (protocol, section 3), and their texts vary from node to node. None for none. Raises
-    ReceiptError for receipts without readable transactions.
+    Errors do not count (protocol, section 3), and their texts vary from node to node. None for no receipts.
+    Raises ReceiptError for receipts without readable transactions.
     """
     if receipts is None:
         return None
@@ -92,4 +91,4 @@ def _log_content(text: str) -> Any:
     try:
         return _canonical(events_of(text))
     except (ChainJsonError, ReceiptError, RecursionError):
-        return text  # nothing that counts, or nothing that a node writes: then by the letter
+        return text  # not a log of a node: compared as text

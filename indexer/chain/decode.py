@@ -1,8 +1,8 @@
-"""From a block to the events that the engine consumes: protocol, section 3, and nothing else.
+"""Decoder of blocks into the events that the state machine consumes (protocol, section 3).
 
-`decode` is lazy on purpose. The engine applies each event before it asks for the next one, and an operator's
-`listToken` adds an escrow account to the watch in between: whatever depends on escrow accounts is looked up
-when its turn comes.
+`decode` is lazy. The state machine applies each event before it asks for the next one, and an operator's
+`listToken` adds an escrow account to the venue filter in between: what depends on escrow accounts is looked
+up event by event.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from indexer.chain.blocks import (
     Block,
     BlockError,
     CustomJson,
-    Found,
-    Known,
+    LocatedOperation,
+    RelevantOperations,
     Transaction,
     Transfer,
-    known_value,
     native_amount,
+    transfer_or_custom_json,
 )
-from indexer.chain.prefilter import Interest, holds, may_move_tokens
+from indexer.chain.prefilter import Prefilter, holds, may_move_tokens
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.chain.strict_json import ChainJsonError, dumps, loads
 from settlement.core.events import HIVE, HIVE_ENGINE, Action, Event, Movement, VenueFilter
@@ -37,98 +37,98 @@ def decode(
 ) -> Iterator[Event]:
     """The block's movements and actions, in the order in which they take effect.
 
-    `receipts` are the sidechain's for this very block, None where it ran nothing. Apply each event before
-    asking for the next. `prefilter` skips by a search of raw bytes what cannot be of ours; the events are
-    the same without it. Raises BlockError or ReceiptError, naming block, transaction and operation, for what
-    no real node says.
+    `receipts` are the sidechain's for this block, None where it executed nothing. Apply each event before
+    asking for the next. `prefilter` skips irrelevant operations by a search of raw bytes; the events are the
+    same without it. Raises BlockError or ReceiptError, naming block, transaction and operation, for data that
+    no valid node returns.
     """
-    for known in _in_turn(block, venue_filter, prefilter):
-        value = known.value
+    for operation in _in_turn(block, venue_filter, prefilter):
+        value = operation.value
         try:
             if isinstance(value, CustomJson):
-                yield from _custom_json_events(known.id, value, venue_filter, receipts)
+                yield from _custom_json_events(operation.id, value, venue_filter, receipts)
             elif isinstance(value, Transfer):
-                yield from _transfer_events(known.id, value, venue_filter, receipts)
+                yield from _transfer_events(operation.id, value, venue_filter, receipts)
         except (BlockError, ReceiptError) as error:
-            where = _where(block, known.transaction_id, known.operation_index)
+            where = _where(block, operation.transaction_id, operation.operation_index)
             raise type(error)(f"{where}: {error}") from None
 
 
 def has_candidate(block: Block, venue_filter: VenueFilter, *, prefilter: bool = True) -> bool:
     """Whether the block must wait for the sidechain's receipts.
 
-    It may say yes too often, never too seldom: the escrow accounts that the block's own `listToken` actions
-    name count as well, whoever signed them. Raises BlockError, naming the place, for an operation that
-    cannot be read.
+    False positives are allowed, false negatives are not: escrow accounts named by the block's own `listToken`
+    actions count as well, whoever signed them. Raises BlockError, naming the place, for an operation that
+    cannot be decoded.
     """
-    ours = _ours(block, venue_filter, prefilter)
-    if not ours or (prefilter and not may_move_tokens(block, venue_filter)):
+    operations = _relevant(block, venue_filter, prefilter)
+    if not operations or (prefilter and not may_move_tokens(block, venue_filter)):
         return False
     listed: set[str] = set()
-    for known in ours:
+    for operation in operations:
         try:
-            if _is_candidate(known.value, venue_filter):
+            if _is_candidate(operation.value, venue_filter):
                 return True
-            if isinstance(known.value, CustomJson):
-                listed |= _listed_escrows(known.value, venue_filter)
+            if isinstance(operation.value, CustomJson):
+                listed |= _listed_escrows(operation.value, venue_filter)
         except BlockError as error:
-            where = _where(block, known.transaction_id, known.operation_index)
+            where = _where(block, operation.transaction_id, operation.operation_index)
             raise BlockError(f"{where}: {error}") from None
     if listed <= venue_filter.escrows:
         return False
     wider = replace(venue_filter, escrows=venue_filter.escrows | listed)
-    return any(_is_candidate(known.value, wider) for known in _ours(block, wider, prefilter))
+    return any(_is_candidate(operation.value, wider) for operation in _relevant(block, wider, prefilter))
 
 
-def _in_turn(block: Block, venue_filter: VenueFilter, prefilter: bool) -> Iterator[Known]:
-    """The operations that may be of ours, each looked for with the accounts that were listed before it."""
+def _in_turn(block: Block, venue_filter: VenueFilter, prefilter: bool) -> Iterator[LocatedOperation]:
+    """The relevant operations, each searched for with the escrow accounts listed before it."""
     position = 0
     is_done = False
     while not is_done:
         is_done, escrow_count = True, len(venue_filter.escrows)
-        for known in _ours(block, venue_filter, prefilter):
-            if known.position <= position:
+        for operation in _relevant(block, venue_filter, prefilter):
+            if operation.position <= position:
                 continue
-            position = known.position
-            yield known
+            position = operation.position
+            yield operation
             if len(venue_filter.escrows) != escrow_count:
                 is_done = False
                 break
 
 
-def _ours(block: Block, venue_filter: VenueFilter, prefilter: bool) -> list[Known]:
-    """The operations that may be of ours, in order; they are read once for each set of accounts."""
+def _relevant(block: Block, venue_filter: VenueFilter, prefilter: bool) -> list[LocatedOperation]:
+    """The operations that may be relevant, in order; cached for each set of escrow accounts."""
     if not prefilter:
-        return _read_those(block, None)
-    found = block.found
-    if found is None or not found.is_for(venue_filter):
-        interest = Interest(venue_filter)
-        known = _read_those(block, interest) if interest.in_block(block) else []
-        found = block.found = Found(venue_filter, len(venue_filter.escrows), known)
-    return found.known
+        return _read_matching(block, None)
+    cached = block.relevant
+    if cached is None or not cached.is_current(venue_filter):
+        search = Prefilter(venue_filter)
+        operations = _read_matching(block, search) if search.in_block(block) else []
+        cached = block.relevant = RelevantOperations(venue_filter, len(venue_filter.escrows), operations)
+    return cached.operations
 
 
-def _read_those(block: Block, interest: Interest | None) -> list[Known]:
-    """The operations whose text holds what is looked for; all of them where nothing is."""
-    needles = None if interest is None else interest.needles()
-    known: list[Known] = []
+def _read_matching(block: Block, search: Prefilter | None) -> list[LocatedOperation]:
+    """The operations that the search matches; all of them without one."""
+    needles = None if search is None else search.needles()
+    found: list[LocatedOperation] = []
     position = 0
     for transaction in block.transactions:
         for index, unparsed in enumerate(transaction.operations):
             position += 1
             if needles is None or not isinstance(unparsed, Raw) or holds(bytes(unparsed), needles):
-                known.append(_read(block, transaction, index, position))
-    return known
+                found.append(_read(block, transaction, index, position))
+    return found
 
 
-def _read(block: Block, transaction: Transaction, index: int, position: int) -> Known:
+def _read(block: Block, transaction: Transaction, index: int, position: int) -> LocatedOperation:
     transaction_id, operations = transaction.id, transaction.operations
     try:
-        value = known_value(operations[index])
+        value = transfer_or_custom_json(operations[index])
     except BlockError as error:
         raise BlockError(f"{_where(block, transaction_id, index)}: {error}") from None
     intent_id = transaction_id if len(operations) == 1 else f"{transaction_id}-{index}"
-    return Known(position, intent_id, transaction_id, index, value)
+    return LocatedOperation(position, intent_id, transaction_id, index, value)
 
 
 def _where(block: Block, transaction_id: str, index: int) -> str:
@@ -142,10 +142,9 @@ def _is_candidate(value: Transfer | CustomJson | None, venue_filter: VenueFilter
 
 
 def _may_move_tokens(custom: CustomJson, venue_filter: VenueFilter) -> bool:
-    """Whether a custom_json is a candidate: its text names an escrow account, or one signed it.
+    """Whether a custom_json is a candidate: its text names an escrow account, or an escrow account signed it.
 
-    The second is ours: a payout's text names its recipient alone, and without it money could leave an
-    escrow account unseen (docs/protocol-notes.md).
+    The second condition covers payouts, whose text names the recipient alone (docs/protocol-notes.md).
     """
     return custom.id == venue_filter.custom_json_id and (
         _signer(custom) in venue_filter.escrows or _names_escrow(custom.json, venue_filter)
@@ -153,7 +152,7 @@ def _may_move_tokens(custom: CustomJson, venue_filter: VenueFilter) -> bool:
 
 
 def _signer(custom: CustomJson) -> str:
-    """The account that the sidechain takes for the sender (section 3). Raises BlockError."""
+    """The account that the sidechain treats as the sender (section 3). Raises BlockError."""
     signers = custom.required_auths or custom.required_posting_auths
     if not signers:
         raise BlockError("custom_json without a signer")
@@ -161,7 +160,7 @@ def _signer(custom: CustomJson) -> str:
 
 
 def _names_escrow(text: str, venue_filter: VenueFilter) -> bool:
-    for name in venue_filter.escrows:  # noqa: SIM110 - for every operation of ours, and any() takes twice as long
+    for name in venue_filter.escrows:  # noqa: SIM110 - hot path: any() takes twice as long
         if name in text:
             return True
     return False
@@ -169,11 +168,13 @@ def _names_escrow(text: str, venue_filter: VenueFilter) -> bool:
 
 def _memo_may_act(transfer: Transfer, venue_filter: VenueFilter) -> bool:
     memo = transfer.memo
-    return venue_filter.custom_json_id in memo and (transfer.sender in venue_filter.escrows or _names_escrow(memo, venue_filter))
+    return venue_filter.custom_json_id in memo and (
+        transfer.sender in venue_filter.escrows or _names_escrow(memo, venue_filter)
+    )
 
 
 def _listed_escrows(custom: CustomJson, venue_filter: VenueFilter) -> set[str]:
-    """The escrow accounts that this operation's `listToken` actions would add."""
+    """The escrow accounts that the operation's `listToken` actions name."""
     names: set[str] = set()
     if custom.id != venue_filter.custom_json_id:
         return names
@@ -189,7 +190,7 @@ def _listed_escrows(custom: CustomJson, venue_filter: VenueFilter) -> set[str]:
 
 
 def _elements(text: str) -> list[object]:
-    """The elements of a custom_json's text: an object is one; nothing for all else that is no array."""
+    """The elements of a custom_json's text: of an array, or a single object; none for other JSON."""
     try:
         value = loads(text)
     except ChainJsonError:
@@ -212,7 +213,7 @@ def _transfer_events(
 
 
 def _memo_element(memo: str) -> object:
-    """The action in a transfer's memo, {"id": …, "json": <it, or an array of it alone>}; None if none."""
+    """The action in a memo `{"id": …, "json": action or [action]}`; None for none."""
     try:
         value = loads(memo)
     except ChainJsonError:
@@ -256,7 +257,7 @@ def _action_of(
 def _token_movements(
     element_id: str, count: int, element: object, venue_filter: VenueFilter, receipts: Receipts
 ) -> Iterator[Movement]:
-    """The movements that the receipts show for one element; `count` movements of it went before."""
+    """The movements in the receipts of one element; `count` of its movements came before."""
     payload = element.get("contractPayload") if isinstance(element, dict) else None
     memo = payload.get("memo") if isinstance(payload, dict) else None
     for event in receipts.logs_of(element_id):
@@ -284,10 +285,10 @@ def _token_movements(
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """A JSON string: a number is a `JsonNumber`, which is a str as well, and no text."""
+    """Whether it is a JSON string. Numbers are `JsonNumber`, a subclass of str."""
     return type(value) is str
 
 
 def _quantity_text(quantity: object) -> str:
-    """The literal quantity; what is no string or number becomes its JSON text, for a refund to name."""
+    """The literal quantity; other JSON types as JSON text, for the refund that they become."""
     return str(quantity) if isinstance(quantity, str) else dumps(quantity)

@@ -1,6 +1,6 @@
-"""What the sidechain did: Hive-Engine blocks, typed, and the receipts of one Hive block (section 3).
+"""Receipts of the Hive-Engine sidechain for one Hive block (protocol, section 3).
 
-The words on Hive alone prove nothing: only these logs say whether tokens moved.
+Only these logs prove that tokens moved: the sidechain may reject what an operation on Hive asks for.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from typing import Final
 
 import msgspec
 
-from indexer.chain.blocks import BlockError, Shape
+from indexer.chain.blocks import BlockError, JsonDecoder
 from indexer.chain.strict_json import ChainJsonError, dumps, loads
 from settlement.core.events import JsonNumber
 
 
 class ReceiptError(ValueError):
-    """A Hive-Engine block, or a log in it, is not as a Hive-Engine node writes it."""
+    """A Hive-Engine block, or a log in it, is not valid."""
 
 
-class EngineTransaction(msgspec.Struct, frozen=True, rename="camel"):
-    """One action that the sidechain ran, or refused; `payload` and `logs` are JSON text."""
+class SidechainTransaction(msgspec.Struct, frozen=True, rename="camel"):
+    """One action that the sidechain executed or rejected; `payload` and `logs` are JSON text."""
 
     transaction_id: str
     logs: str
@@ -29,12 +29,12 @@ class EngineTransaction(msgspec.Struct, frozen=True, rename="camel"):
     payload: str | None = None
 
 
-class EngineBlock(msgspec.Struct, frozen=True, rename="camel"):
-    """One Hive-Engine block; `ref_hive_block_number` is the Hive block whose actions it ran."""
+class SidechainBlock(msgspec.Struct, frozen=True, rename="camel"):
+    """One Hive-Engine block."""
 
     block_number: int
-    ref_hive_block_number: int
-    transactions: list[EngineTransaction]
+    ref_hive_block_number: int  # the Hive block whose actions it executed
+    transactions: list[SidechainTransaction]
 
 
 class _Numbers(msgspec.Struct, frozen=True, rename="camel"):
@@ -42,12 +42,12 @@ class _Numbers(msgspec.Struct, frozen=True, rename="camel"):
     ref_hive_block_number: int
 
 
-_NUMBERS: Final = Shape(_Numbers)
-_BLOCK: Final = Shape(EngineBlock)
+_NUMBERS: Final = JsonDecoder(_Numbers)
+_BLOCK: Final = JsonDecoder(SidechainBlock)
 
 
 class Receipts:
-    """The receipts of one Hive block. Only its two numbers are read at once, the rest when asked for.
+    """The receipts of one Hive block: block numbers decoded at once, the rest at first use.
 
     `number` is the sidechain's own block number, `hive_number` the Hive block's; `raw` is the JSON text.
     """
@@ -55,7 +55,7 @@ class Receipts:
     __slots__ = ("_logs", "_used", "hive_number", "number", "raw")
 
     def __init__(self, raw: bytes) -> None:
-        """Read a Hive-Engine block from its JSON text (walked whole). Raises ReceiptError."""
+        """Decode the numbers; the whole text is checked to be JSON. Raises ReceiptError."""
         try:
             numbers = _NUMBERS.read(raw)
         except BlockError as error:
@@ -66,10 +66,10 @@ class Receipts:
         self._logs: dict[str, list[str]] | None = None
         self._used: dict[str, list[list[dict[str, object]]]] = {}
         if self.number < 0 or self.hive_number < 1:
-            raise ReceiptError("blockNumber and refHiveBlockNumber must count blocks")
+            raise ReceiptError("blockNumber and refHiveBlockNumber must be block numbers")
 
     def check(self) -> None:
-        """Read all of it now. Raises ReceiptError for transactions that lack a field or have a wrong type."""
+        """Decode everything now. Raises ReceiptError for transactions with missing or mistyped fields."""
         self._logs_by_id()
 
     def _logs_by_id(self) -> dict[str, list[str]]:
@@ -84,10 +84,10 @@ class Receipts:
         return self._logs
 
     def logs_of(self, element_id: str) -> list[dict[str, object]]:
-        """The events that the sidechain logged for one element (by intent id), in order; none if it ran none.
+        """The events that the sidechain logged for one element (by intent id), in order; empty for none.
 
-        Each event is `{contract, event, data}` as decoded by `chain_json`; nothing in it is checked. Events
-        stand even beside errors: the sidechain rolls nothing back. Raises ReceiptError for malformed logs.
+        Each event is `{contract, event, data}` as decoded by `strict_json`, unchecked. Events count even
+        beside errors: the sidechain does not roll back. Raises ReceiptError for malformed logs.
         """
         found: list[list[dict[str, object]]] = []
         for text in self._logs_by_id().get(element_id, ()):
@@ -100,14 +100,14 @@ class Receipts:
         return [event for events in found for event in events]
 
     def all_logs(self) -> list[tuple[str, str]]:
-        """Each element's id with its log, JSON text: ids in order of their first log. Raises ReceiptError."""
+        """Element ids with their logs (JSON text), in order of the first log of each. Raises ReceiptError."""
         return [(element_id, text) for element_id, logs in self._logs_by_id().items() for text in logs]
 
     def used(self) -> bytes | None:
-        """The part that was asked for and held events, as JSON text that `Receipts` reads; None if nothing.
+        """The logs that `logs_of` returned events from, as JSON text that `Receipts` reads; None for none.
 
-        It is canonical: whatever node it came from, the same events give the same bytes. A replay that has
-        this needs no sidechain.
+        It is canonical: the same events give the same bytes, whatever node they came from. A replay that has
+        it needs no sidechain.
         """
         if not self._used:
             return None
@@ -127,7 +127,7 @@ class Receipts:
 
 
 def events_of(text: str) -> list[dict[str, object]]:
-    """The events of a log, unchecked. Raises ChainJsonError or ReceiptError for a log of another form."""
+    """The events of a log, unchecked. Raises ChainJsonError or ReceiptError for a malformed log."""
     logs = loads(text)
     if not isinstance(logs, dict):
         raise ReceiptError("not an object")
@@ -138,7 +138,7 @@ def events_of(text: str) -> list[dict[str, object]]:
 
 
 def _in_key_order(events: list[dict[str, object]]) -> list[object]:
-    """The events with the keys of each, and of its data, in order; what lies deeper stays as it is."""
+    """The events with sorted keys, and sorted keys in their data; deeper levels are unchanged."""
     ordered: list[object] = []
     for event in events:
         data = event.get("data")

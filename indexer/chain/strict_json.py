@@ -1,8 +1,7 @@
-"""JSON written by strangers: strict RFC 8259, any depth, and numbers by their literal text.
+"""JSON parser for untrusted on-chain text: strict RFC 8259, any depth, numbers as literal text.
 
-Whatever a stranger signs ends up here, so that the answer may depend on nothing but the text: not on the
-interpreter's recursion limit, not on a float's rounding, not on a limit for long integers (protocol,
-sections 1 and 3).
+The result must depend on the text alone, not on the interpreter's recursion limit, float rounding or limit
+for long integers (protocol, sections 1 and 3).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Final, NoReturn, cast
 
 from settlement.core.events import JsonNumber
 
-# Python's `\d` and `\s` take in the digits and spaces of every script; JSON knows ASCII only.
+# Python's `\d` and `\s` match digits and spaces of every script; JSON allows ASCII only.
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _WORDS: Final[tuple[tuple[str, object], ...]] = (("true", True), ("false", False), ("null", None))
@@ -31,7 +30,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _decoder(number: Callable[[str], object]) -> json.JSONDecoder:
-    # The hooks may give any type; only their annotation says float and int.
+    # The hooks may return any type; only their annotations say float and int.
     return json.JSONDecoder(
         parse_int=cast(Callable[[str], int], number),
         parse_float=cast(Callable[[str], float], number),
@@ -44,19 +43,19 @@ _scan: Final[Callable[[str, int], tuple[object, int]]] = _DECODER.scan_once  # t
 
 
 def loads(text: str, number: Callable[[str], object] = JsonNumber) -> object:
-    """Read one JSON text, whole.
+    """Parse one JSON text.
 
-    Objects become dict (of keys that occur twice the last counts), arrays list, numbers what `number` makes
-    of their literal text. Escaped surrogates without a partner stay as they are in the str. Raises
-    ChainJsonError for everything that RFC 8259 does not allow, a byte order mark included.
+    Objects become dict (the last of duplicate keys wins), arrays list, numbers `number(literal text)`. Lone
+    escaped surrogates stay in the str. Raises ChainJsonError for everything that RFC 8259 does not allow,
+    including a byte order mark.
     """
     if number is JsonNumber:
         try:
             value, end = _scan(text, 0)
         except (RecursionError, StopIteration, json.JSONDecodeError):
-            pass  # the way below says what is wrong
+            pass  # parsed again below, with an error message
         else:
-            if end == len(text):  # no white space around it: nearly always, and half the time
+            if end == len(text):  # no white space around it: the usual case, twice as fast
                 return value
     try:
         value = (_DECODER if number is JsonNumber else _decoder(number)).decode(text)
@@ -68,7 +67,7 @@ def loads(text: str, number: Callable[[str], object] = JsonNumber) -> object:
 
 
 def loads_deep(text: str, number: Callable[[str], object] = JsonNumber) -> object:
-    """`loads` with a stack of its own: slower, for any depth of nesting. The same values, the same errors."""
+    """`loads` with an explicit stack, for any depth of nesting: the same values and errors, slower."""
     open_containers: list[dict[str, object] | list[object]] = []
     open_keys: list[str] = []  # of each open object, the key whose value is being read
     position = _skip(text, 0)
@@ -105,7 +104,7 @@ def loads_deep(text: str, number: Callable[[str], object] = JsonNumber) -> objec
 
 
 def _read_opening(text: str, position: int, number: Callable[[str], object]) -> tuple[Any, int, bool]:
-    """A scalar or an empty container; or, with True, a container to be filled."""
+    """A scalar or an empty container; with True, a container whose content follows."""
     for opening, closing, make in (("{", "}", dict), ("[", "]", list)):
         if text.startswith(opening, position):
             position = _skip(text, position + 1)
@@ -121,7 +120,7 @@ def _skip(text: str, position: int) -> int:
 
 
 def _read_key(text: str, position: int) -> tuple[str, int]:
-    """A key and its colon; gives the key and where its value begins."""
+    """A key and its colon; returns the key and the position of its value."""
     if text[position : position + 1] != '"':
         _malformed("expecting a key in double quotes", position)
     key, position = _read_string(text, position)
@@ -156,12 +155,12 @@ def _malformed(problem: str, position: int) -> NoReturn:
 
 
 def dumps(value: object) -> str:
-    """The compact JSON text of what `loads` gives, of any depth: ASCII, keys in their order, numbers literal.
+    """The compact JSON text of a value from `loads`, of any depth: ASCII, keys in order, numbers literal.
 
-    Raises TypeError for values that `loads` never gives.
+    Raises TypeError for values that `loads` never returns.
     """
     out: list[str] = []
-    todo: list[object] = [value]  # what is still to be written, next one last; punctuation as a tuple
+    todo: list[object] = [value]  # a stack of values to write; punctuation is a tuple
     while todo:
         item = todo.pop()
         write = _WRITERS.get(type(item))

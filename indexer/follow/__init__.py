@@ -1,1 +1,1 @@
-"""The indexing loop and its heartbeat. Imports sources, chain and the store."""
+"""The follow loop and the indexer's heartbeat. Imports sources, chain, core and the store."""

@@ -1,4 +1,4 @@
-"""Tells the database, and so every reader, what the indexer is doing: while it waits, too."""
+"""Heartbeat: publishes the indexer's status in the database, also while it waits."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.sources.hive import HiveSource
+from settlement.net.change_logger import ChangeLogger
 from settlement.store.database import explain
-from settlement.store.periodic_thread import Repeated
-from settlement.store.status import IndexerStatus, write_status
+from settlement.store.indexer_status import IndexerStatus, write_status
+from settlement.store.periodic_thread import PeriodicThread
 
 PUBLISH_SECONDS: Final = 2.0
 QUIET_SECONDS: Final = 3
-"""Waiting for the next block is not worth a word before this."""
+"""Shorter waits are not reported: waiting for the next block is normal."""
 
 log = logging.getLogger(__name__)
 
 
-class StatusPublisher(Repeated):
-    """Writes the status row every two seconds, from a thread of its own, for as long as it is entered."""
+class StatusPublisher(PeriodicThread):
+    """Context manager that writes the status row every two seconds, from a thread of its own."""
 
     def __init__(
         self,
         engine: Engine,
         source: HiveSource,
         peers: Callable[[], str | None] = lambda: None,
-        claims: Callable[[], str | None] = lambda: None,
+        checkpoints: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`peers` and `claims` tell what is known of peers and of the operator's claims, as JSON."""
+        """`peers` and `checkpoints` report the comparisons with peers and operator checkpoints, as JSON."""
         super().__init__("status", PUBLISH_SECONDS)
         self._engine = engine
         self._source = source
         self._peers = peers
-        self._claims = claims
-        self._told: str | None = None
+        self._checkpoints = checkpoints
+        self._reasons = ChangeLogger(log)
 
-    def turn(self) -> None:
-        """What the indexer does now."""
+    def run_once(self) -> None:
+        """Publish the current status."""
         self._publish("catching up" if self._source.catching_up else "following")
 
     def __exit__(
@@ -57,9 +58,7 @@ class StatusPublisher(Repeated):
         reason, since = problem, now if problem else None
         if problem is None and waiting is not None and now - waiting.since > QUIET_SECONDS:
             reason, since = waiting.reason, waiting.since
-        if reason != self._told:
-            self._told = reason
-            log.warning("waiting for %s", reason or "nothing any more")
+        self._log(mode, reason, problem)
         status = IndexerStatus(
             int(now),
             mode,
@@ -68,9 +67,19 @@ class StatusPublisher(Repeated):
             None if since is None else int(since),
             self._source.nodes,
             self._peers(),
-            self._claims(),
+            self._checkpoints(),
         )
         try:
             write_status(self._engine, status)
         except SQLAlchemyError as error:
-            log.warning("the status could not be written: %s", error)
+            log.warning("the indexer's status could not be written: %s", error)
+
+    def _log(self, mode: str, reason: str | None, problem: str | None) -> None:
+        if not self._reasons.changed("", reason):
+            return
+        if problem is not None:
+            log.error("Stopped: %s", problem)
+        elif reason is not None:
+            log.warning("Waiting for %s", reason)
+        elif mode != "stopped":
+            log.info("Recovered: indexing again.")

@@ -1,6 +1,6 @@
-"""The loop: blocks from a source, through the rules, into the database (house, first page).
+"""The follow loop: blocks from a source, through the state machine, into the database.
 
-Catching up, following and replaying are this one loop; they differ in the source alone.
+Catching up, following, replaying and verifying are this one loop; they differ in their source and sink.
 """
 
 from __future__ import annotations
@@ -19,70 +19,70 @@ from settlement.core.state_machine import StateMachine
 
 BATCH_BLOCKS: Final = 5_000
 """The most blocks in one transaction while catching up."""
-BATCH_EFFECTS: Final = 20_000
-"""The most effects (about as many rows, some times over) in one transaction while catching up."""
+BATCH_ENTRIES: Final = 20_000
+"""The most journal entries (each makes one row or a few) in one transaction while catching up."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """What a loop has done so far."""
+    """Counters of a loop."""
 
     blocks: int = 0
     intents: int = 0
-    rejected: int = 0
-    trades: int = 0
+    rejected: int = 0  # of the intents
+    trades: int = 0  # since the venue began
     last_block: int = 0
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Blocks applied and not yet committed. Those without effects only count."""
+    """Applied blocks that are not committed yet."""
 
     blocks: int = 0
-    effects: int = 0
-    done: list[BlockResult] = field(default_factory=list)
-    receipts: list[tuple[int, str]] = field(default_factory=list)
+    entries: int = 0
+    results: list[BlockResult] = field(default_factory=list)  # of blocks with entries or intents
+    receipts: list[tuple[int, str]] = field(default_factory=list)  # Hive block, JSON text
 
     def add(self, block: BlockResult, used_receipts: bytes | None) -> None:
         self.blocks += 1
         if used_receipts is not None:
             self.receipts.append((block.header.number, used_receipts.decode("ascii")))
         if block.entries or block.outcomes:
-            self.done.append(block)
-            self.effects += len(block.entries) + len(block.outcomes)
+            self.results.append(block)
+            self.entries += len(block.entries) + len(block.outcomes)
 
 
-class Keeper(Protocol):
-    """What becomes of applied blocks: the recorder writes them down, `verifying` compares them."""
+class BlockSink(Protocol):
+    """Takes applied blocks: the projector records them, `audit.compare` compares them."""
 
     def record(self, batch: Sequence[BlockResult], receipts: Sequence[tuple[int, str]] = ()) -> None:
-        """Take a batch, once the engine has applied it: the blocks that had any effect or intent."""
+        """Take a batch of applied blocks: those with journal entries or intents."""
         ...
 
 
 class Follower:
-    """Drives one engine along one source. After any error it must be thrown away with its engine."""
+    """Applies the blocks of one source to one state machine. After an error, discard both."""
 
     def __init__(
         self,
         rules: StateMachine,
-        recorder: Keeper,
+        sink: BlockSink,
         source: Source,
         *,
         batch_blocks: int = BATCH_BLOCKS,
-        batch_effects: int = BATCH_EFFECTS,
+        batch_entries: int = BATCH_ENTRIES,
         read: Callable[[Block, VenueFilter, Receipts | None], Iterable[Event]] = decode,
         on_commit: Callable[[Progress], None] | None = None,
         on_caught_up: Callable[[], None] | None = None,
     ) -> None:
-        """`read` makes a block's events. `on_caught_up` is called once, after the first commit with no
-        further block at hand."""
+        """`read` decodes a block into events. `on_caught_up` is called once, after the first commit when
+        the source is no longer catching up."""
         self.progress = Progress()
         self._rules = rules
-        self._recorder = recorder
+        self._sink = sink
         self._source = source
         self._batch_blocks = batch_blocks
-        self._batch_effects = batch_effects
+        self._batch_entries = batch_entries
         self._read = read
         self._on_commit = on_commit
         self._on_caught_up = on_caught_up
@@ -91,9 +91,9 @@ class Follower:
     def run(self, until: int | None = None) -> Progress:
         """Apply and record every block of the source, up to `until` where given.
 
-        Raises SourceError, with the place, when the source cannot go on: all blocks before are recorded
-        then. What is found to be wrong only while a block is applied (a SourceError with the place, or
-        InvariantError) leaves it and its batch unrecorded; the same blocks will be read again.
+        Raises SourceError, naming the place, when the source cannot continue: all blocks before are then
+        recorded. An error while a block is applied (SourceError or InvariantError) leaves the block and its
+        batch unrecorded: they are read again after a restart.
         """
         rules, source = self._rules, self._source
         header = rules.state.header
@@ -102,8 +102,8 @@ class Follower:
             return self.progress
         try:
             for block, receipts in source.blocks(after):
-                effects = self._apply(block, receipts)
-                self._batch.add(effects, None if receipts is None else receipts.used())
+                result = self._apply(block, receipts)
+                self._batch.add(result, None if receipts is None else receipts.used())
                 if not source.catching_up or self._is_full():
                     self._commit()
                 if block.number == until:
@@ -119,23 +119,23 @@ class Follower:
         try:
             return rules.apply(block.header, self._read(block, rules.venue_filter, receipts))
         except (BlockError, ReceiptError) as error:
-            self._batch = _Batch()  # the engine is half way into a block: nothing of it may be recorded
+            self._batch = _Batch()  # the block is half applied: nothing of the batch may be recorded
             raise SourceError(f"{self._source.where}: {error}") from None
 
     def _is_full(self) -> bool:
-        return self._batch.blocks >= self._batch_blocks or self._batch.effects >= self._batch_effects
+        return self._batch.blocks >= self._batch_blocks or self._batch.entries >= self._batch_entries
 
     def _commit(self) -> None:
-        """One transaction for the batch; what is published goes out after it."""
+        """Record the batch in one transaction, then report progress."""
         batch, self._batch = self._batch, _Batch()
         if not batch.blocks:
             return
-        self._recorder.record(batch.done, batch.receipts)
+        self._sink.record(batch.results, batch.receipts)
         progress = self.progress
         progress.blocks += batch.blocks
-        for block in batch.done:
+        for block in batch.results:
             progress.intents += len(block.outcomes)
-            progress.rejected += sum(intent.code is not None for intent in block.outcomes)
+            progress.rejected += sum(outcome.code is not None for outcome in block.outcomes)
         progress.trades = self._rules.state.last_trade
         progress.last_block = self._rules.next_block() - 1
         if self._on_commit is not None:

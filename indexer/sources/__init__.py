@@ -1,1 +1,1 @@
-"""Where blocks come from: Hive and Hive-Engine nodes, archives. Imports indexer.chain and settlement.core."""
+"""Sources of blocks: Hive and Hive-Engine nodes, archives. Imports indexer.chain, settlement.net and core."""

@@ -21,10 +21,11 @@ import zstandard
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import has_candidate
 from indexer.chain.integrity.block_id import check_id
-from indexer.chain.prefilter import Interest, read_block
+from indexer.chain.prefilter import Prefilter, read_block
 from indexer.chain.receipts import ReceiptError, Receipts
-from indexer.sources.source import Cursor, SourceError, Waiting, check_link
+from indexer.sources.source import Cursor, SourceError, check_link
 from settlement.core.events import VenueFilter
+from settlement.net.backoff import Waiting
 
 _CHUNK_BYTES: Final = 1 << 15
 _LONGEST_LINE_BYTES: Final = 1 << 28
@@ -56,7 +57,7 @@ class ArchiveSource:
         self.candidates_without_receipts = 0
         self._line: Line | None = None
         self._folder = folder
-        self._venue_filter = watch
+        self._venue_filter = venue_filter
         self._check_ids = check_ids
         self._block_files = _files(folder, "blocks")
         self._receipt_files = _files(folder, "receipts")
@@ -83,11 +84,11 @@ class ArchiveSource:
 
         Apply each block before asking for the next. Raises SourceError with file, line and block.
         """
-        interest = Interest(self._venue_filter)
+        prefilter = Prefilter(self._venue_filter)
         receipts_at = _ReceiptsInStep(_lines(self._receipt_files))
         last: Cursor | None = None
         for line in _lines(self._block_files):
-            block = self._read(line, last, after, interest)
+            block = self._read(line, last, after, prefilter)
             last = Cursor(block.number, block.block_id)
             if block.number <= after.number:
                 continue
@@ -113,10 +114,10 @@ class ArchiveSource:
             )
         receipts_at.finish(last.number)
 
-    def _read(self, line: Line, last: Cursor | None, after: Cursor, interest: Interest) -> Block:
+    def _read(self, line: Line, last: Cursor | None, after: Cursor, prefilter: Prefilter) -> Block:
         """The block of a line, linked to the one before and to the cursor."""
         try:
-            block = read_block(line.text, interest, after.number)
+            block = read_block(line.text, prefilter, after.number)
             if self._check_ids:
                 check_id(block)
         except BlockError as error:

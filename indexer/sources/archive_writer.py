@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import zstandard
 
@@ -29,7 +29,7 @@ from indexer.chain.decode import decode
 from indexer.chain.integrity.block_id import check_id
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.archive import ArchiveWriter
-from indexer.sources.source import Cursor, Source, SourceError, check_link
+from indexer.sources.source import Cursor, LiveSource, SourceError, check_link
 from settlement.core.events import Action, VenueFilter
 from settlement.core.venue import Venue
 
@@ -250,15 +250,6 @@ class Recording:
                 f"{self._folder} cannot be written ({error.strerror or error}): make room or mend its "
                 "permissions, and start again, nothing is lost"
             ) from error
-
-
-class LiveSource(Source, Protocol):
-    """A source that knows how far the chain is irreversible, once it has yielded a block."""
-
-    @property
-    def irreversible(self) -> int:
-        """The last irreversible block, as far as known."""
-        ...
 
 
 def record(

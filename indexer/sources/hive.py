@@ -1,7 +1,8 @@
-"""Following Hive: irreversible blocks by the word of a quorum, verified, compared and linked, with receipts.
+"""Follows Hive: irreversible blocks that a quorum of nodes agrees on, checked, compared and linked.
 
-irreversible ── which block may be read          nodes ── who is asked, who rests
-ranges ── fetching ahead, checking, comparing    sidechain ── receipts for blocks with a candidate
+irreversible_quorum   which blocks may be read
+block_ranges          fetching ahead, checking and comparing
+sidechain             receipts for blocks that may move tokens
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from typing import Final
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import has_candidate
 from indexer.chain.integrity.merkle import Verifier
-from indexer.chain.prefilter import Interest
+from indexer.chain.prefilter import Prefilter
 from indexer.chain.receipts import Receipts
-from indexer.sources.backoff import Patience, Stopped
-from indexer.sources.block_ranges import LARGEST_RANGE, Ranges
-from indexer.sources.hive_client import ANSWER_SECONDS, CONNECT_SECONDS, RANGE_SECONDS, HiveClient
-from indexer.sources.irreversible_quorum import Irreversible, quorum_of
-from indexer.sources.node_pool import Node, Pool, report_text
+from indexer.sources.block_ranges import LARGEST_RANGE, BlockRanges
+from indexer.sources.hive_client import LIMITS, RANGE_LIMITS, HiveClient
+from indexer.sources.irreversible_quorum import IrreversibleQuorum, quorum_of
 from indexer.sources.sidechain import Sidechain
-from indexer.sources.source import Cursor, SourceError, Waiting
+from indexer.sources.source import Cursor, SourceError
 from settlement.core.events import VenueFilter
+from settlement.net.backoff import Stopped, Waiter, Waiting
+from settlement.net.http_client import Limits
+from settlement.net.node_pool import Node, NodePool, report_json
 
 __all__ = ["LARGEST_RANGE", "LIVE_BLOCKS", "HiveClient", "HiveSource"]
 
@@ -30,12 +32,12 @@ POLL_SECONDS: Final = 1.0
 
 
 class HiveSource:
-    """Irreversible blocks from Hive nodes, with receipts from the sidechain, as a source for the follow loop.
+    """Source of irreversible blocks from Hive nodes, with receipts from the sidechain.
 
-    What a node gets wrong is asked for again, of another, with growing pauses and without end; `waiting`
-    tells what for, `nodes` how each of them is. Only a chain that does not link to the cursor, by the word
-    of a quorum, ends it: then the database and the nodes disagree about what is irreversible, and a person
-    must look.
+    Failed requests are repeated without end, with other nodes and growing pauses; `waiting` tells what is
+    waited for, `nodes` the status of each node. Only a chain that does not link to the cursor on a quorum of
+    nodes raises an error: the database and the nodes then disagree about what is irreversible, which an
+    operator must resolve.
     """
 
     def __init__(
@@ -43,69 +45,67 @@ class HiveSource:
         nodes: Sequence[str],
         sidechain: Sidechain,
         venue_filter: VenueFilter,
-        patience: Patience | None = None,
+        waiter: Waiter | None = None,
         *,
         quorum: int | None = None,
         verifier: Verifier | None = None,
         poll_seconds: float = POLL_SECONDS,
-        connect_seconds: float = CONNECT_SECONDS,
-        answer_seconds: float = ANSWER_SECONDS,
-        range_seconds: float = RANGE_SECONDS,
+        limits: Limits = LIMITS,
+        range_limits: Limits = RANGE_LIMITS,
         largest_range: int = LARGEST_RANGE,
     ) -> None:
-        """`nodes` are URLs; `quorum` as for `irreversible.quorum_of`. Raises ValueError."""
-        self._patience = patience or Patience()
-        timeouts = {
-            "connect_seconds": connect_seconds,
-            "answer_seconds": answer_seconds,
-            "range_seconds": range_seconds,
-        }
-        members = [Node(url, HiveClient([url], **timeouts)) for url in dict.fromkeys(nodes)]
-        self._pool = Pool(members, self._patience, "Hive")
+        """`nodes` are URLs; `quorum` as for `quorum_of`. Raises ValueError."""
+        self._waiter = waiter or Waiter()
+        members = [
+            Node(url, HiveClient([url], limits=limits, range_limits=range_limits))
+            for url in dict.fromkeys(nodes)
+        ]
+        self._pool = NodePool(members, self._waiter, "Hive")
         agreeing = quorum_of(len(members), quorum)
-        self._irreversible = Irreversible(self._pool, self._patience, agreeing, poll_seconds)
-        self._ranges = Ranges(
-            self._pool, self._patience, Interest(venue_filter), agreeing, verifier, largest=largest_range
+        self._irreversible = IrreversibleQuorum(self._pool, self._waiter, agreeing, poll_seconds)
+        prefilter = Prefilter(venue_filter)
+        self._ranges = BlockRanges(
+            self._pool, self._waiter, prefilter, agreeing, verifier, largest=largest_range
         )
         self._sidechain = sidechain
-        self._venue_filter = watch
+        self._venue_filter = venue_filter
         self._poll_seconds = poll_seconds
         self._largest = largest_range
-        self._at_hand = 0
+        self._distance = 0  # from the block just yielded to the last irreversible one
 
     @property
     def irreversible(self) -> int:
-        """Number of the last block that the nodes agree to call irreversible; 0 before they did."""
+        """The last block that the quorum agrees is irreversible; 0 before the first answer."""
         return self._irreversible.number
 
     @property
     def catching_up(self) -> bool:
         """Whether the block just yielded is far from the last irreversible one.
 
-        Close to it each block is worth a commit of its own: the next one may have to wait for the sidechain.
+        Near the tip each block gets a commit of its own: the next one may have to wait for the sidechain.
         """
-        return self._at_hand > LIVE_BLOCKS
+        return self._distance > LIVE_BLOCKS
 
     @property
     def waiting(self) -> Waiting | None:
-        """What is waited for, be it a node, the next block or the sidechain; None while blocks flow."""
-        return self._patience.waiting
+        """What is waited for: a node, the next block or the sidechain; None while blocks flow."""
+        return self._waiter.waiting
 
     @property
     def where(self) -> str:
-        """The node that the block just yielded was taken from."""
+        """The node of the block just yielded."""
         return self._ranges.url
 
     @property
     def nodes(self) -> str:
-        """How each node is, the sidechain's too: a JSON array of objects, see `Pool.report`."""
-        return report_text(self._pool.report(), self._sidechain.report())
+        """Status of each Hive and Hive-Engine node: a JSON array of objects, see `NodePool.report`."""
+        return report_json(self._pool.report(), self._sidechain.report())
 
     def blocks(self, after: Cursor) -> Iterator[tuple[Block, Receipts | None]]:
-        """Every irreversible block above the cursor, as it comes, until the stop event is set.
+        """Every irreversible block above the cursor, as it appears, until the stop event is set.
 
-        Receipts are fetched for blocks with a candidate only. Apply each block before asking for the next.
-        Raises SourceError if the chain does not link to the cursor.
+        Receipts are fetched only for blocks that may move tokens. Apply each block before asking for the
+        next. Raises SourceError if the chain does not link to the cursor.
         """
         last = after
         try:
@@ -113,11 +113,11 @@ class HiveSource:
                 for block in self._next_blocks(last):
                     if not self._ranges.confirm(block):
                         break
-                    self._at_hand = self.irreversible - block.number
+                    self._distance = self.irreversible - block.number
                     receipts = self._receipts(block)
-                    self._patience.arrived()
+                    self._waiter.done()
                     yield block, receipts
-                    if self._patience.stop.is_set():
+                    if self._waiter.stop.is_set():
                         return
                     last = Cursor(block.number, block.block_id)
         except Stopped:
@@ -127,8 +127,8 @@ class HiveSource:
         """The blocks after `last`, at least one and at most a range. Raises Stopped and SourceError."""
         if self.irreversible - last.number < self._largest:
             if self.irreversible <= last.number:
-                self._at_hand = 0
-            self._irreversible.after(last.number, self._poll_seconds)
+                self._distance = 0
+            self._irreversible.wait_beyond(last.number, self._poll_seconds)
         return self._ranges.after(last, self.irreversible)
 
     def _receipts(self, block: Block) -> Receipts | None:
@@ -139,6 +139,6 @@ class HiveSource:
         return self._sidechain.receipts(block.number) if is_candidate else None
 
     def close(self) -> None:
-        """Let the threads end."""
+        """End the nodes' threads."""
         self._pool.close()
         self._sidechain.close()

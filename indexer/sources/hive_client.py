@@ -1,6 +1,6 @@
-"""lighthive's Client for one or more Hive nodes, with a transport that keeps connections open.
+"""lighthive's Client for Hive nodes, over the bounded HTTP client; results are raw JSON text.
 
-It hands out raw JSON. It never signs: it would sign the bytes that a node returns.
+Read-only: lighthive would sign the bytes that a node returns, so broadcasting is disabled here.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ import requests
 from lighthive.client import Client
 from lighthive.exceptions import RPCNodeException
 
-from indexer.sources.backoff import NodeError
-from indexer.sources.json_rpc import RpcError, call, call_for_blocks
+from indexer.sources.json_rpc import call, call_for_blocks
+from settlement.net.http_client import BadAnswer, HttpClient, Limits, NodeError
+from settlement.net.json_rpc import RpcError
 
 _RANGE_METHOD: Final = "block_api.get_block_range"
-CONNECT_SECONDS: Final = 5.0
-ANSWER_SECONDS: Final = 10.0
-RANGE_SECONDS: Final = 60.0
+_MAX_ANSWER_BYTES: Final = 1 << 29
+LIMITS: Final = Limits(max_bytes=_MAX_ANSWER_BYTES)
+RANGE_LIMITS: Final = Limits(read_seconds=60.0, max_bytes=_MAX_ANSWER_BYTES)
+"""A range of a thousand blocks takes a node longer than other answers."""
 
 
-class _Unreachable(requests.exceptions.RequestException):
-    """A NodeError in the only form that lighthive fails over on."""
+class _FailOver(requests.exceptions.RequestException):
+    """A NodeError in the form that makes lighthive try its next node."""
 
     def __init__(self, error: NodeError) -> None:
         super().__init__(str(error))
@@ -33,36 +35,30 @@ class _Unreachable(requests.exceptions.RequestException):
 
 
 class _Log(logging.Logger):
-    warn = logging.Logger.warning  # lighthive uses the name that Python has given up
+    warn = logging.Logger.warning  # lighthive calls the method that Python 3.13 removed
 
 
 class HiveClient(Client):  # type: ignore[misc]
-    """lighthive's Client with kept connections; results are the raw JSON text (bytes).
+    """lighthive's Client with kept-alive connections; results are raw JSON text (bytes). Not thread-safe.
 
-    Nodes are tried in the order given, each call going on with the node that answered last. Not for
-    several threads at once.
+    Nodes are tried in the given order; each call starts with the node that answered last.
     """
 
     def __init__(
-        self,
-        nodes: Sequence[str],
-        *,
-        connect_seconds: float = CONNECT_SECONDS,
-        answer_seconds: float = ANSWER_SECONDS,
-        range_seconds: float = RANGE_SECONDS,
+        self, nodes: Sequence[str], *, limits: Limits = LIMITS, range_limits: Limits = RANGE_LIMITS
     ) -> None:
-        """Raises ValueError without nodes: lighthive's own list is not meant for a venue."""
+        """Raises ValueError without nodes: lighthive would use a list of its own."""
         if not nodes:
             raise ValueError("no Hive nodes given")
-        super().__init__(nodes=list(nodes), connect_timeout=connect_seconds, read_timeout=answer_seconds)
-        self.session = requests.Session()
-        self.node_list = deque(nodes)  # the base class has turned it already
+        super().__init__(nodes=list(nodes))
+        self.http = HttpClient(limits)
+        self.node_list = deque(nodes)  # the base class has rotated its own
         self.current_node = self.node_list[0]
-        self._range_seconds = range_seconds
+        self._range_limits = range_limits
 
     def set_logger(self, loglevel: int) -> None:
-        """Log into a logger of ours: the base class adds a handler of its own for each client."""
-        self.logger = _Log("peakedex.lighthive", logging.CRITICAL)  # failures are reported by whoever waits
+        """Use a silent logger: callers report failures, and the base class adds a handler per client."""
+        self.logger = _Log("peakedex.lighthive", logging.CRITICAL)
 
     def next_node(self) -> None:
         """Go on with the next node of the list."""
@@ -70,52 +66,52 @@ class HiveClient(Client):  # type: ignore[misc]
         self.current_node = self.node_list[0]
 
     def _send_request(self, url: str, request_data: Any, timeout: tuple[float, float]) -> dict[str, Any]:
+        """lighthive's transport. Its `timeout` is ignored in favour of this client's limits."""
         try:
             if request_data["method"] == _RANGE_METHOD:
-                longer = (timeout[0], self._range_seconds)
-                return {"result": call_for_blocks(self.session, url, request_data, longer)}
-            return {"result": call(self.session, url, request_data, timeout)}
+                return {"result": call_for_blocks(self.http, url, request_data, self._range_limits)}
+            return {"result": call(self.http, url, request_data)}
         except RpcError as error:
             return {"error": {"message": str(error), "code": error.code}}
         except NodeError as error:
-            raise _Unreachable(error) from None
+            raise _FailOver(error) from None
 
-    def ask(self, api: str, method: str, params: dict[str, Any]) -> bytes:
-        """A result's JSON text, from the current node or, if that is out, another. Raises NodeError."""
-        result: bytes = self._ask(api, method, params)
+    def call_raw(self, api: str, method: str, params: dict[str, Any]) -> bytes:
+        """The JSON text of a result, from the first node that answers. Raises NodeError."""
+        result: bytes = self._call(api, method, params)
         return result
 
-    def range(self, first: int, count: int) -> list[bytes]:
-        """The JSON text of each block of a range, which may be short or empty. Raises NodeError."""
+    def block_range(self, first: int, count: int) -> list[bytes]:
+        """The JSON text of each block of a range; it may be short or empty. Raises NodeError."""
         api, _, method = _RANGE_METHOD.partition(".")
-        blocks: list[bytes] = self._ask(api, method, {"starting_block_num": first, "count": count})
+        blocks: list[bytes] = self._call(api, method, {"starting_block_num": first, "count": count})
         return blocks
 
     def last_irreversible(self) -> int:
-        """Number of the block that the current node calls the last irreversible one. Raises NodeError."""
-        result = self.ask("database_api", "get_dynamic_global_properties", {})
+        """The number of the last irreversible block. Raises NodeError."""
+        result = self.call_raw("database_api", "get_dynamic_global_properties", {})
         try:
             return _decode_properties(result).last_irreversible_block_num
         except msgspec.DecodeError as error:
-            raise NodeError(f"{self.current_node}: {error}") from None
+            raise BadAnswer(self.current_node, str(error)) from None
 
-    def _ask(self, api: str, method: str, params: dict[str, Any]) -> Any:
+    def _call(self, api: str, method: str, params: dict[str, Any]) -> Any:
         try:
             return self(api).request(method, params)
-        except _Unreachable as error:
+        except _FailOver as error:
             raise error.cause from None
         except RPCNodeException as error:
             raise NodeError(error) from None
 
     def broadcast(self, *_: object, **__: object) -> NoReturn:
-        """Never: see the module's text."""
-        raise TypeError("this client only reads")
+        """Disabled: see the module's docstring."""
+        raise TypeError("this client is read-only")
 
     broadcast_sync = broadcast
 
     def close(self) -> None:
-        """Close the kept connections."""
-        self.session.close()
+        """Close the connections."""
+        self.http.close()
 
 
 class _Properties(msgspec.Struct):

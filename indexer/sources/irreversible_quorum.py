@@ -1,8 +1,8 @@
-"""Which block is irreversible, by the word of a quorum of nodes.
+"""The last irreversible block that a quorum of nodes agrees on.
 
-The number is the q-th highest of what the nodes last said. So up to q - 1 nodes that forge a higher number
-cannot push us forward, and nodes that lag or are silent hold us back only where fewer than q others speak.
-A node's older answer stays in use while it fails: what was irreversible stays so.
+It is the q-th highest of the numbers that the nodes last reported: up to q - 1 nodes that report a forged
+higher number cannot push it forward, and nodes that lag or are silent hold it back only where fewer than q
+others answer. A node's last report stays valid while the node fails: irreversible blocks stay irreversible.
 """
 
 from __future__ import annotations
@@ -10,92 +10,94 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Final
 
-from indexer.sources.backoff import NodeError, Patience
 from indexer.sources.hive_client import HiveClient
-from indexer.sources.node_pool import Node, Pool
+from settlement.net.backoff import Waiter
+from settlement.net.http_client import NodeError
+from settlement.net.node_pool import Node, NodePool
 
 DEFAULT_QUORUM: Final = 2
 
 HiveNode = Node[HiveClient]
 
 
-def quorum_of(nodes: int, wanted: int | None = None) -> int:
-    """How many of so many nodes must agree: as wanted, or 2, or 1 if there is only one.
+def quorum_of(node_count: int, quorum: int | None = None) -> int:
+    """How many of the nodes must agree: `quorum`, by default 2, or 1 for a single node.
 
-    Raises ValueError if more are wanted than there are.
+    Raises ValueError for more than there are.
     """
-    if wanted is None:
-        return min(DEFAULT_QUORUM, nodes)
-    if not 1 <= wanted <= nodes:
-        raise ValueError(f"a quorum of {wanted} cannot be had of {nodes} Hive nodes")
-    return wanted
+    if quorum is None:
+        return min(DEFAULT_QUORUM, node_count)
+    if not 1 <= quorum <= node_count:
+        raise ValueError(f"a quorum of {quorum} needs at least {quorum} Hive nodes; {node_count} are given")
+    return quorum
 
 
-class Irreversible:
-    """Asks all nodes that are ready, each in its thread. `number` is what they agree on: it never falls."""
+class IrreversibleQuorum:
+    """Polls all available nodes in parallel. `number` is the agreed block; it never decreases."""
 
-    def __init__(self, pool: Pool[HiveClient], patience: Patience, quorum: int, grace_seconds: float) -> None:
-        """`grace_seconds` is how long a round waits for slow nodes, once the others have spoken."""
+    def __init__(self, pool: NodePool[HiveClient], waiter: Waiter, quorum: int, grace_seconds: float) -> None:
+        """`grace_seconds` is how long a round waits for slow nodes once a quorum has answered."""
         self.number = 0
         self._pool = pool
-        self._patience = patience
+        self._waiter = waiter
         self._quorum = quorum
         self._grace_seconds = grace_seconds
-        self._said: dict[HiveNode, int] = {}
-        self._asked: dict[HiveNode, Future[int]] = {}
+        self._reported: dict[HiveNode, int] = {}
+        self._pending: dict[HiveNode, Future[int]] = {}
 
-    def after(self, number: int, poll_seconds: float) -> int:
-        """Wait until a block above `number` is irreversible; what is the last one. Raises Stopped."""
-        self._round(number)
+    def wait_beyond(self, number: int, poll_seconds: float) -> int:
+        """Wait until a block above `number` is irreversible; returns the last such block. Raises Stopped."""
+        self._poll(number)
         while self.number <= number:
-            seconds = max(poll_seconds, self._pool.seconds_to_rest())
-            if self._said_by() < self._quorum:
-                seconds = self._pool.seconds_to_rest() or poll_seconds
-            self._patience.pause(seconds, self._reason(number))
-            self._round(number)
+            seconds = self._pool.seconds_until_available() or poll_seconds
+            if self._has_quorum:
+                seconds = max(seconds, poll_seconds)
+            self._waiter.pause(seconds, self._reason(number))
+            self._poll(number)
         return self.number
 
-    def _round(self, above: int) -> None:
-        """Ask those that do not owe us an answer; who is slow may answer in a later round."""
+    @property
+    def _has_quorum(self) -> bool:
+        return len(self._reported) >= self._quorum
+
+    def _poll(self, above: int) -> None:
+        """One round: ask the nodes without a pending request; a slow node may answer in a later round."""
         fresh: list[Future[int]] = []
-        for node in self._pool.ready():
-            if node not in self._asked:
-                self._asked[node] = node.ask(HiveClient.last_irreversible)
-                fresh.append(self._asked[node])
+        for node in self._pool.available():
+            if node not in self._pending:
+                self._pending[node] = node.submit(HiveClient.last_irreversible)
+                fresh.append(self._pending[node])
         self._take_answers()
         while self.number <= above:
-            is_enough = self._said_by() >= self._quorum
-            awaited = [each for each in (fresh if is_enough else self._asked.values()) if not each.done()]
-            most = self._grace_seconds if is_enough else None
-            if not awaited or not self._patience.any(awaited, self._reason(above), most):
+            has_quorum = self._has_quorum
+            awaited = [each for each in (fresh if has_quorum else self._pending.values()) if not each.done()]
+            seconds = self._grace_seconds if has_quorum else None
+            if not awaited or not self._waiter.first_done(awaited, self._reason(above), seconds):
                 return
             self._take_answers()
 
     def _take_answers(self) -> None:
-        for node, future in list(self._asked.items()):
+        for node, future in list(self._pending.items()):
             if future.done():
-                del self._asked[node]
+                del self._pending[node]
                 self._take(node, future)
 
     def _take(self, node: HiveNode, future: Future[int]) -> None:
         try:
-            self._said[node] = future.result()
+            self._reported[node] = future.result()
         except NodeError as error:
             self._pool.failed(node, error)
             return
-        if self._said_by() >= self._quorum:
-            agreed = sorted(self._said.values(), reverse=True)[self._quorum - 1]
+        if self._has_quorum:
+            agreed = sorted(self._reported.values(), reverse=True)[self._quorum - 1]
             self.number = max(self.number, agreed)
 
-    def _said_by(self) -> int:
-        return len(self._said)
-
     def _reason(self, number: int) -> str:
-        if self._said_by() >= self._quorum:
+        if self._has_quorum:
             reason = f"block {number + 1} to become irreversible"
-            resting = sum(not node.is_well for node in self._pool.nodes)
-            if len(self._pool.nodes) - resting < self._quorum:
-                reason += f" by the word of {self._quorum} nodes: {self._pool.last_error}"
+            working = sum(node.is_ok for node in self._pool.nodes)
+            if working < self._quorum:
+                reason += f" ({working} of {self._quorum} nodes available: {self._pool.last_error})"
             return reason
-        nodes = "a node that answers" if self._quorum == 1 else f"{self._quorum} nodes that answer"
-        return nodes if self._pool.last_error is None else f"{nodes}: {self._pool.last_error}"
+        reason = "a Hive node to answer" if self._quorum == 1 else f"{self._quorum} Hive nodes to answer"
+        return reason if self._pool.last_error is None else f"{reason}: {self._pool.last_error}"

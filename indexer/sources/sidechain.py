@@ -1,164 +1,152 @@
-"""Asking Hive-Engine nodes what the sidechain did for one Hive block (protocol, section 3).
+"""Receipts from Hive-Engine nodes: what the sidechain executed for one Hive block (protocol, section 3).
 
-The answer "nothing" counts only from a node that has executed past the block and still keeps it. Where there
-are several nodes, two must say the same; until then we wait, without limit and without a guess.
+"No receipts" counts only from a node that has executed past the block and still keeps it. With several nodes,
+two must agree; until then the source waits without a time limit.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
 
 from indexer.chain.receipts import Receipts
-from indexer.sources.backoff import NodeError, Patience
-from indexer.sources.node_pool import Node, Pool
-from indexer.sources.sidechain_client import ANSWER_SECONDS, CONNECT_SECONDS, EngineClient, Look
+from indexer.sources.sidechain_client import LIMITS, ReceiptsAnswer, SidechainClient
+from settlement.net.backoff import Waiter
+from settlement.net.http_client import Limits, NodeError
+from settlement.net.node_pool import Node, NodePool
 
 POLL_SECONDS: Final = 1.0
 SLOW_SECONDS: Final = 2.0
-"""A node that takes longer than this is not waited for alone: another one is asked."""
-MOST_NEEDED: Final = 2
+"""After this, another node is asked as well."""
+AGREEING_NODES: Final = 2
+_SHORTEST_PAUSE_SECONDS: Final = 0.025
 
-log = logging.getLogger("peakedex.nodes")
-
-EngineNode = Node[EngineClient]
+SidechainNode = Node[SidechainClient]
 
 
 class Sidechain:
-    """Receipts from Hive-Engine nodes, waiting for them as long as it takes."""
+    """Receipts on which enough Hive-Engine nodes agree, waited for as long as it takes."""
 
     def __init__(
         self,
         nodes: Sequence[str],
-        patience: Patience | None = None,
+        waiter: Waiter | None = None,
         *,
         poll_seconds: float = POLL_SECONDS,
-        connect_seconds: float = CONNECT_SECONDS,
-        answer_seconds: float = ANSWER_SECONDS,
         slow_seconds: float = SLOW_SECONDS,
+        limits: Limits = LIMITS,
     ) -> None:
-        """`nodes` are URLs without the `/blockchain`. Raises ValueError if there are none."""
-        self._patience = patience or Patience()
+        """`nodes` are URLs without the `/blockchain`. Raises ValueError without nodes."""
+        self._waiter = waiter or Waiter()
         self._poll_seconds = poll_seconds
         self._slow_seconds = slow_seconds
-        timeouts = {"connect_seconds": connect_seconds, "answer_seconds": answer_seconds}
         urls = dict.fromkeys(node.rstrip("/") for node in nodes)
-        self._pool = Pool(
-            [Node(url, EngineClient(url, **timeouts)) for url in urls], self._patience, "Hive-Engine"
-        )
-        self._needed = min(MOST_NEEDED, len(urls))
+        members = [Node(url, SidechainClient(url, limits=limits)) for url in urls]
+        self._pool = NodePool(members, self._waiter, "Hive-Engine")
+        self._quorum = min(AGREEING_NODES, len(urls))
 
     def receipts(self, hive_number: int) -> Receipts | None:
-        """What the sidechain did for a Hive block, None if nothing; waits until enough nodes say the same.
-
-        Raises Stopped.
-        """
-        poll = _Poll(hive_number, self._needed)
+        """The receipts of a Hive block, None for none; waits until enough nodes agree. Raises Stopped."""
+        vote = _Vote(hive_number, self._quorum)
         dispute_pause = 0.0
         while True:
-            self._ask_more(poll)
-            if poll.pending:
-                self._listen(poll)
-                found = poll.agreed()
-                if found is not None:
-                    self._settle(poll, found)
-                    return found.receipts
+            self._ask(vote)
+            if vote.pending:
+                self._collect(vote)
+                agreed = vote.agreed()
+                if agreed is not None:
+                    self._settle(vote, agreed)
+                    return agreed.receipts
                 continue
-            if poll.behind:
-                reason = poll.reason("the sidechain has not executed it")
-                self._patience.pause(self._poll_seconds, reason)
-                poll.behind.clear()
-            elif len(poll.said) >= self._needed:
-                names = " and ".join(node.url for node in poll.said)
-                problem = poll.reason(f"{names} disagree")
-                self._pool.disputed(poll.said, problem)
-                dispute_pause = self._patience.next_pause(dispute_pause)
-                self._patience.pause(dispute_pause, problem)
-                poll.said.clear()
+            if vote.behind:
+                reason = vote.reason("not executed by the sidechain yet")
+                self._waiter.pause(self._poll_seconds, reason)
+                vote.behind.clear()
+            elif len(vote.answers) >= self._quorum:
+                problem = vote.reason(f"{' and '.join(node.url for node in vote.answers)} disagree")
+                self._pool.disputed(vote.answers, problem)
+                dispute_pause = self._waiter.backoff.after(dispute_pause)
+                self._waiter.pause(dispute_pause, problem)
+                vote.answers.clear()
             else:
-                rest = self._rest_of_silent(poll)
-                self._patience.pause(rest, poll.reason(self._pool.last_error or "no node is ready"))
+                silent = [node for node in self._pool.nodes if node not in vote.answers]
+                pause = max(self._pool.seconds_until_available(silent), _SHORTEST_PAUSE_SECONDS)
+                self._waiter.pause(pause, vote.reason(self._pool.last_error or "no node is available"))
 
-    def _ask_more(self, poll: _Poll) -> None:
-        """Ask as many nodes as could decide: one more for each that is slow or says otherwise."""
-        for node in self._pool.ready():
-            if len(poll.pending) - len(poll.slow) >= max(1, self._needed - poll.most_agreeing()):
+    def _ask(self, vote: _Vote) -> None:
+        """Ask as many nodes as could settle the vote: one more for each that is slow or disagrees."""
+        for node in self._pool.available():
+            if len(vote.pending) - len(vote.slow) >= max(1, self._quorum - vote.most_agreeing()):
                 return
-            if node not in poll.said and node not in poll.pending and node not in poll.behind:
-                poll.pending[node] = node.ask(lambda client: client.look(poll.number))
+            if node not in vote.answers and node not in vote.pending and node not in vote.behind:
+                vote.pending[node] = node.submit(lambda client: client.receipts(vote.hive_number))
 
-    def _listen(self, poll: _Poll) -> None:
-        awaited = poll.pending.values()
-        if not self._patience.any(awaited, poll.reason("no answer yet"), self._slow_seconds):
-            poll.slow.update(poll.pending)
-            for node in poll.pending:
-                self._pool.slow(node)
-        for node, future in list(poll.pending.items()):
+    def _collect(self, vote: _Vote) -> None:
+        """Wait for an answer, and take all that are there."""
+        awaited = vote.pending.values()
+        if not self._waiter.first_done(awaited, vote.reason("no answer yet"), self._slow_seconds):
+            vote.slow.update(vote.pending)
+            for node in vote.pending:
+                self._pool.deprioritize(node)
+        for node, future in list(vote.pending.items()):
             if not future.done():
                 continue
-            del poll.pending[node]
-            poll.slow.discard(node)
+            del vote.pending[node]
+            vote.slow.discard(node)
             try:
-                look = future.result()
+                answer = future.result()
             except NodeError as error:
                 self._pool.failed(node, error)
                 continue
-            if look.is_final:
-                poll.said[node] = look
+            if answer.is_final:
+                vote.answers[node] = answer
             else:
-                poll.behind.add(node)
-                self._pool.slow(node)
+                vote.behind.add(node)
+                self._pool.deprioritize(node)
 
-    def _settle(self, poll: _Poll, found: Look) -> None:
-        self._patience.arrived()
-        for node, look in poll.said.items():
-            if look.content == found.content:
-                self._pool.worked(node)
+    def _settle(self, vote: _Vote, agreed: ReceiptsAnswer) -> None:
+        self._waiter.done()
+        for node, answer in vote.answers.items():
+            if answer.content == agreed.content:
+                self._pool.succeeded(node)
             else:
-                self._pool.contradicted(node, poll.reason("others agree with each other on something else"))
-
-    def _rest_of_silent(self, poll: _Poll) -> float:
-        """Seconds until a node may be asked that has not spoken."""
-        now = self._patience.now()
-        rests = [node.until - now for node in self._pool.nodes if node not in poll.said]
-        return max(min(rests, default=0.0), self._patience.first_pause / 10)
+                self._pool.contradicted(node, vote.reason("other nodes agree on a different answer"))
 
     def report(self) -> list[dict[str, object]]:
-        """How each node is: see `Pool.report`."""
+        """Status of each node: see `NodePool.report`."""
         return self._pool.report()
 
     def close(self) -> None:
-        """Let the threads end."""
+        """End the nodes' threads."""
         self._pool.close()
 
 
-class _Poll:
-    """What the nodes say of one Hive block."""
+class _Vote:
+    """The nodes' answers for one Hive block."""
 
-    def __init__(self, number: int, needed: int) -> None:
-        self.number = number
-        self.pending: dict[EngineNode, Future[Look]] = {}
-        self.slow: set[EngineNode] = set()  # of those pending
-        self.said: dict[EngineNode, Look] = {}
-        self.behind: set[EngineNode] = set()
-        self._needed = needed
+    def __init__(self, hive_number: int, quorum: int) -> None:
+        self.hive_number = hive_number
+        self.pending: dict[SidechainNode, Future[ReceiptsAnswer]] = {}
+        self.slow: set[SidechainNode] = set()  # of those pending
+        self.answers: dict[SidechainNode, ReceiptsAnswer] = {}  # final ones
+        self.behind: set[SidechainNode] = set()  # without a final answer yet
+        self._quorum = quorum
 
-    def agreed(self) -> Look | None:
-        """The answer that enough nodes gave."""
-        for look in self.said.values():
-            if self._votes(look) >= self._needed:
-                return look
+    def agreed(self) -> ReceiptsAnswer | None:
+        """The answer that a quorum gave, None without one."""
+        for answer in self.answers.values():
+            if self._count(answer) >= self._quorum:
+                return answer
         return None
 
     def most_agreeing(self) -> int:
-        """How many nodes gave the answer that most gave."""
-        return max(map(self._votes, self.said.values()), default=0)
+        """The number of nodes behind the most frequent answer."""
+        return max(map(self._count, self.answers.values()), default=0)
 
-    def _votes(self, look: Look) -> int:
-        return sum(look.content == other.content for other in self.said.values())
+    def _count(self, answer: ReceiptsAnswer) -> int:
+        return sum(answer.content == other.content for other in self.answers.values())
 
     def reason(self, detail: str) -> str:
-        """What is waited for, for people."""
-        return f"receipts of block {self.number}: {detail}"
+        """What is waited for."""
+        return f"receipts of block {self.hive_number}: {detail}"

@@ -1,7 +1,7 @@
-"""A block's id, recomputed from its header: whoever changes a header or reorders blocks is found out.
+"""Recomputes block ids from headers, which detects changed headers and reordered blocks.
 
 id = the first 20 bytes of SHA-224(packed header + witness signature), its first 4 bytes replaced by the block
-number, big-endian. The merkle root in the header is taken as it is: transactions are not checked against it.
+number, big-endian. The merkle root in the header is not checked against the transactions here (see `merkle`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SIGNATURE_BYTES: Final = 65
 _LAST_7_BITS: Final = 0x7F
 _VERSION: Final = re.compile(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,4})")
 _VERSION_LIMITS: Final = (1 << 8, 1 << 8, 1 << 16)
-# Position in hived's list of header extensions; those after these never stood on a chain.
+# Index in hived's variant of header extensions; later ones never occurred on a chain.
 _EXTENSIONS: Final = {"void_t": 0, "version": 1, "hardfork_version_vote": 2}
 
 
@@ -28,7 +28,7 @@ def header_digest(fields: HeaderFields) -> bytes:
 
 
 def block_id_of(block: Block) -> str:
-    """The id that the block's own header and signature give (40 hexadecimal digits). Raises BlockError."""
+    """The id computed from the block's header and signature (40 hex digits). Raises BlockError."""
     digest = hashlib.sha224(pack_header(block.fields) + signature_of(block)).digest()
     return (struct.pack(">I", block.number) + digest[4:_ID_BYTES]).hex()
 
@@ -39,13 +39,13 @@ def signature_of(block: Block) -> bytes:
 
 
 def check_id(block: Block) -> None:
-    """Raise BlockError unless the block's id is the one that its header gives."""
+    """Raise BlockError unless the block's id is the one computed from its header."""
     if block_id_of(block) != block.block_id:
-        raise BlockError(f"block {block.number}: the id {block.block_id} is not that of its header")
+        raise BlockError(f"block {block.number}: the id {block.block_id} does not match its header")
 
 
 def pack_header(fields: HeaderFields) -> bytes:
-    """The header as hived packs it, without the signature. Raises BlockError, also for fields left out."""
+    """The header in hived's serialization, without the signature. Raises BlockError."""
     if fields.witness is None:
         raise BlockError("witness is missing")
     witness = fields.witness.encode("utf-8", "surrogatepass")
@@ -70,7 +70,7 @@ def _pack_extension(extension: object) -> bytes:
         case [kind, value]:
             pass
         case _:
-            raise BlockError("an extension of the header has an unknown form")
+            raise BlockError("malformed header extension")
     position = _EXTENSIONS.get(kind, -1) if isinstance(kind, str) else kind
     match position, value:
         case 0, _:
@@ -79,11 +79,11 @@ def _pack_extension(extension: object) -> bytes:
             return _varint(1) + _pack_version(value)
         case 2, {"hf_version": str(version), "hf_time": str(time)}:
             return _varint(2) + _pack_version(version) + struct.pack("<I", seconds_of(time))
-    raise BlockError(f"an extension of the header is of an unknown kind: {kind!a}")
+    raise BlockError(f"unknown header extension: {kind!a}")
 
 
 def _pack_version(text: str) -> bytes:
-    """`major.hardfork.revision` in one 32-bit number: 8, 8 and 16 bits, highest first."""
+    """`major.hardfork.revision` in a 32-bit number: 8, 8 and 16 bits, highest first."""
     found = _VERSION.fullmatch(text)
     parts = [int(part) for part in found.groups()] if found else []
     if not found or any(part >= limit for part, limit in zip(parts, _VERSION_LIMITS, strict=True)):
@@ -104,7 +104,7 @@ def _hex(text: str | None, size: int, name: str) -> bytes:
 
 
 def _varint(number: int) -> bytes:
-    """An unsigned number in groups of 7 bits, the lowest first."""
+    """Unsigned LEB128."""
     out = bytearray()
     while number > _LAST_7_BITS:
         out.append(number & _LAST_7_BITS | 0x80)

@@ -1,8 +1,8 @@
-"""Transactions against their header, verified here: with the optional extra `peakedex[verify]`.
+"""Verifies transactions against the merkle root in the header (optional extra `peakedex[verify]`).
 
-hiveio-wax (Python 3.12 or newer) packs every operation as hived does. From the packed signed transactions
-follow their ids and the merkle root, which the header names, and which the block's id and the witness's
-signature so cover: no operation can be altered, added or left out. Then one node is enough for a block.
+hiveio-wax (Python 3.12 or newer) serializes every operation as hived does, which gives transaction ids and
+the merkle root. The block's id and the witness signature cover that root, so no operation can be altered,
+added or omitted, and blocks from a single node need no comparison.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _MODULE: Final = "wax.cpp_python_bridge"
 
 
 class Verifier(Protocol):
-    """Checks a block's transactions against its header, without a second node."""
+    """Verifier of a block's transactions against its header."""
 
     def check(self, block: Block) -> None:
-        """Raise BlockError unless ids and merkle root are those of the block's transactions."""
+        """Raise BlockError unless ids and merkle root match the block's transactions."""
         ...
 
 
@@ -38,7 +38,7 @@ _decode_body: Final = msgspec.json.Decoder(_Body).decode
 
 
 def local_verifier() -> Verifier | None:
-    """The verifier, where its library is installed."""
+    """The verifier; None where its library is not installed."""
     try:
         importlib.import_module("wax")
         return WaxVerifier(importlib.import_module(_MODULE))
@@ -47,13 +47,13 @@ def local_verifier() -> Verifier | None:
 
 
 class WaxVerifier:
-    """Checks blocks in block_api's shape. `bridge` is the library's own module."""
+    """Verifier for blocks in block_api's shape. `bridge` is the library's C++ module."""
 
     def __init__(self, bridge: Any) -> None:
         self._bridge = bridge
 
     def check(self, block: Block) -> None:
-        """Raise BlockError unless ids and merkle root are those of the block's transactions."""
+        """Raise BlockError unless ids and merkle root match the block's transactions."""
         try:
             body = _decode_body(block.raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -65,10 +65,10 @@ class WaxVerifier:
             for transaction, transaction_id in zip(body.transactions, body.transaction_ids, strict=True)
         ]
         if merkle_root(leaves) != block.fields.transaction_merkle_root:
-            raise BlockError(f"block {block.number}: its transactions are not those of its merkle root")
+            raise BlockError(f"block {block.number}: its transactions do not match its merkle root")
 
     def _leaf(self, transaction: dict[str, Any], transaction_id: str, number: int) -> bytes:
-        """SHA-256 of the signed transaction, in the packing that gives its id."""
+        """SHA-256 of the signed transaction, in the serialization that gives its id."""
         try:
             handle = self._bridge.create_wax_transaction(transaction, False)
             for is_new in (False, True):
@@ -78,7 +78,7 @@ class WaxVerifier:
                 ):
                     return _sha256(self._bridge.tx_to_binary(handle, is_new, False))
         except (RuntimeError, ValueError, TypeError) as error:
-            raise BlockError(f"block {number}: {transaction_id} cannot be packed: {error}") from None
+            raise BlockError(f"block {number}: {transaction_id} cannot be serialized: {error}") from None
         raise BlockError(f"block {number}: {transaction_id} is not the id of its transaction")
 
 
@@ -87,7 +87,7 @@ def _sha256(hexadecimal: bytes) -> bytes:
 
 
 def merkle_root(leaves: Sequence[bytes]) -> str:
-    """40 hexadecimal digits over the leaves: paired, an odd one carried up, zeros if there is none."""
+    """Merkle root of the leaves (40 hex digits): an odd leaf moves up a level; zeros without leaves."""
     if not leaves:
         return EMPTY_ROOT
     level = list(leaves)

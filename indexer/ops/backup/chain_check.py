@@ -1,4 +1,4 @@
-"""A snapshot held against the chain: its block's id, and the operator's checkpoint, by the word of a node."""
+"""Verification of a snapshot with a Hive node: its block id and the operator's checkpoint."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from settlement.store.write.snapshot import CheckpointClaim, SnapshotError, Snap
 
 
 def confirm_block(node: str, head: SnapshotHead) -> None:
-    """Whether the node has the snapshot's block. Raises SnapshotError, or SourceError if it cannot say."""
+    """Raise SnapshotError unless the node has the snapshot's block, SourceError if it does not respond."""
     if head.block_id is None:
         return
     found = _block(node, head.block).header.block_id
     if found != head.block_id:
         raise SnapshotError(
-            f"it is of another chain: block {head.block} is {head.block_id}, at {node} {found}"
+            f"it belongs to another chain: block {head.block} is {head.block_id}, but {found} at {node}"
         )
 
 
 def confirm_claim(node: str, claim: CheckpointClaim, venue: Venue) -> None:
-    """Whether the operator really signed that checkpoint. Raises SnapshotError, and SourceError."""
+    """Raise SnapshotError unless the operator broadcast that checkpoint, SourceError without a response."""
     venue_filter = VenueFilter(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
     try:
         events = list(decode(_block(node, claim.block), venue_filter))
@@ -32,30 +32,30 @@ def confirm_claim(node: str, claim: CheckpointClaim, venue: Venue) -> None:
         raise SourceError(f"{node}: {error}") from None
     if not any(isinstance(event, Action) and _is_claim(event, claim, venue) for event in events):
         raise SnapshotError(
-            f"{node} knows no such checkpoint of {venue.operator}: block {claim.block}, id {claim.id}"
+            f"{node} has no such checkpoint of {venue.operator}: block {claim.block}, id {claim.id}"
         )
 
 
 def _is_claim(action: Action, claim: CheckpointClaim, venue: Venue) -> bool:
-    said = action.payload
+    payload = action.payload
     return (
         (action.id, action.signer, action.active, action.name)
         == (claim.id, venue.operator, True, "checkpoint")
-        and isinstance(said, dict)
-        and str(said.get("block")) == str(claim.claimed_block)
-        and (said.get("stateHash"), said.get("journalHash")) == (claim.state_hash, claim.journal_hash)
+        and isinstance(payload, dict)
+        and str(payload.get("block")) == str(claim.claimed_block)
+        and (payload.get("stateHash"), payload.get("journalHash")) == (claim.state_hash, claim.journal_hash)
     )
 
 
 def _block(node: str, number: int) -> Block:
     client = HiveClient([node])
     try:
-        found = client.range(number, 1)
+        found = client.block_range(number, 1)
         if not found:
             raise SourceError(f"{node} has no block {number} yet")
         block = Block(found[0])
         if block.header.number != number:
-            raise SourceError(f"{node} answered with block {block.header.number}, not {number}")
+            raise SourceError(f"{node} returned block {block.header.number} instead of {number}")
         return block
     except (NodeError, BlockError) as error:
         raise SourceError(str(error)) from None

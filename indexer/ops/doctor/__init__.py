@@ -1,7 +1,9 @@
-"""A self-check of everything that a node needs (`peakedex doctor`): findings, each with a cure.
+"""Self-check of everything that an installation needs (`peakedex doctor`): findings, each with a cure.
 
-machine   versions, disk, clock          hive, sidechain   the nodes
-ledger    the database and its indexer   escrow            the accounts that hold the money
+machine            versions, disk, clock
+hive, sidechain    the nodes
+ledger             the database and its indexer
+escrow             the accounts that hold the funds
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ _VENUE: Final = "venue"
 
 @dataclass(frozen=True)
 class Subject:
-    """What is examined. `quorum` is how many Hive nodes must agree, None for the default."""
+    """What is checked."""
 
     venue_file: Path | None
-    db: str | None
-    nodes: Sequence[str]
-    engine_nodes: Sequence[str]
-    quorum: int | None = None
+    db: str | None  # database URL
+    nodes: Sequence[str]  # URLs of Hive nodes
+    engine_nodes: Sequence[str]  # URLs of Hive-Engine nodes
+    quorum: int | None = None  # how many Hive nodes must agree; None for the default
 
 
 def examine(
@@ -41,14 +43,14 @@ def examine(
     clock: Callable[[], float] = time.time,
     wait: Callable[[float], object] = time.sleep,
 ) -> Iterator[Finding]:
-    """Look at everything, each thing after those that it depends on; what is found is never raised."""
+    """Run all checks in the order of their dependencies. Problems are findings, not exceptions."""
     yield from machine.versions()
     finding, venue = _read_venue(subject.venue_file)
     yield finding
     ledger = Ledger(subject.db)
     yield from ledger.examine(venue, clock())
-    nodes = hive.look_at(subject.nodes)
-    engines = sidechain.look_at(subject.engine_nodes)
+    nodes = hive.inspect_nodes(subject.nodes)
+    engines = sidechain.inspect_nodes(subject.engine_nodes)
     well = sorted(
         (node for node in nodes if node.problem is None), key=lambda node: node.irreversible, reverse=True
     )
@@ -68,11 +70,11 @@ def examine(
 
 def _read_venue(path: Path | None) -> tuple[Finding, Venue | None]:
     if path is None:
-        return warn(_VENUE, "none named", "give --venue, or set PEAKEDEX_VENUE"), None
+        return warn(_VENUE, "no venue file given", "give --venue, or set PEAKEDEX_VENUE"), None
     try:
         venue = parse_venue(path.read_text("utf-8"))
     except (VenueError, UnicodeDecodeError, OSError) as error:
-        cure = "mend the file; `peakedex venue check` looks at it alone"
+        cure = "fix the file; `peakedex venue check` validates it"
         return fatal(_VENUE, f"{path}: {error}", cure), None
     return ok(_VENUE, f"{venue.name}: {len(venue.tokens)} tokens, {len(venue.pairs)} pairs"), venue
 
@@ -81,18 +83,18 @@ def _hive(nodes: Sequence[hive.HiveNode], quorum: int | None) -> Iterator[Findin
     try:
         agreeing = quorum_of(len(nodes), quorum)
     except ValueError as error:
-        yield fatal("quorum", str(error), "name more with --node, or lower --quorum")
+        yield fatal("quorum", str(error), "add more with --node, or lower --quorum")
         agreeing = len(nodes)
     yield from hive.findings(nodes, agreeing)
 
 
 def _against_chain(venue: Venue | None, ledger: Ledger, node: hive.HiveNode) -> Iterator[Finding]:
-    """Whether venue and database are of the chain that the nodes tell."""
+    """Whether venue and database belong to the nodes' chain."""
     if venue is not None and venue.start_block > node.irreversible:
         yield warn(
             "chain",
             f"the venue starts at block {venue.start_block}, and the chain is at {node.irreversible}",
-            "wait, or see whether these are the right nodes",
+            "wait, or check that these are the right nodes",
         )
     header = ledger.state.header if ledger.state is not None else None
     if header is not None:

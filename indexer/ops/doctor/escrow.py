@@ -1,4 +1,4 @@
-"""The escrow accounts: whether they exist, and hold what the ledger says (protocol, section 7)."""
+"""Checks of the escrow accounts: they exist and hold what the ledger says (protocol, section 7)."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from indexer.chain.blocks import BlockError, NaiAmount, native_amount
 from indexer.ops.doctor.findings import Finding, fatal, ok, warn
 from indexer.ops.doctor.hive import HiveNode
 from indexer.ops.doctor.ledger import Ledger
-from indexer.ops.doctor.sidechain import EngineNode
-from indexer.sources.backoff import NodeError
+from indexer.ops.doctor.sidechain import SidechainNode
 from settlement.core.events import HIVE, HIVE_ENGINE
 from settlement.core.parsing.amounts import quantity_units, read_quantity, show_units
 from settlement.core.state import State
 from settlement.core.venue import Venue
+from settlement.net.http_client import NodeError
 
 ROUNDS: Final = 4
-"""A payment on its way is missing for a block or two: a shortage counts if it is there as often as this."""
+"""A payment under way is missing for a block or two: only a shortage in every round counts."""
 ROUND_SECONDS: Final = 3.0
 _LIVE_BLOCKS: Final = 30
-_ACCOUNTS_A_CALL: Final = 100
-_COINS: Final = ("HIVE", "HBD")  # Hive's own, whatever tokens of these names the sidechain may have
+_ACCOUNTS_PER_CALL: Final = 100
+_COINS: Final = ("HIVE", "HBD")  # native coins; sidechain tokens of these names are ignored
 
 Place = tuple[str, str]  # escrow account, symbol
 
 
 class Token(NamedTuple):
-    """A listed token, as the ledger or else the venue file has it."""
+    """A listed token, from the ledger, or else the venue file."""
 
     symbol: str
     precision: int
@@ -50,26 +50,26 @@ class _Accounts(msgspec.Struct):
 
 @dataclass
 class OnChain:
-    """What the chains say. `amounts` is decimal text by escrow account and symbol; absent means none."""
+    """Accounts and balances on both chains."""
 
     accounts: set[str] = field(default_factory=set)
-    amounts: dict[Place, str] = field(default_factory=dict)
+    amounts: dict[Place, str] = field(default_factory=dict)  # decimal text, where not zero
     precisions: dict[str, int] = field(default_factory=dict)
-    knows_tokens: bool = False
+    knows_tokens: bool = False  # whether a sidechain node was asked
 
 
 @dataclass
 class Escrows:
-    """What is compared: the venue, its ledger, and one node of each chain."""
+    """Compares the venue and its ledger with one node of each chain."""
 
     venue: Venue | None
     ledger: Ledger
     hive: HiveNode
-    engine: EngineNode | None
+    engine: SidechainNode | None
     wait: Callable[[float], object]
 
     def tokens(self) -> list[Token]:
-        """The listed tokens: the ledger knows those that the operator listed later."""
+        """The listed tokens; the ledger includes those that the operator listed later."""
         state = self.ledger.state
         if state is not None:
             return [Token(t.symbol, t.precision, t.chain, t.escrow) for t in state.tokens.values()]
@@ -77,14 +77,16 @@ class Escrows:
         return [Token(t.symbol, t.precision, t.chain, t.escrow) for t in listed]
 
     def examine(self) -> Iterator[Finding]:
-        """Accounts, tokens, balances and debts."""
+        """Check accounts, tokens, solvency and balances."""
         tokens = self.tokens()
         if not tokens:
             return
         try:
             chain = self._read(tokens)
         except (NodeError, BlockError) as error:
-            yield fatal("escrow", f"the balances cannot be read: {error}", "see what the nodes above say")
+            yield fatal(
+                "escrow", f"the balances cannot be read: {error}", "see the nodes above"
+            )
             return
         yield from self._accounts(tokens, chain)
         yield from _listed(tokens, chain)
@@ -99,7 +101,7 @@ class Escrows:
             yield fatal(
                 "escrow",
                 f"the account {name} (for {listed}) does not exist on Hive",
-                "register it before anybody else does",
+                "register it before someone else does",
             )
         if not missing:
             yield ok("escrow", f"all {len(_escrows(tokens))} escrow accounts exist")
@@ -107,7 +109,7 @@ class Escrows:
             yield warn("operator", f"the account {self.venue.operator} does not exist on Hive", "register it")
 
     def _balances(self, tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
-        """Shortages that stay, else that there are none; and what is there beside."""
+        """Lasting shortages, and surpluses."""
         short = self._short(chain)
         for _ in range(ROUNDS - 1):
             if not short or self._behind():
@@ -129,20 +131,21 @@ class Escrows:
                 yield warn(
                     "escrow",
                     f"{escrow} holds {amount} less than the ledger says, which is {behind} blocks behind",
-                    "look again when the indexer has caught up",
+                    "check again when the indexer has caught up",
                 )
             else:
                 yield fatal(
                     "escrow",
                     f"{escrow} holds {amount} less than the ledger says",
-                    "find out by its history what left it unseen: not all can be paid out until then",
+                    "search its history for a payment that the ledger missed; until it is covered, "
+                    "not all users can withdraw",
                 )
         if not short:
             yield ok("escrow", "the accounts hold what the ledger says, or more")
         yield from self._surplus(chain)
 
     def _short(self, chain: OnChain) -> dict[Place, int]:
-        """By how many units each place holds less than the ledger says."""
+        """Units missing, by escrow account and symbol."""
         assert self.ledger.state is not None
         short = {}
         for (escrow, symbol), units in self.ledger.state.holdings.items():
@@ -153,7 +156,7 @@ class Escrows:
         return short
 
     def _surplus(self, chain: OnChain) -> Iterator[Finding]:
-        """What lies there and is nobody's: refunds due, unlisted tokens, what came by other ways."""
+        """Funds that the ledger does not count: refunds due, unlisted tokens, other transfers."""
         state = self.ledger.state
         assert state is not None
         for (escrow, symbol), amount in sorted(chain.amounts.items()):
@@ -165,7 +168,7 @@ class Escrows:
                 yield ok("surplus", f"{escrow} holds {amount} {symbol} that the ledger does not count")
 
     def _behind(self) -> int:
-        """How many blocks the ledger is behind, if that is more than the next moments will bring."""
+        """Blocks that the ledger is behind; 0 if it is about to catch up."""
         state = self.ledger.state
         if state is None or state.header is None:
             return self.hive.irreversible
@@ -186,9 +189,9 @@ class Escrows:
         chain = OnChain()
         names = _escrows(tokens)
         asked = [*names, *([self.venue.operator] if self.venue else [])]
-        for at in range(0, len(asked), _ACCOUNTS_A_CALL):
-            some = asked[at : at + _ACCOUNTS_A_CALL]
-            answer = self.hive.asker.ask("database_api.find_accounts", {"accounts": some}, _Accounts)
+        for at in range(0, len(asked), _ACCOUNTS_PER_CALL):
+            some = asked[at : at + _ACCOUNTS_PER_CALL]
+            answer = self.hive.client.call("database_api.find_accounts", {"accounts": some}, _Accounts)
             for account in answer.accounts:
                 chain.accounts.add(account.name)
                 for balance in (account.balance, account.hbd_balance):
@@ -200,7 +203,7 @@ class Escrows:
         return chain
 
     def _read_tokens(
-        self, names: Sequence[str], tokens: Sequence[Token], engine: EngineNode, chain: OnChain
+        self, names: Sequence[str], tokens: Sequence[Token], engine: SidechainNode, chain: OnChain
     ) -> None:
         chain.knows_tokens = True
         for row in engine.find("balances", {"account": {"$in": list(names)}}):
@@ -215,7 +218,7 @@ class Escrows:
 
 
 def _listed(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
-    """Whether the sidechain knows each token, in the precision that the venue says."""
+    """Whether each token exists on the sidechain, with the venue's precision."""
     if not chain.knows_tokens:
         return
     for token in tokens:
@@ -223,15 +226,15 @@ def _listed(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
             continue
         precision = chain.precisions.get(token.symbol)
         if precision is None:
-            yield fatal("token", f"{token.symbol} does not exist on the sidechain", "mend the venue file")
+            yield fatal("token", f"{token.symbol} does not exist on the sidechain", "fix the venue file")
         elif precision != token.precision:
-            text = f"{token.symbol} has {precision} decimals on the sidechain, and {token.precision} here"
-            cure = "finer deposits become refunds; finer withdrawals cannot be paid"
+            text = f"{token.symbol} has {precision} decimals on the sidechain, {token.precision} in the venue"
+            cure = "fix the venue file: with fewer decimals deposits are refunded, with more payouts fail"
             yield (warn if precision > token.precision else fatal)("token", text, cure)
 
 
 def _debts(state: State) -> Iterator[Finding]:
-    """Solvency by the ledger alone: an unmatched outflow leaves less than is owed."""
+    """Solvency by the ledger alone: an unmatched outflow leaves less than the liabilities."""
     is_short = False
     for token in state.tokens.values():
         held = sum(units for (_, symbol), units in state.holdings.items() if symbol == token.symbol)
@@ -242,11 +245,11 @@ def _debts(state: State) -> Iterator[Finding]:
             yield fatal(
                 "solvency",
                 f"{token.symbol} is short of {amounts[0]}: {amounts[1]} held, {amounts[2]} owed",
-                "find the unmatched outflow (`peakedex journal`) and who signed it: until it is made good, "
-                "not all can be paid out",
+                "find the unmatched outflow (`peakedex journal`) and who signed it; until it is covered, "
+                "not all users can withdraw",
             )
     if not is_short:
-        yield ok("solvency", "of each token at least as much is held as owed")
+        yield ok("solvency", "reserves of each token cover its liabilities")
 
 
 def _escrows(tokens: Sequence[Token]) -> list[str]:
@@ -254,7 +257,7 @@ def _escrows(tokens: Sequence[Token]) -> list[str]:
 
 
 def _units(amount: str, precision: int) -> int:
-    """An on-chain balance in the ledger's units, cut off below where it is finer."""
+    """An on-chain balance in the ledger's units, rounded down."""
     quantity = read_quantity(amount)
     if quantity is None or not quantity.digits:
         return 0

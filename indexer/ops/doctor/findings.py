@@ -1,4 +1,4 @@
-"""What an examination finds: how bad it is, what was looked at, what was seen, and what to do about it."""
+"""Findings of the self-check."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ SHORT_SECONDS: Final = 60
 
 
 class Finding(NamedTuple):
-    """`warn`: it works, but look after it. `fatal`: it does not work, or money is at stake."""
+    """Result of one check."""
 
-    level: Level
-    check: str
+    level: Level  # warn: it works, but needs attention; fatal: it does not work, or money is at risk
+    check: str  # name of the check
     text: str
-    cure: str = ""
+    cure: str = ""  # what to do about it; empty for ok
 
 
 def ok(check: str, text: str) -> Finding:
-    """All is well there."""
+    """A passed check."""
     return Finding("ok", check, text)
 
 
 def warn(check: str, text: str, cure: str) -> Finding:
-    """It works, but somebody should look after it."""
+    """It works, but needs attention."""
     return Finding("warn", check, text, cure)
 
 
 def fatal(check: str, text: str, cure: str) -> Finding:
-    """It does not work, or money is at stake."""
+    """It does not work, or money is at risk."""
     return Finding("fatal", check, text, cure)
 
 
-def span(seconds: float) -> str:
-    """A length of time for people."""
+def duration(seconds: float) -> str:
+    """A duration for people."""
     whole = round(abs(seconds))
     if whole <= 2 * SHORT_SECONDS:
         return f"{whole} s"

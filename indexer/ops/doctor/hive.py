@@ -1,4 +1,4 @@
-"""The Hive nodes: whether each can be reached, keeps up, reads ranges, and tells the others' chain."""
+"""Checks of the Hive nodes: reachable, up to date, range reads work, all on the same chain."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 
 from indexer.chain.blocks import Block, BlockError, seconds_of
 from indexer.chain.integrity.block_id import check_id
-from indexer.ops.doctor.ask import Asker, at_once, milliseconds
 from indexer.ops.doctor.findings import Finding, fatal, ok, warn
-from indexer.sources.backoff import NodeError
+from indexer.ops.doctor.node_client import NodeClient, in_parallel, milliseconds
 from indexer.sources.source import Cursor, SourceError, check_link
+from settlement.net.http_client import NodeError
 
 RANGE_BLOCKS: Final = 20
 _BEHIND_BLOCKS: Final = 20
@@ -30,38 +30,38 @@ class _Properties(msgspec.Struct):
 
 @dataclass
 class HiveNode:
-    """What a node said of itself. `problem` is why it cannot be used, None where it can."""
+    """Status of a node."""
 
-    asker: Asker
+    client: NodeClient
     head: int = 0
     irreversible: int = 0
     head_time: int = 0
-    seconds: float = 0.0
-    problem: str | None = None
+    seconds: float = 0.0  # answer time
+    problem: str | None = None  # why it cannot be used
 
     @property
     def url(self) -> str:
-        return self.asker.url
+        return self.client.url
 
     def block_id(self, number: int) -> str | None:
-        """The id of one of its blocks, None where it does not say. `problem` is left alone."""
+        """The id of one of its blocks; None where it gives none."""
         try:
-            (text,) = self.asker.blocks(number, 1)
+            (text,) = self.client.blocks(number, 1)
             return Block(text).block_id
         except (NodeError, BlockError, ValueError):
             return None
 
 
-def look_at(urls: Sequence[str]) -> list[HiveNode]:
-    """Ask all nodes at the same time."""
-    return at_once(_look, list(dict.fromkeys(urls)))
+def inspect_nodes(urls: Sequence[str]) -> list[HiveNode]:
+    """Query all nodes in parallel."""
+    return in_parallel(_inspect, list(dict.fromkeys(urls)))
 
 
-def _look(url: str) -> HiveNode:
-    node = HiveNode(Asker(url))
+def _inspect(url: str) -> HiveNode:
+    node = HiveNode(NodeClient(url))
     try:
-        properties = node.asker.ask("database_api.get_dynamic_global_properties", {}, _Properties)
-        node.seconds = node.asker.seconds
+        properties = node.client.call("database_api.get_dynamic_global_properties", {}, _Properties)
+        node.seconds = node.client.seconds
         node.head = properties.head_block_number
         node.irreversible = properties.last_irreversible_block_num
         node.head_time = seconds_of(properties.time)
@@ -72,12 +72,12 @@ def _look(url: str) -> HiveNode:
 
 
 def _read_range(node: HiveNode) -> None:
-    """The newest irreversible blocks, numbered, linked, with right ids. Raises what is wrong with them."""
+    """Read and check the newest irreversible blocks. Raises NodeError, BlockError and SourceError."""
     first = max(1, node.irreversible - RANGE_BLOCKS + 1)
     count = node.irreversible - first + 1
-    texts = node.asker.blocks(first, count)
+    texts = node.client.blocks(first, count)
     if len(texts) != count:
-        raise NodeError(f"range reads fail: {len(texts)} blocks where {count} were asked for")
+        raise NodeError(f"range reads fail: {count} blocks requested, {len(texts)} returned")
     last = Cursor(first - 1)
     for text in texts:
         block = Block(text)
@@ -87,7 +87,7 @@ def _read_range(node: HiveNode) -> None:
 
 
 def findings(nodes: Sequence[HiveNode], quorum: int) -> Iterator[Finding]:
-    """One for each node, and what they are together."""
+    """A finding for each node, and findings about quorum and agreement."""
     well = [node for node in nodes if node.problem is None]
     best = max((node.head for node in well), default=0)
     for node in nodes:
@@ -95,8 +95,8 @@ def findings(nodes: Sequence[HiveNode], quorum: int) -> Iterator[Finding]:
     if len(well) < quorum:
         yield fatal(
             "hive nodes",
-            f"{len(well)} of {len(nodes)} can be used, and {quorum} must agree on what is irreversible",
-            "name other nodes with --node",
+            f"{len(well)} of {len(nodes)} are usable; {quorum} must agree on the last irreversible block",
+            "add other nodes with --node",
         )
     yield from _agreement(well)
 
@@ -104,45 +104,47 @@ def findings(nodes: Sequence[HiveNode], quorum: int) -> Iterator[Finding]:
 def _finding(node: HiveNode, best: int, *, is_alone: bool) -> Finding:
     if node.problem is not None:
         level = fatal if is_alone else warn
-        return level(_CHECK, f"{node.url}: {node.problem}", "name another with --node, or wait")
+        return level(_CHECK, f"{node.url}: {node.problem}", "add another with --node, or wait")
     text = (
         f"{node.url}: head {node.head}, irreversible {node.irreversible}, "
         f"ranges work, {milliseconds(node.seconds)}"
     )
     if best - node.head > _BEHIND_BLOCKS:
         behind = f"{best - node.head} blocks behind the others"
-        return warn(_CHECK, f"{text}, {behind}", "name another with --node, or wait")
+        return warn(_CHECK, f"{text}, {behind}", "add another with --node, or wait")
     if node.head - node.irreversible > _LAG_BLOCKS:
         return warn(
             _CHECK,
             f"{text}: irreversibility lags {node.head - node.irreversible} blocks",
-            "wait: the chain confirms its blocks late, and nothing is decided meanwhile",
+            "wait: orders and deposits are processed only when their blocks are irreversible",
         )
     if node.seconds > _SLOW_SECONDS:
-        return warn(_CHECK, f"{text}: slow", "name a nearer node with --node")
+        return warn(_CHECK, f"{text}: slow", "choose a faster node with --node")
     return ok(_CHECK, text)
 
 
 def _agreement(nodes: Sequence[HiveNode]) -> Iterator[Finding]:
-    """Whether all tell the same chain, at the newest block that is irreversible for each of them."""
+    """Whether all have the same newest block that is irreversible on each of them."""
     if len(nodes) < 2:
         return
     number = min(node.irreversible for node in nodes)
     ids = dict(
-        zip((node.url for node in nodes), at_once(lambda node: node.block_id(number), nodes), strict=True)
+        zip((node.url for node in nodes), in_parallel(lambda node: node.block_id(number), nodes), strict=True)
     )
-    told = {block_id for block_id in ids.values() if block_id is not None}
-    if len(told) > 1:
-        said = ", ".join(f"{url} says {block_id}" for url, block_id in ids.items())
+    distinct = {block_id for block_id in ids.values() if block_id is not None}
+    if len(distinct) > 1:
+        versions = ", ".join(f"{url} has {block_id}" for url, block_id in ids.items())
         yield fatal(
-            "hive nodes", f"they disagree about block {number}: {said}", "find out who lies, and leave it out"
+            "hive nodes",
+            f"they disagree about block {number}: {versions}",
+            "find out which is wrong, and remove it",
         )
-    elif told:
+    elif distinct:
         yield ok("hive nodes", f"{len(nodes)} nodes agree on block {number}")
 
 
 def on_this_chain(node: HiveNode, number: int, block_id: str) -> Finding | None:
-    """Whether the database's last block is one of this chain; None where the node has none to compare."""
+    """Whether the database's last block is on this node's chain; None where the node does not have it."""
     if number > node.irreversible:
         return None
     theirs = node.block_id(number)
@@ -152,6 +154,6 @@ def on_this_chain(node: HiveNode, number: int, block_id: str) -> Finding | None:
         return ok("chain", f"the database's block {number} is on the nodes' chain")
     return fatal(
         "chain",
-        f"block {number} is {block_id} in the database, and {theirs} for {node.url}",
-        "ask other nodes; if they say the same, replay from an archive into a new database",
+        f"block {number} is {block_id} in the database, but {theirs} on {node.url}",
+        "check with other nodes; if they agree with it, replay from an archive into a new database",
     )

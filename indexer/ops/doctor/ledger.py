@@ -1,4 +1,4 @@
-"""The database: whether it can be read, is ours and of this venue, adds up, and what its indexer does."""
+"""Checks of the database: readable, of this venue, consistent, and its indexer running."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from indexer.ops.doctor.findings import Finding, fatal, ok, span, warn
+from indexer.ops.doctor.findings import Finding, duration, fatal, ok, warn
 from indexer.ops.doctor.machine import disk
 from settlement.core.state import InvariantError, State
 from settlement.core.venue import Venue
@@ -23,17 +23,17 @@ from settlement.store.database import (
     open_reader,
     parse_url,
 )
+from settlement.store.indexer_status import read_status
 from settlement.store.lease import read_holder
 from settlement.store.postgresql import read_server
-from settlement.store.status import read_status
 from settlement.store.write.loader import load
 
 _SILENT_SECONDS: Final = 30
-_ANOTHER: Final = "name another with --db"
+_ANOTHER: Final = "choose another with --db"
 
 
 class Ledger:
-    """The database under examination. `state` is what it holds, once that is known to be whole."""
+    """The database. `state` is its state, once loaded and found consistent."""
 
     def __init__(self, url: str | None) -> None:
         self.state: State | None = None
@@ -41,10 +41,10 @@ class Ledger:
         self._url = url
 
     def examine(self, venue: Venue | None, now: float) -> Iterator[Finding]:
-        """What is to say of it."""
+        """Run the checks."""
         if self._url is None:
             yield warn(
-                "database", "none named, so the ledger is not looked at", "give --db, or set PEAKEDEX_DB"
+                "database", "no database given: the ledger is not checked", "give --db, or set PEAKEDEX_DB"
             )
             return
         try:
@@ -69,7 +69,7 @@ class Ledger:
         yield from self._indexer(now)
 
     def reload(self) -> State | None:
-        """The ledger as it is by now; None where it cannot be read any more."""
+        """Load the current state; None where that fails."""
         if self.reader is not None:
             try:
                 self.state = load(self.reader).state
@@ -91,7 +91,7 @@ class Ledger:
             yield fatal(
                 "ledger",
                 f"the books do not add up: {error}",
-                "stop, keep this file, and replay an archive into a new database to compare",
+                "stop the indexer, keep this database, and replay an archive into a new one to compare",
             )
             return
         state = self.state
@@ -101,7 +101,7 @@ class Ledger:
             yield _venue(state, venue)
 
     def _indexer(self, now: float) -> Iterator[Finding]:
-        """What the indexer last said of itself, and who holds the lease."""
+        """The indexer's last status, and the holder of the lease."""
         assert self.reader is not None
         with self.reader.connect() as connection:
             status, holder = read_status(connection), read_holder(connection)
@@ -112,35 +112,39 @@ class Ledger:
         age = now - status.updated
         if status.mode == "stopped":
             reason = f": {status.waiting_for}" if status.waiting_for else ""
-            yield warn("indexer", f"stopped {span(age)} ago{reason}", start)
+            yield warn("indexer", f"stopped {duration(age)} ago{reason}", start)
         elif age > _SILENT_SECONDS:
             who = f" ({holder})" if holder else ""
-            yield warn("indexer", f"not heard of for {span(age)}{who}", f"see whether it hangs, else {start}")
+            yield warn(
+                "indexer",
+                f"no heartbeat for {duration(age)}{who}",
+                f"check whether it hangs; if it does not run, {start}",
+            )
         elif status.waiting_for is not None:
             since = datetime.fromtimestamp(status.waiting_since or status.updated, UTC)
             text = f"{status.mode}, waiting for {status.waiting_for} since {since:%Y-%m-%d %H:%M:%S} UTC"
-            yield warn("indexer", text, "see what the nodes below say")
+            yield warn("indexer", text, "see the findings of the nodes below")
         else:
             yield ok("indexer", f"{status.mode}: {holder}" if holder else status.mode)
 
 
 def _venue(state: State, venue: Venue) -> Finding:
     if state.venue_hash == venue.hash:
-        return ok("venue", f"the database is of this venue, {venue.hash}")
+        return ok("venue", f"the database belongs to this venue, {venue.hash}")
     return fatal(
         "venue",
-        f"the database is of venue {state.venue_hash}, and the file is {venue.hash}",
+        f"the database belongs to venue {state.venue_hash}, the file is {venue.hash}",
         "use the database's own venue file, or another --db",
     )
 
 
 def _writable(path: Path) -> Finding:
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
-        return ok("database", f"{path} can be read and written")
+        return ok("database", f"{path} is readable and writable")
     return warn(
         "database",
-        f"{path} cannot be written by this user",
-        "mend the permissions of file and folder, if the indexer runs as this user",
+        f"{path} is not writable by this user",
+        "fix the permissions of file and folder, if the indexer runs as this user",
     )
 
 
@@ -149,21 +153,23 @@ def _server(reader: Engine) -> Finding:
         server = read_server(connection)
     name = f"PostgreSQL {server.version}"
     if server.standby_age is not None:
-        text = f"{name}, a standby whose newest change is {span(server.standby_age)} old"
+        text = f"{name}, a standby whose newest change is {duration(server.standby_age)} old"
         if server.standby_age > _SILENT_SECONDS:
-            return warn("database", text, "see whether it still gets the primary's changes")
-        return ok("database", f"{text}: only the API and this can work on it")
+            return warn("database", text, "check its replication from the primary")
+        return ok("database", f"{text}: for the API, not for an indexer")
     if server.encoding != "UTF8":
-        return fatal("database", f"{name} with the encoding {server.encoding}", "make it anew with UTF8")
+        return fatal(
+            "database", f"{name} with the encoding {server.encoding}", "recreate it with the encoding UTF8"
+        )
     if not server.may_write:
-        return ok("database", f"{name}; the role only reads: enough for the API")
+        return ok("database", f"{name}; the role is read-only: enough for the API")
     if not server.is_synchronous:
-        return ok("database", f"{name}, read and written, without a synchronous standby")
-    return ok("database", f"{name}, read and written, with a synchronous standby")
+        return ok("database", f"{name}, readable and writable, without a synchronous standby")
+    return ok("database", f"{name}, readable and writable, with a synchronous standby")
 
 
 def _from_store(error: StoreError) -> Finding:
-    """Those texts end in the cure, after the last colon."""
+    """The finding of a StoreError, whose text ends in the cure after the last colon."""
     text, _, cure = str(error).rpartition(": ")
     check = "migrations" if "older" in text or "newer" in text else "database"
     return fatal(check, text or cure, cure if text else _ANOTHER)

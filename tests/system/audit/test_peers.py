@@ -219,7 +219,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 
 def test_an_address_is_shown_to_everybody_and_holds_no_password() -> None:
-    with pytest.raises(PeerError, match="leave out the user"):
+    with pytest.raises(PeerError, match="remove user and password"):
         parse_url("https://me:secret@host")
     assert parse_url("https://host/dex/api/") == "https://host/dex"
 

@@ -123,12 +123,12 @@ def test_a_database_on_postgresql(calm: World, venue: Path, postgresql: str) -> 
     assert "disk" not in findings
     assert findings["database"].level == "ok"
     assert re.fullmatch(
-        r"PostgreSQL \d+\.\d+.*, read and written, without a synchronous standby", findings["database"].text
+        r"PostgreSQL \d+\.\d+.*, readable and writable, without a synchronous standby", findings["database"].text
     )
     assert findings["migrations"].level == "ok"
     gone = postgresql.replace("peakedex_", "nowhere_")
     refused = next(each for each in look(calm, venue, url=gone) if each.check == "database")
-    assert (refused.level, refused.cure) == ("fatal", "create it as docs/operator.md says, or mend the URL")
+    assert (refused.level, refused.cure) == ("fatal", "create it as described in docs/operator.md, or fix the URL")
 
 
 def test_the_command_prints_a_table_and_json(live: World, venue: Path, here: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_fatal_finding_is_exit_code_1_with_its_cure(calm: World, venue: Path, 
     assert run.code == FAILED
     (at,) = [at for at, line in enumerate(run.lines) if line.startswith("fatal  hive node ")]
     assert "http://127.0.0.1:9: no connection" in run.lines[at]
-    assert run.lines[at + 1].strip() == "→ name another with --node, or wait"
+    assert run.lines[at + 1].strip() == "→ add another with --node, or wait"
     assert peakedex(*words, "--json").json["ok"] is False
 
 
@@ -188,7 +188,7 @@ def test_packages_are_compared_with_what_we_need(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(metadata, "requires", lambda _: needed)
     texts = [finding.text for finding in machine.packages()]
     assert [text.split(" ")[0] for text in texts] == ["click", "no-such-thing", "requests"]
-    assert texts[0].endswith("is installed, and >=99 is needed")
+    assert texts[0].endswith("is installed, >=99 is required")
     assert texts[1] == "no-such-thing is not installed"
 
 
@@ -214,18 +214,18 @@ def test_a_node_that_is_down_beside_one_that_works(calm: World, venue: Path) -> 
     nodes = ("http://127.0.0.1:9", calm.server.url)
     assert "no connection" in the_one(look(calm, venue, nodes=nodes, quorum=1), "warn", "hive node").text
     quorum = the_one(look(calm, venue, nodes=nodes), "fatal", "hive nodes")
-    assert quorum.text == "1 of 2 can be used, and 2 must agree on what is irreversible"
+    assert quorum.text == "1 of 2 are usable; 2 must agree on the last irreversible block"
 
 
 def test_a_quorum_that_cannot_be(calm: World, venue: Path) -> None:
-    assert "cannot be had of 1" in the_one(look(calm, venue, quorum=3), "fatal", "quorum").text
+    assert "1 are given" in the_one(look(calm, venue, quorum=3), "fatal", "quorum").text
 
 
 @pytest.mark.parametrize(
     ("fault", "value", "text"),
     [
         ("stale", 25, "25 blocks behind the others"),
-        ("short_ranges", 5, "range reads fail: 5 blocks where 20 were asked for"),
+        ("short_ranges", 5, "range reads fail: 20 blocks requested, 5 returned"),
         ("too_many", 9, "HTTP status 429"),
         ("html_errors", 9, "HTTP status 502"),
         ("bad_json", 9, "not JSON"),
@@ -293,7 +293,7 @@ def test_sidechains_that_disagree(calm: World) -> None:
 def test_another_venue(calm: World, venue: Path, database: Path) -> None:
     venue.write_text(VENUE_TEXT.replace("max_open_orders = 200", "max_open_orders = 100"))
     found = the_one(look(calm, venue, database), "fatal", "venue")
-    assert "the database is of venue " in found.text
+    assert "the database belongs to venue " in found.text
 
 
 def test_a_venue_file_that_is_not_valid(calm: World, venue: Path) -> None:
@@ -315,7 +315,7 @@ def test_a_schema_of_a_newer_program(calm: World, venue: Path, database: Path) -
 
 
 @pytest.mark.parametrize(
-    ("content", "text"), [(b"Dear reader, " * 500, "cannot be read"), (b"", "none of Peake DEX")]
+    ("content", "text"), [(b"Dear reader, " * 500, "cannot be read"), (b"", "not those of Peake DEX")]
 )
 def test_a_file_that_is_no_database(calm: World, here: Path, content: bytes, text: str) -> None:
     path = here / "letter.txt"
@@ -334,7 +334,7 @@ def test_books_that_do_not_add_up(calm: World, venue: Path, database: Path) -> N
     [
         (("stopped", None), "stopped 2 min ago"),
         (("stopped", "the disk is full"), "stopped 2 min ago: the disk is full"),
-        (("following", None), "not heard of for 2 min"),
+        (("following", None), "no heartbeat for 2 min"),
     ],
 )
 def test_an_indexer_that_does_not_run(

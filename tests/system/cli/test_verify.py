@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from indexer.audit import subjects as verifying_sides
+from indexer.audit.compare import TargetError, TargetUnavailable
+from indexer.audit.targets import LIMITS, ApiTarget, DatabaseTarget
 from tests.support import postgres
 from tests.support.doc_examples import answers
 from tests.support.ports import free_port
@@ -79,7 +80,7 @@ def test_a_database(venue: Path, archive: Path, made: Path) -> None:
     assert said["result"] == "same"
     assert said["compared"] == ["journal", "state", "rows"]
     assert (said["last_block"], said["their_last_block"]) == (BLOCKS, BLOCKS)
-    assert said["ended_because"] == "the database ended there when it was asked"
+    assert said["ended_because"] == "the database ended there when the comparison began"
     state = peakedex("state", "--db", made / "dex.db", "--json").json
     assert (said["journal_hash"], said["state_hash"]) == (state["journal_hash"], state["state_hash"])
     plain = dict(
@@ -150,20 +151,20 @@ def test_nodes_and_an_archive_of_theirs_against_an_indexer_that_goes_on(here: Pa
         assert ended > began
         said = verify(venue, "dex.db", "--archive", "recorded", "--json").json
         assert (said["last_block"], said["compared"]) == (began, ["journal", "state"])
-        assert said["ended_because"] == f"the source holds no later block; the database goes on to {ended}"
+        assert said["ended_because"] == f"the source has no later block; the database continues to {ended}"
 
-        loaded = verifying_sides.load
+        rows = DatabaseTarget.rows
         moved: list[int] = []
 
-        def and_another(*words: Any) -> Any:
+        def rows_later(target: DatabaseTarget) -> Any:
             if not moved:
                 chain.trade(3)
                 chain.follow(here / "dex.db")
                 moved.append(chain.irreversible)
-            return loaded(*words)
+            return rows(target)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(verifying_sides, "load", and_another)
+            patch.setattr(DatabaseTarget, "rows", rows_later)
             said = verify(venue, "dex.db", *chain.nodes, "--json").json
         assert moved[0] > ended
         assert (said["last_block"], said["their_last_block"]) == (moved[0], ended)
@@ -172,7 +173,7 @@ def test_nodes_and_an_archive_of_theirs_against_an_indexer_that_goes_on(here: Pa
 
 def test_until(venue: Path, archive: Path, made: Path) -> None:
     said = verify(venue, made / "dex.db", "--archive", archive, "--until", 7, "--json").json
-    assert (said["last_block"], said["ended_because"]) == (7, "--until says so")
+    assert (said["last_block"], said["ended_because"]) == (7, "--until")
     assert said["compared"] == ["journal", "state"]
     then = peakedex("state", "--db", made / "dex.db", "--block", 7, "--json").json
     assert (said["journal_hash"], said["state_hash"]) == (then["journal_hash"], then["state_hash"])
@@ -280,7 +281,7 @@ def test_blocks_in_which_nothing_of_ours_happened(here: Path, venue: Path) -> No
         said = difference(verify(venue, "extra.txt", "--archive", quiet(here), "--json"))
         assert (said["block"], said["line"], said["ours"]) == (3, line, None)
         assert said["theirs"] == text.splitlines()[line - 1]
-        assert said["behind"] == "no operation of this block that is ours"
+        assert said["behind"] == "no relevant operation of this block"
 
 
 def quiet(folder: Path) -> Path:
@@ -381,9 +382,12 @@ def test_usage(here: Path, venue: Path, archive: Path, made: Path) -> None:
         (("--venue", venue, "--against", "nowhere"), "--against nowhere: No such file"),
         (
             ("--venue", venue, "--against", "x", "--archive", archive, "--node", "http://127.0.0.1:1"),
-            "--archive and --node: give one of them",
+            "--archive and --node cannot be combined",
         ),
-        (("--venue", venue, "--against", "http://127.0.0.1:1/?x=1", "--archive", archive), "is not a peer's"),
+        (
+            ("--venue", venue, "--against", "http://127.0.0.1:1/?x=1", "--archive", archive),
+            "is not a replica's URL",
+        ),
         (("--venue", venue, "--against", made / "dex.db", "--archive", archive, "--until", 0), "--until"),
     ):
         run = peakedex("verify", *words)
@@ -429,7 +433,7 @@ def test_a_signal_ends_it(here: Path, venue: Path) -> None:
         process.wait_until(lambda: url in asked)
         assert process.end(signal.SIGINT) < 10
         assert process.run.returncode == FAILED
-        assert "stopped at block 0: up to there nothing differs" in process.said
+        assert "stopped at block 0 without differences so far" in process.said
 
 
 # ---------------------------------------------------------------- a hostile API
@@ -522,21 +526,17 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
     "no journal": ({"/api/journal": (200, {"X-Next-From": "6"}, b"hello\n")}, "it begins with 'hello"),
     "blocks of the past": (
         {"/api/journal": (200, {"X-Next-From": "6"}, b"block 3 aa\nblock 2 bb\n")},
-        "block 2 stands after block 3",
+        "block 2 follows block 3",
     ),
     "blocks not asked for": (
         {"/api/journal": (200, {"X-Next-From": "4"}, b"block 4 aa\n")},
-        "blocks that were not asked for",
+        "blocks that were not requested",
     ),
-    "too much": ({"/api/journal": (200, {"X-Next-From": "6"}, b"x" * 5000)}, "longer than 4096 bytes"),
 }
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_a_hostile_api_is_named_and_cannot_crash_it(
-    name: str, venue: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(verifying_sides, "LARGEST_PAGE_BYTES", 1 << 12 if name == "too much" else 1 << 20)
+def test_a_hostile_api_is_named_and_cannot_crash_it(name: str, venue: Path, archive: Path) -> None:
     paths, reason = LIES[name]
     with api({"/api/health": (200, {}, HEALTH), **paths}) as url:
         run = verify(venue, url, "--archive", archive)
@@ -562,37 +562,49 @@ def test_terminal_codes_of_a_stranger_are_not_printed(venue: Path, archive: Path
     assert "\x1b" not in run.out
 
 
-def test_an_api_that_is_busy_is_asked_again_and_one_that_stays_silent_is_no_verdict(
-    venue: Path, archive: Path, made: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr(
-        verifying_sides.ApiSide.__init__,
-        "__kwdefaults__",
-        {
-            "answer_seconds": 5.0,
-            "sleep": slept.append,
-        },
-    )
-    last = "X-Journal-Hash"
-    whole = page(made)
-    said = peakedex("journal", "--db", made / "dex.db", "--json", "--to", 5).lines[-1]
-    answer = (whole[0], {**whole[1], last: json.loads(said)["journal_hash"]}, whole[2])
-    state = peakedex("state", "--db", made / "dex.db", "--block", 5).out.encode()
+def test_an_answer_that_is_too_long_is_refused() -> None:
+    paths = {"/api/health": (200, {}, HEALTH), "/api/journal": (200, {"X-Next-From": "6"}, b"x" * 5000)}
+    with api(paths) as url:
+        target = ApiTarget(url, demo().hash, limits=LIMITS._replace(max_bytes=4096))
+        with pytest.raises(TargetError, match="longer than 4096 bytes"):
+            list(target.blocks(1, 5))
+
+
+def test_a_busy_api_is_asked_again_with_growing_pauses(made: Path) -> None:
+    pauses: list[float] = []
     busy: Answer = (429, {"Retry-After": "7"}, b"")
     paths: dict[str, Any] = {
         "/api/health": (200, {}, HEALTH),
-        "/api/journal": [busy, (503, {}, b""), answer],
+        "/api/journal": [busy, (503, {}, b""), page(made)],
+    }
+    with api(paths) as url:
+        target = ApiTarget(url, demo().hash, sleep=pauses.append)
+        assert [block.number for block in target.blocks(1, 5)] == [1, 2, 3, 4, 5]
+    assert pauses == [7.0, 1.0]
+    with api({"/api/health": busy}) as url, pytest.raises(TargetUnavailable, match="HTTP status 429"):
+        ApiTarget(url, demo().hash, sleep=pauses.append)
+    with pytest.raises(TargetUnavailable, match="no connection"):
+        ApiTarget("http://127.0.0.1:1", demo().hash, sleep=pauses.append)
+
+
+def test_an_api_with_the_same_journal_and_state_agrees(venue: Path, archive: Path, made: Path) -> None:
+    said = peakedex("journal", "--db", made / "dex.db", "--json", "--to", 5).lines[-1]
+    status, headers, body = page(made)
+    headers = {**headers, "X-Journal-Hash": json.loads(said)["journal_hash"]}
+    state = peakedex("state", "--db", made / "dex.db", "--block", 5).out.encode()
+    paths: dict[str, Any] = {
+        "/api/health": (200, {}, HEALTH),
+        "/api/journal": (status, headers, body),
         "/api/state": (200, {}, state),
     }
     with api(paths) as url:
         run = verify(venue, url, "--archive", archive, "--json")
         assert run.code == OK, run.err
-    assert slept == [7.0, 1.0]
-    with api({"/api/health": busy}) as url:
+
+
+def test_an_api_without_blocks_gives_no_result(venue: Path, archive: Path) -> None:
+    empty = json.dumps({"block": None, "venue_hash": None}).encode()
+    with api({"/api/health": (200, {}, empty)}) as url:
         run = verify(venue, url, "--archive", archive)
     assert run.code == MISUSED
-    assert "HTTP status 429" in run.complaint
-    run = verify(venue, "http://127.0.0.1:1", "--archive", archive)
-    assert run.code == MISUSED
-    assert "no answer" in run.complaint
+    assert "its database is still empty" in run.complaint

@@ -24,7 +24,7 @@ from settlement.core.journal.state_text import state_text
 from settlement.core.journal.text import chain_hash
 from settlement.core.state_machine import StateMachine
 from settlement.store.database import open_reader, open_writer
-from settlement.store.write.loader import load, open_engine
+from settlement.store.write.loader import load, load_or_initialise
 from tests.system.store.chains import VENUE_TEXT, Chain, demo, dump, journal, lively, picture, replay
 
 SEEDS = (1, 2)
@@ -85,7 +85,7 @@ def test_batches_of_any_size(archive: Callable[[int], Path], seed: int, batch: i
 
 @pytest.mark.parametrize("effects", [1, 40, 1000])
 def test_batches_cut_by_what_is_in_them(archive: Callable[[int], Path], effects: int) -> None:
-    rules, database = replay(archive(1), batch=1000, batch_effects=effects)
+    rules, database = replay(archive(1), batch=1000, batch_entries=effects)
     assert Outcome.of(rules, journal(database)) == plain(1)
 
 
@@ -103,12 +103,12 @@ def test_tables_are_the_same_for_batches_of_one_and_of_a_thousand(archive: Calla
 def test_a_restart_after_every_block(archive: Callable[[int], Path], seed: int) -> None:
     """Nothing of the engine outlives a block but its rows; between two, only the cursor is kept."""
     database = open_writer("sqlite://")
-    rules, recorder = open_engine(database, demo())
-    source = ArchiveSource(archive(seed), rules.venue_filter)
-    for block, receipts in source.blocks(Cursor(0)):
+    rules, recorder = load_or_initialise(database, demo())
+    venue_filter = rules.venue_filter  # of the source, which is not restarted
+    for block, receipts in ArchiveSource(archive(seed), venue_filter).blocks(Cursor(0)):
         recorder.record([rules.apply(block.header, decode(block, rules.venue_filter, receipts))])
-        rules, recorder = open_engine(database, demo())
-        source._watch.escrows |= rules.venue_filter.escrows  # the archive's reader is not restarted here
+        rules, recorder = load_or_initialise(database, demo())
+        venue_filter.escrows |= rules.venue_filter.escrows
     assert Outcome.of(rules, journal(database)) == plain(seed)
 
 

@@ -19,8 +19,8 @@ from indexer.follow.loop import Follower
 from indexer.sources.source import Cursor, SourceError
 from settlement.store import schema
 from settlement.store.database import open_writer
-from settlement.store.status import read_status
-from settlement.store.write.loader import open_engine
+from settlement.store.indexer_status import read_status
+from settlement.store.write.loader import load_or_initialise
 from tests.system.follow.world import World, check
 from tests.system.store.chains import demo
 
@@ -108,7 +108,7 @@ def test_a_conflict_below_the_irreversible_block_stops_with_a_report() -> None:
     """The database holds another chain: both ids, the block and the nodes are named, and nothing changes."""
     with World(seed=1) as other:
         database = open_writer("sqlite://")
-        rules, recorder = open_engine(database, demo())
+        rules, recorder = load_or_initialise(database, demo())
         Follower(rules, recorder, other.open(rules)).run(20)
     header = rules.state.header
     assert header is not None
@@ -124,7 +124,7 @@ def test_a_conflict_below_the_irreversible_block_stops_with_a_report() -> None:
 def test_health_names_what_is_waited_for_and_each_node() -> None:
     with World(servers=2) as world:
         database = open_writer("sqlite://")
-        rules, recorder = open_engine(database, demo())
+        rules, recorder = load_or_initialise(database, demo())
         source = world.open(rules)
         world.servers[1].faults.engine_disagrees = True
         publisher = StatusPublisher(database, source)
@@ -150,14 +150,14 @@ def test_the_receipts_that_were_used_are_enough_to_judge_again(tmp_path: Path) -
     """Every block once more, from the chain's blocks and the database's own receipts."""
     with World() as world:
         database = open_writer("sqlite://")
-        rules, recorder = open_engine(database, demo())
+        rules, recorder = load_or_initialise(database, demo())
         Follower(rules, recorder, world.open(rules)).run(UNTIL)
         with database.connect() as connection:
             stored = dict(
                 map(tuple, connection.execute(select(schema.receipts.c.block, schema.receipts.c.text)))
             )
         assert stored
-        again, _ = open_engine(open_writer("sqlite://"), demo())
+        again, _ = load_or_initialise(open_writer("sqlite://"), demo())
         last = Cursor(0)
         for number in range(last.number + 1, UNTIL + 1):
             block = Block(world.node.chain.stored(number))

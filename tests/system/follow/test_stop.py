@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from indexer.follow.loop import Follower
-from indexer.sources.backoff import Patience
 from indexer.sources.hive import HiveSource
 from indexer.sources.sidechain import Sidechain
+from settlement.net.backoff import Waiter
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from tests.support.waiting import wait_until
 from tests.system.follow.world import World
 from tests.system.store.chains import demo
@@ -35,10 +35,10 @@ def test_at_once(faults: dict[str, Any]) -> None:
         for server in world.servers:
             server.faults.set(faults)
         stop = threading.Event()
-        patience = Patience(stop)
-        rules, recorder = open_engine(open_writer("sqlite://"), demo())
-        sidechain = Sidechain([server.engine_url for server in world.servers], patience)
-        source = HiveSource([server.url for server in world.servers], sidechain, rules.venue_filter, patience)
+        waiter = Waiter(stop)
+        rules, recorder = load_or_initialise(open_writer("sqlite://"), demo())
+        sidechain = Sidechain([server.engine_url for server in world.servers], waiter)
+        source = HiveSource([server.url for server in world.servers], sidechain, rules.venue_filter, waiter)
         stopped: list[float] = []
 
         def set_stop() -> None:

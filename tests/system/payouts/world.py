@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from indexer.chain.blocks import Block
-from indexer.chain.prefilter import Interest, read_block
+from indexer.chain.prefilter import Prefilter, read_block
 from indexer.chain.receipts import Receipts
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.hive.errors import ChainError as DevnetError
@@ -29,9 +29,10 @@ from indexer.sources.source import Cursor
 from settlement.core.events import VenueFilter
 from settlement.core.venue import parse_venue
 from settlement.payouts.chain import Account, Authority, ChainError, Outcome
+from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
-from settlement.payouts.runner import Dependencies, Runner
+from settlement.payouts.runner import Runner
 from settlement.payouts.signing import Signed, Transaction
 from settlement.store import schema
 from settlement.store.database import open_reader, open_writer
@@ -61,7 +62,7 @@ class Blocks:
         chain, sidechain = self._node.chain, self._node.sidechain
         for number in range(after.number + 1, min(chain.irreversible, sidechain.last_hive_block) + 1):
             receipts = sidechain.block_of_hive(number)
-            block = read_block(chain.stored(number), Interest(self._venue_filter))
+            block = read_block(chain.stored(number), Prefilter(self._venue_filter))
             yield block, None if receipts is None else Receipts(receipts)
 
 
@@ -142,7 +143,7 @@ class OneKey:
         assert transaction.packed
         return {PUBLIC: SIGNATURE}
 
-    def enough(self, escrow: str, signatures: Any) -> tuple[str, ...] | None:
+    def sufficient(self, escrow: str, signatures: Any) -> tuple[str, ...] | None:
         return tuple(signatures.values()) if len(signatures) >= self.needed else None
 
     def weight(self, escrow: str, publics: Any) -> tuple[int, int]:
@@ -206,6 +207,7 @@ class World:
         policy: Policy | None = None,
         *,
         step: Callable[[str], object] = lambda _: None,
+        guard: Callable[[], object] = lambda: None,
         ledger: Ledgers | None = None,
         signing: OneKey | None = None,
         start: bool = True,
@@ -214,7 +216,12 @@ class World:
         """A payouts process on a ledger."""
         ledger = ledger or self.ledger
         parts = Dependencies(
-            open_reader(ledger.url), open_payout_log(ledger.url), self.nodes, signing or OneKey(), step=step
+            open_reader(ledger.url),
+            open_payout_log(ledger.url),
+            self.nodes,
+            signing or OneKey(),
+            step=step,
+            guard=guard,
         )
         runner = Runner(parts, VENUE, policy or Policy())
         if start:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from indexer.sources.backoff import Patience
+from settlement.net.backoff import Waiter
 
 Handler = Callable[[str, Any], Any]
 
@@ -122,9 +122,9 @@ class Pauses:
         """The test's time, in seconds."""
         return self._now
 
-    def patience(self) -> Patience:
+    def waiter(self) -> Waiter:
         """One that pauses here, and tells this time."""
-        return Patience(sleep=self, now=self.now)
+        return Waiter(sleep=self, now=self.now)
 
     def __call__(self, seconds: float) -> bool:
         """Sleep, in the test's time. Says stop when the test has seen too many."""

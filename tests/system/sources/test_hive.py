@@ -13,11 +13,12 @@ import pytest
 
 from indexer.chain.blocks import Block
 from indexer.chain.receipts import Receipts
-from indexer.sources.backoff import NodeError, Patience
 from indexer.sources.block_ranges import RANGES_AHEAD
 from indexer.sources.hive import LIVE_BLOCKS, HiveClient, HiveSource
 from indexer.sources.sidechain import Sidechain
 from indexer.sources.source import Cursor, SourceError
+from settlement.net.backoff import Waiter
+from settlement.net.http_client import Limits, NodeError
 from tests.support import blocks as chain
 from tests.support.blocks import ESCROW, action, custom_json, moved, transfer, watch
 from tests.support.waiting import wait_until
@@ -52,10 +53,10 @@ def serve() -> Iterator[Callable[[Node], Node]]:
 
 def source_of(*nodes: Node | str, pauses: Pauses | None = None, **options: Any) -> HiveSource:
     urls = [node if isinstance(node, str) else node.url for node in nodes]
-    patience = (pauses or Pauses()).patience()
-    timeouts = {"connect_seconds": 2, "answer_seconds": 5, "range_seconds": 5}
-    sidechain = Sidechain([NO_SIDECHAIN], patience)
-    return HiveSource(urls, sidechain, watch(), patience, **{**timeouts, **options})
+    waiter = (pauses or Pauses()).waiter()
+    limits = {"limits": Limits(2, 5), "range_limits": Limits(2, 5)}
+    sidechain = Sidechain([NO_SIDECHAIN], waiter)
+    return HiveSource(urls, sidechain, watch(), waiter, **{**limits, **options})
 
 
 def numbers(source: HiveSource, count: int, after: Cursor = BEFORE) -> list[int]:
@@ -170,7 +171,7 @@ def test_a_node_that_is_too_slow_is_passed_over(serve: Callable[[Node], Node]) -
     slow, *nodes = (serve(hived(CHAIN)) for _ in range(3))
     slow.faults.extend([None, Raw(delay=0.6)])
     pauses = Pauses()
-    source = source_of(slow, *nodes, pauses=pauses, range_seconds=0.2, connect_seconds=0.2)
+    source = source_of(slow, *nodes, pauses=pauses, range_limits=Limits(0.2, 0.2))
     assert numbers(source, 30) == EVERYTHING
     assert pauses.seconds == []
     assert f'"state": "resting", "error": "{slow.url}: no answer in time"' in source.nodes
@@ -231,9 +232,9 @@ def test_while_catching_up_the_next_range_is_asked_for_ahead(
 
 def test_the_stop_event_ends_the_wait(serve: Callable[[Node], Node]) -> None:
     stop = threading.Event()
-    patience = Patience(stop)
+    waiter = Waiter(stop)
     node = serve(hived(CHAIN))
-    source = HiveSource([node.url], Sidechain([NO_SIDECHAIN], patience), watch(), patience)
+    source = HiveSource([node.url], Sidechain([NO_SIDECHAIN], waiter), watch(), waiter)
     threading.Timer(0.2, stop.set).start()
     assert len(list(source.blocks(Cursor(9)))) == 30
 
@@ -297,8 +298,8 @@ def test_a_block_with_a_candidate_comes_with_its_receipts(serve: Callable[[Node]
         return Text(chain.receipts(11, logs))
 
     node, engine = serve(hived(blocks, 12)), serve(Node(answer))
-    patience = Pauses().patience()
-    source = HiveSource([node.url], Sidechain([engine.url], patience), watch(), patience)
+    waiter = Pauses().waiter()
+    source = HiveSource([node.url], Sidechain([engine.url], waiter), watch(), waiter)
     found: list[tuple[Block, Receipts | None]] = list(islice(source.blocks(Cursor(9)), 3))
     assert [receipts and receipts.hive_number for _, receipts in found] == [None, 11, None]
     assert len(engine.requests) == 1
@@ -310,7 +311,7 @@ def test_a_block_with_a_candidate_comes_with_its_receipts(serve: Callable[[Node]
 def test_the_client_never_signs() -> None:
     client = HiveClient(["http://127.0.0.1:9"])
     for send in (client.broadcast, client.broadcast_sync):
-        with pytest.raises(TypeError, match="only reads"):
+        with pytest.raises(TypeError, match="read-only"):
             send([])
 
 
@@ -321,9 +322,9 @@ def test_the_client_needs_nodes_and_tries_them_in_order(serve: Callable[[Node], 
     client = HiveClient([first.url, second.url])
     assert client.current_node == first.url
     first.faults.append(server.BUSY)
-    assert json.loads(client.ask("database_api", "get_dynamic_global_properties", {}))
+    assert json.loads(client.call_raw("database_api", "get_dynamic_global_properties", {}))
     assert client.current_node == second.url
     second.faults.append(server.rpc_error("Invalid cast"))
     with pytest.raises(NodeError, match="Invalid cast"):
-        client.ask("database_api", "get_dynamic_global_properties", {})
+        client.call_raw("database_api", "get_dynamic_global_properties", {})
     client.close()

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from indexer.sources.backoff import Stopped
 from indexer.sources.sidechain import Sidechain
+from settlement.net.backoff import Stopped
+from settlement.net.http_client import Limits
 from tests.support import blocks as chain
 from tests.system.sources import server
 from tests.system.sources.server import Node, Pauses, Raw, Text
@@ -46,7 +47,7 @@ def serve() -> Iterator[Callable[[Any], Node]]:
 
 def sidechain_of(*nodes: Node | str, pauses: Pauses | None = None) -> Sidechain:
     urls = [node if isinstance(node, str) else node.url + "/" for node in nodes]
-    return Sidechain(urls, (pauses or Pauses(most=5)).patience(), connect_seconds=2, answer_seconds=2)
+    return Sidechain(urls, (pauses or Pauses(most=5)).waiter(), limits=Limits(2, 2))
 
 
 def methods(node: Node) -> list[str]:
@@ -81,18 +82,18 @@ def test_nothing_from_a_node_that_is_not_past_the_block_is_waited_out(
     node = serve(engine)
 
     def later(count: int) -> None:
-        reasons.append(patience.waiting)
+        reasons.append(waiter.waiting)
         if count == 3:
             engine.has.add(500)
 
     reasons: list[Any] = []
-    patience = Pauses(later).patience()
-    receipts = Sidechain([node.url], patience, poll_seconds=0.5).receipts(500)
+    waiter = Pauses(later).waiter()
+    receipts = Sidechain([node.url], waiter, poll_seconds=0.5).receipts(500)
     assert receipts is not None
     assert [waiting.reason for waiting in reasons] == [
-        "receipts of block 500: the sidechain has not executed it"
+        "receipts of block 500: not executed by the sidechain yet"
     ] * 3
-    assert patience.waiting is None
+    assert waiter.waiting is None
 
 
 def test_a_block_executed_between_two_questions_is_not_missed(serve: Callable[[Any], Node]) -> None:
@@ -143,13 +144,13 @@ def test_nodes_that_disagree_are_asked_again_with_growing_pauses_until_they_agre
     said = []
 
     def later(count: int) -> None:
-        said.append(patience.waiting)
+        said.append(waiter.waiting)
         if count == 4:
             other.answer = disagreeing("1")
 
     pauses = Pauses(later)
-    patience = pauses.patience()
-    sidechain = Sidechain([one.url, other.url], patience)
+    waiter = pauses.waiter()
+    sidechain = Sidechain([one.url, other.url], waiter)
     assert sidechain.receipts(500) is not None
     assert pauses.seconds == [0.25, 0.5, 1, 2]
     assert all(waiting is not None and "receipts of block 500: http" in waiting.reason for waiting in said)
@@ -193,9 +194,9 @@ def test_what_is_no_event_of_theirs_may_differ(serve: Callable[[Any], Node]) -> 
 def test_a_silent_node_does_not_keep_two_others_from_deciding(serve: Callable[[Any], Node]) -> None:
     silent, *others = (serve(disagreeing("1")) for _ in range(3))
     silent.faults.extend([Raw(delay=1.5)] * 2)
-    patience = Pauses().patience()
+    waiter = Pauses().waiter()
     urls = [node.url for node in (silent, *others)]
-    sidechain = Sidechain(urls, patience, slow_seconds=0.1)
+    sidechain = Sidechain(urls, waiter, slow_seconds=0.1)
     started = time.monotonic()
     assert sidechain.receipts(500) is not None
     assert sidechain.receipts(501) is not None

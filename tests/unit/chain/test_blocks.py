@@ -15,11 +15,11 @@ from indexer.chain.blocks import (
     BlockError,
     CustomJson,
     NaiAmount,
-    Shape,
+    JsonDecoder,
     Transfer,
     native_amount,
     operation_of,
-    read_loosely,
+    decode_leniently,
     seconds_of,
 )
 from tests.support import blocks as chain
@@ -31,7 +31,7 @@ SHAPES = pytest.mark.parametrize("shape", ["block_api", "condenser"])
 
 def operations(read: Block) -> list[tuple[str, object]]:
     """Every operation of a block: its name, and its value where it is one that we read."""
-    kinds = {"transfer": Shape(Transfer), "custom_json": Shape(CustomJson)}
+    kinds = {"transfer": JsonDecoder(Transfer), "custom_json": JsonDecoder(CustomJson)}
     found: list[tuple[str, object]] = []
     for transaction in read.transactions:
         for unparsed in transaction.operations:
@@ -130,10 +130,10 @@ def test_a_value_read_by_the_slow_reader_is_no_less_strict() -> None:
         for memo in ("plain", "\\ud800"):
             text = f'{{"from":"a","to":"b","memo":"{memo}","amount":{amount}}}'.encode()
             if precision == "3":
-                assert normal(Shape(Transfer).read(text))
+                assert normal(JsonDecoder(Transfer).read(text))
             else:
                 with pytest.raises(BlockError, match="precision"):
-                    Shape(Transfer).read(text)
+                    JsonDecoder(Transfer).read(text)
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_a_value_read_by_the_slow_reader_is_no_less_strict() -> None:
         ({"block_id": "5" * 39}, "40 hexadecimal"),
         ({"block_id": "A" * 40}, "40 hexadecimal"),
         ({"block_id": 5}, "block_id"),
-        ({"previous": "0" * 40}, "not of the block before"),
+        ({"previous": "0" * 40}, "not the id of the block before"),
         ({"previous": "zz"}, "40 hexadecimal"),
-        ({"timestamp": "2023-02-29T00:00:00"}, "calendar"),
+        ({"timestamp": "2023-02-29T00:00:00"}, "not a date"),
         ({"timestamp": "2023-02-28T24:00:00"}, "timestamp"),
         ({"timestamp": "2023-02-28T23:59:60"}, "timestamp"),
         ({"timestamp": "2023-02-28 23:59:59"}, "timestamp"),
@@ -196,7 +196,7 @@ def test_what_is_no_json_object_is_no_block(text: bytes) -> None:
         '{"type":1,"value":{}}',
     ],
 )
-@pytest.mark.parametrize("read", [Raw, read_loosely])
+@pytest.mark.parametrize("read", [Raw, decode_leniently])
 def test_what_is_no_operation_is_refused_whatever_the_reader(text: str, read: type[Raw]) -> None:
     with pytest.raises(BlockError):
         operation_of(read(text.encode()))

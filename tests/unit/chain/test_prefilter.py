@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from indexer.chain import decode as decode_module
 from indexer.chain import prefilter as interest_module
-from indexer.chain.blocks import Block, BlockError, known_value
+from indexer.chain.blocks import Block, BlockError, transfer_or_custom_json
 from indexer.chain.decode import decode, has_candidate
-from indexer.chain.prefilter import Interest, read_block
+from indexer.chain.prefilter import Prefilter, read_block
 from indexer.chain.receipts import Receipts
 from settlement.core.events import Action, Event, VenueFilter
 from tests.support import blocks as chain
@@ -112,7 +112,7 @@ def all_receipts(transactions: list[Any]) -> Receipts:
 
 def run(text: bytes, looking: VenueFilter, *, prefilter: bool) -> tuple[list[Event], bool]:
     """Decode as the engine would, which lists a new account at the first `listToken`."""
-    read = read_block(text, Interest(looking)) if prefilter else Block(text)
+    read = read_block(text, Prefilter(looking)) if prefilter else Block(text)
     waits = has_candidate(read, looking, prefilter=prefilter)
     found = []
     for event in decode(read, looking, all_receipts(Block(text).transactions), prefilter=prefilter):
@@ -144,7 +144,7 @@ def test_the_events_are_the_same_as_without_the_search(text: bytes, flat: bool, 
 )
 def test_a_block_with_nothing_of_ours_is_not_parsed(operation: chain.Operation) -> None:
     """Escapes of what no name can hold do not count."""
-    read = read_block(chain.as_text(chain.block_value(5, [[operation]]), ascii_only=True), Interest(watch()))
+    read = read_block(chain.as_text(chain.block_value(5, [[operation]]), ascii_only=True), Prefilter(watch()))
     assert read._transactions is None
     assert list(decode(read, watch())) == []
     assert read._transactions is None
@@ -153,7 +153,7 @@ def test_a_block_with_nothing_of_ours_is_not_parsed(operation: chain.Operation) 
 def test_a_block_found_without_is_searched_again_once_there_is_more_to_look_for() -> None:
     """Blocks may be read ahead; the account is listed in between."""
     looking = watch()
-    read = read_block(block(5, [transfer("alice", LATER, "1.000 HIVE")]), Interest(looking))
+    read = read_block(block(5, [transfer("alice", LATER, "1.000 HIVE")]), Prefilter(looking))
     assert list(decode(read, looking)) == []
     looking.escrows.add(LATER)
     assert [event.id for event in decode(read, looking)] == [chain.transaction_id(5, 0)]
@@ -167,15 +167,15 @@ def test_an_operation_is_read_once_and_again_only_where_there_is_more_to_look_fo
 
     def counting(unparsed: object) -> object:
         reads.append(unparsed)
-        return known_value(unparsed)
+        return transfer_or_custom_json(unparsed)
 
-    monkeypatch.setattr(decode_module, "known_value", counting)
+    monkeypatch.setattr(decode_module, "transfer_or_custom_json", counting)
     ours = [custom_json(action("buy")), custom_json(action("sell")), custom_json(action("listToken"))]
     text = block(5, *([each] for each in ours), [transfer("a", "b", "1.000 HIVE")])
     for listing, expected in ((False, 3), (True, 6)):
         reads.clear()
         looking = watch()
-        read = read_block(text, Interest(looking))
+        read = read_block(text, Prefilter(looking))
         assert not has_candidate(read, looking)
         for event in decode(read, looking):
             if listing and isinstance(event, Action) and event.name == "listToken":
@@ -186,24 +186,24 @@ def test_an_operation_is_read_once_and_again_only_where_there_is_more_to_look_fo
 @pytest.mark.parametrize(("last_applied", "is_read"), [(4, True), (5, False), (6, False)])
 def test_of_a_block_applied_before_only_the_header_is_read(last_applied: int, is_read: bool) -> None:
     text = block(5, [custom_json(action("buy"))])
-    assert (read_block(text, Interest(watch()), last_applied)._transactions is not None) == is_read
+    assert (read_block(text, Prefilter(watch()), last_applied)._transactions is not None) == is_read
 
 
 def test_names_found_with_a_shorter_one_are_not_searched_for() -> None:
     looking = watch(escrows={ESCROW, "peakedex.btc", "other", "another"})
-    assert Interest(looking).needles() == (b"other", b"peakedex", b'\\"side\\"')
-    assert Interest(watch(accept_flat_intents=False)).needles() == (b"peakedex",)
+    assert Prefilter(looking).needles() == (b"other", b"peakedex", b'\\"side\\"')
+    assert Prefilter(watch(accept_flat_intents=False)).needles() == (b"peakedex",)
 
 
 def test_a_name_that_escapes_could_spell_in_other_ways_turns_the_search_off() -> None:
-    assert Interest(watch(contract="a/b")).needles() is None
+    assert Prefilter(watch(contract="a/b")).needles() is None
 
 
 def test_an_uninteresting_block_is_walked_all_the_same() -> None:
     good = block(5, [("vote", {"voter": "alice"})])
     for bad in (good.replace(b'"alice"', b'"alice'), good.replace(b"alice", b"al\x01ce"), good[:-20]):
         with pytest.raises(BlockError):
-            read_block(bad, Interest(watch()))
+            read_block(bad, Prefilter(watch()))
 
 
 @given(st.binary(max_size=60), st.binary(min_size=1, max_size=3))

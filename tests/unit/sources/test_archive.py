@@ -144,7 +144,7 @@ def test_ids_are_recomputed_where_that_is_asked_for(tmp_path: Path) -> None:
     write(tmp_path / "blocks.jsonl", [*CHAIN[:3], altered, *CHAIN[4:]])
     assert len(read(tmp_path)) == len(CHAIN)
     with pytest.raises(
-        SourceError, match=r"blocks.jsonl, line 4: block 13 .*: the id .* is not that of its header"
+        SourceError, match=r"blocks.jsonl, line 4: block 13 .*: the id .* does not match its header"
     ):
         list(ArchiveSource(tmp_path, watch(), check_ids=True).blocks(Cursor(9)))
     write(tmp_path / "blocks.jsonl", CHAIN)
