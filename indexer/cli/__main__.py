@@ -1,4 +1,4 @@
-"""`python -m indexer.cli`: the same as `peakedex`, for processes that start each other."""
+"""`python -m indexer.cli`, the same as `peakedex`."""
 
 from indexer.cli import main
 

@@ -1,4 +1,4 @@
-"""`peakedex archive record`: blocks and receipts from nodes into an archive."""
+"""`peakedex archive record`: records blocks and receipts from nodes into an archive."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from indexer import settings as config
 from indexer.cli.support.common import json_option, read_venue, show, start_logging
 from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.nodes import check_quorum, open_nodes
-from indexer.cli.support.processes import prompt_stop
-from indexer.cli.support.progress import Bar
+from indexer.cli.support.processes import interruptible_stop
+from indexer.cli.support.progress import BlockProgress
 from indexer.sources.archive_writer import FILE_BLOCKS, RecordError, Recording, plan_for, record
 from settlement.net.backoff import Waiter
 
 
 @click.group()
 def archive() -> None:
-    """Make archives of recorded blocks, which `replay` reads."""
+    """Record blocks into archives, which `peakedex replay` and `verify` read."""
 
 
 @archive.command("record")
 @config.setting("node")
 @config.setting("engine-node")
 @config.setting("quorum")
-@config.setting("venue", help="Fetch receipts only where this venue needs them; of every block otherwise.")
+@config.setting("venue", help="Fetch only the receipts that this venue needs; of every block by default.")
 @click.option(
-    "--from", "first", type=click.IntRange(1), help="First block; by default the venue's start_block."
+    "--from", "first", type=click.IntRange(1), help="First block; the venue's start_block by default."
 )
 @click.option(
     "--to", "last", type=click.IntRange(1), help="Last block; the last irreversible one by default."
@@ -37,14 +37,14 @@ def archive() -> None:
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder to record into; a second run goes on where it ends.",
+    help="Archive folder; an existing archive is continued.",
 )
 @click.option(
     "--file-blocks",
     type=click.IntRange(1),
     default=FILE_BLOCKS,
     show_default=True,
-    help="The most blocks in one file.",
+    help="Maximum blocks in one file.",
 )
 @config.setting("log-level", default="warning")
 @json_option
@@ -60,9 +60,9 @@ def record_command(
     log_level: str,
     as_json: bool,
 ) -> None:
-    """Record irreversible blocks, checked and linked, and the sidechain's receipts for them.
+    """Record irreversible blocks, verified and linked, and their sidechain receipts.
 
-    Ctrl-C ends it cleanly; the same command again goes on from there.
+    Ctrl-C stops it safely; run the same command again to continue.
 
     Example: peakedex archive record --venue venues/example.toml --out recorded
     """
@@ -75,10 +75,13 @@ def record_command(
         plan = plan_for(out, rules_venue, first)
     except RecordError as error:
         raise ConfigurationError(error) from error
-    with Recording(out, plan, rules_venue, file_blocks=file_blocks) as recording, prompt_stop() as stop:
+    with (
+        Recording(out, plan, rules_venue, file_blocks=file_blocks) as recording,
+        interruptible_stop() as stop,
+    ):
         source, sidechain = open_nodes(node, engine_node, recording.watch, Waiter(stop), quorum)
         receipts_of = sidechain.receipts if rules_venue is None else None
-        with Bar(recording.cursor.number, quiet=as_json) as bar:
+        with BlockProgress(recording.cursor.number, quiet=as_json) as bar:
             aim = record(source, recording, last, receipts_of, bar.reached)
     seconds = time.perf_counter() - started
     show(

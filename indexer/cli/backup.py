@@ -1,4 +1,4 @@
-"""`peakedex backup` and `peakedex restore`: copies of a database elsewhere, and back."""
+"""`peakedex backup` and `peakedex restore`: backups in remote storage."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from pathlib import Path
 import click
 
 from indexer import settings as config
-from indexer.cli.snapshot import ignore_checkpoint_option, node_to_ask, outcome, progress, tidily
-from indexer.cli.support.common import json_option, read_venue, require_db, show
+from indexer.cli.snapshot import cleanup_on_sigterm, restore_checks, restore_options, show_restored
+from indexer.cli.support.common import json_option, require_db, show
 from indexer.cli.support.errors import CheckFailed
+from indexer.cli.support.progress import row_progress
 from indexer.ops.backup.backups import choose, fetch, list_backups, make_backup
 from indexer.ops.backup.files import working_folder
-from indexer.ops.backup.restore import Wanted
 from indexer.ops.backup.restore import restore as restore_snapshot
-from indexer.ops.backup.storage import Credentials, Place, PlaceError, open_place
+from indexer.ops.backup.storage import Credentials, Storage, StorageError, open_storage
 from settlement.store.database import open_reader
 
-_PLACE = "A folder, or ftp://, ftps://, sftp:// or s3://…, without password."
-place_to_read = click.option("--from", "url", required=True, metavar="URL", help=_PLACE)
+_STORAGE = "Backup storage: a folder, or ftp://, ftps://, sftp:// or s3://…, without password."
+_from_option = click.option("--from", "url", required=True, metavar="URL", help=_STORAGE)
 
 
 @contextmanager
-def _place(url: str) -> Iterator[Place]:
+def _storage(url: str) -> Iterator[Storage]:
     try:
-        with open_place(url, Credentials(**config.backup_credentials())) as place:
-            yield place
-    except PlaceError as error:
+        with open_storage(url, Credentials(**config.backup_credentials())) as storage:
+            yield storage
+    except StorageError as error:
         raise CheckFailed(error) from None
 
 
 @click.group(invoke_without_command=True)
 @config.setting("db")
-@click.option("--to", "url", metavar="URL", help=_PLACE)
+@click.option("--to", "url", metavar="URL", help=_STORAGE)
 @config.setting("network")
 @config.setting("backup-daily")
 @config.setting("backup-rolling")
@@ -49,55 +49,55 @@ def backup(
     backup_rolling: int,
     as_json: bool,
 ) -> None:
-    """Put a backup somewhere, of one moment, while all goes on: a snapshot with the records of payouts.
+    """Back up the database: a consistent snapshot with the payout log, while all processes run.
 
-    It is read back and compared before it counts, and before any older one is deleted. Credentials come from
-    the environment alone: PEAKEDEX_BACKUP_USER, …_PASSWORD, …_KEY_FILE; for S3 those of AWS.
+    The backup is read back and compared before older ones are deleted. Credentials come from the environment
+    only: PEAKEDEX_BACKUP_USER, …_PASSWORD, …_KEY_FILE; for S3 the variables of AWS.
 
     Example: peakedex backup --db peakedex.db --to sftp://backups.example.org/srv/peakedex
     """
     if context.invoked_subcommand is not None:
         return
     if url is None:
-        raise click.UsageError("no place: give --to URL")
+        raise click.UsageError("no backup storage: use --to URL")
     engine = open_reader(require_db(db))
     with (
-        tidily(),
-        _place(url) as place,
+        cleanup_on_sigterm(),
+        _storage(url) as storage,
         engine.connect() as connection,
-        progress(None, as_json) as on_rows,
+        row_progress(None, quiet=as_json) as on_rows,
     ):
-        made = make_backup(
-            connection, place, network=network, daily=backup_daily, rolling=backup_rolling, on_rows=on_rows
+        result = make_backup(
+            connection, storage, network=network, daily=backup_daily, rolling=backup_rolling, on_rows=on_rows
         )
     engine.dispose()
-    told = made.manifest
+    manifest = result.manifest
     show(
         {
-            "name": made.backup.name,
-            "block": told.block,
-            "time": told.time,
-            "journal_hash": told.journal_hash,
-            "state_hash": told.state_hash,
-            "rows": told.rows,
-            "bytes": told.size,
-            "sha256": told.sha256,
-            "deleted": [each.name for each in made.deleted] if as_json else len(made.deleted),
+            "name": result.backup.name,
+            "block": manifest.block,
+            "time": manifest.time,
+            "journal_hash": manifest.journal_hash,
+            "state_hash": manifest.state_hash,
+            "rows": manifest.rows,
+            "bytes": manifest.size,
+            "sha256": manifest.sha256,
+            "deleted": [each.name for each in result.deleted] if as_json else len(result.deleted),
         },
         as_json=as_json,
     )
 
 
 @backup.command("list")
-@place_to_read
+@_from_option
 @json_option
 def list_(url: str, as_json: bool) -> None:
-    """List the backups that lie somewhere, newest first. With --json, one object a backup.
+    """List the backups in a storage, newest first. With --json, one object a line.
 
     Example: peakedex backup list --from sftp://backups.example.org/srv/peakedex
     """
-    with _place(url) as place:
-        found = list_backups(place)
+    with _storage(url) as storage:
+        found = list_backups(storage)
     for each, size in found:
         if as_json:
             made = each.made.isoformat()
@@ -110,13 +110,9 @@ def list_(url: str, as_json: bool) -> None:
 
 
 @click.command()
-@place_to_read
-@click.option("--name", help="Which backup, as `peakedex backup list` names it; the newest by default.")
-@config.setting("db")
-@config.setting("venue")
-@node_to_ask
-@ignore_checkpoint_option
-@json_option
+@_from_option
+@click.option("--name", help="Name of the backup, see `peakedex backup list`; the newest by default.")
+@restore_options
 def restore(
     url: str,
     name: str | None,
@@ -126,20 +122,19 @@ def restore(
     ignore_checkpoint: bool,
     as_json: bool,
 ) -> None:
-    """Get a backup back. It is verified as snapshots are, in a new place, and only then put in place.
+    """Restore a backup. It is verified before it replaces the database.
 
-    The database that was there keeps a name beside it. Stop indexer, payouts and API first; on PostgreSQL
-    name a new database.
+    The previous SQLite file is kept under another name beside it. Stop indexer, payouts and API first. With
+    PostgreSQL, name a new database.
 
     Example: peakedex restore --from sftp://backups.example.org/srv/peakedex --db peakedex.db
     """
     database = require_db(db)
-    rules_venue = read_venue(venue) if venue else None
-    wanted = Wanted(rules_venue, node, ignore_checkpoint)
-    with tidily(), working_folder() as folder:
-        with _place(url) as place:
-            chosen = choose(place, name, rules_venue.hash if rules_venue else None)
-            file, told = fetch(place, chosen, folder)
-        with progress(told.rows, as_json) as on_rows:
-            restored = restore_snapshot(file, database, wanted, replace=True, on_rows=on_rows)
-    show({"name": chosen.name, **outcome(restored, wanted)}, as_json=as_json)
+    checks = restore_checks(venue, node, ignore_checkpoint=ignore_checkpoint)
+    with cleanup_on_sigterm(), working_folder() as folder:
+        with _storage(url) as storage:
+            chosen = choose(storage, name, checks.venue.hash if checks.venue else None)
+            file, manifest = fetch(storage, chosen, folder)
+        with row_progress(manifest.rows, quiet=as_json) as on_rows:
+            restored = restore_snapshot(file, database, checks, replace=True, on_rows=on_rows)
+    show_restored(restored, checks, {"name": chosen.name}, as_json=as_json)

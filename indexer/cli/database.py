@@ -1,4 +1,4 @@
-"""`peakedex db`: the schema of a database."""
+"""`peakedex db`: database maintenance."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from settlement.store.write.rebuild import rebuild as make_again
 
 @click.group()
 def db() -> None:
-    """Look after a database."""
+    """Maintain a database."""
 
 
 @db.command()
 @config.setting("db")
 def upgrade(db: str | None) -> None:
-    """Bring the schema to the newest revision, and make the indexes that readers need.
+    """Migrate the schema to the newest revision, and create the indexes for the API.
 
-    Every command that writes does the first by itself at start.
+    Commands that write migrate the schema at start by themselves.
 
     Example: peakedex db upgrade --db peakedex.db
     """

@@ -1,4 +1,4 @@
-"""`peakedex doctor`: a self-check of everything that a node needs."""
+"""`peakedex doctor`: checks of the machine, the database, the nodes and the escrow accounts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from indexer import settings as config
+from indexer.cli.support.common import json_option
 from indexer.ops.doctor import Finding, Subject, examine
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fatal": "red"}
@@ -23,7 +24,7 @@ _INDENT: Final = 23
 @config.setting("node")
 @config.setting("engine-node")
 @config.setting("quorum")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 @click.pass_context
 def doctor(
     ctx: click.Context,
@@ -34,9 +35,9 @@ def doctor(
     quorum: int | None,
     as_json: bool,
 ) -> None:
-    """Examine this machine, the database, the nodes and the escrow accounts; name a cure for what is wrong.
+    """Check this machine, the database, the nodes and the escrow accounts, and suggest fixes.
 
-    Nothing is changed. The exit code is 1 if any finding is fatal.
+    It changes nothing. The exit code is 1 if a finding is fatal.
 
     Example: peakedex doctor --venue venues/example.toml --db peakedex.db
     """
@@ -55,7 +56,7 @@ def doctor(
 
 
 def _show(finding: Finding) -> None:
-    """One finding: level, what was looked at, what was seen; its cure on a line below."""
+    """Print a finding: level, check and result, and the suggested fix on the next line."""
     level = click.style(f"{finding.level:<6}", fg=_COLOURS[finding.level])
     width = max(40, shutil.get_terminal_size((110, 24)).columns - _INDENT)
     lines = [*textwrap.wrap(finding.text, width, break_long_words=False, break_on_hyphens=False)]

@@ -1,4 +1,4 @@
-"""`peakedex export`: the ledger's tables as files, for analysts and for transparency."""
+"""`peakedex export`: the ledger's tables as CSV, JSON or Parquet."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import click
 from indexer import settings as config
 from indexer.cli.support.common import json_option, require_db, show
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
-from indexer.cli.support.progress import Bar
-from indexer.ops.export.dump import FORMATS, Dump, ExportError, Wanted, put_in_place
+from indexer.cli.support.progress import BlockProgress
+from indexer.ops.export.dump import FORMATS, Dump, ExportError, Filter
 from indexer.ops.export.tables import TABLES, Table
+from indexer.ops.files import atomic_write
 from settlement.core.parsing.names import is_account
 from settlement.store.database import open_reader
 
@@ -25,7 +26,7 @@ MANIFEST: Final = "manifest.json"
 
 def _check_user(_context: object, _option: object, name: str | None) -> str | None:
     if name is not None and not is_account(name):
-        raise click.BadParameter("must be the name of a Hive account, like alice")
+        raise click.BadParameter("must be a Hive account name, such as alice")
     return name
 
 
@@ -36,30 +37,34 @@ def _check_user(_context: object, _option: object, name: str | None) -> str | No
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write all six tables, of one moment, into this folder, and manifest.json.",
+    help="Write all six tables, of the same block, and manifest.json into this folder.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True, help="The kind of file."
+    "--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True, help="File format."
 )
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to; standard output without it.",
+    help="Output file; standard output by default.",
 )
 @config.setting("db")
 @click.option(
-    "--from", "first", type=click.IntRange(1), metavar="BLOCK", help="What began in this block or later."
+    "--from",
+    "first",
+    type=click.IntRange(1),
+    metavar="BLOCK",
+    help="Only rows that began in this block or later.",
 )
 @click.option(
     "--to",
     "last",
     type=click.IntRange(1),
     metavar="BLOCK",
-    help="As it was at the end of this block; of the last one recorded without it.",
+    help="Export as of the end of this block; the newest one by default.",
 )
-@click.option("--user", callback=_check_user, metavar="NAME", help="What this account took part in.")
-@click.option("--pair", metavar="BASE/QUOTE", help="Orders and trades of this pair.")
+@click.option("--user", callback=_check_user, metavar="NAME", help="Only rows of this account.")
+@click.option("--pair", metavar="BASE/QUOTE", help="Only orders and trades of this pair.")
 @json_option
 def export(
     table: str | None,
@@ -73,26 +78,26 @@ def export(
     pair: str | None,
     as_json: bool,
 ) -> None:
-    """Write a table of the ledger as CSV, JSON or Parquet, for analysts and for transparency.
+    """Export a table of the ledger as CSV, JSON or Parquet.
 
-    The same blocks give the same bytes from every replica, at any later time; with --out or --all their
-    sha256 is shown. The indexer may go on meanwhile. Columns and examples: docs/analysts.md.
+    Every replica exports the same bytes for the same blocks, at any later time. --out and --all print the
+    SHA-256 of each file. The indexer can run meanwhile. Columns and examples: docs/analysts.md.
 
     Example: peakedex export trades --db peakedex.db --format parquet --out trades.parquet
     """
     if (table is None) == (folder is None):
-        raise click.UsageError(f"name one table ({', '.join(TABLES)}), or give --all DIR for all of them")
+        raise click.UsageError(f"name one table ({', '.join(TABLES)}), or use --all DIR for all of them")
     chosen = TABLES[table] if table is not None else None
     _check_together(chosen, form, out, first, pair, as_json)
     with open_reader(require_db(db)).connect() as connection:
         try:
-            dump = Dump.open(connection, Wanted(first, last, user, pair))
+            dump = Dump.open(connection, Filter(first, last, user, pair))
             if folder is not None:
                 manifest = _save_all(dump, form, folder)
-                _tell(manifest, manifest["files"], as_json)
+                _show_files(manifest, manifest["files"], as_json)
             elif chosen is not None and out is not None:
                 saved = _save(dump, chosen, form, out)
-                _tell({**dump.describe(chosen), "format": form, **saved}, [saved], as_json)
+                _show_files({**dump.describe(chosen), "format": form, **saved}, [saved], as_json)
             elif chosen is not None:
                 _print(dump, chosen, form)
         except ExportError as error:
@@ -102,18 +107,18 @@ def export(
 def _check_together(
     table: Table | None, form: str, out: Path | None, first: int | None, pair: str | None, as_json: bool
 ) -> None:
-    """Options that do not go together. Raises click.UsageError."""
+    """Raise UsageError for options that cannot be combined."""
     to_stdout = table is not None and out is None
     if to_stdout and form == "parquet":
         raise click.UsageError("--format parquet needs --out FILE")
     if to_stdout and as_json:
-        raise click.UsageError("--json tells of a file: give --out FILE (the rows as JSON: --format json)")
+        raise click.UsageError("--json requires --out FILE (for rows as JSON, use --format json)")
     if table is None and out is not None:
-        raise click.UsageError("--all DIR and --out FILE are two places: give one of them")
+        raise click.UsageError("--all DIR and --out FILE cannot be combined")
     if pair is not None and (table is None or not table.is_of_pairs):
-        raise click.UsageError("--pair is for orders and trades")
+        raise click.UsageError("--pair applies to orders and trades only")
     if first is not None and table is not None and not table.is_history:
-        raise click.UsageError("balances are of one moment: give --to alone")
+        raise click.UsageError("--from does not apply to balances: use --to")
 
 
 def _print(dump: Dump, table: Table, form: str) -> None:
@@ -121,21 +126,21 @@ def _print(dump: Dump, table: Table, form: str) -> None:
         dump.write(table, form, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise  # the reader has seen enough: click ends quietly
+        raise  # click exits quietly
     except OSError as error:
-        raise CheckFailed(f"standard output: {error.strerror}; what was written is not whole") from error
+        raise CheckFailed(f"standard output: {error.strerror}; the output is incomplete") from error
 
 
 def _save(dump: Dump, table: Table, form: str, path: Path) -> dict[str, Any]:
-    """One table into a file, with a progress bar on a terminal: histories come block by block."""
-    blocks = dump.asked.blocks
-    with Bar(blocks.first - 1, quiet=not table.is_history) as bar, _written(path):
+    """Write one table into a file, with a progress bar for tables in block order."""
+    blocks = dump.selection.blocks
+    with BlockProgress(blocks.first - 1, quiet=not table.is_history) as bar, _one_line_errors(path):
         return dump.save(table, form, path, lambda rows: bar.reached(rows[-1][table.block], blocks.last))
 
 
 def _save_all(dump: Dump, form: str, folder: Path) -> dict[str, Any]:
-    """Every table into a folder, and last of all what they are: without it a dump is not whole."""
-    with _written(folder):
+    """Write every table into a folder, and the manifest last: a folder without it is incomplete."""
+    with _one_line_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
     files = [
@@ -143,13 +148,13 @@ def _save_all(dump: Dump, form: str, folder: Path) -> dict[str, Any]:
         for table in TABLES.values()
     ]
     manifest = {**dump.about, "format": form, "files": files}
-    with _written(folder), put_in_place(folder / MANIFEST) as out:
+    with _one_line_errors(folder), atomic_write(folder / MANIFEST) as out:
         out.write(f"{json.dumps(manifest, indent=1)}\n".encode())
     return manifest
 
 
-def _tell(about: dict[str, Any], files: Sequence[dict[str, Any]], as_json: bool) -> None:
-    """What was written: for machines all of it, for people what to compare with others."""
+def _show_files(about: dict[str, Any], files: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Print the export's facts as JSON, or the hashes to compare with other replicas."""
     if as_json:
         show(about, as_json=True)
         return
@@ -159,9 +164,9 @@ def _tell(about: dict[str, Any], files: Sequence[dict[str, Any]], as_json: bool)
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """What a disk or folder refuses, as one line."""
+def _one_line_errors(path: Path) -> Iterator[None]:
+    """Show file system errors as one line."""
     try:
         yield
     except OSError as error:
-        raise CheckFailed(f"{path}: {error.strerror or error}; nothing took its place") from error
+        raise CheckFailed(f"{path}: {error.strerror or error}; nothing was written") from error

@@ -1,4 +1,4 @@
-"""`peakedex journal` and `peakedex state`: the texts of protocol section 9, for sha256sum and diff."""
+"""`peakedex journal` and `peakedex state`: the canonical texts of protocol section 9."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from indexer.cli.support.common import json_option, require_db, show
 from indexer.cli.support.past_block import newest_block, recorded_block
 from settlement.core.journal.state_text import state_text
 from settlement.store.database import open_reader
-from settlement.store.read.audit.journal_lines import read_journal
+from settlement.store.read.audit.journal import read_journal
 from settlement.store.read.audit.state_at_block import read_state_text
 from settlement.store.read.position import read_active_block
 from settlement.store.write.loader import load
@@ -24,7 +24,7 @@ from settlement.store.write.loader import load
 @click.option("--to", "last", type=click.IntRange(1), help="Last block.")
 @json_option
 def journal(db: str | None, first: int, last: int | None, as_json: bool) -> None:
-    """Print the journal: what happened, block by block. With --json, one object a block.
+    """Print the journal: every event of the exchange, block by block. With --json, one object a block.
 
     Example: peakedex journal --db peakedex.db --from 101000000
     """
@@ -41,14 +41,14 @@ def journal(db: str | None, first: int, last: int | None, as_json: bool) -> None
 
 @click.command()
 @config.setting("db")
-@click.option("--block", type=click.IntRange(1), help="A past block that the state must be of.")
+@click.option("--block", type=click.IntRange(1), help="A past block; the newest one by default.")
 @json_option
 def state(db: str | None, block: int | None, as_json: bool) -> None:
-    """Print the state: `sha256sum` of it is the state hash. With --json, the hashes.
+    """Print the state text, whose SHA-256 is the state hash. With --json, print the hashes.
 
-    Without --block, that of the last block; the books are checked in full. With --block, that at the end of
-    a past block. Ids of blocks in which nothing of ours happened are not kept: for such a block it is the
-    state of the newest block of ours before it, as its line `block` says.
+    Without --block it is the state of the newest block, with all invariants checked. With --block it is the
+    state at the end of a past block. If nothing of the venue happened in that block, its line `block` names
+    the last block before it in which something did.
 
     Example: peakedex state --db peakedex.db | sha256sum
     """
@@ -71,13 +71,13 @@ def state(db: str | None, block: int | None, as_json: bool) -> None:
 
 
 def _last_state(engine: Engine) -> tuple[str, str]:
-    """The state's text and the journal hash, after the last block."""
+    """State text and journal hash of the newest block."""
     found = load(engine).state
     return state_text(found), found.journal_hash
 
 
 def _past_state(engine: Engine, block: int) -> tuple[str, str]:
-    """The same at the end of a past block."""
+    """State text and journal hash at the end of a past block."""
     with engine.connect() as connection:
         recorded_block(connection, block)
         past = read_active_block(connection, block)

@@ -1,4 +1,4 @@
-"""`peakedex prove`: proofs that balances are counted in what the venue owes, their check, and the roots."""
+"""`peakedex prove`: Merkle proofs that balances are included in the venue's liabilities."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from settlement.store.read.audit.liabilities import (
 @click.command()
 @click.argument("account", required=False)
 @config.setting("db")
-@click.option("--token", metavar="SYMBOL", help="This token alone; all that the account holds by default.")
-@click.option("--block", type=click.IntRange(1), help="A past block that it must be of.")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="With --roots: the end of a day (UTC).")
-@click.option("--roots", "only_roots", is_flag=True, help="Print the roots and totals of all tokens.")
+@click.option("--token", metavar="SYMBOL", help="Only this token; all tokens of the account by default.")
+@click.option("--block", type=click.IntRange(1), help="A past block; the newest one by default.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="With --roots: the last block of a day (UTC).")
+@click.option("--roots", "only_roots", is_flag=True, help="Print the Merkle roots and totals of all tokens.")
 @click.option(
     "--check",
     "to_check",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="Check a proof (- for standard input). Needs no database and no network.",
+    help="Check a proof file (- for standard input), without database or network.",
 )
 @json_option
 def prove(
@@ -59,24 +59,24 @@ def prove(
     to_check: Path | None,
     as_json: bool,
 ) -> None:
-    """Prove that what ACCOUNT holds is counted in what the venue owes; or check such a proof.
+    """Prove that the balances of ACCOUNT are included in the venue's liabilities, or check a proof.
 
-    Exit code 0 where a proof holds, 1 where it does not. What remains for people: hold the total against
-    your own, and the root against the one that others have for the same block.
+    The exit code of a check is 0 if the proof is valid, else 1. Then compare the total with your own balance,
+    and the root with the root that other replicas have for the same block.
 
     Example: peakedex prove alice --db peakedex.db > proof.txt && peakedex prove --check proof.txt
     """
     if (account is not None) + only_roots + (to_check is not None) != 1:
-        raise click.UsageError("give one of ACCOUNT, --roots and --check FILE")
+        raise click.UsageError("use exactly one of ACCOUNT, --roots and --check FILE")
     if day is not None and (not only_roots or block is not None):
-        raise click.UsageError("--day goes with --roots, and without --block")
+        raise click.UsageError("--day requires --roots, and cannot be combined with --block")
     if to_check is not None:
         if token is not None or block is not None:
-            raise click.UsageError("--check reads a file alone: leave out --token and --block")
+            raise click.UsageError("--check cannot be combined with --token or --block")
         _check(to_check, as_json=as_json)
         return
     if account is not None and not is_account(account):
-        raise click.UsageError(f"{account!r} is not the name of a Hive account")
+        raise click.UsageError(f"{account!r} is not a Hive account name")
     with open_reader(require_db(db)).connect() as connection:
         at = _block_of_day(connection, day.date()) if day else recorded_block(connection, block)
         if account is None:
@@ -88,7 +88,7 @@ def prove(
 def _block_of_day(connection: Connection, day: date) -> int:
     at = newest_block(connection)
     if not is_day_over(at, day):
-        raise ConfigurationError(f"--day {day}: it is not over on the chain, name an earlier day")
+        raise ConfigurationError(f"--day {day}: the chain has not reached the end of that day")
     return read_last_block(connection, at, day)
 
 
@@ -109,8 +109,8 @@ def _proof(connection: Connection, block: int, account: str, token: str | None) 
     trees = [tree for tree in forest.of(account) if token in (None, tree.symbol)]
     found = tuple(filter(None, (tree.prove(account, *root_block) for tree in trees)))
     if not found:
-        what = "nothing" if token is None else f"no {token}"
-        raise CheckFailed(f"{account} holds {what} at the end of block {block}: there is nothing to prove")
+        held = "no balance" if token is None else f"no {token}"
+        raise CheckFailed(f"{account} has {held} at the end of block {block}, so there is nothing to prove")
     return Proof(venue_hash, *root_block, account, found)
 
 
@@ -139,7 +139,7 @@ def _check(path: Path, *, as_json: bool) -> None:
             proof = read_proof(file.read())
         check_proof(proof)
     except (ProofError, UnicodeDecodeError) as error:
-        raise CheckFailed(f"{path}: it proves nothing: {error}") from None
+        raise CheckFailed(f"{path}: invalid proof: {error}") from None
     if as_json:
         show({"holds": True, **_facts(proof)}, as_json=True)
         return

@@ -1,20 +1,17 @@
-"""`peakedex replay`: rebuild the state from recorded blocks."""
+"""`peakedex replay`: rebuilds the state from an archive."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from itertools import count
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import click
 
 from indexer import settings as config
 from indexer.cli.support.common import json_option, require_venue, show, tune_gc
 from indexer.cli.support.errors import ConfigurationError
+from indexer.cli.support.progress import BlockProgress
 from indexer.follow.loop import BATCH_BLOCKS, Follower, Progress
 from indexer.sources.archive import ArchiveSource
 from settlement.core.accounts import ESCROW, Account
@@ -33,7 +30,7 @@ _IN_MEMORY = "sqlite://"
     "--archive",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of blocks*.jsonl and receipts*.jsonl, plain, .gz or .zst.",
+    help="Folder with blocks*.jsonl and receipts*.jsonl, plain, .gz or .zst.",
 )
 @click.option("--until", type=click.IntRange(1), help="Stop after this block.")
 @config.setting("db")
@@ -42,13 +39,13 @@ _IN_MEMORY = "sqlite://"
     type=click.IntRange(1),
     default=BATCH_BLOCKS,
     show_default=True,
-    help="The most blocks in one transaction.",
+    help="Maximum blocks in one transaction.",
 )
 @json_option
 def replay(
     venue: Path | None, archive: Path, until: int | None, db: str | None, batch: int, as_json: bool
 ) -> None:
-    """Rebuild the state from recorded blocks, in memory or into a database, which is continued.
+    """Rebuild the state from an archive, in memory, or into a database, which is created or continued.
 
     Example: peakedex replay --venue venues/example.toml --archive recorded --db replayed.db
     """
@@ -60,16 +57,22 @@ def replay(
         source = ArchiveSource(archive, rules.venue_filter)
         tune_gc()
         started = time.perf_counter()
-        with _progress_bar(until, rules.next_block(), as_json) as bar:
-            on_commit = _committed(bar, rules.next_block() - 1, lease)
-            progress = Follower(rules, recorder, source, batch_blocks=batch, on_commit=on_commit).run(until)
+
+        def committed(progress: Progress) -> None:
+            if lease is not None:
+                lease.check()
+            bar.reached(progress.last_block, until)
+
+        with BlockProgress(rules.next_block() - 1, quiet=as_json) as bar:
+            follower = Follower(rules, recorder, source, batch_blocks=batch, on_commit=committed)
+            progress = follower.run(until)
         seconds = time.perf_counter() - started
         make_read_indexes(engine)
     state = rules.state
     if source.candidates_without_receipts:
         click.echo(
-            f"note: {source.candidates_without_receipts} blocks name an escrow account, and the archive has "
-            "no receipts for them: nothing was credited there",
+            f"note: no receipts in the archive for {source.candidates_without_receipts} blocks that mention an "
+            "escrow account, so nothing was credited there",
             err=True,
         )
     show(
@@ -95,31 +98,9 @@ def replay(
 def _check_until(until: int | None, last: int) -> None:
     if until is not None and until < last:
         raise ConfigurationError(
-            f"--until {until}: the database stands at block {last} already; name another with --db"
+            f"--until {until}: the database is already at block {last}; choose another one with --db"
         )
 
 
 def _holds_something(account: Account) -> bool:
     return any(any(balance.buckets[:ESCROW]) for balance in account.balances.values())
-
-
-def _progress_bar(until: int | None, first: int, as_json: bool) -> AbstractContextManager[Any]:
-    """A bar on a terminal; an archive's end is not known beforehand, so without --until it only counts."""
-    if as_json or not sys.stderr.isatty():
-        return nullcontext()
-    blocks = range(first, until + 1) if until is not None else None
-    if blocks is None:
-        return click.progressbar(count(), label="blocks", file=sys.stderr, show_pos=True)
-    return click.progressbar(blocks, label="blocks", file=sys.stderr, show_pos=True)
-
-
-def _committed(bar: Any, last: int, lease: Lease | None) -> Callable[[Progress], None]:
-    def committed(progress: Progress) -> None:
-        nonlocal last
-        if lease is not None:
-            lease.check()
-        if bar is not None:
-            bar.update(progress.last_block - last)
-            last = progress.last_block
-
-    return committed

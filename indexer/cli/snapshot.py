@@ -1,38 +1,54 @@
-"""`peakedex snapshot`: a whole exchange in one portable file, and back."""
+"""`peakedex snapshot`: the whole database as one portable file."""
 
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from indexer import settings as config
 from indexer.cli.support.common import json_option, read_venue, require_db, show
+from indexer.cli.support.progress import row_progress
 from indexer.ops.backup.files import new_file
-from indexer.ops.backup.restore import Restored, Wanted
+from indexer.ops.backup.restore import RestoreChecks, Restored
 from indexer.ops.backup.restore import restore as restore_snapshot
 from indexer.ops.backup.snapshot_file import Manifest, write_snapshot
 from settlement.store.database import open_reader
 
-ignore_checkpoint_option = click.option(
-    "--ignore-checkpoint",
-    is_flag=True,
-    help="Restore it although the operator's newest checkpoint says otherwise.",
+_RESTORE_OPTIONS: Final = (
+    config.setting("db"),
+    config.setting("venue", help="Require this venue."),
+    config.setting(
+        "node", default=(), help="A Hive node to verify block and checkpoint with; repeat for more."
+    ),
+    click.option(
+        "--ignore-checkpoint",
+        is_flag=True,
+        help="Restore even if the operator's newest checkpoint does not match.",
+    ),
+    json_option,
 )
-node_to_ask = config.setting(
-    "node", default=(), help="A Hive node to hold block and checkpoint against; repeat for more. Else none."
-)
+
+
+def restore_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator that adds the options of a restore to a command."""
+    for option in reversed(_RESTORE_OPTIONS):
+        command = option(command)
+    return command
+
+
+def restore_checks(venue: Path | None, nodes: tuple[str, ...], *, ignore_checkpoint: bool) -> RestoreChecks:
+    """The checks that the options of a restore ask for. Raises VenueError."""
+    return RestoreChecks(read_venue(venue) if venue else None, nodes, ignore_checkpoint)
 
 
 @click.group()
 def snapshot() -> None:
-    """A whole exchange in one file, portable between SQLite and PostgreSQL."""
+    """Copy the whole database as one file, portable between SQLite and PostgreSQL."""
 
 
 @snapshot.command()
@@ -43,27 +59,27 @@ def snapshot() -> None:
     "path",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write; it must not exist yet.",
+    help="The file to write; it must not exist.",
 )
 @json_option
 def create(db: str | None, network: str, path: Path, as_json: bool) -> None:
-    """Write a snapshot, of one moment, while the indexer runs. Prints what it is of.
+    """Write a consistent snapshot while the indexer runs.
 
-    Two nodes at the same block write the same file, whatever their databases. Records of payouts stay out of
-    it: anybody may have it.
+    Every replica writes the same file at the same block, with either kind of database. The payout log is not
+    in it, so it can be published.
 
     Example: peakedex snapshot create --db peakedex.db --to peakedex.snapshot
     """
     engine = open_reader(require_db(db))
     with (
-        tidily(),
+        cleanup_on_sigterm(),
         engine.connect() as connection,
         new_file(path) as file,
-        progress(None, as_json) as on_rows,
+        row_progress(None, quiet=as_json) as on_rows,
     ):
         manifest = write_snapshot(connection, file, network=network, on_rows=on_rows)
     engine.dispose()
-    show({**described(manifest), "bytes": path.stat().st_size}, as_json=as_json)
+    show({**_facts(manifest), "bytes": path.stat().st_size}, as_json=as_json)
 
 
 @snapshot.command()
@@ -72,13 +88,9 @@ def create(db: str | None, network: str, path: Path, as_json: bool) -> None:
     "path",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A snapshot's file.",
+    help="The snapshot file.",
 )
-@config.setting("db")
-@config.setting("venue")
-@node_to_ask
-@ignore_checkpoint_option
-@json_option
+@restore_options
 def restore(
     path: Path,
     db: str | None,
@@ -87,57 +99,50 @@ def restore(
     ignore_checkpoint: bool,
     as_json: bool,
 ) -> None:
-    """Make a database of a snapshot; `peakedex follow` then goes on from it.
+    """Create a database from a snapshot, which `peakedex follow` can continue.
 
-    The database must be new or empty. Nothing shows there before the state's hash, the journal's hash chain,
-    the venue and the operator's newest checkpoint agree.
+    The database must be new or empty. It appears only after the state hash, the journal's hash chain, the
+    venue and the operator's newest checkpoint are verified.
 
     Example: peakedex snapshot restore --from peakedex.snapshot --db new.db --venue venues/example.toml
     """
     url = require_db(db)
-    wanted = Wanted(read_venue(venue) if venue else None, node, ignore_checkpoint)
-    with tidily(), progress(None, as_json) as on_rows:
-        restored = restore_snapshot(path, url, wanted, on_rows=on_rows)
-    show(outcome(restored, wanted), as_json=as_json)
+    checks = restore_checks(venue, node, ignore_checkpoint=ignore_checkpoint)
+    with cleanup_on_sigterm(), row_progress(None, quiet=as_json) as on_rows:
+        restored = restore_snapshot(path, url, checks, on_rows=on_rows)
+    show_restored(restored, checks, {}, as_json=as_json)
 
 
-def described(manifest: Manifest) -> dict[str, object]:
-    """What a snapshot is of, as commands print it."""
+def _facts(manifest: Manifest) -> dict[str, object]:
+    """The facts of a snapshot that commands print."""
     names = ("network", "venue_hash", "block", "block_id", "time", "journal_hash", "state_hash", "rows")
     return {name: getattr(manifest, name) for name in names}
 
 
-def outcome(restored: Restored, wanted: Wanted) -> dict[str, object]:
-    """What was restored, and by whose word."""
-    claim, nodes = restored.claim, len(wanted.nodes)
+def show_restored(
+    restored: Restored, checks: RestoreChecks, facts: dict[str, object], *, as_json: bool
+) -> None:
+    """Print what was restored, after further `facts`."""
+    claim, nodes = restored.claim, len(checks.nodes)
     if claim is None:
-        word = "none"
+        checkpoint = "none"
     else:
-        seen = f"seen at {nodes} nodes" if nodes else "by the file's word"
-        word = f"block {claim.claimed_block} agrees ({seen})"
-    return {
-        **described(restored.manifest),
-        "checkpoint": word,
+        verified = f"verified by {nodes} nodes" if nodes else "not verified by a node"
+        checkpoint = f"block {claim.claimed_block} matches ({verified})"
+    facts = {
+        **facts,
+        **_facts(restored.manifest),
+        "checkpoint": checkpoint,
         "old_database": None if restored.old is None else str(restored.old),
     }
+    show(facts, as_json=as_json)
 
 
 @contextmanager
-def tidily() -> Iterator[None]:
-    """SIGTERM ends what goes on as Ctrl-C does: what is half done is taken away first."""
+def cleanup_on_sigterm() -> Iterator[None]:
+    """Handle SIGTERM like Ctrl-C, so that incomplete files are removed."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def progress(rows: int | None, as_json: bool) -> Iterator[Callable[[int], object]]:
-    """A bar on a terminal, of so many rows if that is known."""
-    if as_json or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    length: Any = count() if rows is None else range(rows)
-    with click.progressbar(length, label="rows", file=sys.stderr, show_pos=True) as bar:
-        yield bar.update

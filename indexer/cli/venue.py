@@ -1,4 +1,4 @@
-"""`peakedex venue`: look at a venue file before anybody depends on it."""
+"""`peakedex venue`: validation and hash of a venue file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path
 
 @click.group()
 def venue() -> None:
-    """Check a venue file, or print its hash."""
+    """Validate a venue file, or print its hash."""
 
 
 @venue.command()
 @_FILE
 @json_option
 def check(file: Path, as_json: bool) -> None:
-    """Validate FILE whole; the first fault is named with its field and cure.
+    """Validate FILE, and print a summary or the first error.
 
     Example: peakedex venue check venues/example.toml
     """
@@ -39,9 +39,9 @@ def check(file: Path, as_json: bool) -> None:
 
 @venue.command("hash")
 @_FILE
-@click.option("--text", is_flag=True, help="Print the canonical text itself: sha256sum of it is the hash.")
+@click.option("--text", is_flag=True, help="Print the canonical text, whose SHA-256 is the hash.")
 def venue_hash(file: Path, text: bool) -> None:
-    """Print the hash of FILE's consensus fields: equal for all who agree on the venue.
+    """Print the hash of FILE's consensus fields, which is the same for all replicas of a venue.
 
     Example: peakedex venue hash venues/example.toml
     """

@@ -1,4 +1,4 @@
-"""`peakedex verify`: derive everything anew, and hold it against what somebody else says."""
+"""`peakedex verify`: re-derives journal and state from the chain, and compares them with another replica."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from click.core import ParameterSource
 
 from indexer import settings as config
 from indexer.audit.compare import (
-    Comparison,
-    Difference,
-    Differs,
-    Side,
-    SideError,
-    SilentError,
-    UpToNow,
+    BoundedSource,
+    JournalComparator,
+    Mismatch,
+    MismatchFound,
+    Target,
+    TargetError,
+    TargetUnavailable,
     compare_states,
 )
-from indexer.audit.subjects import DatabaseSide, open_side
+from indexer.audit.targets import DatabaseTarget, open_target
 from indexer.cli.support.common import json_option, require_venue, show, start_logging, tune_gc
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.nodes import check_quorum, open_nodes
-from indexer.cli.support.processes import prompt_stop
-from indexer.cli.support.progress import Bar
+from indexer.cli.support.processes import interruptible_stop
+from indexer.cli.support.progress import BlockProgress
 from indexer.follow.loop import Follower, Progress
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Source
@@ -42,7 +42,7 @@ from settlement.net.backoff import Stopped, Waiter
 @click.option(
     "--archive",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of blocks*.jsonl and receipts*.jsonl; without it the blocks come from nodes.",
+    help="Folder with blocks*.jsonl and receipts*.jsonl; blocks from nodes by default.",
 )
 @config.setting("node")
 @config.setting("engine-node")
@@ -51,7 +51,7 @@ from settlement.net.backoff import Stopped, Waiter
     "--against",
     required=True,
     metavar="WHAT",
-    help="A database's URL or file, an exchange's https://HOST, or a journal's file (plain, .gz or .zst).",
+    help="A database (URL or file), an exchange's https://HOST, or a journal file (plain, .gz or .zst).",
 )
 @click.option("--until", type=click.IntRange(1), help="Stop after this block.")
 @config.setting("log-level", default="warning")
@@ -67,35 +67,35 @@ def verify(
     log_level: str,
     as_json: bool,
 ) -> None:
-    """Derive journal and state anew from the chain, and compare with a database, an API or a journal.
+    """Re-derive journal and state from the chain, and compare them with a database, an API or a journal.
 
-    Stops at the first line that differs, and shows both versions and the operation behind them. The indexer
-    may go on meanwhile. Exit code 0: the same; 1: they differ, or the blocks or the other side are not what
-    they claim to be; 2: usage, or the other side does not answer.
+    It stops at the first different line, and shows both versions and the operation that caused them. The
+    indexer can run meanwhile. Exit codes: 0 identical; 1 different, or invalid blocks or data; 2 wrong usage,
+    or no response.
 
     Example: peakedex verify --venue venue.toml --archive recorded --against https://dex.example.org
     """
     start_logging(log_level)
     rules_venue = require_venue(venue)
     if archive is not None and _is_given("node"):
-        raise click.UsageError("--archive and --node: give one of them")
+        raise click.UsageError("--archive and --node cannot be combined")
     check_quorum(quorum, node)
     try:
-        side = open_side(against, rules_venue.hash)
+        side = open_target(against, rules_venue.hash)
         rules = StateMachine(rules_venue)
-        with prompt_stop() as stop:
+        with interruptible_stop() as stop:
             source = _source(rules, archive, node, engine_node, quorum, Waiter(stop))
-            said = _Verification(rules, source, side, until, stop, quiet=as_json).run()
+            result = _Verification(rules, source, side, until, stop, quiet=as_json).run()
         if stop.is_set():
-            raise CheckFailed(f"stopped at block {rules.next_block() - 1}: up to there nothing differs")
-    except SilentError as error:
+            raise CheckFailed(f"stopped at block {rules.next_block() - 1} without differences so far")
+    except TargetUnavailable as error:
         raise ConfigurationError(f"--against: {error}") from None
-    except SideError as error:
+    except TargetError as error:
         raise CheckFailed(f"--against: {error}") from None
-    except Differs as found:
-        _tell(found.difference, as_json=as_json)
+    except MismatchFound as found:
+        _show_difference(found.mismatch, as_json=as_json)
         raise SystemExit(CheckFailed.exit_code) from None
-    show(said, as_json=as_json)
+    show(result, as_json=as_json)
 
 
 def _is_given(name: str) -> bool:
@@ -114,45 +114,45 @@ def _source(
     if archive is not None:
         return ArchiveSource(archive, rules.venue_filter)
     source, _ = open_nodes(nodes, engine_nodes, rules.venue_filter, waiter, quorum)
-    return UpToNow(source)
+    return BoundedSource(source)
 
 
 class _Verification:
-    """One run: the journal block by block, then the state at the block where it ended."""
+    """One comparison: the journal block by block, then the state at the last block."""
 
     def __init__(
         self,
         rules: StateMachine,
         source: Source,
-        side: Side,
+        side: Target,
         until: int | None,
         stop: threading.Event,
         *,
         quiet: bool,
     ) -> None:
         if until is not None and until < rules.next_block():
-            raise ConfigurationError(f"--until {until}: the venue begins at block {rules.next_block()}")
+            raise ConfigurationError(f"--until {until}: the venue starts at block {rules.next_block()}")
         self._rules = rules
         self._source = source
         self._side = side
         self._until = until
         self._stop = stop
         self._quiet = quiet
-        self._comparison = Comparison(rules)
+        self._comparison = JournalComparator(rules)
 
     def run(self) -> dict[str, Any]:
-        """What to show at the end. Raises Differs and SideError."""
+        """Compare, and return the facts to print. Raises MismatchFound and TargetError."""
         rules, side, started = self._rules, self._side, time.perf_counter()
         tune_gc()
         aim = side.last if self._until is None else min(self._until, side.last)
-        with Bar(rules.next_block() - 1, quiet=self._quiet) as bar:
+        with BlockProgress(rules.next_block() - 1, quiet=self._quiet) as bar:
             self._derive(aim, bar)
             last = rules.next_block() - 1
             compared = ["journal"]
             if rules.state.header is not None and (theirs := side.state(last)) is not None:
                 compare_states(rules, theirs, f"the state that {side.name} tells of this block")
                 compared.append("state")
-            if last == side.last and isinstance(side, DatabaseSide) and self._compare_rows(side, bar):
+            if last == side.last and isinstance(side, DatabaseTarget) and self._compare_rows(side, bar):
                 compared.append("rows")
         seconds = time.perf_counter() - started
         last = rules.next_block() - 1
@@ -169,8 +169,8 @@ class _Verification:
             "state_hash": state_hash(rules.state),
         }
 
-    def _derive(self, aim: int, bar: Bar) -> None:
-        """Derive and compare up to a block, or as far as the source goes."""
+    def _derive(self, aim: int, bar: BlockProgress) -> None:
+        """Derive and compare up to block `aim`, or the end of the source."""
         rules = self._rules
         if aim < rules.next_block():
             return
@@ -186,21 +186,21 @@ class _Verification:
             self._comparison,
             self._source,
             batch_blocks=1,
-            read=self._comparison.read,
+            read=self._comparison.decode,
             on_commit=compared,
         ).run(aim)
 
-    def _compare_rows(self, side: DatabaseSide, bar: Bar) -> bool:
-        """The rows of a database's newest block, which the indexer moves on: follow it there first.
+    def _compare_rows(self, side: DatabaseTarget, bar: BlockProgress) -> bool:
+        """Compare a database's rows, after deriving up to its newest block, which the indexer advances.
 
-        False where the source ends before. Raises Differs.
+        False if the source ends before that block. Raises MismatchFound.
         """
         try:
             rows = side.rows()
         except InvariantError as error:
             last = self._rules.next_block() - 1
-            behind = "the journal is the same: the rows that the API shows do not follow from it"
-            raise Differs(Difference("rows", last, None, None, str(error), behind)) from None
+            behind = "the journal is identical, but the rows that the API serves do not follow from it"
+            raise MismatchFound(Mismatch("rows", last, None, None, str(error), behind)) from None
         self._derive(rows.next_block() - 1, bar)
         if rows.state.header != self._rules.state.header:
             return False
@@ -209,13 +209,13 @@ class _Verification:
 
     def _why(self, last: int) -> str:
         if last == self._until:
-            return "--until says so"
+            return "--until"
         if last >= self._side.last:
-            return f"{self._side.name} ended there when it was asked"
-        return f"the source holds no later block; {self._side.name} goes on to {self._side.last}"
+            return f"{self._side.name} ended there when the comparison began"
+        return f"the source has no later block; {self._side.name} continues to {self._side.last}"
 
 
-def _tell(found: Difference, *, as_json: bool) -> None:
+def _show_difference(found: Mismatch, *, as_json: bool) -> None:
     if as_json:
         show({"result": "differs", **asdict(found)}, as_json=True)
         return

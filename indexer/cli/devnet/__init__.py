@@ -1,0 +1,1 @@
+"""`peakedex devnet` and its subcommands, which control a running devnet."""

@@ -1,4 +1,4 @@
-"""`peakedex devnet faults`, `chain`, `fork` …: what one tells a devnet that runs, by its calls under /dev."""
+"""`peakedex devnet faults`, `chain`, `fork` …: commands that control a running devnet through `/dev`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from indexer.cli.support.errors import CheckFailed
 from indexer.devnet.faults import Faults
 
 DEFAULT_URL: Final = "http://127.0.0.1:8091"
-_ANSWER_SECONDS: Final = 10.0
+_TIMEOUT_SECONDS: Final = 10.0
 
 _url = click.option(
     "--url",
@@ -23,34 +23,33 @@ _url = click.option(
     show_envvar=True,
     default=DEFAULT_URL,
     show_default=True,
-    help="The devnet's Hive node.",
+    help="URL of the devnet's Hive node.",
 )
 _changes = click.argument("changes", nargs=-1, metavar="[NAME=VALUE]…")
 
 
-def ask(url: str, name: str, body: Mapping[str, object]) -> dict[str, Any]:
-    """What the devnet answers to POST /dev/<name>. Raises CheckFailed with its own words."""
-    sent: Any = body
+def call_devnet(url: str, name: str, body: Mapping[str, object]) -> dict[str, Any]:
+    """The answer of POST /dev/<name>. Raises CheckFailed with the devnet's error message."""
     try:
-        response = requests.post(f"{url.rstrip('/')}/dev/{name}", json=sent, timeout=_ANSWER_SECONDS)
+        response = requests.post(f"{url.rstrip('/')}/dev/{name}", json=body, timeout=_TIMEOUT_SECONDS)
         answer = response.json()
     except requests.JSONDecodeError as error:
-        raise CheckFailed(f"--url {url} is not a devnet: it answers no JSON") from error
+        raise CheckFailed(f"--url {url} is not a devnet: its answer is not JSON") from error
     except requests.RequestException as error:
-        raise CheckFailed(f"--url {url} does not answer: is `peakedex devnet` running there?") from error
+        raise CheckFailed(f"--url {url} does not respond: is `peakedex devnet` running there?") from error
     if not response.ok or not isinstance(answer, dict):
         reason = answer.get("error") if isinstance(answer, dict) else None
-        raise CheckFailed(f"the devnet refuses: {reason or response.status_code}")
+        raise CheckFailed(f"rejected by the devnet: {reason or response.status_code}")
     return answer
 
 
 def read_changes(changes: tuple[str, ...]) -> dict[str, object]:
-    """`name=value` pairs; a value is JSON where it can be, else the text itself. Raises UsageError."""
+    """Parse NAME=VALUE arguments; a value is JSON if possible, else text. Raises UsageError."""
     read: dict[str, object] = {}
     for change in changes:
         name, sign, text = change.partition("=")
         if not sign or not name:
-            raise click.UsageError(f"{change!r} is not NAME=VALUE, as in lag=5")
+            raise click.UsageError(f"{change!r} must be NAME=VALUE, such as lag=5")
         try:
             read[name] = json.loads(text)
         except ValueError:
@@ -60,16 +59,16 @@ def read_changes(changes: tuple[str, ...]) -> dict[str, object]:
 
 @click.command()
 @_changes
-@click.option("--off", is_flag=True, help="Switch all off first.")
+@click.option("--off", is_flag=True, help="Switch all faults off first.")
 @_url
 @json_option
 def faults(changes: tuple[str, ...], off: bool, url: str, as_json: bool) -> None:
-    """Switch on what public nodes do wrong, and show all switches.
+    """Inject faults of public nodes, and show all faults.
 
     Example: peakedex devnet faults too_many=3 lie=amount
     """
     body: dict[str, object] = asdict(Faults()) if off else {}
-    show(ask(url, "faults", body | read_changes(changes)), as_json=as_json)
+    show(call_devnet(url, "faults", body | read_changes(changes)), as_json=as_json)
 
 
 @click.command()
@@ -77,24 +76,24 @@ def faults(changes: tuple[str, ...], off: bool, url: str, as_json: bool) -> None
 @_url
 @json_option
 def chain(changes: tuple[str, ...], url: str, as_json: bool) -> None:
-    """Change the chain itself: lag, stalled, skip_slots, and behind for the sidechain.
+    """Change the chain: lag, stalled and skip_slots, and behind for the sidechain.
 
     Example: peakedex devnet chain lag=20 stalled=true
     """
-    show(ask(url, "chain", read_changes(changes)), as_json=as_json)
+    show(call_devnet(url, "chain", read_changes(changes)), as_json=as_json)
 
 
 @click.command()
 @click.argument("depth", type=click.IntRange(0))
-@click.option("--forget", is_flag=True, help="The transactions of the dropped blocks are lost.")
+@click.option("--forget", is_flag=True, help="Discard the transactions of the dropped blocks.")
 @_url
 @json_option
 def fork(depth: int, forget: bool, url: str, as_json: bool) -> None:
-    """Drop the newest DEPTH blocks; the next ones form another branch.
+    """Fork the chain: drop the newest DEPTH blocks and continue on another branch.
 
     Example: peakedex devnet fork 3
     """
-    show(ask(url, "fork", {"depth": depth, "forget": forget}), as_json=as_json)
+    show(call_devnet(url, "fork", {"depth": depth, "forget": forget}), as_json=as_json)
 
 
 @click.command()
@@ -102,22 +101,22 @@ def fork(depth: int, forget: bool, url: str, as_json: bool) -> None:
 @_url
 @json_option
 def produce(count: int, url: str, as_json: bool) -> None:
-    """Make COUNT blocks at once.
+    """Produce COUNT blocks immediately.
 
     Example: peakedex devnet produce 10
     """
-    show(ask(url, "produce", {"count": count}), as_json=as_json)
+    show(call_devnet(url, "produce", {"count": count}), as_json=as_json)
 
 
 @click.command()
 @_url
 @json_option
 def status(url: str, as_json: bool) -> None:
-    """Where the chain and the sidechain stand.
+    """Show the position and settings of the chain and the sidechain.
 
     Example: peakedex devnet status
     """
-    show(ask(url, "status", {}), as_json=as_json)
+    show(call_devnet(url, "status", {}), as_json=as_json)
 
 
 @click.command()
@@ -127,13 +126,13 @@ def status(url: str, as_json: bool) -> None:
 @_url
 @json_option
 def faucet(account: str, symbol: str | None, quantity: str | None, url: str, as_json: bool) -> None:
-    """Make ACCOUNT if there is none, give it QUANTITY of SYMBOL, and show what it has.
+    """Create ACCOUNT if needed, give it QUANTITY of SYMBOL, and show its balances.
 
     Example: peakedex devnet faucet alice HIVE 100
     """
     body = {"account": account, "symbol": symbol, "quantity": quantity}
     show(
-        ask(url, "faucet", {name: value for name, value in body.items() if value is not None}),
+        call_devnet(url, "faucet", {name: value for name, value in body.items() if value is not None}),
         as_json=as_json,
     )
 
@@ -143,11 +142,11 @@ def faucet(account: str, symbol: str | None, quantity: str | None, url: str, as_
 @_url
 @json_option
 def keys(account: str, url: str, as_json: bool) -> None:
-    """The private keys of an account of the devnet. They hold nothing of value: anyone can derive them.
+    """Show the private keys of a devnet account. Anyone can derive them.
 
     Example: peakedex devnet keys alice
     """
-    found = ask(url, "keys", {"account": account})
+    found = call_devnet(url, "keys", {"account": account})
     if as_json:
         click.echo(json.dumps(found))
         return

@@ -1,6 +1,6 @@
-"""`peakedex payouts cosign`: signatures of several operators as files, where no wire is wanted between them.
+"""`peakedex payouts cosign`: exchanges signatures between operators as files.
 
-No command here needs a key: the payouts process signs, and what it has signed is carried from one to another.
+No command here needs a key: the payouts process signs, and these commands carry its signatures.
 """
 
 from __future__ import annotations
@@ -8,23 +8,25 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 
 from indexer import settings as config
+from indexer.cli.payouts.options import read_policy, resolve_chain_id
 from indexer.cli.support.common import json_option, require_db, require_venue, show
 from indexer.cli.support.errors import CheckFailed
 from settlement.store.database import open_reader
 from settlement.store.read.venue import read_tokens
 
 if TYPE_CHECKING:
-    from settlement.payouts.cosign.collector import Proposal, SignatureCollector, Verdict
+    from settlement.payouts.cosign.collector import SignatureCollector
+    from settlement.payouts.cosign.message import Proposal, Verdict
     from settlement.payouts.payout_log import PayoutRecord
 
-MOST_BYTES: Final = 4_000_000
+MAX_CHARACTERS: Final = 4_000_000
 _SETTINGS: Final = (
     *("venue", "db", "node", "chain-id", "payout-expires-in", "payout-limit", "payout-hour-limit"),
 )
@@ -51,14 +53,14 @@ def _settings(command: Command) -> Command:
 
 @click.group()
 def cosign() -> None:
-    """Carry signatures between operators as files: what each payouts process has signed, to the others."""
+    """Exchange signatures with other operators as files."""
 
 
 @cosign.command("list")
 @_settings
 @json_option
 def list_(as_json: bool, **options: Any) -> None:
-    """List the payments that this operator has signed and that may still be paid, with who has signed.
+    """List the payments signed here that are not settled, with the keys that have signed each.
 
     Example: peakedex payouts cosign list --venue venues/example.toml --db peakedex.db
     """
@@ -82,7 +84,7 @@ def _show_record(record: PayoutRecord, as_json: bool) -> None:
 @_settings
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
 def export(file: str, **options: Any) -> None:
-    """Write what this operator has signed and others must sign too into FILE: one JSON object a line.
+    """Write the payments that still lack signatures into FILE, one JSON object per line.
 
     Example: peakedex payouts cosign export --venue venues/example.toml --db peakedex.db signed.jsonl
     """
@@ -100,10 +102,10 @@ def export(file: str, **options: Any) -> None:
 @click.argument("files", type=click.File("r", encoding="utf-8"), nargs=-1, required=True, metavar="FILE...")
 @json_option
 def import_(files: tuple[TextIO, ...], as_json: bool, **options: Any) -> None:
-    """Take other operators' signatures out of FILEs that `export` wrote, each checked against our own ledger.
+    """Import other operators' signatures from FILEs written by `export`, checked against our own ledger.
 
-    The payouts process sends what is complete. Fails if a payment is refused; `later` is no failure: ours is
-    not signed yet, try again in a minute.
+    The payouts process sends payments that are complete. The exit code is 1 if a payment is refused. `later`
+    is not a failure: the payment is not signed here yet, so import it again in a minute.
 
     Example: peakedex payouts cosign import --venue venues/example.toml --db peakedex.db theirs.jsonl
     """
@@ -114,28 +116,27 @@ def import_(files: tuple[TextIO, ...], as_json: bool, **options: Any) -> None:
         refused += verdict.status == "refused"
         _show_verdict(proposal, verdict, as_json)
     if refused:
-        raise CheckFailed(f"{refused} refused: ask the operator who wrote the file, and sign nothing by hand")
+        raise CheckFailed(f"{refused} refused: ask the operator who wrote the file; sign nothing by hand")
 
 
 def _show_verdict(proposal: Proposal, verdict: Verdict, as_json: bool) -> None:
     values = {"id": proposal.transaction.id, "escrow": proposal.escrow}
     if as_json:
-        said = {"status": verdict.status, "code": verdict.code, "reason": verdict.text}
-        show({**values, **said}, as_json=True)
+        show({**values, **asdict(verdict)}, as_json=True)
         return
-    click.echo(f"{proposal.transaction.id}  {verdict.status} ({verdict.code}): {verdict.text}")
+    click.echo(f"{proposal.transaction.id}  {verdict.status} ({verdict.code}): {verdict.reason}")
 
 
 def _proposals(files: Iterable[TextIO]) -> Iterator[Proposal]:
-    from settlement.payouts.cosign.collector import Proposal, ProposalError
+    from settlement.payouts.cosign.message import Proposal, ProposalError
 
     for file in files:
         try:
-            text = file.read(MOST_BYTES + 1)
+            text = file.read(MAX_CHARACTERS + 1)
         except UnicodeDecodeError as error:
-            raise CheckFailed(f"{file.name} is no file of signatures: not UTF-8 text") from error
-        if len(text) > MOST_BYTES:
-            raise CheckFailed(f"{file.name} is no file of signatures: longer than {MOST_BYTES} characters")
+            raise CheckFailed(f"{file.name} is not a signature file: not UTF-8 text") from error
+        if len(text) > MAX_CHARACTERS:
+            raise CheckFailed(f"{file.name} is not a signature file: longer than {MAX_CHARACTERS} characters")
         for number, line in enumerate(text.splitlines(), 1):
             try:
                 yield Proposal.of_json(json.loads(line))
@@ -146,8 +147,8 @@ def _proposals(files: Iterable[TextIO]) -> Iterator[Proposal]:
 
 
 def _collector(options: _Options, *, writes: bool = False) -> SignatureCollector:
-    """Where signatures are checked: our ledger and records, and the accounts' authorities as of now."""
-    from indexer.cli.payouts.run import chain_id_of, read_policy
+    """The collector of this database, with the accounts' current authorities."""
+
     from settlement.payouts.authority import Authorities
     from settlement.payouts.chain import ChainError, ChainNodes
     from settlement.payouts.cosign.collector import SignatureCollector
@@ -160,7 +161,7 @@ def _collector(options: _Options, *, writes: bool = False) -> SignatureCollector
     with reader.connect() as connection:
         authorities = Authorities(token.escrow for token in read_tokens(connection))
     try:
-        chain_id = chain_id_of(options.chain_id, nodes)
+        chain_id = resolve_chain_id(options.chain_id, nodes)
         authorities.refresh(nodes)
     except ChainError as error:
         raise CheckFailed(error) from error

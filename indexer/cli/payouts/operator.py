@@ -1,4 +1,4 @@
-"""What an operator says to `peakedex payouts`, and asks of it: no command here needs a key."""
+"""Operator commands of `peakedex payouts`: pause, approve, return, status, reconcile. None needs a key."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 
     from settlement.payouts.report import Difference
 
-# -- what the operator says -----------------------------------------------------------------------
+# -- decisions -----------------------------------------------------------------------
 
 
 @click.command()
 @config.setting("db")
 def pause(db: str | None) -> None:
-    """Sign nothing more and send nothing more, until `resume`. What was sent before may still be paid.
+    """Stop signing and sending payments until `resume`. Payments sent before may still be executed.
 
     Example: peakedex payouts pause --db peakedex.db
     """
     _switch(require_db(db), paused=True)
-    click.echo("paused: what was sent already may still be paid")
+    click.echo("Payouts paused. Payments sent before may still be executed.")
 
 
 @click.command()
 @config.setting("db")
 def resume(db: str | None) -> None:
-    """Go on after `pause`.
+    """Resume payouts after `pause`.
 
     Example: peakedex payouts resume --db peakedex.db
     """
     _switch(require_db(db), paused=False)
-    click.echo("going on")
+    click.echo("Payouts resumed.")
 
 
 def _switch(url: str, *, paused: bool) -> None:
@@ -60,7 +60,7 @@ def _switch(url: str, *, paused: bool) -> None:
 @click.argument("claim_id", metavar="ID")
 @config.setting("db")
 def approve(claim_id: str, db: str | None) -> None:
-    """Let a payout go that is above a limit.
+    """Approve a payout that exceeds a limit.
 
     Example: peakedex payouts approve 0f3c…e1 --db peakedex.db
     """
@@ -69,18 +69,19 @@ def approve(claim_id: str, db: str | None) -> None:
     with _writing(require_db(db)) as connection:
         claim = _pending(connection, claim_id)
         record_decision(connection, claim.ref, APPROVED)
-    click.echo(f"approved: {claim.quantity} {claim.symbol} to {claim.to}")
+    click.echo(f"Approved: {claim.quantity} {claim.symbol} to {claim.to}")
 
 
 @click.command("return")
 @click.argument("claim_id", metavar="ID")
 @config.setting("db")
 @config.setting("node")
-def give_back(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
-    """Give a withdrawal back that cannot be paid. The first time stops it (`approve` takes that back).
+def return_(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
+    """Return a withdrawal that cannot be paid to its account.
 
-    An hour of the chain later nothing that was ever signed for it can get into a block any more: then the
-    same command prints what the operator signs, as JSON. Until then the exit code is 1.
+    The first call stops the payment (`approve` undoes that). After one hour of chain time nothing signed for
+    it can be executed any more: from then on the same command prints the operation that the operator signs,
+    as JSON. Until then the exit code is 1.
 
     Example: peakedex payouts return 0f3c…e1 --db peakedex.db
     """
@@ -91,9 +92,9 @@ def give_back(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
     with open_reader(url).connect() as connection:
         _pending_withdrawal(connection, claim_id)
     try:
-        head_time = ChainNodes(node).head_time()  # before we write: nobody waits for nodes with us
+        head_time = ChainNodes(node).head_time()  # before the write transaction: it must not wait for nodes
     except ChainError as error:
-        raise CheckFailed(f"not stopped, for nobody tells the chain's time: {error}") from error
+        raise CheckFailed(f"not stopped: no node tells the chain's time: {error}") from error
     with _writing(url) as connection:
         claim = _pending_withdrawal(connection, claim_id)
         returns.start_return(connection, claim, head_time)
@@ -101,8 +102,8 @@ def give_back(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
         venue = parse_venue(read_venue(connection).text)
     if not stop.is_safe:
         raise CheckFailed(
-            f"{claim_id} is stopped: what was signed before could still pay it until "
-            f"{iso_time(stop.safe_from)}Z, so run this again once the indexer has read blocks of that time"
+            f"{claim_id} is stopped. Payments signed before may be executed until "
+            f"{iso_time(stop.safe_from)}Z: run this again once the indexer has read blocks of that time"
         )
     click.echo(json.dumps(returns.return_operation(venue, claim), ensure_ascii=False))
 
@@ -110,16 +111,16 @@ def give_back(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
 def _pending_withdrawal(connection: Connection, claim_id: str) -> PayoutClaim:
     claim = _pending(connection, claim_id)
     if claim.kind != WITHDRAWAL:
-        raise CheckFailed(f"{claim_id} is a refund: it belongs to no account of the venue's")
+        raise CheckFailed(f"{claim_id} is a refund: only withdrawals can be returned")
     return claim
 
 
 @contextmanager
 def _writing(url: str) -> Iterator[Connection]:
-    """One transaction of the operator's."""
+    """A write transaction."""
     from settlement.payouts.payout_log import open_payout_log
 
-    open_reader(url).dispose()  # it must be there already
+    open_reader(url).dispose()  # raises if there is no database
     writer = open_payout_log(url)
     try:
         with writer.begin() as connection:
@@ -137,14 +138,14 @@ def _pending(connection: Connection, claim_id: str) -> PayoutClaim:
     raise CheckFailed(f"no pending withdrawal or refund has the id {claim_id}: see `peakedex payouts status`")
 
 
-# -- what the operator asks -----------------------------------------------------------------------
+# -- reports -----------------------------------------------------------------------
 
 
 @click.command()
 @config.setting("db")
 @json_option
 def status(db: str | None, as_json: bool) -> None:
-    """How it is with each pending withdrawal and refund, and which outflows no claim explains.
+    """Show pending withdrawals and refunds, and outflows that match no claim.
 
     Example: peakedex payouts status --db peakedex.db
     """
@@ -160,11 +161,11 @@ def status(db: str | None, as_json: bool) -> None:
 
 def _show_status(found: dict[str, Any]) -> None:
     click.echo(f"block {found['block']}, {found['ts']}")
-    click.echo(f"worked on by {found['process'] or 'nobody: start `peakedex payouts`'}")
+    click.echo(f"process: {found['process'] or 'none, start `peakedex payouts`'}")
     if found["paused"]:
-        click.echo("PAUSED: `peakedex payouts resume` goes on")
+        click.echo("PAUSED: `peakedex payouts resume` ends it")
     if found["hold_until"]:
-        click.echo(f"older claims are held until {found['hold_until']}, by the chain's time")
+        click.echo(f"older claims are held until {found['hold_until']} (chain time)")
     claims = found["claims"]
     click.echo(f"{len(claims)} pending")
     for claim in claims:
@@ -179,7 +180,7 @@ def _show_status(found: dict[str, Any]) -> None:
                 click.echo(f"      {text}")
     outflows = found["unmatched_outflows"]
     if outflows:
-        click.echo(f"newest {len(outflows)} outflows that no claim explains")
+        click.echo(f"{len(outflows)} newest outflows that match no claim")
     for row in outflows:
         click.echo(
             f"  {row['id']}  {row['quantity']} {row['symbol']} from {row['escrow']} to {row['to']}  "
@@ -193,9 +194,9 @@ def _show_status(found: dict[str, Any]) -> None:
 @config.setting("engine-node")
 @json_option
 def reconcile(db: str | None, node: tuple[str, ...], engine_node: tuple[str, ...], as_json: bool) -> None:
-    """Compare what the ledger says of the escrow accounts with what they hold on both chains.
+    """Compare the ledger's holdings with the escrow accounts' balances on both chains.
 
-    The exit code is 1 if anything is missing in four looks over nine seconds (a payment may be on its way).
+    The exit code is 1 if a balance is too low in four readings over nine seconds (a payment may be pending).
 
     Example: peakedex payouts reconcile --db peakedex.db
     """
@@ -218,7 +219,7 @@ def reconcile(db: str | None, node: tuple[str, ...], engine_node: tuple[str, ...
     _show_differences(rows, as_json)
     missing = [row for row in rows if row.surplus < 0]
     if missing:
-        raise CheckFailed(f"{len(missing)} balances are below what the ledger says")
+        raise CheckFailed(f"{len(missing)} balances are below the ledger's holdings")
 
 
 def _show_differences(rows: Sequence[Difference], as_json: bool) -> None:

@@ -1,24 +1,27 @@
-"""`peakedex payouts`: money out of escrow."""
+"""`peakedex payouts`: pays withdrawals and refunds out of escrow."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
 from indexer import settings as config
 from indexer.cli.payouts.cosign import cosign
-from indexer.cli.payouts.operator import approve, give_back, pause, reconcile, resume, status
+from indexer.cli.payouts.operator import approve, pause, reconcile, resume, return_, status
+from indexer.cli.payouts.options import read_policy, resolve_chain_id
+from indexer.cli.payouts.relay import relay
 from indexer.cli.support.common import require_db, require_venue, start_logging
 from indexer.cli.support.errors import ConfigurationError
-from indexer.cli.support.processes import prompt_stop
+from indexer.cli.support.processes import interruptible_stop
 from settlement.core.venue import Venue
 from settlement.net.backoff import Stopped
+from settlement.net.change_logger import ChangeLogger
 from settlement.store import payout_schema
 from settlement.store.database import open_reader
 from settlement.store.lease import Lease
@@ -30,227 +33,208 @@ if TYPE_CHECKING:
     from settlement.payouts.chain import ChainNodes
     from settlement.payouts.policy import Policy
 
-DEVNET: Final = "devnet"
 RETRY_SECONDS: Final = 2.0
+_SETTINGS: Final = (
+    *("venue", "db", "node", "engine-node", "chain-id"),
+    *("payout-expires-in", "payout-limit", "payout-hour-limit", "cosign-relay"),
+    *("checkpoint-every", "checkpoint-key-env", "log-level", "log-format"),
+)
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
 
 log = logging.getLogger("peakedex.payouts")
 
 
+class _Options(NamedTuple):
+    """The command's options; the settings' help describes each."""
+
+    venue: Path | None
+    db: str | None
+    node: tuple[str, ...]
+    engine_node: tuple[str, ...]
+    chain_id: str | None
+    payout_expires_in: int
+    payout_limit: tuple[str, ...]
+    payout_hour_limit: tuple[str, ...]
+    cosign_relay: tuple[str, ...]
+    checkpoint_every: int
+    checkpoint_key_env: str
+    log_level: str
+    log_format: str
+    first_run: bool
+    hold: bool
+
+
+class _Context(NamedTuple):
+    """What a payouts process works with."""
+
+    options: _Options
+    venue: Venue
+    db: str
+    policy: Policy
+    nodes: ChainNodes
+    keys: KeyRing
+    chain_id: str
+
+
+def _settings(command: Command) -> Command:
+    for name in reversed(_SETTINGS):
+        command = config.setting(name)(command)
+    return command
+
+
 @click.group(invoke_without_command=True)
-@config.setting("venue")
-@config.setting("db")
-@config.setting("node")
-@config.setting("engine-node")
-@config.setting("chain-id")
-@config.setting("payout-expires-in")
-@config.setting("payout-limit")
-@config.setting("payout-hour-limit")
-@config.setting("cosign-listen")
-@config.setting("cosign-peer")
-@config.setting("checkpoint-every")
-@config.setting("checkpoint-key-env")
+@_settings
 @click.option(
     "--first-run",
     is_flag=True,
-    help="Nobody has ever signed payouts of this venue: hold nothing for what another may have signed.",
+    help="Payouts of this venue were never signed before: hold nothing that another process may have signed.",
 )
 @click.option(
     "--hold",
     is_flag=True,
-    help="After a restored backup, if a limit or time has changed since: hold what may have been signed.",
+    help="Hold what may have been signed: after restoring a backup, if a payout limit or the lifetime has "
+    "changed since.",
 )
-@config.setting("log-level")
-@config.setting("log-format")
 @click.pass_context
-def payouts(
-    context: click.Context,
-    venue: Path | None,
-    db: str | None,
-    node: tuple[str, ...],
-    engine_node: tuple[str, ...],
-    chain_id: str | None,
-    payout_expires_in: int,
-    payout_limit: tuple[str, ...],
-    payout_hour_limit: tuple[str, ...],
-    cosign_listen: str | None,
-    cosign_peer: tuple[str, ...],
-    checkpoint_every: int,
-    checkpoint_key_env: str,
-    first_run: bool,
-    hold: bool,
-    log_level: str,
-    log_format: str,
-) -> None:
-    """Pay withdrawals and refunds out of escrow: each once, whatever happens. Beside `peakedex follow`.
+def payouts(context: click.Context, /, **options: Any) -> None:
+    """Pay withdrawals and refunds out of escrow, each at most once. Runs beside `peakedex follow`.
 
-    The keys come from the environment variables that the venue file names. Without a command it runs until
-    Ctrl-C.
+    The keys are read from the environment variables that the venue file names. Without a subcommand it runs
+    until Ctrl-C.
 
     Example: peakedex payouts --venue venues/example.toml --db peakedex.db
     """
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _run(_Options(**options))
+
+
+def _run(options: _Options) -> None:
+    """The payouts process."""
     from settlement.payouts import hardening
     from settlement.payouts.authority import KeyRing
     from settlement.payouts.chain import ChainNodes
 
     hardening.harden()
-    start_logging(log_level, log_format)
-    rules_venue, url = require_venue(venue), require_db(db)
-    policy = read_policy(payout_expires_in, payout_limit, payout_hour_limit)
-    with prompt_stop() as stop:
-        nodes = ChainNodes(node, engine_node)
-        # First: no key waits in the environment for a node.
-        wanted, keys = _keys(rules_venue, url, checkpoint_key_env)
-        chain = _until_answered(lambda: chain_id_of(chain_id, nodes), stop)
-        signers = KeyRing(wanted, keys, chain)
-        opened = _Opened(rules_venue, url, policy, nodes, signers, chain)
-        with _checkpoints(opened, ChainNodes(node), keys, checkpoint_key_env, checkpoint_every):
-            _pay(opened, stop, cosign_listen, cosign_peer, first_run=first_run, hold=hold)
+    start_logging(options.log_level, options.log_format)
+    venue, db = require_venue(options.venue), require_db(options.db)
+    policy = read_policy(options.payout_expires_in, options.payout_limit, options.payout_hour_limit)
+    with interruptible_stop() as stop:
+        nodes = ChainNodes(options.node, options.engine_node)
+        # First, so that keys leave the environment before anything waits for a node.
+        variables, texts = _take_keys(venue, db, options.checkpoint_key_env)
+        chain_id = _until_answered(lambda: resolve_chain_id(options.chain_id, nodes), stop)
+        keys = KeyRing(variables, texts, chain_id)
+        context = _Context(options, venue, db, policy, nodes, keys, chain_id)
+        with _checkpoints(context, texts):
+            _pay(context, stop)
 
 
-class _Opened(NamedTuple):
-    """What a payouts process works with."""
-
-    venue: Venue
-    url: str
-    policy: Policy
-    nodes: ChainNodes
-    signers: KeyRing
-    chain_id: str
-
-
-def _pay(
-    opened: _Opened,
-    stop: threading.Event,
-    listen: str | None,
-    peers: tuple[str, ...],
-    *,
-    first_run: bool,
-    hold: bool,
-) -> None:
+def _pay(context: _Context, stop: threading.Event) -> None:
     """Pay until the stop event is set."""
     from settlement.payouts.cosign.collector import SignatureCollector
-    from settlement.payouts.cosign.http import Exchange, ExchangeError
+    from settlement.payouts.cosign.relay_client import RelayClients, RelayUrlError
+    from settlement.payouts.dependencies import Dependencies
     from settlement.payouts.payout_log import open_payout_log
-    from settlement.payouts.runner import Dependencies, Runner
+    from settlement.payouts.runner import Runner
 
-    venue, url, policy, nodes, signers, chain_id = opened
-    reader, writer = open_reader(url), open_payout_log(url)
-    collector = SignatureCollector(reader, writer, venue, policy, signers.authorities, chain_id)
+    venue, policy, nodes, keys = context.venue, context.policy, context.nodes, context.keys
+    reader, writer = open_reader(context.db), open_payout_log(context.db)
+    collector = SignatureCollector(reader, writer, venue, policy, keys.authorities, context.chain_id)
     try:
-        exchange = Exchange(collector, listen, peers)
-    except ExchangeError as error:
-        raise ConfigurationError(error) from error
+        relays = RelayClients(collector, context.options.cosign_relay)
+    except RelayUrlError as error:
+        raise ConfigurationError(f"--cosign-relay: {error}") from error
     with Lease(writer, stop.set, table=payout_schema.lease, role="payouts process") as lease:
-        show = _Findings()
-        parts = Dependencies(
-            reader, writer, nodes, signers, guard=lease.check, refresh=lambda: show(signers.check(nodes))
+        findings = _FindingLog()
+        dependencies = Dependencies(
+            *(reader, writer, nodes, keys),
+            guard=lease.check,
+            refresh=lambda: findings.log(keys.check(nodes)),
         )
-        runner = Runner(parts, venue, policy)
-        show(_until_answered(lambda: signers.check(nodes), stop))
-        if not any(map(signers.can_sign, signers.authorities.escrows)):
-            raise ConfigurationError("no key signs for any escrow account: nothing can be paid")
-        _until_answered(lambda: runner.start(first_run=first_run, hold=hold), stop)
-        log.info("paying, policy %s", policy.hash(venue)[:16])
-        with exchange:
+        runner = Runner(dependencies, venue, policy)
+        findings.log(_until_answered(lambda: keys.check(nodes), stop))
+        if not any(map(keys.can_sign, keys.authorities.accounts)):
+            raise ConfigurationError("no key can sign for any escrow account: nothing can be paid")
+        start = context.options
+        _until_answered(lambda: runner.start(first_run=start.first_run, hold=start.hold), stop)
+        log.info("payouts started, policy %s", policy.hash(venue)[:16])
+        with relays:
             runner.run(stop)
         lease.check()
 
 
-def _checkpoints(
-    opened: _Opened, nodes: ChainNodes, keys: Mapping[str, str], variable: str, every: int
-) -> AbstractContextManager[object]:
-    """What posts checkpoints while it is entered; nothing where none are asked for, or no key is there."""
+def _checkpoints(context: _Context, texts: Mapping[str, str]) -> AbstractContextManager[object]:
+    """Posts checkpoints while it is entered; does nothing where they are disabled or the key is missing."""
+    from settlement.payouts.chain import ChainNodes
     from settlement.payouts.checkpoints import CheckpointPoster
     from settlement.payouts.signing import Key, SigningError
 
-    if not every or variable not in keys:
-        log.info("no checkpoints are posted: %s", "checkpoint-every is 0" if not every else f"no {variable}")
+    every, variable = context.options.checkpoint_every, context.options.checkpoint_key_env
+    if not every or variable not in texts:
+        reason = f"{variable} is not set" if every else "checkpoint-every is 0"
+        log.info("checkpoints are not posted: %s", reason)
         return nullcontext()
     try:
-        key = Key(keys[variable])
+        key = Key(texts[variable])
     except SigningError as error:
-        log.warning("no checkpoints are posted: %s holds no key: %s", variable, error)
+        log.warning("checkpoints are not posted: %s: %s", variable, error)
         return nullcontext()
-    return CheckpointPoster(open_reader(opened.url), nodes, opened.venue, key, opened.chain_id, every)
+    nodes = ChainNodes(context.options.node)  # its own: clients are not thread-safe
+    return CheckpointPoster(open_reader(context.db), nodes, context.venue, key, context.chain_id, every)
 
 
-def _keys(venue: Venue, url: str, operator_variable: str) -> tuple[list[KeyVariable], Mapping[str, str]]:
-    """The tokens, with the variables that hold their keys, and the variables' values. They are taken out of
-    the environment. Raises ConfigurationError for a database of another venue."""
+def _take_keys(venue: Venue, db: str, operator_variable: str) -> tuple[list[KeyVariable], Mapping[str, str]]:
+    """The tokens' key variables, and the values of these and the operator's, removed from the environment.
+
+    Raises ConfigurationError for a database of another venue.
+    """
     from settlement.payouts import hardening
     from settlement.payouts.authority import KeyVariable, key_variable
 
     named = {token.symbol: token.key_env for token in venue.tokens}
-    with open_reader(url).connect() as connection:
+    with open_reader(db).connect() as connection:
         position = read_position(connection)
         tokens = read_tokens(connection)
     if position is None:
-        raise ConfigurationError("no indexer has worked on this database yet: start `peakedex follow` first")
+        raise ConfigurationError("the database is empty: start `peakedex follow` first")
     if position.venue_hash != venue.hash:
-        raise ConfigurationError("the database belongs to another venue: use its own venue file")
-    wanted = [
+        raise ConfigurationError("the database belongs to another venue: use that venue's file")
+    variables = [
         KeyVariable(token.symbol, token.escrow, key_variable(token.symbol, named.get(token.symbol)))
         for token in tokens
     ]
-    return wanted, hardening.take([operator_variable, *(one.variable for one in wanted)])
+    return variables, hardening.take_variables([operator_variable, *(one.variable for one in variables)])
 
 
-def read_policy(expires_in: int, limits: Iterable[str], hour_limits: Iterable[str]) -> Policy:
-    """The policy that the settings make. Raises ConfigurationError."""
-    from settlement.payouts.policy import Policy, PolicyError, read_limits
-
-    try:
-        return Policy(expires_in, read_limits(limits), read_limits(hour_limits))
-    except PolicyError as error:
-        raise ConfigurationError(error) from error
-
-
-def chain_id_of(text: str | None, nodes: ChainNodes) -> str:
-    """The chain id to sign for: given, a devnet's own word, or the main network's. Raises ChainError, and
-    ConfigurationError."""
-    from settlement.payouts.signing import MAINNET, SigningError, check_chain_id
-
-    if text == DEVNET:
-        return nodes.hive[0].devnet_chain_id()
-    try:
-        return check_chain_id(text or MAINNET)
-    except SigningError as error:
-        raise ConfigurationError(f"--chain-id: {error}") from error
-
-
-def _until_answered(ask: Callable[[], T], stop: threading.Event) -> T:
-    """What nodes answer, as soon as one does. Raises Stopped."""
+def _until_answered(call: Callable[[], T], stop: threading.Event) -> T:
+    """Retry a call until a node answers. Raises Stopped."""
     from settlement.payouts.chain import ChainError
 
-    said = ""
+    failures = ChangeLogger(log)
     while True:
         try:
-            return ask()
+            return call()
         except ChainError as error:
-            if str(error) != said:
-                log.warning("waiting: %s", error)
-            said = str(error)
+            failures.log(f"waiting: {error}")
         if stop.wait(RETRY_SECONDS):
             raise Stopped
 
 
-class _Findings:
-    """Logs what is found of keys, each finding once."""
+class _FindingLog:
+    """Logs findings about keys, each once until it changes."""
 
     def __init__(self) -> None:
-        self._said: set[Finding] = set()
+        self._last: set[Finding] = set()
 
-    def __call__(self, findings: Sequence[Finding]) -> None:
+    def log(self, findings: Sequence[Finding]) -> None:
         for finding in findings:
-            if finding not in self._said:
+            if finding not in self._last:
                 level = logging.INFO if finding.level == "ok" else logging.WARNING
                 log.log(level, "%s", finding.text)
-        self._said = set(findings)
+        self._last = set(findings)
 
 
-for command in (pause, resume, approve, give_back, status, reconcile, cosign):
+for command in (pause, resume, approve, return_, status, reconcile, cosign, relay):
     payouts.add_command(command)

@@ -1,1 +1,1 @@
-"""Helpers shared by the commands: errors, processes, progress bars."""
+"""Helpers shared by the commands: arguments, output, logging, errors, nodes, processes, progress bars."""

@@ -1,4 +1,4 @@
-"""What several commands need: opening the parts, and printing results."""
+"""Arguments, output and logging that commands share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from settlement.core.venue import Venue, VenueError, parse_venue
 
 
 def read_venue(path: Path) -> Venue:
-    """A venue file, validated. Raises VenueError."""
+    """Read and validate a venue file. Raises VenueError."""
     try:
         return parse_venue(path.read_text("utf-8"))
     except UnicodeDecodeError as error:
@@ -25,21 +25,21 @@ def read_venue(path: Path) -> Venue:
 
 
 def require_db(url: str | None) -> str:
-    """The database's URL, or an error that says how to name it."""
+    """The database URL. Raises UsageError if none is given."""
     if url is None:
-        raise click.UsageError("no database: give --db URL, or set PEAKEDEX_DB")
+        raise click.UsageError("no database: use --db URL, or set PEAKEDEX_DB")
     return url
 
 
 def require_venue(path: Path | None) -> Venue:
-    """The venue, or an error that says how to name its file."""
+    """The venue. Raises UsageError if no file is given, VenueError if it is invalid."""
     if path is None:
-        raise click.UsageError("no venue: give --venue FILE, or set PEAKEDEX_VENUE")
+        raise click.UsageError("no venue: use --venue FILE, or set PEAKEDEX_VENUE")
     return read_venue(path)
 
 
 def show(values: Mapping[str, object], *, as_json: bool) -> None:
-    """Print results: `name value` a line, or one JSON object."""
+    """Print results: a line `name  value` each, or one JSON object."""
     if as_json:
         click.echo(json.dumps(values))
         return
@@ -49,16 +49,16 @@ def show(values: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def start_logging(level: str, log_format: str = "text") -> None:
-    """Log to standard error, one line each, as text or as JSON."""
+    """Configure logging to standard error, as text or as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if log_format == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each start, whatever there is to do
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # INFO lines at every start
 
 
 class JsonLines(logging.Formatter):
-    """Each record as a JSON object: what every record has, and the fields that came with it."""
+    """Log formatter: a JSON object a line with timestamp, level, logger, message and `extra` fields."""
 
     _COMMON: Final = frozenset((*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"))
 
@@ -76,11 +76,11 @@ class JsonLines(logging.Formatter):
 
 
 def tune_gc() -> None:
-    """Take all that was loaded out of the cyclic collector's sight: long-lived, and full of cycles.
+    """Exempt the loaded state from cyclic garbage collection, and collect less often.
 
-    Worth 1.5 times the speed with 86,000 resting orders, measured.
+    The state is long-lived and full of cycles. Measured: 1.5 times faster with 86,000 open orders.
     """
-    gc.unfreeze()  # what an earlier state of this process has left
+    gc.unfreeze()  # the state of an earlier call
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -1,6 +1,6 @@
-"""How commands fail: one line that names the matter and the cure, and an exit code.
+"""Errors of commands: a one-line message and an exit code.
 
-0: fine. 1: a check failed, or the input cannot be what it claims. 2: usage or configuration.
+Exit codes: 0 success; 1 a check failed or the input is invalid; 2 wrong usage or configuration.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from settlement.store.write.snapshot import SnapshotError
 
 
 class CheckFailed(click.ClickException):
-    """A check failed, or the input is not what it claims to be; shown as one line."""
+    """A check failed, or the input is invalid (exit code 1)."""
 
     exit_code = 1
 
@@ -31,14 +31,14 @@ class CheckFailed(click.ClickException):
 
 
 class ConfigurationError(CheckFailed):
-    """Something must be configured differently first; shown as one line."""
+    """Wrong configuration (exit code 2)."""
 
     exit_code = 2
 
 
 @contextmanager
-def reported() -> Iterator[None]:
-    """Turn the failures that we expect into one line; anything else is a bug, and keeps its traceback."""
+def one_line_errors() -> Iterator[None]:
+    """Turn expected failures into one-line errors. Any other exception is a bug and keeps its traceback."""
     try:
         yield
     except VenueError as error:
@@ -52,4 +52,4 @@ def reported() -> Iterator[None]:
     except (SourceError, BlockError, ReceiptError) as error:
         raise CheckFailed(f"stopped: {error}") from error
     except InvariantError as error:
-        raise CheckFailed(f"stopped, nothing of this block is recorded: {error}") from error
+        raise CheckFailed(f"stopped without recording this block: {error}") from error

@@ -1,4 +1,4 @@
-"""The nodes that commands talk to, as one source of blocks."""
+"""Sources of blocks from the nodes given on the command line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ POLL_SECONDS: Final = 0.5
 
 
 def check_quorum(quorum: int | None, nodes: tuple[str, ...]) -> None:
-    """Raise click.UsageError if so many of these nodes cannot agree."""
+    """Raise UsageError if there are fewer nodes than the quorum."""
     try:
         quorum_of(len(dict.fromkeys(nodes)), quorum)
     except ValueError as error:
-        raise click.UsageError(f"--quorum: {error}; give more --node") from None
+        raise click.UsageError(f"--quorum: {error}; add more --node options") from None
 
 
 def open_nodes(
@@ -31,7 +31,7 @@ def open_nodes(
     waiter: Waiter,
     quorum: int | None,
 ) -> tuple[HiveSource, Sidechain]:
-    """The source for a venue_filter, and the sidechain that it takes receipts from."""
+    """The block source, and the sidechain that it reads receipts from."""
     sidechain = Sidechain(engine_nodes, waiter, poll_seconds=POLL_SECONDS)
     source = HiveSource(
         nodes,

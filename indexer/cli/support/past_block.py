@@ -1,4 +1,4 @@
-"""Asking a database for a past block: which it can speak of."""
+"""Validation of a block number against the blocks in a database."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from settlement.store.read.position import Position, read_first_block, read_posi
 
 
 def newest_block(connection: Connection) -> Position:
-    """Where the database stands. Raises ConfigurationError while it is empty."""
+    """The database's newest block. Raises ConfigurationError if it is empty."""
     at = read_position(connection)
     if at is None:
-        raise ConfigurationError("the database holds no block yet: start `peakedex follow` first")
+        raise ConfigurationError("the database contains no block yet: start `peakedex follow` first")
     return at
 
 
 def recorded_block(connection: Connection, block: int | None) -> int:
-    """The block asked for, or the newest. Raises ConfigurationError for one that is not recorded."""
+    """The given block, or the newest one. Raises ConfigurationError if it is not recorded."""
     at = newest_block(connection)
     if block is None:
         return at.block
     if block > at.block:
-        raise ConfigurationError(
-            f"--block {block}: the database stands at block {at.block}, ask for an earlier one"
-        )
+        raise ConfigurationError(f"--block {block} is not recorded yet: the newest block is {at.block}")
     before = read_first_block(connection) - 1
     if block < before:
-        raise ConfigurationError(f"--block {block} is before this venue: {before} is the first to ask for")
+        raise ConfigurationError(f"--block {block} is before this venue's first block: use {before} or later")
     return block

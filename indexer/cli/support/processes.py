@@ -1,4 +1,4 @@
-"""Several processes as one command: all start, and when one ends or a signal comes, all end."""
+"""Child processes and signals of commands."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _POLL_SECONDS: Final = 0.2
 
 
 def peakedex(*arguments: str) -> list[str]:
-    """The command line of this very program with other arguments."""
+    """The command line that runs this program with the given arguments."""
     return [sys.executable, "-m", "indexer.cli", *arguments]
 
 
 def stop_event() -> threading.Event:
-    """An event that SIGINT and SIGTERM set, for a clean end."""
+    """An event that SIGINT and SIGTERM set."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: _set(stop))
@@ -33,17 +33,19 @@ def stop_event() -> threading.Event:
 
 
 def _set(stop: threading.Event) -> None:
-    """From a signal's handler, which may have interrupted a wait for this very event: that holds the event's
-    lock, and goes on only after the handler. So a thread of its own sets it, started without any lock."""
+    """Set the event from a signal handler.
+
+    The handler may have interrupted `stop.wait()`, which holds the event's lock until the handler returns, so
+    another thread sets it. `_thread.start_new_thread` takes no lock.
+    """
     _thread.start_new_thread(stop.set, ())
 
 
 @contextmanager
-def prompt_stop() -> Iterator[threading.Event]:
-    """A stop event for loops that wait for nodes: what does not end by itself soon is interrupted.
+def interruptible_stop() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; GRACE_SECONDS later, `Stopped` is raised in the main thread.
 
-    The main thread may sit in a read that a silent node never answers. It gets `Stopped` then, wherever it
-    is: a transaction under way is rolled back, and what it held will be read again.
+    It ends a read that a silent node never answers. An open transaction is rolled back.
     """
 
     def stopped(*_: Any) -> None:
@@ -66,23 +68,23 @@ def prompt_stop() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-class Family:
-    """Child processes that live and die together. Each is a group of its own: signals go through here."""
+class ProcessGroup:
+    """Child processes that start and stop together. Each has its own session: signals come from here only."""
 
     def __init__(self) -> None:
         self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        """Start a child; its output is ours, and so is its environment, with some variables more."""
+        """Start a child that inherits output and environment; `environment` adds variables."""
         environment = {**os.environ, **(environment or {})}
         self._children.append(subprocess.Popen(command, start_new_session=True, env=environment))
 
     def alive(self) -> bool:
-        """Whether every child still runs."""
+        """Whether all children are running."""
         return all(child.poll() is None for child in self._children)
 
     def wait(self, stop: threading.Event) -> int:
-        """Until the event is set or a child ends, then stop them all. The exit code: the ended child's."""
+        """Wait until `stop` is set or a child ends, then stop all. The exit code of the child, or 0."""
         code = 0
         while not stop.wait(_POLL_SECONDS):
             ended = [child.returncode for child in self._children if child.poll() is not None]
@@ -93,7 +95,7 @@ class Family:
         return code
 
     def stop(self) -> None:
-        """Ask every child to end; kill those that do not within some seconds."""
+        """Terminate all children; kill those that do not end within STOP_SECONDS."""
         for child in reversed(self._children):
             if child.poll() is None:
                 child.terminate()

@@ -1,1 +1,1 @@
-"""Copies of a database: snapshots, which are portable and prove themselves, and backups, kept elsewhere."""
+"""Snapshots (portable, verifiable copies of a database) and backups in remote storage."""

@@ -1,4 +1,4 @@
-"""Backups: snapshots with the records of payouts, kept elsewhere: made, listed, fetched, thinned out."""
+"""Backups in remote storage: snapshots with the payout log. Creating, listing, fetching and retention."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import msgspec
 from sqlalchemy import Connection
 
 from indexer.ops.backup.files import working_folder
-from indexer.ops.backup.retention import PART, VENUE_DIGITS, Backup, complete, expired, left_over
+from indexer.ops.backup.retention import PART, VENUE_DIGITS, Backup, complete, expired, stale_files
 from indexer.ops.backup.snapshot_file import Count, Digest, Manifest, write_snapshot
-from indexer.ops.backup.storage import Place, PlaceError
+from indexer.ops.backup.storage import Storage, StorageError
 from settlement.store.write.snapshot import SnapshotError
 
 FORMAT: Final = "peakedex-backup-1"
@@ -24,7 +24,7 @@ _MANIFEST_BYTES: Final = 1 << 16
 
 
 class BackupManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What lies beside a backup's file; `size` and `sha256` are the file's."""
+    """Manifest of a backup. `size` and `sha256` are those of the snapshot file."""
 
     format: Literal["peakedex-backup-1"]
     program: str
@@ -41,8 +41,8 @@ class BackupManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     rows: Count
 
 
-class Made(NamedTuple):
-    """A backup that lies at its place and was read back, and those that were taken away for it."""
+class BackupResult(NamedTuple):
+    """A created and verified backup, and the older backups that were deleted."""
 
     backup: Backup
     manifest: BackupManifest
@@ -51,20 +51,20 @@ class Made(NamedTuple):
 
 def make_backup(
     connection: Connection,
-    place: Place,
+    storage: Storage,
     *,
     network: str,
     daily: int,
     rolling: int,
     on_rows: Callable[[int], object] = lambda _: None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Made:
-    """Back up what the connection's transaction sees. Older backups go only when this one is there.
+) -> BackupResult:
+    """Back up the database as the connection's transaction sees it, then delete older backups.
 
-    It takes room in the system's folder for temporary files: twice the backup's size. Raises PlaceError, and
-    what `write_snapshot` does; nothing is left at the place then but what could not be deleted.
+    It needs temporary disk space of twice the backup's size. Raises StorageError, and the errors of
+    `write_snapshot`, after removing the files it uploaded, if possible.
     """
-    names = place.names()
+    names = storage.names()
     with working_folder() as folder:
         file = folder / "snapshot"
         with file.open("xb") as out:
@@ -72,17 +72,17 @@ def make_backup(
         made = now()
         backup = Backup(snapshot.venue_hash[:VENUE_DIGITS], made.replace(microsecond=0), snapshot.block)
         if any(name.startswith(backup.name) for name in names):
-            raise PlaceError(f"{backup.name} is there already: another backup runs")
+            raise StorageError(f"{backup.name} exists already: another backup is running")
         manifest = _manifest(snapshot, file, made)
         text = folder / "manifest"
         text.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
-        _send(place, file, backup.snapshot)
+        _send(storage, file, backup.snapshot)
         try:
-            _send(place, text, backup.manifest)
-        except PlaceError:
-            _take_back(place, backup.snapshot)
+            _send(storage, text, backup.manifest)
+        except StorageError:
+            _try_delete(storage, backup.snapshot)
             raise
-    return Made(backup, manifest, _thin_out(place, backup.venue, daily, rolling, now()))
+    return BackupResult(backup, manifest, _apply_retention(storage, backup.venue, daily, rolling, now()))
 
 
 def _manifest(snapshot: Manifest, file: Path, made: datetime) -> BackupManifest:
@@ -108,71 +108,73 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _send(place: Place, file: Path, name: str) -> None:
-    """Upload under a name that is none of a backup, read it back, and give it its own."""
-    part, again = name + PART, file.with_suffix(".again")
+def _send(storage: Storage, file: Path, name: str) -> None:
+    """Upload under a temporary name, read back and compare, then rename."""
+    part, copy = name + PART, file.with_suffix(".copy")
     try:
-        place.put(file, part)
-        place.get(part, again)
-        if _sha256(again) != _sha256(file):
-            raise PlaceError(f"{part} came back otherwise than it was sent: the place lost some of it")
-        place.rename(part, name)
-    except PlaceError:
-        _take_back(place, part)
+        storage.put(file, part)
+        storage.get(part, copy)
+        if _sha256(copy) != _sha256(file):
+            raise StorageError(f"{part} differs from the uploaded file: the storage damaged it")
+        storage.rename(part, name)
+    except StorageError:
+        _try_delete(storage, part)
         raise
     finally:
-        again.unlink(missing_ok=True)
+        copy.unlink(missing_ok=True)
 
 
-def _take_back(place: Place, name: str) -> None:
-    """Delete what is left of a failure, if the place still lets us; the next backups will try again."""
-    with suppress(PlaceError):
-        place.delete(name)
+def _try_delete(storage: Storage, name: str) -> None:
+    """Delete a file after a failure. If that fails too, a later backup deletes it."""
+    with suppress(StorageError):
+        storage.delete(name)
 
 
-def _thin_out(place: Place, venue: str, daily: int, rolling: int, now: datetime) -> list[Backup]:
-    """Delete the venue's backups that the policy does not keep, and what failures of long ago left there."""
-    names = place.names()
+def _apply_retention(storage: Storage, venue: str, daily: int, rolling: int, now: datetime) -> list[Backup]:
+    """Delete the venue's expired backups and the files of incomplete ones."""
+    names = storage.names()
     of_venue = [backup for backup in complete(names) if backup.venue == venue]
     surplus = expired(of_venue, daily, rolling)
     for backup in surplus:
-        place.delete(backup.manifest)  # from here on it is no backup
-        place.delete(backup.snapshot)
-    for name in left_over(names, venue, now):
-        place.delete(name)
+        storage.delete(backup.manifest)  # now the backup is incomplete
+        storage.delete(backup.snapshot)
+    for name in stale_files(names, venue, now):
+        storage.delete(name)
     return surplus
 
 
-def list_backups(place: Place) -> list[tuple[Backup, int]]:
-    """The backups that are whole, newest first, with the size of each."""
-    names = place.names()
+def list_backups(storage: Storage) -> list[tuple[Backup, int]]:
+    """The complete backups, newest first, with the size of each in bytes."""
+    names = storage.names()
     return [(backup, names[backup.snapshot]) for backup in complete(names)]
 
 
-def choose(place: Place, name: str | None, venue_hash: str | None) -> Backup:
-    """The backup of that name, or the newest one (of that venue). Raises PlaceError where there is none, or
-    backups of several venues to choose from."""
-    found = [backup for backup, _ in list_backups(place)]
+def choose(storage: Storage, name: str | None, venue_hash: str | None) -> Backup:
+    """The backup of that name, or the newest one, of that venue if given.
+
+    Raises StorageError if there is none, or if the venue is ambiguous.
+    """
+    found = [backup for backup, _ in list_backups(storage)]
     if venue_hash is not None:
         found = [backup for backup in found if backup.venue == venue_hash[:VENUE_DIGITS]]
     if name is not None:
         found = [backup for backup in found if backup.name == name]
     if not found:
-        raise PlaceError("there is no such backup: `peakedex backup list` shows what there is")
+        raise StorageError("no such backup: see `peakedex backup list`")
     if len({backup.venue for backup in found}) > 1:
-        raise PlaceError("these are of several venues: name one with --venue, or a backup with --name")
+        raise StorageError("there are backups of several venues: choose one with --venue or --name")
     return found[0]
 
 
-def fetch(place: Place, backup: Backup, folder: Path) -> tuple[Path, BackupManifest]:
-    """Download a backup and hold it against its manifest. Raises PlaceError, and SnapshotError."""
+def fetch(storage: Storage, backup: Backup, folder: Path) -> tuple[Path, BackupManifest]:
+    """Download a backup and verify it with its manifest. Raises StorageError and SnapshotError."""
     text, file = folder / backup.manifest, folder / backup.snapshot
-    place.get(backup.manifest, text)
+    storage.get(backup.manifest, text)
     try:
         manifest = msgspec.json.decode(text.read_bytes()[:_MANIFEST_BYTES], type=BackupManifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{backup.manifest} cannot be read: {error}") from None
-    place.get(backup.snapshot, file)
+    storage.get(backup.snapshot, file)
     if (file.stat().st_size, _sha256(file)) != (manifest.size, manifest.sha256):
-        raise SnapshotError(f"{backup.snapshot} is not the file that its manifest names: damaged")
+        raise SnapshotError(f"{backup.snapshot} does not match its manifest: it is damaged")
     return file, manifest

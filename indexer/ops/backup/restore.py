@@ -1,4 +1,4 @@
-"""From a snapshot's file to a database: loaded where nobody sees it, verified, and only then put in place."""
+"""Restores a snapshot: loads it into a new database, verifies it, and then puts it in place."""
 
 from __future__ import annotations
 
@@ -29,55 +29,55 @@ from settlement.store.write.snapshot import (
     write_rows,
 )
 
-_ROOM: Final = 3
-"""A database with its indexes, and what SQLite keeps beside it meanwhile, against its rows as text."""
+_SPACE_FACTOR: Final = 3
+"""Disk space of a database with its indexes and SQLite's journal, relative to its rows as text."""
 _Rows: TypeAlias = list[tuple[Any, ...]]
-_BESIDE: Final = ("-wal", "-shm", "-journal")
+_SQLITE_SUFFIXES: Final = ("-wal", "-shm", "-journal")
 
 
-class Wanted(NamedTuple):
-    """What a snapshot is held against, beside itself."""
+class RestoreChecks(NamedTuple):
+    """What a snapshot is verified with, besides its own hashes."""
 
-    venue: Venue | None = None
-    nodes: tuple[str, ...] = ()
-    ignore_claim: bool = False
+    venue: Venue | None = None  # the required venue; None: any
+    nodes: tuple[str, ...] = ()  # Hive nodes that must have its block and checkpoint
+    ignore_checkpoint: bool = False  # accept it even if the operator's newest checkpoint differs
 
 
 class Restored(NamedTuple):
-    """What was restored; the checkpoint that agreed, where there was one; where the old database went."""
+    """A restored snapshot."""
 
     manifest: Manifest
     claim: CheckpointClaim | None
-    old: Path | None = None
+    old: Path | None = None  # the previous SQLite file under its new name
 
 
 def restore(
     path: Path,
     url: str,
-    wanted: Wanted,
+    checks: RestoreChecks,
     *,
     replace: bool = False,
     on_rows: Callable[[int], object] = lambda _: None,
 ) -> Restored:
-    """A snapshot into a database that is new or empty; with `replace` in place of one that is there.
+    """Restore a snapshot into a new or empty database, or, with `replace`, instead of an existing one.
 
-    Nothing shows at the database's name before all is verified. `on_rows` is told how many rows came. Raises
-    SnapshotError for what does not prove itself, StoreError for a database that cannot be used.
+    The database appears under its name only when everything is verified. `on_rows` is called with the number
+    of further rows. Raises SnapshotError for an invalid snapshot, StoreError for an unusable database.
     """
     parsed = parse_url(url)
     with open_snapshot(path) as snapshot:
-        if wanted.venue is not None and wanted.venue.hash != snapshot.manifest.venue_hash:
-            raise SnapshotError(f"it is of another venue ({snapshot.manifest.venue_hash[:16]}…)")
+        if checks.venue is not None and checks.venue.hash != snapshot.manifest.venue_hash:
+            raise SnapshotError(f"it belongs to another venue ({snapshot.manifest.venue_hash[:16]}…)")
         if not is_sqlite(parsed):
-            return _fill(url, snapshot, wanted, on_rows)
+            return _fill(url, snapshot, checks, on_rows)
         if not parsed.database:
-            raise StoreError("a restored database needs a file: name it with --db")
+            raise StoreError("an in-memory database cannot be restored: choose a file with --db")
         target = Path(parsed.database).absolute()
-        _check_room(target.parent, snapshot.manifest)
+        _check_disk_space(target.parent, snapshot.manifest)
         with _new_file(target) as new:
             venue_hash = snapshot.manifest.venue_hash if replace else None
-            with _held(target, venue_hash) if target.exists() else nullcontext():
-                restored = _fill(f"sqlite:///{new}", snapshot, wanted, on_rows)
+            with _locked(target, venue_hash) if target.exists() else nullcontext():
+                restored = _fill(f"sqlite:///{new}", snapshot, checks, on_rows)
             try:
                 old = _put_in_place(new, target, keep=replace)
             except OSError as error:
@@ -85,14 +85,16 @@ def restore(
             return restored._replace(old=old)
 
 
-def _fill(url: str, snapshot: SnapshotFile, wanted: Wanted, on_rows: Callable[[int], object]) -> Restored:
-    """All rows, and whether they are right, in one transaction."""
+def _fill(
+    url: str, snapshot: SnapshotFile, checks: RestoreChecks, on_rows: Callable[[int], object]
+) -> Restored:
+    """Load and verify all rows in one transaction."""
     with closing_writer(url) as engine, engine.begin() as connection:
         check_empty(connection)
         for table, parts in snapshot.rows():
             write_rows(connection, table, _counted(parts, on_rows))
         prepare_reading(connection)
-        claim = _check(connection, snapshot.manifest, wanted)
+        claim = _check(connection, snapshot.manifest, checks)
     return Restored(snapshot.manifest, claim)
 
 
@@ -102,29 +104,29 @@ def _counted(parts: Iterator[_Rows], on_rows: Callable[[int], object]) -> Iterat
         on_rows(len(part))
 
 
-def _check(connection: Connection, manifest: Manifest, wanted: Wanted) -> CheckpointClaim | None:
-    """Everything that can be checked: the rows by themselves, the operator's claim, and the chain."""
+def _check(connection: Connection, manifest: Manifest, checks: RestoreChecks) -> CheckpointClaim | None:
+    """Verify the rows, the operator's newest checkpoint, and both with the nodes."""
     verify(connection, manifest.head)
-    for node in wanted.nodes:
+    for node in checks.nodes:
         confirm_block(node, manifest.head)
     claim = newest_checkpoint(connection, manifest.block)
-    if claim is None or wanted.ignore_claim:
+    if claim is None or checks.ignore_checkpoint:
         return None
     check_checkpoint(connection, manifest.head, claim)
-    venue = wanted.venue or parse_venue(connection.execute(select(schema.cursor.c.venue_text)).scalar_one())
-    for node in wanted.nodes:
+    venue = checks.venue or parse_venue(connection.execute(select(schema.cursor.c.venue_text)).scalar_one())
+    for node in checks.nodes:
         confirm_claim(node, claim, venue)
     return claim
 
 
-# -- SQLite's file ----------------------------------------------------------------------------------
+# -- SQLite files -----------------------------------------------------------------------------------
 
 
 @contextmanager
-def _held(target: Path, venue_hash: str | None) -> Iterator[None]:
-    """While no indexer and no payouts process may work on a database that is there. Raises StoreError.
+def _locked(target: Path, venue_hash: str | None) -> Iterator[None]:
+    """Hold the leases of an existing database, so that no indexer and no payouts process uses it.
 
-    It must be of that venue, or empty. In the end all that SQLite keeps beside the file has gone into it.
+    It must be empty or of that venue. On exit its write-ahead log is merged into the file. Raises StoreError.
     """
     with closing_writer(f"sqlite:///{target}") as engine:
         with engine.connect() as connection:
@@ -133,52 +135,52 @@ def _held(target: Path, venue_hash: str | None) -> Iterator[None]:
                 check_empty(connection)
         with Lease(engine), Lease(engine, table=payout_schema.lease, role="payouts process"):
             yield
-        raw = engine.raw_connection()  # without a transaction: that would be in the way
+        raw = engine.raw_connection()  # a checkpoint is impossible within a transaction
         try:
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             raw.close()
 
 
-def _check_room(folder: Path, manifest: Manifest) -> None:
+def _check_disk_space(folder: Path, manifest: Manifest) -> None:
     if not folder.is_dir():
-        raise StoreError(f"database folder {folder} does not exist: create it, or mend --db")
-    needed, free = manifest.bytes * _ROOM, shutil.disk_usage(folder).free
+        raise StoreError(f"database folder {folder} does not exist: create it, or correct --db")
+    needed, free = manifest.bytes * _SPACE_FACTOR, shutil.disk_usage(folder).free
     if needed > free:
         raise StoreError(
-            f"{folder} has room for {free >> 20} MB, and this may take {needed >> 20} MB: make room, or name "
-            "another place with --db"
+            f"{folder} has {free >> 20} MB free, but {needed >> 20} MB may be needed: free disk space, or "
+            "choose another folder with --db"
         )
 
 
 @contextmanager
 def _new_file(target: Path) -> Iterator[Path]:
-    """A name beside the target for a new database; nothing is left there in the end."""
+    """A temporary path beside the target for a new database; its files are removed on exit."""
     new = target.with_name(f"{target.name}.restoring-{os.getpid()}")
     try:
         yield new
     finally:
-        for ending in ("", *_BESIDE):
-            Path(f"{new}{ending}").unlink(missing_ok=True)
+        for suffix in ("", *_SQLITE_SUFFIXES):
+            Path(f"{new}{suffix}").unlink(missing_ok=True)
 
 
 def _put_in_place(new: Path, target: Path, *, keep: bool) -> Path | None:
-    """The new file under the target's name, with the rights of the one before, which gets a name beside it.
+    """Rename the new file to the target, with the same permissions; keep the old one under another name.
 
-    At every moment there is a whole database under that name, but for one that was empty.
+    At any moment there is a complete database under the target's name, unless the old one was empty.
     """
     old = None
     if not target.exists():
-        _take_rights(new, target.parent, mode=False)
+        _copy_permissions(new, target.parent, mode=False)
     else:
-        _take_rights(new, target, mode=True)
+        _copy_permissions(new, target, mode=True)
         if keep:
             old = target.with_name(f"{target.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
             os.link(target, old)
-        for ending in _BESIDE:  # empty by now, but open where somebody still reads the old database
-            beside = Path(f"{target}{ending}")
+        for suffix in _SQLITE_SUFFIXES:  # empty, but other processes may have them open
+            beside = Path(f"{target}{suffix}")
             if beside.exists():
-                beside.rename(f"{old or new}{ending}")
+                beside.rename(f"{old or new}{suffix}")
     new.replace(target)
     folder = os.open(target.parent, os.O_RDONLY)
     try:
@@ -188,8 +190,8 @@ def _put_in_place(new: Path, target: Path, *, keep: bool) -> Path | None:
     return old
 
 
-def _take_rights(new: Path, model: Path, *, mode: bool) -> None:
-    """The owner of what was there before, or of the folder: root may restore for a service's user."""
+def _copy_permissions(new: Path, model: Path, *, mode: bool) -> None:
+    """Copy mode and, as root, owner of the old file or the folder: root may restore for a service's user."""
     status = model.stat()
     if mode:
         new.chmod(status.st_mode)

@@ -1,4 +1,4 @@
-"""What backups are called, and which of them are kept."""
+"""Names of backups, and the retention policy."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Final, NamedTuple
 SNAPSHOT: Final = ".snapshot"
 MANIFEST: Final = ".json"
 PART: Final = ".part"
-"""Ending of what is not all there yet. A backup is one when its manifest has its name."""
+"""Suffix of incomplete uploads. A backup exists when its manifest has its final name."""
 VENUE_DIGITS: Final = 16
-_LEFT_OVER: Final = timedelta(days=1)
+_STALE_AFTER: Final = timedelta(days=1)
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 _NAME: Final = re.compile(
     r"peakedex-(?P<venue>[0-9a-f]{16})-(?P<time>\d{8}T\d{6}Z)-(?P<block>\d{1,19})"
-    r"(?P<ending>\.(?:snapshot|json)(?:\.part)?)"
+    r"(?P<suffix>\.(?:snapshot|json)(?:\.part)?)"
 )
 
 
 class Backup(NamedTuple):
-    """A backup by its name: the first digits of the venue's hash, when it was made, and its block."""
+    """A backup, identified by its name."""
 
-    venue: str
-    made: datetime
+    venue: str  # the first VENUE_DIGITS digits of the venue hash
+    made: datetime  # UTC, whole seconds
     block: int
 
     @property
@@ -41,7 +41,7 @@ class Backup(NamedTuple):
 
 
 def read_name(name: str) -> tuple[Backup, str] | None:
-    """The backup that a file belongs to, and the file's ending; None for a file that is none of ours."""
+    """The backup that a file belongs to, and the file's suffix; None for any other file."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None
@@ -49,23 +49,23 @@ def read_name(name: str) -> tuple[Backup, str] | None:
         made = datetime.strptime(match["time"], _TIME).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return Backup(match["venue"], made, int(match["block"])), match["ending"]
+    return Backup(match["venue"], made, int(match["block"])), match["suffix"]
 
 
 def complete(names: Iterable[str]) -> list[Backup]:
-    """The backups whose files are all there, newest first."""
-    endings: dict[Backup, set[str]] = {}
+    """The complete backups, newest first."""
+    suffixes_of: dict[Backup, set[str]] = {}
     for known in filter(None, map(read_name, names)):
-        endings.setdefault(known[0], set()).add(known[1])
-    whole = [backup for backup, found in endings.items() if found >= {SNAPSHOT, MANIFEST}]
+        suffixes_of.setdefault(known[0], set()).add(known[1])
+    whole = [backup for backup, found in suffixes_of.items() if found >= {SNAPSHOT, MANIFEST}]
     return sorted(whole, key=lambda backup: (backup.made, backup.block), reverse=True)
 
 
 def expired(backups: Sequence[Backup], daily: int, rolling: int) -> list[Backup]:
-    """Those of a venue's backups that need not be kept.
+    """The backups of a venue that the retention policy deletes.
 
-    Kept are the newest `rolling` of all, and the newest of each of the last `daily` UTC days on which any was
-    made. Only the backups' own times count, so that neither a wrong clock nor a pause deletes any.
+    It keeps the newest `rolling` backups, and the newest one of each of the last `daily` UTC days with a
+    backup. It does not depend on the current time, so a wrong clock or a pause deletes nothing.
     """
     newest_first = sorted(backups, key=lambda backup: (backup.made, backup.block), reverse=True)
     last_of_day: dict[object, Backup] = {}
@@ -75,13 +75,13 @@ def expired(backups: Sequence[Backup], daily: int, rolling: int) -> list[Backup]
     return [backup for backup in newest_first if backup not in kept]
 
 
-def left_over(names: Iterable[str], venue: str, now: datetime) -> list[str]:
-    """Files of the venue's backups that never became whole, and by now never will."""
+def stale_files(names: Iterable[str], venue: str, now: datetime) -> list[str]:
+    """Files of the venue's incomplete backups that are older than a day."""
     names = list(names)
     whole = {name for backup in complete(names) for name in (backup.snapshot, backup.manifest)}
     found = []
     for name in sorted(set(names) - whole):
         known = read_name(name)
-        if known and known[0].venue == venue and now - known[0].made > _LEFT_OVER:
+        if known and known[0].venue == venue and now - known[0].made > _STALE_AFTER:
             found.append(name)
     return found

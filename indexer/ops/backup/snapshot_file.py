@@ -1,12 +1,12 @@
-"""A snapshot's file: a plain tar of zstd-compressed JSON lines, and last a manifest that says what they are.
+"""Snapshot files: a tar of zstd-compressed JSON lines, with a manifest at the end.
 
-    accounts/000001.jsonl.zst   a row a line, in the order of its key, each an array of the table's columns
+    accounts/000001.jsonl.zst   one row a line, by primary key, each an array of the table's columns
     …
     manifest.json               block, hashes, and each table's rows, bytes and SHA-256
 
-`zstdcat trades/*.zst | sha256sum` of the unpacked tar is the manifest's sha256 of `trades`, whatever kind of
-database it was made from. Whoever reads one need not trust it: names, sizes and types are checked before they
-are used, and nothing is ever unpacked by a name that the file chooses.
+`zstdcat trades/*.zst | sha256sum` of the unpacked tar is the manifest's sha256 of `trades`, for both kinds of
+database. The reader does not trust a file: it checks names, sizes and types before use, and never unpacks to
+a path from the file.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from settlement.store.write.snapshot import (
 FORMAT: Final = "peakedex-snapshot-1"
 MANIFEST: Final = "manifest.json"
 _CHUNK_BYTES: Final = 4 << 20
-"""Of rows as text in one member of the tar; one row that is longer has a member of its own."""
-_MOST_BYTES: Final = 64 << 20
+"""Maximum rows as text in one member of the tar; a longer row has its own member."""
+_MAX_MEMBER_BYTES: Final = 64 << 20
 """The largest member that is read: far more than the journal of the fullest block."""
 _MANIFEST_BYTES: Final = 1 << 20
 _LEVEL: Final = 3
@@ -50,7 +50,7 @@ Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class TableFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of a table: how many rows, and the size and SHA-256 of their text."""
+    """Number of rows of a table, and size and SHA-256 of their text."""
 
     rows: Count
     bytes: Count
@@ -58,7 +58,7 @@ class TableFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a snapshot is of. Two nodes at the same block write the same one."""
+    """Manifest of a snapshot. Every replica writes the same one at the same block."""
 
     format: Literal["peakedex-snapshot-1"]
     schema: str
@@ -84,7 +84,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def bytes(self) -> int:
-        """The size of all rows as text."""
+        """Size of all rows as text."""
         return sum(table.bytes for table in self.tables.values())
 
     @property
@@ -93,7 +93,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def tables_of(*, payouts: bool) -> dict[str, Table]:
-    """The tables that a file holds, by name, in its order."""
+    """The tables in a file, by name, in its order."""
     return {table.name: table for table in (*STATE_TABLES, *(PAYOUT_TABLES if payouts else ()))}
 
 
@@ -108,13 +108,14 @@ def write_snapshot(
     payouts: bool = False,
     on_rows: Callable[[int], object] = lambda _: None,
 ) -> Manifest:
-    """Write all that the connection's transaction sees, as a stream, and return the manifest.
+    """Write the database as the connection's transaction sees it to a stream, and return the manifest.
 
-    `payouts` adds the records of payouts. `on_rows` is told how many rows came. It takes the memory of the
-    state, as an indexer does, and some MB. Raises StoreError, and InvariantError where the books are wrong.
+    `payouts` includes the payout log. `on_rows` is called with the number of further rows. It takes the
+    memory of the state, as an indexer does, and some MB. Raises StoreError, and InvariantError for inconsistent
+    balances.
     """
     head = read_head(connection)
-    write = _Writer(out, head.timestamp or 0)
+    write = _TarWriter(out, head.timestamp or 0)
     figures = {
         name: _write_table(connection, write, table, on_rows)
         for name, table in tables_of(payouts=payouts).items()
@@ -132,8 +133,8 @@ def write_snapshot(
     return manifest
 
 
-class _Writer:
-    """Members of a tar in the oldest of its forms, one after the other."""
+class _TarWriter:
+    """Writes members of a tar file in ustar format."""
 
     def __init__(self, out: BinaryIO, timestamp: int) -> None:
         self._out = out
@@ -148,7 +149,7 @@ class _Writer:
 
 
 def _write_table(
-    connection: Connection, write: _Writer, table: Table, on_rows: Callable[[int], object]
+    connection: Connection, write: _TarWriter, table: Table, on_rows: Callable[[int], object]
 ) -> TableFigures:
     encode, compress = msgspec.json.Encoder().encode_lines, zstandard.ZstdCompressor(level=_LEVEL).compress
     digest = sha256()
@@ -189,10 +190,10 @@ class _Member(NamedTuple):
 
 
 class SnapshotFile:
-    """A snapshot on disk, its manifest read. Nothing in it is believed before it was checked."""
+    """An untrusted snapshot file, with its manifest."""
 
     def __init__(self, file: BinaryIO) -> None:
-        """Raises SnapshotError for what is no snapshot, is cut off, or was made by another version."""
+        """Raises SnapshotError if it is not a snapshot, truncated, or of another schema version."""
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
         self.manifest = self._read_manifest()
@@ -202,36 +203,38 @@ class SnapshotFile:
         for member in self._members():
             last = member
         if last is None or last.name != MANIFEST or last.size > _MANIFEST_BYTES:
-            raise SnapshotError("it does not end with a manifest: it is no snapshot, or cut off")
+            raise SnapshotError("it does not end with a manifest: it is not a snapshot, or truncated")
         try:
             manifest = msgspec.json.decode(self._content(last), type=Manifest)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SnapshotError(f"its manifest cannot be read: {error}") from None
         if manifest.schema != newest_revision():
             raise SnapshotError(
-                f"it holds tables of revision {manifest.schema[:20]!r}, this program has "
-                f"{newest_revision()!r}: restore it with the version that made it, then upgrade"
+                f"it contains tables of schema revision {manifest.schema[:20]!r}, this program has "
+                f"{newest_revision()!r}: restore it with the version that created it, then upgrade"
             )
         if list(manifest.tables) != list(tables_of(payouts=manifest.has_payouts)):
-            raise SnapshotError("its manifest names other tables than a snapshot has")
+            raise SnapshotError("the tables of its manifest are not those of a snapshot")
         return manifest
 
     def rows(self) -> Iterator[tuple[Table, Iterator[list[tuple[Any, ...]]]]]:
-        """Each table with its rows, some at a time; take all of one before the next. Raises SnapshotError
-        where anything differs from the manifest."""
+        """Each table with its rows in batches; consume all of one before the next.
+
+        Raises SnapshotError if anything differs from the manifest.
+        """
         members = self._members()
         for name, table in tables_of(payouts=self.manifest.has_payouts).items():
             yield table, self._rows_of(members, table, self.manifest.tables[name])
         if next(members).name != MANIFEST:
-            raise SnapshotError("it holds more than its manifest says")
+            raise SnapshotError("it contains more than its manifest lists")
 
     def _rows_of(
-        self, members: Iterator[_Member], table: Table, told: TableFigures
+        self, members: Iterator[_Member], table: Table, expected: TableFigures
     ) -> Iterator[list[tuple[Any, ...]]]:
         decode = _row_decoder(table).decode_lines
         digest = sha256()
         rows = size = number = 0
-        while size < told.bytes:
+        while size < expected.bytes:
             member = next(members)
             number += 1
             if member.name != _member_name(table.name, number):
@@ -245,11 +248,11 @@ class SnapshotFile:
                 raise SnapshotError(f"{member.name}: {error}") from None
             rows += len(part)
             yield part
-        if TableFigures(rows, size, digest.hexdigest()) != told:
-            raise SnapshotError(f"the rows of {table.name} are not those that its manifest names: damaged")
+        if TableFigures(rows, size, digest.hexdigest()) != expected:
+            raise SnapshotError(f"the rows of {table.name} do not match its manifest: it is damaged")
 
     def _members(self) -> Iterator[_Member]:
-        """The tar's members, in order, up to its end."""
+        """The members of the tar, in order."""
         at = 0
         while True:
             self._file.seek(at)
@@ -259,13 +262,13 @@ class SnapshotFile:
             try:
                 info = tarfile.TarInfo.frombuf(header, "ascii", "strict")
             except (tarfile.TarError, UnicodeDecodeError) as error:
-                raise SnapshotError("it is no snapshot, damaged, or cut off") from error
+                raise SnapshotError("it is not a snapshot, damaged, or truncated") from error
             start, size = at + _BLOCK, info.size
-            if info.type != tarfile.REGTYPE or not 0 < size <= _MOST_BYTES:
-                raise SnapshotError(f"{info.name[:80]!r} in it is nothing that a snapshot has")
+            if info.type != tarfile.REGTYPE or not 0 < size <= _MAX_MEMBER_BYTES:
+                raise SnapshotError(f"its member {info.name[:80]!r} does not belong in a snapshot")
             at = start + size + -size % _BLOCK
             if at > self._size:
-                raise SnapshotError("it is cut off")
+                raise SnapshotError("it is truncated")
             yield _Member(info.name, start, size)
 
     def _content(self, member: _Member) -> bytes:
@@ -274,11 +277,11 @@ class SnapshotFile:
 
 
 def _decompress(packed: bytes, name: str) -> bytes:
-    """The content, of at most _MOST_BYTES: its frame must say how much it is."""
+    """The decompressed content, at most _MAX_MEMBER_BYTES, whose size the frame must declare."""
     try:
-        if not 0 < zstandard.frame_content_size(packed) <= _MOST_BYTES:
-            raise SnapshotError(f"{name} unpacks to nothing that a snapshot has")
-        return zstandard.ZstdDecompressor(max_window_size=_MOST_BYTES).decompress(
+        if not 0 < zstandard.frame_content_size(packed) <= _MAX_MEMBER_BYTES:
+            raise SnapshotError(f"the size of {name} is invalid")
+        return zstandard.ZstdDecompressor(max_window_size=_MAX_MEMBER_BYTES).decompress(
             packed, allow_extra_data=False
         )
     except zstandard.ZstdError as error:
@@ -286,7 +289,7 @@ def _decompress(packed: bytes, name: str) -> bytes:
 
 
 def _row_decoder(table: Table) -> msgspec.json.Decoder[tuple[Any, ...]]:
-    """Reads a row, and refuses what its columns cannot hold."""
+    """Decoder of rows that rejects values out of the range of their columns."""
     return msgspec.json.Decoder(tuple[tuple(_kind(column) for column in table.columns)])  # type: ignore[misc]
 
 
@@ -307,7 +310,7 @@ def _kind(column: Column[Any]) -> Any:
 
 @contextmanager
 def open_snapshot(path: Path) -> Iterator[SnapshotFile]:
-    """The snapshot in a file. Raises SnapshotError, with the file's name, for whatever is wrong with it."""
+    """Open a snapshot file. Raises SnapshotError, with the file's name."""
     try:
         with path.open("rb") as file:
             yield SnapshotFile(file)

@@ -1,7 +1,7 @@
-"""Where backups are kept: a folder on this machine, on an FTP(S) or SFTP server, or in an S3 bucket (fsspec).
+"""Backup storage: a folder on this machine, on an FTP(S) or SFTP server, or in an S3 bucket (fsspec).
 
-Whoever asks for a place gives the credentials apart: a URL is shown in logs and errors, so none may hold a
-password. Servers must prove who they are: by a certificate, or by a key that is known already.
+Credentials are passed separately, because URLs appear in logs and errors. Servers are authenticated by a
+certificate or a known host key.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ from fsspec.implementations.local import LocalFileSystem
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-_SECONDS: Final = 60
-"""A server that is silent for as long is given up."""
+_TIMEOUT_SECONDS: Final = 60
 _KINDS: Final = "a folder, ftp://, ftps://, sftp:// or s3://"
 
 
-class PlaceError(RuntimeError):
-    """The place cannot be used, or failed on the way; the text names it, and never a password."""
+class StorageError(RuntimeError):
+    """The storage cannot be used, or failed. The text contains its URL, never a password."""
 
 
 class Credentials(NamedTuple):
-    """What opens a place: see docs/operator.md for the variables. Those for S3 are AWS's own."""
+    """Credentials of a storage, from the variables in docs/operator.md. S3 uses those of AWS."""
 
     user: str | None = None
     password: str | None = None
@@ -41,8 +40,8 @@ class Credentials(NamedTuple):
     ca_file: str | None = None
 
 
-class Place:
-    """A folder of files that appear whole: what is put is whole only once it was renamed."""
+class Storage:
+    """A remote folder of files. A file that was put is complete only after it was renamed."""
 
     def __init__(self, shown: str, opened: _Opened, secret: str) -> None:
         self._shown = shown
@@ -52,14 +51,14 @@ class Place:
         self._secret = secret
 
     def names(self) -> dict[str, int]:
-        """The files that lie there, and their sizes."""
-        with self._told("its files cannot be listed"):
+        """The files and their sizes in bytes."""
+        with self._storage_errors("its files cannot be listed"):
             self._fs.invalidate_cache()
             try:
                 found = self._fs.ls(self._folder, detail=True)
             except FileNotFoundError:
                 if "s3" in self._fs.protocol:
-                    return {}  # where nothing was put yet
+                    return {}  # nothing was put yet
                 raise
         return {
             str(each["name"]).rstrip("/").rsplit("/", 1)[-1]: int(each["size"] or 0)
@@ -69,64 +68,66 @@ class Place:
 
     def put(self, path: Path, name: str) -> None:
         """Upload a file."""
-        with self._told(f"{name} cannot be written"):
+        with self._storage_errors(f"{name} cannot be written"):
             self._fs.put_file(str(path), self._at(name))
 
     def get(self, name: str, path: Path) -> None:
         """Download a file."""
-        with self._told(f"{name} cannot be read"):
+        with self._storage_errors(f"{name} cannot be read"):
             self._fs.get_file(self._at(name), str(path))
 
     def rename(self, name: str, new_name: str) -> None:
-        """Give a file another name, which none has."""
-        with self._told(f"{name} cannot be renamed"):
+        """Rename a file; the new name must not exist."""
+        with self._storage_errors(f"{name} cannot be renamed"):
             self._fs.mv(self._at(name), self._at(new_name))
 
     def delete(self, name: str) -> None:
-        """Take a file away."""
-        with self._told(f"{name} cannot be deleted"):
+        """Delete a file."""
+        with self._storage_errors(f"{name} cannot be deleted"):
             self._fs.rm_file(self._at(name))
 
     def _at(self, name: str) -> str:
         return f"{self._folder.rstrip('/')}/{name}"
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _storage_errors(self, what: str) -> Iterator[None]:
         try:
             yield
         except self._errors as error:
-            raise_told(f"{self._shown}: {what}", error, self._secret)
+            _raise_storage_error(f"{self._shown}: {what}", error, self._secret)
 
 
-def raise_told(what: str, error: Exception, secret: str) -> NoReturn:
-    """Raise PlaceError in one line, without the password even if the server repeats it."""
+def _raise_storage_error(what: str, error: Exception, secret: str) -> NoReturn:
+    """Raise StorageError in one line, without the password even if the server repeats it."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     reason = " ".join(reason.split()) or type(error).__name__
     if isinstance(error, FileNotFoundError):
         reason = f"no such file or folder: {reason}"
-    raise PlaceError(f"{what}: {reason.replace(secret, '…') if secret else reason}") from None
+    raise StorageError(f"{what}: {reason.replace(secret, '…') if secret else reason}") from None
 
 
 @contextmanager
-def open_place(url: str, credentials: Credentials) -> Iterator[Place]:
-    """The place of a URL, or of a folder's path. Raises PlaceError."""
+def open_storage(url: str, credentials: Credentials) -> Iterator[Storage]:
+    """The storage of a URL or a folder's path. Raises StorageError."""
     split = urlsplit(url) if "://" in url else SplitResult("file", "", os.path.abspath(url), "", "")
     if split.password is not None:
-        raise PlaceError("the URL holds a password, and would stand in logs: use PEAKEDEX_BACKUP_PASSWORD")
+        raise StorageError(
+            "remove the password from the URL, which appears in logs: use PEAKEDEX_BACKUP_PASSWORD"
+        )
     opener = _OPENERS.get(split.scheme)
     if opener is None or split.query or split.fragment:
-        raise PlaceError(f"{url}: a backup's place is {_KINDS}")
+        raise StorageError(f"{url}: backup storage must be {_KINDS}")
     secret = credentials.password or ""
     try:
         opened = opener(split, credentials)
     except ImportError:
-        raise PlaceError(
-            f"{url}: install what {split.scheme} needs: pip install 'peakedex[backup]'"
+        raise StorageError(
+            f"{url}: {split.scheme} needs further packages: pip install 'peakedex[backup]'"
         ) from None
     except (ValueError, OSError, EOFError, ftplib.Error) as error:
-        raise_told(f"{url}: cannot be reached", error, secret)
+        _raise_storage_error(f"{url}: cannot be reached", error, secret)
     try:
-        yield Place(url, opened, secret)
+        yield Storage(url, opened, secret)
     finally:
         with suppress(*opened.errors):
             opened.close()
@@ -141,12 +142,12 @@ class _Opened(NamedTuple):
 
 def _folder(url: SplitResult, _: Credentials) -> _Opened:
     if url.netloc:
-        raise ValueError("a folder's URL has three slashes: file:///srv/backups")
-    return _Opened(_Durable(skip_instance_cache=True), unquote(url.path), (OSError,))
+        raise ValueError("a file URL has three slashes: file:///srv/backups")
+    return _Opened(_SyncedFileSystem(skip_instance_cache=True), unquote(url.path), (OSError,))
 
 
-class _Durable(LocalFileSystem):  # type: ignore[misc]
-    """A folder of this machine, where what was put is on the disk."""
+class _SyncedFileSystem(LocalFileSystem):  # type: ignore[misc]
+    """Local file system that syncs files to disk."""
 
     def put_file(self, lpath: str, rpath: str, **options: Any) -> None:
         super().put_file(lpath, rpath, **options)
@@ -168,14 +169,14 @@ def _ftp(url: SplitResult, credentials: Credentials) -> _Opened:
         port=url.port or ftplib.FTP_PORT,
         username=user,
         password=credentials.password,
-        timeout=_SECONDS,
+        timeout=_TIMEOUT_SECONDS,
         skip_instance_cache=True,
     )
     return _Opened(fs, unquote(url.path) or "/", (OSError, EOFError, ftplib.Error), fs.ftp.close)
 
 
 class _Ftp(FTPFileSystem):  # type: ignore[misc]
-    """FTP, with TLS on both connections where a context is given."""
+    """FTP, with TLS on both connections if a context is given."""
 
     def __init__(self, context: ssl.SSLContext | None, **options: Any) -> None:
         self._context = context
@@ -192,7 +193,7 @@ class _Ftp(FTPFileSystem):  # type: ignore[misc]
             self.ftp.prot_p()
 
     def put_file(self, lpath: str, rpath: str, **_: Any) -> None:
-        """In one transfer: fsspec sends blocks with REST, which not every server takes."""
+        """Upload in one transfer: fsspec sends blocks with REST, which not every server supports."""
         with Path(lpath).open("rb") as file:
             self.ftp.storbinary(f"STOR {rpath}", file, blocksize=self.blocksize)
         self.invalidate_cache(self._parent(rpath))
@@ -206,7 +207,7 @@ class _Ftp(FTPFileSystem):  # type: ignore[misc]
 
 
 class _FtpTls(ftplib.FTP_TLS):
-    """Goes on with the TLS session on the connection for data: many servers ask for that."""
+    """FTP over TLS that reuses the TLS session for data connections, as many servers require."""
 
     def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
         connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
@@ -222,7 +223,7 @@ def _sftp(url: SplitResult, credentials: Credentials) -> _Opened:
     from fsspec.implementations.sftp import SFTPFileSystem  # noqa: PLC0415
 
     class Sftp(SFTPFileSystem):  # type: ignore[misc]
-        """SFTP to a server whose key is known: fsspec would take any."""
+        """SFTP that accepts known host keys only; fsspec accepts any."""
 
         def _connect(self) -> None:
             self.client = paramiko.SSHClient()
@@ -230,14 +231,14 @@ def _sftp(url: SplitResult, credentials: Credentials) -> _Opened:
             self.client.set_missing_host_key_policy(paramiko.RejectPolicy())
             self.client.connect(self.host, **self.ssh_kwargs)
             self.ftp = self.client.open_sftp()
-            self.ftp.get_channel().settimeout(_SECONDS)
+            self.ftp.get_channel().settimeout(_TIMEOUT_SECONDS)
 
     options = {
         "port": url.port or 22,
         "username": unquote(url.username) if url.username else credentials.user,
         "password": credentials.password,
         "key_filename": credentials.key_file,
-        **dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), _SECONDS),
+        **dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), _TIMEOUT_SECONDS),
     }
     try:
         fs = Sftp(_host(url), skip_instance_cache=True, **options)
@@ -256,14 +257,14 @@ def _s3(url: SplitResult, _: Credentials) -> _Opened:
     from s3fs import S3FileSystem  # noqa: PLC0415
 
     if not url.netloc:
-        raise ValueError("name a bucket, as in s3://bucket/folder")
+        raise ValueError("the bucket is missing, as in s3://bucket/folder")
     fs = S3FileSystem(
         anon=False,
         skip_instance_cache=True,
         use_listings_cache=False,
         config_kwargs={
-            "connect_timeout": _SECONDS / 4,
-            "read_timeout": _SECONDS,
+            "connect_timeout": _TIMEOUT_SECONDS / 4,
+            "read_timeout": _TIMEOUT_SECONDS,
             "retries": {"max_attempts": 3},
         },
     )
@@ -272,7 +273,7 @@ def _s3(url: SplitResult, _: Credentials) -> _Opened:
 
 def _host(url: SplitResult) -> str:
     if not url.hostname:
-        raise ValueError(f"name a server, as in {url.scheme}://server/folder")
+        raise ValueError(f"the server is missing, as in {url.scheme}://server/folder")
     return url.hostname
 
 

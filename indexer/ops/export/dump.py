@@ -1,10 +1,8 @@
-"""An export, from the database to a whole file: as of the end of one block, in one read transaction."""
+"""Export of tables as of the end of one block, in one read transaction."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from itertools import islice
@@ -13,8 +11,9 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from sqlalchemy import Connection
 
-from indexer.ops.export.tables import Asked, Column, Row, Table
+from indexer.ops.export.tables import Column, Row, Selection, Table
 from indexer.ops.export.text_formats import CsvWriter, JsonWriter
+from indexer.ops.files import atomic_write
 from settlement.core.parsing.names import encode
 from settlement.store.read.key_ranges import FETCH_ROWS, BlockRange
 from settlement.store.read.position import read_active_block, read_first_block, read_position
@@ -26,11 +25,11 @@ OnRows = Callable[[Sequence[Row]], None]
 
 
 class ExportError(ValueError):
-    """What was asked cannot be exported: which option, and why."""
+    """An export that is not possible. The text names the option and the reason."""
 
 
 class Writer(Protocol):
-    """Writes one file: all rows of `write`, in order, and at the end their count."""
+    """Writes rows to one file; `close` takes their number."""
 
     def write(self, rows: Sequence[Row]) -> None: ...
 
@@ -38,48 +37,48 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What was asked for; None means all. `pair` as in PEK/SWAP.HIVE."""
+class Filter:
+    """The rows to export; None means no restriction."""
 
-    first: int | None = None
-    last: int | None = None
-    user: str | None = None
-    pair: str | None = None
+    first: int | None = None  # block
+    last: int | None = None  # block
+    user: str | None = None  # account name
+    pair: str | None = None  # such as PEK/SWAP.HIVE
 
 
 @dataclass(frozen=True)
 class Dump:
-    """A snapshot of the database, opened at a block: any number of tables can be written out of it."""
+    """A read transaction at a block, from which any number of tables can be exported."""
 
     connection: Connection
-    asked: Asked
+    selection: Selection
     about: Mapping[str, object]
 
     @classmethod
-    def open(cls, connection: Connection, wanted: Wanted) -> Dump:
-        """Raises ExportError for what the database does not have."""
+    def open(cls, connection: Connection, filter: Filter) -> Dump:
+        """Open the database at the filter's last block. Raises ExportError."""
         at = read_position(connection)
         if at is None:
-            raise ExportError("the database holds no venue yet: start `peakedex follow` first")
+            raise ExportError("the database contains no block yet: start `peakedex follow` first")
         start = read_first_block(connection)
-        last = at.block if wanted.last is None else wanted.last
+        last = at.block if filter.last is None else filter.last
         if last > at.block:
-            raise ExportError(f"--to {last}: the database stands at block {at.block}, ask for an earlier one")
+            raise ExportError(f"--to {last} is not recorded yet: the newest block is {at.block}")
         if last < start - 1:
-            raise ExportError(f"--to {last} is before this venue: {start} is its first block")
-        first = start if wanted.first is None else max(wanted.first, start)
-        if wanted.first is not None and wanted.first > last:
-            raise ExportError(f"--from {wanted.first} is after block {last}, the last one of this export")
+            raise ExportError(f"--to {last} is before this venue's first block {start}")
+        first = start if filter.first is None else max(filter.first, start)
+        if filter.first is not None and filter.first > last:
+            raise ExportError(f"--from {filter.first} is after the last block {last} of this export")
         past = read_active_block(connection, last)
         account_id = None
-        if wanted.user is not None:
-            account_id = find_account(connection, encode(wanted.user)) or 0
-        asked = Asked(
+        if filter.user is not None:
+            account_id = find_account(connection, encode(filter.user)) or 0
+        selection = Selection(
             BlockRange(first, last),
             None if last == at.block else last,
-            None if wanted.user is None else encode(wanted.user),
+            None if filter.user is None else encode(filter.user),
             account_id,
-            None if wanted.pair is None else _pair(connection, wanted.pair),
+            None if filter.pair is None else _pair(connection, filter.pair),
         )
         about = {
             "peakedex_export": VERSION,
@@ -87,22 +86,22 @@ class Dump:
             "block": last,
             "journal_hash": at.venue_hash if past is None else past.journal_hash,
             "from": first,
-            "user": wanted.user,
-            "pair": wanted.pair,
+            "user": filter.user,
+            "pair": filter.pair,
         }
-        return cls(connection, asked, about)
+        return cls(connection, selection, about)
 
     def describe(self, table: Table) -> dict[str, object]:
-        """What an export of a table is of: nothing in it changes with the time or place of its making."""
+        """Metadata of a table's export. It does not depend on when or where it is made."""
         columns = [{"name": column.name, "type": column.type.value} for column in table.columns]
         about = {**self.about, "table": table.name, "columns": columns}
         return about if table.is_history else {**about, "from": None}
 
     def write(self, table: Table, form: str, out: BinaryIO, on_rows: OnRows = lambda _: None) -> int:
-        """Write a table; how many rows there were. Memory does not grow with them."""
+        """Write a table in bounded memory; the number of rows."""
         writer = _writer(form)(out, table.columns, self.describe(table))
         count = 0
-        rows = table.rows(self.connection, self.asked)
+        rows = table.rows(self.connection, self.selection)
         while part := list(islice(rows, FETCH_ROWS)):
             writer.write(part)
             count += len(part)
@@ -111,8 +110,8 @@ class Dump:
         return count
 
     def save(self, table: Table, form: str, path: Path, on_rows: OnRows = lambda _: None) -> dict[str, Any]:
-        """Write a table into a file that takes its place only when it is whole; what it is, with its hash."""
-        with put_in_place(path) as out:
+        """Write a table to a file atomically; its name, number of rows and SHA-256."""
+        with atomic_write(path) as out:
             count = self.write(table, form, out, on_rows)
         with path.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
@@ -125,10 +124,10 @@ def _writer(form: str) -> Callable[[BinaryIO, Sequence[Column], Mapping[str, obj
     if form == "json":
         return JsonWriter
     try:
-        from indexer.ops.export.parquet import ParquetWriter  # noqa: PLC0415 (an extra, which not everyone has)
+        from indexer.ops.export.parquet import ParquetWriter  # noqa: PLC0415  optional dependency
     except ImportError as error:
         raise ExportError(
-            "--format parquet needs pyarrow: pip install 'peakedex[parquet]', or take csv or json"
+            "--format parquet needs pyarrow: pip install 'peakedex[parquet]', or use csv or json"
         ) from error
     return ParquetWriter
 
@@ -136,20 +135,5 @@ def _writer(form: str) -> Callable[[BinaryIO, Sequence[Column], Mapping[str, obj
 def _pair(connection: Connection, name: str) -> int:
     pairs = {f"{pair.base}/{pair.quote}": number for number, pair in read_pairs(connection).items()}
     if name not in pairs:
-        raise ExportError(f"--pair {name}: there is none, but {', '.join(pairs)}")
+        raise ExportError(f"--pair {name}: unknown pair; the pairs are {', '.join(pairs)}")
     return pairs[name]
-
-
-@contextmanager
-def put_in_place(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears whole or not at all: written beside its place, then renamed. Raises OSError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            beside.unlink()

@@ -1,8 +1,8 @@
-"""Parquet: typed columns for DuckDB, Spark, ClickHouse, pandas and the like.
+"""Parquet writer, with typed columns for DuckDB, Spark, ClickHouse and pandas.
 
-Amounts are DECIMAL(27, 8): any 63-bit amount of a token fits, for no token has more than 8 decimals, and all
-three sum it exactly (Spark's sum of it is DECIMAL(37, 8)). One scale for all tokens, so that a column has one
-type in every file of every venue. Prices are DECIMAL(37, 18): 63 bits of ticks with at most 18 decimals.
+Amounts are DECIMAL(27, 8): it fits any 63-bit amount of a token, which has at most 8 decimals, and the first
+three sum it exactly (Spark's sum is DECIMAL(37, 8)). The scale is the same for all tokens, so that a column
+has the same type in every file. Prices are DECIMAL(37, 18): 63 bits of ticks with at most 18 decimals.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ _MICROSECONDS: Final = 1_000_000
 
 
 class ParquetWriter:
-    """Row groups of 65,536 rows, compressed with zstd; what the export is of stands in the file's metadata,
-    under `peakedex`, as JSON."""
+    """Writes row groups of 65,536 rows with zstd; the export's metadata is JSON under the key `peakedex`."""
 
     def __init__(self, out: BinaryIO, columns: Sequence[Column], about: Mapping[str, object]) -> None:
         self._columns = columns
@@ -38,8 +37,8 @@ class ParquetWriter:
             metadata={"peakedex": json.dumps(about, separators=(",", ":"))},
         )
         self._writer = pq.ParquetWriter(out, self._schema, compression="zstd")
-        self._held: list[Any] = []
-        self._held_rows = 0
+        self._buffered: list[Any] = []
+        self._buffered_rows = 0
 
     def write(self, rows: Sequence[Row]) -> None:
         if not rows:
@@ -48,9 +47,9 @@ class ParquetWriter:
             _array(column.type, values)
             for column, values in zip(self._columns, zip(*rows, strict=True), strict=True)
         ]
-        self._held.append(pa.record_batch(arrays, schema=self._schema))
-        self._held_rows += len(rows)
-        if self._held_rows >= GROUP_ROWS:
+        self._buffered.append(pa.record_batch(arrays, schema=self._schema))
+        self._buffered_rows += len(rows)
+        if self._buffered_rows >= GROUP_ROWS:
             self._flush()
 
     def close(self, count: int) -> None:
@@ -58,10 +57,10 @@ class ParquetWriter:
         self._writer.close()
 
     def _flush(self) -> None:
-        if self._held:
-            table = pa.Table.from_batches(self._held, self._schema)
-            self._writer.write_table(table, row_group_size=self._held_rows)
-        self._held, self._held_rows = [], 0
+        if self._buffered:
+            table = pa.Table.from_batches(self._buffered, self._schema)
+            self._writer.write_table(table, row_group_size=self._buffered_rows)
+        self._buffered, self._buffered_rows = [], 0
 
 
 def _array(kind: Type, values: Sequence[Any]) -> Any:

@@ -1,8 +1,8 @@
-"""The tables that can be exported: their columns, and their rows in the order of time.
+"""The exported tables: their columns, and their rows in chronological order.
 
-Amounts and prices are decimal text, times seconds since 1970 (UTC). Free text stands as in the journal,
-percent-encoded (protocol, section 9). Names that SQL keeps for itself are avoided: `account` is the API's
-`user`, `recipient` its `to`.
+Amounts and prices are decimal text, times seconds since 1970 (UTC). Free text is percent-encoded as in the
+journal (protocol, section 9). Column names avoid SQL keywords: `account` is the API's `user`, `recipient` its
+`to`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Row = tuple[Any, ...]
 
 
 class Type(Enum):
-    """What a column holds: the name says it to people and machines alike."""
+    """Type of a column."""
 
     INTEGER = "integer"
     TEXT = "text"
@@ -39,48 +39,48 @@ class Type(Enum):
 
 
 class Column(NamedTuple):
+    """A column of an export."""
+
     name: str
     type: Type
 
 
-class Asked(NamedTuple):
-    """Which rows: of those blocks, as of the end of the last of them; None means any account or pair.
-
-    `past` is that last block, or None where it is the newest. `user` is an account's name, encoded, and
-    `account_id` its number, 0 where the ledger does not know it.
-    """
+class Selection(NamedTuple):
+    """The rows to export, as of the end of the last block; None means any account or pair."""
 
     blocks: BlockRange
-    past: int | None
-    user: str | None = None
-    account_id: int | None = None
+    past: int | None  # the last block; None if it is the newest recorded one
+    user: str | None = None  # account name, percent-encoded
+    account_id: int | None = None  # 0: an account that the ledger does not have
     pair_id: int | None = None
 
 
 class Table(NamedTuple):
+    """An exported table."""
+
     name: str
     columns: tuple[Column, ...]
-    rows: Callable[[Connection, Asked], Iterator[Row]]
-    is_of_pairs: bool = False
-    is_history: bool = True
+    rows: Callable[[Connection, Selection], Iterator[Row]]
+    is_of_pairs: bool = False  # can be filtered by pair
+    is_history: bool = True  # in block order; else as of one block
 
     @property
     def block(self) -> int:
-        """Where in a row its block stands."""
+        """Index of the block in a row."""
         return [column.name for column in self.columns].index("block")
 
 
 def _columns(text: str) -> tuple[Column, ...]:
-    """Names, each with its type after a colon where it is not text."""
+    """Columns from `name` or `name:type`; the default type is text."""
     parts = (word.partition(":") for word in text.split())
     return tuple(Column(name, Type(kind or "text")) for name, _, kind in parts)
 
 
-def _orders(connection: Connection, asked: Asked) -> Iterator[Row]:
+def _orders(connection: Connection, selection: Selection) -> Iterator[Row]:
     pairs = read_pairs(connection)
-    wanted = OrderFilter(asked.account_id, asked.pair_id)
-    span = find_key_range(connection, schema.orders.c.seq, asked.blocks)
-    for row in stream_orders(connection, wanted, span, asked.past):
+    filter_ = OrderFilter(selection.account_id, selection.pair_id)
+    span = find_key_range(connection, schema.orders.c.seq, selection.blocks)
+    for row in stream_orders(connection, filter_, span, selection.past):
         yield _order(row, pairs[row.pair_id])
 
 
@@ -118,11 +118,11 @@ def _order(row: OrderRow, pair: PairRow) -> Row:
     )
 
 
-def _trades(connection: Connection, asked: Asked) -> Iterator[Row]:
+def _trades(connection: Connection, selection: Selection) -> Iterator[Row]:
     pairs = read_pairs(connection)
-    wanted = TradeFilter(asked.account_id, asked.pair_id)
-    span = find_key_range(connection, schema.trades.c.n, asked.blocks)
-    for row in stream_trades(connection, wanted, span):
+    filter_ = TradeFilter(selection.account_id, selection.pair_id)
+    span = find_key_range(connection, schema.trades.c.n, selection.blocks)
+    for row in stream_trades(connection, filter_, span):
         yield _trade(row, pairs[row.pair_id])
 
 
@@ -147,8 +147,8 @@ def _trade(row: PartiesRow, pair: PairRow) -> Row:
     )
 
 
-def _deposits(connection: Connection, asked: Asked) -> Iterator[Row]:
-    for row in stream_deposits(connection, asked.user, asked.blocks):
+def _deposits(connection: Connection, selection: Selection) -> Iterator[Row]:
+    for row in stream_deposits(connection, selection.user, selection.blocks):
         amount = None
         if row.amount is not None and row.precision is not None:
             amount = show_units(row.amount, row.precision)
@@ -159,9 +159,9 @@ def _deposits(connection: Connection, asked: Asked) -> Iterator[Row]:
         )
 
 
-def _withdrawals(connection: Connection, asked: Asked) -> Iterator[Row]:
-    span = find_key_range(connection, schema.withdrawals.c.n, asked.blocks)
-    for row in stream_withdrawals(connection, asked.account_id, span, asked.blocks.last):
+def _withdrawals(connection: Connection, selection: Selection) -> Iterator[Row]:
+    span = find_key_range(connection, schema.withdrawals.c.n, selection.blocks)
+    for row in stream_withdrawals(connection, selection.account_id, span, selection.blocks.last):
         yield (
             *(row.n, row.id, row.account, row.symbol, show_units(row.amount, row.precision), row.to),
             *(row.memo, schema.CLAIM_STATUSES[row.status], row.timestamp, row.block, row.paid_by),
@@ -169,20 +169,20 @@ def _withdrawals(connection: Connection, asked: Asked) -> Iterator[Row]:
         )
 
 
-def _transfers(connection: Connection, asked: Asked) -> Iterator[Row]:
-    span = find_key_range(connection, schema.transfers.c.n, asked.blocks)
-    for row in stream_transfers(connection, asked.account_id, span):
+def _transfers(connection: Connection, selection: Selection) -> Iterator[Row]:
+    span = find_key_range(connection, schema.transfers.c.n, selection.blocks)
+    for row in stream_transfers(connection, selection.account_id, span):
         yield (
             *(row.n, row.timestamp, row.block, row.symbol, show_units(row.amount, row.precision)),
             *(row.debit, BUCKETS[row.debit_bucket], row.credit, BUCKETS[row.credit_bucket]),
         )
 
 
-def _balances(connection: Connection, asked: Asked) -> Iterator[Row]:
-    for row in stream_balances(connection, asked.account_id, asked.past):
+def _balances(connection: Connection, selection: Selection) -> Iterator[Row]:
+    for row in stream_balances(connection, selection.account_id, selection.past):
         parts = row.available, row.locked, row.withdrawing
         amounts = (show_units(units, row.precision) for units in (*parts, sum(parts)))
-        yield (asked.blocks.last, row.account, row.symbol, *amounts)
+        yield (selection.blocks.last, row.account, row.symbol, *amounts)
 
 
 def _side(is_buy: bool) -> str:

@@ -1,4 +1,4 @@
-"""CSV and JSON: one row a line, the same bytes for the same rows."""
+"""CSV and JSON writers: one row a line, deterministic bytes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ def _time(seconds: int) -> str:
 
 
 def _csv_text(text: str) -> str:
-    """No spreadsheet takes it for a formula: in all strangers' text only letters, digits and `._~-` are not
-    percent-encoded, so that a `-` at the beginning is left. It is encoded too, and decoded the same again."""
+    """Prevent spreadsheets from reading text as a formula: percent-encode a leading `-`.
+
+    Untrusted text is percent-encoded except letters, digits and `._~-`, so no other formula can start.
+    """
     return f"%2D{text[1:]}" if text.startswith("-") else text
 
 
@@ -32,7 +34,7 @@ _IN_CSV: Final[Mapping[Type, Show]] = {Type.TIME: _time, Type.TEXT: _csv_text}
 _IN_JSON: Final[Mapping[Type, Show]] = {Type.TIME: _time}
 
 
-def _shown(columns: Sequence[Column], how: Mapping[Type, Show], row: Row) -> list[Any]:
+def _format_row(columns: Sequence[Column], how: Mapping[Type, Show], row: Row) -> list[Any]:
     return [
         None if value is None else how.get(column.type, _same)(value)
         for column, value in zip(columns, row, strict=True)
@@ -40,7 +42,7 @@ def _shown(columns: Sequence[Column], how: Mapping[Type, Show], row: Row) -> lis
 
 
 class CsvWriter:
-    """A line of names, then the rows; null is nothing between two commas. Lines end with LF."""
+    """CSV with a header line; null is an empty field, lines end with LF."""
 
     def __init__(self, out: BinaryIO, columns: Sequence[Column], about: Mapping[str, object]) -> None:
         self._columns = columns
@@ -48,7 +50,7 @@ class CsvWriter:
         self._write([[column.name for column in columns]])
 
     def write(self, rows: Sequence[Row]) -> None:
-        self._write([_shown(self._columns, _IN_CSV, row) for row in rows])
+        self._write([_format_row(self._columns, _IN_CSV, row) for row in rows])
 
     def _write(self, lines: Sequence[Sequence[Any]]) -> None:
         text = io.StringIO(newline="")
@@ -60,24 +62,25 @@ class CsvWriter:
 
 
 class JsonWriter:
-    """One object: what the export is of, then `rows`, an object a line, and at the end how many they were, so
-    that a file which was cut off shows it."""
+    """One JSON object: metadata, then `rows` with an object a line, then `count`, which a truncated file
+    lacks."""
 
     def __init__(self, out: BinaryIO, columns: Sequence[Column], about: Mapping[str, object]) -> None:
         self._out = out
         self._columns = columns
         self._names = [column.name for column in columns]
-        self._between = b"\n"
+        self._separator = b"\n"
         self._out.write(_json(about)[:-1] + b',"rows":[')
 
     def write(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
         lines = [
-            _json(dict(zip(self._names, _shown(self._columns, _IN_JSON, row), strict=True))) for row in rows
+            _json(dict(zip(self._names, _format_row(self._columns, _IN_JSON, row), strict=True)))
+            for row in rows
         ]
-        self._out.write(self._between + b",\n".join(lines))
-        self._between = b",\n"
+        self._out.write(self._separator + b",\n".join(lines))
+        self._separator = b",\n"
 
     def close(self, count: int) -> None:
         self._out.write(b'\n],"count":%d}\n' % count)

@@ -11,7 +11,7 @@ from typing import Any
 
 import zstandard
 
-from indexer.ops.backup.restore import Restored, Wanted, restore
+from indexer.ops.backup.restore import RestoreChecks, Restored, restore
 from indexer.ops.backup.snapshot_file import Manifest, write_snapshot
 from settlement.store.database import open_reader
 
@@ -29,7 +29,7 @@ def create(url: str, path: Path, *, payouts: bool = False) -> Manifest:
 
 def load(path: Path, url: str, **wanted: Any) -> Restored:
     """Restore it; the operator of `lively` claims at random, which is ignored."""
-    return restore(path, url, Wanted(**{"ignore_claim": True, **wanted}))
+    return restore(path, url, RestoreChecks(**{"ignore_checkpoint": True, **wanted}))
 
 
 def members(path: Path) -> Members:

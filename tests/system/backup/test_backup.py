@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Table, update
 
 from indexer.ops.backup.backups import make_backup
-from indexer.ops.backup.storage import Credentials, PlaceError, open_place
+from indexer.ops.backup.storage import Credentials, StorageError, open_storage
 from settlement.store import payout_schema, schema
 from settlement.store.database import closing_writer, open_reader
 from settlement.store.lease import Lease
@@ -64,7 +64,7 @@ def test_what_the_policy_does_not_keep_goes_and_what_others_put_there_stays(
     )
     night = datetime(2026, 3, 1, 3, tzinfo=UTC)
     engine = open_reader(str(database))
-    with engine.connect() as connection, open_place(server.url, credentials) as place:
+    with engine.connect() as connection, open_storage(server.url, credentials) as place:
         mine = database.with_name("mine")
         mine.write_bytes(b"mine")
         strangers = ["notes.txt", "peakedex-" + "0" * 16 + "-20200101T000000Z-1.snapshot"]
@@ -150,10 +150,10 @@ def test_a_server_that_cannot_prove_who_it_is_gets_nothing(
 
 
 BAD_PLACES = {
-    "ftp://me:hidden@127.0.0.1/x": "the URL holds a password",
-    "gopher://127.0.0.1/x": "a backup's place is a folder, ftp://",
-    "s3:///x": "name a bucket",
-    "sftp:///x": "name a server",
+    "ftp://me:hidden@127.0.0.1/x": "remove the password from the URL",
+    "gopher://127.0.0.1/x": "backup storage must be a folder, ftp://",
+    "s3:///x": "the bucket is missing",
+    "sftp:///x": "the server is missing",
     "file://host/x": "three slashes",
     "ftp://127.0.0.1:9/x": "Connection refused",
     "nowhere": "no such file or folder",
@@ -180,7 +180,7 @@ def test_a_backup_that_was_changed_at_its_place_is_not_restored(
         backup.write_bytes(content)
         run = peakedex("restore", "--from", server.url, "--db", database)
         assert run.code == FAILED
-        assert run.complaint == f"Error: {backup.name} is not the file that its manifest names: damaged"
+        assert run.complaint == f"Error: {backup.name} does not match its manifest: it is damaged"
     backup.with_suffix(".json").write_text('{"size": 1}')
     assert peakedex("restore", "--from", server.url, "--db", database).code == FAILED
     assert (database.read_bytes(), files(here)) == (before, ["peakedex.db"])
@@ -248,7 +248,7 @@ def test_the_database_of_another_venue_is_never_replaced(server: Server, databas
     with closing_writer(str(database)) as engine, engine.begin() as connection:
         connection.execute(update(schema.cursor).values(venue_hash="0" * 64))
     run = peakedex("restore", "--from", server.url, "--db", database, "--ignore-checkpoint")
-    assert (run.code, "holds something already" in run.error) == (MISUSED, True)
+    assert (run.code, "is not empty" in run.error) == (MISUSED, True)
 
 
 @at("folder")
@@ -279,8 +279,8 @@ def test_a_place_that_loses_its_server_is_an_error_of_one_kind(tmp_path: Path) -
         credentials = Credentials(
             server.environment["PEAKEDEX_BACKUP_USER"], PASSWORD, None, str(tmp_path / "known")
         )
-        with open_place(server.url, credentials) as place:
+        with open_storage(server.url, credentials) as place:
             place.names()
             server.environment.clear()
-            with pytest.raises(PlaceError, match="gone cannot be read: no such file"):
+            with pytest.raises(StorageError, match="gone cannot be read: no such file"):
                 place.get("gone", tmp_path / "here")

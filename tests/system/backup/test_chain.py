@@ -64,11 +64,11 @@ def restore(path: Path, *words: object) -> Run:
 def test_a_checkpoint_that_agrees_is_told_with_whose_word_that_is(checked: Checked, here: Path) -> None:
     run = restore(checked.folder / "snapshot", "--json")
     assert run.code == OK, run.err
-    assert run.json["checkpoint"] == f"block {checked.claimed_block} agrees (by the file's word)"
+    assert run.json["checkpoint"] == f"block {checked.claimed_block} matches (not verified by a node)"
     (here / "new.db").unlink()
     run = restore(checked.folder / "snapshot", "--node", checked.world.server.url, "--json")
     assert run.code == OK, run.err
-    assert run.json["checkpoint"] == f"block {checked.claimed_block} agrees (seen at 1 nodes)"
+    assert run.json["checkpoint"] == f"block {checked.claimed_block} matches (verified by 1 nodes)"
 
 
 def test_a_node_restored_from_it_follows_to_the_same_hashes(checked: Checked, here: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_checkpoint_that_says_otherwise_stops_it(
     rows[-1][column] = "0" * 64
     run = restore(lie(path, {"checkpoints": rows}))
     assert run.code == FAILED
-    assert f"the operator's checkpoint of block {checked.claimed_block} says otherwise" in run.complaint
+    assert f"does not match the operator's checkpoint of block {checked.claimed_block}" in run.complaint
     assert files(here) == ["lie"]
     assert restore(path, "--ignore-checkpoint").code == OK
 
@@ -118,7 +118,7 @@ def test_a_checkpoint_that_was_never_made_is_found_out_by_a_node(
     (here / "new.db").unlink()
     run = restore(path, "--node", checked.world.server.url)
     assert run.code == FAILED
-    assert "knows no such checkpoint" in run.complaint
+    assert "has no such checkpoint" in run.complaint
     assert files(here) == ["lie"]
 
 
@@ -133,7 +133,7 @@ def test_a_snapshot_of_another_chain_is_found_out_by_a_node(checked: Checked, he
     finally:
         server.stop()
     assert run.code == FAILED
-    assert "of another chain" in run.complaint
+    assert "belongs to another chain" in run.complaint
     assert files(here) == []
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from indexer.ops.backup.restore import Wanted
+from indexer.ops.backup.restore import RestoreChecks
 from indexer.ops.backup.restore import restore as restore_snapshot
 from settlement.store.database import StoreError, open_reader
 from settlement.store.write.snapshot import SnapshotError
@@ -241,14 +241,14 @@ def _unlisted(contents: Members) -> dict[str, list[Any]]:
 
 
 LIES: dict[str, tuple[Callable[[Members], dict[str, list[Any]]], str]] = {
-    "somebody has more": (more("balances", 2, 1), "make no ledger"),
+    "somebody has more": (more("balances", 2, 1), "not a valid ledger"),
     "orders are counted on from elsewhere": (more("cursor", 7, 1), "the last of orders is"),
     "a line of the journal is another": (_rewritten, "hash chain breaks"),
     "a block is missing": (without("blocks"), "not complete"),
     "the journal's end is missing": (without("journal"), "not complete"),
-    "no cursor": (_emptied, "holds no venue"),
-    "holdings that are no number": (_broken_holdings, "make no ledger"),
-    "a pair of tokens that are not listed": (_unlisted, "make no ledger"),
+    "no cursor": (_emptied, "has no venue"),
+    "holdings that are no number": (_broken_holdings, "not a valid ledger"),
+    "a pair of tokens that are not listed": (_unlisted, "not a valid ledger"),
 }
 
 
@@ -292,6 +292,6 @@ def test_what_the_disk_has_no_room_for_is_not_begun(
 ) -> None:
     usage = shutil.disk_usage(here)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1 << 20))
-    with pytest.raises(StoreError, match="has room for 1 MB, and this may take"):
-        restore_snapshot(snapshot, "new.db", Wanted())
+    with pytest.raises(StoreError, match="has 1 MB free, but"):
+        restore_snapshot(snapshot, "new.db", RestoreChecks())
     assert files(here) == ["peakedex.snapshot"]

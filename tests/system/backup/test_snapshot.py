@@ -141,17 +141,17 @@ def test_into_a_database_that_holds_something_nothing_is_restored(
     database: Path, snapshot: Path, postgresql: str
 ) -> None:
     before = database.read_bytes()
-    with pytest.raises(StoreError, match="holds something already"):
+    with pytest.raises(StoreError, match="is not empty"):
         load(snapshot, str(database))
     assert database.read_bytes() == before
     load(snapshot, postgresql)
-    with pytest.raises(StoreError, match="holds something already"):
+    with pytest.raises(StoreError, match="is not empty"):
         load(snapshot, postgresql)
 
 
 def test_it_must_be_of_the_venue_that_was_named(snapshot: Path, here: Path) -> None:
     other = parse_venue(VENUE_TEXT.replace("max_open_orders = ", "max_open_orders = 1"))
-    with pytest.raises(SnapshotError, match="it is of another venue"):
+    with pytest.raises(SnapshotError, match="it belongs to another venue"):
         load(snapshot, str(here / "new.db"), venue=other)
     assert not list(here.glob("new*"))
 
@@ -176,13 +176,13 @@ def test_commands_that_cannot_be_say_why(database: Path, here: Path) -> None:
     run = peakedex("snapshot", "create", "--db", database, "--to", "out")
     assert (run.code, run.complaint) == (
         MISUSED,
-        "Error: out exists: name another file, or take that one away",
+        "Error: out exists: choose another file, or remove it",
     )
     run = peakedex("snapshot", "create", "--db", database, "--to", "no/out")
     assert run.code == FAILED
     assert run.complaint.startswith("Error: no/out cannot be written: No such file")
     run = peakedex("snapshot", "restore", "--from", "out", "--db", "new.db")
-    assert (run.code, run.complaint) == (FAILED, "Error: out: it is no snapshot, damaged, or cut off")
+    assert (run.code, run.complaint) == (FAILED, "Error: out: it is not a snapshot, damaged, or truncated")
     run = peakedex("snapshot", "create", "--db", "none.db", "--to", "new")
     assert run.code == MISUSED
     assert files(here) == ["out", "peakedex.db"]

@@ -55,7 +55,7 @@ def test_rebuild_leaves_a_database_to_the_indexer_that_works_on_it(database: Pat
     with Lease(open_writer(str(database))):
         run = in_process("db", "rebuild", "--db", database)
     assert run.code == MISUSED
-    assert run.error.startswith("Error: another indexer works on this database (process ")
+    assert run.error.startswith("Error: another indexer is running on this database (process ")
 
 
 def test_rebuild_of_an_empty_database_makes_nothing(here: Path) -> None:

@@ -214,14 +214,14 @@ def test_a_reader_s_database_that_is_missing_is_named(words: tuple[str, ...]) ->
     run = peakedex(*words, "--db", "nowhere.db")
     assert run.code == MISUSED
     assert run.complaint == (
-        "Error: database nowhere.db does not exist: start `peakedex follow` first, or mend --db"
+        "Error: database nowhere.db does not exist: run `peakedex follow` or fix --db"
     )
 
 
 def test_serve_names_a_database_or_a_port_that_it_cannot_have() -> None:
     run = peakedex("serve", "--db", "mysql://me@host/dex")
     assert run.code == MISUSED
-    assert run.complaint.startswith("Error: database 'mysql' is not supported: use sqlite:///FILE")
+    assert run.complaint.startswith("Error: unsupported database 'mysql': use sqlite:///peakedex.db")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = peakedex("serve", "--db", "dex.db", "--port", port)
@@ -234,7 +234,7 @@ def test_a_database_without_a_venue_is_named() -> None:
     assert peakedex("db", "upgrade", "--db", "new.db").code == OK
     run = peakedex("state", "--db", "new.db")
     assert run.code == MISUSED
-    assert run.complaint == "Error: the database holds no venue yet: name its file with --venue"
+    assert run.complaint == "Error: the database has no venue yet: give its file with --venue"
 
 
 def test_the_database_of_another_venue_is_refused(replayed: Run, here: Path, archive: Path) -> None:

@@ -129,8 +129,8 @@ def test_what_does_not_look_at_the_stop_event_is_interrupted(sent: signal.Signal
     """A read that is never answered, say, or a very long block."""
     busy = """
 import time
-from indexer.cli.support.processes import prompt_stop
-with prompt_stop() as stop:
+from indexer.cli.support.processes import interruptible_stop
+with interruptible_stop() as stop:
     print("busy", flush=True)
     end = time.monotonic() + 60
     while time.monotonic() < end:
@@ -219,11 +219,11 @@ def test_a_second_indexer_is_refused_and_told_who_works_there(
     assert run.code == MISUSED
     told = [line for line in run.err.splitlines() if line.startswith("Error: ")]
     expected = (
-        f"another indexer works on this database (process {first.run.pid} on {socket.gethostname()}, since "
+        f"another indexer is running on this database (process {first.run.pid} on {socket.gethostname()}, since "
     )
     assert len(told) == 1
     assert expected in told[0]
-    assert told[0].endswith("): stop it first, or name another --db")
+    assert told[0].endswith("): stop it, or use another --db")
     assert first.run.poll() is None
     live.trade(2)
     first.wait_until(lambda: position(database) == live.irreversible)
@@ -245,7 +245,7 @@ def test_a_killed_indexer_is_replaced_at_once(
             live.trade(1)
             follow.wait_until(lambda: "following from block" in follow.said)
             assert time.monotonic() - started < soon(8)  # not after `SILENCE_SECONDS`
-            assert "ended without a word: taking its place" in follow.said
+            assert "exited without releasing its lease" in follow.said
             follow.wait_until(lambda: position(database) == live.irreversible)
             follow.end(signal.SIGKILL)
 
@@ -256,7 +256,7 @@ def test_two_that_start_at_the_same_moment(live: World, venue: Path, database: P
         wait_until(lambda: (one.run.poll(), other.run.poll()) != (None, None), what="the end of one")
         refused, holds = (one, other) if one.run.poll() is not None else (other, one)
         assert refused.run.returncode == MISUSED, refused.said
-        assert f"another indexer works on this database (process {holds.run.pid} on" in refused.said
+        assert f"another indexer is running on this database (process {holds.run.pid} on" in refused.said
         holds.wait_until(lambda: "following from block" in holds.said)
         ends_cleanly(holds)
 

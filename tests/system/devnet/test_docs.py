@@ -118,17 +118,17 @@ def test_the_command_says_what_is_wrong(server: NodeServer) -> None:
         return result.exit_code, result.output.strip().splitlines()[-1]
 
     assert run("faults", "nope=1")[0] == 1
-    assert run("faults", "nope=1")[1].startswith("Error: the devnet refuses: there is no fault nope")
+    assert run("faults", "nope=1")[1].startswith("Error: rejected by the devnet: unknown fault nope")
     assert run("faults", "lie=big")[1] == (
-        "Error: the devnet refuses: lie is one of amount, add, drop, order, irreversible, or empty"
+        "Error: rejected by the devnet: lie must be one of amount, add, drop, order, irreversible, or empty"
     )
-    assert run("faults", "lag") == (2, "Error: 'lag' is not NAME=VALUE, as in lag=5")
+    assert run("faults", "lag") == (2, "Error: 'lag' must be NAME=VALUE, such as lag=5")
     assert run("fork", "99")[0] == 1
-    assert run("keys", "nobody")[1] == "Error: the devnet refuses: unknown key:unknown key: nobody"
+    assert run("keys", "nobody")[1] == "Error: rejected by the devnet: unknown key:unknown key: nobody"
     code, words = run("status", "--url", "http://127.0.0.1:9")
     assert (code, words) == (
         1,
-        "Error: --url http://127.0.0.1:9 does not answer: is `peakedex devnet` running there?",
+        "Error: --url http://127.0.0.1:9 does not respond: is `peakedex devnet` running there?",
     )
     assert run("faults", "stale=3", "--json") == (0, json.dumps(asdict(Faults(stale=3))))
     assert run("faults", "--off", "gaps=2", "--json") == (0, json.dumps(asdict(Faults(gaps=2))))

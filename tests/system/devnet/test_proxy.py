@@ -81,4 +81,4 @@ def test_on_another_network_the_server_does_not_start_with_it(tmp_path, network:
         *("--practice-node", "http://127.0.0.1:9"),
     )
     assert run.code == MISUSED
-    assert "there is nothing to practise on the network" in run.complaint
+    assert "--practice-node requires --network devnet" in run.complaint

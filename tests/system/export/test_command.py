@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import insert, select
 
 from indexer.ops.export import parquet
-from indexer.ops.export.dump import Dump, Wanted
-from indexer.ops.export.tables import TABLES, Asked
+from indexer.ops.export.dump import Dump, Filter
+from indexer.ops.export.tables import TABLES, Selection
 from indexer.ops.export.text_formats import CsvWriter
 from settlement.core.venue import parse_venue
 from settlement.store import schema
@@ -103,7 +103,7 @@ def test_a_dump_that_fails_leaves_no_half_file_and_no_manifest(
     monkeypatch.setattr(CsvWriter, "write", failing)
     run = peakedex("export", "--all", folder, "--db", world.url)
     assert run.code == FAILED
-    assert run.complaint == f"Error: {folder}/transfers.csv: No space left on device; nothing took its place"
+    assert run.complaint == f"Error: {folder}/transfers.csv: No space left on device; nothing was written"
     assert (folder / "transfers.csv").read_bytes() == before
     assert {path.name for path in folder.iterdir()} == {f"{name}.csv" for name in TABLES}
 
@@ -124,16 +124,16 @@ def test_without_pyarrow_it_says_what_to_install(
         ([], "name one table"),
         (["trades", "--all", "x"], "name one table"),
         (["--all", "x", "--out", "y"], "--all DIR and --out FILE"),
-        (["--all", "x", "--pair", "PEK/HBD"], "--pair is for orders and trades"),
-        (["balances", "--from", "1001"], "balances are of one moment"),
-        (["deposits", "--pair", "PEK/HBD"], "--pair is for orders and trades"),
+        (["--all", "x", "--pair", "PEK/HBD"], "--pair applies to orders and trades"),
+        (["balances", "--from", "1001"], "--from does not apply to balances"),
+        (["deposits", "--pair", "PEK/HBD"], "--pair applies to orders and trades"),
         (["trades", "--format", "parquet"], "--format parquet needs --out FILE"),
-        (["trades", "--json"], "give --out FILE"),
-        (["trades", "--user", "=1"], "must be the name of a Hive account"),
-        (["trades", "--pair", "PEK/DOGE"], "--pair PEK/DOGE: there is none, but PEK/SWAP.HIVE, "),
-        (["trades", "--to", "9999"], "--to 9999: the database stands at block 1010"),
-        (["trades", "--to", "5"], "--to 5 is before this venue: 1000 is its first block"),
-        (["trades", "--from", "1009", "--to", "1004"], "--from 1009 is after block 1004"),
+        (["trades", "--json"], "--json requires --out FILE"),
+        (["trades", "--user", "=1"], "must be a Hive account name"),
+        (["trades", "--pair", "PEK/DOGE"], "--pair PEK/DOGE: unknown pair; the pairs are PEK/SWAP.HIVE, "),
+        (["trades", "--to", "9999"], "--to 9999 is not recorded yet: the newest block is 1010"),
+        (["trades", "--to", "5"], "--to 5 is before this venue's first block 1000"),
+        (["trades", "--from", "1009", "--to", "1004"], "--from 1009 is after the last block 1004"),
     ],
 )
 def test_what_does_not_go_together(world: World, words: list[str], says: str) -> None:
@@ -146,7 +146,7 @@ def test_places_that_cannot_be_written(world: World, tmp_path: Path) -> None:
     for path in (tmp_path / "no" / "x.csv", Path("/dev/full/x.csv")):
         run = peakedex("export", "trades", "--db", world.url, "--out", path)
         assert run.code == FAILED
-        assert run.complaint.endswith("; nothing took its place")
+        assert run.complaint.endswith("; nothing was written")
     run = peakedex("export", "trades", "--db", tmp_path / "none.db")
     assert (run.code, "does not exist" in run.complaint) == (MISUSED, True)
     with Path("/dev/full").open("w") as full:
@@ -159,7 +159,7 @@ def test_places_that_cannot_be_written(world: World, tmp_path: Path) -> None:
             env=clean_environment(),
         )
     assert done.returncode == FAILED
-    assert done.stderr == "Error: standard output: No space left on device; what was written is not whole\n"
+    assert done.stderr == "Error: standard output: No space left on device; the output is incomplete\n"
 
 
 def test_a_venue_before_its_first_block_has_empty_tables(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def add_transfers(url: str, number: int, block: int) -> None:
 def peak(url: str, form: str, out: Path) -> tuple[int, int]:
     """The most memory that an export takes beyond what was there before, in bytes; and its rows."""
     with open_reader(url).connect() as connection, out.open("wb") as file:
-        dump = Dump.open(connection, Wanted())
+        dump = Dump.open(connection, Filter())
         tracemalloc.start()
         try:
             count = dump.write(TABLES["transfers"], form, file)
@@ -232,7 +232,7 @@ def test_postgresql_sends_the_rows_bit_by_bit(postgresql: str) -> None:
         connection.execute(insert(schema.blocks), [block_row(1000)])
     add_transfers(postgresql, 3 * FETCH_ROWS, 1000)
     with open_reader(postgresql).connect() as connection:
-        rows = TABLES["transfers"].rows(connection, Asked(BlockRange(1, 2000), None))
+        rows = TABLES["transfers"].rows(connection, Selection(BlockRange(1, 2000), None))
         assert next(rows)[0] == 1
         held = connection.exec_driver_sql("SELECT statement FROM pg_cursors").scalars().all()
         assert ["transfers" in statement for statement in held] == [True]

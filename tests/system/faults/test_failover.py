@@ -23,7 +23,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
-from indexer.cli import services as live
+from indexer.cli.follow import reconnecting
 from settlement.core.journal.state_text import state_hash
 from settlement.store.database import StoreError, open_reader
 from settlement.store.write.loader import load
@@ -177,7 +177,7 @@ def test_a_primary_that_dies_is_not_missed(pair: Pair, tmp_path: Path, moment: A
             assert {status for status, _ in visitor.seen} <= {200, 503}
             blocks = [block for status, block in visitor.seen if status == 200]
             assert blocks == sorted(blocks), "the API went back"
-            assert follow.said.count("the database is lost") >= 1
+            assert follow.said.count("database connection lost") >= 1
             follow.end()
             assert follow.run.returncode == 0, follow.said
         reader = open_reader(pair.url())
@@ -202,7 +202,7 @@ def test_only_losses_are_lived_through(caplog: pytest.LogCaptureFixture) -> None
     lost.__cause__ = OperationalError(
         "SELECT 1", {}, psycopg.OperationalError("server closed the connection")
     )
-    wrong = StoreError("another process writes to this database")
+    wrong = StoreError("another process is writing to this database")
     ends: list[Exception | None] = [lost, lost, None]
     lives = []
 
@@ -213,15 +213,15 @@ def test_only_losses_are_lived_through(caplog: pytest.LogCaptureFixture) -> None
             raise end
 
     engine = create_engine("sqlite://")
-    live._through_losses(follow_on, engine, threading.Event())
+    reconnecting(follow_on, engine, threading.Event())
     assert len(lives) == 3
-    assert caplog.text.count("the database is lost (gone): trying again in") == 2
+    assert caplog.text.count("database connection lost (gone): reconnecting in") == 2
     assert lives[2] - lives[1] > lives[1] - lives[0] > 0.2, "it has no patience"
     ends.append(wrong)
     with pytest.raises(StoreError, match="another process"):
-        live._through_losses(follow_on, engine, threading.Event())
+        reconnecting(follow_on, engine, threading.Event())
     stop = threading.Event()
     ends.append(lost)
     stop.set()
-    live._through_losses(follow_on, engine, stop)
+    reconnecting(follow_on, engine, stop)
     assert ends == [lost]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from indexer.ops.backup.retention import Backup, complete, expired, left_over, read_name
+from indexer.ops.backup.retention import Backup, complete, expired, read_name, stale_files
 
 VENUE, OTHER = "ab" * 8, "cd" * 8
 NIGHT = datetime(2026, 3, 1, 3, 0, 0, tzinfo=UTC)
@@ -82,4 +82,4 @@ def test_only_what_failed_long_ago_is_swept_and_of_this_venue_alone() -> None:
     whole = [old.snapshot, old.manifest]
     torn = [old.snapshot + ".part", new.snapshot + ".part", foreign.snapshot + ".part", "mine.part"]
     now = NIGHT + timedelta(days=2, hours=1)
-    assert left_over([*whole, *torn], VENUE, now) == [old.snapshot + ".part"]
+    assert stale_files([*whole, *torn], VENUE, now) == [old.snapshot + ".part"]

@@ -1,0 +1,118 @@
+"""`peakedex devnet`: a local Hive and Hive-Engine node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from indexer import settings as config
+from indexer.cli.devnet.calls import CALLS
+from indexer.cli.support.common import start_logging
+from indexer.cli.support.errors import ConfigurationError
+from indexer.cli.support.processes import stop_event
+from indexer.devnet.node import DevNode
+from indexer.devnet.server import NodeServer, start_devnet
+from indexer.devnet.traders.bots import Bots
+from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
+
+PORT: Final = 8091
+QUOTES_PER_BLOCK: Final = 10
+
+block_time_option = click.option(
+    "--block-time",
+    type=click.FloatRange(0.1, 60.0),
+    default=3.0,
+    show_default=True,
+    help="Seconds between blocks.",
+)
+
+
+@click.group(invoke_without_command=True)
+@config.setting("venue", help="Create this venue's accounts and tokens; the example venue's by default.")
+@config.setting("host")
+@config.setting("port", default=PORT)
+@block_time_option
+@click.option("--bots/--no-bots", default=False, help="Run trading bots.")
+@click.option("--seed", type=int, default=0, help="Seed of the bots and of the chain's keys.")
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="Number of nodes of the chain, on consecutive ports, each with its own faults.",
+)
+@config.setting("log-level")
+@click.pass_context
+def devnet(
+    context: click.Context,
+    venue: Path | None,
+    host: str,
+    port: int,
+    block_time: float,
+    bots: bool,
+    seed: int,
+    nodes: int,
+    log_level: str,
+) -> None:
+    """Run a local Hive and Hive-Engine node for development. Never use it with real money.
+
+    Without a subcommand it runs until Ctrl-C. The subcommands control a running devnet.
+
+    Example: peakedex devnet --port 8091 --bots
+    """
+    if context.invoked_subcommand is not None:
+        return
+    start_logging(log_level)
+    view = read_venue(demo_venue(EXAMPLE.read_text("utf-8")) if venue is None else venue.read_text("utf-8"))
+    after_block: list[Callable[[], object]] = []
+    stop = stop_event()
+
+    def call_all() -> None:
+        for call in after_block:
+            call()
+
+    try:
+        chain = start_devnet(
+            view, block_time=block_time, host=host, port=port, seed=seed, after_block=call_all
+        )
+    except OSError as error:
+        raise ConfigurationError(f"--port {port}: {error.strerror or error}; choose another port") from error
+    try:
+        with _further_nodes(chain.node, host, port, nodes - 1):
+            if bots:
+                traders = Bots(chain.node, view, seed=seed, traders=12, acts=8)
+                traders.start()
+                traders.quote_all()
+                after_block += [traders.step, lambda: traders.quote(QUOTES_PER_BLOCK)]
+            click.echo(f"Hive node {chain.url}, Hive-Engine node {chain.engine_url}")
+            stop.wait()
+    finally:
+        chain.stop()
+
+
+@contextmanager
+def _further_nodes(node: DevNode, host: str, port: int, count: int) -> Iterator[None]:
+    """Further servers over the same chain, on the following ports."""
+    servers: list[NodeServer] = []
+    try:
+        for at in range(1, count + 1):
+            try:
+                servers.append(NodeServer(node, host, port + at if port else 0))
+            except OSError as error:
+                raise ConfigurationError(
+                    f"--nodes: port {port + at}: {error.strerror or error}; choose another --port"
+                ) from error
+            servers[-1].start()
+            click.echo(f"Hive node {servers[-1].url}, Hive-Engine node {servers[-1].engine_url}")
+        yield
+    finally:
+        for server in servers:
+            server.stop()
+
+
+for _call in CALLS:
+    devnet.add_command(_call)
