@@ -105,13 +105,13 @@ def test_market_orders(modules: Page) -> None:
 def test_what_is_done_to_an_order(modules: Page) -> None:
     cancelled = build(modules, "cancel", ROW)
     assert cancelled["message"] == (
-        "Peake DEX: CANCEL order “Sell 1,000.00 PEK at 0.012000 SWAP.HIVE” (600.00 remaining)"
+        "Peake DEX: CANCEL order “Sell 1,000 PEK at 0.012000 SWAP.HIVE” (600 remaining)"
     )
     assert payload(cancelled) == {"id": "a" * 40}
     changed = build(modules, "replace", ROW, {"ticks": 13_000})
     assert changed["message"] == (
-        "Peake DEX: REPLACE order “Sell 1,000.00 PEK at 0.012000 SWAP.HIVE” with "
-        "“Sell 600.00 PEK at 0.013000 SWAP.HIVE”"
+        "Peake DEX: REPLACE order “Sell 1,000 PEK at 0.012000 SWAP.HIVE” with "
+        "“Sell 600 PEK at 0.013000 SWAP.HIVE”"
     )
     assert payload(changed) == {"id": "a" * 40, "price": "0.013000"}
     assert build(modules, "replace", ROW, {})["field"] == "price"

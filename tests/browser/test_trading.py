@@ -99,7 +99,7 @@ def test_a_stranger_practises_and_trades_by_the_keyboard_alone(watched: OpenPage
     keys.press("Enter")
     expect(page.locator("dialog .sentence")).to_contain_text("CANCEL order “Buy")
     keys.press("Enter")
-    toast(page, "Cancelled: Buy 1,500.00 PEK")
+    toast(page, "Cancelled: Buy 1,500 PEK")
     assert orders(world, name)[0]["status"] == "cancelled"
 
 

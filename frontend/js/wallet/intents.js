@@ -371,9 +371,9 @@ function checkOrderId(id) {
 }
 
 function orderText(order) {
-  return strings.order(order.side, `${grouped(order.quantity)} ${order.base}`, `${grouped(order.price)} ${order.quote}`);
+  return strings.order(order.side, `${trimmed(grouped(order.quantity))} ${order.base}`, `${grouped(order.price)} ${order.quote}`);
 }
 
 function remainingText(order) {
-  return order.remaining === order.quantity ? "" : grouped(order.remaining);
+  return order.remaining === order.quantity ? "" : trimmed(grouped(order.remaining));
 }
