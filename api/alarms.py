@@ -1,7 +1,7 @@
 """Alarms: checkpoints and peers whose hashes differ from this replica's.
 
-An alarm says that one side is wrong, not which. It does not affect /api/ready: a false checkpoint or peer must not
-take this replica out of service.
+An alarm says that one side is wrong, not which. It does not affect /api/ready: a false checkpoint or peer
+must not take this replica out of service.
 """
 
 from __future__ import annotations

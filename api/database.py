@@ -1,7 +1,7 @@
 """Read-only database access: one consistent snapshot per request.
 
-Connections are pooled (SQLAlchemy's QueuePool): opening one costs more than most queries, a pooled one keeps its
-page cache and prepared statements, and a thread waits for a free one instead of opening ever more.
+Connections are pooled (SQLAlchemy's QueuePool): opening one costs more than most queries, a pooled one keeps
+its page cache and prepared statements, and a thread waits for a free one instead of opening ever more.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from settlement.store.read.position import Position, read_active_block, read_fir
 
 log = logging.getLogger("peakedex.api")
 RETRY_SECONDS: Final = 1.0
-"""After a lost connection the server is not tried again before: an attempt may take seconds, and threads are few."""
+"""Pause after a lost connection: an attempt may take seconds, and threads are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """A consistent view of the newest block. Raises ApiError (503) if there is no block or no database."""
+        """A consistent view of the newest block. Raises ApiError (503) without a block or database."""
         if time.monotonic() < self._retry_at:
             raise ApiError("E_BUSY", "The database does not answer. Try again in a moment.")
         try:

@@ -1,7 +1,7 @@
 """`peakedex serve`: gunicorn with threaded workers (`gthread`), meant to run behind a buffering proxy.
 
-gunicorn holds a thread for a slow client, so a proxy such as nginx must read requests and take responses on its
-behalf (docs/operator.md). Live streams have threads of their own, so they never starve plain requests.
+A slow client holds a thread, so a proxy such as nginx must buffer requests and responses (docs/operator.md).
+Live streams have threads of their own, so they never starve plain requests.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -27,8 +28,8 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 8080
 WORKERS: Final = 2
 GRACEFUL_SECONDS: Final = 2
-"""After SIGTERM or SIGINT a worker that still runs is killed. gunicorn's handler of SIGQUIT, which SIGINT leads to,
-can deadlock on the lock of its thread pool, and a worker waits for threads that read from silent clients."""
+"""Then a worker that is still running is killed. On SIGINT gunicorn's workers can deadlock: their handler of
+SIGQUIT shuts down the thread pool, whose lock the interrupted main thread may hold."""
 _IDLE_CONNECTIONS: Final = 1000
 
 
@@ -49,6 +50,7 @@ def serve(
     try:
         # prometheus_client chooses its mode when it is imported, so the variable must be set before.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder
+        from api.app import create_app  # noqa: PLC0415
         from api.http.limits import check_limit_store  # noqa: PLC0415
 
         check_limit_store(settings)
@@ -56,7 +58,12 @@ def serve(
     except BaseException:
         shutil.rmtree(metrics_folder)
         raise
-    _Gunicorn(settings, descriptor, workers, metrics_folder, middleware).run()
+
+    def create(is_stopping: Callable[[], bool]) -> WSGIApplication:
+        return middleware(create_app(settings, is_stopping))
+
+    threads = settings.threads + settings.streams
+    _Gunicorn(create, descriptor, workers, threads, metrics_folder).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -76,15 +83,14 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def __init__(
         self,
-        settings: ApiSettings,
+        create: Callable[[Callable[[], bool]], WSGIApplication],
         descriptor: int,
         workers: int,
+        threads: int,
         metrics_folder: str,
-        middleware: Callable[[WSGIApplication], WSGIApplication],
     ) -> None:
-        threads = settings.threads + settings.streams
-        self._settings = settings
-        self._middleware = middleware
+        """`create` makes an application that ends its streams when the given function returns True."""
+        self._create = create
         self._metrics_folder = metrics_folder
         self._worker: Any = None
         self._options = {
@@ -101,6 +107,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "proc_name": "peakedex",
             "control_socket_disable": True,
             "post_fork": self._forked,
+            "worker_exit": _exit,
             "child_exit": _forget_gauges,
             "on_exit": self._remove_metrics,
         }
@@ -113,15 +120,25 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> WSGIApplication:
         """Called in each worker after the fork."""
-        from api.app import create_app  # noqa: PLC0415  see serve
-
-        return self._middleware(create_app(self._settings, is_stopping=lambda: not self._worker.alive))
+        return self._create(lambda: not self._worker.alive)
 
     def _forked(self, _arbiter: object, worker: Any) -> None:
         self._worker = worker
 
     def _remove_metrics(self, _arbiter: object) -> None:
         shutil.rmtree(self._metrics_folder, ignore_errors=True)
+
+
+def _exit(_arbiter: object, worker: Any) -> None:
+    """End a worker without waiting for its threads. The interpreter would wait for those that read from
+    silent clients, until gunicorn kills the process and logs "Perhaps out of memory?"."""
+    if worker.pid != os.getpid():
+        return  # gunicorn also calls this in its main process, for a worker that is gone
+    error = sys.exc_info()[1]
+    status = error.code if isinstance(error, SystemExit) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else 0)
 
 
 def _forget_gauges(_arbiter: object, worker: Any) -> None:

@@ -1,7 +1,7 @@
 """/api/udf/*: TradingView's Universal Data Feed.
 
-Times are seconds since 1970, prices and volumes JSON numbers with all their decimals. Errors have the additional
-fields `s` and `errmsg` (`api.http.errors`).
+Times are seconds since 1970, prices and volumes JSON numbers with all their decimals. Errors have the
+additional fields `s` and `errmsg` (`api.http.errors`).
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ KINDS: Final[dict[str, Kind]] = {
 
 
 class Problem(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Body of an error response. `detail` and `error` are the same sentence, for people; `code` is for programs."""
+    """Body of an error response. `detail` and `error` are the same sentence; `code` is for programs."""
 
     type: Annotated[str, Meta(description="Address of the code's documentation.")]
     title: str

@@ -1,6 +1,6 @@
 """Generates the OpenAPI 3.1 document from the endpoints' declarations.
 
-Its examples are those of docs/api.md (`python -m tests.system.api.examples` updates both; tests compare them).
+Its examples are those of docs/api.md: `python -m tests.system.api.examples` updates both, tests compare them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from api.settings import program_version
 Json = dict[str, Any]
 
 ABOUT: Final = """\
-All data of the exchange is public. The API is read-only: orders, cancels and withdrawals are signed by their \
-owner and sent to Hive, and this API shows their results.
+All data of the exchange is public. The API is read-only: orders, cancels and withdrawals are signed by \
+their owner and sent to Hive, and this API shows their results.
 
 Each response is a snapshot as of one block. Amounts and prices are decimal text, never floats. Lists take \
 `limit` and `cursor`; `next_cursor` in the response is the cursor of the next page. Send a response's `ETag` \

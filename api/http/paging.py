@@ -1,4 +1,4 @@
-"""Opaque paging cursors: a row key, and a checksum of the list, so that a cursor of another list is rejected."""
+"""Opaque paging cursors: a row key, and a checksum of the list, which rejects cursors of other lists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Cursors:
         return base64.urlsafe_b64encode(_LAYOUT.pack(self._checksum, key)).decode()
 
     def read(self, text: str | None) -> int | None:
-        """The row key; None for the first page. Raises ApiError (400) for a cursor that `write` did not make."""
+        """The row key; None for the first page. Raises ApiError (400) for an invalid cursor."""
         if text is None:
             return None
         try:

@@ -1,8 +1,8 @@
 """Endpoints: what one is made of, and how a response is rendered, cached and sent.
 
-A view is a function from a database snapshot and parameters to a Struct. Common to all of them are one snapshot
-per request, past blocks, the response cache, conditional requests (ETag, 304), and the warning while the
-database is behind the chain.
+A view is a function from a database snapshot and parameters to a Struct. Common to all of them are one
+snapshot per request, past blocks, the response cache, conditional requests (ETag, 304), and the warning while
+the database is behind the chain.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class Resource(Endpoint[P]):
 
 @dataclass(frozen=True, slots=True)
 class DirectEndpoint(Endpoint[P]):
-    """An endpoint without a snapshot, whose view makes the response. `conditional`: it supports ETag and 304."""
+    """An endpoint without a snapshot, whose view makes the response."""
 
     view: Callable[[P], Response]
-    conditional: bool = False
+    conditional: bool = False  # whether it supports ETag and 304
 
 
 class RenderedBody(NamedTuple):

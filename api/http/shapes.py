@@ -35,7 +35,7 @@ class Part(Struct, forbid_unknown_fields=True):
 
 
 class Answer(Struct, forbid_unknown_fields=True):
-    """Fields of every response body. `warning` and `lag` appear only while the database is behind the chain."""
+    """Fields of every response body. `warning` and `lag` appear only while the database is behind."""
 
     block: Annotated[int, Meta(ge=0, description="The block as of which the whole answer is.")]
     ts: Annotated[Time | None, Meta(description="Time of that block; null before the first.")]

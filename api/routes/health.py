@@ -1,7 +1,7 @@
 """/api/health and /api/ready: liveness with details, and readiness.
 
-Health answers 200 even without a database. Ready answers 503 until a block is recorded, and while the database
-is too far behind the chain.
+Health answers 200 even without a database. Ready answers 503 until a block is recorded, and while the
+database is too far behind the chain.
 """
 
 from __future__ import annotations
@@ -89,9 +89,7 @@ class HealthAnswer(Part, kw_only=True):
     warning: str | None
     alarms: Annotated[
         list[str],
-        Meta(
-            description="Checkpoints and peers that disagree with this replica. They do not affect /api/ready."
-        ),
+        Meta(description="Checkpoints and peers that disagree with this replica; no effect on /api/ready."),
     ]
 
 

@@ -64,7 +64,7 @@ class AccountState(Part, kw_only=True):
 
 
 class AccountChange(AccountState, kw_only=True):
-    """Changed balances, orders (also closed ones), deposits and withdrawals of an account, as of the block's end."""
+    """Changed balances, orders (also closed ones), deposits and withdrawals, as of the block's end."""
 
     deposits: list[Deposit]
     withdrawals: list[Withdrawal]

@@ -30,7 +30,7 @@ _MAX_PARTS: Final = 60
 def load_market(
     connection: Connection, past: ActiveBlock, until: int, pairs_now: Mapping[Pair, int]
 ) -> MarketReplay:
-    """The market after block `past`. `until` is the start of a minute, before which the next block must not be.
+    """The market after block `past`. `until` is the start of a minute that no later block precedes.
 
     `pairs_now`: ids of the current pairs, which include all pairs of that time.
     """
@@ -61,7 +61,7 @@ def _latest(connection: Connection, pair_id: int, until: int) -> CurrentCandles:
 
 
 def _candle(connection: Connection, pair_id: int, start: int, until: int, seconds: int) -> CandleRow:
-    """A candle of the trades from `start` to `until`, merged from whole days, then whole hours, then minutes."""
+    """A candle of the trades from `start` to `until`, merged from whole days, hours and minutes."""
     parts: list[CandleRow] = []
     at = start
     for unit in (DAY, HOUR, MINUTE):

@@ -1,7 +1,7 @@
 """The publisher: one thread per process that reads the database and writes to all stream subscribers.
 
-While there are subscribers it checks for commits about fifty times a second, and reads only after one. It never
-waits for a client: chunks are queued, and a client that does not read them is dropped.
+While there are subscribers it checks for commits about fifty times a second, and reads only after one. It
+never waits for a client: chunks are queued, and a client that does not read them is dropped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A subscriber: the queue between the publisher's thread, which never blocks, and the thread that serves a client."""
+"""A subscriber: the queue between the publisher's thread, which never blocks, and a client's thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_QUEUED_SECONDS: Final = 10.0
 class Subscriber:
     """An iterator over chunks of a client's event stream, and the publisher's handle to it.
 
-    The publisher calls `put`, `is_stuck`, `end` and `drop`; the client's thread iterates, and calls `close` once.
+    The publisher calls `put`, `is_stuck`, `end` and `drop`; the client's thread iterates, then calls `close`.
     """
 
     def __init__(

@@ -64,8 +64,8 @@ def _view(snapshot: Snapshot, params: IntentParameters) -> Intents:
     page = list_intents(snapshot.connection, params.id, after, params.limit)
     if not page.rows and after is None:
         raise not_found(
-            f"Transaction {params.id} is unknown. Its block may not be irreversible yet (up to a minute), it may never "
-            "have been included in a block, or it has no intent for this venue."
+            f"Transaction {params.id} is unknown. Its block may not be irreversible yet (up to a minute), "
+            "it may never have been included in a block, or it has no intent for this venue."
         )
     return Intents(
         *snapshot.stamp,

@@ -27,7 +27,7 @@ class TransfersParameters(PageParameters):
 
 
 class TransferSide(Part, kw_only=True):
-    """A bucket of an account. `escrow` is the counterpart of the tokens in the escrow account on the chain."""
+    """A bucket of an account. `escrow` is the counterpart of the tokens on the chain."""
 
     user: str
     bucket: Annotated[str, choice(*BUCKETS)]

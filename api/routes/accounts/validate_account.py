@@ -1,7 +1,7 @@
 """/api/validate_account: whether an account exists on Hive, from a Hive node through beem.
 
-The only endpoint that waits for another server. Lookups run in two threads of their own, with few requests waiting
-for at most some seconds; requests beyond that, or while the nodes do not answer, get "unavailable" at once.
+The only endpoint that waits for another server. Lookups run in two threads of their own, and few requests
+wait for them, for some seconds at most; others, and all while no node answers, get "unavailable" at once.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def test_the_command_takes_its_settings(world: World) -> None:
         ("--limit-store", "redis://localhost", "limit_store: 'redis://localhost' cannot be used"),
         ("--trusted-proxy", "proxy", "trusted_proxies: 'proxy' does not appear to be"),
         ("--cors-origin", "*", "cors_origins: '*' is not an origin"),
-        ("--practice-node", "http://x", "--practice-node: "),
+        ("--practice-node", "http://x", "--practice-node requires --network devnet"),
     ],
 )
 def test_a_setting_that_cannot_be_is_told_in_one_line(
@@ -206,5 +206,5 @@ def test_an_address_that_cannot_be_had(host: str, port: int) -> None:
 
 
 def test_a_url_that_is_none_is_refused_before_anything_starts() -> None:
-    with pytest.raises(StoreError, match="not supported"):
+    with pytest.raises(StoreError, match="unsupported database"):
         serve(ApiSettings(database_url="mysql://db"))

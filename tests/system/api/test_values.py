@@ -42,7 +42,7 @@ class Flow:
         number = world.rules.next_block()
         effects = world.rules.apply(BlockHeader(number, block_id(number), world.time), events)
         self.trades += [entry for entry in effects.entries if isinstance(entry, Traded)]
-        self.orders.update({order.id: order for order, *_ in effects.orders})
+        self.orders.update({after.order.id: after.order for after in effects.orders})
         world.recorder.record([effects])
 
     def _event(self) -> Event:

@@ -32,15 +32,14 @@ MIME: Final = (
 
 
 @dataclass
-class Door:
+class Proxy:
     """nginx, and the API behind it."""
 
     folder: Path
     api: str
     plain: int
     secure: int
-    said: Callable[[], str]
-    """What the API has logged."""
+    log: Callable[[], str]  # of the API
 
     @property
     def url(self) -> str:
@@ -59,15 +58,16 @@ class Door:
         )
 
 
-def configuration(machine: Machine, door: Door) -> Path:
+def configuration(machine: Machine, proxy: Proxy) -> Path:
     """The installed file, with other ports and below the machine's root, in a main file of its own."""
-    root, folder = machine.root, door.folder
+    root, folder = machine.root, proxy.folder
     text = (root / "etc/nginx/sites-enabled/peakedex.conf").read_text()
     assert "@" not in re.sub(r"error_page.*|location @\w+", "", text)
     for old, new in (
-        ("listen 80;", f"listen 127.0.0.1:{door.plain};"),
-        ("listen 443 ssl;", f"listen 127.0.0.1:{door.secure} ssl;"),
-        ("server 127.0.0.1:8080;", f"server {door.api.removeprefix('http://')};"),
+        ("listen 80;", f"listen 127.0.0.1:{proxy.plain};"),
+        ("listen 443 ssl;", f"listen 127.0.0.1:{proxy.secure} ssl;"),
+        ("server 127.0.0.1:8080;", f"server {proxy.api.removeprefix('http://')};"),
+        ("proxy_cache_path /var/cache/peakedex-nginx", f"proxy_cache_path {folder}/cache"),
         ("include snippets/", f"include {root}/etc/nginx/snippets/"),
     ):
         assert old in text
@@ -92,7 +92,7 @@ def nginx(folder: Path, *words: object) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def door(installed: tuple[Machine, Done], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def proxy(installed: tuple[Machine, Done], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("nginx")
     _, database = replay(lively().write(folder / "recorded"), str(folder / "dex.db"))
     database.dispose()
@@ -100,19 +100,19 @@ def door(installed: tuple[Machine, Done], tmp_path_factory: pytest.TempPathFacto
     words = ("--port", port, "--workers", 1, "--trusted-proxy", "127.0.0.1", "--access-log", "on")
     other = ("--cors-origin", "https://other.example")
     with running(folder, "serve", "--db", folder / "dex.db", *words, *other) as api:
-        here = Door(folder, f"http://127.0.0.1:{port}", free_port(), free_port(), lambda: api.said)
+        here = Proxy(folder, f"http://127.0.0.1:{port}", free_port(), free_port(), lambda: api.said)
         api.wait_until(lambda: answers(f"{here.api}/api/health"))
-        with door_keeper(here, configuration(installed[0], here)):
+        with run_nginx(here, configuration(installed[0], here)):
             yield here
 
 
 @contextmanager
-def door_keeper(door: Door, main: Path) -> Iterator[None]:
-    """nginx with this configuration, once it lets somebody in."""
-    process = subprocess.Popen(nginx(door.folder, "-c", main), stdout=subprocess.DEVNULL)
+def run_nginx(proxy: Proxy, main: Path) -> Iterator[None]:
+    """Run nginx with this configuration; yields once it accepts connections."""
+    process = subprocess.Popen(nginx(proxy.folder, "-c", main), stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: process.poll() is not None or reachable(door.secure), what="nginx")
-        assert process.poll() is None, (door.folder / "errors").read_text()
+        wait_until(lambda: process.poll() is not None or reachable(proxy.secure), what="nginx")
+        assert process.poll() is None, (proxy.folder / "errors").read_text()
         yield
     finally:
         process.terminate()
@@ -124,23 +124,25 @@ def reachable(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_nginx_finds_no_fault(door: Door) -> None:
+def test_nginx_finds_no_fault(proxy: Proxy) -> None:
     done = subprocess.run(
-        nginx(door.folder, "-t", "-c", door.folder / "nginx.conf"),
+        nginx(proxy.folder, "-t", "-c", proxy.folder / "nginx.conf"),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert [
-        line for line in (done.stderr + (door.folder / "errors").read_text()).splitlines() if "[warn]" in line
+        line
+        for line in (done.stderr + (proxy.folder / "errors").read_text()).splitlines()
+        if "[warn]" in line
     ] == []
 
 
 def test_plain_http_goes_to_tls_but_for_the_certificate_s_own_questions(
-    door: Door, installed: tuple[Machine, Done]
+    proxy: Proxy, installed: tuple[Machine, Done]
 ) -> None:
-    url = f"http://127.0.0.1:{door.plain}"
+    url = f"http://127.0.0.1:{proxy.plain}"
     moved = requests.get(
         f"{url}/trade.html?base=PEK", headers={"Host": NAME}, allow_redirects=False, timeout=30
     )
@@ -154,12 +156,12 @@ def test_plain_http_goes_to_tls_but_for_the_certificate_s_own_questions(
     )
 
 
-def test_old_tls_is_refused(door: Door) -> None:
+def test_old_tls_is_refused(proxy: Proxy) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", door.secure)) as raw, context.wrap_socket(raw) as secured:
+    with socket.create_connection(("127.0.0.1", proxy.secure)) as raw, context.wrap_socket(raw) as secured:
         assert secured.version() == "TLSv1.3"
-    text = (door.folder / "site.conf").read_text()
+    text = (proxy.folder / "site.conf").read_text()
     assert "ssl_protocols TLSv1.2 TLSv1.3;" in text
 
 
@@ -176,20 +178,20 @@ PROTECTS: Final = (
         "/index.html",
         "/trade.html",
         "/pairs/pair.html",
-        "/site.css",
-        "/trade.js",
+        "/css/site.css",
+        "/config.js",
         "/icon.svg",
         "/none.html",
     ],
 )
-def test_the_site_comes_with_the_headers_that_serve_sends(door: Door, path: str) -> None:
-    ours, theirs = door.get(path), requests.get(door.api + path, timeout=30)
+def test_the_site_comes_with_the_headers_that_serve_sends(proxy: Proxy, path: str) -> None:
+    ours, theirs = proxy.get(path), requests.get(proxy.api + path, timeout=30)
     assert ours.status_code == theirs.status_code
     if ours.status_code == 200:
         assert ours.content == theirs.content
         assert ours.headers["Cache-Control"] == "no-cache"
         assert ours.headers["Content-Type"].split(";")[0] == theirs.headers["Content-Type"].split(";")[0]
-        again = door.get(path, headers={"If-None-Match": ours.headers["ETag"]})
+        again = proxy.get(path, headers={"If-None-Match": ours.headers["ETag"]})
         assert again.status_code == 304
         assert {name: ours.headers.get(name) for name in PROTECTS} == {
             name: theirs.headers[name] for name in PROTECTS
@@ -197,59 +199,100 @@ def test_the_site_comes_with_the_headers_that_serve_sends(door: Door, path: str)
     assert ours.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
-def test_what_comes_from_others_is_kept_for_a_day(door: Door) -> None:
-    answer = door.get("/vendor/lightweight-charts.js")
+def test_what_comes_from_others_is_kept_for_a_day(proxy: Proxy) -> None:
+    answer = proxy.get("/vendor/lightweight-charts.js")
     assert answer.headers["Cache-Control"] == "public, max-age=86400"
     assert answer.headers["Content-Encoding"] == "gzip"
 
 
-def test_the_api_s_answers_pass_as_they_are(door: Door) -> None:
-    for encoding in ("identity", "gzip", "zstd"):
-        headers = {"Accept-Encoding": encoding, "Origin": "https://other.example"}
-        ours = door.get("/api/pairs", headers=headers, stream=True)
-        theirs = requests.get(f"{door.api}/api/pairs", headers=headers, timeout=30, stream=True)
-        assert ours.raw.read() == theirs.raw.read()
-        kept = ("Content-Encoding", "ETag", "Access-Control-Allow-Origin", "Content-Security-Policy", "Vary")
-        assert {name: ours.headers.get(name) for name in kept} == {
-            name: theirs.headers.get(name) for name in kept
-        }
-    assert door.get("/api/nothing").json()["code"] == "E_NOT_FOUND"
-    assert door.get("/api/pairs", "POST").status_code == 405
-    assert door.get("/index.html", "POST").status_code == 403
-    assert door.get("/metrics").status_code == 404
+def test_responses_of_the_api_are_passed_on(proxy: Proxy) -> None:
+    headers = {"Origin": "https://other.example"}
+    ours = proxy.get("/api/pairs", headers=headers)
+    theirs = requests.get(f"{proxy.api}/api/pairs", headers=headers, timeout=30)
+    assert ours.content == theirs.content
+    kept = ("ETag", "Access-Control-Allow-Origin", "Content-Security-Policy", "Cache-Control")
+    assert {name: ours.headers.get(name) for name in kept} == {
+        name: theirs.headers.get(name) for name in kept
+    }
+    assert ours.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in proxy.get("/api/pairs", headers={"Accept-Encoding": "identity"}).headers
+    third = proxy.get("/api/pairs", headers={"Origin": "https://third.example"})
+    assert "Access-Control-Allow-Origin" not in third.headers
+    assert proxy.get("/api/nothing").json()["code"] == "E_NOT_FOUND"
+    assert proxy.get("/api/pairs", "POST").status_code == 405
+    assert proxy.get("/index.html", "POST").status_code == 403
+    assert proxy.get("/metrics").status_code == 404
 
 
-def test_streams_are_not_collected(door: Door) -> None:
-    """The first events are there while the answer goes on."""
-    answer = door.get("/api/stream?topics=block", stream=True)
-    assert answer.headers["Content-Type"].startswith("text/event-stream")
-    assert b"event:" in next(answer.iter_content(None))
-    answer.close()
+def logged(proxy: Proxy, request: str) -> list[str]:
+    """Statuses of a request in the API's log."""
+    return re.findall(rf"GET {re.escape(request)} ([0-9]{{3}})", proxy.log())
 
 
-def test_what_a_client_claims_of_its_address_is_not_believed(door: Door) -> None:
+def test_within_a_second_responses_come_from_the_cache(proxy: Proxy) -> None:
+    path = "/api/orders?limit=7"
+
+    def ask_ten_times() -> bool:  # a second may end in the middle
+        before = len(logged(proxy, path))
+        answers = [proxy.get(path) for _ in range(10)]
+        assert len({answer.content for answer in answers}) == 1
+        assert len({answer.headers["X-Request-Id"] for answer in answers}) == 10
+        etag = answers[0].headers["ETag"]
+        assert proxy.get(path, headers={"If-None-Match": etag}).status_code == 304
+        return len(logged(proxy, path)) - before <= 2
+
+    wait_until(ask_ten_times)
+
+
+def test_an_expired_response_is_revalidated(proxy: Proxy) -> None:
+    path = "/api/orders?limit=8"
+
+    def is_revalidated() -> bool:
+        assert proxy.get(path).status_code == 200
+        return "304" in logged(proxy, path)
+
+    wait_until(is_revalidated)
+    assert set(logged(proxy, path)[1:]) == {"304"}
+
+
+@pytest.mark.parametrize("path", ["/api/udf/time", "/api/pairs?unknown=1"])
+def test_what_must_not_be_stored_is_not_cached(proxy: Proxy, path: str) -> None:
+    statuses = [str(proxy.get(path).status_code) for _ in range(5)]
+    wait_until(lambda: logged(proxy, path) == statuses)
+
+
+def test_streams_are_neither_buffered_nor_cached(proxy: Proxy) -> None:
+    """The first events arrive while the response goes on, to each client from the API."""
+    path = "/api/stream?topics=block"
+    for number in (1, 2):
+        answer = proxy.get(path, stream=True)
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        assert b"event:" in next(answer.iter_content(None))
+        answer.close()
+        assert len(logged(proxy, path)) == number
+
+
+def test_what_a_client_claims_of_its_address_is_not_believed(proxy: Proxy) -> None:
     """Or it would have a limit of its own for each address that it makes up."""
-    assert door.get("/api/pairs", headers={"X-Forwarded-For": "10.9.8.7"}).status_code == 200
-    wait_until(
-        lambda: "10.9.8.7" in door.said() or "GET /api/pairs" in door.said().rpartition("/api/health")[2],
-        what=door.said,
-    )
-    assert "10.9.8.7" not in door.said()
+    asked = proxy.get("/api/pairs?unknown=2", headers={"X-Forwarded-For": "10.9.8.7"})
+    assert asked.status_code == 400
+    wait_until(lambda: logged(proxy, "/api/pairs?unknown=2"), what=proxy.log)
+    assert "10.9.8.7" not in proxy.log()
 
 
 @pytest.fixture(scope="module")
-def alone(installed: tuple[Machine, Done], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+def alone(installed: tuple[Machine, Done], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """nginx without an API, that lets an address ask three times and then once a minute."""
     folder = tmp_path_factory.mktemp("alone")
-    here = Door(folder, f"http://127.0.0.1:{free_port()}", free_port(), free_port(), lambda: "")
+    here = Proxy(folder, f"http://127.0.0.1:{free_port()}", free_port(), free_port(), lambda: "")
     main = configuration(installed[0], here)
     site = folder / "site.conf"
     site.write_text(site.read_text().replace("rate=50r/s", "rate=1r/m").replace("burst=100", "burst=2"))
-    with door_keeper(here, main):
+    with run_nginx(here, main):
         yield here
 
 
-def test_a_silent_api_and_too_many_requests_are_told_as_the_api_would(alone: Door) -> None:
+def test_a_silent_api_and_too_many_requests_are_told_as_the_api_would(alone: Proxy) -> None:
     away = problem_body("E_NOT_READY", "The API does not answer: it may be starting.")
     busy = problem_body("E_TOO_MANY", "Too many requests from your address: ask again in a second.")
     assert alone.get("/api/stream?topics=block").content == away
