@@ -23,8 +23,9 @@ from indexer.sources.archive import ArchiveSource
 from settlement.core.venue import parse_venue
 from settlement.store import schema
 from settlement.store.database import open_writer
-from settlement.store.interval_tree import fork_of
-from settlement.store.write.loader import open_engine
+from settlement.store.indexes import READ_INDEXES
+from settlement.store.interval_tree import fork_node
+from settlement.store.write.loader import load_or_initialise
 
 FEW_ORDERS: Final = 1_000
 """Open before anything trades."""
@@ -98,7 +99,7 @@ def make_pattern(url: str, home: Path) -> None:
     blocks = {1: deposits, 2: opening, **{n: [flow.step() for _ in range(OPS_PER_BLOCK)] for n in PATTERN}}
     write_blocks(home, ((n, blocks.get(n, [])) for n in range(1, PATTERN.stop)), [receipt])
     engine = open_writer(url)
-    rules, recorder = open_engine(engine, parse_venue(VENUE))
+    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
     Follower(rules, recorder, ArchiveSource(home, rules.venue_filter)).run()
     with engine.begin() as connection:
         for table in _MOVED:
@@ -114,7 +115,7 @@ def _close_all(connection: Connection) -> None:
     left = connection.execute(text("SELECT seq, block FROM pattern_orders WHERE status = 0")).all()
     change = "UPDATE pattern_orders SET status = :status, closed_block = :last, fork = :fork WHERE seq = :seq"
     expired = [
-        {"status": schema.EXPIRED, "last": last, "fork": fork_of(opened, last), "seq": seq}
+        {"status": schema.EXPIRED, "last": last, "fork": fork_node(opened, last), "seq": seq}
         for seq, opened in left
     ]
     connection.execute(text(change), expired)
@@ -124,7 +125,7 @@ def grow(url: str, trades: int) -> None:
     """Copy the pattern until there are so many trades; the indexes of readers are gone then."""
     engine = open_writer(url)
     with engine.begin() as connection:
-        for index in schema.READ_INDEXES:
+        for index in READ_INDEXES:
             index.drop(connection, checkfirst=True)
     while _copy_some(engine, trades):
         pass

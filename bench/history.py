@@ -30,7 +30,7 @@ from settlement.store.database import is_sqlite, open_reader, open_writer, parse
 from settlement.store.read.accounts.balances import read_balances
 from settlement.store.read.accounts.orders import OrderFilter, find_order, list_orders
 from settlement.store.read.accounts.transfers import list_transfers
-from settlement.store.read.audit.journal_range import read_range
+from settlement.store.read.audit.journal import read_range
 from settlement.store.read.market.candles import read_candles
 from settlement.store.read.market.order_book import read_levels
 from settlement.store.read.market.trades import list_account_trades

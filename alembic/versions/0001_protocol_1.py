@@ -1,581 +1,403 @@
-"""The tables of protocol 1."""
+"""The tables of protocol 1.
 
-import sqlalchemy as sa
+The column functions are those of `settlement.store.schema`, copied because a revision must not change later.
+"""
+
 from alembic import op
+from sqlalchemy import BigInteger, Boolean, Column, Integer, SmallInteger, String, Text
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-PLAIN = sa.Text(collation="C")
+KEY_TYPE = BigInteger().with_variant(Integer(), "sqlite")
+PLAIN_TEXT = Text(collation="C")
 
 
-def text(length=None):
-    return sa.String(length).with_variant(PLAIN, "postgresql")
+def key(name="n"):
+    return Column(name, KEY_TYPE, primary_key=True, autoincrement=False)
 
 
-def long_text():
-    return sa.Text().with_variant(PLAIN, "postgresql")
+def key_part(name, type_=BigInteger, comment=None):
+    return Column(name, type_, primary_key=True, autoincrement=False, comment=comment)
+
+
+def single_row_key():
+    return key_part("id", Integer, "always 1")
+
+
+def integer(name, comment=None, *, null=False, bits=64):
+    type_ = {16: SmallInteger, 32: Integer, 64: BigInteger}[bits]
+    return Column(name, type_, nullable=null, comment=comment)
+
+
+def flag(name):
+    return Column(name, Boolean, nullable=False)
+
+
+def string(name, comment=None, *, length=None, null=False, **options):
+    type_ = String(length).with_variant(PLAIN_TEXT, "postgresql")
+    return Column(name, type_, nullable=null, comment=comment, **options)
+
+
+def long_text(name, comment=None, *, null=False):
+    return Column(name, Text().with_variant(PLAIN_TEXT, "postgresql"), nullable=null, comment=comment)
+
+
+def _buckets():
+    return [integer(name) for name in ("available", "locked", "withdrawing")]
+
+
+def _fork():
+    return integer("fork", "interval tree node; null while open, or closed in its first block", null=True)
+
+
+def lease_columns():
+    return [
+        single_row_key(),
+        string("token", "random, new for each holding", length=32),
+        string("host"),
+        integer("pid"),
+        string("pid_namespace", "boot id and PID namespace; null if unknown", null=True),
+        string("process_start", "clock ticks from boot to the start of the process", null=True),
+        integer("since", "seconds since 1970, UTC, by the holder's clock"),
+        integer("heartbeat", "time of the last heartbeat, by the same clock"),
+    ]
 
 
 def upgrade() -> None:
     op.create_table(
-        "accounts",
-        sa.Column("id", KEY, autoincrement=False, nullable=False),
-        sa.Column("name", text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("name"),
-    )
-    op.create_table(
-        "blocks",
-        sa.Column("number", KEY, autoincrement=False, nullable=False),
-        sa.Column("block_id", text(), nullable=False),
-        sa.Column("timestamp", sa.BigInteger(), nullable=False),
-        sa.Column("journal_hash", text(64), nullable=False, comment="after this block"),
-        sa.Column("n", sa.BigInteger(), nullable=False, comment="1, 2, 3 … without gaps"),
-        sa.Column(
-            "last_seq", sa.BigInteger(), nullable=False, comment="this and the next three: after this block"
-        ),
-        sa.Column("last_trade", sa.BigInteger(), nullable=False),
-        sa.Column("last_withdrawal", sa.BigInteger(), nullable=False),
-        sa.Column("last_refund", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("number"),
-        comment="blocks in which anything of ours happened",
-    )
-    op.create_table(
-        "checkpoints",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", text(), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False, comment="in which it was claimed"),
-        sa.Column("claimed_block", sa.BigInteger(), nullable=False),
-        sa.Column("state_hash", text(64), nullable=False),
-        sa.Column("journal_hash", text(64), nullable=False),
-        sa.PrimaryKeyConstraint("n"),
-    )
-    op.create_table(
         "cursor",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
-        sa.Column("venue_hash", text(64), nullable=False),
-        sa.Column("venue_text", long_text(), nullable=False, comment="the venue file as last read"),
-        sa.Column(
-            "block",
-            sa.BigInteger(),
-            nullable=False,
-            comment="last block recorded; start_block - 1 before any",
-        ),
-        sa.Column("block_id", text(), nullable=True, comment="null before any block"),
-        sa.Column("timestamp", sa.BigInteger(), nullable=False, comment="seconds since 1970, UTC"),
-        sa.Column("journal_hash", text(64), nullable=False),
-        sa.Column("last_seq", sa.BigInteger(), nullable=False),
-        sa.Column("last_trade", sa.BigInteger(), nullable=False),
-        sa.Column("last_withdrawal", sa.BigInteger(), nullable=False),
-        sa.Column("last_refund", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "last_block_n",
-            sa.BigInteger(),
-            nullable=False,
-            comment="n of the newest row of blocks, 0 before any",
-        ),
-        sa.Column("max_open_orders", sa.Integer(), nullable=False),
-        sa.Column("fee_account", text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        single_row_key(),
+        string("venue_hash", length=64),
+        long_text("venue_text", "the venue file as last read"),
+        integer("block", "last block processed; start_block - 1 before the first"),
+        string("block_id", "null before the first block", null=True),
+        integer("timestamp", "seconds since 1970, UTC"),
+        string("journal_hash", length=64),
+        integer("last_seq"),
+        integer("last_trade"),
+        integer("last_withdrawal"),
+        integer("last_refund"),
+        integer("last_block_n", "n of the newest row of blocks; 0 if none"),
+        integer("max_open_orders", bits=32),
+        string("fee_account"),
     )
+    op.create_table("accounts", key("id"), string("name", unique=True))
     op.create_table(
-        "holdings",
-        sa.Column("escrow", text(), nullable=False),
-        sa.Column("symbol", text(), nullable=False),
-        sa.Column("units", text(), nullable=False, comment="as text: an outflow can exceed 64 bits"),
-        sa.PrimaryKeyConstraint("escrow", "symbol"),
-    )
-    op.create_table(
-        "holding_changes",
-        sa.Column("escrow", text(), nullable=False),
-        sa.Column("symbol", text(), nullable=False),
-        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("units", text(), nullable=False),
-        sa.PrimaryKeyConstraint("escrow", "symbol", "block"),
-        comment="holdings as they stood after each block that changed them",
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "internal_moves",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", text(), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("sender", text(), nullable=False),
-        sa.Column("recipient", text(), nullable=False),
-        sa.Column("symbol", text(), nullable=False),
-        sa.Column(
-            "amount",
-            text(),
-            nullable=False,
-            comment="units, or the literal quantity of an unlisted token",
-        ),
-        sa.Column(
-            "units",
-            text(),
-            nullable=True,
-            comment="by which holdings changed; null where it was none of ours",
-        ),
-        sa.PrimaryKeyConstraint("n"),
-    )
-    op.create_table(
-        "journal",
-        sa.Column("block", KEY, autoincrement=False, nullable=False),
-        sa.Column(
-            "lines",
-            long_text(),
-            nullable=False,
-            comment="the block's part of the journal, each line with its LF",
-        ),
-        sa.PrimaryKeyConstraint("block"),
-    )
-    op.create_table(
-        "outflows",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", text(), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("escrow", text(), nullable=False),
-        sa.Column("chain", text(), nullable=False),
-        sa.Column("symbol", text(), nullable=False),
-        sa.Column("quantity", text(), nullable=False),
-        sa.Column("to", text(), nullable=False),
-        sa.Column(
-            "units",
-            text(),
-            nullable=True,
-            comment="by which holdings fell; null where it was none of ours",
-        ),
-        sa.PrimaryKeyConstraint("n"),
+        "tokens",
+        key("id"),
+        string("symbol", unique=True),
+        integer("precision", bits=16),
+        string("chain"),
+        string("escrow"),
     )
     op.create_table(
         "pairs",
-        sa.Column("id", KEY, autoincrement=False, nullable=False),
-        sa.Column("base", text(), nullable=False),
-        sa.Column("quote", text(), nullable=False),
-        sa.Column("price_decimals", sa.SmallInteger(), nullable=False),
-        sa.Column("quantity_decimals", sa.SmallInteger(), nullable=False),
-        sa.Column("maker_fee_bps", sa.SmallInteger(), nullable=False),
-        sa.Column("taker_fee_bps", sa.SmallInteger(), nullable=False),
-        sa.Column("price_policy", text(), nullable=False),
-        sa.Column("self_trade", text(), nullable=False),
-        sa.Column("status", text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        key("id"),
+        string("base"),
+        string("quote"),
+        *(integer(name, bits=16) for name in ("price_decimals", "quantity_decimals")),
+        *(integer(name, bits=16) for name in ("maker_fee_bps", "taker_fee_bps")),
+        string("price_policy"),
+        string("self_trade"),
+        string("status"),
     )
     op.create_table(
-        "refunds",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", text(), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("account", text(), nullable=False),
-        sa.Column("chain", text(), nullable=False),
-        sa.Column("symbol", text(), nullable=False),
-        sa.Column("quantity", text(), nullable=False, comment="literal, encoded"),
-        sa.Column("value", text(), nullable=False, comment="normal form, for comparing"),
-        sa.Column("escrow", text(), nullable=False),
-        sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("paid_by", text(), nullable=True),
-        sa.Column("closed_block", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "arrival",
-            sa.BigInteger(),
-            nullable=False,
-            comment="its place among deposits: one sequence with deposits.n",
-        ),
-        sa.Column("fork", sa.BigInteger(), nullable=True, comment="where past blocks are looked up"),
-        sa.PrimaryKeyConstraint("n"),
+        "blocks",
+        key("number"),
+        string("block_id"),
+        integer("timestamp"),
+        string("journal_hash", "after this block", length=64),
+        integer("n", "1, 2, 3 … without gaps"),
+        integer("last_seq", "last order number after this block; likewise the next three"),
+        integer("last_trade"),
+        integer("last_withdrawal"),
+        integer("last_refund"),
+        comment="active blocks: those with at least one journal line or intent",
     )
     op.create_table(
-        "tokens",
-        sa.Column("id", KEY, autoincrement=False, nullable=False),
-        sa.Column("symbol", text(), nullable=False),
-        sa.Column("precision", sa.SmallInteger(), nullable=False),
-        sa.Column("chain", text(), nullable=False),
-        sa.Column("escrow", text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("symbol"),
-    )
-    op.create_table(
-        "balances",
-        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("token_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("available", sa.BigInteger(), nullable=False),
-        sa.Column("locked", sa.BigInteger(), nullable=False),
-        sa.Column("withdrawing", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "escrow", sa.BigInteger(), nullable=False, comment="counterpart of deposits, never positive"
-        ),
-        sa.PrimaryKeyConstraint("account_id", "token_id"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "deposits",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", text(), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("token_id", sa.BigInteger(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("escrow", text(), nullable=False),
-        sa.PrimaryKeyConstraint("n"),
+        "journal", key("block"), long_text("lines", "the block's journal lines, each ending with LF")
     )
     op.create_table(
         "intents",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("tx_key", sa.BigInteger(), nullable=False, comment="look-up key of the transaction id"),
-        sa.Column("id", text(), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("action", text(32), nullable=False),
-        sa.Column("code", text(16), nullable=True, comment="null where accepted"),
-        sa.Column("ref", text(32), nullable=True),
-        sa.Column("seq", sa.BigInteger(), nullable=True, comment="the order that it placed"),
-        sa.PrimaryKeyConstraint("n"),
-    )
-    op.create_table(
-        "transfers",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("token_id", sa.BigInteger(), nullable=False),
-        sa.Column("debit_id", sa.BigInteger(), nullable=False),
-        sa.Column("debit_bucket", sa.SmallInteger(), nullable=False),
-        sa.Column("credit_id", sa.BigInteger(), nullable=False),
-        sa.Column("credit_bucket", sa.SmallInteger(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("n"),
-        comment="every ledger transfer, in order; buckets as in settlement.core.accounts.BUCKETS",
-    )
-    op.create_table(
-        "withdrawals",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", text(), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("token_id", sa.BigInteger(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("to", text(), nullable=False),
-        sa.Column("memo", long_text(), nullable=True, comment="the trader's own, encoded"),
-        sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("paid_by", text(), nullable=True),
-        sa.Column("closed_block", sa.BigInteger(), nullable=True),
-        sa.Column("fork", sa.BigInteger(), nullable=True, comment="where past blocks are looked up"),
-        sa.PrimaryKeyConstraint("n"),
+        key(),
+        integer("tx_key", "lookup key of the transaction id"),
+        string("id"),
+        integer("block"),
+        integer("account_id"),
+        string("action", length=32),
+        string("code", "rejection code; null if accepted", length=16, null=True),
+        string("ref", length=32, null=True),
+        integer("seq", "the order that it placed", null=True),
     )
     op.create_table(
         "orders",
-        sa.Column("seq", KEY, autoincrement=False, nullable=False),
-        sa.Column("intent", sa.BigInteger(), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("pair_id", sa.BigInteger(), nullable=False),
-        sa.Column("is_buy", sa.Boolean(), nullable=False),
-        sa.Column("market", sa.Boolean(), nullable=False),
-        sa.Column("price", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "quantity", sa.BigInteger(), nullable=False, comment="base units; quote units for a market buy"
-        ),
-        sa.Column("expiry", sa.BigInteger(), nullable=True),
-        sa.Column("to_wallet", sa.Boolean(), nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("remaining", sa.BigInteger(), nullable=False),
-        sa.Column("locked", sa.BigInteger(), nullable=False),
-        sa.Column("received", sa.BigInteger(), nullable=False, comment="net of fees, units of what it gets"),
-        sa.Column("released", sa.BigInteger(), nullable=False, comment="units of what it gives"),
-        sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("closed_block", sa.BigInteger(), nullable=True),
-        sa.Column("fork", sa.BigInteger(), nullable=True, comment="where past blocks are looked up"),
-        sa.PrimaryKeyConstraint("seq"),
-    )
-    op.create_table(
-        "trades",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("block", sa.BigInteger(), nullable=False),
-        sa.Column("pair_id", sa.BigInteger(), nullable=False),
-        sa.Column("taker", sa.BigInteger(), nullable=False),
-        sa.Column("maker", sa.BigInteger(), nullable=False),
-        sa.Column("taker_account_id", sa.BigInteger(), nullable=False),
-        sa.Column("maker_account_id", sa.BigInteger(), nullable=False),
-        sa.Column("taker_is_buy", sa.Boolean(), nullable=False),
-        sa.Column("price", sa.BigInteger(), nullable=False),
-        sa.Column("quantity", sa.BigInteger(), nullable=False),
-        sa.Column("quote_amount", sa.BigInteger(), nullable=False),
-        sa.Column("buyer_fee", sa.BigInteger(), nullable=False, comment="base units"),
-        sa.Column("seller_fee", sa.BigInteger(), nullable=False, comment="quote units"),
-        sa.PrimaryKeyConstraint("n"),
+        key("seq"),
+        integer("intent"),
+        integer("account_id"),
+        integer("pair_id"),
+        flag("is_buy"),
+        flag("market"),
+        integer("price", null=True),
+        integer("quantity", "base units; quote units for a market buy"),
+        integer("expiry", null=True),
+        flag("to_wallet"),
+        integer("block"),
+        integer("remaining"),
+        integer("locked"),
+        integer("received", "net of fees, in units of the token received"),
+        integer("released", "locked funds returned, in units of the token given"),
+        integer("status", bits=16),
+        integer("closed_block", null=True),
+        _fork(),
     )
     op.create_table(
         "order_changes",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("remaining", sa.BigInteger(), nullable=False),
-        sa.Column("received", sa.BigInteger(), nullable=False),
-        sa.Column("released", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("seq", "block"),
-        comment="open orders filled in part, as they stood after each block that changed them",
+        key_part("seq"),
+        key_part("block"),
+        integer("remaining"),
+        integer("received"),
+        integer("released"),
+        comment="partially filled open orders, after each block that changed them",
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "candles",
-        sa.Column("pair_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column(
-            "interval", sa.Integer(), autoincrement=False, nullable=False, comment="seconds: see CANDLES"
-        ),
-        sa.Column(
-            "start", sa.BigInteger(), autoincrement=False, nullable=False, comment="a multiple of interval"
-        ),
-        sa.Column("open", sa.BigInteger(), nullable=False),
-        sa.Column("high", sa.BigInteger(), nullable=False),
-        sa.Column("low", sa.BigInteger(), nullable=False),
-        sa.Column("close", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "base_high", sa.BigInteger(), nullable=False, comment="volume, in units of 2^32 base units"
-        ),
-        sa.Column(
-            "base_low", sa.BigInteger(), nullable=False, comment="the rest of it, below 2^32 base units"
-        ),
-        sa.Column("quote_high", sa.BigInteger(), nullable=False),
-        sa.Column("quote_low", sa.BigInteger(), nullable=False),
-        sa.Column("trades", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("pair_id", "interval", "start"),
-        comment="by block time; intervals without a trade have no row",
+        "trades",
+        key(),
+        integer("block"),
+        integer("pair_id"),
+        integer("taker"),
+        integer("maker"),
+        integer("taker_account_id"),
+        integer("maker_account_id"),
+        flag("taker_is_buy"),
+        integer("price"),
+        integer("quantity"),
+        integer("quote_amount"),
+        integer("buyer_fee", "base units"),
+        integer("seller_fee", "quote units"),
+    )
+    op.create_table(
+        "transfers",
+        key(),
+        integer("block"),
+        integer("token_id"),
+        integer("debit_id"),
+        integer("debit_bucket", bits=16),
+        integer("credit_id"),
+        integer("credit_bucket", bits=16),
+        integer("amount"),
+        comment="every ledger transfer, in order; buckets: 0 available, 1 locked, 2 withdrawing, 3 escrow",
+    )
+    op.create_table(
+        "balances",
+        key_part("account_id"),
+        key_part("token_id"),
+        *_buckets(),
+        integer("escrow", "counterpart of deposits, never positive"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "balance_changes",
-        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("token_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("available", sa.BigInteger(), nullable=False),
-        sa.Column("locked", sa.BigInteger(), nullable=False),
-        sa.Column("withdrawing", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("block", "account_id", "token_id"),
-        comment="every wallet that a block moved something of, as it stood after that block",
+        key_part("block"),
+        key_part("account_id"),
+        key_part("token_id"),
+        *_buckets(),
+        comment="balances after each block that changed them",
         sqlite_with_rowid=False,
     )
     op.create_table(
         "totals",
-        sa.Column("token_id", KEY, autoincrement=False, nullable=False),
-        sa.Column("available", sa.BigInteger(), nullable=False),
-        sa.Column("locked", sa.BigInteger(), nullable=False),
-        sa.Column("withdrawing", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("token_id"),
-        comment="what the venue owes of each token, over all accounts; no row where none ever moved",
+        key_part("token_id", KEY_TYPE),
+        *_buckets(),
+        comment="liabilities per token: the sum of all balances; no row for a token never moved",
+    )
+    op.create_table(
+        "holdings",
+        string("escrow", primary_key=True),
+        string("symbol", primary_key=True),
+        string("units", "as text: an outflow can exceed 64 bits"),
+    )
+    op.create_table(
+        "holding_changes",
+        string("escrow", primary_key=True),
+        string("symbol", primary_key=True),
+        key_part("block"),
+        string("units"),
+        comment="holdings after each block that changed them",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "candles",
+        key_part("pair_id"),
+        key_part("interval", Integer, "seconds: see CANDLES"),
+        key_part("start", BigInteger, "a multiple of interval"),
+        *map(integer, ("open", "high", "low", "close")),
+        integer("base_high", "base volume, high part: in units of 2^32"),
+        integer("base_low", "base volume, low part: below 2^32"),
+        integer("quote_high"),
+        integer("quote_low"),
+        integer("trades"),
+        comment="by block time; intervals without a trade have no row",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "deposits",
+        key(),
+        string("id"),
+        integer("block"),
+        integer("account_id"),
+        integer("token_id"),
+        integer("amount"),
+        string("escrow"),
+    )
+    op.create_table(
+        "refunds",
+        key(),
+        string("id"),
+        integer("block"),
+        string("account"),
+        string("chain"),
+        string("symbol"),
+        string("quantity", "as spelled on the chain, encoded"),
+        string("value", "normal form, for comparison"),
+        string("escrow"),
+        integer("status", bits=16),
+        string("paid_by", null=True),
+        integer("closed_block", null=True),
+        integer("arrival", "number in the sequence shared with deposits.n"),
+        _fork(),
+    )
+    op.create_table(
+        "withdrawals",
+        key(),
+        string("id"),
+        integer("block"),
+        integer("account_id"),
+        integer("token_id"),
+        integer("amount"),
+        string("to"),
+        long_text("memo", "the trader's memo, encoded; null for the default memo", null=True),
+        integer("status", bits=16),
+        string("paid_by", null=True),
+        integer("closed_block", null=True),
+        _fork(),
+    )
+    op.create_table(
+        "outflows",
+        key(),
+        string("id"),
+        integer("block"),
+        string("escrow"),
+        string("chain"),
+        string("symbol"),
+        string("quantity"),
+        string("to"),
+        string("units", "decrease of holdings; null for an unlisted token", null=True),
+    )
+    op.create_table(
+        "internal_moves",
+        key(),
+        string("id"),
+        integer("block"),
+        string("sender"),
+        string("recipient"),
+        string("symbol"),
+        string("amount", "units, or the spelled quantity of an unlisted token"),
+        string("units", "change of holdings; null for an unlisted token", null=True),
+    )
+    op.create_table(
+        "checkpoints",
+        key(),
+        string("id"),
+        integer("block", "block of the operator's checkpoint"),
+        integer("claimed_block"),
+        string("state_hash", length=64),
+        string("journal_hash", length=64),
     )
     op.create_table(
         "receipts",
-        sa.Column("block", KEY, autoincrement=False, nullable=False),
-        sa.Column(
-            "text",
-            long_text(),
-            nullable=False,
-            comment="what counted of the sidechain's receipts, canonical JSON",
-        ),
-        sa.PrimaryKeyConstraint("block"),
-        comment="with these a block can be judged again without the sidechain",
+        key("block"),
+        long_text("text", "the relevant sidechain receipts, canonical JSON"),
+        comment="with these a block can be replayed without the sidechain",
     )
     op.create_table(
         "indexer_status",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
-        sa.Column(
-            "updated",
-            sa.BigInteger(),
-            nullable=False,
-            comment="seconds since 1970, UTC, by the indexer's clock",
-        ),
-        sa.Column("mode", text(), nullable=False, comment="catching up, following or stopped"),
-        sa.Column(
-            "irreversible",
-            sa.BigInteger(),
-            nullable=True,
-            comment="last irreversible block that a node named",
-        ),
-        sa.Column("waiting_for", long_text(), nullable=True, comment="null while blocks flow"),
-        sa.Column("waiting_since", sa.BigInteger(), nullable=True),
-        sa.Column("nodes", long_text(), nullable=True, comment="how each node is: a JSON array"),
-        sa.Column(
-            "peers", long_text(), nullable=True, comment="what comparing with each peer gave: a JSON array"
-        ),
-        sa.Column(
-            "claims", long_text(), nullable=True, comment="our state hash by checkpoint's n: a JSON object"
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        comment="for people: what the indexer is doing; never part of the state",
+        single_row_key(),
+        integer("updated", "seconds since 1970, UTC, by the indexer's clock"),
+        string("mode", "catching up, following or stopped"),
+        integer("irreversible", "last irreversible block reported by a node", null=True),
+        long_text("waiting_for", "null while blocks arrive", null=True),
+        integer("waiting_since", null=True),
+        long_text("nodes", "status of each node: a JSON array", null=True),
+        long_text("peers", "result of comparing with each peer: a JSON array", null=True),
+        long_text("claims", "our state hash by n of the checkpoint: a JSON object", null=True),
+        comment="what the indexer is doing, for operators; not part of the state",
     )
     op.create_table(
         "lease",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
-        sa.Column("token", text(32), nullable=False, comment="made up anew for each holding"),
-        sa.Column("host", text(), nullable=False),
-        sa.Column("pid", sa.BigInteger(), nullable=False),
-        sa.Column("place", text(), nullable=True, comment="this boot and process space; null if not known"),
-        sa.Column(
-            "started", text(), nullable=True, comment="when the process was, by the system's own count"
-        ),
-        sa.Column(
-            "since", sa.BigInteger(), nullable=False, comment="seconds since 1970, UTC, by the holder's clock"
-        ),
-        sa.Column(
-            "heartbeat", sa.BigInteger(), nullable=False, comment="the same, when it last said that it lives"
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        comment="which indexer may write; never part of the state",
+        *lease_columns(),
+        comment="the indexer that may write; not part of the state",
     )
-    _payouts()
+    _create_payout_tables()
 
 
-def _payouts() -> None:
+def _create_payout_tables() -> None:
     op.create_table(
         "payout_transactions",
-        sa.Column("n", KEY, autoincrement=False, nullable=False),
-        sa.Column("id", text(40), nullable=False),
-        sa.Column("escrow", text(), nullable=False),
-        sa.Column("slot", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "expires", sa.BigInteger(), nullable=False, comment="seconds since 1970, by the chain's time"
-        ),
-        sa.Column("transaction", long_text(), nullable=False, comment="JSON without signatures"),
-        sa.Column("signatures", long_text(), nullable=False, comment="JSON object: hex digits by public key"),
-        sa.Column("weight", sa.Integer(), nullable=False, comment="what the signatures weigh"),
-        sa.Column("needed", sa.Integer(), nullable=False, comment="what they must weigh"),
-        sa.Column(
-            "first_sent",
-            sa.BigInteger(),
-            nullable=True,
-            comment="the chain's time; null until it was sent",
-        ),
-        sa.Column("last_sent", sa.BigInteger(), nullable=True),
-        sa.Column("answer", long_text(), nullable=True, comment="what a node said of it last"),
-        sa.PrimaryKeyConstraint("n"),
-        sa.UniqueConstraint("id"),
-        comment="signed payments, committed before the first one hears of them",
+        key(),
+        string("id", length=40, unique=True),
+        string("escrow"),
+        integer("slot"),
+        integer("expires", "chain time"),
+        long_text("transaction", "JSON without signatures"),
+        long_text("signatures", "JSON object: hex signature by public key"),
+        integer("weight", "total weight of the signatures", bits=32),
+        integer("needed", "weight required", bits=32),
+        integer("first_sent", "chain time; null until sent", null=True),
+        integer("last_sent", null=True),
+        long_text("answer", "last response of a node", null=True),
+        comment="signed transactions, committed before they are sent",
     )
     op.create_table(
         "payout_members",
-        sa.Column(
-            "kind",
-            sa.SmallInteger(),
-            autoincrement=False,
-            nullable=False,
-            comment="0 withdrawal, 1 refund",
-        ),
-        sa.Column("claim", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("transaction_n", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("kind", "claim", "transaction_n"),
-        comment="which claims a transaction pays",
+        key_part("kind", SmallInteger, "0 withdrawal, 1 refund"),
+        key_part("claim"),
+        key_part("transaction_n"),
+        comment="the claims that a transaction pays",
         sqlite_with_rowid=False,
     )
     op.create_table(
         "payout_decisions",
-        sa.Column("kind", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("claim", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column(
-            "decision",
-            sa.SmallInteger(),
-            nullable=False,
-            comment="0 pay it above all limits, 1 do not pay it",
-        ),
-        sa.Column(
-            "since",
-            sa.BigInteger(),
-            nullable=True,
-            comment="of a 1: the chain's time then, seconds since 1970",
-        ),
-        sa.PrimaryKeyConstraint("kind", "claim"),
-        comment="what the operator has said of single claims",
+        key_part("kind", SmallInteger),
+        key_part("claim"),
+        integer("decision", "0 pay regardless of limits, 1 do not pay", bits=16),
+        integer("since", "chain time of a decision 1", null=True),
+        comment="the operator's decisions about single claims",
         sqlite_with_rowid=False,
     )
     op.create_table(
         "payout_notes",
-        sa.Column("kind", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("claim", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("state", text(), nullable=False),
-        sa.Column("reason", long_text(), nullable=True),
-        sa.Column(
-            "next_attempt",
-            sa.BigInteger(),
-            nullable=True,
-            comment="seconds since 1970, by the chain's time",
-        ),
-        sa.PrimaryKeyConstraint("kind", "claim"),
-        comment="for people: how it is with each pending claim",
+        key_part("kind", SmallInteger),
+        key_part("claim"),
+        string("state"),
+        long_text("reason", null=True),
+        integer("next_attempt", "chain time", null=True),
+        comment="payment status of each pending claim",
         sqlite_with_rowid=False,
     )
     op.create_table(
         "payout_settings",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
-        sa.Column(
-            "policy_hash",
-            text(64),
-            nullable=True,
-            comment="null where no process has signed yet",
-        ),
-        sa.Column(
-            "hold_from",
-            sa.BigInteger(),
-            nullable=False,
-            comment="claims opened later are free of the hold",
-        ),
-        sa.Column(
-            "hold_until",
-            sa.BigInteger(),
-            nullable=False,
-            comment="the others are held until then; chain time",
-        ),
-        sa.Column("paused", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        single_row_key(),
+        string("policy_hash", "null until a process has signed", length=64, null=True),
+        integer("hold_from", "chain time; claims opened later are not held"),
+        integer("hold_until", "chain time until which the others are held"),
+        flag("paused"),
     )
     op.create_table(
         "payout_lease",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
-        sa.Column("token", text(32), nullable=False, comment="made up anew for each holding"),
-        sa.Column("host", text(), nullable=False),
-        sa.Column("pid", sa.BigInteger(), nullable=False),
-        sa.Column("place", text(), nullable=True, comment="this boot and process space; null if not known"),
-        sa.Column(
-            "started", text(), nullable=True, comment="when the process was, by the system's own count"
-        ),
-        sa.Column(
-            "since", sa.BigInteger(), nullable=False, comment="seconds since 1970, UTC, by the holder's clock"
-        ),
-        sa.Column(
-            "heartbeat", sa.BigInteger(), nullable=False, comment="the same, when it last said that it lives"
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        comment="which payouts process works on this database",
+        *lease_columns(),
+        comment="the payouts process that may write",
     )
-
-
-def downgrade() -> None:
-    op.drop_table("payout_lease")
-    op.drop_table("payout_settings")
-    op.drop_table("payout_notes")
-    op.drop_table("payout_decisions")
-    op.drop_table("payout_members")
-    op.drop_table("payout_transactions")
-    op.drop_table("lease")
-    op.drop_table("indexer_status")
-    op.drop_table("receipts")
-    op.drop_table("totals")
-    op.drop_table("balance_changes")
-    op.drop_table("candles")
-    op.drop_table("order_changes")
-    op.drop_table("trades")
-    op.drop_table("orders")
-    op.drop_table("withdrawals")
-    op.drop_table("transfers")
-    op.drop_table("intents")
-    op.drop_table("deposits")
-    op.drop_table("balances")
-    op.drop_table("tokens")
-    op.drop_table("refunds")
-    op.drop_table("pairs")
-    op.drop_table("outflows")
-    op.drop_table("journal")
-    op.drop_table("internal_moves")
-    op.drop_table("holding_changes")
-    op.drop_table("holdings")
-    op.drop_table("cursor")
-    op.drop_table("checkpoints")
-    op.drop_table("blocks")
-    op.drop_table("accounts")

@@ -1,4 +1,5 @@
-"""The database: tables, the recorder (effects → rows), the loader (rows → engine), read queries.
+"""The database: schema, engines for SQLite and PostgreSQL, lease. Imports settlement.core.
 
-Everything in it can be made again from the chain; nothing in it is ever trusted over the chain.
+`write` projects the effects of blocks to rows; `read` holds the queries. The chain is the source of truth:
+the database can be rebuilt from it and is never trusted over it.
 """

@@ -1,4 +1,4 @@
-"""What SQL itself leaves to each database: the little in which our statements differ."""
+"""Statements that SQLite and PostgreSQL spell differently."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from sqlalchemy.dialects import sqlite as _sqlite
 from settlement.store import postgresql
 
 Upsert: TypeAlias = _postgresql.Insert | _sqlite.Insert
-_SORTED_AT_ONCE: Final = -4096
-"""KiB. SQLite sorts in pieces of the size of its cache; with the writer's 64 MB it takes twice as long."""
+_INDEXING_CACHE_SIZE: Final = -4096
+"""KiB. SQLite sorts in runs of its cache size; with the writer's 64 MB sorting takes twice as long."""
 
 
 def upsert_into(table: Table, dialect: Dialect) -> Upsert:
-    """An INSERT that can say what becomes of a row that is there: `on_conflict_do_update`."""
+    """An INSERT statement that supports `on_conflict_do_update`."""
     return _postgresql.insert(table) if dialect.name == postgresql.NAME else _sqlite.insert(table)
 
 
 def lock_table(connection: Connection, table: Table) -> None:
-    """Until the end of this writer's transaction others only read the table.
+    """Block other writers of the table until the end of the transaction.
 
-    SQLite has one writer at a time anyhow: its transactions begin with the lock (`database`).
+    SQLite needs no statement: its write transactions begin with the lock (`BEGIN IMMEDIATE`).
     """
     if connection.dialect.name == postgresql.NAME:
         postgresql.lock_table(connection, table)
 
 
 @contextmanager
-def sorting(connection: Connection) -> Iterator[None]:
-    """While indexes are made."""
+def tuned_for_indexing(connection: Connection) -> Iterator[None]:
+    """Connection settings that make creating indexes faster."""
     if connection.dialect.name == postgresql.NAME:
         yield
         return
     before = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
-    connection.exec_driver_sql(f"PRAGMA cache_size={_SORTED_AT_ONCE}")
+    connection.exec_driver_sql(f"PRAGMA cache_size={_INDEXING_CACHE_SIZE}")
     try:
         yield
     finally:
@@ -46,14 +46,14 @@ def sorting(connection: Connection) -> Iterator[None]:
 
 
 def gather_statistics(connection: Connection) -> None:
-    """Tell the planner what the tables hold. SQLite plans without, and our queries lead it."""
+    """Update PostgreSQL's planner statistics. SQLite needs none: the queries are written for its planner."""
     if connection.dialect.name == postgresql.NAME:
         connection.exec_driver_sql("ANALYZE")
 
 
 def standby_age(connection: Connection) -> int | None:
-    """How many seconds old a standby's copy may be; None where the database is no copy.
+    """Replication lag of a PostgreSQL standby in seconds, at most; None if the database is no standby.
 
-    The indexer writes every two seconds, so that a standby that gets everything is no older than those.
+    It includes the time since the last write: the indexer writes every two seconds.
     """
     return postgresql.standby_age(connection) if connection.dialect.name == postgresql.NAME else None

@@ -1,9 +1,9 @@
-"""One process of a kind on one database: a lease that its holder renews, and that a crash does not keep.
+"""Lease: at most one process of a role per database, renewed by heartbeats, released by a crash.
 
-A holder on this machine is alive as long as its process is. Of one elsewhere (another machine, another
-container) only heartbeats tell: whoever wants the lease watches for some seconds whether there comes one, by
-the clock of its own, so that two clocks need not agree. The recorder's own check, that nobody has moved the
-cursor, stands behind this.
+A holder on this machine is alive as long as its process exists. A holder elsewhere (another machine or
+container) is judged by its heartbeats: a process that wants the lease watches, by its own clock, whether one
+arrives within some seconds, so clocks need not agree. The projector's check that nobody else has moved the
+cursor is the second line of defence.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.dialect import lock_table
-from settlement.store.periodic_thread import Repeated
+from settlement.store.periodic_thread import PeriodicThread
 
 HEARTBEAT_SECONDS: Final = 2.0
-"""A holder says that it lives about this often."""
+"""Interval of a holder's heartbeats."""
 SILENCE_SECONDS: Final = 10.0
-"""A holder elsewhere that says nothing for as long is dead."""
-_LOOK_SECONDS: Final = 0.5
-_ENDED: Final = frozenset("ZXx")  # states of a process that has ended and was not reaped yet
+"""A remote holder without a heartbeat for this long is taken for dead."""
+_POLL_SECONDS: Final = 0.5
+_EXITED: Final = frozenset("ZXx")  # Linux process states: zombie, dead
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +42,13 @@ class LeaseError(StoreError):
 
 
 class Holder(NamedTuple):
-    """Who holds the lease, as the row tells it; `since` and `heartbeat` by the holder's own clock."""
+    """A row of a lease table. Times are seconds since 1970 (UTC) by the holder's clock."""
 
-    token: str
+    token: str  # random, new for each holding
     host: str
     pid: int
-    place: str | None
-    started: str | None
+    pid_namespace: str | None  # boot id and PID namespace; None where the system does not provide them
+    process_start: str | None  # clock ticks from boot to the start of the process
     since: int
     heartbeat: int
 
@@ -57,11 +57,11 @@ class Holder(NamedTuple):
         return f"process {self.pid} on {self.host}, since {since}"
 
 
-class Lease(Repeated):
-    """Held while it is entered: a thread writes heartbeats, and leaving gives it back.
+class Lease(PeriodicThread):
+    """Context manager that holds a lease: a thread sends heartbeats, leaving releases the lease.
 
-    Where another process has taken it all the same (this one was stopped for long, on another machine),
-    `on_lost` is called, once and from that thread; `check` tells whoever is about to write.
+    If another process takes the lease all the same (for example because this one was suspended for long),
+    `on_lost` is called once, from that thread, and `check` raises LeaseError from then on.
     """
 
     def __init__(
@@ -69,18 +69,18 @@ class Lease(Repeated):
         engine: Engine,
         on_lost: Callable[[], object] = lambda: None,
         *,
-        row: Table = schema.lease,
-        who: str = "indexer",
+        table: Table = schema.lease,
+        role: str = "indexer",
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
         silence_seconds: float = SILENCE_SECONDS,
         wait: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Nothing is taken yet. `row` is the lease's table, `who` what its holders are called. `wait` and
-        `clock` are for tests."""
-        super().__init__("lease", HEARTBEAT_SECONDS)
+        """Takes nothing yet. `table` is the role's lease table, `role` its name in messages."""
+        super().__init__("lease", heartbeat_seconds)
         self._engine = engine
-        self._row = row
-        self._who = who
+        self._table = table
+        self._role = role
         self._on_lost = on_lost
         self._silence_seconds = silence_seconds
         self._wait = wait
@@ -89,30 +89,30 @@ class Lease(Repeated):
         self._lost: LeaseError | None = None
 
     def __enter__(self) -> Self:
-        """Take it. Raises LeaseError, naming the holder, while another process has it.
+        """Take the lease. Raises LeaseError, naming the holder, while another process holds it.
 
-        The same process may take it again: then the older lease is lost.
+        The same process may take it again: then the earlier holding is lost.
         """
         seen: Holder | None = None
-        watched = 0.0
+        watched_seconds = 0.0
         while True:
             with self._engine.begin() as connection:
-                lock_table(connection, self._row)
-                holder = read_holder(connection, self._row)
-                is_silent = holder == seen and watched >= self._silence_seconds
-                if holder is None or _is_ended(holder) or is_silent:
+                lock_table(connection, self._table)
+                holder = read_holder(connection, self._table)
+                is_silent = holder == seen and watched_seconds >= self._silence_seconds
+                if holder is None or _has_exited(holder) or is_silent:
                     self._take(connection, holder)
                     break
-            if (seen is not None and holder != seen) or _is_here(holder):
+            if (seen is not None and holder != seen) or _is_local(holder):
                 raise LeaseError(
-                    f"another {self._who} works on this database ({holder}): stop it first, "
-                    "or name another --db"
+                    f"another {self._role} is running on this database ({holder}): "
+                    "stop it, or use another --db"
                 )
             if seen is None:
                 seen = holder
-                log.info("watching whether the last %s (%s) still lives", self._who, holder)
-            self._wait(_LOOK_SECONDS)
-            watched += _LOOK_SECONDS
+                log.info("checking whether the previous %s (%s) is still alive", self._role, holder)
+            self._wait(_POLL_SECONDS)
+            watched_seconds += _POLL_SECONDS
         return super().__enter__()
 
     def __exit__(
@@ -121,9 +121,9 @@ class Lease(Repeated):
         super().__exit__(kind, error, trace)
         try:
             with self._engine.begin() as connection:
-                connection.execute(delete(self._row).where(self._row.c.token == self._token))
-        except SQLAlchemyError as failure:  # left as it is: this process ends, and so does its lease
-            log.info("the lease could not be given back: %s", failure)
+                connection.execute(delete(self._table).where(self._table.c.token == self._token))
+        except SQLAlchemyError as failure:  # the lease expires: this process ends, or stops its heartbeats
+            log.info("could not release the lease: %s", failure)
 
     def check(self) -> None:
         """Raise LeaseError if another process has taken the lease."""
@@ -131,63 +131,66 @@ class Lease(Repeated):
             raise self._lost
 
     def renew(self) -> bool:
-        """Say that the holder lives. Whether the lease is still ours."""
-        row = self._row
-        beat = update(row).where(row.c.token == self._token).values(heartbeat=int(self._clock()))
+        """Write a heartbeat. Returns whether the lease is still ours."""
+        table = self._table
+        heartbeat = update(table).where(table.c.token == self._token).values(heartbeat=int(self._clock()))
         with self._engine.begin() as connection:
-            if connection.execute(beat).rowcount == 1:
+            if connection.execute(heartbeat).rowcount == 1:
                 return True
-            holder = read_holder(connection, self._row)
-        self._lost = LeaseError(
-            f"another {self._who} has taken over this database ({holder}): this one stops"
-        )
+            holder = read_holder(connection, table)
+        self._lost = LeaseError(f"another {self._role} took over this database ({holder}): stopping")
         return False
 
-    def turn(self) -> None:
-        """A heartbeat; the last one where the lease is lost."""
+    def run_once(self) -> None:
+        """Write a heartbeat; stop the thread if the lease is lost."""
         try:
             is_ours = self.renew()
         except SQLAlchemyError as error:
-            log.info("no heartbeat written: %s", error)
+            log.info("heartbeat not written: %s", error)
             return
         if not is_ours:
             log.error("%s", self._lost)
             self._stop.set()
             self._on_lost()
 
-    def _take(self, connection: Connection, dead: Holder | None) -> None:
-        if dead is not None:
-            log.info("the last %s (%s) ended without a word: taking its place", self._who, dead)
+    def _take(self, connection: Connection, previous: Holder | None) -> None:
+        if previous is not None:
+            log.info("the previous %s (%s) exited without releasing its lease", self._role, previous)
         now, pid = int(self._clock()), os.getpid()
-        mine = Holder(uuid.uuid4().hex, socket.gethostname(), pid, _place(), _started(pid), now, now)
-        connection.execute(delete(self._row))
-        connection.execute(insert(self._row).values((1, *mine)))
+        mine = Holder(
+            token=uuid.uuid4().hex,
+            host=socket.gethostname(),
+            pid=pid,
+            pid_namespace=_pid_namespace(),
+            process_start=_process_start(pid),
+            since=now,
+            heartbeat=now,
+        )
+        connection.execute(delete(self._table))
+        connection.execute(insert(self._table).values(id=1, **mine._asdict()))
         self._token = mine.token
 
 
-def read_holder(connection: Connection, row: Table = schema.lease) -> Holder | None:
-    """Who holds the lease, alive or not; None where nobody does."""
-    c = row.c
-    found = connection.execute(
-        select(c.token, c.host, c.pid, c.place, c.started, c.since, c.heartbeat)
-    ).one_or_none()
-    return None if found is None else Holder(*found)
+def read_holder(connection: Connection, table: Table = schema.lease) -> Holder | None:
+    """The holder of the lease, alive or not; None if it is free."""
+    row = connection.execute(select(*(table.c[name] for name in Holder._fields))).one_or_none()
+    return None if row is None else Holder(*row)
 
 
-def _is_here(holder: Holder) -> bool:
-    """Whether the holder's process, if it lives, is one that we can see."""
-    return holder.place is not None and holder.place == _place()
+def _is_local(holder: Holder) -> bool:
+    """Whether the holder's process, if it is alive, is visible in our PID namespace."""
+    return holder.pid_namespace is not None and holder.pid_namespace == _pid_namespace()
 
 
-def _is_ended(holder: Holder) -> bool:
-    """Whether we can see that the holder's process is gone, or is this very one."""
-    if not _is_here(holder):
+def _has_exited(holder: Holder) -> bool:
+    """Whether the holder's process is known to have exited, or is this process."""
+    if not _is_local(holder):
         return False
-    return holder.pid == os.getpid() or _started(holder.pid) != holder.started
+    return holder.pid == os.getpid() or _process_start(holder.pid) != holder.process_start
 
 
-def _place() -> str | None:
-    """This boot of this machine and this space of process ids, as Linux names them; else None."""
+def _pid_namespace() -> str | None:
+    """The boot id and PID namespace of this process on Linux; None elsewhere."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -195,14 +198,11 @@ def _place() -> str | None:
         return None
 
 
-def _started(pid: int) -> str | None:
-    """When a process started, in the system's ticks since boot, so that a number used again is told apart.
-
-    None where there is none, or it has ended.
-    """
+def _process_start(pid: int) -> str | None:
+    """Start of a process in clock ticks since boot, which tells reused ids apart; None if it has exited."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
     except OSError:
         return None
-    fields = text.rpartition(")")[2].split()  # the name in parentheses may hold anything
-    return None if fields[0] in _ENDED else fields[19]
+    fields = text.rpartition(")")[2].split()  # the process name in parentheses may contain anything
+    return None if fields[0] in _EXITED else fields[19]

@@ -1,4 +1,4 @@
-"""Work beside the main thread, again and again, for as long as it is entered."""
+"""A daemon thread that calls one function at a fixed interval."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Self
 
 
-class Repeated(ABC):
-    """Calls `turn` every `seconds`, the first time after as many, from a daemon thread called `name`.
+class PeriodicThread(ABC):
+    """Context manager whose daemon thread calls `run_once` every `seconds`, first after one interval.
 
-    Leaving waits for the turn that is under way, for at most `end_seconds` where that is given.
+    On exit it waits for a call in progress, for at most `end_seconds` if given.
     """
 
     def __init__(self, name: str, seconds: float, end_seconds: float | None = None) -> None:
@@ -21,8 +21,8 @@ class Repeated(ABC):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @abstractmethod
-    def turn(self) -> None:
-        """What is done each time. What it raises ends the thread."""
+    def run_once(self) -> None:
+        """One iteration. An exception ends the thread."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -36,4 +36,4 @@ class Repeated(ABC):
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):
-            self.turn()
+            self.run_once()

@@ -1,4 +1,4 @@
-"""How a random transaction id is found: by 64 bits of it, so that the index stays small and dense."""
+"""64-bit lookup keys of transaction ids: an index over them is smaller and denser than one over the ids."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SUFFIX: Final = re.compile(r"[-.#]")
 
 
 def transaction_key(intent_id: str) -> int:
-    """The signed 64-bit look-up key of an intent's or order's transaction. Not unique: compare ids too."""
+    """Signed 64-bit lookup key of the transaction of an intent or order. Not unique: compare the ids too."""
     match = _TRANSACTION_ID.match(intent_id)
     if match is not None:
         return int(match[1], 16) - 2**63

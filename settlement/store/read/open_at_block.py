@@ -1,6 +1,6 @@
-"""What was open at the end of a past block, without reading what came before or after it.
+"""Query parts for what is open now, or was open at the end of a past block, at a cost independent of history.
 
-What has closed since is found by its fork (see `interval_tree`), what is still open by its number,
+Rows closed since then are found by their fork node (see `interval_tree`), rows still open by their number,
 which grows with the blocks.
 """
 
@@ -22,28 +22,27 @@ from sqlalchemy import (
 )
 
 from settlement.store import schema
-from settlement.store.interval_tree import nodes_of
-from settlement.store.read.position import Past
+from settlement.store.interval_tree import path_to
+from settlement.store.read.position import ActiveBlock
 
 _o, _c = schema.orders.c, schema.order_changes.c
-_block: Any = bindparam("past_block")
+_past_block: Any = bindparam("past_block")
 
 
 def is_open(status: Column[Any]) -> ColumnElement[bool]:
-    """Open now; of claims: pending. The number itself, not a parameter: only then does SQLite use a partial
-    index."""
+    """Open now, or pending. A literal, because SQLite uses a partial index only for its literal condition."""
     return status == literal_column(str(schema.OPEN))
 
 
 def was_open(rows: Select[Any], table: Table, number: Column[int], last: str) -> CompoundSelect[Any]:
-    """Of those rows of orders, withdrawals or refunds the ones that were open then, in no order.
+    """Those rows of orders, withdrawals or refunds that were open at the past block, unordered.
 
-    `number` is the key of the table, `last` the name in `past_values` of the last one given by then.
+    `number` is the table's key, `last` the parameter (see `parameters_at`) with its last value then.
     """
     c = table.c
     return union_all(
-        rows.where(c.fork.in_(bindparam("left", expanding=True)), c.closed_block > _block),
-        rows.where(c.fork.in_(bindparam("right", expanding=True)), c.block <= _block),
+        rows.where(c.fork.in_(bindparam("left", expanding=True)), c.closed_block > _past_block),
+        rows.where(c.fork.in_(bindparam("right", expanding=True)), c.block <= _past_block),
         rows.where(is_open(c.status), number <= bindparam(last)),
     )
 
@@ -60,9 +59,9 @@ OPEN_OF_ACCOUNT: CompoundSelect[Any] = was_open(
 )
 
 
-def past_values(past: Past) -> dict[str, Any]:
-    """What the statements here ask for, but `pairs` and `account`."""
-    nodes = nodes_of(past.number)
+def parameters_at(past: ActiveBlock) -> dict[str, Any]:
+    """The parameters of the statements above, except `pairs` and `account`."""
+    nodes = path_to(past.number)
     return {
         "left": nodes.left,
         "right": nodes.right,
@@ -73,10 +72,10 @@ def past_values(past: Past) -> dict[str, Any]:
     }
 
 
-def with_progress(statement: Select[Any]) -> Select[Any]:
-    """Joins `order_changes`: how far an order was filled at the end of the past block, null if not at all."""
+def join_progress(statement: Select[Any]) -> Select[Any]:
+    """Outer join of `order_changes`: an order's fills up to the past block, null if it had none."""
     newest = schema.order_changes.alias("newest")
-    block = select(func.max(newest.c.block)).where(newest.c.seq == _o.seq, newest.c.block <= _block)
+    block = select(func.max(newest.c.block)).where(newest.c.seq == _o.seq, newest.c.block <= _past_block)
     return statement.outerjoin(
         schema.order_changes, (_c.seq == _o.seq) & (_c.block == block.scalar_subquery())
     )

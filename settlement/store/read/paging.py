@@ -1,24 +1,24 @@
-"""Pages of a list that is read newest first, by a key that only grows."""
+"""Pages of a list that is read newest first, by a growing key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-WINDOW: Final = 10_000
-"""At most so many rows are looked at for one page of a filter that no index serves."""
+MAX_SCANNED_ROWS: Final = 10_000
+"""Rows scanned at most for one page of a filter without an index."""
 Item = TypeVar("Item")
 
 
 class Page(NamedTuple, Generic[Item]):
-    """Some rows, and the key below which the next page begins (None where there is none)."""
+    """A page of rows."""
 
     rows: Sequence[Item]
-    next_key: int | None
+    next_key: int | None  # the next page starts below it; None on the last page
 
 
-def cut(rows: Sequence[Item], limit: int, key: Callable[[Item], int]) -> Page[Item]:
-    """The page of at most `limit` out of rows that were asked for with one more than that."""
+def make_page(rows: Sequence[Item], limit: int, key: Callable[[Item], int]) -> Page[Item]:
+    """A page of at most `limit` rows out of up to `limit + 1` queried ones."""
     if len(rows) <= limit:
         return Page(rows, None)
     return Page(rows[:limit], key(rows[limit - 1]))

@@ -1,79 +1,71 @@
-"""What payouts read of the ledger, and what they say of themselves to others."""
+"""Claims on the venue (withdrawals and refunds) as payouts need them, and the state of their payment."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, union_all
 
 from settlement.core.custody import value_text
-from settlement.core.payments import default_memo
 from settlement.core.parsing.amounts import read_quantity, show_units
 from settlement.core.parsing.names import decode
-from settlement.store import schema
+from settlement.core.payments import default_memo
+from settlement.store import payout_schema, schema
 from settlement.store.read.open_at_block import is_open
 
 WITHDRAWAL: Final = 0
 REFUND: Final = 1
 KINDS: Final = ("withdrawal", "refund")
 
-MOST_DIGITS: Final = 40
-"""More than that in a refund's quantity is no amount of any token."""
+MAX_DIGITS: Final = 40
+"""A refund's quantity with more digits is not a valid amount of any token."""
 
 
-class Claim(NamedTuple):
-    """Money that the venue owes, or owed. All text is decoded; times are those of blocks, seconds since 1970.
+class PayoutClaim(NamedTuple):
+    """A withdrawal or refund, pending or closed. Text is decoded; times are block times (since 1970)."""
 
-    `quantity` is plain decimal text, None where it is no amount. `value` is the same in the normal form by
-    which payments compare. `memo` is the whole memo of its payment, the trader's own if `has_own_memo`.
-    `is_plain` tells that the text survives being shown: a stranger's symbol may hold what no text can.
-    """
-
-    kind: int
+    kind: int  # WITHDRAWAL or REFUND
     n: int
     id: str
     account: str
     to: str
-    memo: str
-    has_own_memo: bool
+    memo: str  # of the payment
+    has_own_memo: bool  # the trader's memo, not the default one
     symbol: str
     chain: str
     escrow: str
-    quantity: str | None
-    value: str
-    is_plain: bool
+    quantity: str | None  # plain decimal text; None if it is not a valid amount
+    value: str  # the quantity in normal form, for comparison with payments
+    is_plain: bool  # the text needs no percent-encoding; a symbol from the chain may hold invalid text
     opened: int
     closed: int | None
     is_paid: bool
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def payment_key(self) -> tuple[str, ...]:
         """What its payment looks like to the chain: claims that agree in it are paid one after the other."""
         return (self.escrow, self.chain, self.symbol, self.value, self.to, self.memo)
 
     @property
     def ref(self) -> tuple[int, int]:
-        """Kind and number: what our own tables call it."""
+        """Kind and number: the key in the payout tables."""
         return (self.kind, self.n)
 
 
 class Ledger(NamedTuple):
-    """The ledger's rows that payouts are made of, as of one block: `block` and its `timestamp`.
-
-    `claims` are all that are pending, and those closed since `since`; oldest first. `escrows` are all
-    escrow accounts.
-    """
+    """The claims as of a block."""
 
     block: int
     timestamp: int
-    since: int
-    claims: tuple[Claim, ...]
-    escrows: frozenset[str]
+    since: int  # closed claims are included from this time on
+    claims: tuple[PayoutClaim, ...]  # all pending ones and the recently closed ones, oldest first
+    escrows: frozenset[str]  # all escrow accounts
 
 
 class Reference(NamedTuple):
-    """A block of ours that transactions may refer to."""
+    """An active block that transactions can refer to (`ref_block`)."""
 
     number: int
     block_id: str
@@ -116,7 +108,7 @@ _ESCROWS = select(_t.escrow).distinct()
 
 
 def read_ledger(connection: Connection, history_seconds: int) -> Ledger | None:
-    """The rows, with what was closed in the last so many seconds before the newest block.
+    """Pending claims, and those closed in the last `history_seconds` before the newest block.
 
     None before the first block.
     """
@@ -133,15 +125,15 @@ def read_ledger(connection: Connection, history_seconds: int) -> Ledger | None:
 
 
 def read_reference(connection: Connection, before: int) -> Reference | None:
-    """The newest block of ours whose time is before that; None if there is none."""
+    """The newest active block before a time; None if there is none."""
     row = connection.execute(_REFERENCE, {"before": before}).one_or_none()
     return None if row is None else Reference(*row)
 
 
-def _withdrawals(connection: Connection, first: int) -> Iterable[Claim]:
+def _withdrawals(connection: Connection, first: int) -> Iterable[PayoutClaim]:
     for row in connection.execute(_WITHDRAWALS, {"first": first}):
         quantity = show_units(row.amount, row.precision)
-        yield Claim(
+        yield PayoutClaim(
             kind=WITHDRAWAL,
             n=row.n,
             id=row.id,
@@ -161,9 +153,9 @@ def _withdrawals(connection: Connection, first: int) -> Iterable[Claim]:
         )
 
 
-def _refunds(connection: Connection, first: int) -> Iterable[Claim]:
+def _refunds(connection: Connection, first: int) -> Iterable[PayoutClaim]:
     for row in connection.execute(_REFUNDS, {"first": first}):
-        yield Claim(
+        yield PayoutClaim(
             kind=REFUND,
             n=row.n,
             id=row.id,
@@ -184,19 +176,19 @@ def _refunds(connection: Connection, first: int) -> Iterable[Claim]:
 
 
 def _plain(value: str) -> str | None:
-    """A value's normal form as plain decimal text; None for zero, and for what is no amount."""
+    """A value in normal form as plain decimal text; None for zero and for invalid amounts."""
     digits, _, power = value.partition("e")
-    if not digits.isdigit() or digits == "0" or len(digits) > MOST_DIGITS:
+    if not digits.isdigit() or digits == "0" or len(digits) > MAX_DIGITS:
         return None
     exponent = int(power)
-    if not -MOST_DIGITS <= exponent <= MOST_DIGITS:
+    if not -MAX_DIGITS <= exponent <= MAX_DIGITS:
         return None
     if exponent >= 0:
         return digits + "0" * exponent
     return show_units(int(digits), -exponent)
 
 
-# -- what payouts say of themselves ----------------------------------------------------------------
+# -- payment states ---------------------------------------------------------------------------------
 
 QUEUED: Final = "queued"
 WAITING_APPROVAL: Final = "waiting_approval"
@@ -206,67 +198,58 @@ HELD: Final = "held"
 SIGNED: Final = "signed"
 SENT: Final = "sent"
 STATES: Final = (QUEUED, WAITING_APPROVAL, WAITING_FUNDS, WAITING_ACCOUNT, HELD, SIGNED, SENT)
-"""States of a pending claim. `held`: it cannot be paid as it is; `reason` tells why."""
+"""States of a pending claim. A `held` claim cannot be paid as it is; `reason` says why."""
 
 
 class Payout(NamedTuple):
-    """How it is with the payment of a claim.
+    """State of the payment of a claim."""
 
-    `state` is one of STATES, or what the ledger says of a closed claim: paid, returned. `transaction_ids` are
-    those of all that was signed for it, the newest last; `weight` of `needed` is how far the newest one's
-    signatures reach. `next_attempt`: seconds since 1970, by the chain's time.
-    """
-
-    state: str
+    state: str  # one of STATES; of a closed claim paid or returned
     reason: str | None
-    transaction_ids: tuple[str, ...]
-    weight: int | None
-    needed: int | None
-    next_attempt: int | None
+    transaction_ids: tuple[str, ...]  # of all signed transactions, the newest last
+    weight: int | None  # of the newest transaction's signatures
+    needed: int | None  # weight required
+    next_attempt: int | None  # chain time, seconds since 1970
 
 
 def read_payouts(connection: Connection, kind: int, claims: Iterable[int]) -> dict[int, Payout]:
-    """How it is with withdrawals (or refunds, as `kind` says) of these numbers. Pending claims of which no
-    payouts process has said anything are queued."""
+    """Payment states of the withdrawals, or refunds, with these numbers.
+
+    A pending claim without a note of a payouts process is queued.
+    """
     numbers = list(claims)
     table = schema.withdrawals if kind == WITHDRAWAL else schema.refunds
-    t, m, note = schema.payout_transactions.c, schema.payout_members.c, schema.payout_notes.c
-    signed: dict[int, list[tuple[str, int, int]]] = {}
+    t, m, note = payout_schema.transactions.c, payout_schema.members.c, payout_schema.notes.c
     query = (
         select(m.claim, t.id, t.weight, t.needed)
-        .join_from(schema.payout_members, schema.payout_transactions, m.transaction_n == t.n)
+        .join_from(payout_schema.members, payout_schema.transactions, m.transaction_n == t.n)
         .where(m.kind == kind, m.claim.in_(numbers))
         .order_by(t.n)
     )
-    for claim, *transaction in connection.execute(query):
-        signed.setdefault(claim, []).append(tuple(transaction))
-    said = {
-        row.claim: row
-        for row in connection.execute(
-            select(note.claim, note.state, note.reason, note.next_attempt).where(
-                note.kind == kind, note.claim.in_(numbers)
-            )
+    signed: defaultdict[int, list[Any]] = defaultdict(list)
+    for transaction in connection.execute(query):
+        signed[transaction.claim].append(transaction)
+    query = (
+        select(table.c.n, table.c.status, note.state, note.reason, note.next_attempt)
+        .outerjoin(payout_schema.notes, (note.kind == kind) & (note.claim == table.c.n))
+        .where(table.c.n.in_(numbers))
+    )
+    payouts: dict[int, Payout] = {}
+    for row in connection.execute(query):
+        transactions = signed[row.n]
+        newest = transactions[-1] if transactions else None
+        is_pending = row.status == schema.PENDING
+        payouts[row.n] = Payout(
+            state=(row.state or QUEUED) if is_pending else schema.CLAIM_STATUSES[row.status],
+            reason=row.reason if is_pending else None,
+            transaction_ids=tuple(transaction.id for transaction in transactions),
+            weight=None if newest is None else newest.weight,
+            needed=None if newest is None else newest.needed,
+            next_attempt=row.next_attempt if is_pending else None,
         )
-    }
-    found: dict[int, Payout] = {}
-    statuses = select(table.c.n, table.c.status).where(table.c.n.in_(numbers))
-    for n, status in connection.execute(statuses):
-        transactions = signed.get(n, [])
-        ids = tuple(ident for ident, _, _ in transactions)
-        weight, needed = transactions[-1][1:] if transactions else (None, None)
-        pending = said.get(n) if status == schema.PENDING else None
-        state = schema.CLAIM_STATUSES[status] if status != schema.PENDING else QUEUED
-        found[n] = Payout(
-            state if pending is None else pending.state,
-            None if pending is None else pending.reason,
-            ids,
-            weight,
-            needed,
-            None if pending is None else pending.next_attempt,
-        )
-    return found
+    return payouts
 
 
 def is_paused(connection: Connection) -> bool:
     """Whether the operator has paused payouts."""
-    return bool(connection.scalar(select(schema.payout_settings.c.paused)))
+    return bool(connection.scalar(select(payout_schema.settings.c.paused)))

@@ -1,4 +1,4 @@
-"""Where the database stands: the block of which everything in a snapshot speaks."""
+"""The cursor's position, and active blocks with the counters after them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,30 @@ from settlement.store import schema
 
 
 class Position(NamedTuple):
-    """The cursor. `timestamp` is None before any block, and `block` then the one before the first.
+    """The block of a snapshot of the database."""
 
-    `irreversible` is the chain's newest irreversible block by the indexer's last word, and `heard_of` when
-    that was by its own clock; None without one.
-    """
-
-    block: int
-    timestamp: int | None
+    block: int  # the last processed one; start_block - 1 before the first
+    timestamp: int | None  # None before the first block
     venue_hash: str
     journal_hash: str
     last_trade: int
-    irreversible: int | None
-    heard_of: int | None
+    irreversible: int | None  # the chain's newest irreversible block, as last reported by the indexer
+    status_updated: int | None  # when, by the indexer's clock
 
     @property
     def lag(self) -> int | None:
-        """Irreversible blocks that are not recorded yet."""
+        """Irreversible blocks that are not processed yet."""
         return None if self.irreversible is None else max(0, self.irreversible - self.block)
 
 
-class Past(NamedTuple):
-    """The newest block of ours up to some block, and the last numbers that were given up to it.
-
-    `n` counts the blocks of ours: 1, 2, 3 … without gaps.
-    """
+class ActiveBlock(NamedTuple):
+    """A block with at least one journal line or intent, and the last numbers assigned up to it."""
 
     number: int
     block_id: str
     timestamp: int
     journal_hash: str
-    n: int
+    n: int  # counts the active blocks: 1, 2, 3 … without gaps
     last_seq: int
     last_trade: int
     last_withdrawal: int
@@ -60,8 +53,8 @@ _POSITION = select(
     _s.irreversible,
     _s.updated,
 ).select_from(schema.cursor.outerjoin(schema.indexer_status, _s.id == _c.id))
-_PAST = (
-    select(*(_b[name] for name in Past._fields))
+_ACTIVE_BLOCK = (
+    select(*(_b[name] for name in ActiveBlock._fields))
     .where(_b.number <= bindparam("block"))
     .order_by(_b.number.desc())
     .limit(1)
@@ -73,29 +66,28 @@ def read_position(connection: Connection) -> Position | None:
     row = connection.execute(_POSITION).one_or_none()
     if row is None:
         return None
-    timestamp = None if row.block_id is None else row.timestamp
     return Position(
-        row.block,
-        timestamp,
-        row.venue_hash,
-        row.journal_hash,
-        row.last_trade,
-        row.irreversible,
-        row.updated,
+        block=row.block,
+        timestamp=None if row.block_id is None else row.timestamp,
+        venue_hash=row.venue_hash,
+        journal_hash=row.journal_hash,
+        last_trade=row.last_trade,
+        irreversible=row.irreversible,
+        status_updated=row.updated,
     )
 
 
-def read_past(connection: Connection, block: int) -> Past | None:
-    """Where the journal stood after a block that is recorded; None before the first block of ours."""
-    row = connection.execute(_PAST, {"block": block}).one_or_none()
-    return None if row is None else Past(*row)
+def read_active_block(connection: Connection, block: int) -> ActiveBlock | None:
+    """The newest active block up to a processed block; None before the first one."""
+    row = connection.execute(_ACTIVE_BLOCK, {"block": block}).one_or_none()
+    return None if row is None else ActiveBlock(*row)
 
 
 def read_first_block(connection: Connection) -> int:
-    """The venue's first block."""
-    return _first_block(connection.execute(select(_c.venue_text)).scalar_one())
+    """The venue's start_block."""
+    return _start_block(connection.execute(select(_c.venue_text)).scalar_one())
 
 
 @lru_cache(maxsize=8)
-def _first_block(venue_text: str) -> int:
+def _start_block(venue_text: str) -> int:
     return parse_venue(venue_text).start_block

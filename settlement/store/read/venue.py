@@ -1,4 +1,4 @@
-"""The venue as it stands: tokens and pairs, listed later ones too, and what the operator has changed."""
+"""The venue: tokens and pairs including those listed later, and values that the operator can change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from settlement.store import schema
 
 
 class VenueRow(NamedTuple):
-    """The venue file as last read, and those of its values that an operator can change."""
+    """The venue file as last read, and those of its values that the operator can change."""
 
     text: str
     max_open_orders: int
@@ -18,6 +18,8 @@ class VenueRow(NamedTuple):
 
 
 class TokenRow(NamedTuple):
+    """A listed token."""
+
     id: int
     symbol: str
     precision: int
@@ -42,19 +44,22 @@ class PairRow(NamedTuple):
     quote_precision: int
 
     def value(self, price: int, quantity: int) -> int:
-        """Quote units of `quantity` base units at `price` ticks: exact, for quantities are whole lots."""
+        """Quote units of `quantity` base units at `price` ticks. Exact, because quantities are whole lots."""
         lots: int = quantity // 10 ** (self.base_precision - self.quantity_decimals)
-        worth: int = 10 ** (self.quote_precision - self.price_decimals - self.quantity_decimals)
-        return price * lots * worth
+        lot_value: int = 10 ** (self.quote_precision - self.price_decimals - self.quantity_decimals)
+        return price * lots * lot_value
 
 
-_c = schema.cursor.c
+_c, _p = schema.cursor.c, schema.pairs.c
 _VENUE = select(_c.venue_text, _c.max_open_orders, _c.fee_account)
 _TOKENS = select(schema.tokens).order_by(schema.tokens.c.id)
-_p = schema.pairs.c
 _base, _quote = schema.tokens.alias("base_token"), schema.tokens.alias("quote_token")
 _PAIRS = (
-    select(schema.pairs, _base.c.precision, _quote.c.precision)
+    select(
+        schema.pairs,
+        _base.c.precision.label("base_precision"),
+        _quote.c.precision.label("quote_precision"),
+    )
     .join(_base, _base.c.symbol == _p.base)
     .join(_quote, _quote.c.symbol == _p.quote)
     .order_by(_p.id)
@@ -68,13 +73,13 @@ def read_venue(connection: Connection) -> VenueRow:
 
 
 def read_tokens(connection: Connection) -> list[TokenRow]:
-    """All tokens, in the order of their listing."""
+    """All tokens in order of listing."""
     return [TokenRow(*row) for row in connection.execute(_TOKENS)]
 
 
 def read_pairs(connection: Connection) -> dict[int, PairRow]:
-    """All pairs by their number, in the order of their listing."""
-    return {row[0]: PairRow(*row) for row in connection.execute(_PAIRS)}
+    """All pairs by number, in order of listing."""
+    return {row.id: PairRow(*row) for row in connection.execute(_PAIRS)}
 
 
 def find_pair(connection: Connection, base: str, quote: str) -> PairRow | None:
@@ -83,5 +88,5 @@ def find_pair(connection: Connection, base: str, quote: str) -> PairRow | None:
 
 
 def find_account(connection: Connection, name: str) -> int | None:
-    """The number of an account, by its encoded name; None where the ledger does not know it."""
+    """The number of an account by its encoded name; None if it has never been active."""
     return connection.execute(_ACCOUNT, {"name": name}).scalar_one_or_none()

@@ -1,4 +1,4 @@
-"""Sums beyond 64 bits: each amount fits 63, what is added up over many rows need not."""
+"""Sums that exceed 64 bits, in two parts: high, in units of 2^32, and low. Single amounts fit 63 bits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from sqlalchemy import ColumnElement, func, literal_column
 
 _BITS = 32
 _MASK = 2**_BITS - 1
-# Literals, so that a statement that is compiled once takes nothing but its rows.
+# Literals, so that precompiled statements have no parameters besides their rows.
 _SQL_BITS: ColumnElement[int] = literal_column(str(_BITS))
 _SQL_MASK: ColumnElement[int] = literal_column(str(_MASK))
 
 
 def sum_parts(column: ColumnElement[Any]) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    """Two columns that `whole` puts together. A plain SUM would fail on what any trader can write."""
-    return func.sum(column.bitwise_rshift(_SQL_BITS)), func.sum(column.bitwise_and(_SQL_MASK))
+    """The sum of a column as columns `high` and `low`; a plain SUM could overflow on valid amounts."""
+    high, low = column.bitwise_rshift(_SQL_BITS), column.bitwise_and(_SQL_MASK)
+    return func.sum(high).label("high"), func.sum(low).label("low")
 
 
 def add_parts(
@@ -24,16 +25,16 @@ def add_parts(
     more_high: ColumnElement[int],
     more_low: ColumnElement[int],
 ) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    """The parts of the sum of two numbers that are kept in parts."""
+    """The sum of two numbers in parts, in SQL."""
     lows = low + more_low
     return high + more_high + lows.bitwise_rshift(_SQL_BITS), lows.bitwise_and(_SQL_MASK)
 
 
-def parts(number: int) -> tuple[int, int]:
-    """The two integers that stand for one that may need more than 64 bits."""
+def split_parts(number: int) -> tuple[int, int]:
+    """A number as its high and low part."""
     return number >> _BITS, number & _MASK
 
 
-def whole(high: int, low: int) -> int:
-    """The sum that the two parts stand for."""
+def join_parts(high: int, low: int) -> int:
+    """The number of a high and a low part."""
     return (int(high) << _BITS) + int(low)

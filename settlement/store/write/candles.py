@@ -1,22 +1,22 @@
-"""Trades added up by minutes, hours and days of block time."""
+"""Aggregates trades into candles of minutes, hours and days of block time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from settlement.store import schema
-from settlement.store.read.wide_sums import parts
+from settlement.store.read.wide_sums import split_parts
 from settlement.store.write.statements import Row
 
 _MINUTE, *_LONGER = schema.CANDLES
-_Sums = list[int]  # open, high, low, close, base units, quote units, trades
+_Candle = list[int]  # open, high, low, close, base units, quote units, trades
 
 
 class Candles:
-    """Candles of trades that come in order. What the database has of an interval already is added to."""
+    """Candles of a batch of trades in order; the upsert adds them to the candles in the database."""
 
     def __init__(self) -> None:
-        self._minutes: dict[tuple[int, int], _Sums] = {}
+        self._minutes: dict[tuple[int, int], _Candle] = {}
 
     def add(self, pair: int, timestamp: int, price: int, quantity: int, quote_amount: int) -> None:
         key = (pair, timestamp - timestamp % _MINUTE)
@@ -34,11 +34,11 @@ class Candles:
         sums[6] += 1
 
     def rows(self) -> list[Row]:
-        """Rows of `candles`, of all its intervals."""
+        """Rows of the table `candles`, of all its intervals."""
         return [*_rows(_MINUTE, self._minutes), *(row for each in _LONGER for row in self._longer(each))]
 
     def _longer(self, interval: int) -> Iterator[Row]:
-        longer: dict[tuple[int, int], _Sums] = {}
+        longer: dict[tuple[int, int], _Candle] = {}
         for (pair, start), sums in self._minutes.items():
             key = (pair, start - start % interval)
             into = longer.get(key)
@@ -50,6 +50,6 @@ class Candles:
         return _rows(interval, longer)
 
 
-def _rows(interval: int, candles: dict[tuple[int, int], _Sums]) -> Iterator[Row]:
+def _rows(interval: int, candles: dict[tuple[int, int], _Candle]) -> Iterator[Row]:
     for (pair, start), (*prices, base, quote, trades) in candles.items():
-        yield (pair, interval, start, *prices, *parts(base), *parts(quote), trades)
+        yield (pair, interval, start, *prices, *split_parts(base), *split_parts(quote), trades)

@@ -1,4 +1,4 @@
-"""Rows → engine: a restart at any block continues to the same hashes as if there had been none."""
+"""Restores the state machine from the database, so that after a restart all hashes continue unchanged."""
 
 from __future__ import annotations
 
@@ -9,53 +9,52 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, Select, select
 
+from settlement.core.accounts import Account, balance_of
 from settlement.core.events import BlockHeader
 from settlement.core.invariants import check_all
-from settlement.core.accounts import Account, balance_of
 from settlement.core.order_book import Order
-from settlement.core.payments import Refund, Withdrawal
 from settlement.core.orders import rest
+from settlement.core.payments import Refund, Withdrawal
 from settlement.core.state import State
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PairRules, TokenRules, Venue, VenueError, parse_venue
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.read.open_at_block import is_open
-from settlement.store.write.projector import Recorder
+from settlement.store.write.projector import Projector
 
-_AT_A_TIME: Final = 10_000
-"""Rows that are read at once."""
+_FETCH_ROWS: Final = 10_000
 
 
 def load(engine: Engine, venue: Venue | None = None) -> StateMachine:
-    """The engine as the database's last block left it; checked in full before anything is built on it.
+    """The state machine as of the database's last block; all invariants are checked.
 
-    Without a venue, the one that the database was made with. Raises StoreError for a database of
-    another venue, or one without any.
+    Without `venue`, the one stored in the database is used. Raises StoreError if the database has no venue
+    or belongs to another one.
     """
     with engine.connect() as connection:
         return load_from(connection, venue)
 
 
 def load_from(connection: Connection, venue: Venue | None = None) -> StateMachine:
-    """The same, within the connection's transaction."""
+    """`load` within the connection's transaction."""
     cursor = connection.execute(select(schema.cursor)).one_or_none()
     if cursor is None:
-        raise StoreError("the database holds no venue yet: name its file with --venue")
+        raise StoreError("the database has no venue yet: give its file with --venue")
     state = State(_agreed_venue(cursor, venue))
     with _no_collector():
         _restore_rules(connection, cursor, state)
         accounts = _restore_money(connection, state)
         _restore_orders(connection, state, accounts)
-        _restore_claims(connection, state, accounts)
+        _restore_payments(connection, state, accounts)
         check_all(state)
     return StateMachine(state.venue, state)
 
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Without the cyclic collector: it would look through all that is loaded, again and again, and nothing of
-    it is garbage. A third of the time with 100,000 open orders."""
+    """Disable the garbage collector: it scans the loaded objects again and again, a third of the time with
+    100,000 open orders, and none of them is garbage."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -66,23 +65,23 @@ def _no_collector() -> Iterator[None]:
 
 
 def _rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
-    """A query's rows, some at a time; to be unpacked, because columns by name cost more than all the rest."""
-    for rows in connection.execute(query.execution_options(yield_per=_AT_A_TIME)).partitions():
+    """A query's rows, fetched in batches. Unpack them: attributes by name cost more than all the rest."""
+    for rows in connection.execute(query.execution_options(yield_per=_FETCH_ROWS)).partitions():
         yield from rows
 
 
-def open_engine(engine: Engine, venue: Venue | None = None) -> tuple[StateMachine, Recorder]:
-    """The engine and the recorder of a database that may still be empty, for its one writer."""
+def load_or_initialise(engine: Engine, venue: Venue | None = None) -> tuple[StateMachine, Projector]:
+    """State machine and projector of a database, for its single writer; an empty database is initialised."""
     with engine.connect() as connection:
         is_empty = connection.execute(select(schema.cursor.c.id)).one_or_none() is None
     if not is_empty or venue is None:
         with _no_collector():
-            rules = load(engine, venue)
-            return rules, Recorder(engine, rules.state)
-    rules = StateMachine(venue)
-    recorder = Recorder(engine, rules.state)
-    recorder.initialise()
-    return rules, recorder
+            machine = load(engine, venue)
+            return machine, Projector(engine, machine.state)
+    machine = StateMachine(venue)
+    projector = Projector(engine, machine.state)
+    projector.initialise()
+    return machine, projector
 
 
 def _agreed_venue(cursor: Row[Any], venue: Venue | None) -> Venue:
@@ -90,7 +89,7 @@ def _agreed_venue(cursor: Row[Any], venue: Venue | None) -> Venue:
         try:
             venue = parse_venue(cursor.venue_text)
         except VenueError as error:
-            raise StoreError(f"the database's venue cannot be read any more: {error}") from error
+            raise StoreError(f"cannot parse the database's venue: {error}") from error
     if venue.hash != cursor.venue_hash:
         raise StoreError(
             f"the database belongs to another venue ({cursor.venue_hash[:16]}…, the file is "
@@ -121,7 +120,7 @@ def _restore_rules(connection: Connection, cursor: Row[Any], state: State) -> No
 
 
 def _restore_money(connection: Connection, state: State) -> dict[int, Account]:
-    """Wallets and holdings; the accounts that have a wallet, by their numbers."""
+    """Restore balances and holdings; returns the accounts that have a balance, by their numbers."""
     b, accounts = schema.balances, schema.accounts
     restored: dict[int, Account] = {}
     symbols = _symbols(connection)
@@ -130,10 +129,10 @@ def _restore_money(connection: Connection, state: State) -> dict[int, Account]:
         account = restored.get(number)
         if account is None:
             account = restored[number] = state.account(name)
-        wallet = balance_of(account, symbols[token])
-        wallet.buckets = buckets
-        wallet.checked = sum(buckets)
-        wallet.checked_locked, wallet.checked_withdrawing = buckets[1], buckets[2]
+        balance = balance_of(account, symbols[token])
+        balance.buckets = buckets
+        balance.checked = sum(buckets)
+        balance.checked_locked, balance.checked_withdrawing = buckets[1], buckets[2]
     for row in connection.execute(select(schema.holdings)):
         state.holdings[row.escrow, row.symbol] = int(row.units)
     return restored
@@ -146,7 +145,7 @@ def _symbols(connection: Connection) -> dict[int, str]:
 
 
 def _restore_orders(connection: Connection, state: State, accounts: dict[int, Account]) -> None:
-    """Open orders by sequence, so that each level has its time priority again."""
+    """Restore open orders by sequence, which is their time priority."""
     o, p = schema.orders.c, schema.pairs.c
     pairs = {
         n: state.pairs[base, quote] for n, base, quote in connection.execute(select(p.id, p.base, p.quote))
@@ -179,15 +178,15 @@ def _restore_orders(connection: Connection, state: State, accounts: dict[int, Ac
         rest(state, order)
 
 
-def _restore_claims(connection: Connection, state: State, accounts: dict[int, Account]) -> None:
+def _restore_payments(connection: Connection, state: State, accounts: dict[int, Account]) -> None:
     w, r = schema.withdrawals.c, schema.refunds.c
     symbols = _symbols(connection)
     pending = select(w.n, w.id, w.account_id, w.token_id, w.amount, w.to, w.memo)
-    for n, claim_id, account, token, *payment in _rows(
+    for n, payment_id, account, token, *payment in _rows(
         connection, pending.where(is_open(w.status)).order_by(w.n)
     ):
-        wallet = balance_of(accounts[account], symbols[token])
-        state.withdrawals.open(Withdrawal(n, claim_id, wallet, *payment))
+        balance = balance_of(accounts[account], symbols[token])
+        state.withdrawals.open(Withdrawal(n, payment_id, balance, *payment))
     due = select(r.n, r.id, r.account, r.chain, r.symbol, r.quantity, r.value, r.escrow)
     for row in _rows(connection, due.where(is_open(r.status)).order_by(r.n)):
         state.refunds.open(Refund(*row))

@@ -5,6 +5,8 @@ from blocks, orders, trades, transfers and movements alone, and must end where b
 holdings stand; whatever does not fit is an error, and nothing is changed.
 """
 
+# To be replaced by the projector once it can run over stored journal entries.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +19,7 @@ from settlement.core.accounts import AVAILABLE, LOCKED, WITHDRAWING
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.store import schema
 from settlement.store.database import StoreError
-from settlement.store.interval_tree import fork_of
+from settlement.store.interval_tree import fork_node
 from settlement.store.read.venue import PairRow, read_pairs
 from settlement.store.write.candles import Candles
 from settlement.store.write.statements import Row as Values
@@ -147,7 +149,7 @@ def _forks_of(table: Table) -> Callable[[Connection, _Sink], None]:
         while rows := connection.execute(closed.limit(_MANY), {"after": after}).all():
             after = rows[-1][0]
             forks = [
-                {"row_key": n, "new_fork": None if closed_block is None else fork_of(block, closed_block)}
+                {"row_key": n, "new_fork": None if closed_block is None else fork_node(block, closed_block)}
                 for n, block, closed_block in rows
             ]
             connection.execute(set_fork, forks)

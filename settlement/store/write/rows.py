@@ -1,29 +1,29 @@
-"""One batch of effects as database rows: tuples in the order of the tables' columns."""
+"""Database rows of a batch of blocks: tuples in the order of the tables' columns."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
+from settlement.core.accounts import AVAILABLE, LOCKED, WITHDRAWING, Balance
 from settlement.core.journal.entries import (
     BalanceAfter,
     BlockResult,
     Deposited,
-    JournalEntry,
     InternalMove,
+    JournalEntry,
     OrderAfter,
     Outflow,
     Paid,
     RefundOpened,
-    WithdrawalReturned,
     Traded,
     WithdrawalOpened,
+    WithdrawalReturned,
 )
-from settlement.core.accounts import AVAILABLE, Balance, LOCKED, WITHDRAWING
 from settlement.core.order_book import Order
 from settlement.core.payments import Refund
 from settlement.store import schema
-from settlement.store.interval_tree import fork_of
+from settlement.store.interval_tree import fork_node
 from settlement.store.transaction_keys import transaction_key
 from settlement.store.write.candles import Candles
 from settlement.store.write.statements import Row
@@ -48,7 +48,7 @@ class Numbers:
         self.pairs = pairs
         self.last = last
         self.opened = opened
-        self.wallets: dict[Balance, tuple[int, int]] = {}
+        self.balances: dict[Balance, tuple[int, int]] = {}
         self.new_accounts: list[Row] = []
 
     def account(self, name: str) -> int:
@@ -59,16 +59,16 @@ class Numbers:
             self.new_accounts.append((number, name))
         return number
 
-    def wallet(self, wallet: Balance) -> tuple[int, int]:
-        """The numbers of a wallet's account and token; `wallets` knows those that were asked for before."""
-        numbers = self.wallets.get(wallet)
+    def balance(self, balance: Balance) -> tuple[int, int]:
+        """The numbers of a balance's account and token, cached in `balances`."""
+        numbers = self.balances.get(balance)
         if numbers is None:
-            numbers = self.wallets[wallet] = (self.account(wallet.account), self.tokens[wallet.symbol])
+            numbers = self.balances[balance] = (self.account(balance.account), self.tokens[balance.symbol])
         return numbers
 
     def close(self, table: str, key: int, block: int) -> int | None:
         """The fork of what closes in a block."""
-        return fork_of(self.opened[table].pop(key), block)
+        return fork_node(self.opened[table].pop(key), block)
 
     def next(self, table: str) -> int:
         self.last[table] += 1
@@ -80,7 +80,7 @@ class BatchRows:
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
-        self._wallets: dict[Balance, BalanceAfter] = {}
+        self._balances: dict[Balance, BalanceAfter] = {}
         self._orders: dict[int, tuple[OrderAfter, int]] = {}
         self._intents: dict[int, int] = {}
         self._holdings: dict[tuple[str, str], int] = {}
@@ -93,17 +93,17 @@ class BatchRows:
         self._rows.setdefault(statement, []).append(row)
 
     def add_block(self, block: BlockResult) -> None:
-        """Take in one block's effects; the blocks of a batch come in order."""
+        """Add one block's rows; the blocks of a batch come in order."""
         header = block.header
         self._timestamp = header.timestamp
         if block.text:
             self._add("journal", (header.number, block.text))
         self._add_intents(block)
         self._add_transfers(block)
-        for effect in block.entries:
-            add = _ADDERS.get(type(effect))
+        for entry in block.entries:
+            add = _ADDERS.get(type(entry))
             if add is not None:
-                add(self, effect, header.number)
+                add(self, entry, header.number)
         self._add_changes(block)
         for claim in block.checkpoints:
             n = self._numbers.next("checkpoints")
@@ -116,22 +116,22 @@ class BatchRows:
             self._add("blocks", (*header, block.journal_hash, n, *last))
 
     def _add_changes(self, block: BlockResult) -> None:
-        """What stands in wallets, open orders and escrow accounts after the block."""
+        """Balances, open orders and escrow holdings after the block."""
         number, numbers = block.header.number, self._numbers
-        known, wallets = numbers.wallets, self._wallets
+        known, balances = numbers.balances, self._balances
         rows = self._rows.setdefault("balance_changes", [])
         for after in block.balances:
-            wallet, available, locked, withdrawing, _ = wallets[after[0]] = after
-            account, token = known[wallet]
-            rows.append((number, account, token, available, locked, withdrawing))
-        for order_after in block.orders:
-            order, remaining, _, received, released, status = order_after
-            self._orders[order.seq] = (order_after, number)
-            if status == "open" and remaining != order.quantity:
-                self._add("order_changes", (order.seq, number, remaining, received, released))
-        for escrow, symbol, units in block.holdings:
-            self._holdings[escrow, symbol] = units
-            self._add("holding_changes", (escrow, symbol, number, str(units)))
+            balances[after.balance] = after
+            account, token = known[after.balance]
+            rows.append((number, account, token, after.available, after.locked, after.withdrawing))
+        for order in block.orders:
+            seq = order.order.seq
+            self._orders[seq] = (order, number)
+            if order.status == "open" and order.remaining != order.order.quantity:
+                self._add("order_changes", (seq, number, order.remaining, order.received, order.released))
+        for held in block.holdings:
+            self._holdings[held.escrow, held.symbol] = held.units
+            self._add("holding_changes", (held.escrow, held.symbol, number, str(held.units)))
 
     def _add_intents(self, block: BlockResult) -> None:
         number, numbers = block.header.number, self._numbers
@@ -160,51 +160,51 @@ class BatchRows:
 
     def _add_transfers(self, block: BlockResult) -> None:
         number, numbers = block.header.number, self._numbers
-        known = numbers.wallets  # asked first, because transfers are half of all rows
+        known = numbers.balances  # looked up here first, because transfers are half of all rows
         n, totals = numbers.last["transfers"], self._totals
         rows = self._rows.setdefault("transfers", [])
-        for debit, debit_bucket, credit, credit_bucket, amount in block.transfers:
+        for t in block.transfers:
             n += 1
-            debit_id, token_id = known.get(debit) or numbers.wallet(debit)
-            credit_id, _ = known.get(credit) or numbers.wallet(credit)
-            rows.append((n, number, token_id, debit_id, debit_bucket, credit_id, credit_bucket, amount))
-            if debit_bucket != credit_bucket:
+            debit_id, token_id = known.get(t.debit) or numbers.balance(t.debit)
+            credit_id, _ = known.get(t.credit) or numbers.balance(t.credit)
+            rows.append((n, number, token_id, debit_id, t.debit_bucket, credit_id, t.credit_bucket, t.amount))
+            if t.debit_bucket != t.credit_bucket:
                 sums = totals[token_id]
-                sums[debit_bucket] -= amount
-                sums[credit_bucket] += amount
+                sums[t.debit_bucket] -= t.amount
+                sums[t.credit_bucket] += t.amount
         numbers.last["transfers"] = n
 
-    def _traded(self, effect: Traded, block: int) -> None:
-        taker, numbers = effect.taker, self._numbers
+    def _traded(self, entry: Traded, block: int) -> None:
+        taker, numbers = entry.taker, self._numbers
         pair = numbers.pairs[taker.pair.name]
-        numbers.last["trades"] = effect.n
-        self._candles.add(pair, self._timestamp, effect.price, effect.quantity, effect.quote_amount)
+        numbers.last["trades"] = entry.n
+        self._candles.add(pair, self._timestamp, entry.price, entry.quantity, entry.quote_amount)
         self._add(
             "trades",
             (
-                effect.n,
+                entry.n,
                 block,
                 pair,
                 taker.seq,
-                effect.maker.seq,
+                entry.maker.seq,
                 numbers.account(taker.account.name),
-                numbers.account(effect.maker.account.name),
+                numbers.account(entry.maker.account.name),
                 int(taker.is_buy),
-                effect.price,
-                effect.quantity,
-                effect.quote_amount,
-                effect.buyer_fee,
-                effect.seller_fee,
+                entry.price,
+                entry.quantity,
+                entry.quote_amount,
+                entry.buyer_fee,
+                entry.seller_fee,
             ),
         )
 
-    def _deposited(self, effect: Deposited, block: int) -> None:
-        account, token = self._numbers.account(effect.account), self._numbers.tokens[effect.symbol]
+    def _deposited(self, entry: Deposited, block: int) -> None:
+        account, token = self._numbers.account(entry.account), self._numbers.tokens[entry.symbol]
         n = self._numbers.next("deposits")
-        self._add("deposits", (n, effect.id, block, account, token, effect.amount, effect.escrow))
+        self._add("deposits", (n, entry.id, block, account, token, entry.amount, entry.escrow))
 
-    def _refund_opened(self, effect: RefundOpened, block: int) -> None:
-        r = effect.refund
+    def _refund_opened(self, entry: RefundOpened, block: int) -> None:
+        r = entry.refund
         self._numbers.last["refunds"] = r.n
         self._numbers.opened["refunds"][r.n] = block
         self._add(
@@ -215,8 +215,8 @@ class BatchRows:
             ),
         )
 
-    def _withdrawal_opened(self, effect: WithdrawalOpened, block: int) -> None:
-        w = effect.withdrawal
+    def _withdrawal_opened(self, entry: WithdrawalOpened, block: int) -> None:
+        w = entry.withdrawal
         account, token = self._numbers.account(w.balance.account), self._numbers.tokens[w.balance.symbol]
         self._numbers.last["withdrawals"] = w.n
         self._numbers.opened["withdrawals"][w.n] = block
@@ -225,14 +225,14 @@ class BatchRows:
             (w.n, w.id, block, account, token, w.amount, w.to, w.memo, schema.PENDING, None, None, None),
         )
 
-    def _paid(self, effect: Paid, block: int) -> None:
-        table = "refunds" if isinstance(effect.payment, Refund) else "withdrawals"
-        n = effect.payment.n
+    def _paid(self, entry: Paid, block: int) -> None:
+        table = "refunds" if isinstance(entry.payment, Refund) else "withdrawals"
+        n = entry.payment.n
         fork = self._numbers.close(table, n, block)
-        self._add(f"{table}_progress", (schema.PAID, effect.movement_id, block, fork, n))
+        self._add(f"{table}_progress", (schema.PAID, entry.movement_id, block, fork, n))
 
-    def _returned(self, effect: WithdrawalReturned, block: int) -> None:
-        n = effect.withdrawal.n
+    def _returned(self, entry: WithdrawalReturned, block: int) -> None:
+        n = entry.withdrawal.n
         fork = self._numbers.close("withdrawals", n, block)
         self._add("withdrawals_progress", (schema.RETURNED, None, block, fork, n))
 
@@ -250,7 +250,8 @@ class BatchRows:
         """All rows by statement name, with the newest values of orders, balances and accounts."""
         rows, numbers = self._rows, self._numbers
         rows["balances"] = [
-            (*numbers.wallets[wallet], *buckets) for wallet, *buckets in self._wallets.values()
+            (*numbers.balances[b.balance], b.available, b.locked, b.withdrawing, b.escrow)
+            for b in self._balances.values()
         ]
         rows["holdings"] = [(*key, str(units)) for key, units in self._holdings.items()]
         rows["totals"] = [
@@ -264,7 +265,7 @@ class BatchRows:
             if intent is None:
                 self._add("orders_progress", (*progress, seq))
             else:
-                self._add("orders", _order_row(after[0], numbers, intent, placed) + progress)
+                self._add("orders", _order_row(after.order, numbers, intent, placed) + progress)
         rows["accounts"], numbers.new_accounts = numbers.new_accounts, []
         return rows
 
@@ -287,10 +288,10 @@ def _order_row(order: Order, numbers: Numbers, intent: int, block: int) -> Row:
 
 
 def _progress_row(after: OrderAfter, block: int, numbers: Numbers) -> Row:
-    order, *amounts, status = after
-    if status == "open":
+    amounts = (after.remaining, after.locked, after.received, after.released)
+    if after.status == "open":
         return (*amounts, schema.OPEN, None, None)
-    return (*amounts, _STATUS[status], block, numbers.close("orders", order.seq, block))
+    return (*amounts, _STATUS[after.status], block, numbers.close("orders", after.order.seq, block))
 
 
 _ADDERS: dict[type[JournalEntry], Callable[..., None]] = {

@@ -1,7 +1,7 @@
-"""A database as rows that can be carried elsewhere, and the proof that what has arrived is right.
+"""Snapshots: the database as portable rows, and the verification of rows that were copied from elsewhere.
 
-What one machine needs for itself (leases, the indexer's word about itself) is not carried; the records of
-payouts are where they are asked for. How rows are written into a file is `indexer.ops.backup`'s matter.
+A snapshot leaves out what belongs to one machine (leases, the indexer's status); the payout tables are
+optional. `indexer.ops.backup` defines the file format.
 """
 
 from __future__ import annotations
@@ -16,32 +16,24 @@ from settlement.core.journal.state_text import state_hash
 from settlement.core.journal.text import chain_hash, iso_time
 from settlement.core.state import InvariantError
 from settlement.core.state_machine import StateMachine
-from settlement.store import schema
+from settlement.store import payout_schema, schema
 from settlement.store.database import StoreError
-from settlement.store.dialect import gather_statistics, sorting
+from settlement.store.dialect import gather_statistics, tuned_for_indexing
+from settlement.store.indexes import READ_INDEXES
 from settlement.store.read.audit.state_at_block import read_state_text
-from settlement.store.read.position import read_past
+from settlement.store.read.position import read_active_block
 from settlement.store.write.loader import load_from
 from settlement.store.write.statements import compile_inserts, run
 
-_LOCAL: Final = frozenset(("indexer_status", "lease", "payout_lease"))
-_PAYOUTS: Final = "payout_"
-STATE_TABLES: Final[tuple[Table, ...]] = tuple(
-    table
-    for table in schema.metadata.sorted_tables
-    if table.name not in _LOCAL and not table.name.startswith(_PAYOUTS)
-)
-"""The exchange: what every node has the same of at the same block."""
-PAYOUT_TABLES: Final[tuple[Table, ...]] = tuple(
-    table
-    for table in schema.metadata.sorted_tables
-    if table.name not in _LOCAL and table.name.startswith(_PAYOUTS)
-)
-"""What this operator's payouts have written down."""
-_READ: Final = 500
-"""Rows that are read at a time: those of the journal can be long."""
-# What a ledger of rows that nobody's recorder wrote can break, on its way into the engine.
-_BROKEN: Final = (
+_LOCAL: Final = (schema.indexer_status, schema.lease, payout_schema.lease)
+_TABLES: Final = tuple(table for table in schema.metadata.sorted_tables if table not in _LOCAL)
+PAYOUT_TABLES: Final = tuple(table for table in _TABLES if table.name.startswith("payout_"))
+"""The operator's own records of payouts."""
+STATE_TABLES: Final = tuple(table for table in _TABLES if table not in PAYOUT_TABLES)
+"""The exchange: the same rows on every node at the same block."""
+_FETCH_ROWS: Final = 500  # rows of the journal can be long
+# What loading arbitrary rows, not written by the projector, can raise.
+_INVALID_ROWS: Final = (
     ArithmeticError,
     AttributeError,
     InvariantError,
@@ -50,157 +42,154 @@ _BROKEN: Final = (
     TypeError,
     ValueError,
 )
-
-
-_NUMBERED: Final[Mapping[Table, str]] = {
+_LAST_NUMBERS: Final[Mapping[Table, str]] = {
     schema.orders: "last_seq",
     schema.trades: "last_trade",
     schema.withdrawals: "last_withdrawal",
     schema.refunds: "last_refund",
 }
+"""Columns of the cursor that hold the last key of a table."""
 
 
 class SnapshotError(RuntimeError):
-    """What was carried is damaged, of another venue, or proves something else, or could not be written."""
+    """A snapshot is damaged, belongs to another venue, fails verification, or cannot be written."""
 
 
-class Head(NamedTuple):
-    """Which state it is. `block_id` and `timestamp` (seconds since 1970) are None before any block."""
+class SnapshotHead(NamedTuple):
+    """Which state a snapshot holds."""
 
     venue_hash: str
     block: int
-    block_id: str | None
-    timestamp: int | None
+    block_id: str | None  # None before the first block
+    timestamp: int | None  # seconds since 1970; None before the first block
     journal_hash: str
     state_hash: str
 
 
-class Claim(NamedTuple):
-    """A checkpoint of the operator: `id` and `block` are where the chain has it."""
+class CheckpointClaim(NamedTuple):
+    """A checkpoint published by the operator."""
 
-    id: str
-    block: int
+    id: str  # of its intent
+    block: int  # that contains the intent
     claimed_block: int
     state_hash: str
     journal_hash: str
 
 
-def read_head(connection: Connection) -> Head:
-    """The head of the database as the connection's transaction sees it; the books are added up in full.
+def read_head(connection: Connection) -> SnapshotHead:
+    """The head of the database in the connection's transaction; all invariants are checked.
 
-    Raises StoreError for a database without a venue, InvariantError where the books do not add up.
+    Raises StoreError for a database without a venue, InvariantError if an invariant is violated.
     """
     return _head(connection, load_from(connection))
 
 
-def _head(connection: Connection, rules: StateMachine) -> Head:
+def _head(connection: Connection, rules: StateMachine) -> SnapshotHead:
     state, header = rules.state, rules.state.header
     block = connection.execute(select(schema.cursor.c.block)).scalar_one()
     ident, timestamp = (None, None) if header is None else (header.block_id, header.timestamp)
-    return Head(state.venue_hash, block, ident, timestamp, state.journal_hash, state_hash(state))
+    return SnapshotHead(state.venue_hash, block, ident, timestamp, state.journal_hash, state_hash(state))
 
 
 def read_rows(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows of a table in the order of its key, some at a time: the same from every kind of database."""
+    """All rows of a table in the order of its key, in batches; the same from SQLite and PostgreSQL."""
     query = select(table).order_by(*table.primary_key.columns)
-    for rows in connection.execute(query.execution_options(yield_per=_READ)).partitions():
+    for rows in connection.execute(query.execution_options(yield_per=_FETCH_ROWS)).partitions():
         yield [tuple(row) for row in rows]
 
 
 def check_empty(connection: Connection) -> None:
-    """Raise StoreError if the database holds anything that a snapshot would bring."""
-    for table in (*STATE_TABLES, *PAYOUT_TABLES):
+    """Raise StoreError if a table of snapshots has rows."""
+    for table in _TABLES:
         if connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None:
-            raise StoreError(
-                f"the database holds something already (table {table.name}): name a new one with --db"
-            )
+            raise StoreError(f"the database is not empty (table {table.name}): choose a new one with --db")
 
 
 def write_rows(connection: Connection, table: Table, parts: Iterable[Sequence[tuple[Any, ...]]]) -> None:
-    """Put rows into a table that is empty, as they come."""
+    """Insert rows, in batches, into an empty table."""
     insert = compile_inserts(connection.engine, [table])[table.name]
     for rows in parts:
         run(connection, insert, rows)
 
 
 def prepare_reading(connection: Connection) -> None:
-    """Make what readers need, in the same transaction."""
-    with sorting(connection):
-        for index in schema.READ_INDEXES:
+    """Create the secondary indexes and gather statistics, in the same transaction."""
+    with tuned_for_indexing(connection):
+        for index in READ_INDEXES:
             index.create(connection, checkfirst=True)
     gather_statistics(connection)
 
 
-def verify(connection: Connection, told: Head) -> None:
-    """Whether the rows are the state that they were told to be, by the rules and the hashes alone.
+def verify(connection: Connection, expected: SnapshotHead) -> None:
+    """Check that the rows are the state of the head, by rules and hashes alone. Raises SnapshotError.
 
-    The engine is loaded from them and its state hashed; the journal's hash chain is computed anew from its
-    lines. Raises SnapshotError.
+    The state machine is loaded from the rows and its state hashed; the journal's hash chain is computed anew.
     """
     try:
         found = _head(connection, load_from(connection))
-    except _BROKEN as error:
-        raise SnapshotError(f"its rows make no ledger: {type(error).__name__}: {error}") from error
-    for name, ours, theirs in zip(Head._fields, found, told, strict=True):
+    except _INVALID_ROWS as error:
+        raise SnapshotError(f"its rows are not a valid ledger: {type(error).__name__}: {error}") from error
+    for name, ours, theirs in zip(SnapshotHead._fields, found, expected, strict=True):
         if ours != theirs:
-            raise SnapshotError(f"{name} is {ours}, but it says {theirs}")
-    _check_numbers(connection)
-    _check_journal(connection, told)
+            raise SnapshotError(f"{name} is {ours}, but the snapshot says {theirs}")
+    _check_last_numbers(connection)
+    _check_journal(connection, expected)
 
 
-def _check_numbers(connection: Connection) -> None:
-    """What is counted on from must be where the rows end: no hash says it."""
-    for table, name in _NUMBERED.items():
+def _check_last_numbers(connection: Connection) -> None:
+    """Numbering must continue where the rows end; no hash covers it."""
+    for table, name in _LAST_NUMBERS.items():
         (key,) = table.primary_key
         last = connection.scalar(select(func.max(key))) or 0
-        told = connection.execute(select(schema.cursor.c[name])).scalar_one()
-        if last != told:
-            raise SnapshotError(f"the last of {table.name} is {last}, but it says {told}")
+        expected = connection.execute(select(schema.cursor.c[name])).scalar_one()
+        if last != expected:
+            raise SnapshotError(f"the last of {table.name} is {last}, but the cursor says {expected}")
 
 
-def _check_journal(connection: Connection, told: Head) -> None:
+def _check_journal(connection: Connection, expected: SnapshotHead) -> None:
     b, lines = schema.blocks.c, schema.journal.c.lines
     query = (
         select(b.number, b.block_id, b.timestamp, b.journal_hash, b.n, lines)
         .join_from(schema.blocks, schema.journal, b.number == schema.journal.c.block)
         .order_by(b.number)
-        .execution_options(yield_per=_READ)
+        .execution_options(yield_per=_FETCH_ROWS)
     )
-    count, last, journal_hash = 0, 0, told.venue_hash
-    for number, block_id, timestamp, recorded, n, text in connection.execute(query):
+    count, last_block, journal_hash = 0, 0, expected.venue_hash
+    for block in connection.execute(query):
         count += 1
-        journal_hash = chain_hash(journal_hash, text)
-        if journal_hash != recorded or n != count:
-            raise SnapshotError(f"the journal's hash chain breaks at block {number}")
-        if not text.startswith(f"block {number} {block_id} {iso_time(timestamp)}\n"):
-            raise SnapshotError(f"the journal's lines of block {number} are of another block")
-        last = number
+        journal_hash = chain_hash(journal_hash, block.lines)
+        if journal_hash != block.journal_hash or block.n != count:
+            raise SnapshotError(f"the journal's hash chain breaks at block {block.number}")
+        if not block.lines.startswith(f"block {block.number} {block.block_id} {iso_time(block.timestamp)}\n"):
+            raise SnapshotError(f"the journal lines of block {block.number} are of another block")
+        last_block = block.number
     counts = {connection.scalar(select(func.count()).select_from(t)) for t in (schema.blocks, schema.journal)}
-    recorded_blocks = connection.execute(select(schema.cursor.c.last_block_n)).scalar_one()
-    if counts | {recorded_blocks} != {count} or last > told.block or journal_hash != told.journal_hash:
+    counts.add(connection.execute(select(schema.cursor.c.last_block_n)).scalar_one())
+    if counts != {count} or last_block > expected.block or journal_hash != expected.journal_hash:
         raise SnapshotError("the journal is not complete: its hash chain does not end at journal_hash")
 
 
-def newest_claim(connection: Connection, block: int) -> Claim | None:
-    """The newest checkpoint that the operator has made of a block up to that one, as the rows tell it."""
+def newest_checkpoint(connection: Connection, block: int) -> CheckpointClaim | None:
+    """The operator's newest checkpoint of a block up to `block`."""
     c = schema.checkpoints.c
-    query = select(c.id, c.block, c.claimed_block, c.state_hash, c.journal_hash)
+    query = select(*(c[name] for name in CheckpointClaim._fields))
     row = connection.execute(query.where(c.claimed_block <= block).order_by(c.n.desc()).limit(1)).first()
-    return None if row is None else Claim(*row)
+    return None if row is None else CheckpointClaim(*row)
 
 
-def check_claim(connection: Connection, told: Head, claim: Claim) -> None:
-    """Whether journal and state were what a checkpoint says of its block. Raises SnapshotError.
+def check_checkpoint(connection: Connection, head: SnapshotHead, claim: CheckpointClaim) -> None:
+    """Raise SnapshotError if journal or state at the claimed block differ from the checkpoint.
 
-    Of a block in which nothing of ours happened the journal alone is compared: its id is not kept.
+    For a block that is not active only the journal is compared, because its id, part of the state, is not
+    stored.
     """
-    past = read_past(connection, claim.claimed_block)
-    found = told.venue_hash if past is None else past.journal_hash
-    same = found == claim.journal_hash
-    if same and past is not None and past.number == claim.claimed_block:
+    past = read_active_block(connection, claim.claimed_block)
+    journal_hash = head.venue_hash if past is None else past.journal_hash
+    agrees = journal_hash == claim.journal_hash
+    if agrees and past is not None and past.number == claim.claimed_block:
         text = read_state_text(connection, claim.claimed_block)
-        same = sha256(text.encode()).hexdigest() == claim.state_hash
-    if not same:
+        agrees = sha256(text.encode()).hexdigest() == claim.state_hash
+    if not agrees:
         raise SnapshotError(
-            f"the operator's checkpoint of block {claim.claimed_block} says otherwise (id {claim.id})"
+            f"it does not match the operator's checkpoint of block {claim.claimed_block} (id {claim.id})"
         )

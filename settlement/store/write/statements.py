@@ -1,7 +1,7 @@
-"""The recorder's statements, compiled once, each with the driver's own fastest way to run it for many rows.
+"""The projector's statements, compiled once, in the driver's fastest form for many rows.
 
-SQLite takes tuples: new rows many at a time, others one after the other. PostgreSQL takes new rows by COPY,
-and rows that are merged into others as arrays, one for each column, in a single statement.
+SQLite: multi-row INSERTs for new rows, one execution per row for the rest. PostgreSQL: COPY for new rows, and
+one statement over arrays (`unnest`), one array per column, for rows merged into existing ones.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CLAIM_PROGRESS: Final = ("status", "paid_by", "closed_block", "fork")
 
 
 class Statement(Protocol):
-    """SQL text, and how it is run. Rows are tuples in the order of the statement's columns."""
+    """A compiled statement. Rows are tuples in the order of its columns."""
 
     @property
     def sql(self) -> str: ...
@@ -57,7 +57,7 @@ class Statement(Protocol):
 
 
 def compile_statements(engine: Engine) -> Mapping[str, Statement]:
-    """Statements by name. The order of names is the order in which a batch is written."""
+    """Statements by name, in the order in which a batch is written."""
     return _compiled(engine.dialect.name)
 
 
@@ -96,7 +96,7 @@ def _compiled(kind: str) -> Mapping[str, Statement]:
 
 
 def compile_inserts(engine: Engine, tables: Iterable[Table]) -> Mapping[str, Statement]:
-    """By table, the statement that only adds rows."""
+    """The INSERT statement of each table, by table name."""
     on = _on(engine.dialect.name)
     return {table.name: on.insert(table) for table in tables}
 
@@ -106,26 +106,26 @@ def _on(kind: str) -> _Postgresql | _Sqlite:
 
 
 def run(connection: Connection, statement: Statement, rows: Sequence[Row]) -> None:
-    """Execute one statement for all rows. Of rows that are merged no two may have the same key."""
+    """Execute a statement for all rows. Merged rows must have different keys."""
     if rows:
         statement.write(connection, rows)
 
 
-# ---------------------------------------------------------------- how rows are merged
+# ---------------------------------------------------------------- merging rows
 
 
 def _replace(_: _Columns, new: _Columns) -> _Columns:
-    """The row replaces the one that is there."""
+    """The new row replaces the old one."""
     return new
 
 
 def _add(old: _Columns, new: _Columns) -> _Columns:
-    """The row is added to the one that is there."""
+    """The new row is added to the old one, column by column."""
     return {name: old[name] + new[name] for name in new}
 
 
 def _add_candles(old: _Columns, new: _Columns) -> _Columns:
-    """The row's trades come after those of the one that is there."""
+    """The new row's trades follow those of the old one."""
     base = add_parts(old["base_high"], old["base_low"], new["base_high"], new["base_low"])
     quote = add_parts(old["quote_high"], old["quote_low"], new["quote_high"], new["quote_low"])
     return {
@@ -138,7 +138,7 @@ def _add_candles(old: _Columns, new: _Columns) -> _Columns:
 
 
 def _merged(statement: Upsert, table: Table, merge: _Merge) -> UpdateBase:
-    """Insert, or set columns out of the values that are there and the new ones."""
+    """Insert, or combine the old and new values on a key conflict."""
     keys = [column.name for column in table.primary_key]
     old: _Columns = {column.name: column for column in table.columns if column.name not in keys}
     new: _Columns = {name: statement.excluded[name] for name in old}
@@ -148,12 +148,12 @@ def _merged(statement: Upsert, table: Table, merge: _Merge) -> UpdateBase:
 # ---------------------------------------------------------------- SQLite
 
 
-_MOST_PARAMETERS: Final = 999
-"""That any SQLite takes in one statement."""
+_MAX_PARAMETERS: Final = 999
+"""Parameters of one statement that every SQLite version accepts."""
 
 
 class _Each(NamedTuple):
-    """Run for each row."""
+    """Executed once per row."""
 
     sql: str
 
@@ -162,18 +162,18 @@ class _Each(NamedTuple):
 
 
 class _Insert(NamedTuple):
-    """New rows, `many` in one statement, which takes two thirds of the time. `sql` is for one of them."""
+    """Multi-row INSERT: it takes two thirds of the time of single rows."""
 
-    sql: str
+    sql: str  # of one row
     sql_of_many: str
-    many: int
+    many: int  # rows of `sql_of_many`
 
     def write(self, connection: Connection, rows: Sequence[Row]) -> None:
         many = self.many
         rest = len(rows) - len(rows) % many
         if rest:
-            together = (chain.from_iterable(rows[i : i + many]) for i in range(0, rest, many))
-            connection.exec_driver_sql(self.sql_of_many, list(map(tuple, together)))
+            parameters = (chain.from_iterable(rows[i : i + many]) for i in range(0, rest, many))
+            connection.exec_driver_sql(self.sql_of_many, list(map(tuple, parameters)))
         if rest < len(rows):
             connection.exec_driver_sql(self.sql, list(rows[rest:]))
 
@@ -185,14 +185,14 @@ class _Sqlite:
     def insert(self, table: Table) -> Statement:
         sql = str(insert(table).compile(dialect=self._dialect))
         head, values = sql.split(" VALUES ")
-        many = _MOST_PARAMETERS // len(table.columns)
+        many = _MAX_PARAMETERS // len(table.columns)
         return _Insert(sql, f"{head} VALUES {', '.join([values] * many)}", many)
 
     def merge(self, table: Table, merge: _Merge) -> Statement:
         return self._each(_merged(upsert_into(table, self._dialect), table, merge))
 
     def progress(self, table: Table, key: str, columns: tuple[str, ...]) -> Statement:
-        """Values first, the key last, in the order of `columns`."""
+        """An UPDATE by key. Rows are the values in the order of `columns`, then the key."""
         values: list[tuple[str, Any]] = [(name, bindparam(f"new_{name}")) for name in columns]
         return self._each(update(table).where(table.c[key] == bindparam("row_key")).ordered_values(*values))
 
@@ -204,7 +204,7 @@ class _Sqlite:
 
 
 class _Copy(NamedTuple):
-    """New rows, by COPY. `line` is the format of a row's text, where all of it is whole numbers."""
+    """COPY. `line` is the %-format of a row's text, for tables of integers only."""
 
     sql: str
     line: str | None
@@ -214,7 +214,7 @@ class _Copy(NamedTuple):
 
 
 class _Arrays(NamedTuple):
-    """All rows at once, an array for each column."""
+    """One statement for all rows, with an array parameter per column."""
 
     sql: str
     names: tuple[str, ...]
@@ -251,7 +251,7 @@ class _Postgresql:
 
 
 def _unnested(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
-    """Rows out of arrays: parameters with the names of the table's columns."""
+    """`unnest` of array parameters that are named after the columns."""
     kinds = [Text() if isinstance(table.c[name].type, String) else table.c[name].type for name in names]
     arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)]
     columns = [column(name, kind) for name, kind in zip(names, kinds, strict=True)]

@@ -91,7 +91,7 @@ def test_the_roots_follow_from_the_state_s_text_alone(database: Path, here: Path
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda text: text.replace("leaf 1 ", "leaf 0 ", 1), "the way of leaf 0"),
+        (lambda text: text.replace("leaf 1 ", "leaf 0 ", 1), "the path of leaf 0"),
         (lambda text: re.sub(r"(leaf \d+ )\d+", r"\g<1>5", text, count=1), "add up to"),
         (lambda text: re.sub(r"(leaf \d+ )\d+", r"\g<1>-5", text, count=1), "a whole line `leaf`"),
         (lambda text: text.replace("account trader-1", "account trader-2", 1), "does not lead to the root"),

@@ -24,7 +24,7 @@ from indexer.sources.archive import ArchiveSource
 from settlement.core.venue import Venue, parse_venue
 from settlement.store import database, postgresql
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 
 DEAD: Final = 77
@@ -86,7 +86,7 @@ def record(
         engine = open_writer(url)
     else:
         engine = _open_watched(url, prepare)
-    rules, recorder = open_engine(engine, venue)
+    rules, recorder = load_or_initialise(engine, venue)
     Follower(rules, recorder, ArchiveSource(folder, rules.venue_filter), batch_blocks=batch).run()
     make_read_indexes(engine)
     engine.dispose()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from settlement.store.database import open_reader, open_writer
-from settlement.store.schema import READ_INDEXES
+from settlement.store.indexes import READ_INDEXES
 from settlement.store.write.loader import load
 from tests.support.postgres import drop_database, execute, new_database
 from tests.system.faults.dying import DEAD, LIVED, Stage, record

@@ -23,7 +23,7 @@ from settlement.core.journal.entries import BlockResult
 from settlement.store import database
 from settlement.store.database import open_reader
 from settlement.store.write.loader import load
-from settlement.store.write.projector import Recorder
+from settlement.store.write.projector import Projector
 from tests.system.store.chains import VENUE_TEXT, dump, journal, lively, picture, replay
 
 KILLS = 4
@@ -121,7 +121,7 @@ def test_a_full_disk_is_named_and_room_is_all_it_takes(
     assert said == ""
     assert complaint.count("\n") == 1
     assert complaint.startswith("Error: database: ")
-    assert "make room" in complaint or "look after the disk" in complaint
+    assert "free disk space" in complaint or "check the disk" in complaint
     reached = blocks_recorded(path)
     assert 0 < reached < len(lively().blocks)
     assert load(open_reader(str(path))).next_block() == reached + 1
@@ -150,25 +150,25 @@ def test_a_locked_database_is_named(home: Path, path: Path) -> None:
         run = CliRunner().invoke(main, arguments(home, path))
     assert run.exit_code == 2
     assert run.output == (
-        f"Error: database {path} cannot be opened: database is locked: "
-        "another process writes to it; let one indexer alone do so\n"
+        f"Error: cannot open database {path}: database is locked: "
+        "another process is writing to it: run one indexer per database\n"
     )
     assert blocks_recorded(path) == 10
 
 
 def after_batch(number: int, patch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
     """Let something happen in the world once that many batches are committed."""
-    record = Recorder.record
+    record = Projector.record
     count = 0
 
-    def counted(self: Recorder, batch: Sequence[BlockResult], *more: Any) -> None:
+    def counted(self: Projector, batch: Sequence[BlockResult], *more: Any) -> None:
         nonlocal count
         record(self, batch, *more)
         count += 1
         if count == number:
             happens()
 
-    patch.setattr(Recorder, "record", counted)
+    patch.setattr(Projector, "record", counted)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -180,7 +180,7 @@ def test_a_lock_in_the_middle_of_the_run_stops_it_between_two_batches(
             after_batch(30, patch, lambda: locks.enter_context(lock(path)))
             run = CliRunner().invoke(main, arguments(home, path))
         assert run.exit_code == 1
-        assert run.output.startswith("Error: database: database is locked: another process writes to it")
+        assert run.output.startswith("Error: database: database is locked: another process is writing to it")
         assert run.output.count("\n") == 1
     assert blocks_recorded(path) == 30
     assert CliRunner().invoke(main, arguments(home, path)).exit_code == 0
@@ -196,6 +196,6 @@ def test_a_second_replay_into_the_same_database_does_not_write_over_the_first(
         run = CliRunner().invoke(main, arguments(home, path))
     assert run.exit_code == 2
     assert run.output == (
-        "Error: another process writes to this database: let one indexer alone write to it\n"
+        "Error: another process is writing to this database: run one indexer per database\n"
     )
     assert contents(path) == calm

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from settlement.store import schema
 from settlement.store.database import StoreError, open_reader, open_writer, parse_url
-from settlement.store.write.loader import load, open_engine
+from settlement.store.write.loader import load, load_or_initialise
 from tests.system.store.chains import demo, dump
 
 
@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
     """A database with a venue and no block yet."""
     path = tmp_path / "dex.db"
     engine = open_writer(str(path))
-    open_engine(engine, demo())
+    load_or_initialise(engine, demo())
     engine.dispose()
     return path
 
@@ -39,19 +39,19 @@ def test_a_bare_path_is_an_sqlite_file() -> None:
 @pytest.mark.parametrize("url", ["oracle://me@host/dex", "mysql+pymysql://me@host/dex"])
 def test_another_kind_of_database_is_refused_by_name(url: str) -> None:
     backend = url.split(":", maxsplit=1)[0].split("+", maxsplit=1)[0]
-    with pytest.raises(StoreError, match=f"database '{backend}' is not supported: use sqlite:///FILE"):
+    with pytest.raises(StoreError, match=f"unsupported database '{backend}': use sqlite:///peakedex.db"):
         open_writer(url)
 
 
 @pytest.mark.parametrize("url", ["://", "sqlite:dex.db://", "http//x://y z"])
 def test_what_is_no_url_is_refused_with_an_example(url: str) -> None:
-    with pytest.raises(StoreError, match=r"is not valid: try sqlite:///peakedex\.db|is not supported"):
+    with pytest.raises(StoreError, match=r"invalid database URL: use sqlite:///peakedex\.db|unsupported database"):
         parse_url(url)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        StoreError, match=r"database folder .*nowhere does not exist: create it, or mend --db"
+        StoreError, match=r"database folder .*nowhere does not exist: create it or fix --db"
     ):
         open_writer(str(tmp_path / "nowhere" / "dex.db"))
     assert not (tmp_path / "nowhere").exists()
@@ -66,7 +66,7 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
 
 def test_a_reader_makes_no_database(tmp_path: Path) -> None:
     with pytest.raises(
-        StoreError, match=r"dex\.db does not exist: start `peakedex follow` first, or mend --db"
+        StoreError, match=r"dex\.db does not exist: run `peakedex follow` or fix --db"
     ):
         open_reader(str(tmp_path / "dex.db"))
     assert list(tmp_path.iterdir()) == []
@@ -75,7 +75,7 @@ def test_a_reader_makes_no_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["with space.db", "what?.db", "a#b.db", "50%.db", "50%25.db", "é☃.db"])
 def test_reader_and_writer_mean_the_same_file_whatever_its_name(tmp_path: Path, name: str) -> None:
     engine = open_writer(str(tmp_path / name))
-    open_engine(engine, demo())
+    load_or_initialise(engine, demo())
     engine.dispose()
     assert (tmp_path / name).is_file()
     assert load(open_reader(str(tmp_path / name))).state.venue_hash == demo().hash

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from settlement.store import schema
 from settlement.store.database import open_reader, open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from settlement.store.write.rebuild import HistoryError, rebuild
 from tests.support import databases
@@ -45,12 +45,12 @@ def recorded(seed: int, batch: int, restart_every: int) -> Database:
     """A random chain, recorded in batches; after every so many of them by another indexer."""
     chain_venue, blocks = random_chain(seed)
     database = open_writer(databases.fresh())
-    rules, recorder = open_engine(database, chain_venue)
+    rules, recorder = load_or_initialise(database, chain_venue)
     batches = [blocks[at : at + batch] for at in range(0, len(blocks), batch)]
     for number, some in enumerate(batches, start=1):
         recorder.record([rules.apply(block.header, block.events) for block in some])
         if number % restart_every == 0:
-            rules, recorder = open_engine(database, chain_venue)
+            rules, recorder = load_or_initialise(database, chain_venue)
     return database
 
 

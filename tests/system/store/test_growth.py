@@ -21,7 +21,7 @@ from settlement.store.read.audit.solvency import read_solvency
 from settlement.store.read.audit.state_at_block import read_state_text
 from settlement.store.read.market.candles import INTERVALS, read_candles
 from settlement.store.read.market.order_book import read_levels
-from settlement.store.read.market.pair_figures import read_day, read_prices
+from settlement.store.read.market.ticker import read_day_stats, read_prices
 from settlement.store.read.market.trades import list_account_trades
 from settlement.store.read.venue import find_account
 from settlement.store.write.loader import load_from
@@ -102,7 +102,7 @@ QUESTIONS: dict[str, Question] = {
     "orders of an account": lambda c, n: list_orders(c, OrderFilter(who(c, "alice")), None, 20, n),
     "one order": lambda c, n: find_order(c, transaction(5), n),
     "state": read_state_text,
-    "day": lambda c, n: (read_day(c, 1_790_000_000 + SECONDS * (n - START_BLOCK)), read_prices(c)),
+    "day": lambda c, n: (read_day_stats(c, 1_790_000_000 + SECONDS * (n - START_BLOCK)), read_prices(c)),
     "candles": lambda c, n: [
         read_candles(c, 1, interval, 0, 1_790_000_000 + SECONDS * (n - START_BLOCK), 3)
         for interval in INTERVALS.values()

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, inspect
 
-from settlement.core.payments import default_memo
 from settlement.core.parsing.names import encode
-from settlement.store import schema
+from settlement.core.payments import default_memo
 from settlement.store.database import open_writer
-from settlement.store.write.loader import load, open_engine
+from settlement.store.indexes import READ_INDEXES
+from settlement.store.write.loader import load, load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from tests.system.store.chains import demo
 
-WANTED = {index.name for index in schema.READ_INDEXES}
+WANTED = {index.name for index in READ_INDEXES}
 
 
 def made(engine: Engine) -> set[str | None]:
@@ -25,7 +25,7 @@ def made(engine: Engine) -> set[str | None]:
 
 
 def test_making_them_goes_on_where_it_was_stopped(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, tenth = open_writer(database_url), schema.READ_INDEXES[10]
+    engine, tenth = open_writer(database_url), READ_INDEXES[10]
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -34,7 +34,7 @@ def test_making_them_goes_on_where_it_was_stopped(database_url: str, monkeypatch
         patch.setattr(tenth, "create", stop)
         with pytest.raises(KeyboardInterrupt):
             make_read_indexes(engine)
-    assert made(engine) & WANTED == {index.name for index in schema.READ_INDEXES[:10]}
+    assert made(engine) & WANTED == {index.name for index in READ_INDEXES[:10]}
     make_read_indexes(engine)
     assert made(engine) >= WANTED
     make_read_indexes(engine)  # there is nothing left to do
@@ -53,7 +53,7 @@ def test_the_writer_has_its_cache_again(tmp_path: Path) -> None:
 
 def test_a_start_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
     engine = open_writer(f"sqlite:///{tmp_path / 'dex.db'}")
-    open_engine(engine, demo())
+    load_or_initialise(engine, demo())
     assert gc.isenabled()
     load(engine)
     assert gc.isenabled()

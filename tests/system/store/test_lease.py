@@ -107,7 +107,7 @@ def test_another_process_is_refused_at_once_and_told_who_holds_it(
     engine: Engine, other: subprocess.Popen[str]
 ) -> None:
     expected = (
-        rf"another indexer works on this database \(process {other.pid} on {socket.gethostname()}, since 20"
+        rf"another indexer is running on this database \(process {other.pid} on {socket.gethostname()}, since 20"
     )
     with pytest.raises(LeaseError, match=expected), Lease(engine, wait=never):
         pass
@@ -153,7 +153,7 @@ def test_the_same_process_may_take_it_again_and_the_older_lease_is_lost(engine: 
         assert newer.renew()
         assert not older.renew()
         newer.check()
-        with pytest.raises(LeaseError, match="another indexer has taken over this database"):
+        with pytest.raises(LeaseError, match="another indexer took over this database"):
             older.check()
     assert holder_of(engine) is None
 
@@ -249,9 +249,9 @@ def test_whoever_lost_it_is_told_once(engine: Engine, caplog: pytest.LogCaptureF
     with Lease(engine, lost.set) as lease:
         pretend(engine, token="of another", host="far.example", pid=7)
         assert lost.wait(5)
-        with pytest.raises(LeaseError, match=r"taken over this database \(process 7 on far\.example"):
+        with pytest.raises(LeaseError, match=r"took over this database \(process 7 on far\.example"):
             lease.check()
-    assert caplog.text.count("taken over") == 1
+    assert caplog.text.count("took over") == 1
 
 
 @pytest.mark.usefixtures("fast")

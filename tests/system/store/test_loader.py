@@ -13,7 +13,7 @@ from settlement.core.state import InvariantError
 from settlement.core.venue import parse_venue
 from settlement.store import schema
 from settlement.store.database import StoreError, open_reader, open_writer
-from settlement.store.write.loader import load, open_engine
+from settlement.store.write.loader import load, load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from tests.support import databases
 from tests.system.store.chains import VENUE_TEXT, demo, dump, journal, lively, picture, read_on, replay
@@ -24,7 +24,7 @@ def test_a_loaded_engine_is_the_one_that_was_recorded(tmp_path: Path, seed: int)
     """At several blocks on the way: text, hash, and everything that the rules remember, in its order."""
     folder = lively(seed).write(tmp_path)
     database = open_writer(databases.fresh())
-    rules, recorder = open_engine(database, demo())
+    rules, recorder = load_or_initialise(database, demo())
     for until in (1, 2, 3, 17, 40, 77, 120):
         read_on(rules, recorder, folder, until=until)
         loaded = load(database)
@@ -60,8 +60,8 @@ def test_a_loaded_engine_goes_on_as_the_old_one_would(tmp_path: Path) -> None:
 
 def test_a_restart_before_the_first_block_starts_at_the_start_block() -> None:
     database = open_writer(databases.fresh())
-    open_engine(database, demo())
-    rules, _ = open_engine(database, demo())
+    load_or_initialise(database, demo())
+    rules, _ = load_or_initialise(database, demo())
     assert rules.next_block() == demo().start_block
     assert rules.state.journal_hash == demo().hash
     assert rules.state.header is None
@@ -85,7 +85,7 @@ def test_what_is_not_consensus_may_change_between_two_starts(tmp_path: Path) -> 
     _, database = replay(folder, until=5)
     renamed = parse_venue(VENUE_TEXT.replace('name = "Peake DEX"', 'name = "Another name"'))
     assert renamed.hash == demo().hash
-    rules, recorder = open_engine(database, renamed)
+    rules, recorder = load_or_initialise(database, renamed)
     read_on(rules, recorder, folder)
     assert load(database).state.venue.name == "Another name"
 
@@ -97,12 +97,12 @@ def test_the_database_of_another_venue_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         StoreError, match=r"belongs to another venue .* use its own venue file, or another --db"
     ):
-        open_engine(database, other)
+        load_or_initialise(database, other)
     assert dump(database) == before
 
 
 def test_a_database_without_a_venue_says_what_is_missing() -> None:
-    with pytest.raises(StoreError, match="holds no venue yet: name its file with --venue"):
+    with pytest.raises(StoreError, match="has no venue yet: give its file with --venue"):
         load(open_writer(databases.fresh()))
 
 
@@ -110,7 +110,7 @@ def test_a_venue_text_that_was_spoilt_is_named_as_such(tmp_path: Path) -> None:
     _, database = replay(lively().write(tmp_path), until=5)
     with database.begin() as connection:
         connection.execute(update(schema.cursor).values(venue_text="[venue]\n"))
-    with pytest.raises(StoreError, match=r"the database's venue cannot be read any more: .*"):
+    with pytest.raises(StoreError, match=r"cannot parse the database's venue: .*"):
         load(database)
     assert load(database, demo()).next_block() == 6
 

@@ -19,6 +19,7 @@ from settlement.store.database import (
     open_writer,
     upgrade,
 )
+from settlement.store.indexes import READ_INDEXES
 from settlement.store.write.projector import make_read_indexes
 
 
@@ -101,7 +102,7 @@ def test_read_indexes_are_missing_until_they_are_made_and_then_made_once(databas
     assert names() == set()
     make_read_indexes(database)
     made = definitions(database)
-    assert names() == {index.name for index in schema.READ_INDEXES}
+    assert names() == {index.name for index in READ_INDEXES}
     make_read_indexes(database)
     assert definitions(database) == made
 
@@ -142,7 +143,7 @@ def test_a_stranger_s_database_is_refused_and_left_alone(tmp_path: Path, open_it
         connection.execute("CREATE TABLE photos (id INTEGER PRIMARY KEY)")
     connection.close()
     assert callable(open_it)
-    with pytest.raises(StoreError, match="holds tables, but none of Peake DEX: name another with --db"):
+    with pytest.raises(StoreError, match="has tables, but not those of Peake DEX: choose another with --db"):
         open_it(str(path))
     with sqlite3.connect(path) as connection:
         assert [name for (name,) in connection.execute("SELECT name FROM sqlite_master")] == ["photos"]
@@ -162,7 +163,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, op
 def test_a_reader_does_not_take_an_empty_file_for_a_database(tmp_path: Path) -> None:
     path = tmp_path / "dex.db"
     path.touch()
-    with pytest.raises(StoreError, match="none of Peake DEX"):
+    with pytest.raises(StoreError, match="not those of Peake DEX"):
         open_reader(str(path))
     open_writer(str(path)).dispose()
     open_reader(str(path)).dispose()

@@ -22,12 +22,12 @@ from settlement.store import schema
 from settlement.store.database import open_writer
 from settlement.store.read.accounts.balances import read_all_balances, read_balance_changes, read_balances
 from settlement.store.read.accounts.orders import OrderFilter, OrderRow, find_order, list_orders
-from settlement.store.read.audit.journal_lines import JournalBlock, read_journal
+from settlement.store.read.audit.journal import JournalBlock, read_journal
 from settlement.store.read.audit.state_at_block import read_state_text
 from settlement.store.read.market.order_book import read_levels
-from settlement.store.read.position import read_past
+from settlement.store.read.position import read_active_block
 from settlement.store.read.venue import find_account, read_pairs
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from tests.support import databases
 from tests.system.store.chains import demo, lively, replay
@@ -241,14 +241,14 @@ def _list(connection: Connection, wanted: OrderFilter, number: int, before: int 
 
 def test_past_is_the_newest_block_of_ours(recorded: Recorded) -> None:
     numbers = [block.number for block in recorded.blocks]
-    assert read_past(recorded.connection, numbers[0] - 1) is None
+    assert read_active_block(recorded.connection, numbers[0] - 1) is None
     for n, block in enumerate(recorded.blocks, start=1):
-        past = read_past(recorded.connection, block.number)
+        past = read_active_block(recorded.connection, block.number)
         assert past is not None
         assert (past.number, past.n, past.journal_hash) == (block.number, n, block.journal_hash)
     quiet = set(range(numbers[0], numbers[-1])) - set(numbers)
     for number in quiet:
-        past = read_past(recorded.connection, number)
+        past = read_active_block(recorded.connection, number)
         assert past is not None
         assert past.number == max(each for each in numbers if each < number)
 
@@ -258,13 +258,13 @@ def test_state_text_of_every_block_of_a_random_chain(seed: int) -> None:
     """Against the naive model of the rules: every policy, odd tokens, a fee account that changes."""
     venue, blocks = random_chain(seed)
     database = open_writer(databases.fresh())
-    rules, recorder = open_engine(database, venue)
+    rules, recorder = load_or_initialise(database, venue)
     for at in range(0, len(blocks), 7):
         recorder.record([rules.apply(block.header, block.events) for block in blocks[at : at + 7]])
     with database.connect() as connection:
         for block in blocks:
             text = read_state_text(connection, block.header.number)
-            past = read_past(connection, block.header.number)
+            past = read_active_block(connection, block.header.number)
             assert past is not None
             assert text.splitlines()[3:] == list(block.state[3:])
             if past.number == block.header.number:

@@ -16,11 +16,11 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from settlement.store import schema
-from settlement.store.change_detector import Watch, watch
+from settlement.store.change_detector import ChangeDetector, open_change_detector
 from settlement.store.database import (
     StoreError,
     explain,
-    is_lost,
+    is_connection_lost,
     open_reader,
     open_writer,
     parse_url,
@@ -80,10 +80,10 @@ def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
 @pytest.mark.parametrize("open_it", [open_reader, open_writer])
 def test_a_server_that_is_not_there(open_it: Callable[[str], Engine]) -> None:
     port = postgres.free_port()
-    with pytest.raises(StoreError, match="start the server, or mend the host and port") as caught:
+    with pytest.raises(StoreError, match="start the server, or fix the host and port") as caught:
         open_it(f"postgresql://me:secret@127.0.0.1:{port}/dex")
     assert "secret" not in str(caught.value)
-    assert is_lost(caught.value)
+    assert is_connection_lost(caught.value)
 
 
 @pytest.mark.parametrize("open_it", [open_reader, open_writer])
@@ -134,7 +134,7 @@ def test_a_stranger_s_database_is_left_alone() -> None:
     url = postgres.new_database(migrated=False)
     postgres.execute(url, "CREATE TABLE photos (id integer)")
     for open_it in (open_reader, open_writer):
-        with pytest.raises(StoreError, match="holds tables, but none of Peake DEX"):
+        with pytest.raises(StoreError, match="has tables, but not those of Peake DEX"):
             open_it(url)
     postgres.drop_database(url)
 
@@ -180,7 +180,7 @@ def test_the_documented_roles(postgresql: str, tmp_path_factory: pytest.TempPath
         reader = open_reader(as_api)
         assert picture(load(reader, demo()).state) == picture(rules.state)
         reader.dispose()
-        watched = watch(as_api)
+        watched = open_change_detector(as_api)
         assert watched.changed()
         wait_until(watched.changed)
         watched.close()
@@ -225,7 +225,7 @@ def test_only_one_takes_the_lease(postgresql: str, writer: Engine) -> None:
 def _hold_elsewhere(engine: Engine) -> None:
     """As a process of another machine would, which the holder's heartbeat shows to be alive."""
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE lease SET place = 'elsewhere'")
+        connection.exec_driver_sql("UPDATE lease SET pid_namespace = 'elsewhere'")
     with Lease(engine):
         pass
 
@@ -273,16 +273,16 @@ def lose(engine: Engine) -> SQLAlchemyError:
 
 
 def test_what_is_lost_may_come_back_and_what_is_wrong_stays_wrong(postgresql: str, writer: Engine) -> None:
-    assert is_lost(lose(writer))
+    assert is_connection_lost(lose(writer))
     with writer.connect() as connection:  # the next one is a new connection
         assert connection.scalar(text("SELECT 1")) == 1
     reader = open_reader(postgresql)
     with reader.connect() as connection, pytest.raises(DBAPIError) as read_only:
         connection.exec_driver_sql("DELETE FROM accounts")
-    assert is_lost(read_only.value), "a primary that has become a standby: another host may be one"
+    assert is_connection_lost(read_only.value), "a primary that has become a standby: another host may be one"
     with writer.connect() as connection, pytest.raises(DBAPIError) as wrong:
         connection.exec_driver_sql("SELECT nothing FROM nowhere")
-    assert not is_lost(wrong.value)
+    assert not is_connection_lost(wrong.value)
     assert "nowhere" in explain(wrong.value)
     assert "\n" not in explain(wrong.value)
     reader.dispose()
@@ -306,16 +306,16 @@ def test_a_copy_that_breaks_is_told_as_any_other_statement(postgresql: str) -> N
 
 
 @pytest.fixture
-def watched(postgresql: str) -> Iterator[Watch]:
+def watched(postgresql: str) -> Iterator[ChangeDetector]:
     """A watch that has looked, and knows that it has."""
-    watched = watch(postgresql)
+    watched = open_change_detector(postgresql)
     assert watched.changed()
     wait_until(watched.changed)
     yield watched
     watched.close()
 
 
-def test_a_commit_is_heard_at_once_and_what_is_rolled_back_never(writer: Engine, watched: Watch) -> None:
+def test_a_commit_is_heard_at_once_and_what_is_rolled_back_never(writer: Engine, watched: ChangeDetector) -> None:
     for n in range(3):
         with writer.begin() as connection:
             connection.exec_driver_sql(f"INSERT INTO accounts VALUES ({n}, 'a{n}')")
@@ -328,14 +328,14 @@ def test_a_commit_is_heard_at_once_and_what_is_rolled_back_never(writer: Engine,
     assert not watched.changed()
 
 
-def test_a_change_without_a_notice_is_seen_in_time(postgresql: str, watched: Watch) -> None:
+def test_a_change_without_a_notice_is_seen_in_time(postgresql: str, watched: ChangeDetector) -> None:
     """As from a restored backup, or through a pooler that swallows notices."""
     postgres.execute(postgresql, "INSERT INTO indexer_status (id, updated, mode) VALUES (1, 7, 'following')")
     wait_until(watched.changed)
     assert not watched.changed()
 
 
-def test_a_server_that_goes_and_comes_is_two_changes(postgresql: str, writer: Engine, watched: Watch) -> None:
+def test_a_server_that_goes_and_comes_is_two_changes(postgresql: str, writer: Engine, watched: ChangeDetector) -> None:
     database = parse_url(postgresql).database
     kill = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
     postgres.execute(postgres.server().url("postgres"), kill)

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection
 
 from settlement.store.database import open_writer
-from settlement.store.read.audit.journal_lines import read_journal
+from settlement.store.read.audit.journal import read_journal
 from settlement.store.read.market.candles import INTERVALS, CandleRow, read_candles, start_of
-from settlement.store.read.market.pair_figures import DayRow, read_day
+from settlement.store.read.market.ticker import DayStatsRow, read_day_stats
 from settlement.store.read.venue import read_pairs
 from tests.system.api.world import World
 from tests.system.store.chains import lively, replay
@@ -118,12 +118,12 @@ def test_figures_of_a_day(told: tuple[Connection, dict[int, list[NaiveTrade]], i
     seen = set()
     for moment in moments:
         since = moment - moment % 60 + 60 - DAY
-        days = read_day(connection, moment)
+        days = read_day_stats(connection, moment)
         for pair, some in trades.items():
             before = [trade for trade in some if trade.timestamp < since]
             within = [trade for trade in some if trade.timestamp >= since]
             prices = [trade.price for trade in within]
-            assert days[pair] == DayRow(
+            assert days[pair] == DayStatsRow(
                 before[-1].price if before else None,
                 prices[0] if prices else None,
                 max(prices, default=None),

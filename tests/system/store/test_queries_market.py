@@ -8,7 +8,7 @@ import pytest
 
 from api.http.formatting import percent
 from settlement.store.database import open_reader
-from settlement.store.read.market.pair_figures import first_trade_since
+from settlement.store.read.market.ticker import first_trade_since
 from tests.system.api.world import World
 
 DAY = 86_400

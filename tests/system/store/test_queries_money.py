@@ -18,7 +18,7 @@ from settlement.store.read.accounts.deposits import list_deposits
 from settlement.store.read.accounts.transfers import TransferRow, list_transfers
 from settlement.store.read.accounts.withdrawals import WithdrawalFilter, list_withdrawals
 from settlement.store.read.audit.blocks import read_block
-from settlement.store.read.audit.journal_lines import read_journal
+from settlement.store.read.audit.journal import read_journal
 from settlement.store.read.audit.solvency import list_outflows, list_refunds_due, read_solvency
 from settlement.store.read.paging import Page
 from settlement.store.read.venue import find_account

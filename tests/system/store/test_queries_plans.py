@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, Index, event
 
-from settlement.store import schema
+from settlement.store.indexes import READ_INDEXES
 from tests.system.api.world import World, small_world, transaction
 
 HISTORY = (
@@ -195,4 +195,4 @@ def _queries(world: World, path: str) -> list[str]:
 
 
 def test_read_indexes_are_those_of_the_schema() -> None:
-    assert all(isinstance(index, Index) for index in schema.READ_INDEXES)
+    assert all(isinstance(index, Index) for index in READ_INDEXES)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from settlement.core.parsing.amounts import MAX_UNITS
-from settlement.store.read.wide_sums import whole
+from settlement.store.read.wide_sums import join_parts
 from tests.system.api.world import World
 
 
@@ -15,7 +15,7 @@ from tests.system.api.world import World
 def test_parts_make_the_whole(amounts: list[int]) -> None:
     high = sum(amount >> 32 for amount in amounts)
     low = sum(amount & (2**32 - 1) for amount in amounts)
-    assert whole(high, low) == sum(amounts)
+    assert join_parts(high, low) == sum(amounts)
 
 
 def test_a_level_of_more_than_63_bits(tmp_path: Path) -> None:

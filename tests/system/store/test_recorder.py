@@ -14,16 +14,16 @@ from sqlalchemy import func, select
 from indexer.chain.decode import decode
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
+from settlement.core.accounts import BUCKETS, ESCROW
 from settlement.core.journal.entries import BlockResult
 from settlement.core.journal.text import chain_hash, iso_time
-from settlement.core.accounts import BUCKETS, ESCROW
 from settlement.core.state import State
 from settlement.core.state_machine import StateMachine
 from settlement.store import schema
 from settlement.store.database import StoreError, open_writer
 from settlement.store.read.payouts import WITHDRAWAL, read_ledger
 from settlement.store.transaction_keys import transaction_key
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from tests.support import databases
 from tests.system.store.chains import demo, dump, journal, lively, replay
 
@@ -58,7 +58,7 @@ class Tables:
 
 def in_batches(folder: Path, database: Database, size: int) -> Iterator[tuple[list[BlockResult], StateMachine]]:
     """Apply and record an archive in batches of one size; after each, its blocks and the engine."""
-    rules, recorder = open_engine(database, demo())
+    rules, recorder = load_or_initialise(database, demo())
     batch: list[BlockResult] = []
     for block, receipts in ArchiveSource(folder, rules.venue_filter).blocks(Cursor(0)):
         batch.append(rules.apply(block.header, decode(block, rules.venue_filter, receipts)))
@@ -382,7 +382,7 @@ def test_open_claims_are_read_as_people_write_them(tmp_path: Path) -> None:
 def test_a_quiet_block_moves_the_cursor_and_nothing_else(tmp_path: Path) -> None:
     folder = lively().write(tmp_path)
     rules, database = replay(folder, until=1)
-    _, recorder = open_engine(database, demo())
+    _, recorder = load_or_initialise(database, demo())
     before = dump(database)
     assert rules.state.header is not None
     recorder.record([])
@@ -416,7 +416,7 @@ def test_two_writers_do_not_mix(tmp_path: Path) -> None:
     """A second indexer on the same database stops before it writes anything; the first one goes on."""
     folder, url = lively().write(tmp_path), databases.url(tmp_path / "dex.db")
     replay(folder, url, until=10)
-    slow, its_recorder = open_engine(open_writer(url), demo())
+    slow, its_recorder = load_or_initialise(open_writer(url), demo())
     replay(folder, url, until=20)
     database = open_writer(url)
     before = dump(database)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement.store.change_detector import Watch, watch
+from settlement.store.change_detector import ChangeDetector, open_change_detector
 from settlement.store.database import StoreError
 
 
@@ -23,9 +23,9 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def seen(path: Path) -> Watch:
+def seen(path: Path) -> ChangeDetector:
     """A watch that has looked once."""
-    watched = watch(f"sqlite:///{path}")
+    watched = open_change_detector(f"sqlite:///{path}")
     assert watched.changed()
     assert not watched.changed()
     return watched
@@ -71,7 +71,7 @@ def test_while_another_writes(path: Path) -> None:
 def test_a_file_that_comes_goes_and_is_replaced(path: Path, tmp_path: Path) -> None:
     away = tmp_path / "away"
     os.rename(path, away)
-    watched = watch(f"sqlite:///{path}")
+    watched = open_change_detector(f"sqlite:///{path}")
     assert watched.changed()
     assert not watched.changed()
     os.rename(away, path)
@@ -92,4 +92,4 @@ def test_a_file_that_comes_goes_and_is_replaced(path: Path, tmp_path: Path) -> N
 
 def test_a_url_that_is_none() -> None:
     with pytest.raises(StoreError):
-        watch("mysql://localhost/x")
+        open_change_detector("mysql://localhost/x")

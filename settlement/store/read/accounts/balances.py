@@ -1,4 +1,4 @@
-"""What accounts hold, by token: now, at the end of a past block, or as one block changed it."""
+"""Balances by account and token: now, at the end of a past block, or as changed by a block."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
 
 from settlement.store import schema
-from settlement.store.read.key_ranges import MANY
-from settlement.store.read.rows_as_json import AtOnce
+from settlement.store.read.bulk_query import BulkQuery
+from settlement.store.read.key_ranges import FETCH_ROWS
 
 
 class BalanceRow(NamedTuple):
+    """An account's balance of a token, in units."""
+
     symbol: str
     precision: int
     available: int
@@ -21,7 +23,7 @@ class BalanceRow(NamedTuple):
 
 
 class HolderRow(NamedTuple):
-    """What one account holds of one token."""
+    """A balance with the name of its account, in units."""
 
     account: str
     symbol: str
@@ -36,7 +38,7 @@ _name = schema.accounts.c.name
 _account: BindParameter[int] = bindparam("account")
 _block: BindParameter[int] = bindparam("block")
 _HOLDS = _b.available + _b.locked + _b.withdrawing > 0
-_BALANCES = AtOnce(
+_BALANCES = BulkQuery(
     select(_t.symbol, _t.precision, _b.available, _b.locked, _b.withdrawing)
     .join(schema.tokens, _t.id == _b.token_id)
     .where(_b.account_id == _account, _HOLDS)
@@ -45,14 +47,14 @@ _newest = schema.balance_changes.alias("newest")
 _newest_block = select(func.max(_newest.c.block)).where(
     _newest.c.account_id == _b.account_id, _newest.c.token_id == _b.token_id, _newest.c.block <= _block
 )
-# An outer join, and no condition on what it finds: SQLite would begin with all changes there ever were.
+# An outer join without conditions on its result, because otherwise SQLite would start from all changes.
 _PAST_WALLETS = schema.balances.join(schema.tokens, _t.id == _b.token_id).outerjoin(
     schema.balance_changes,
     (_c.account_id == _b.account_id)
     & (_c.token_id == _b.token_id)
     & (_c.block == _newest_block.scalar_subquery()),
 )
-_PAST_BALANCES = AtOnce(
+_PAST_BALANCES = BulkQuery(
     select(_t.symbol, _t.precision, _c.available, _c.locked, _c.withdrawing)
     .select_from(_PAST_WALLETS)
     .where(_b.account_id == _account)
@@ -78,17 +80,14 @@ _CHANGES: Select[Any] = (
 
 
 def read_balances(connection: Connection, account_id: int, block: int | None = None) -> list[BalanceRow]:
-    """The tokens of which an account holds anything, by symbol: at most as many as are listed.
-
-    With a block, as of its end.
-    """
+    """The non-zero balances of an account, by symbol: now, or at the end of `block`."""
     statement = _BALANCES if block is None else _PAST_BALANCES
     rows = statement.rows(connection, {"account": account_id, "block": block})
     return sorted(BalanceRow(*row) for row in rows if any(row[2:]))
 
 
 def read_all_balances(connection: Connection, block: int | None = None) -> Iterator[HolderRow]:
-    """Every wallet that is not empty, in no order. With a block, as of its end."""
+    """All non-zero balances, unordered: now, or at the end of `block`."""
     statement = _HOLDERS if block is None else _PAST_HOLDERS
     for row in connection.execute(statement, {"block": block}):
         if any(row[3:]):
@@ -98,15 +97,17 @@ def read_all_balances(connection: Connection, block: int | None = None) -> Itera
 def stream_balances(
     connection: Connection, account_id: int | None, block: int | None = None
 ) -> Iterator[HolderRow]:
-    """Every wallet that is not empty, of one account if it is given, by account and symbol, read as a stream.
-    With a block, as of its end."""
+    """Stream all non-zero balances, or those of one account, by account and symbol.
+
+    Now, or at the end of `block`.
+    """
     statement = (_HOLDERS if block is None else _PAST_HOLDERS).order_by(_name, _t.symbol)
     if account_id is not None:
         statement = statement.where(_b.account_id == account_id)
-    found = connection.execute(statement.execution_options(yield_per=MANY), {"block": block})
+    found = connection.execute(statement.execution_options(yield_per=FETCH_ROWS), {"block": block})
     return (HolderRow(*row) for row in found if any(row[3:]))
 
 
 def read_balance_changes(connection: Connection, block: int) -> list[HolderRow]:
-    """Every wallet of which a block moved something, as it stood after it; some may be empty then."""
+    """The balances that a block changed, after it; some may be zero."""
     return [HolderRow(*row) for row in connection.execute(_CHANGES, {"block": block})]

@@ -1,4 +1,4 @@
-"""What became of signed actions: by transaction, by their signer's reference, or the rejected orders."""
+"""Intents and their outcomes: by transaction, by client reference, or rejected orders."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from sqlalchemy import Connection, Select, bindparam, func, or_, select
 
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.store import schema
-from settlement.store.read.paging import Page, cut
+from settlement.store.read.paging import Page, make_page
 from settlement.store.transaction_keys import transaction_key
 
 ORDER_ACTIONS: Final = ("buy", "sell", "marketBuy", "marketSell", "replace")
-"""The actions that place an order."""
+"""Actions that place an order."""
 
 
 class IntentRow(NamedTuple):
-    """`code` is None where it was accepted; `seq` the order that it placed. `timestamp` is None for an
-    accepted action that changed nothing, in a block without journal lines."""
+    """An intent and its outcome."""
 
     n: int
     id: str
     account: str
     action: str
-    code: str | None
+    code: str | None  # rejection code; None if accepted
     ref: str | None
-    seq: int | None
+    seq: int | None  # the order that it placed
     block: int
-    timestamp: int | None
+    timestamp: int | None  # None if its block has no row in `blocks`
 
 
 _i = schema.intents.c
@@ -60,7 +59,7 @@ _OF_TRANSACTION = (
 _OF_REF = (
     _INTENTS.where(
         _i.account_id == bindparam("account"),
-        _i.ref.is_not(None),  # names the index
+        _i.ref.is_not(None),  # the condition of the partial index
         _i.ref == bindparam("ref"),
         _i.n > bindparam("after"),
     )
@@ -75,7 +74,7 @@ _REJECTED_OF_ID = _REJECTED.where(_i.tx_key == bindparam("key"), _i.id == bindpa
 
 
 def list_intents(connection: Connection, id_: str, after: int | None, limit: int) -> Page[IntentRow]:
-    """The intents of a transaction, or the one of that id, in the order in which they were decided."""
+    """The intents of a transaction, or the intent with that id, in the order of execution."""
     values = {"key": transaction_key(id_), "id": id_, "prefix": f"{id_}-", "after": after or 0}
     return _page(connection, _OF_TRANSACTION, values, limit)
 
@@ -83,14 +82,14 @@ def list_intents(connection: Connection, id_: str, after: int | None, limit: int
 def list_intents_of_ref(
     connection: Connection, account_id: int, ref: str, after: int | None, limit: int
 ) -> Page[IntentRow]:
-    """The intents of an account that carry this reference, in the order in which they were decided."""
+    """The intents of an account with this reference, in the order of execution."""
     return _page(connection, _OF_REF, {"account": account_id, "ref": ref, "after": after or 0}, limit)
 
 
 def list_rejected_orders(
     connection: Connection, account_id: int, before: int | None, limit: int
 ) -> Page[IntentRow]:
-    """The orders of an account that were rejected, newest first."""
+    """The rejected orders of an account, newest first."""
     values = {"account": account_id, "before": MAX_UNITS if before is None else before}
     return _page(connection, _REJECTED_OF_ACCOUNT, values, limit)
 
@@ -105,4 +104,4 @@ def _page(
     connection: Connection, statement: Select[Any], values: dict[str, Any], limit: int
 ) -> Page[IntentRow]:
     found = connection.execute(statement, {**values, "rows": limit + 1})
-    return cut([IntentRow(*row) for row in found], limit, lambda row: row.n)
+    return make_page([IntentRow(*row) for row in found], limit, lambda row: row.n)

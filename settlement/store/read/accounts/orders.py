@@ -1,4 +1,4 @@
-"""Orders, newest first, and one order by its id: as they are, or as they were at the end of a past block."""
+"""Orders: lists, newest first, single orders and streams; now, or at the end of a past block."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
 from settlement.store import schema
-from settlement.store.read.key_ranges import MANY, Span
+from settlement.store.read.key_ranges import FETCH_ROWS, KeyRange
 from settlement.store.read.open_at_block import (
     IS_OPEN,
     OPEN_OF_ACCOUNT,
     OPEN_OF_PAIRS,
-    past_values,
-    with_progress,
+    join_progress,
+    parameters_at,
 )
-from settlement.store.read.paging import WINDOW, Page, cut
-from settlement.store.read.position import Past, read_past
+from settlement.store.read.paging import MAX_SCANNED_ROWS, Page, make_page
+from settlement.store.read.position import ActiveBlock, read_active_block
 from settlement.store.read.venue import PairRow, read_pairs
 from settlement.store.transaction_keys import transaction_key
 
@@ -81,7 +81,7 @@ _ORDERS: Select[Any] = (
     .outerjoin(_closed, _closed.c.number == _o.closed_block)
     .order_by(_o.seq.desc())
 )
-_PAST_ORDERS: Select[Any] = with_progress(
+_PAST_ORDERS: Select[Any] = join_progress(
     _ORDERS.add_columns(*(schema.order_changes.c[name] for name in ("remaining", "received", "released")))
 ).where(_o.seq <= bindparam("last_seq"))
 _SEQ = select(_i.seq).where(_i.tx_key == bindparam("key"), _i.id == bindparam("id"), _i.seq.is_not(None))
@@ -89,7 +89,7 @@ _CHOSEN = select(_o.seq).where(_o.seq.in_(bindparam("seqs", expanding=True)))
 
 
 class OrderFilter(NamedTuple):
-    """Which orders; None means any. `status` as in `schema.ORDER_STATUSES`."""
+    """Filter of orders; None matches any. `status` is an index in `schema.ORDER_STATUSES`."""
 
     account_id: int | None = None
     pair_id: int | None = None
@@ -97,31 +97,31 @@ class OrderFilter(NamedTuple):
 
 
 class _View:
-    """Orders as they are, or as they were at the end of a past block."""
+    """Reads orders as they are now, or as they were at the end of a past block."""
 
-    def __init__(self, connection: Connection, past: Past | None) -> None:
+    def __init__(self, connection: Connection, past: ActiveBlock | None) -> None:
         self._connection = connection
         self._past = past
         self._statement = _ORDERS if past is None else _PAST_ORDERS
-        self._values = {} if past is None else past_values(past)
+        self._values = {} if past is None else parameters_at(past)
         self._pairs = {} if past is None else read_pairs(connection)
 
     def read(self, keys: Select[Any], values: dict[str, Any]) -> list[OrderRow]:
-        """The orders of these sequences, newest first."""
+        """The orders with these sequence numbers, newest first."""
         statement = self._statement.where(_o.seq.in_(keys))
         found = self._connection.execute(statement, {**self._values, **values})
         return [self._row(row) for row in found]
 
     def stream(self, *conditions: ColumnElement[bool]) -> Iterator[OrderRow]:
-        """The orders that meet the conditions, oldest first."""
+        """Stream the orders that meet the conditions, oldest first."""
         statement = self._statement.where(*conditions).order_by(None).order_by(_o.seq)
-        for row in self._connection.execute(statement.execution_options(yield_per=MANY), self._values):
+        for row in self._connection.execute(statement.execution_options(yield_per=FETCH_ROWS), self._values):
             yield self._row(row)
 
     def page(self, keys: Select[Any], values: dict[str, Any], limit: int) -> Page[OrderRow]:
-        """The keys first, out of an index alone; then the rows of those few."""
+        """A page; the keys are selected first, from an index alone, then the rows of those few."""
         chosen = keys.order_by(keys.selected_columns[0].desc()).limit(limit + 1)
-        return cut(self.read(chosen, values), limit, lambda row: row.seq)
+        return make_page(self.read(chosen, values), limit, lambda row: row.seq)
 
     def _row(self, row: Row[Any]) -> OrderRow:
         if self._past is None:
@@ -129,13 +129,13 @@ class _View:
         order = OrderRow._make(row[: len(OrderRow._fields)])
         if order.closed_block is not None and order.closed_block <= self._past.number:
             return order
-        return _as_it_was(order, self._pairs[order.pair_id], *row[len(OrderRow._fields) :])
+        return _order_at(order, self._pairs[order.pair_id], *row[len(OrderRow._fields) :])
 
 
-def _as_it_was(
+def _order_at(
     order: OrderRow, pair: PairRow, remaining: int | None, received: int | None, released: int | None
 ) -> OrderRow:
-    """An order that was open then. It locked what the rest of it needs (protocol, section 5)."""
+    """An order that was open at the past block. Its lock follows from `remaining` (protocol, section 5)."""
     if remaining is None:
         remaining = order.quantity
     price = order.price
@@ -152,10 +152,10 @@ def _as_it_was(
 
 
 def find_order(connection: Connection, order_id: str, block: int | None = None) -> OrderRow | None:
-    """One order. With a block, as of its end; None where it was not placed until then."""
+    """An order by its id: now, or at the end of `block` (None if it was placed later)."""
     past = None
     if block is not None:
-        past = read_past(connection, block)
+        past = read_active_block(connection, block)
         if past is None:
             return None
     values = {"key": transaction_key(order_id), "id": order_id}
@@ -164,102 +164,105 @@ def find_order(connection: Connection, order_id: str, block: int | None = None) 
 
 
 def read_orders(connection: Connection, seqs: Iterable[int], block: int) -> list[OrderRow]:
-    """The orders of these sequences, newest first, as of the end of a block by which all were placed."""
-    return _View(connection, read_past(connection, block)).read(_CHOSEN, {"seqs": list(seqs)})
+    """The orders with these sequence numbers, newest first, at the end of a block by which all existed."""
+    return _View(connection, read_active_block(connection, block)).read(_CHOSEN, {"seqs": list(seqs)})
 
 
 def stream_orders(
-    connection: Connection, wanted: OrderFilter, span: Span, block: int | None = None
+    connection: Connection, filter_: OrderFilter, keys: KeyRange, block: int | None = None
 ) -> Iterator[OrderRow]:
-    """The orders of these sequences, oldest first, read as a stream. With a block by which all were placed,
-    as they stood at its end."""
-    past = None if block is None else read_past(connection, block)
-    conditions: list[ColumnElement[bool]] = [_o.seq.between(*span)]
-    if wanted.account_id is not None:
-        conditions.append(_o.account_id == wanted.account_id)
-    if wanted.pair_id is not None:
-        conditions.append(_o.pair_id == wanted.pair_id)
+    """Stream the orders in a key range, oldest first: now, or at the end of `block`, by which all existed."""
+    past = None if block is None else read_active_block(connection, block)
+    conditions: list[ColumnElement[bool]] = [_o.seq.between(*keys)]
+    if filter_.account_id is not None:
+        conditions.append(_o.account_id == filter_.account_id)
+    if filter_.pair_id is not None:
+        conditions.append(_o.pair_id == filter_.pair_id)
     return _View(connection, past).stream(*conditions)
 
 
 def list_orders(
-    connection: Connection, wanted: OrderFilter, before: int | None, limit: int, block: int | None = None
+    connection: Connection, filter_: OrderFilter, before: int | None, limit: int, block: int | None = None
 ) -> Page[OrderRow]:
-    """A page of orders, newest first. It can hold fewer than `limit`, even none, and still have a next
-    one: where no index serves the filter, one page looks at no more than `WINDOW` orders.
+    """A page of orders, newest first: now, or at the end of `block`.
 
-    With a block: those placed up to its end, as they stood then.
+    For a filter without an index a page scans at most `MAX_SCANNED_ROWS` orders: it can then hold fewer than
+    `limit`, even none, and still have a next page.
     """
     if block is None:
-        return _list(connection, wanted, before, limit)
-    past = read_past(connection, block)
+        return _list(connection, filter_, before, limit)
+    past = read_active_block(connection, block)
     if past is None:
         return Page([], None)
-    if wanted.status == schema.OPEN:
-        return _list_past_open(connection, wanted, before, limit, past)
+    if filter_.status == schema.OPEN:
+        return _list_past_open(connection, filter_, before, limit, past)
     newest = past.last_seq + 1
-    return _list(connection, wanted, newest if before is None else min(before, newest), limit, past)
+    return _list(connection, filter_, newest if before is None else min(before, newest), limit, past)
 
 
 def _list(
-    connection: Connection, wanted: OrderFilter, before: int | None, limit: int, past: Past | None = None
+    connection: Connection,
+    filter_: OrderFilter,
+    before: int | None,
+    limit: int,
+    past: ActiveBlock | None = None,
 ) -> Page[OrderRow]:
     view = _View(connection, past)
-    range_ = _range(wanted, before)
-    rest = _rest(wanted)
+    range_ = _range(filter_, before)
+    rest = _rest(filter_)
     if not rest:
         return view.page(select(_o.seq).where(*range_), {}, limit)
     columns = (_o.seq, _o.pair_id, _o.status, _o.closed_block)
     newest = select(*columns).where(*range_).order_by(_o.seq.desc())
-    window = newest.limit(WINDOW).subquery()
+    window = newest.limit(MAX_SCANNED_ROWS).subquery()
     conditions = [window.c[name] == rest[name] for name in rest]
-    if past is not None and wanted.status is not None:
+    if past is not None and filter_.status is not None:
         conditions.append(window.c.closed_block <= past.number)
     page = view.page(select(window.c.seq).where(*conditions), {}, limit)
     if page.next_key is not None:
         return page
-    return page._replace(next_key=connection.execute(newest.offset(WINDOW - 1).limit(1)).scalar())
+    return page._replace(next_key=connection.execute(newest.offset(MAX_SCANNED_ROWS - 1).limit(1)).scalar())
 
 
 def _list_past_open(
-    connection: Connection, wanted: OrderFilter, before: int | None, limit: int, past: Past
+    connection: Connection, filter_: OrderFilter, before: int | None, limit: int, past: ActiveBlock
 ) -> Page[OrderRow]:
-    """What was open at a past block: all of it is found, whatever the page."""
+    """Orders open at a past block. The database finds all of them for each page."""
     view = _View(connection, past)
     values: dict[str, Any] = {}
-    if wanted.account_id is None:
+    if filter_.account_id is None:
         was_open = OPEN_OF_PAIRS.subquery("was_open")
-        values["pairs"] = list(read_pairs(connection)) if wanted.pair_id is None else [wanted.pair_id]
+        values["pairs"] = list(read_pairs(connection)) if filter_.pair_id is None else [filter_.pair_id]
     else:
         was_open = OPEN_OF_ACCOUNT.subquery("was_open")
-        values["account"] = wanted.account_id
-    seq = was_open.c.seq + 0  # so that SQLite finds them by their forks, not by the order asked for
+        values["account"] = filter_.account_id
+    seq = was_open.c.seq + 0  # prevents SQLite from scanning in the requested order instead of by fork
     keys = select(seq)
     if before is not None:
         keys = keys.where(seq < before)
-    if wanted.account_id is not None and wanted.pair_id is not None:
+    if filter_.account_id is not None and filter_.pair_id is not None:
         of_pair = schema.orders.alias("of_pair")
-        keys = keys.join(of_pair, of_pair.c.seq == was_open.c.seq).where(of_pair.c.pair_id == wanted.pair_id)
+        keys = keys.join(of_pair, of_pair.c.seq == was_open.c.seq).where(of_pair.c.pair_id == filter_.pair_id)
     return view.page(keys, values, limit)
 
 
-def _range(wanted: OrderFilter, before: int | None) -> list[ColumnElement[bool]]:
-    """The conditions that an index serves."""
+def _range(filter_: OrderFilter, before: int | None) -> list[ColumnElement[bool]]:
+    """The conditions covered by an index."""
     conditions = [] if before is None else [_o.seq < before]
-    if wanted.account_id is not None:
-        conditions.append(_o.account_id == wanted.account_id)
-    if wanted.status == schema.OPEN:
+    if filter_.account_id is not None:
+        conditions.append(_o.account_id == filter_.account_id)
+    if filter_.status == schema.OPEN:
         conditions.append(IS_OPEN)
-        if wanted.pair_id is not None:
-            conditions.append(_o.pair_id == wanted.pair_id)
-        elif wanted.account_id is None:  # true of all: it leads SQLite to the index of open orders
+        if filter_.pair_id is not None:
+            conditions.append(_o.pair_id == filter_.pair_id)
+        elif filter_.account_id is None:  # always true: makes SQLite use the index of open orders
             conditions.append(_o.pair_id.in_(select(schema.pairs.c.id)))
     return conditions
 
 
-def _rest(wanted: OrderFilter) -> dict[str, int]:
-    """The conditions that are tested row by row."""
-    if wanted.status == schema.OPEN:
+def _rest(filter_: OrderFilter) -> dict[str, int]:
+    """The conditions checked row by row."""
+    if filter_.status == schema.OPEN:
         return {}
-    values = {"pair_id": wanted.pair_id, "status": wanted.status}
+    values = {"pair_id": filter_.pair_id, "status": filter_.status}
     return {name: value for name, value in values.items() if value is not None}

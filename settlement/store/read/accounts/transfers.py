@@ -1,5 +1,4 @@
-"""Transfers of the ledger: those that an account took part in, on either side, newest first; and all of
-them, oldest first."""
+"""Ledger transfers: of an account, newest first; and streams, oldest first."""
 
 from __future__ import annotations
 
@@ -10,12 +9,12 @@ from sqlalchemy import Connection, Select, bindparam, or_, select, union_all
 
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.store import schema
-from settlement.store.read.key_ranges import MANY, Span
-from settlement.store.read.paging import Page, cut
+from settlement.store.read.key_ranges import FETCH_ROWS, KeyRange
+from settlement.store.read.paging import Page, make_page
 
 
 class TransferRow(NamedTuple):
-    """Debit and credit by account, encoded, and bucket, a number of `settlement.core.accounts.BUCKETS`."""
+    """A ledger transfer. Accounts are encoded, buckets are indexes in `settlement.core.accounts.BUCKETS`."""
 
     n: int
     block: int
@@ -35,12 +34,12 @@ _debit, _credit = schema.accounts.alias("debit"), schema.accounts.alias("credit"
 
 
 def _newest(*conditions: Any) -> Select[Any]:
-    """The newest of one side: each has an index, which ends with the transfer's number."""
+    """The newest transfers of one side; each side has an index in the order of transfers."""
     newest = select(_m.n).where(*conditions, _m.n < bindparam("before"))
     return select(newest.order_by(_m.n.desc()).limit(bindparam("rows")).subquery().c.n)
 
 
-_EITHER = union_all(
+_OF_ACCOUNT = union_all(
     _newest(_m.debit_id == _account), _newest(_m.credit_id == _account, _m.credit_id != _m.debit_id)
 )
 _ALL: Select[Any] = (
@@ -62,23 +61,22 @@ _ALL: Select[Any] = (
     .join(_debit, _debit.c.id == _m.debit_id)
     .join(_credit, _credit.c.id == _m.credit_id)
 )
-_TRANSFERS = _ALL.where(_m.n.in_(_EITHER)).order_by(_m.n.desc()).limit(bindparam("rows"))
+_TRANSFERS = _ALL.where(_m.n.in_(_OF_ACCOUNT)).order_by(_m.n.desc()).limit(bindparam("rows"))
 
 
 def list_transfers(
     connection: Connection, account_id: int, before: int | None, limit: int
 ) -> Page[TransferRow]:
-    """A page of an account's transfers; the next one begins below the page's key."""
+    """A page of the transfers of an account, on either side."""
     values = {"account": account_id, "before": MAX_UNITS if before is None else before, "rows": limit + 1}
     rows = [TransferRow(*row) for row in connection.execute(_TRANSFERS, values)]
-    return cut(rows, limit, lambda row: row.n)
+    return make_page(rows, limit, lambda row: row.n)
 
 
-def stream_transfers(connection: Connection, account_id: int | None, span: Span) -> Iterator[TransferRow]:
-    """The transfers of these numbers, with one account on either side if it is given, oldest first, read as a
-    stream."""
-    statement = _ALL.where(_m.n.between(*span)).order_by(_m.n)
+def stream_transfers(connection: Connection, account_id: int | None, keys: KeyRange) -> Iterator[TransferRow]:
+    """Stream the transfers in a key range, oldest first; with an account, only those on either side."""
+    statement = _ALL.where(_m.n.between(*keys)).order_by(_m.n)
     if account_id is not None:
         statement = statement.where(or_(_m.debit_id == account_id, _m.credit_id == account_id))
-    for row in connection.execute(statement.execution_options(yield_per=MANY)):
+    for row in connection.execute(statement.execution_options(yield_per=FETCH_ROWS)):
         yield TransferRow(*row)

@@ -1,4 +1,4 @@
-"""Withdrawals, newest first; and all of them, oldest first."""
+"""Withdrawals, newest first; and streams, oldest first."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from settlement.store import schema
-from settlement.store.read.key_ranges import MANY, Span
+from settlement.store.read.key_ranges import FETCH_ROWS, KeyRange
 from settlement.store.read.open_at_block import is_open
-from settlement.store.read.paging import WINDOW, Page, cut
+from settlement.store.read.paging import MAX_SCANNED_ROWS, Page, make_page
 
 
 class WithdrawalRow(NamedTuple):
-    """Text is encoded; `memo` is the trader's own. `status` by number: `schema.CLAIM_STATUSES`."""
+    """A withdrawal. Text is encoded."""
 
     n: int
     id: str
@@ -23,8 +23,8 @@ class WithdrawalRow(NamedTuple):
     precision: int
     amount: int
     to: str
-    memo: str | None
-    status: int
+    memo: str | None  # the trader's; None for the default memo
+    status: int  # index in `schema.CLAIM_STATUSES`
     paid_by: str | None
     block: int
     timestamp: int
@@ -33,7 +33,7 @@ class WithdrawalRow(NamedTuple):
 
 
 class WithdrawalFilter(NamedTuple):
-    """Which withdrawals; None means any."""
+    """Filter of withdrawals; None matches any."""
 
     account_id: int | None = None
     status: int | None = None
@@ -69,44 +69,49 @@ _CHOSEN = _WITHDRAWALS.where(_w.n.in_(bindparam("numbers", expanding=True)))
 
 
 def list_withdrawals(
-    connection: Connection, wanted: WithdrawalFilter, before: int | None, limit: int
+    connection: Connection, filter_: WithdrawalFilter, before: int | None, limit: int
 ) -> Page[WithdrawalRow]:
-    """A page of withdrawals. Where no index serves the filter, it looks at no more than `WINDOW` of them:
-    it can then hold fewer than `limit`, even none, and still have a next one."""
+    """A page of withdrawals, newest first.
+
+    For a filter without an index it scans at most `MAX_SCANNED_ROWS`: it can then hold fewer than `limit`,
+    even none, and still have a next page.
+    """
     range_: list[ColumnElement[bool]] = [] if before is None else [_w.n < before]
-    if wanted.account_id is not None:
-        range_.append(_w.account_id == wanted.account_id)
-    if wanted.status is None:
+    if filter_.account_id is not None:
+        range_.append(_w.account_id == filter_.account_id)
+    if filter_.status is None:
         return _read(connection, select(_w.n).where(*range_), limit)
-    if wanted.status == schema.PENDING and wanted.account_id is None:
+    if filter_.status == schema.PENDING and filter_.account_id is None:
         return _read(connection, select(_w.n).where(is_open(_w.status), *range_), limit)
     newest = select(_w.n, _w.status).where(*range_).order_by(_w.n.desc())
-    window = newest.limit(WINDOW).subquery()
-    page = _read(connection, select(window.c.n).where(window.c.status == wanted.status), limit)
+    window = newest.limit(MAX_SCANNED_ROWS).subquery()
+    page = _read(connection, select(window.c.n).where(window.c.status == filter_.status), limit)
     if page.next_key is not None:
         return page
-    return page._replace(next_key=connection.execute(newest.offset(WINDOW - 1).limit(1)).scalar())
+    return page._replace(next_key=connection.execute(newest.offset(MAX_SCANNED_ROWS - 1).limit(1)).scalar())
 
 
 def read_withdrawals(connection: Connection, numbers: Iterable[int], block: int) -> list[WithdrawalRow]:
-    """The withdrawals of these numbers, newest first, as of the end of a block by which all were opened."""
+    """The withdrawals with these numbers, newest first, at the end of a block by which all existed."""
     rows = connection.execute(_CHOSEN, {"numbers": list(numbers)})
-    return [_as_it_was(WithdrawalRow(*row), block) for row in rows]
+    return [_withdrawal_at(WithdrawalRow(*row), block) for row in rows]
 
 
 def stream_withdrawals(
-    connection: Connection, account_id: int | None, span: Span, block: int
+    connection: Connection, account_id: int | None, keys: KeyRange, block: int
 ) -> Iterator[WithdrawalRow]:
-    """The withdrawals of these numbers, of one account if it is given, oldest first, read as a stream: as of
-    the end of a block by which all were opened."""
-    statement = _WITHDRAWALS.where(_w.n.between(*span)).order_by(None).order_by(_w.n)
+    """Stream the withdrawals in a key range, oldest first, at the end of a block by which all existed.
+
+    With an account, only its withdrawals.
+    """
+    statement = _WITHDRAWALS.where(_w.n.between(*keys)).order_by(None).order_by(_w.n)
     if account_id is not None:
         statement = statement.where(_w.account_id == account_id)
-    for row in connection.execute(statement.execution_options(yield_per=MANY)):
-        yield _as_it_was(WithdrawalRow(*row), block)
+    for row in connection.execute(statement.execution_options(yield_per=FETCH_ROWS)):
+        yield _withdrawal_at(WithdrawalRow(*row), block)
 
 
-def _as_it_was(row: WithdrawalRow, block: int) -> WithdrawalRow:
+def _withdrawal_at(row: WithdrawalRow, block: int) -> WithdrawalRow:
     if row.closed_block is None or row.closed_block <= block:
         return row
     return row._replace(status=schema.PENDING, paid_by=None, closed_block=None, closed_timestamp=None)
@@ -115,4 +120,4 @@ def _as_it_was(row: WithdrawalRow, block: int) -> WithdrawalRow:
 def _read(connection: Connection, keys: Select[Any], limit: int) -> Page[WithdrawalRow]:
     chosen = keys.order_by(keys.selected_columns[0].desc()).limit(bindparam("rows"))
     found = connection.execute(_WITHDRAWALS.where(_w.n.in_(chosen)), {"rows": limit + 1})
-    return cut([WithdrawalRow(*row) for row in found], limit, lambda row: row.n)
+    return make_page([WithdrawalRow(*row) for row in found], limit, lambda row: row.n)

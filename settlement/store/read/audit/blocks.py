@@ -1,4 +1,4 @@
-"""One block in which anything of ours happened."""
+"""Queries of single active blocks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from settlement.store import schema
 
 
 class BlockRow(NamedTuple):
-    """`n` counts such blocks: 1, 2, 3 … without gaps. `lines` is its part of the journal, each line with its
-    LF: empty where intents were accepted that changed nothing."""
+    """An active block."""
 
     number: int
     block_id: str
     timestamp: int
     journal_hash: str
-    n: int
-    lines: str
+    n: int  # counts the active blocks: 1, 2, 3 … without gaps
+    lines: str  # its journal lines, each with LF; empty if its intents were accepted without effect
 
 
 _b, _j = schema.blocks.c, schema.journal.c
@@ -30,6 +29,6 @@ _BLOCK = (
 
 
 def read_block(connection: Connection, number: int) -> BlockRow | None:
-    """The block of that number; None where nothing of ours happened in it."""
+    """The active block of that number; None if the block is not active."""
     row = connection.execute(_BLOCK, {"number": number}).one_or_none()
     return None if row is None else BlockRow(*row)

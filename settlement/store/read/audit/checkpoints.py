@@ -1,4 +1,4 @@
-"""What the operator claimed of past blocks, beside what this journal says of them."""
+"""The operator's checkpoints, compared with our own journal."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from settlement.store import schema
 
 
 class CheckpointRow(NamedTuple):
-    """A claim, and our journal hash after the claimed block: of a block not recorded yet, the newest.
+    """A checkpoint, and our journal hash after its block (the newest one, if the block is not processed yet).
 
-    `our_block` is the newest block of ours up to the claimed one, None before any. Where it is the claimed
-    one itself, our state hash can be compared too: the ids of other blocks, which states name, are not kept.
+    The state hash can be compared only if `our_block` is the claimed block: the state includes the block's
+    id, which is stored for active blocks only.
     """
 
     n: int
     id: str
-    block: int
+    block: int  # that contains the checkpoint
     timestamp: int
     claimed_block: int
     state_hash: str
     journal_hash: str
     our_journal_hash: str
-    our_block: int | None
+    our_block: int | None  # the newest active block up to the claimed one
 
     def journal_agrees(self, newest: int) -> bool | None:
-        """Whether the claimed journal hash is ours; None while the claimed block is beyond `newest`, the last
-        one recorded."""
+        """Whether the journal hashes are equal; None while the claimed block is above `newest`, the last
+        processed one."""
         return None if self.claimed_block > newest else self.journal_hash == self.our_journal_hash
 
 
@@ -40,8 +40,8 @@ _UP_TO = (
     .order_by(_claimed.c.number.desc())
     .limit(1)
 )
-# Before anything happened the journal hash is the venue's.
-_START = select(schema.cursor.c.venue_hash).scalar_subquery()
+# Before the first active block the journal hash is the venue's.
+_VENUE_HASH = select(schema.cursor.c.venue_hash).scalar_subquery()
 _CLAIMS = select(
     _c.n,
     _c.id,
@@ -50,18 +50,18 @@ _CLAIMS = select(
     _c.claimed_block,
     _c.state_hash,
     _c.journal_hash,
-    func.coalesce(_UP_TO.scalar_subquery(), _START),
+    func.coalesce(_UP_TO.scalar_subquery(), _VENUE_HASH),
     _UP_TO.with_only_columns(_claimed.c.number).scalar_subquery(),
 ).select_from(schema.checkpoints.join(schema.blocks, _b.number == _c.block))
 _NEWEST = _CLAIMS.order_by(_c.n.desc()).limit(bindparam("rows"))
 _AFTER = _CLAIMS.where(_c.n > bindparam("after")).order_by(_c.n).limit(bindparam("rows"))
 
 
-def list_checkpoints(connection: Connection, most: int) -> list[CheckpointRow]:
-    """The newest claims, newest first."""
-    return [CheckpointRow(*row) for row in connection.execute(_NEWEST, {"rows": most})]
+def list_checkpoints(connection: Connection, limit: int) -> list[CheckpointRow]:
+    """The newest checkpoints, newest first."""
+    return [CheckpointRow(*row) for row in connection.execute(_NEWEST, {"rows": limit})]
 
 
-def checkpoints_after(connection: Connection, n: int, most: int) -> list[CheckpointRow]:
-    """The claims after the n-th, oldest first."""
-    return [CheckpointRow(*row) for row in connection.execute(_AFTER, {"after": n, "rows": most})]
+def checkpoints_after(connection: Connection, n: int, limit: int) -> list[CheckpointRow]:
+    """The checkpoints after the n-th, oldest first."""
+    return [CheckpointRow(*row) for row in connection.execute(_AFTER, {"after": n, "rows": limit})]

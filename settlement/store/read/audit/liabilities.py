@@ -1,4 +1,4 @@
-"""What the venue owes, as Merkle sum trees: one for each token at the end of a block (docs/proof.md)."""
+"""Proof of liabilities: a Merkle sum tree of all balances for each token (docs/proof.md)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from sqlalchemy import Connection
 
 from settlement.core.liability_proof import Leaf, Tree
 from settlement.store.read.accounts.balances import read_all_balances
-from settlement.store.read.position import Position, read_first_block, read_past
+from settlement.store.read.position import Position, read_active_block, read_first_block
 
 
 class RootBlock(NamedTuple):
-    """The block that roots name: the newest one of ours; 0 and `-` before anything happened."""
+    """The block named in roots: the newest active one; 0 and `-` before the first."""
 
     number: int
     block_id: str
 
 
-class Forest:
-    """The trees of one state, each grown when it is first asked for."""
+class MerkleSumTrees:
+    """The trees of one state, each built on first use."""
 
     def __init__(self, connection: Connection, venue_hash: str, block: int | None = None) -> None:
-        """With a block, as of its end."""
+        """Of the current balances, or of those at the end of `block`."""
         self._venue_hash = venue_hash
         self._trees: dict[str, Tree] = {}
         self._totals: dict[str, dict[str, int]] = {}
@@ -32,11 +32,11 @@ class Forest:
             self._totals.setdefault(row.symbol, {})[row.account] = total
 
     def of(self, account: str) -> list[Tree]:
-        """The trees in which an account has a leaf, by symbol."""
+        """The trees with a leaf of the account, by symbol."""
         return [self._tree(symbol) for symbol in sorted(self._totals) if account in self._totals[symbol]]
 
     def all(self) -> list[Tree]:
-        """Every tree that has a leaf, by symbol."""
+        """All trees, by symbol."""
         return [self._tree(symbol) for symbol in sorted(self._totals)]
 
     def _tree(self, symbol: str) -> Tree:
@@ -47,31 +47,31 @@ class Forest:
 
 
 def read_root_block(connection: Connection, block: int) -> RootBlock:
-    """What the roots at the end of a recorded block name."""
-    past = read_past(connection, block)
+    """The block named in the roots at the end of `block`."""
+    past = read_active_block(connection, block)
     return RootBlock(0, "-") if past is None else RootBlock(past.number, past.block_id)
 
 
-def is_over(at: Position, day: date) -> bool:
-    """Whether no further block of a UTC day can come. It asks the chain's time, not ours."""
+def is_day_over(at: Position, day: date) -> bool:
+    """Whether the chain's time has passed the end of a UTC day."""
     return at.timestamp is not None and at.timestamp >= _end_of(day)
 
 
 def read_last_block(connection: Connection, at: Position, day: date) -> int:
-    """The newest block of ours up to the end of a UTC day that is over; the venue's first less one if none.
+    """The newest active block up to the end of a past UTC day; start_block - 1 if there is none.
 
-    Looked for by halving: a block's time grows with its number.
+    Found by binary search: a block's time grows with its number.
     """
     end, before = _end_of(day), read_first_block(connection) - 1
     low, high = before, at.block
     while low < high:
         middle = (low + high + 1) // 2
-        past = read_past(connection, middle)
+        past = read_active_block(connection, middle)
         if past is None or past.timestamp < end:
             low = middle
         else:
             high = past.number - 1
-    past = read_past(connection, low)
+    past = read_active_block(connection, low)
     return before if past is None else past.number
 
 

@@ -1,7 +1,8 @@
-"""What the venue owes against what its escrow accounts hold, as far as the chain shows; both in units."""
+"""Liabilities of the venue and holdings of its escrow accounts, in units, as derived from the chain."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
@@ -11,58 +12,53 @@ from settlement.store.read.open_at_block import is_open
 
 
 class SolvencyRow(NamedTuple):
-    """A token. `holdings` is over all escrow accounts; it can be negative, and beyond 64 bits."""
+    """Holdings and liabilities of a token."""
 
     symbol: str
     precision: int
     escrow: str
-    holdings: int
+    holdings: int  # of all escrow accounts; can be negative, and exceed 64 bits
     available: int
     locked: int
     withdrawing: int
 
 
 class OutflowRow(NamedTuple):
-    """Money that left an escrow account without a claim. Text is encoded, `quantity` as on the chain."""
+    """A transfer out of an escrow account that matches no claim. Text is encoded."""
 
     n: int
     id: str
     escrow: str
     chain: str
     symbol: str
-    quantity: str
+    quantity: str  # as spelled on the chain
     to: str
     block: int
     timestamp: int
 
 
 class RefundRow(NamedTuple):
-    """A deposit that is due back. Text is encoded, `quantity` as the chain spelled it."""
+    """A deposit that is due for a refund. Text is encoded."""
 
     n: int
     id: str
     account: str
     chain: str
     symbol: str
-    quantity: str
+    quantity: str  # as spelled on the chain
     escrow: str
     block: int
     timestamp: int
 
 
-_t, _s, _f, _r, _b = (
-    schema.tokens.c,
-    schema.totals.c,
-    schema.outflows.c,
-    schema.refunds.c,
-    schema.blocks.c,
-)
+_t, _s, _f, _r = schema.tokens.c, schema.totals.c, schema.outflows.c, schema.refunds.c
+_b = schema.blocks.c
 _TOKENS = (
     select(
         _t.symbol,
         _t.precision,
         _t.escrow,
-        *(func.coalesce(column, 0) for column in (_s.available, _s.locked, _s.withdrawing)),
+        *(func.coalesce(_s[name], 0).label(name) for name in ("available", "locked", "withdrawing")),
     )
     .select_from(schema.tokens.outerjoin(schema.totals, _s.token_id == _t.id))
     .order_by(_t.symbol)
@@ -82,13 +78,21 @@ _REFUNDS_DUE: Select[Any] = (
 
 
 def read_solvency(connection: Connection) -> list[SolvencyRow]:
-    """Every token, by symbol."""
-    holdings: dict[str, int] = {}
-    for symbol, units in connection.execute(_HOLDINGS):
-        holdings[symbol] = holdings.get(symbol, 0) + int(units)
+    """All tokens, by symbol."""
+    holdings: defaultdict[str, int] = defaultdict(int)
+    for row in connection.execute(_HOLDINGS):
+        holdings[row.symbol] += int(row.units)
     return [
-        SolvencyRow(symbol, precision, escrow, holdings.get(symbol, 0), *owed)
-        for symbol, precision, escrow, *owed in connection.execute(_TOKENS)
+        SolvencyRow(
+            symbol=row.symbol,
+            precision=row.precision,
+            escrow=row.escrow,
+            holdings=holdings[row.symbol],
+            available=row.available,
+            locked=row.locked,
+            withdrawing=row.withdrawing,
+        )
+        for row in connection.execute(_TOKENS)
     ]
 
 
@@ -98,5 +102,5 @@ def list_outflows(connection: Connection, limit: int) -> list[OutflowRow]:
 
 
 def list_refunds_due(connection: Connection, limit: int) -> list[RefundRow]:
-    """The oldest deposits that are due back, oldest first: in the order in which they are paid."""
+    """The oldest deposits that are due for a refund, oldest first: the order in which they are paid."""
     return [RefundRow(*row) for row in connection.execute(_REFUNDS_DUE.limit(limit))]

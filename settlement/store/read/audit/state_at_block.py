@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
@@ -18,14 +19,14 @@ from settlement.core.journal.state_text import (
 )
 from settlement.store import schema
 from settlement.store.read.accounts.balances import read_all_balances
-from settlement.store.read.open_at_block import OPEN_OF_PAIRS, past_values, was_open, with_progress
-from settlement.store.read.position import read_past
+from settlement.store.read.open_at_block import OPEN_OF_PAIRS, join_progress, parameters_at, was_open
+from settlement.store.read.position import read_active_block
 from settlement.store.read.venue import read_pairs
 
 _o, _w, _r = schema.orders.c, schema.withdrawals.c, schema.refunds.c
 _h, _c = schema.holdings.c, schema.holding_changes.c
 _CURSOR = select(schema.cursor.c.block, schema.cursor.c.block_id, schema.cursor.c.venue_hash)
-_ORDERS: Select[Any] = with_progress(
+_ORDERS: Select[Any] = join_progress(
     select(
         _o.seq,
         schema.intents.c.id,
@@ -33,7 +34,7 @@ _ORDERS: Select[Any] = with_progress(
         _o.pair_id,
         _o.is_buy,
         _o.price,
-        func.coalesce(schema.order_changes.c.remaining, _o.quantity),
+        func.coalesce(schema.order_changes.c.remaining, _o.quantity).label("remaining"),
         _o.expiry,
     )
     .join(schema.intents, schema.intents.c.n == _o.intent)
@@ -54,8 +55,8 @@ _newest = schema.holding_changes.alias("newest")
 _newest_block = select(func.max(_newest.c.block)).where(
     _newest.c.escrow == _h.escrow, _newest.c.symbol == _h.symbol, _newest.c.block <= bindparam("past_block")
 )
-# An outer join: SQLite would begin with all changes there ever were.
-_HOLDINGS = select(_h.symbol, func.coalesce(_c.units, "0")).select_from(
+# An outer join, because with an inner one SQLite would start from all changes ever made.
+_HOLDINGS = select(_h.symbol, func.coalesce(_c.units, "0").label("units")).select_from(
     schema.holdings.outerjoin(
         schema.holding_changes,
         (_c.escrow == _h.escrow) & (_c.symbol == _h.symbol) & (_c.block == _newest_block.scalar_subquery()),
@@ -64,30 +65,29 @@ _HOLDINGS = select(_h.symbol, func.coalesce(_c.units, "0")).select_from(
 
 
 def read_state_text(connection: Connection, block: int) -> str:
-    """The state's whole text at the end of `block`, which is recorded; `sha256sum` of it is the state hash.
+    """The state text at the end of a processed block; its SHA-256 is the state hash.
 
-    The ids of blocks in which nothing of ours happened are not kept. For such a block it is the text of
-    the newest block of ours before it, which says so in its line `block`; but the last block recorded is
-    always known.
+    The ids of blocks that are not active are not stored, except for the last processed one. For other such
+    blocks it is the text of the newest active block before, as its line `block` says.
     """
     return "".join(f"{line}\n" for line in _lines(connection, block))
 
 
 def read_state_hash(connection: Connection, block: int) -> str:
-    """The state hash at the end of `block`, which is one of ours: 64 hex digits, out of the recorded rows."""
+    """The state hash (64 hex digits) at the end of an active block."""
     return sha256(read_state_text(connection, block).encode()).hexdigest()
 
 
 def _lines(connection: Connection, block: int) -> Iterator[str]:
-    past = read_past(connection, block)
-    newest, newest_id, venue_hash = connection.execute(_CURSOR).one()
+    past = read_active_block(connection, block)
+    cursor = connection.execute(_CURSOR).one()
     at = None if past is None else (past.number, past.block_id)
-    if newest_id is not None and block == newest:
-        at = (newest, newest_id)
-    yield from head_lines(venue_hash, at)
+    if cursor.block_id is not None and block == cursor.block:
+        at = (cursor.block, cursor.block_id)
+    yield from head_lines(cursor.venue_hash, at)
     if past is None:
         return
-    values = past_values(past)
+    values = parameters_at(past)
     for row in sorted(read_all_balances(connection, past.number)):
         yield balance_line(row.account, row.symbol, row.available, row.locked, row.withdrawing)
     yield from _order_lines(connection, values)
@@ -95,9 +95,9 @@ def _lines(connection: Connection, block: int) -> Iterator[str]:
         yield withdrawal_line(*withdrawal)
     for _, *refund in sorted(connection.execute(_REFUNDS, values)):
         yield refund_line(*refund)
-    holdings: dict[str, int] = {}
-    for symbol, units in connection.execute(_HOLDINGS, values):
-        holdings[symbol] = holdings.get(symbol, 0) + int(units)
+    holdings: defaultdict[str, int] = defaultdict(int)
+    for holding in connection.execute(_HOLDINGS, values):
+        holdings[holding.symbol] += int(holding.units)
     for symbol, held in sorted(holdings.items()):
         if held:
             yield escrow_line(symbol, held)
@@ -105,19 +105,16 @@ def _lines(connection: Connection, block: int) -> Iterator[str]:
 
 def _order_lines(connection: Connection, values: dict[str, Any]) -> Iterator[str]:
     pairs = read_pairs(connection)
-    for seq, id_, account, pair_id, is_buy, price, remaining, expiry in sorted(
-        connection.execute(_ORDERS, {**values, "pairs": list(pairs)})
-    ):
-        pair = pairs[pair_id]
-        locked = pair.value(price, remaining) if is_buy else remaining
+    for order in sorted(connection.execute(_ORDERS, {**values, "pairs": list(pairs)})):
+        pair = pairs[order.pair_id]
         yield order_line(
-            seq=seq,
-            order_id=id_,
-            account=account,
+            seq=order.seq,
+            order_id=order.id,
+            account=order.name,
             pair=f"{pair.base}/{pair.quote}",
-            is_buy=is_buy,
-            price=price,
-            remaining=remaining,
-            locked=locked,
-            expiry=expiry,
+            is_buy=order.is_buy,
+            price=order.price,
+            remaining=order.remaining,
+            locked=pair.value(order.price, order.remaining) if order.is_buy else order.remaining,
+            expiry=order.expiry,
         )

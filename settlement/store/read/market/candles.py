@@ -1,15 +1,15 @@
-"""Candles: the trades of a pair by intervals of block time. Intervals without a trade are left out."""
+"""Candles of a pair by block time. Intervals without trades are left out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from settlement.store import schema
 from settlement.store.read.paging import Page
-from settlement.store.read.wide_sums import whole
+from settlement.store.read.wide_sums import join_parts
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
@@ -25,14 +25,14 @@ INTERVALS: Final[Mapping[str, int]] = {
     "1d": DAY,
     "1w": WEEK,
 }
-"""Seconds by name. All begin at multiples of themselves since 1970, UTC, but weeks: on Mondays."""
+"""Seconds by name. Intervals start at multiples of their length since 1970 (UTC); weeks on Mondays."""
 _MONDAY: Final = 4 * DAY  # 5 January 1970
 
 
 class CandleRow(NamedTuple):
-    """Prices in ticks, volumes in base and quote units; `start` in seconds since 1970."""
+    """Prices in ticks, volumes in base and quote units."""
 
-    start: int
+    start: int  # seconds since 1970
     open: int
     high: int
     low: int
@@ -43,18 +43,10 @@ class CandleRow(NamedTuple):
 
 
 _k = schema.candles.c
-_CANDLES = (
+_CANDLES: Select[Any] = (
     select(
-        _k.start,
-        _k.open,
-        _k.high,
-        _k.low,
-        _k.close,
-        _k.base_high,
-        _k.base_low,
-        _k.quote_high,
-        _k.quote_low,
-        _k.trades,
+        *(_k.start, _k.open, _k.high, _k.low, _k.close),
+        *(_k.base_high, _k.base_low, _k.quote_high, _k.quote_low, _k.trades),
     )
     .where(
         _k.pair_id == bindparam("pair"),
@@ -68,7 +60,7 @@ _CANDLES = (
 
 
 def start_of(timestamp: int, interval: int) -> int:
-    """The start of the interval that holds a moment. `interval` is one of INTERVALS."""
+    """The start of the interval that contains `timestamp`. `interval` is one of INTERVALS."""
     offset = _MONDAY if interval == WEEK else 0
     return timestamp - (timestamp - offset) % interval
 
@@ -76,44 +68,52 @@ def start_of(timestamp: int, interval: int) -> int:
 def read_candles(
     connection: Connection, pair_id: int, interval: int, since: int, before: int, limit: int
 ) -> Page[CandleRow]:
-    """The newest `limit` candles that start at `since` or later and before `before`, oldest first.
+    """The newest `limit` candles that start in `since <= start < before`, oldest first.
 
-    `interval` is one of INTERVALS. Where there are older ones, the page's key is the `before` of the next.
+    `interval` is one of INTERVALS. The key of the page is the `before` of the next one, with older candles.
     """
-    kept = max(each for each in schema.CANDLES if interval % each == 0)
+    stored = max(each for each in schema.CANDLES if interval % each == 0)
     first = start_of(since + interval - 1, interval)
     last = start_of(before + interval - 1, interval)
-    chosen = {"pair": pair_id, "interval": kept, "since": first, "before": last}
-    # So many kept candles are at least limit + 1 of the wanted ones, if there are as many.
-    rows = connection.execute(_CANDLES, {**chosen, "rows": (limit + 1) * (interval // kept)})
-    found = _added_up(map(_candle, rows), interval)
-    if len(found) <= limit:
-        return Page(found[::-1], None)
-    return Page(found[limit - 1 :: -1], found[limit - 1].start)
+    values = {"pair": pair_id, "interval": stored, "since": first, "before": last}
+    # So many stored candles cover at least limit + 1 of the requested ones, if there are as many.
+    rows = connection.execute(_CANDLES, {**values, "rows": (limit + 1) * (interval // stored)})
+    candles = _aggregate(map(_candle, rows), interval)
+    if len(candles) <= limit:
+        return Page(candles[::-1], None)
+    return Page(candles[limit - 1 :: -1], candles[limit - 1].start)
 
 
-def _candle(row: Any) -> CandleRow:
-    start, open_, high, low, close, *base, quote_high, quote_low, trades = row
-    return CandleRow(start, open_, high, low, close, whole(*base), whole(quote_high, quote_low), trades)
+def _candle(row: Row[Any]) -> CandleRow:
+    return CandleRow(
+        start=row.start,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        base_volume=join_parts(row.base_high, row.base_low),
+        quote_volume=join_parts(row.quote_high, row.quote_low),
+        trades=row.trades,
+    )
 
 
-def _added_up(newest_first: Iterable[CandleRow], interval: int) -> list[CandleRow]:
-    """Candles of a longer interval, out of shorter ones."""
-    found: list[CandleRow] = []
+def _aggregate(newest_first: Iterable[CandleRow], interval: int) -> list[CandleRow]:
+    """Candles of a longer interval, newest first."""
+    candles: list[CandleRow] = []
     for candle in newest_first:
         start = start_of(candle.start, interval)
-        if not found or found[-1].start != start:
-            found.append(candle._replace(start=start))
+        if not candles or candles[-1].start != start:
+            candles.append(candle._replace(start=start))
             continue
-        later = found[-1]
-        found[-1] = CandleRow(
-            start,
-            candle.open,
-            max(later.high, candle.high),
-            min(later.low, candle.low),
-            later.close,
-            later.base_volume + candle.base_volume,
-            later.quote_volume + candle.quote_volume,
-            later.trades + candle.trades,
+        later = candles[-1]
+        candles[-1] = CandleRow(
+            start=start,
+            open=candle.open,
+            high=max(later.high, candle.high),
+            low=min(later.low, candle.low),
+            close=later.close,
+            base_volume=later.base_volume + candle.base_volume,
+            quote_volume=later.quote_volume + candle.quote_volume,
+            trades=later.trades + candle.trades,
         )
-    return found
+    return candles

@@ -1,4 +1,4 @@
-"""What the formats of other sites ask beyond our own: trades of a span and a side, single resting orders."""
+"""Queries of the listing feeds (CoinGecko and others): trades by side, and single resting orders."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from sqlalchemy import Connection, Select, bindparam, select
 
 from settlement.store import schema
 from settlement.store.read.open_at_block import IS_OPEN
-from settlement.store.read.paging import WINDOW
+from settlement.store.read.paging import MAX_SCANNED_ROWS
 
 
 class TapeRow(NamedTuple):
-    """A trade without its orders: ticks, base and quote units."""
+    """A trade without its orders."""
 
     n: int
     timestamp: int
     taker_is_buy: bool
-    price: int
-    quantity: int
-    quote_amount: int
+    price: int  # ticks
+    quantity: int  # base units
+    quote_amount: int  # quote units
 
 
 class RestingRow(NamedTuple):
-    """An open order: ticks, base units."""
+    """An open order."""
 
-    price: int
-    remaining: int
+    price: int  # ticks
+    remaining: int  # base units
 
 
 _t, _o = schema.trades.c, schema.orders.c
-# No index leads to one side's trades: so many of the newest are looked through.
+# There is no index on the side: this many of the newest trades are scanned.
 _window = (
     select(_t.n, _t.block, _t.taker_is_buy, _t.price, _t.quantity, _t.quote_amount)
     .where(_t.pair_id == bindparam("pair"), _t.n >= bindparam("first"), _t.n <= bindparam("last"))
     .order_by(_t.n.desc())
-    .limit(WINDOW)
+    .limit(MAX_SCANNED_ROWS)
     .subquery()
 )
 _TAPE = (
@@ -56,7 +56,7 @@ def list_tape(
 ) -> list[TapeRow]:
     """The newest `limit` trades of a pair among those numbered `first` to `last`, newest first.
 
-    With `is_buy`, those with takers of that side among the newest `WINDOW` of them.
+    With `is_buy`, only trades with takers of that side, among the newest `MAX_SCANNED_ROWS`.
     """
     values = {"pair": pair_id, "first": first, "last": last, "rows": limit}
     if is_buy is None:
@@ -78,6 +78,6 @@ _RESTING = {is_buy: _resting(is_buy) for is_buy in (True, False)}
 
 
 def list_resting(connection: Connection, pair_id: int, is_buy: bool, limit: int) -> list[RestingRow]:
-    """The open orders of one side one by one, in the order in which they would trade."""
+    """The open orders of one side in the order in which they would trade."""
     values = {"pair": pair_id, "rows": limit}
     return [RestingRow(*row) for row in connection.execute(_RESTING[is_buy], values)]

@@ -1,4 +1,4 @@
-"""Trades, newest first: those of a pair, of an order, or of an account. And all of them, oldest first."""
+"""Trades of a pair, an order or an account, newest first; and streams of trades, oldest first."""
 
 from __future__ import annotations
 
@@ -20,36 +20,38 @@ from sqlalchemy import (
 
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.store import schema
-from settlement.store.read.key_ranges import MANY, Span
-from settlement.store.read.paging import WINDOW, Page, cut
-from settlement.store.read.rows_as_json import AtOnce
+from settlement.store.read.bulk_query import BulkQuery
+from settlement.store.read.key_ranges import FETCH_ROWS, KeyRange
+from settlement.store.read.paging import MAX_SCANNED_ROWS, Page, make_page
 
 
 class TradeRow(NamedTuple):
+    """A trade with the ids of its orders."""
+
     n: int
     block: int
     timestamp: int
     taker_is_buy: bool
-    price: int
-    quantity: int
-    quote_amount: int
-    buyer_fee: int
-    seller_fee: int
+    price: int  # ticks
+    quantity: int  # base units
+    quote_amount: int  # quote units
+    buyer_fee: int  # base units
+    seller_fee: int  # quote units
     taker_id: str
     maker_id: str
 
 
 class AccountTradeRow(NamedTuple):
-    """A trade, its pair, and whether the account was its taker, its maker, or (trading with itself) both."""
+    """A trade of an account."""
 
     trade: TradeRow
     pair_id: int
     is_taker: bool
-    is_maker: bool
+    is_maker: bool  # also True, with is_taker, in a self-trade
 
 
 class PartiesRow(NamedTuple):
-    """A trade, its pair, and who traded, by name."""
+    """A trade with the names of the traders."""
 
     trade: TradeRow
     pair_id: int
@@ -58,7 +60,7 @@ class PartiesRow(NamedTuple):
 
 
 class TradeFilter(NamedTuple):
-    """Which trades; None means any."""
+    """Filter of trades; None matches any."""
 
     account_id: int | None = None
     pair_id: int | None = None
@@ -90,16 +92,16 @@ _TRADES = (
     .order_by(_t.n.desc())
     .limit(bindparam("rows"))
 )
-_OF_PAIR = AtOnce(_TRADES.where(_t.pair_id == bindparam("pair"), _t.n < bindparam("before")))
+_OF_PAIR = BulkQuery(_TRADES.where(_t.pair_id == bindparam("pair"), _t.n < bindparam("before")))
 
 
 def _newest_of(role: Column[Any]) -> Select[tuple[int]]:
-    """An order's newest trades in one role: each role has an index, which ends with the trade's number."""
+    """An order's newest trades in one role; each role has an index in the order of trades."""
     newest = select(_t.n).where(role == bindparam("seq"), _t.n < bindparam("before"))
     return select(newest.order_by(_t.n.desc()).limit(bindparam("rows")).subquery().c.n)
 
 
-_OF_ORDER = AtOnce(_TRADES.where(_t.n.in_(_newest_of(_t.taker).union_all(_newest_of(_t.maker)))))
+_OF_ORDER = BulkQuery(_TRADES.where(_t.n.in_(_newest_of(_t.taker).union_all(_newest_of(_t.maker)))))
 _LAST = _TRADES.where(_t.n == bindparam("n"))
 _CHOSEN = (
     _TRADES.add_columns(_t.pair_id, _t.taker_account_id, _t.maker_account_id)
@@ -116,16 +118,16 @@ _PARTIES = (
     .limit(None)
 )
 _account, _before = bindparam("account", type_=_t.n.type), bindparam("before", type_=_t.n.type)
-_BETWEEN_TWO = text("maker_account_id <> taker_account_id")  # word for word as in the partial index
+_NO_SELF_TRADE = text("maker_account_id <> taker_account_id")  # literally as in the partial index
 
 
 def _of_side(*conditions: ColumnElement[bool] | TextClause) -> Select[Any]:
     return select(_t.n, _t.pair_id).where(*conditions, _t.n < _before)
 
 
-# Each side has an index, which ends with the trade's number: they are merged as far as they are read.
+# Each side has an index in the order of trades: the database merges them lazily.
 _sides = union_all(
-    _of_side(_t.taker_account_id == _account), _of_side(_t.maker_account_id == _account, _BETWEEN_TWO)
+    _of_side(_t.taker_account_id == _account), _of_side(_t.maker_account_id == _account, _NO_SELF_TRADE)
 )
 _NEWEST_OF_ACCOUNT = _sides.order_by(_sides.selected_columns.n.desc()).limit(bindparam("rows"))
 
@@ -143,8 +145,11 @@ def list_order_trades(connection: Connection, seq: int, before: int | None, limi
 def list_account_trades(
     connection: Connection, account_id: int, pair_id: int | None, before: int | None, limit: int
 ) -> Page[AccountTradeRow]:
-    """An account's trades, as taker and as maker, newest first. Of one pair, if it is named: then a page can
-    hold fewer than `limit`, even none, and still have a next one, for it looks at no more than `WINDOW`."""
+    """An account's trades, as taker and as maker, newest first; of one pair, if `pair_id` is given.
+
+    With a pair, a page scans at most `MAX_SCANNED_ROWS` trades: it can hold fewer than `limit`, even none,
+    and still have a next page.
+    """
     numbers, next_key = _newest_of_account(connection, account_id, pair_id, before, limit)
     found = connection.execute(_CHOSEN, {"numbers": numbers})
     rows = [
@@ -157,29 +162,33 @@ def list_account_trades(
 def _newest_of_account(
     connection: Connection, account_id: int, pair_id: int | None, before: int | None, limit: int
 ) -> tuple[list[int], int | None]:
-    """The numbers of a page's trades, and the key of the next page; read only as far as it takes."""
-    values = {"account": account_id, "before": MAX_UNITS if before is None else before, "rows": WINDOW}
+    """The numbers of a page's trades, and the key of the next page. Reads no further than necessary."""
+    values = {
+        "account": account_id,
+        "before": MAX_UNITS if before is None else before,
+        "rows": MAX_SCANNED_ROWS,
+    }
     numbers: list[int] = []
-    last, looked_at = None, 0
+    last, scanned = None, 0
     with connection.execute(_NEWEST_OF_ACCOUNT.execution_options(yield_per=limit + 1), values) as newest:
         for n, pair in newest:
             if pair_id in (None, pair):
                 if len(numbers) == limit:
                     return numbers, numbers[-1]
                 numbers.append(n)
-            last, looked_at = n, looked_at + 1
-    return numbers, last if looked_at == WINDOW else None
+            last, scanned = n, scanned + 1
+    return numbers, last if scanned == MAX_SCANNED_ROWS else None
 
 
-def stream_trades(connection: Connection, wanted: TradeFilter, span: Span) -> Iterator[PartiesRow]:
-    """The trades of these numbers, oldest first, read as a stream."""
-    conditions: list[ColumnElement[bool]] = [_t.n.between(*span)]
-    if wanted.pair_id is not None:
-        conditions.append(_t.pair_id == wanted.pair_id)
-    if wanted.account_id is not None:
-        account = wanted.account_id
+def stream_trades(connection: Connection, filter_: TradeFilter, keys: KeyRange) -> Iterator[PartiesRow]:
+    """Stream the trades in a key range, oldest first."""
+    conditions: list[ColumnElement[bool]] = [_t.n.between(*keys)]
+    if filter_.pair_id is not None:
+        conditions.append(_t.pair_id == filter_.pair_id)
+    if filter_.account_id is not None:
+        account = filter_.account_id
         conditions.append(or_(_t.taker_account_id == account, _t.maker_account_id == account))
-    statement = _PARTIES.where(*conditions).execution_options(yield_per=MANY)
+    statement = _PARTIES.where(*conditions).execution_options(yield_per=FETCH_ROWS)
     for *trade, pair_id, taker, maker in connection.execute(statement):
         yield PartiesRow(TradeRow(*trade), pair_id, taker, maker)
 
@@ -190,8 +199,8 @@ def find_trade(connection: Connection, n: int) -> TradeRow | None:
 
 
 def _page(
-    connection: Connection, statement: AtOnce, chosen: dict[str, int], before: int | None, limit: int
+    connection: Connection, statement: BulkQuery, chosen: dict[str, int], before: int | None, limit: int
 ) -> Page[TradeRow]:
     values = {**chosen, "before": MAX_UNITS if before is None else before, "rows": limit + 1}
     rows = [TradeRow(*row) for row in statement.rows(connection, values)]
-    return cut(rows, limit, lambda row: row.n)
+    return make_page(rows, limit, lambda row: row.n)

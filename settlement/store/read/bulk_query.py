@@ -1,7 +1,7 @@
-"""All rows of a statement in one step.
+"""Queries whose rows are fetched in one step.
 
-SQLite's driver gives up the interpreter at every row: among many threads a list of 100 rows would wait
-100 times for its turn. PostgreSQL's fetches all at once anyway.
+SQLite's driver releases the interpreter lock at every row: among many threads, a list of 100 rows would wait
+for the lock 100 times. PostgreSQL's driver fetches all rows at once anyway.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Select, func, select
 
 
-class AtOnce:
-    """A statement whose columns are integers, text and booleans."""
+class BulkQuery:
+    """A SELECT of integers, texts and booleans, fetched from SQLite as one JSON array of rows."""
 
     def __init__(self, statement: Select[Any]) -> None:
-        """Its order is kept: SQLite reads an inner query in its order."""
+        """The order of the statement is kept: SQLite aggregates the rows of a subquery in its order."""
         self._statement = statement
         columns = statement.subquery().c
-        self._packed = select(func.json_group_array(func.json_array(*columns)))
+        self._as_json = select(func.json_group_array(func.json_array(*columns)))
         self._booleans = [place for place, column in enumerate(columns) if isinstance(column.type, Boolean)]
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement, values).all()
-        rows: list[list[Any]] = json.loads(connection.execute(self._packed, values).scalar_one())
+        rows: list[list[Any]] = json.loads(connection.execute(self._as_json, values).scalar_one())
         for place in self._booleans:
             for row in rows:
                 row[place] = bool(row[place])

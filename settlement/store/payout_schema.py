@@ -1,0 +1,81 @@
+"""The tables of payouts, written by `peakedex payouts` only. They are not part of the exchange's state."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import SmallInteger
+
+from settlement.store.schema import (
+    flag,
+    integer,
+    key_column,
+    key_part,
+    lease_columns,
+    long_text,
+    single_row_key,
+    string,
+    table,
+)
+
+transactions: Final = table(
+    "payout_transactions",
+    key_column(),
+    string("id", length=40, unique=True),
+    string("escrow"),
+    integer("slot"),
+    integer("expires", "chain time"),
+    long_text("transaction", "JSON without signatures"),
+    long_text("signatures", "JSON object: hex signature by public key"),
+    integer("weight", "total weight of the signatures", bits=32),
+    integer("needed", "weight required", bits=32),
+    integer("first_sent", "chain time; null until sent", null=True),
+    integer("last_sent", null=True),
+    long_text("answer", "last response of a node", null=True),
+    comment="signed transactions, committed before they are sent",
+)
+
+members: Final = table(
+    "payout_members",
+    key_part("kind", SmallInteger, "0 withdrawal, 1 refund"),
+    key_part("claim"),
+    key_part("transaction_n"),
+    comment="the claims that a transaction pays",
+    sqlite_with_rowid=False,
+)
+
+decisions: Final = table(
+    "payout_decisions",
+    key_part("kind", SmallInteger),
+    key_part("claim"),
+    integer("decision", "0 pay regardless of limits, 1 do not pay", bits=16),
+    integer("since", "chain time of a decision 1", null=True),
+    comment="the operator's decisions about single claims",
+    sqlite_with_rowid=False,
+)
+
+notes: Final = table(
+    "payout_notes",
+    key_part("kind", SmallInteger),
+    key_part("claim"),
+    string("state"),
+    long_text("reason", null=True),
+    integer("next_attempt", "chain time", null=True),
+    comment="payment status of each pending claim",
+    sqlite_with_rowid=False,
+)
+
+settings: Final = table(
+    "payout_settings",
+    single_row_key(),
+    string("policy_hash", "null until a process has signed", length=64, null=True),
+    integer("hold_from", "chain time; claims opened later are not held"),
+    integer("hold_until", "chain time until which the others are held"),
+    flag("paused"),
+)
+
+lease: Final = table(
+    "payout_lease",
+    *lease_columns(),
+    comment="the payouts process that may write",
+)
