@@ -109,13 +109,14 @@ compiler: dev
 wheel-compiled: compiler site
 	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m build --wheel --no-isolation
 
-# Everything. Tests that take long are spread over the workers first (tests/conftest.py).
+# Everything. Workers begin far apart and take each other's tests at the end, so that tests that share an exchange
+# run in one worker.
 test: check clients site browser compiler
-	$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=full $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=full $(ARGS)
 
 # The tiers without servers, processes and databases beyond SQLite in memory.
 test-quick: dev site
-	$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=quick tests/unit tests/property tests/scenarios $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=quick tests/unit tests/property tests/scenarios $(ARGS)
 
 check: dev
 	$(BIN)/ruff check .

@@ -102,9 +102,9 @@ def blank(context: BrowserContext) -> Page:
     return page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One exchange for all tests of a process."""
+    """One exchange for the browser tests of a worker; it ends with them, because its processes never rest."""
     from tests.browser.world import World  # only tests that need a server import the indexer
 
     world = World(tmp_path_factory.mktemp("exchange"))

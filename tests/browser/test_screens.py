@@ -26,7 +26,7 @@ SCREENS = {
 OpenPage = Callable[[str], Watch]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def resident(world: World) -> str:
     """An account with orders, trades, deposits and withdrawals to show."""
     name = world.trader()

@@ -1,4 +1,4 @@
-"""One exchange for all clients of a test process."""
+"""One exchange for the clients of a worker; it ends with them, because its processes never rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.system.clients.exchange import Exchange
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     exchange = Exchange(tmp_path_factory.mktemp("exchange"))
     yield exchange
