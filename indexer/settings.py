@@ -122,34 +122,36 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     },
     "chain-id": {
         "metavar": "HEX",
-        "help": "The chain that payouts sign for: 64 hex digits, or `devnet` to take it from a devnet's "
-        "/dev/status. The main network's by default; never what a node claims.",
+        "help": "Chain id to sign for: 64 hex digits, or `devnet` to read it from a devnet's /dev/status. "
+        "Default: the main network's; it is never taken from any other node.",
     },
     "payout-expires-in": {
         "type": click.IntRange(60, 3600),
         "metavar": "SECONDS",
         "default": 600,
         "show_default": True,
-        "help": "How long a signed payment can get into a block.",
+        "help": "Lifetime of a signed payment.",
     },
     "payout-limit": {
         "metavar": "SYMBOL=AMOUNT",
         "multiple": True,
-        "help": "A larger payment waits for `peakedex payouts approve`; repeat for more tokens.",
+        "help": "Larger payments wait for `peakedex payouts approve`; repeat for more tokens.",
     },
     "payout-hour-limit": {
         "metavar": "SYMBOL=AMOUNT",
         "multiple": True,
-        "help": "What goes beyond that within an hour waits for it too; repeat for more tokens.",
+        "help": "The same limit for all payments within an hour; repeat for more tokens.",
+    },
+    "cosign-relay": {
+        "metavar": "URL",
+        "multiple": True,
+        "help": "A relay through which operators exchange signatures (k of n); repeat for more.",
     },
     "cosign-listen": {
         "metavar": "HOST:PORT",
-        "help": "Where the payouts of the other operators find this one's.",
-    },
-    "cosign-peer": {
-        "metavar": "URL",
-        "multiple": True,
-        "help": "Another operator's payouts, to sign together; repeat for more.",
+        "default": "127.0.0.1:8095",
+        "show_default": True,
+        "help": "Address that `peakedex payouts relay` listens on.",
     },
     "checkpoint-every": {
         "type": click.IntRange(0),

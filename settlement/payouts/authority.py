@@ -1,7 +1,7 @@
-"""Which keys may sign for an escrow account, which of them are ours, and whether enough have signed.
+"""Active authorities of escrow accounts, and our keys that count for them.
 
-An active authority gives weights to keys and to accounts, and a threshold. An account in it counts once its
-own active keys reach its own threshold; accounts within those are not looked at.
+An active authority assigns weights to keys and accounts, and has a threshold. An account in it counts once
+its own active keys reach its own threshold; accounts nested deeper are ignored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from settlement.payouts.chain import Account, Nodes
+from settlement.payouts.chain import Account, ChainNodes
 from settlement.payouts.signing import Key, SigningError, Transaction
 
 Level = Literal["ok", "warn", "unpaid"]
@@ -19,8 +19,8 @@ WARN: Final[Level] = "warn"
 UNPAID: Final[Level] = "unpaid"
 
 
-class Wanted(NamedTuple):
-    """A token, the account that pays it, and the variable that holds a key of that account."""
+class KeyVariable(NamedTuple):
+    """The environment variable with the key of a token's escrow account."""
 
     symbol: str
     escrow: str
@@ -29,137 +29,137 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is to be said of an escrow account's keys. `unpaid`: its tokens are not paid out by us."""
+    """Result of checking an escrow account's keys."""
 
-    level: Level
+    level: Level  # `unpaid`: this process cannot sign for the account
     escrow: str
-    symbols: tuple[str, ...]
-    text: str
+    symbols: tuple[str, ...]  # the tokens that the account pays
+    text: str  # for the log
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """An active authority, its accounts as `(weight, their own rule)`."""
+class ActiveAuthority:
+    """An active authority with its accounts' authorities resolved."""
 
     threshold: int
-    keys: Mapping[str, int]
-    accounts: tuple[tuple[int, Rule], ...] = ()
+    keys: Mapping[str, int]  # weights by public key
+    accounts: tuple[tuple[int, ActiveAuthority], ...] = ()  # weights, and the accounts' own authorities
 
     def counts(self, public: str) -> bool:
-        """Whether a key has any weight here."""
-        return public in self.keys or any(rule.counts(public) for _, rule in self.accounts)
+        """Whether a key has any weight."""
+        return public in self.keys or any(authority.counts(public) for _, authority in self.accounts)
 
     def weight(self, publics: Collection[str]) -> int:
-        """What these keys reach together."""
+        """Total weight of the keys."""
         own = sum(weight for key, weight in self.keys.items() if key in publics)
-        return own + sum(weight for weight, rule in self.accounts if rule.met(publics))
+        return own + sum(weight for weight, authority in self.accounts if authority.is_met(publics))
 
-    def met(self, publics: Collection[str]) -> bool:
-        """Whether these keys suffice."""
+    def is_met(self, publics: Collection[str]) -> bool:
+        """Whether the keys reach the threshold."""
         return self.weight(publics) >= self.threshold
 
-    def enough(self, signatures: Mapping[str, str]) -> tuple[str, ...] | None:
-        """Signatures by key, cut down to those that are needed; None where they do not suffice.
+    def sufficient(self, signatures: Mapping[str, str]) -> tuple[str, ...] | None:
+        """A minimal sufficient subset of `signatures` (by public key); None where they do not suffice.
 
-        The chain refuses a signature that it can do without.
+        The chain rejects transactions with unnecessary signatures.
         """
         left = {key: text for key, text in signatures.items() if self.counts(key)}
-        if not self.met(left):
+        if not self.is_met(left):
             return None
         for key in sorted(left, key=lambda key: (self.keys.get(key, 0), key)):
             without = {other: text for other, text in left.items() if other != key}
-            if self.met(without):
+            if self.is_met(without):
                 left = without
         return tuple(left[key] for key in sorted(left))
 
 
 class Authorities:
-    """The rules of some escrow accounts, as the chain had them when last asked."""
+    """Active authorities of accounts, as of the last refresh."""
 
-    def __init__(self, escrows: Iterable[str]) -> None:
-        self.escrows = frozenset(escrows)
-        self._rules: Mapping[str, Rule] = {}
+    def __init__(self, accounts: Iterable[str]) -> None:
+        self.accounts = frozenset(accounts)
+        self._by_account: Mapping[str, ActiveAuthority] = {}
 
-    def refresh(self, nodes: Nodes) -> Mapping[str, Account]:
-        """Ask the chain; gives the accounts that exist. Raises ChainError: then all stays as it was."""
-        found = nodes.accounts(self.escrows)
-        inner = {name for account in found.values() for name in account.active.accounts}
-        lent = nodes.accounts(inner) if inner else {}
-        self._rules = {name: _rule(account, lent) for name, account in found.items()}
+    def refresh(self, nodes: ChainNodes) -> Mapping[str, Account]:
+        """Read them from the chain; returns the accounts that exist. Raises ChainError, changing nothing."""
+        found = nodes.accounts(self.accounts)
+        nested = {name for account in found.values() for name in account.active.accounts}
+        nested_accounts = nodes.accounts(nested) if nested else {}
+        self._by_account = {name: _resolve(account, nested_accounts) for name, account in found.items()}
         return found
 
-    def rule(self, escrow: str) -> Rule | None:
-        """None for an account that does not exist, or was not asked for yet."""
-        return self._rules.get(escrow)
+    def get(self, account: str) -> ActiveAuthority | None:
+        """The account's authority; None where it does not exist or was not read yet."""
+        return self._by_account.get(account)
 
 
-class Signers:
-    """Our keys by escrow account. A key is used once the chain has said that it counts for the account."""
+class KeyRing:
+    """Our keys by escrow account. A key is used only after the chain has confirmed that it counts."""
 
-    def __init__(self, wanted: Iterable[Wanted], texts: Mapping[str, str], chain_id: str) -> None:
-        """`texts` are the variables' values; nothing is asked yet."""
-        self._wanted = tuple(wanted)
+    def __init__(self, variables: Iterable[KeyVariable], texts: Mapping[str, str], chain_id: str) -> None:
+        """`texts`: the variables' values by name. Nothing is read from the chain yet."""
+        self._variables = tuple(variables)
         self.chain_id = chain_id
         self._keys = {name: _key(text) for name, text in texts.items()}
         self._usable: Mapping[str, tuple[Key, ...]] = {}
-        self.authorities = Authorities(one.escrow for one in self._wanted)
+        self.authorities = Authorities(entry.escrow for entry in self._variables)
 
-    def check(self, nodes: Nodes) -> list[Finding]:
-        """Ask the chain what our keys count for. Raises ChainError: then all stays as it was."""
+    def check(self, nodes: ChainNodes) -> list[Finding]:
+        """Compare our keys with the chain. Raises ChainError and then changes nothing."""
         accounts = self.authorities.refresh(nodes)
         usable: dict[str, tuple[Key, ...]] = {}
         findings: list[Finding] = []
-        for escrow in sorted(self.authorities.escrows):
-            keys, said = self._check(escrow, accounts.get(escrow))
+        for escrow in sorted(self.authorities.accounts):
+            keys, results = self._check(escrow, accounts.get(escrow))
             usable[escrow] = keys
-            findings += said
+            findings += results
         self._usable = usable
         return findings
 
     def can_sign(self, escrow: str) -> bool:
-        """Whether a key of ours counts for the account."""
+        """Whether one of our keys counts for the account."""
         return bool(self._usable.get(escrow))
 
     def sign(self, escrow: str, transaction: Transaction) -> dict[str, str]:
-        """Our signatures by public key; none where no key of ours counts. Raises SigningError."""
+        """Our signatures by public key; empty where none of our keys counts. Raises SigningError."""
         return {key.public: key.sign(transaction, self.chain_id) for key in self._usable.get(escrow, ())}
 
-    def enough(self, escrow: str, signatures: Mapping[str, str]) -> tuple[str, ...] | None:
-        """As `Rule.enough`."""
-        rule = self.authorities.rule(escrow)
-        return None if rule is None else rule.enough(signatures)
+    def sufficient(self, escrow: str, signatures: Mapping[str, str]) -> tuple[str, ...] | None:
+        """As `ActiveAuthority.sufficient`."""
+        authority = self.authorities.get(escrow)
+        return None if authority is None else authority.sufficient(signatures)
 
     def weight(self, escrow: str, publics: Collection[str]) -> tuple[int, int]:
-        """What these keys reach, and what is needed."""
-        rule = self.authorities.rule(escrow)
-        return (0, 0) if rule is None else (rule.weight(publics), rule.threshold)
+        """Weight of the keys, and the account's threshold."""
+        authority = self.authorities.get(escrow)
+        return (0, 0) if authority is None else (authority.weight(publics), authority.threshold)
 
     def _check(self, escrow: str, account: Account | None) -> tuple[tuple[Key, ...], list[Finding]]:
-        mine = [one for one in self._wanted if one.escrow == escrow]
-        symbols = tuple(sorted({one.symbol for one in mine}))
-        rule = self.authorities.rule(escrow)
-        if account is None or rule is None:
-            return (), [Finding(UNPAID, escrow, symbols, f"there is no account {escrow}: {_stay(symbols)}")]
+        mine = [entry for entry in self._variables if entry.escrow == escrow]
+        symbols = tuple(sorted({entry.symbol for entry in mine}))
+        authority = self.authorities.get(escrow)
+        if account is None or authority is None:
+            return (), [Finding(UNPAID, escrow, symbols, f"there is no account {escrow}: {_unpaid(symbols)}")]
         keys: dict[str, Key] = {}
         problems: list[str] = []
-        for variable in sorted({one.variable for one in mine}):
+        for variable in sorted({entry.variable for entry in mine}):
             key = self._keys.get(variable)
             if not isinstance(key, Key):
                 problems.append(f"{variable} {'is not set' if key is None else f'holds no key: {key}'}")
-            elif not rule.counts(key.public):
-                problems.append(f"{variable} holds {_wrong(key.public, account)}")
+            elif not authority.counts(key.public):
+                problems.append(f"{variable} holds {_mismatch(key.public, account)}")
             else:
                 keys[key.public] = key
         if not keys:
-            text = f"{'; '.join(problems)}: {_stay(symbols)}"
+            text = f"{'; '.join(problems)}: {_unpaid(symbols)}"
             return (), [Finding(UNPAID, escrow, symbols, text)]
-        findings = [Finding(OK, escrow, symbols, _able(escrow, rule, keys))]
+        findings = [Finding(OK, escrow, symbols, _signing_power(escrow, authority, keys))]
         findings += [Finding(WARN, escrow, symbols, problem) for problem in problems]
         return tuple(keys[public] for public in sorted(keys)), findings
 
 
-def variable_of(symbol: str, key_env: str | None) -> str:
-    """The environment variable of a token's key: the one that the venue file names, else one by rule."""
+def key_variable(symbol: str, key_env: str | None) -> str:
+    """Environment variable of a token's key: the venue file's `key_env`, else `PEK_<SYMBOL>_KEY`."""
     return key_env or f"PEK_{symbol.replace('.', '_').replace('-', '_')}_KEY"
 
 
@@ -170,29 +170,30 @@ def _key(text: str) -> Key | SigningError:
         return error
 
 
-def _rule(account: Account, lent: Mapping[str, Account]) -> Rule:
+def _resolve(account: Account, nested: Mapping[str, Account]) -> ActiveAuthority:
     active = account.active
-    inner = [
-        (weight, Rule(lent[name].active.threshold, lent[name].active.keys))
+    accounts = [
+        (weight, ActiveAuthority(nested[name].active.threshold, nested[name].active.keys))
         for name, weight in active.accounts.items()
-        if name in lent
+        if name in nested
     ]
-    return Rule(active.threshold, active.keys, tuple(inner))
+    return ActiveAuthority(active.threshold, active.keys, tuple(accounts))
 
 
-def _wrong(public: str, account: Account) -> str:
+def _mismatch(public: str, account: Account) -> str:
     role = account.others.get(public)
     if role is not None:
         return f"the {role} key of {account.name}, not an active one"
     return f"a key that is not in the active authority of {account.name}"
 
 
-def _able(escrow: str, rule: Rule, keys: Collection[str]) -> str:
-    have = rule.weight(keys)
-    if have >= rule.threshold:
+def _signing_power(escrow: str, authority: ActiveAuthority, keys: Collection[str]) -> str:
+    weight = authority.weight(keys)
+    if weight >= authority.threshold:
         return f"{escrow}: our key suffices"
-    return f"{escrow}: our keys have weight {have} of {rule.threshold}; the other operators must sign too"
+    needed = authority.threshold
+    return f"{escrow}: our keys have weight {weight} of {needed}; the other operators must sign too"
 
 
-def _stay(symbols: Sequence[str]) -> str:
+def _unpaid(symbols: Sequence[str]) -> str:
     return f"{', '.join(symbols)} {'stays' if len(symbols) == 1 else 'stay'} unpaid"

@@ -1,65 +1,54 @@
-"""What the escrow accounts really hold, and what of it is not spoken for."""
+"""Escrow funds: real balances of the escrow accounts, and what signed payments leave of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Protocol
 
 from settlement.core.events import HIVE, HIVE_ENGINE
 from settlement.core.parsing.amounts import read_quantity
 from settlement.core.parsing.names import NATIVE_PRECISION
-from settlement.payouts.approvals import View
-from settlement.payouts.chain import Account, Outcome
+from settlement.payouts.dependencies import Chain
+from settlement.payouts.eligibility import LedgerView
 from settlement.payouts.plan import Payment, amount
-from settlement.payouts.signing import Signed
-from settlement.store.read.payouts import Claim
+from settlement.store.read.payouts import PayoutClaim
 
-Place = tuple[str, str, str]  # account, chain, symbol
-
-
-class Chain(Protocol):
-    """What the loop asks of nodes (`chain.Nodes`). Each may raise ChainError, but for a broadcast."""
-
-    def head_time(self) -> int: ...
-    def accounts(self, names: Iterable[str]) -> Mapping[str, Account]: ...
-    def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> Mapping[tuple[str, str], str]: ...
-    def broadcast(self, signed: Signed) -> Outcome: ...
+Holding = tuple[str, str, str]  # account, chain, symbol
 
 
-def place_of(claim: Claim) -> Place:
-    """Where a claim's payment comes from."""
+def holding_of(claim: PayoutClaim) -> Holding:
+    """The holding that pays a claim."""
     return (claim.escrow, claim.chain, claim.symbol)
 
 
-def real_amounts(places: Iterable[Place], chain: Chain) -> dict[Place, Fraction]:
-    """What these accounts hold on the chains, 0 where there is nothing. Raises ChainError."""
-    wanted = set(places)
+def real_amounts(holdings: Iterable[Holding], chain: Chain) -> dict[Holding, Fraction]:
+    """Balances of the holdings on the chains, 0 where there is none. Raises ChainError."""
+    wanted = set(holdings)
     coins = {escrow for escrow, network, _ in wanted if network == HIVE}
     tokens = [(escrow, symbol) for escrow, network, symbol in wanted if network != HIVE]
-    real: dict[Place, Fraction] = {}
+    real: dict[Holding, Fraction] = {}
     for name, account in (chain.accounts(coins) if coins else {}).items():
         for symbol, mils in account.mils.items():
             real[name, HIVE, symbol] = Fraction(mils, 10**NATIVE_PRECISION)
     if tokens:
         for (name, symbol), text in chain.balances(*zip(*tokens, strict=True)).items():
-            real[name, HIVE_ENGINE, symbol] = units_of(text)
-    return {place: real.get(place, Fraction()) for place in wanted}
+            real[name, HIVE_ENGINE, symbol] = parse_balance(text)
+    return {holding: real.get(holding, Fraction()) for holding in wanted}
 
 
-def free_amounts(payments: Sequence[Payment], view: View, chain: Chain) -> dict[Place, Fraction]:
-    """What the accounts really hold, less what signed transactions may take."""
-    free = real_amounts((place_of(payment.members[0]) for payment in payments), chain)
+def free_amounts(payments: Sequence[Payment], view: LedgerView, chain: Chain) -> dict[Holding, Fraction]:
+    """Balances that the payments draw on, less what signed transactions may still take. Raises ChainError."""
+    free = real_amounts((holding_of(payment.members[0]) for payment in payments), chain)
     for record in view.live_records():
         for ref in record.members:
             claim = view.pending.get(ref)
-            if claim is not None and place_of(claim) in free:
-                free[place_of(claim)] -= amount(claim)
+            if claim is not None and holding_of(claim) in free:
+                free[holding_of(claim)] -= amount(claim)
     return free
 
 
-def units_of(text: str) -> Fraction:
-    """A balance as the sidechain writes it; 0 for what is none."""
+def parse_balance(text: str) -> Fraction:
+    """A balance as the sidechain writes it; 0 for text that is not one."""
     quantity = read_quantity(text)
     if quantity is None or not quantity.digits:
         return Fraction()

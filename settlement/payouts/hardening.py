@@ -1,8 +1,7 @@
-"""What keeps keys inside the process that uses them: no core dump, no reader of its memory, no trace.
+"""Process hardening: keeps keys out of core dumps, other processes' reach and the environment.
 
-None of it holds against root or against code that runs in this process. It holds against what happens by
-accident: a crash report, a backup of `/proc`, a child that inherits the environment, a file that others can
-read.
+It does not protect against root or against code in this process. It protects against accidents: crash
+reports, backups of `/proc`, child processes that inherit the environment, files that others can read.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from typing import Final
 
 _PR_SET_DUMPABLE: Final = 4
 _STAT: Final = Path("/proc/self/stat")
-# Fields of /proc/self/stat after the name, counted from 0: where the first environment lies.
+# Indexes in /proc/self/stat, after the process name, of the initial environment's start and end address.
 _ENV_START, _ENV_END = 47, 48
 
 log = logging.getLogger(__name__)
 
 
 def harden() -> None:
-    """No core dumps, no debugger of another process, and files of our own for our own eyes (mode 0600)."""
+    """Disable core dumps and debugging by other processes; create files with mode 0600."""
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux" and ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0):
-        log.warning("other processes of this user may read this one's memory: %s", _last_error())
+        log.warning("other processes of this user may read the memory of this one: %s", _last_error())
 
 
-def take(names: Iterable[str], environ: MutableMapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables of these names that are set and not empty; they stand in no environment after that.
+def take_variables(names: Iterable[str], environ: MutableMapping[str, str] = os.environ) -> dict[str, str]:
+    """Read the named variables that are set and not empty, and remove them from the environment.
 
-    The block in which the kernel keeps the first environment (`/proc/PID/environ`) is wiped as well.
+    The initial environment that the kernel shows in `/proc/PID/environ` is wiped as well.
     """
     texts = {name: environ.pop(name) for name in set(names) if name in environ}
     if environ is os.environ and sys.platform == "linux":
@@ -50,7 +49,7 @@ def _wipe(texts: Iterable[str]) -> None:
     except (OSError, ValueError, IndexError):
         start = end = 0
     if not 0 < start < end:
-        log.warning("the first environment of this process cannot be wiped: keep /proc from other users")
+        log.warning("the initial environment of this process cannot be wiped: mount /proc with hidepid=2")
         return
     block = (ctypes.c_char * (end - start)).from_address(start)
     for text in texts:

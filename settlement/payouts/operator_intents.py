@@ -1,4 +1,4 @@
-"""What the operator signs (protocol, section 8)."""
+"""Operations of the venue's operator (protocol, section 8)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 
 from settlement.core.venue import Venue
+from settlement.payouts.signing import Operation
 
 
-def operator_action(venue: Venue, name: str, payload: Mapping[str, object]) -> tuple[str, dict[str, object]]:
-    """The operation: its kind and its fields."""
+def operator_action(venue: Venue, name: str, payload: Mapping[str, object]) -> Operation:
+    """The `custom_json` of an operator's action."""
     action = {"contractName": venue.contract, "contractAction": name, "contractPayload": payload}
     return "custom_json", {
         "required_auths": [venue.operator],

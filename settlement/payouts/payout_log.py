@@ -1,7 +1,7 @@
-"""What a payouts process writes down: signed transactions before anybody hears of them, decisions, notes.
+"""Payout log: the tables that a payouts process writes. Signed transactions, decisions, settings, statuses.
 
-None of it is needed to pay nobody twice (see `plan`): it is a second lock on the same door, and it tells
-people what happens.
+At-most-once payment does not depend on it (see `plan`): it is a second safeguard, and it shows operators and
+users what happens.
 """
 
 from __future__ import annotations
@@ -24,61 +24,61 @@ from sqlalchemy import (
     update,
 )
 
-from settlement.payouts.plan import Payment, Ref
+from settlement.payouts.plan import ClaimRef, Payment
 from settlement.payouts.signing import Transaction
-from settlement.store import schema
+from settlement.store import payout_schema, schema
 from settlement.store.database import open_writer
-from settlement.store.read.payouts import REFUND, WITHDRAWAL, Claim
+from settlement.store.read.payouts import REFUND, WITHDRAWAL, PayoutClaim
 
 APPROVED: Final = 0
-GIVEN_BACK: Final = 1
+RETURNING: Final = 1
 
 
-class Record(NamedTuple):
-    """A signed transaction. `signatures` by public key; they weigh `weight` of `needed`.
+class PayoutRecord(NamedTuple):
+    """A signed transaction. Times are chain time, in seconds since 1970."""
 
-    `expires`, `first_sent` and `last_sent` are seconds since 1970 by the chain's time.
-    """
-
-    n: int
-    id: str
+    n: int  # number in the table
+    id: str  # transaction id
     escrow: str
     slot: int
     expires: int
     transaction: Transaction
-    signatures: Mapping[str, str]
-    weight: int
-    needed: int
+    signatures: Mapping[str, str]  # by public key
+    weight: int  # of the signatures
+    needed: int  # the account's threshold
     first_sent: int | None
     last_sent: int | None
-    answer: str | None
-    members: tuple[Ref, ...]
+    answer: str | None  # of the last broadcast; None where it was accepted
+    members: tuple[ClaimRef, ...]  # the claims that it pays
 
     @property
     def is_complete(self) -> bool:
-        """Whether enough have signed."""
+        """Whether the signatures reach the threshold."""
         return self.weight >= self.needed
 
 
-class Settings(NamedTuple):
-    """The policy under which was signed last, which claims are held until when, and the pause switch."""
+class PayoutSettings(NamedTuple):
+    """State of the payouts process. Times are chain time, in seconds since 1970."""
 
-    policy_hash: str | None
-    hold_from: int
-    hold_until: int
+    policy_hash: str | None  # of the policy that was last signed under; None before the first start
+    hold_from: int  # claims opened up to this time are held …
+    hold_until: int  # … until the ledger has read past this one
     paused: bool
 
 
-class Note(NamedTuple):
-    """How it is with a pending claim. `next_attempt`: seconds since 1970 by the chain's time."""
+class PayoutStatus(NamedTuple):
+    """Payout status of a pending claim."""
 
-    state: str
+    state: str  # one of `store.read.payouts.STATES`
     reason: str | None
-    next_attempt: int | None
+    next_attempt: int | None  # start of its next turn: chain time, in seconds since 1970
 
 
-def open_records(url: str) -> Engine:
-    """The database for a payouts process to write to. What it commits survives a power cut."""
+Statuses = dict[ClaimRef, PayoutStatus]
+
+
+def open_payout_log(url: str) -> Engine:
+    """Write access for a payouts process. Commits are durable: they survive a power failure."""
     return open_writer(url, durable=True)
 
 
@@ -86,7 +86,7 @@ def open_records(url: str) -> Engine:
 
 _t, _m, _w, _r = (
     table.c
-    for table in (schema.payout_transactions, schema.payout_members, schema.withdrawals, schema.refunds)
+    for table in (payout_schema.transactions, payout_schema.members, schema.withdrawals, schema.refunds)
 )
 _pending_withdrawals = select(_w.n).where(_w.status == schema.PENDING)
 _pending_refunds = select(_r.n).where(_r.status == schema.PENDING)
@@ -96,16 +96,15 @@ _concerned = select(_m.transaction_n).where(
         and_(_m.kind == REFUND, _m.claim.in_(_pending_refunds)),
     )
 )
-_UNSETTLED = select(schema.payout_transactions).where(_t.n.in_(_concerned)).order_by(_t.n)
-_MEMBERS = select(schema.payout_members).where(_m.transaction_n.in_(bindparam("numbers", expanding=True)))
+_UNSETTLED = select(payout_schema.transactions).where(_t.n.in_(_concerned)).order_by(_t.n)
+_MEMBERS = select(payout_schema.members).where(_m.transaction_n.in_(bindparam("numbers", expanding=True)))
 
 
 def add_record(
     connection: Connection, payment: Payment, signatures: Mapping[str, str], weight: int, needed: int
 ) -> None:
-    """Write down a signed transaction, unless it is there already. Once this is committed, others may hear
-    of it."""
-    t = schema.payout_transactions
+    """Insert a signed transaction, unless it is recorded already. It may be sent only after the commit."""
+    t = payout_schema.transactions
     if connection.execute(select(t.c.n).where(t.c.id == payment.id)).one_or_none() is not None:
         return
     n = (connection.scalar(select(func.max(t.c.n))) or 0) + 1
@@ -123,35 +122,35 @@ def add_record(
         )
     )
     members = [{"kind": kind, "claim": claim, "transaction_n": n} for kind, claim in _refs(payment.members)]
-    connection.execute(insert(schema.payout_members), members)
+    connection.execute(insert(payout_schema.members), members)
 
 
-def read_record(connection: Connection, ident: str) -> Record | None:
-    """The record of a transaction id."""
-    t = schema.payout_transactions
+def read_record(connection: Connection, ident: str) -> PayoutRecord | None:
+    """The record with a transaction id."""
+    t = payout_schema.transactions
     found = _records(connection, connection.execute(select(t).where(t.c.id == ident)).all())
     return found[0] if found else None
 
 
-def read_records(connection: Connection) -> list[Record]:
-    """Those with a claim that is pending, oldest first."""
+def read_records(connection: Connection) -> list[PayoutRecord]:
+    """The records with a pending claim, oldest first."""
     return _records(connection, connection.execute(_UNSETTLED).all())
 
 
-def note_answer(connection: Connection, n: int, time: int, answer: str | None) -> None:
-    """That a transaction was sent at that time of the chain, and what was said of it."""
-    t = schema.payout_transactions
+def record_answer(connection: Connection, n: int, time: int, answer: str | None) -> None:
+    """Record that a transaction was sent at a chain time, and the node's answer (None: accepted)."""
+    t = payout_schema.transactions
     first = func.coalesce(t.c.first_sent, time)
     connection.execute(update(t).where(t.c.n == n).values(first_sent=first, last_sent=time, answer=answer))
 
 
-def _records(connection: Connection, rows: Collection[Row[tuple[object, ...]]]) -> list[Record]:
-    members: dict[int, list[Ref]] = {}
+def _records(connection: Connection, rows: Collection[Row[tuple[object, ...]]]) -> list[PayoutRecord]:
+    members: dict[int, list[ClaimRef]] = {}
     numbers = [row.n for row in rows]
     for kind, claim, n in connection.execute(_MEMBERS, {"numbers": numbers}) if numbers else ():
         members.setdefault(n, []).append((kind, claim))
     return [
-        Record(
+        PayoutRecord(
             n=row.n,
             id=row.id,
             escrow=row.escrow,
@@ -170,65 +169,66 @@ def _records(connection: Connection, rows: Collection[Row[tuple[object, ...]]]) 
     ]
 
 
-def _refs(members: Iterable[Claim]) -> list[Ref]:
+def _refs(members: Iterable[PayoutClaim]) -> list[ClaimRef]:
     return [claim.ref for claim in members]
 
 
-# -- what the operator said -----------------------------------------------------------------------
+# -- the operator's decisions -----------------------------------------------------------------------
 
 
-def decide(connection: Connection, claim: Ref, decision: int, since: int | None = None) -> None:
-    """Remember what the operator said of a claim, in place of what was said before. `since`: when, by the
-    chain."""
+def record_decision(connection: Connection, claim: ClaimRef, decision: int, since: int | None = None) -> None:
+    """Record the operator's decision on a claim, replacing an earlier one. `since`: chain time."""
     kind, n = claim
-    d = schema.payout_decisions
+    d = payout_schema.decisions
     connection.execute(delete(d).where(d.c.kind == kind, d.c.claim == n))
     connection.execute(insert(d).values(kind=kind, claim=n, decision=decision, since=since))
 
 
-def read_decisions(connection: Connection) -> dict[Ref, int]:
-    """What the operator has said, by claim."""
-    d = schema.payout_decisions.c
-    return {(kind, n): said for kind, n, said in connection.execute(select(d.kind, d.claim, d.decision))}
+def read_decisions(connection: Connection) -> dict[ClaimRef, int]:
+    """The operator's decisions, by claim."""
+    d = payout_schema.decisions.c
+    return {
+        (kind, n): decision for kind, n, decision in connection.execute(select(d.kind, d.claim, d.decision))
+    }
 
 
-def read_stops(connection: Connection) -> dict[Ref, int]:
-    """Since when, by the chain, claims are being given back."""
-    d = schema.payout_decisions.c
-    rows = connection.execute(select(d.kind, d.claim, d.since).where(d.decision == GIVEN_BACK))
+def read_returns(connection: Connection) -> dict[ClaimRef, int]:
+    """The claims that are being returned, with the chain time of the decision."""
+    d = payout_schema.decisions.c
+    rows = connection.execute(select(d.kind, d.claim, d.since).where(d.decision == RETURNING))
     return {(kind, n): since for kind, n, since in rows if since is not None}
 
 
 # -- settings -------------------------------------------------------------------------------------
 
 
-def read_settings(connection: Connection) -> Settings:
-    """What is kept; for a new database, that nothing has been signed and nothing is held."""
-    s = schema.payout_settings.c
+def read_settings(connection: Connection) -> PayoutSettings:
+    """The stored settings; defaults for a new database: nothing signed, nothing held."""
+    s = payout_schema.settings.c
     row = connection.execute(select(s.policy_hash, s.hold_from, s.hold_until, s.paused)).one_or_none()
-    return Settings(None, 0, 0, False) if row is None else Settings(*row)
+    return PayoutSettings(None, 0, 0, False) if row is None else PayoutSettings(*row)
 
 
-def write_settings(connection: Connection, settings: Settings) -> None:
-    """Keep them, in place of what was kept before."""
-    connection.execute(delete(schema.payout_settings))
-    connection.execute(insert(schema.payout_settings).values(id=1, **settings._asdict()))
+def write_settings(connection: Connection, settings: PayoutSettings) -> None:
+    """Replace the stored settings."""
+    connection.execute(delete(payout_schema.settings))
+    connection.execute(insert(payout_schema.settings).values(id=1, **settings._asdict()))
 
 
-# -- notes for people -----------------------------------------------------------------------------
+# -- statuses -----------------------------------------------------------------------------
 
 
-def write_notes(connection: Connection, notes: Mapping[Ref, Note | None]) -> None:
-    """Write what has changed; None takes a note away."""
-    t = schema.payout_notes
-    for (kind, n), note in notes.items():
+def write_statuses(connection: Connection, statuses: Mapping[ClaimRef, PayoutStatus | None]) -> None:
+    """Write changed statuses; None deletes one."""
+    t = payout_schema.notes
+    for (kind, n), status in statuses.items():
         connection.execute(delete(t).where(t.c.kind == kind, t.c.claim == n))
-        if note is not None:
-            connection.execute(insert(t).values(kind=kind, claim=n, **note._asdict()))
+        if status is not None:
+            connection.execute(insert(t).values(kind=kind, claim=n, **status._asdict()))
 
 
-def read_notes(connection: Connection) -> dict[Ref, Note]:
-    """All notes, by claim."""
-    t = schema.payout_notes.c
+def read_statuses(connection: Connection) -> dict[ClaimRef, PayoutStatus]:
+    """All statuses, by claim."""
+    t = payout_schema.notes.c
     rows = connection.execute(select(t.kind, t.claim, t.state, t.reason, t.next_attempt))
-    return {(kind, n): Note(state, reason, attempt) for kind, n, state, reason, attempt in rows}
+    return {(kind, n): PayoutStatus(state, reason, attempt) for kind, n, state, reason, attempt in rows}

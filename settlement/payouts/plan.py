@@ -1,9 +1,9 @@
-"""Which transactions pay which claims: a pure function of the ledger's rows, a slot and the policy.
+"""Payment plan: which transactions pay which claims, as a pure function of ledger rows, slot and policy.
 
-Nobody needs to remember what was signed. For each claim there is at most one transaction in each slot, and
-between the slots of two attempts lies more time than the first one lives. Whoever plans a slot, and whenever,
-gets the same bytes and so the same transaction id, which the chain takes once. The proof stands in
-docs/payouts.md.
+A claim has at most one transaction in a slot, and the time between two attempts is longer than a
+transaction's lifetime. Every process that plans a slot, at any time, builds the same bytes and so the same
+transaction id, which the chain accepts once. So at-most-once payment needs no memory of what was signed; the
+proof is in docs/payouts.md.
 """
 
 from __future__ import annotations
@@ -24,36 +24,32 @@ from settlement.payouts.policy import HISTORY_SECONDS, HOUR_SECONDS, SLOT_SECOND
 from settlement.payouts.signing import Operation, Transaction
 from settlement.store.read.payouts import (
     WITHDRAWAL,
-    Claim,
     Ledger,
+    PayoutClaim,
     Reference,
     read_ledger,
     read_reference,
 )
 
-MOST_ACTIONS: Final = 15
-"""Elements of one batch: the sidechain runs 20 actions of an account in a block."""
-MOST_JSON_BYTES: Final = 8192
-MOST_MEMO_BYTES: Final = 2047
+MAX_ACTIONS: Final = 15
+"""Transfers in one batch: the sidechain executes at most 20 actions of an account in a block."""
+MAX_JSON_BYTES: Final = 8192
+MAX_MEMO_BYTES: Final = 2047
 
-Key = tuple[str, ...]
-Ref = tuple[int, int]
+PaymentKey = tuple[str, ...]
+ClaimRef = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Payment:
-    """An unsigned transaction that pays its members, as everybody builds it for this escrow and slot.
-
-    `reference` is the number of the block that it refers to. `over` says which limit it is above, None where
-    it is within all.
-    """
+    """An unsigned transaction that pays its members; the same for every process that plans the slot."""
 
     escrow: str
     slot: int
-    members: tuple[Claim, ...]
+    members: tuple[PayoutClaim, ...]  # the claims that it pays, oldest first
     transaction: Transaction
-    reference: int
-    over: str | None
+    reference: int  # number of the block that the transaction refers to
+    limit_exceeded: str | None  # why it needs the operator's approval; None where it needs none
 
     @property
     def id(self) -> str:
@@ -62,12 +58,12 @@ class Payment:
 
     @property
     def is_token(self) -> bool:
-        """Whether the sidechain counts its members as actions of the escrow account."""
+        """Whether it pays on the sidechain, which limits an account's actions per block."""
         return self.transaction.operations[0][0] == "custom_json"
 
 
 def build(connection: Connection, venue: Venue, policy: Policy, escrow: str, slot: int) -> list[Payment]:
-    """As `build_all`, of one escrow account, out of the ledger as it stands."""
+    """The payments of one escrow account in a slot, from the current ledger."""
     ledger = read_ledger(connection, HISTORY_SECONDS)
     if ledger is None:
         return []
@@ -78,7 +74,7 @@ def build(connection: Connection, venue: Venue, policy: Policy, escrow: str, slo
 def build_all(
     connection: Connection, ledger: Ledger, venue: Venue, policy: Policy, slot: int
 ) -> list[Payment]:
-    """The payments of a slot. Empty if the ledger has not got so far, or is past all that they could do."""
+    """The payments of a slot. Empty before the ledger reaches the slot and after its transactions expire."""
     if not slot_time(slot) <= ledger.timestamp < expires(slot, policy):
         return []
     reference = read_reference(connection, slot_time(slot))
@@ -89,81 +85,82 @@ def build_all(
 
 
 def slot_time(slot: int) -> int:
-    """When a slot begins, in seconds since 1970 by the chain's time."""
+    """Start of a slot, in seconds since 1970 (chain time)."""
     return slot * SLOT_SECONDS
 
 
 def slot_after(timestamp: int) -> int:
-    """The first slot that begins after that."""
+    """The first slot that begins after a time."""
     return timestamp // SLOT_SECONDS + 1
 
 
-def attempt(claim: Claim, policy: Policy, timestamp: int) -> int | None:
-    """The newest slot in which the claim has its turn, that begins no later than that; None before any."""
+def latest_attempt(claim: PayoutClaim, policy: Policy, timestamp: int) -> int | None:
+    """The latest slot at or before a time in which the claim has its turn; None before the first."""
     first, now = slot_after(claim.opened), timestamp // SLOT_SECONDS
     return None if now < first else now - (now - first) % policy.period
 
 
 def expires(slot: int, policy: Policy) -> int:
-    """When the transactions of a slot expire."""
+    """Expiry of the transactions of a slot, in seconds since 1970."""
     return slot_time(slot) + policy.expires_in
 
 
-# -- what is due ----------------------------------------------------------------------------------
+# -- due claims -----------------------------------------------------------------------------------
 
 
-def due(claims: Iterable[Claim], policy: Policy, slot: int) -> list[Claim]:
-    """The claims whose turn it is in a slot, oldest first. `claims` come oldest first, and may be later ones.
+def due(claims: Iterable[PayoutClaim], policy: Policy, slot: int) -> list[PayoutClaim]:
+    """The claims that have their turn in a slot, oldest first.
 
-    Of claims whose payments look alike the oldest alone is due, and none while a transaction for one that
-    is closed may still get into a block: it would then pay another of them.
+    `claims` are in order of age and may include claims opened later. Of claims with the same payment key only
+    the oldest is due, and none while a transaction of a closed one may still get into a block: it would then
+    pay another of them.
     """
     time = slot_time(slot)
-    heads: dict[Key, Claim] = {}
-    settling: set[Key] = set()
+    heads: dict[PaymentKey, PayoutClaim] = {}
+    settling: set[PaymentKey] = set()
     for claim in claims:
         if is_pending(claim, time):
-            heads.setdefault(claim.key, claim)
+            heads.setdefault(claim.payment_key, claim)
         elif claim.closed is not None and time - policy.expires_in <= claim.closed < time:
-            settling.add(claim.key)
+            settling.add(claim.payment_key)
     return [
         claim
         for key, claim in heads.items()
         if key not in settling
         and (slot - slot_after(claim.opened)) % policy.period == 0
-        and unpayable(claim) is None
+        and unpayable_reason(claim) is None
     ]
 
 
-def is_pending(claim: Claim, time: int) -> bool:
-    """Whether the blocks before that time leave the claim pending."""
+def is_pending(claim: PayoutClaim, time: int) -> bool:
+    """Whether the claim is pending after the blocks before that time."""
     return claim.opened < time and (claim.closed is None or claim.closed >= time)
 
 
-def unpayable(claim: Claim) -> str | None:
-    """Why no transaction can ever pay this claim, or ever should; None where one can."""
+def unpayable_reason(claim: PayoutClaim) -> str | None:
+    """Why no transaction may ever pay this claim; None where one may."""
     if claim.quantity is None:
-        return "its quantity is no amount that can be sent"
+        return "the quantity is not an amount that can be sent"
     if not is_account(claim.to) or claim.to == claim.escrow:
-        return f"{claim.to!r} is no account that can be paid"
+        return f"{claim.to!r} is not an account that can be paid"
     if not claim.is_plain or not is_symbol(claim.symbol):
-        return "there is no token of that symbol"
+        return "no token has this symbol"
     if claim.chain != HIVE:
         return None
     if claim.symbol not in NATIVE_COINS or not 0 < _mils(claim.quantity) <= MAX_UNITS:
-        return "its quantity is no amount of that coin"
-    # Hive-Engine runs the JSON in a transfer's memo as an action of the sender: the escrow account.
+        return "the quantity is not a valid amount of the coin"
+    # Hive-Engine executes JSON in a transfer's memo as an action of the sender, here the escrow account.
     if claim.memo.lstrip()[:1] in ("{", "["):
-        return "its memo could be run by a sidechain, with the escrow account's authority"
-    if len(claim.memo.encode()) > MOST_MEMO_BYTES:
-        return "its memo is too long"
+        return "a sidechain could execute the memo with the escrow account's authority"
+    if len(claim.memo.encode()) > MAX_MEMO_BYTES:
+        return "the memo is too long"
     return None
 
 
-def over_limits(claims: Iterable[Claim], policy: Policy, time: int) -> dict[Ref, str]:
-    """Which pending claims need an approval as of a time, and which limit they are above.
+def over_limits(claims: Iterable[PayoutClaim], policy: Policy, time: int) -> dict[ClaimRef, str]:
+    """The pending claims that need an approval as of a time, with the limit that they exceed.
 
-    What was paid in the hour before counts, and all older claims that need no approval themselves.
+    Payments of the preceding hour count against the hour limit, and so do older claims that need no approval.
     """
     limited = policy.limits.keys() | policy.hour_limits.keys()
     counted = [claim for claim in claims if claim.symbol in limited]
@@ -171,23 +168,23 @@ def over_limits(claims: Iterable[Claim], policy: Policy, time: int) -> dict[Ref,
     for claim in counted:
         if claim.is_paid and claim.closed is not None and time - HOUR_SECONDS <= claim.closed < time:
             total[claim.symbol] = total.get(claim.symbol, Fraction()) + amount(claim)
-    over: dict[Ref, str] = {}
+    over: dict[ClaimRef, str] = {}
     for claim in counted:
         if not is_pending(claim, time):
             continue
-        most, most_an_hour = (limits.get(claim.symbol) for limits in (policy.limits, policy.hour_limits))
+        limit, hour_limit = (limits.get(claim.symbol) for limits in (policy.limits, policy.hour_limits))
         sum_ = total.get(claim.symbol, Fraction()) + amount(claim)
-        if most is not None and amount(claim) > most:
+        if limit is not None and amount(claim) > limit:
             over[claim.ref] = "above the limit for one payout"
-        elif most_an_hour is not None and sum_ > most_an_hour:
+        elif hour_limit is not None and sum_ > hour_limit:
             over[claim.ref] = "above the limit for an hour"
         else:
             total[claim.symbol] = sum_
     return over
 
 
-def amount(claim: Claim) -> Fraction:
-    """A claim's amount; 0 where it is none."""
+def amount(claim: PayoutClaim) -> Fraction:
+    """A claim's amount; 0 where its quantity is not an amount."""
     return Fraction(claim.quantity or 0)
 
 
@@ -195,21 +192,20 @@ def amount(claim: Claim) -> Fraction:
 
 
 def compose(
-    claims: Sequence[Claim], reference: Reference | None, venue: Venue, policy: Policy, slot: int
+    claims: Sequence[PayoutClaim], reference: Reference | None, venue: Venue, policy: Policy, slot: int
 ) -> list[Payment]:
-    """The payments of all escrow accounts in a slot, oldest first; `reference` is the newest block of ours
-    before it.
+    """The payments of all escrow accounts in a slot, oldest first.
 
-    Coins go one to a transaction. Tokens go in batches where nothing can hold one back: each to the account
-    that asked for it, and within the limits. Anything else is alone, so that to hold it back holds nothing
-    else, and never changes another transaction's bytes.
+    `reference` is the newest recorded block before the slot. Each coin payment is a transaction of its own.
+    Token payments that nothing can hold back (to the requesting account, within the limits) are batched. All
+    others are alone, so that holding one back neither delays others nor changes their bytes.
     """
     over = over_limits(claims, policy, slot_time(slot))
     payments: list[Payment] = []
-    batches: dict[tuple[str, str], list[Claim]] = {}
+    batches: dict[tuple[str, str], list[PayoutClaim]] = {}
 
-    def pay(*members: Claim) -> None:
-        assert reference is not None  # a claim was opened in a block of ours
+    def pay(*members: PayoutClaim) -> None:
+        assert reference is not None  # the block that opened a claim is recorded
         operation = _operation(members, venue)
         transaction = Transaction.after(reference.block_id, expires(slot, policy), operation)
         limit = over.get(members[0].ref)
@@ -221,26 +217,26 @@ def compose(
         else:
             batches.setdefault((claim.escrow, claim.symbol), []).append(claim)
     for batch in batches.values():
-        for members in _cut(batch):
+        for members in _batches(batch):
             pay(*members)
     return sorted(payments, key=age)
 
 
 def age(payment: Payment) -> tuple[int, int, int]:
-    """Rises from the oldest payment to the newest."""
+    """Sort key: the oldest payment first."""
     claim = payment.members[0]
     return (claim.opened, claim.kind, claim.n)
 
 
-def _is_alone(claim: Claim, over: dict[Ref, str]) -> bool:
+def _is_alone(claim: PayoutClaim, over: dict[ClaimRef, str]) -> bool:
     return claim.kind != WITHDRAWAL or claim.to != claim.account or claim.ref in over
 
 
-def _cut(claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
-    """In pieces that fit into a custom_json, and into what the sidechain runs in a block."""
-    batch: list[Claim] = []
+def _batches(claims: Sequence[PayoutClaim]) -> Iterator[Sequence[PayoutClaim]]:
+    """Batches that fit into a custom_json and into the sidechain's limit per block."""
+    batch: list[PayoutClaim] = []
     for claim in claims:
-        if batch and (len(batch) == MOST_ACTIONS or len(_json([*batch, claim])) > MOST_JSON_BYTES):
+        if batch and (len(batch) == MAX_ACTIONS or len(_json([*batch, claim])) > MAX_JSON_BYTES):
             yield batch
             batch = []
         batch.append(claim)
@@ -248,7 +244,7 @@ def _cut(claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
         yield batch
 
 
-def _operation(members: Sequence[Claim], venue: Venue) -> Operation:
+def _operation(members: Sequence[PayoutClaim], venue: Venue) -> Operation:
     claim = members[0]
     if claim.chain == HIVE:
         coins = f"{_coin_text(claim)} {claim.symbol}"
@@ -261,8 +257,8 @@ def _operation(members: Sequence[Claim], venue: Venue) -> Operation:
     }
 
 
-def _json(members: Sequence[Claim]) -> str:
-    """Each with its own memo. ASCII alone: as many bytes as characters."""
+def _json(members: Sequence[PayoutClaim]) -> str:
+    """A `tokens.transfer` for each member, as ASCII: as many bytes as characters."""
     elements = [
         {
             "contractName": "tokens",
@@ -280,12 +276,12 @@ def _json(members: Sequence[Claim]) -> str:
 
 
 def _mils(quantity: str) -> int:
-    """Thousandths; 0 for what has more decimals."""
+    """The quantity in thousandths; 0 where it has more decimals."""
     mils = Fraction(quantity) * 10**NATIVE_PRECISION
     return mils.numerator if mils.denominator == 1 else 0
 
 
-def _coin_text(claim: Claim) -> str:
+def _coin_text(claim: PayoutClaim) -> str:
     assert claim.quantity is not None
     whole, thousandths = divmod(_mils(claim.quantity), 10**NATIVE_PRECISION)
     return f"{whole}.{thousandths:03d}"

@@ -1,7 +1,8 @@
-"""The local settings that shape payouts. What they shape must not change under a payment on its way.
+"""Payout policy: the local settings that shape payment transactions.
 
-Two processes that pay from the same escrow accounts need the same policy: with another one they would build
-other transactions for the same claim, and both could count. So its hash is kept (see `records`).
+Processes that pay from the same escrow accounts must have the same policy: with different ones they would
+build different transactions for the same claim, and both could be executed. So the policy's hash is recorded
+(see `payout_log`).
 """
 
 from __future__ import annotations
@@ -17,69 +18,69 @@ from settlement.core.parsing.names import is_symbol
 from settlement.core.venue import Venue
 
 SLOT_SECONDS: Final = 15
-"""Chain time is cut into slots of so many seconds: payments are planned for the beginning of one."""
-SHORTEST_SECONDS: Final = 60
-LONGEST_SECONDS: Final = 3600
-"""Hive took no transaction that lives for longer before hardfork 28, and no payment needs to."""
-DEFAULT_SECONDS: Final = 600
+"""Length of a slot. Chain time is divided into slots, and payments are planned as of the start of one."""
+MIN_LIFETIME_SECONDS: Final = 60
+MAX_LIFETIME_SECONDS: Final = 3600
+"""Hive's limit on a transaction's lifetime before hardfork 28; payments need no more."""
+DEFAULT_LIFETIME_SECONDS: Final = 600
 HOUR_SECONDS: Final = 3600
-COMPOSITION: Final = 1
-"""Grows with every change of `plan` that gives other bytes for the same rows."""
-HISTORY_SECONDS: Final = 3 * LONGEST_SECONDS
-"""How far back the rows reach that a plan may depend on: an attempt's life, and an hour or a life before."""
+COMPOSITION_VERSION: Final = 1
+"""Incremented by every change of `plan` that builds other bytes from the same rows."""
+HISTORY_SECONDS: Final = 3 * MAX_LIFETIME_SECONDS
+"""Age of the oldest closed claims that a plan may depend on: a lifetime, and an hour or a lifetime before."""
 
 
 class PolicyError(ValueError):
-    """A setting that cannot be used: what and why."""
+    """An invalid setting; the text names it and says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`expires_in`: seconds from the beginning of a slot to the end of its transactions.
+    """The settings that shape transactions."""
 
-    `limits` and `hour_limits`: by symbol, the most that goes out without somebody's approval, in one payout
-    and within an hour.
-    """
-
-    expires_in: int = DEFAULT_SECONDS
-    limits: Mapping[str, Fraction] = field(default_factory=dict)
-    hour_limits: Mapping[str, Fraction] = field(default_factory=dict)
+    expires_in: int = DEFAULT_LIFETIME_SECONDS  # seconds from the start of a slot to its transactions' expiry
+    limits: Mapping[str, Fraction] = field(
+        default_factory=dict
+    )  # largest payment without approval, by symbol
+    hour_limits: Mapping[str, Fraction] = field(default_factory=dict)  # the same for all payments of an hour
 
     def __post_init__(self) -> None:
-        if not SHORTEST_SECONDS <= self.expires_in <= LONGEST_SECONDS:
-            raise PolicyError(f"payouts must expire in {SHORTEST_SECONDS} to {LONGEST_SECONDS} seconds")
+        if not MIN_LIFETIME_SECONDS <= self.expires_in <= MAX_LIFETIME_SECONDS:
+            raise PolicyError(
+                f"payout-expires-in must be {MIN_LIFETIME_SECONDS} to {MAX_LIFETIME_SECONDS} seconds"
+            )
 
     @property
     def period(self) -> int:
-        """Slots from one attempt to pay a claim to the next: the first has expired when the next begins."""
+        """Slots between two attempts to pay a claim: the first has expired when the second begins."""
         return self.expires_in // SLOT_SECONDS + 2
 
     def text(self, venue: Venue) -> str:
-        """All that shapes transactions, one fact a line: what operators who pay together must agree on."""
+        """Everything that shapes transactions, one fact a line: the same for operators who sign together."""
         lines = [
-            f"peakedex-payouts {COMPOSITION}",
+            f"peakedex-payouts {COMPOSITION_VERSION}",
             f"venue {venue.hash}",
             f"slot {SLOT_SECONDS}",
             f"expires_in {self.expires_in}",
-            *(f"limit {symbol} {most}" for symbol, most in sorted(self.limits.items())),
-            *(f"hour_limit {symbol} {most}" for symbol, most in sorted(self.hour_limits.items())),
+            *(f"limit {symbol} {limit}" for symbol, limit in sorted(self.limits.items())),
+            *(f"hour_limit {symbol} {limit}" for symbol, limit in sorted(self.hour_limits.items())),
         ]
         return "\n".join(lines) + "\n"
 
     def hash(self, venue: Venue) -> str:
-        """64 hex digits."""
+        """SHA-256 of `text`, 64 hex digits."""
         return sha256(self.text(venue).encode("ascii")).hexdigest()
 
 
 def read_limits(texts: Iterable[str]) -> dict[str, Fraction]:
-    """`PEK=1000` and so on. Raises PolicyError."""
+    """Limits by symbol, from texts such as `PEK=1000`. Raises PolicyError."""
     limits: dict[str, Fraction] = {}
     for text in texts:
         symbol, _, amount = text.partition("=")
-        most = read_decimal(amount)
-        if not is_symbol(symbol) or most is None:
-            raise PolicyError(f"{text!r} is not a limit: write SYMBOL=AMOUNT, as PEK=1000")
+        limit = read_decimal(amount)
+        if not is_symbol(symbol) or limit is None:
+            raise PolicyError(f"{text!r} is not a limit: write SYMBOL=AMOUNT, for example PEK=1000")
         if symbol in limits:
-            raise PolicyError(f"{symbol} has two limits: name it once")
-        limits[symbol] = Fraction(most.mantissa, 10**most.places)
+            raise PolicyError(f"two limits for {symbol}: give one")
+        limits[symbol] = Fraction(limit.mantissa, 10**limit.places)
     return limits

@@ -1,4 +1,4 @@
-"""What people ask of payouts: how it is with each claim, and whether the accounts hold what they should."""
+"""Reports for operators: status of pending claims, and reconciliation of the escrow accounts."""
 
 from __future__ import annotations
 
@@ -11,46 +11,47 @@ from settlement.core.parsing.amounts import show_units
 from settlement.core.parsing.names import decode
 from settlement.core.venue import parse_venue
 from settlement.payouts import returns
-from settlement.payouts.escrow_funds import Chain, real_amounts
+from settlement.payouts.dependencies import Chain
+from settlement.payouts.escrow_funds import real_amounts
 from settlement.payouts.payout_log import read_settings
-from settlement.store import schema
+from settlement.store import payout_schema, schema
 from settlement.store.lease import read_holder
 from settlement.store.read.audit.solvency import list_outflows
-from settlement.store.read.payouts import KINDS, Claim, read_ledger, read_payouts
+from settlement.store.read.payouts import KINDS, PayoutClaim, read_ledger, read_payouts
 from settlement.store.read.venue import read_tokens, read_venue
 
-NEWEST_OUTFLOWS: Final = 20
+MAX_OUTFLOWS: Final = 20
 
 
 class Difference(NamedTuple):
-    """One token in one escrow account: what the ledger says, and what there really is, in its units."""
+    """Balance of a token in an escrow account, in units of the token."""
 
     escrow: str
     symbol: str
-    precision: int
-    ledger: int
-    real: int
+    precision: int  # decimal places of a unit
+    ledger: int  # according to the ledger
+    real: int  # on the chain
 
     @property
     def surplus(self) -> int:
-        """What is there beside what the ledger counts; below 0 where something is missing."""
+        """Real balance above the ledger's; negative where funds are missing."""
         return self.real - self.ledger
 
     def show(self, units: int) -> str:
+        """Units as decimal text."""
         return show_units(units, self.precision)
 
 
-def pending(connection: Connection) -> tuple[Claim, ...]:
-    """The claims that are pending, oldest first."""
+def pending(connection: Connection) -> tuple[PayoutClaim, ...]:
+    """The pending claims, oldest first."""
     ledger = read_ledger(connection, 0)
     return () if ledger is None else tuple(claim for claim in ledger.claims if claim.closed is None)
 
 
 def status(connection: Connection) -> dict[str, object]:
-    """The switch, who works on it, and every pending claim, oldest first; with the newest outflows that no
-    claim explains."""
+    """Process, pause switch, pending claims (oldest first), and the newest unmatched outflows."""
     ledger, settings = read_ledger(connection, 0), read_settings(connection)
-    holder = read_holder(connection, schema.payout_lease)
+    holder = read_holder(connection, payout_schema.lease)
     held = ledger is not None and ledger.timestamp <= settings.hold_until
     return {
         "block": None if ledger is None else ledger.block,
@@ -65,12 +66,11 @@ def status(connection: Connection) -> dict[str, object]:
 
 
 def _claims(connection: Connection) -> list[dict[str, object]]:
-    """`return` is what the operator signs, of a withdrawal that is stopped for that since long enough, from
-    `return_from` on; else None."""
+    """Pending claims. `return`: the operation that returns a withdrawal, once `return_from` has passed."""
     claims = pending(connection)
     if not claims:
         return []
-    venue, stops = parse_venue(read_venue(connection).text), returns.stopped(connection)
+    venue, stops = parse_venue(read_venue(connection).text), returns.pending_returns(connection)
     payouts = [
         read_payouts(connection, kind, [claim.n for claim in claims if claim.kind == kind])
         for kind in range(len(KINDS))
@@ -97,7 +97,7 @@ def _claims(connection: Connection) -> list[dict[str, object]]:
                 "needed": payout.needed,
                 "next_attempt": payout.next_attempt and f"{iso_time(payout.next_attempt)}Z",
                 "return_from": stop and f"{iso_time(stop.safe_from)}Z",
-                "return": returns.operation(venue, claim) if stop and stop.is_safe else None,
+                "return": returns.return_operation(venue, claim) if stop and stop.is_safe else None,
             }
         )
     return rows
@@ -113,12 +113,12 @@ def _outflows(connection: Connection) -> list[dict[str, object]]:
             "quantity": decode(row.quantity),
             "to": decode(row.to),
         }
-        for row in list_outflows(connection, NEWEST_OUTFLOWS)
+        for row in list_outflows(connection, MAX_OUTFLOWS)
     ]
 
 
 def reconcile(connection: Connection, chain: Chain) -> list[Difference]:
-    """Each token in each escrow account, by account. Raises ChainError."""
+    """Compare the ledger's holdings with the chains, by account and token. Raises ChainError."""
     tokens = {token.symbol: token for token in read_tokens(connection)}
     held = {
         (row.escrow, tokens[row.symbol].chain, row.symbol): int(row.units)

@@ -1,9 +1,9 @@
-"""Giving a withdrawal back instead of paying it: stopped first, and signed for only when nothing can pay it.
+"""Returning a withdrawal instead of paying it: payment is stopped first, the return is signed an hour later.
 
-What was signed before the stop may stand in no record: it was lost, or the database was replaced by an older
-one. So nothing is asked of the records. A stop tells the chain's time at which it was made; what was signed
-before that expires within the longest life of a transaction, and what the chain took of it by then the ledger
-has read once it has read past that moment (docs/payouts.md, step 3 of the proof).
+What was signed before the stop may be in no record: records can be lost, and databases restored from older
+copies. So records are not consulted. A stop keeps the chain time at which it was made. Whatever was signed
+before expires within the longest lifetime of a transaction; and once the ledger has read past that moment, it
+has read every payment that the chain executed (docs/payouts.md, step 3 of the proof).
 """
 
 from __future__ import annotations
@@ -13,41 +13,42 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from settlement.core.venue import Venue
-from settlement.payouts.chain_time import latest
+from settlement.payouts.chain_time import latest_time
 from settlement.payouts.operator_intents import operator_action
-from settlement.payouts.payout_log import GIVEN_BACK, decide, read_stops
-from settlement.payouts.plan import Ref
-from settlement.payouts.policy import LONGEST_SECONDS
-from settlement.store.read.payouts import Claim
+from settlement.payouts.payout_log import RETURNING, read_returns, record_decision
+from settlement.payouts.plan import ClaimRef
+from settlement.payouts.policy import MAX_LIFETIME_SECONDS
+from settlement.store.read.payouts import PayoutClaim
 
 
-class Stopped(NamedTuple):
-    """Of a claim that is stopped: the time, by the chain, that the ledger must have read for it to be given
-    back, and whether it has."""
+class PendingReturn(NamedTuple):
+    """A withdrawal that is to be returned."""
 
-    safe_from: int
-    is_safe: bool
+    safe_from: int  # chain time that the ledger must have read before it is signed, seconds since 1970
+    is_safe: bool  # whether it has
 
 
-def stop(connection: Connection, claim: Claim, head_time: int) -> None:
-    """Sign nothing for the claim from now on. A stop that stands is kept.
+def start_return(connection: Connection, claim: PayoutClaim, head_time: int) -> None:
+    """Stop signing payments of the claim from now on. An existing stop keeps its time.
 
-    `head_time` is the nodes' and may be some time ago: what was signed meanwhile on this database was signed
-    no later than its ledger has read in this very transaction.
+    `head_time` is the nodes' and may be some time ago; what this database's process has signed meanwhile, it
+    signed no later than the ledger time that this transaction reads.
     """
-    if claim.ref not in read_stops(connection):
-        decide(connection, claim.ref, GIVEN_BACK, latest(connection, head_time))
+    if claim.ref not in read_returns(connection):
+        record_decision(connection, claim.ref, RETURNING, latest_time(connection, head_time))
 
 
-def stopped(connection: Connection, longest: int = LONGEST_SECONDS) -> dict[Ref, Stopped]:
-    """All claims that are stopped. `longest`: seconds that a signed transaction can live."""
-    read_to = latest(connection, 0)
+def pending_returns(
+    connection: Connection, max_lifetime: int = MAX_LIFETIME_SECONDS
+) -> dict[ClaimRef, PendingReturn]:
+    """All claims that are being returned. `max_lifetime`: seconds that a signed transaction can live."""
+    read_to = latest_time(connection, 0)
     return {
-        ref: Stopped(since + longest, is_safe=read_to >= since + longest)
-        for ref, since in read_stops(connection).items()
+        ref: PendingReturn(since + max_lifetime, is_safe=read_to >= since + max_lifetime)
+        for ref, since in read_returns(connection).items()
     }
 
 
-def operation(venue: Venue, claim: Claim) -> list[object]:
-    """What the operator signs so that a withdrawal goes back to its account."""
+def return_operation(venue: Venue, claim: PayoutClaim) -> list[object]:
+    """The operation that the operator signs to return a withdrawal to its account."""
     return [*operator_action(venue, "returnWithdrawal", {"id": claim.id})]

@@ -1,8 +1,8 @@
-"""Transactions, their bytes, and signatures over them: by beem, under a chain id of ours.
+"""Transactions, their serialization, and signatures over them: made by beem, under a pinned chain id.
 
-beem signs correctly, but what it does around that is not for money: it believes the chain id that a node
-tells, sends again by itself, and gives None where it does not know. So beem only signs here, and only bytes
-that equal our own packing under the pinned chain id. Sending is `chain`'s.
+Of beem only the signing is used, and only over bytes that equal our own serialization. Its network layer is
+unsuitable for money: it trusts the chain id that a node names, retries by itself, and returns None where the
+outcome is unknown. Broadcasting is in `chain`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from typing import Any, Final, Self
 from beembase.operations import Custom_json
 from beembase.operations import Transfer as TransferOperation
 from beembase.signedtransactions import Signed_Transaction
-from beemgraphenebase.account import PublicKey as ShownKey
 from coincurve import PrivateKey, PublicKey
 
 from settlement.core.journal.text import iso_time
+from settlement.net.hive_formats import KeyFormatError, format_public_key, parse_wif
 
 MAINNET: Final = "beeab0de" + "0" * 56
 SIGNATURE_BYTES: Final = 65
 
 _WIF: Final = re.compile(r"5[HJK][1-9A-HJ-NP-Za-km-z]{49}")
+_NOT_WIF: Final = "not a private key in wallet import format (51 characters, begins with 5)"
 _CHAIN_ID: Final = re.compile(r"[0-9a-f]{64}")
 _BLOCK_ID: Final = re.compile(r"[0-9a-f]{40}")
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{130}")
@@ -41,31 +42,27 @@ _FIELDS: Final = {
 }
 _AMOUNT: Final = re.compile(r"([0-9]+)\.([0-9]{3}) (HIVE|HBD)")
 _LEGACY_SYMBOLS: Final = {"HIVE": b"\x03STEEM\0\0", "HBD": b"\x03SBD\0\0\0\0"}
-_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 Operation = tuple[str, dict[str, object]]
-"""`transfer` or `custom_json`, and its value in the condenser shape."""
+"""Name (`transfer` or `custom_json`) and fields of an operation, as condenser_api writes them."""
 
 
 class SigningError(Exception):
-    """Nothing was signed, or what was signed does not count; and why. Never holds a key."""
+    """Nothing was signed, or a signature is not valid; the text says why and never contains a key."""
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """A transaction without its signatures: all that its id is made of.
-
-    It refers to a block by the two numbers; `expires` is in seconds since 1970.
-    """
+    """A transaction without signatures: everything that its id is a hash of."""
 
     operations: tuple[Operation, ...]
-    ref_block_num: int
-    ref_block_prefix: int
-    expires: int
+    ref_block_num: int  # TaPoS: the low 16 bits of the reference block's number
+    ref_block_prefix: int  # TaPoS: bytes 4 to 7 of its id, little-endian
+    expires: int  # seconds since 1970
 
     @classmethod
     def after(cls, block_id: str, expires: int, *operations: Operation) -> Self:
-        """One that counts only on a chain with the block of this id. Raises SigningError."""
+        """A transaction that refers to the block of this id (TaPoS). Raises SigningError."""
         if _BLOCK_ID.fullmatch(block_id) is None:
             raise SigningError(f"{block_id[:50]!r} is not a block id")
         raw = bytes.fromhex(block_id)
@@ -73,30 +70,30 @@ class Transaction:
 
     @cached_property
     def packed(self) -> bytes:
-        """The bytes in the legacy packing, without signatures. Raises SigningError."""
+        """Hive's legacy serialization, without signatures. Raises SigningError."""
         try:
             head = struct.pack("<HII", self.ref_block_num, self.ref_block_prefix, self.expires)
             bodies = b"".join(map(_pack, self.operations))
         except (struct.error, KeyError, TypeError, ValueError) as error:
-            raise SigningError("this transaction cannot be packed; nothing was signed") from error
+            raise SigningError("the transaction cannot be serialized; nothing was signed") from error
         return head + _varint(len(self.operations)) + bodies + b"\0"
 
     @property
     def id(self) -> str:
-        """40 hex digits: what the chain calls it, whoever signs it."""
+        """Transaction id, 40 hex digits; independent of the signatures."""
         return hashlib.sha256(self.packed).hexdigest()[:40]
 
     @property
     def expiration(self) -> str:
-        """When it can get into a block no more, as Hive writes it."""
+        """The expiration as Hive writes it (UTC)."""
         return iso_time(self.expires)
 
     def digest(self, chain_id: str) -> bytes:
-        """The 32 bytes that a signature is over."""
+        """The 32 bytes that are signed."""
         return hashlib.sha256(bytes.fromhex(chain_id) + self.packed).digest()
 
     def to_json(self) -> dict[str, object]:
-        """In the condenser shape, without signatures."""
+        """As condenser_api writes it, without signatures."""
         return {
             "ref_block_num": self.ref_block_num,
             "ref_block_prefix": self.ref_block_prefix,
@@ -107,7 +104,7 @@ class Transaction:
 
     @classmethod
     def of_json(cls, raw: object) -> Self:
-        """What `to_json` gave. Raises SigningError for anything else."""
+        """The inverse of `to_json`. Raises SigningError for anything that it does not produce."""
         try:
             if not isinstance(raw, Mapping):
                 raise TypeError("not an object")
@@ -123,10 +120,10 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A transaction with the signatures that it is sent with, each 130 hex digits."""
+    """A transaction with the signatures that it is broadcast with."""
 
     transaction: Transaction
-    signatures: tuple[str, ...]
+    signatures: tuple[str, ...]  # 130 hex digits each
 
     @property
     def id(self) -> str:
@@ -137,27 +134,30 @@ class Signed:
         return self.transaction.expiration
 
     def to_json(self) -> dict[str, object]:
-        """As `condenser_api.broadcast_transaction` takes it."""
+        """The parameter of `condenser_api.broadcast_transaction`."""
         return {**self.transaction.to_json(), "signatures": list(self.signatures)}
 
 
 class Key:
-    """A private key that no text of the program shows: neither `str`, nor `repr`, nor an exception.
+    """A private key. It never appears in `str`, `repr`, a pickle or an exception.
 
-    `public` is the key that it belongs to, `STM…`.
+    `public` is its public key, `STM…`.
     """
 
     __slots__ = ("_wif", "public")
 
     def __init__(self, wif: str) -> None:
-        """Raises SigningError for a text that is not a key in wallet import format."""
-        secret = _secret(wif) if _WIF.fullmatch(wif) else None
-        if secret is None:
-            raise SigningError("not a private key in wallet import format (51 characters, begins with 5)")
+        """From wallet import format. Raises SigningError."""
+        if _WIF.fullmatch(wif) is None:
+            raise SigningError(_NOT_WIF)
+        try:
+            secret = parse_wif(wif)
+        except KeyFormatError:
+            raise SigningError(_NOT_WIF) from None
         try:
             pair = PrivateKey(secret)
         except ValueError:
-            raise SigningError("not a private key: no key has that number") from None
+            raise SigningError("not a private key: the number is out of range") from None
         self._wif = wif
         self.public = show_key(pair.public_key)
 
@@ -165,52 +165,52 @@ class Key:
         return "Key(…)"
 
     def __reduce__(self) -> str:
-        raise TypeError("a key stays in its process")
+        raise TypeError("a private key cannot be pickled")
 
     def sign(self, transaction: Transaction, chain_id: str) -> str:
-        """The signature, 130 hex digits, under this chain id and no other. Raises SigningError."""
+        """The signature (130 hex digits) for this chain id. Raises SigningError."""
         expected = bytes.fromhex(chain_id) + transaction.packed
         made = _for_beem(transaction)
         try:
             made.deriveDigest(_chain(chain_id))
         except struct.error as error:
-            raise SigningError("beem cannot pack this transaction; nothing was signed") from error
-        # It computes amounts in floats, for one: beyond 2^53 thousandths it would sign another amount.
+            raise SigningError("beem cannot serialize the transaction; nothing was signed") from error
+        # beem computes amounts as floats: above 2^53 thousandths it would sign another amount.
         if bytes(made.message) != expected:
-            raise SigningError("beem would sign other bytes than these; nothing was signed")
+            raise SigningError("beem serializes the transaction differently; nothing was signed")
         made.sign([self._wif], chain=_chain(chain_id))
         signature = bytes(made.data["signatures"].data[0]).hex()
         if signer(transaction, signature, chain_id) != self.public:
-            raise SigningError("beem has signed something else; nothing was sent")
+            raise SigningError("the signature made by beem is not valid; nothing was sent")
         return signature
 
 
 def signer(transaction: Transaction, signature: str, chain_id: str) -> str:
-    """The public key, `STM…`, that made a signature. Raises SigningError where the chain would refuse it."""
+    """The public key (`STM…`) that made a signature. Raises SigningError where hived would reject it."""
     if _SIGNATURE.fullmatch(signature) is None:
-        raise SigningError("a signature is 130 digits of 0-9a-f")
+        raise SigningError("a signature must be 130 lower-case hex digits")
     raw = bytes.fromhex(signature)
-    if not _FIRST_COMPACT <= raw[0] <= _LAST_COMPACT or not _is_canonical(raw[1:33], raw[33:]):
-        raise SigningError("the signature is not in the one form that the chain takes")
+    if not _FIRST_COMPACT <= raw[0] <= _LAST_COMPACT or not is_canonical(raw[1:33], raw[33:]):
+        raise SigningError("the signature is not canonical")
     turned = raw[1:] + bytes((raw[0] - _FIRST_COMPACT,))
     try:
         return show_key(
             PublicKey.from_signature_and_message(turned, transaction.digest(chain_id), hasher=None)
         )
     except ValueError:
-        raise SigningError("no key has made that signature") from None
+        raise SigningError("no public key can be recovered from the signature") from None
 
 
 def check_chain_id(text: str) -> str:
-    """A chain id: 64 hex digits. Raises SigningError."""
+    """The text itself if it is a chain id (64 hex digits). Raises SigningError."""
     if _CHAIN_ID.fullmatch(text) is None:
-        raise SigningError("the chain id must be 64 digits of 0-9a-f")
+        raise SigningError("the chain id must be 64 lower-case hex digits")
     return text
 
 
 def show_key(key: PublicKey) -> str:
     """A public key as Hive writes it, `STM…`."""
-    return str(ShownKey(key.format().hex(), prefix="STM"))
+    return format_public_key(key.format())
 
 
 def unix_time(text: str) -> int:
@@ -218,7 +218,7 @@ def unix_time(text: str) -> int:
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
 
 
-# -- bytes ----------------------------------------------------------------------------------------
+# -- serialization ----------------------------------------------------------------------------------------
 
 
 def _for_beem(transaction: Transaction) -> Any:
@@ -240,7 +240,7 @@ def _chain(chain_id: str) -> dict[str, object]:
 def _pack(operation: Operation) -> bytes:
     name, value = operation
     if value.keys() != _FIELDS[name]:
-        raise ValueError("fields that are none of this operation's, or too few")
+        raise ValueError("unknown or missing fields")
     if name == "transfer":
         amount = _AMOUNT.fullmatch(str(value["amount"]))
         if amount is None:
@@ -273,20 +273,8 @@ def _varint(number: int) -> bytes:
     return bytes((*out, number))
 
 
-def _is_canonical(r: bytes, s: bytes) -> bool:
-    """Both of hived's rules: the old one for each half, and that s is the lower of its two values."""
+def is_canonical(r: bytes, s: bytes) -> bool:
+    """hived's two rules: each half is a minimal positive number, and s is the lower of its two values."""
     return int.from_bytes(s, "big") <= _HALF_ORDER and all(
         not half[0] & 0x80 and not (half[0] == 0 and not half[1] & 0x80) for half in (r, s)
     )
-
-
-def _secret(wif: str) -> bytes | None:
-    """The 32 bytes of a key; None where the checksum does not fit."""
-    number = 0
-    for letter in wif:
-        number = number * 58 + _BASE58.index(letter)
-    if number >= 1 << 8 * 37:
-        return None
-    raw = number.to_bytes(37, "big")
-    fits = hashlib.sha256(hashlib.sha256(raw[:33]).digest()).digest()[:4] == raw[33:]
-    return raw[1:33] if fits else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from indexer.cli.support.errors import ConfigurationError
@@ -10,8 +11,11 @@ from indexer.cli.support.errors import ConfigurationError
 if TYPE_CHECKING:
     from settlement.payouts.chain import ChainNodes
     from settlement.payouts.policy import Policy
+    from settlement.payouts.signing import Key
 
 DEVNET: Final = "devnet"
+
+log = logging.getLogger("peakedex.payouts")
 
 
 def read_policy(expires_in: int, limits: Iterable[str], hour_limits: Iterable[str]) -> Policy:
@@ -37,3 +41,18 @@ def resolve_chain_id(text: str | None, nodes: ChainNodes) -> str:
         return check_chain_id(text or MAINNET)
     except SigningError as error:
         raise ConfigurationError(f"--chain-id: {error}") from error
+
+
+def read_checkpoint_key(texts: Mapping[str, str], variable: str, every: int) -> Key | None:
+    """The operator's key; None, with the reason logged, if checkpoints are not to be posted."""
+    from settlement.payouts.signing import Key, SigningError
+
+    if not every or variable not in texts:
+        reason = f"{variable} is not set" if every else "checkpoint-every is 0"
+        log.info("checkpoints are not posted: %s", reason)
+        return None
+    try:
+        return Key(texts[variable])
+    except SigningError as error:
+        log.warning("checkpoints are not posted: %s: %s", variable, error)
+        return None

@@ -14,7 +14,7 @@ import click
 from indexer import settings as config
 from indexer.cli.payouts.cosign import cosign
 from indexer.cli.payouts.operator import approve, pause, reconcile, resume, return_, status
-from indexer.cli.payouts.options import read_policy, resolve_chain_id
+from indexer.cli.payouts.options import read_checkpoint_key, read_policy, resolve_chain_id
 from indexer.cli.payouts.relay import relay
 from indexer.cli.support.common import require_db, require_venue, start_logging
 from indexer.cli.support.errors import ConfigurationError
@@ -169,17 +169,10 @@ def _checkpoints(context: _Context, texts: Mapping[str, str]) -> AbstractContext
     """Posts checkpoints while it is entered; does nothing where they are disabled or the key is missing."""
     from settlement.payouts.chain import ChainNodes
     from settlement.payouts.checkpoints import CheckpointPoster
-    from settlement.payouts.signing import Key, SigningError
 
-    every, variable = context.options.checkpoint_every, context.options.checkpoint_key_env
-    if not every or variable not in texts:
-        reason = f"{variable} is not set" if every else "checkpoint-every is 0"
-        log.info("checkpoints are not posted: %s", reason)
-        return nullcontext()
-    try:
-        key = Key(texts[variable])
-    except SigningError as error:
-        log.warning("checkpoints are not posted: %s: %s", variable, error)
+    every = context.options.checkpoint_every
+    key = read_checkpoint_key(texts, context.options.checkpoint_key_env, every)
+    if key is None:
         return nullcontext()
     nodes = ChainNodes(context.options.node)  # its own: clients are not thread-safe
     return CheckpointPoster(open_reader(context.db), nodes, context.venue, key, context.chain_id, every)

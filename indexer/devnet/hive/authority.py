@@ -88,11 +88,11 @@ def _verify(transaction: Transaction, chain_id: bytes, lookup: Lookup) -> None:
         raise AuthorityError(ASSERT, "cannot combine active and posting authorities")
     used: set[str] = set()
     for name in sorted(posting):
-        if not any(_satisfied(lookup(name, role), role, keys, used, lookup, 0) for role in reversed(ROLES)):
+        if not any(satisfied(lookup(name, role), role, keys, used, lookup, 0) for role in reversed(ROLES)):
             raise AuthorityError(MISSING_POSTING, "Missing Posting Authority ${id}", id=name)
     for name in sorted(active):
         roles: tuple[Role, ...] = ("active", "owner")
-        if not any(_satisfied(lookup(name, role), role, keys, used, lookup, 0) for role in roles):
+        if not any(satisfied(lookup(name, role), role, keys, used, lookup, 0) for role in roles):
             raise AuthorityError(MISSING_ACTIVE, "Missing Active Authority ${id}", id=name)
     if set(keys) - used:
         raise AuthorityError(IRRELEVANT, "Unnecessary signature(s) detected")
@@ -109,7 +109,7 @@ def _signing_keys(transaction: Transaction, chain_id: bytes) -> Sequence[str]:
     return keys
 
 
-def _satisfied(
+def satisfied(
     authority: Authority, role: Role, keys: Sequence[str], used: set[str], lookup: Lookup, depth: int
 ) -> bool:
     """Whether the keys reach the threshold. The keys that count are added to `used`."""
@@ -126,7 +126,7 @@ def _satisfied(
             break
         # An account in an active or owner authority counts by its active authority.
         delegated: Role = "posting" if role == "posting" else "active"
-        if _satisfied(lookup(name, delegated), delegated, keys, counted, lookup, depth + 1):
+        if satisfied(lookup(name, delegated), delegated, keys, counted, lookup, depth + 1):
             weight += account_weight
     if weight < authority.threshold:
         return False

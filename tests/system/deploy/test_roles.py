@@ -11,7 +11,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import text
 
-from settlement.payouts.payout_log import open_records
+from settlement.payouts.payout_log import open_payout_log
 from settlement.store.database import open_reader, open_writer
 from tests.support.postgres import drop_database, execute, new_database, programs
 from tests.system.deploy.server import ROOT
@@ -55,7 +55,7 @@ def test_each_role_may_do_what_its_service_needs_and_no_more(database: str) -> N
         if name not in own:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 execute(payouts, f"DELETE FROM {name}")
-    open_records(payouts).dispose()
+    open_payout_log(payouts).dispose()
     execute(payouts, *(f"DELETE FROM {name}" for name in own))
     for url in (api, backup, payouts):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -85,7 +85,7 @@ def test_a_kept_copy_puts_the_database_back_with_the_rights_of_all(database: str
     )
     run(back, kept)
     assert execute(as_role(database, "peakedex-api"), "SELECT * FROM kept") == [(1,)]
-    open_records(as_role(database, "peakedex-payouts")).dispose()
+    open_payout_log(as_role(database, "peakedex-payouts")).dispose()
     open_writer(owner).dispose()
 
 

@@ -17,15 +17,17 @@ from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.rpc.block_methods import read_transaction
 from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, Movement
 from settlement.core.venue import parse_venue
-from settlement.payouts.authority import Signers, Wanted
+from settlement.payouts.authority import KeyRing, KeyVariable
 from settlement.payouts.chain import Account, Authority, Outcome
-from settlement.payouts.cosign.signatures import Desk, Proposal
-from settlement.payouts.payout_log import Record, open_records
+from settlement.payouts.cosign.collector import SignatureCollector
+from settlement.payouts.cosign.message import Proposal
+from settlement.payouts.dependencies import Dependencies
+from settlement.payouts.payout_log import PayoutRecord, open_payout_log
 from settlement.payouts.policy import Policy
-from settlement.payouts.runner import Parts, Runner
+from settlement.payouts.runner import Runner
 from settlement.payouts.signing import Signed
-from settlement.store.database import open_reader, open_writer, writing
-from settlement.store.write.loader import open_engine
+from settlement.store.database import closing_writer, open_reader, open_writer
+from settlement.store.write.loader import load_or_initialise
 
 CHAIN_ID = "18" * 32
 KEYS = [PrivateKey(f"operator {number}") for number in range(4)]
@@ -61,7 +63,7 @@ def _empty() -> bytes:
     """A new database: to make its tables takes longer than all else here."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "empty.db"
-        with writing(f"sqlite:///{path}"):
+        with closing_writer(f"sqlite:///{path}"):
             pass
         return path.read_bytes()
 
@@ -73,7 +75,7 @@ class World:
         (folder / "peakedex.db").write_bytes(_empty())
         self.url = f"sqlite:///{folder / 'peakedex.db'}"
         self.engine = open_writer(self.url)
-        self.rules, self.recorder = open_engine(self.engine, parse_venue(VENUE))
+        self.rules, self.recorder = load_or_initialise(self.engine, parse_venue(VENUE))
         self.transactions = 0
         self.time = START_TIME
 
@@ -139,20 +141,22 @@ class Operator:
         self.world = World(folder)
         self.chain = chain
         self.key = key
-        self.reader, self.writer = open_reader(self.world.url), open_records(self.world.url)
-        wanted = [Wanted(escrow, escrow, "KEY") for escrow in ESCROWS]
-        self.signers = Signers(wanted, {"KEY": key.wif}, CHAIN_ID)
+        self.reader, self.writer = open_reader(self.world.url), open_payout_log(self.world.url)
+        wanted = [KeyVariable(escrow, escrow, "KEY") for escrow in ESCROWS]
+        self.signers = KeyRing(wanted, {"KEY": key.wif}, CHAIN_ID)
         self.signers.check(chain)  # type: ignore[arg-type]
         venue, agreed = parse_venue(VENUE), policy or Policy()
-        self.desk = Desk(self.reader, self.writer, venue, agreed, self.signers.authorities, CHAIN_ID)
-        self.runner = Runner(Parts(self.reader, self.writer, chain, self.signers), venue, agreed)
+        self.collector = SignatureCollector(
+            self.reader, self.writer, venue, agreed, self.signers.authorities, CHAIN_ID
+        )
+        self.runner = Runner(Dependencies(self.reader, self.writer, chain, self.signers), venue, agreed)
         self.runner.start(first_run=True)
 
-    def records(self) -> list[Record]:
-        return self.desk.open()
+    def records(self) -> list[PayoutRecord]:
+        return self.collector.open_records()
 
     def proposals(self) -> list[Proposal]:
-        return [self.desk.proposal(record) for record in self.records()]
+        return [self.collector.proposal(record) for record in self.records()]
 
     def close(self) -> None:
         for engine in (self.world.engine, self.reader, self.writer):

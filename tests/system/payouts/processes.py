@@ -104,7 +104,7 @@ class Operator:
         self.venue.write_text(VENUE)
         self.db = f"sqlite:///{folder / 'peakedex.db'}"
         self._chain = chain
-        self._keys = dict(keys)
+        self.keys = dict(keys)
         self._options = options
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -112,7 +112,7 @@ class Operator:
         """`follow`, `payouts` or `serve`; output goes into a file of its name."""
         environ = {key: value for key, value in os.environ.items() if not key.startswith("PEAKEDEX_")}
         if name == "payouts":
-            environ |= self._keys
+            environ |= self.keys
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [sys.executable, "-m", "indexer.cli", name, *self._arguments(name)],
@@ -145,6 +145,10 @@ class Operator:
         process = self._running.pop(name)
         process.send_signal(signal.SIGKILL)
         process.wait(60)
+
+    def wait_ended(self, name: str) -> int:
+        """The exit code of a process that ends by itself."""
+        return self._running.pop(name).wait(60)
 
     def close(self) -> None:
         """In good order; a process that fails to end so fails the test."""

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.devnet.hive import authority as hive
@@ -20,14 +20,15 @@ from settlement.payouts.authority import (
     OK,
     UNPAID,
     WARN,
+    ActiveAuthority,
     Finding,
-    Rule,
-    Signers,
-    Wanted,
-    variable_of,
+    KeyRing,
+    KeyVariable,
+    key_variable,
 )
-from settlement.payouts.chain import ChainError, Nodes
+from settlement.payouts.chain import ChainError, ChainNodes
 from settlement.payouts.signing import Signed, Transaction
+from tests.support.examples import examples
 
 KEYS = [PrivateKey(f"operator {number}") for number in range(5)]
 PUBLICS = [key.public_key for key in KEYS]
@@ -40,7 +41,7 @@ weights = st.dictionaries(st.sampled_from(PUBLICS), st.integers(1, 3), max_size=
 inner = st.tuples(st.integers(1, 3), weights.filter(bool))
 
 
-def as_hive(made: Rule) -> tuple[hive.Authority, hive.Lookup]:
+def as_hive(made: ActiveAuthority) -> tuple[hive.Authority, hive.Lookup]:
     """The same rule as the devnet knows it, its accounts called a, b, c."""
     others = {"abc"[at]: rule for at, (_, rule) in enumerate(made.accounts)}
     named = tuple(("abc"[at], weight) for at, (weight, _) in enumerate(made.accounts))
@@ -48,7 +49,7 @@ def as_hive(made: Rule) -> tuple[hive.Authority, hive.Lookup]:
     return whole, lambda name, _: hive.Authority(others[name].threshold, tuple(others[name].keys.items()))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     weights,
     st.lists(st.tuples(st.integers(1, 3), inner), max_size=3),
@@ -61,26 +62,28 @@ def test_enough_is_what_the_chain_takes_and_no_signature_more(
     threshold: int,
     signed: set[str],
 ) -> None:
-    rule = Rule(threshold, keys, tuple((weight, Rule(most, own)) for weight, (most, own) in accounts))
+    rule = ActiveAuthority(
+        threshold, keys, tuple((weight, ActiveAuthority(most, own)) for weight, (most, own) in accounts)
+    )
     whole, lookup = as_hive(rule)
-    chosen = rule.enough({public: f"by {public}" for public in signed})
+    chosen = rule.sufficient({public: f"by {public}" for public in signed})
     used: set[str] = set()
-    accepted = hive._satisfied(whole, "active", sorted(signed), used, lookup, 0)
-    assert (chosen is not None) == accepted == rule.met(signed)
+    accepted = hive.satisfied(whole, "active", sorted(signed), used, lookup, 0)
+    assert (chosen is not None) == accepted == rule.is_met(signed)
     if chosen is not None:
         left = {text.removeprefix("by ") for text in chosen}
         needed: set[str] = set()
-        assert hive._satisfied(whole, "active", sorted(left), needed, lookup, 0)
+        assert hive.satisfied(whole, "active", sorted(left), needed, lookup, 0)
         assert needed == left  # nothing of it is irrelevant
-        assert not any(rule.met(left - {one}) for one in left)
+        assert not any(rule.is_met(left - {one}) for one in left)
 
 
 def test_strangers_and_surplus_are_left_out() -> None:
-    rule = Rule(2, {PUBLICS[0]: 1, PUBLICS[1]: 1, PUBLICS[2]: 1})
-    held = {PUBLICS[3]: "stranger", PUBLICS[0]: "a", PUBLICS[1]: "b", PUBLICS[2]: "c"}
-    assert len(rule.enough(held) or ()) == 2
-    assert "stranger" not in (rule.enough(held) or ())
-    assert rule.enough({PUBLICS[3]: "stranger", PUBLICS[0]: "a"}) is None
+    rule = ActiveAuthority(2, {PUBLICS[0]: 1, PUBLICS[1]: 1, PUBLICS[2]: 1})
+    held = {PUBLICS[3]: "unknown_key", PUBLICS[0]: "a", PUBLICS[1]: "b", PUBLICS[2]: "c"}
+    assert len(rule.sufficient(held) or ()) == 2
+    assert "unknown_key" not in (rule.sufficient(held) or ())
+    assert rule.sufficient({PUBLICS[3]: "unknown_key", PUBLICS[0]: "a"}) is None
     assert not rule.counts(PUBLICS[3])
 
 
@@ -99,8 +102,8 @@ def server() -> Iterator[NodeServer]:
 
 
 @pytest.fixture
-def nodes(server: NodeServer) -> Nodes:
-    return Nodes([server.url], [server.engine_url])
+def nodes(server: NodeServer) -> ChainNodes:
+    return ChainNodes([server.url], [server.engine_url])
 
 
 def account(
@@ -115,9 +118,9 @@ def account(
 
 
 def check(
-    server: NodeServer, nodes: Nodes, wanted: list[tuple[str, str, str]], texts: dict[str, str]
-) -> tuple[Signers, list[Finding]]:
-    signers = Signers([Wanted(*one) for one in wanted], texts, server.node.chain.chain_id.hex())
+    server: NodeServer, nodes: ChainNodes, wanted: list[tuple[str, str, str]], texts: dict[str, str]
+) -> tuple[KeyRing, list[Finding]]:
+    signers = KeyRing([KeyVariable(*one) for one in wanted], texts, server.node.chain.chain_id.hex())
     return signers, signers.check(nodes)
 
 
@@ -127,7 +130,7 @@ def transfer(server: NodeServer, sender: str) -> Transaction:
     return Transaction.after(chain.id_of(chain.irreversible).hex(), chain.head_time + 60, operation)
 
 
-def test_one_key_that_suffices(server: NodeServer, nodes: Nodes) -> None:
+def test_one_key_that_suffices(server: NodeServer, nodes: ChainNodes) -> None:
     account(server, "venue.one", 1, {PUBLICS[0]: 1})
     signers, [finding] = check(server, nodes, [("PEK", "venue.one", "PEK_KEY")], {"PEK_KEY": WIFS[0]})
     assert finding == Finding(OK, "venue.one", ("PEK",), "venue.one: our key suffices")
@@ -138,7 +141,7 @@ def test_one_key_that_suffices(server: NodeServer, nodes: Nodes) -> None:
 
 
 def test_a_missing_or_wrong_key_names_variable_and_tokens_and_the_others_go_on(
-    server: NodeServer, nodes: Nodes
+    server: NodeServer, nodes: ChainNodes
 ) -> None:
     server.node.faucet("venue.default")  # keys of every role, by the devnet's own rule
     posting = server.node.chain.accounts.private_key("venue.default", "posting").wif
@@ -173,7 +176,7 @@ def test_a_missing_or_wrong_key_names_variable_and_tokens_and_the_others_go_on(
             assert not any(wif in text for wif in (*WIFS, posting, "5Kgarbage"))
 
 
-def test_a_wrong_key_beside_a_right_one_is_a_warning(server: NodeServer, nodes: Nodes) -> None:
+def test_a_wrong_key_beside_a_right_one_is_a_warning(server: NodeServer, nodes: ChainNodes) -> None:
     account(server, "venue.both", 1, {PUBLICS[0]: 1})
     wanted = [("A", "venue.both", "A_KEY"), ("B", "venue.both", "B_KEY")]
     signers, findings = check(server, nodes, wanted, {"A_KEY": WIFS[0], "B_KEY": WIFS[3]})
@@ -182,7 +185,7 @@ def test_a_wrong_key_beside_a_right_one_is_a_warning(server: NodeServer, nodes: 
 
 
 @pytest.mark.parametrize("through_accounts", [False, True])
-def test_two_of_three(server: NodeServer, nodes: Nodes, through_accounts: bool) -> None:
+def test_two_of_three(server: NodeServer, nodes: ChainNodes, through_accounts: bool) -> None:
     """Of keys, or of the operators' own accounts: each pair is accepted, and three only as two."""
     name = f"venue.multi{int(through_accounts)}"
     keys = dict.fromkeys(PUBLICS[:3], 1)
@@ -202,9 +205,9 @@ def test_two_of_three(server: NodeServer, nodes: Nodes, through_accounts: bool) 
         assert finding.text == f"{name}: our keys have weight 1 of 2; the other operators must sign too"
         signatures |= signers.sign(name, made)
     for some in itertools.combinations(signatures.items(), 1):
-        assert signers.enough(name, dict(some)) is None
+        assert signers.sufficient(name, dict(some)) is None
     for chosen in [dict(pair) for pair in itertools.combinations(signatures.items(), 2)] + [signatures]:
-        enough = signers.enough(name, chosen)
+        enough = signers.sufficient(name, chosen)
         assert enough is not None
         assert len(enough) == 2
         read = read_transaction(Signed(made, enough).to_json())
@@ -214,23 +217,23 @@ def test_two_of_three(server: NodeServer, nodes: Nodes, through_accounts: bool) 
         hive.authorize(all_three, server.node.chain.chain_id, server.node.chain.accounts.authority)
 
 
-def test_an_operator_with_two_keys_gives_both(server: NodeServer, nodes: Nodes) -> None:
+def test_an_operator_with_two_keys_gives_both(server: NodeServer, nodes: ChainNodes) -> None:
     account(server, "venue.pair", 2, dict.fromkeys(PUBLICS[:2], 1))
     wanted = [("A", "venue.pair", "A_KEY"), ("B", "venue.pair", "B_KEY")]
     signers, [finding] = check(server, nodes, wanted, {"A_KEY": WIFS[0], "B_KEY": WIFS[1]})
     assert finding.text == "venue.pair: our key suffices"
     signed = signers.sign("venue.pair", transfer(server, "venue.pair"))
-    assert len(signers.enough("venue.pair", signed) or ()) == 2
+    assert len(signers.sufficient("venue.pair", signed) or ()) == 2
 
 
 def test_a_changed_authority_is_noticed_and_an_absent_node_changes_nothing(
-    server: NodeServer, nodes: Nodes
+    server: NodeServer, nodes: ChainNodes
 ) -> None:
     account(server, "venue.moved", 1, {PUBLICS[0]: 1})
     signers, _ = check(server, nodes, [("A", "venue.moved", "K")], {"K": WIFS[0]})
     server.faults.set({"refuses": True})
     try:
-        with pytest.raises(ChainError, match="HTTP 503"):
+        with pytest.raises(ChainError, match="HTTP status 503"):
             signers.check(nodes)
     finally:
         server.faults.set({"refuses": False})
@@ -242,6 +245,6 @@ def test_a_changed_authority_is_noticed_and_an_absent_node_changes_nothing(
 
 
 def test_the_variable_of_a_token() -> None:
-    assert variable_of("SWAP.HIVE", None) == "PEK_SWAP_HIVE_KEY"
-    assert variable_of("PEK", None) == "PEK_PEK_KEY"
-    assert variable_of("PEK", "MINE") == "MINE"
+    assert key_variable("SWAP.HIVE", None) == "PEK_SWAP_HIVE_KEY"
+    assert key_variable("PEK", None) == "PEK_PEK_KEY"
+    assert key_variable("PEK", "MINE") == "MINE"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,8 +15,7 @@ from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.venue import EXAMPLE, read_venue
-from settlement.payouts import chain
-from settlement.payouts.chain import ChainError, ChainNodes, Node, Outcome
+from settlement.payouts.chain import LIMITS, ChainError, ChainNodes, Outcome, SidechainNode
 from settlement.payouts.signing import Key, Signed, Transaction
 
 AWAY = "http://127.0.0.1:9"
@@ -63,13 +62,12 @@ def test_what_nodes_tell(server: NodeServer) -> None:
     assert nodes.hive[0].devnet_chain_id() == at.chain_id.hex()
 
 
-def test_many_balances_come_in_pages(server: NodeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain, "_PAGE", 1)
-    nodes = ChainNodes([server.url], [server.engine_url])
-    assert len(nodes.balances(["alice", "bobby"], ["PEK", "SWAP.HIVE"])) == 3
-    monkeypatch.setattr(chain, "_MOST_PAGES", 2)
-    with pytest.raises(ChainError, match="no end of balances"):
-        nodes.balances(["alice", "bobby"], ["PEK", "SWAP.HIVE"])
+def test_many_balances_come_in_pages(server: NodeServer) -> None:
+    node = SidechainNode(server.engine_url, page_rows=1)
+    assert len(node.balances(["alice", "bobby"], ["PEK", "SWAP.HIVE"])) == 3
+    node = SidechainNode(server.engine_url, page_rows=1, max_pages=2)
+    with pytest.raises(ChainError, match="more than 2 pages of balances"):
+        node.balances(["alice", "bobby"], ["PEK", "SWAP.HIVE"])
 
 
 def test_one_that_is_away_is_passed_over_and_the_latest_head_counts(server: NodeServer) -> None:
@@ -86,7 +84,7 @@ def test_one_that_is_away_is_passed_over_and_the_latest_head_counts(server: Node
         ChainNodes([AWAY]).head_time()
     with pytest.raises(ChainError, match="does not answer"):
         ChainNodes([AWAY], [AWAY]).balances(["alice"], ["PEK"])
-    with pytest.raises(ChainError, match="no node named"):
+    with pytest.raises(ChainError, match="no node is configured"):
         ChainNodes([AWAY]).balances(["alice"], ["PEK"])
     with pytest.raises(ValueError, match="no Hive nodes"):
         ChainNodes([])
@@ -108,7 +106,7 @@ def test_a_broadcast_is_taken_by_one_and_said_once(server: NodeServer) -> None:
     nodes = ChainNodes([server.url])
     one = signed(server)
     assert nodes.broadcast(one) == Outcome("sent")
-    assert nodes.broadcast(one) == Outcome("sent", "the node had it already")
+    assert nodes.broadcast(one) == Outcome("sent", "the node has it already")
     assert server.node.chain.is_pending(one.id)
     server.node.tick()
     assert server.node.chain.accounts.balance("bobby", "HBD") == 1
@@ -151,32 +149,36 @@ def test_refused_only_if_all_refuse(server: NodeServer) -> None:
     assert ChainNodes([AWAY, server.url]).broadcast(too_much).status == "unknown"
 
 
-def test_another_node_begins_each_time(server: NodeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def told(node: Node, _: Signed) -> Outcome:
-        asked.append(node.url)
-        return Outcome("sent")
-
-    monkeypatch.setattr(Node, "broadcast", told)
-    nodes = ChainNodes(["http://a", "http://b", "http://c"])
-    one = signed(server)
-    for _ in range(6):
-        nodes.broadcast(one)
-    assert sorted(asked[:3]) == ["http://a", "http://b", "http://c"]
-    assert asked[:3] == asked[3:]
+def test_another_node_begins_each_time(server: NodeServer) -> None:
+    with ExitStack() as stack:
+        stubs = [stack.enter_context(stub_node()) for _ in range(3)]
+        for _, say in stubs:
+            say["body"] = b'{"result": {}}'
+        nodes = ChainNodes([url for url, _ in stubs])
+        one = signed(server)
+        for _ in range(2):
+            before = [say["requests"] for _, say in stubs]
+            for _ in range(3):
+                nodes.broadcast(one)
+            assert [say["requests"] - count for count, (_, say) in zip(before, stubs, strict=True)] == [
+                1,
+                1,
+                1,
+            ]
 
 
 # -- a hostile node -------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def hostile() -> Iterator[tuple[str, dict[str, Any]]]:
-    say: dict[str, Any] = {}
+@contextmanager
+def stub_node() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A node that answers what a test puts into the dictionary, and counts requests in it."""
+    say: dict[str, Any] = {"requests": 0}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            say["requests"] += 1
             self.send_response(say.get("status", 200))
             for name, value in say.get("headers", {}).items():
                 self.send_header(name, value)
@@ -196,6 +198,12 @@ def hostile() -> Iterator[tuple[str, dict[str, Any]]]:
     yield f"http://127.0.0.1:{server.server_port}", say
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def hostile() -> Iterator[tuple[str, dict[str, Any]]]:
+    with stub_node() as stub:
+        yield stub
 
 
 def result(value: object) -> bytes:
@@ -230,12 +238,9 @@ NONSENSE = [
 ]
 
 
-def test_nonsense_is_an_error_with_the_node_s_name(
-    hostile: tuple[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nonsense_is_an_error_with_the_node_s_name(hostile: tuple[str, dict[str, Any]]) -> None:
     url, say = hostile
-    monkeypatch.setattr(chain, "LARGEST_BYTES", 300_000)
-    nodes = ChainNodes([url], [url])
+    nodes = ChainNodes([url], [url], LIMITS._replace(max_bytes=300_000))
     one = Signed(Transaction((), 1, 2, 3), ())
     for body in [*NONSENSE, b" " * 300_001]:
         say["body"] = body

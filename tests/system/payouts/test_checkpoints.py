@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from settlement.core.journal.state_text import state_hash
 from settlement.payouts.chain import ChainError
-from settlement.payouts.checkpoints import OLDEST_BLOCKS, WINDOW_SECONDS, Poster, newest
-from settlement.payouts.payout_log import open_records, read_settings, write_settings
+from settlement.payouts.checkpoints import MAX_REFERENCE_AGE, WINDOW_SECONDS, CheckpointPoster, due_checkpoint
+from settlement.payouts.payout_log import open_payout_log, read_settings, write_settings
 from settlement.payouts.signing import SigningError
 from settlement.store import schema
 from settlement.store.database import open_reader
@@ -35,9 +36,11 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def poster(world: World, ledger: Ledgers | None = None, key: StandIn | None = None) -> Poster:
-    url = (ledger or world.ledger).url
-    return Poster(open_reader(url), world.nodes, VENUE, key or StandIn(), "", EVERY)
+def poster(
+    world: World, ledger: Ledgers | None = None, key: StandIn | None = None, reader: Any = None
+) -> CheckpointPoster:
+    reader = reader or open_reader((ledger or world.ledger).url)
+    return CheckpointPoster(reader, world.nodes, VENUE, key or StandIn(), "", EVERY)
 
 
 def posted(world: World) -> list[tuple[int, str, str]]:
@@ -56,7 +59,7 @@ def ours_at_multiples(world: World) -> list[int]:
     return [max(n for n in ours if n <= multiple) for multiple in range(EVERY, last + 1, EVERY)]
 
 
-def run(world: World, posters: list[Poster], blocks: int) -> None:
+def run(world: World, posters: list[CheckpointPoster], blocks: int) -> None:
     for block in range(blocks):
         if block % 7 == 3:
             world.withdraw("alice", "HBD", "0.001")
@@ -74,7 +77,7 @@ def test_each_multiple_has_one_claim_and_its_hashes_are_those_of_a_replay(world:
     replica = Ledgers(world.node, world.folder / "replica.db")
     for block, state, journal in claims:
         replica.follow(until=block)
-        assert (state_hash(replica._rules.state), replica._rules.state.journal_hash) == (state, journal)
+        assert (state_hash(replica.rules.state), replica.rules.state.journal_hash) == (state, journal)
 
 
 def test_a_quiet_venue_goes_on_claiming(world: World) -> None:
@@ -107,12 +110,12 @@ def test_one_that_nobody_takes_is_sent_again_and_anew_in_the_next_window(world: 
     world.nodes.faults.extend(["refused"] * 100)
     count = len(posted(world))
     with world.ledger.engine.connect() as connection:
-        start = newest(connection, EVERY).expires
+        start = due_checkpoint(connection, EVERY).expires
     world.skip(WINDOW_SECONDS)
     world.tick(EVERY)
     post.round()
     with world.ledger.engine.connect() as connection:
-        assert newest(connection, EVERY).expires > start
+        assert due_checkpoint(connection, EVERY).expires > start
     world.nodes.faults.clear()
     world.wait(40)
     post.round()
@@ -183,9 +186,7 @@ def test_readers_of_a_cluster_that_stand_apart_post_nothing_twice(world: World) 
         def connect(self):
             return readers.pop().connect()
 
-    hopping = poster(world)
-    hopping._reader = Hop()
-    hopping.round()
+    poster(world, reader=Hop()).round()
     assert readers == []
     assert sum(world.nodes.sent.values()) == 1
 
@@ -209,17 +210,17 @@ def test_a_replica_that_differs_says_so_on_the_chain(world: World) -> None:
 
 def test_a_pause_and_a_block_too_old_post_nothing(world: World) -> None:
     run(world, [], EVERY)
-    writer = open_records(world.ledger.url)
+    writer = open_payout_log(world.ledger.url)
     with writer.begin() as connection:
         write_settings(connection, read_settings(connection)._replace(paused=True))
-        assert newest(connection, EVERY) is None
+        assert due_checkpoint(connection, EVERY) is None
         write_settings(connection, read_settings(connection)._replace(paused=False))
-        assert newest(connection, EVERY) is not None
-        assert newest(connection, 10**6) is None  # before the first multiple
+        assert due_checkpoint(connection, EVERY) is not None
+        assert due_checkpoint(connection, 10**6) is None  # before the first multiple
         c = schema.cursor
-        far = c.c.block + OLDEST_BLOCKS + EVERY
+        far = c.c.block + MAX_REFERENCE_AGE + EVERY
         connection.execute(update(c).values(block=far))
-        assert newest(connection, EVERY) is None
+        assert due_checkpoint(connection, EVERY) is None
 
 
 def test_a_key_that_does_not_suffice_signs_nothing(world: World) -> None:

@@ -12,7 +12,7 @@ import pytest
 import requests
 from sqlalchemy import func, select, update
 
-from indexer.cli.payouts.run import _checkpoints
+from indexer.cli.payouts.options import read_checkpoint_key
 from indexer.devnet.hive.keys import PrivateKey
 from settlement.store import schema
 from settlement.store.database import closing_writer
@@ -131,11 +131,10 @@ def test_without_a_good_key_nothing_is_posted_and_payouts_go_on(caplog: pytest.L
     caplog.set_level(logging.INFO)
     keys = {"BAD": "5Jnonsense"}
     for variable, every, words in (
-        ("NONE", EVERY, "no NONE"),
+        ("NONE", EVERY, "NONE is not set"),
         ("BAD", 0, "checkpoint-every is 0"),
-        ("BAD", EVERY, "BAD holds no key"),
+        ("BAD", EVERY, "BAD: not a private key"),
     ):
-        with _checkpoints(None, None, keys, variable, every) as poster:
-            assert poster is None
+        assert read_checkpoint_key(keys, variable, every) is None
         assert f"no checkpoints are posted: {words}" in caplog.text
     assert "nonsense" not in caplog.text

@@ -71,7 +71,7 @@ def test_the_status_tells_of_every_claim(world: World, runner: Runner) -> None:
     assert shown.code == OK
     assert f"  {idents[1]}  0.01000000 PEK to dave  withdrawal  waiting account" in shown.lines
     assert "      there is no account dave on Hive" in shown.lines
-    assert "worked on by nobody: start `peakedex payouts`" in shown.lines
+    assert "process: none, start `peakedex payouts`" in shown.lines
 
 
 def test_a_payment_without_a_claim_is_shown(world: World, runner: Runner) -> None:
@@ -84,14 +84,16 @@ def test_a_payment_without_a_claim_is_shown(world: World, runner: Runner) -> Non
     assert [(row["id"], row["quantity"], row["to"]) for row in found["unmatched_outflows"]] == [
         (ident, "1.234", "alice")
     ]
-    assert "1 outflows that no claim explains" in peakedex("payouts", "status", "--db", world.ledger.url).out
+    assert (
+        "1 newest outflows that match no claim" in peakedex("payouts", "status", "--db", world.ledger.url).out
+    )
 
 
 def test_an_approval_lets_it_go(world: World, runner: Runner) -> None:
     ident = world.withdraw("alice", "HBD", "5.001")
     world.run(runner, 30)
     run = peakedex("payouts", "approve", ident, "--db", world.ledger.url)
-    assert (run.code, run.out) == (OK, "approved: 5.001 HBD to alice\n")
+    assert (run.code, run.out) == (OK, "Approved: 5.001 HBD to alice\n")
     world.run(runner, 60)
     assert world.states() == {ident: "paid"}
     run = peakedex("payouts", "approve", ident, "--db", world.ledger.url)
@@ -105,7 +107,7 @@ def test_pause_and_resume(world: World, runner: Runner) -> None:
     world.run(runner, 30)
     assert world.states() == {ident: "pending"}
     assert (
-        "PAUSED: `peakedex payouts resume` goes on"
+        "PAUSED: `peakedex payouts resume` ends it"
         in peakedex("payouts", "status", "--db", world.ledger.url).lines
     )
     assert peakedex("payouts", "resume", "--db", world.ledger.url).code == OK
@@ -124,7 +126,7 @@ def test_a_withdrawal_to_nobody_is_given_back(world: World, runner: Runner, serv
     run = give_back(world, server, ident)
     safe = f"{iso_time(world.node.chain.head_time + 3600)}Z"
     assert run.code == FAILED
-    assert f"until {safe}, so run this again" in run.complaint
+    assert f"until {safe}: run this again" in run.complaint
     assert (status(world)[ident]["return"], status(world)[ident]["return_from"]) == (None, safe)
     world.skip(3597)
     world.tick()
@@ -185,7 +187,7 @@ def test_nothing_is_stopped_where_nobody_tells_the_time(world: World, runner: Ru
     world.tick(3)
     run = peakedex("payouts", "return", ident, "--db", world.ledger.url, "--node", "http://127.0.0.1:9")
     assert run.code == FAILED
-    assert run.complaint.startswith("Error: not stopped, for nobody tells the chain's time: ")
+    assert run.complaint.startswith("Error: not stopped: no node tells the chain's time: ")
     assert status(world)[ident]["return_from"] is None
 
 
@@ -241,7 +243,7 @@ def test_less_than_the_ledger_says_is_a_failure(
     where = ("--db", world.ledger.url, "--node", server.url, "--engine-node", server.engine_url)
     run = peakedex("payouts", "reconcile", *where, "--json")
     assert run.code == FAILED
-    assert run.error == "Error: 1 balances are below what the ledger says"
+    assert run.error == "Error: 1 balances are below the ledger's holdings"
     assert [row["surplus"] for row in run.json["balances"] if not row["ok"]] == ["-0.001"]
     assert looks == [3.0, 3.0, 3.0]
 
@@ -262,16 +264,19 @@ def test_without_any_key_it_says_so_and_ends(world: World, venue: Path, server: 
         *("--node", server.url, "--engine-node", server.engine_url),
     )
     assert run.code == MISUSED
-    assert run.error == "Error: no key signs for any escrow account: nothing can be paid"
+    assert run.error == "Error: no key can sign for any escrow account: nothing can be paid"
     assert "PEK_SWAP_HIVE_KEY is not set: SWAP.HIVE stays unpaid" in run.err
 
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--payout-limit", "PEK"), "'PEK' is not a limit: write SYMBOL=AMOUNT, as PEK=1000"),
-        (("--chain-id", "beef"), "--chain-id: the chain id must be 64 digits of 0-9a-f"),
-        (("--cosign-listen", "here"), "'here' is not an address: write HOST:PORT, as 127.0.0.1:8095"),
+        (("--payout-limit", "PEK"), "'PEK' is not a limit: write SYMBOL=AMOUNT, for example PEK=1000"),
+        (("--chain-id", "beef"), "--chain-id: the chain id must be 64 lower-case hex digits"),
+        (
+            ("--cosign-relay", "here"),
+            "--cosign-relay: 'here' is not the URL of a relay: write http://HOST:PORT",
+        ),
         (("--db", "nowhere.db"), "database nowhere.db does not exist"),
     ],
 )
@@ -300,4 +305,4 @@ def test_a_database_of_another_venue_is_refused(world: World, venue: Path, serve
     venue.write_text(VENUE_TEXT.replace("max_open_orders = 200", "max_open_orders = 201"), "utf-8")
     run = in_process("payouts", "--venue", venue, "--db", world.ledger.url, "--node", server.url)
     assert run.code == MISUSED
-    assert run.error == "Error: the database belongs to another venue: use its own venue file"
+    assert run.error == "Error: the database belongs to another venue: use that venue's file"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from settlement.payouts.hardening import take
+from settlement.payouts.hardening import take_variables
 
 ROOT = Path(__file__).parents[3]
 SECRET = "5Jsecretsecretsecretsecretsecretsecretsecretsecrets"
@@ -31,14 +31,14 @@ def run(program: str, folder: Path) -> list[str]:
 def test_a_key_is_in_no_environment_once_it_is_read(tmp_path: Path) -> None:
     said = run(
         "import os, subprocess, sys\n"
-        "from settlement.payouts.hardening import take\n"
+        "from settlement.payouts.hardening import take_variables\n"
         "first = open('/proc/self/environ', 'rb').read()\n"
-        "print(take(['MY_KEY', 'YOUR_KEY', 'NO_KEY'])['YOUR_KEY'])\n"
+        "print(take_variables(['MY_KEY', 'YOUR_KEY', 'NO_KEY'])['YOUR_KEY'])\n"
         "after = open('/proc/self/environ', 'rb').read()\n"
         "child = subprocess.run([sys.executable, '-c', 'import os; print(dict(os.environ))'],"
         " capture_output=True).stdout\n"
         "print(*(b'5Jsecret' in text for text in (first, after, child, repr(os.environ).encode())))\n"
-        "print(b'OTHER=kept' in after, len(first) == len(after), take(['MY_KEY']))\n",
+        "print(b'OTHER=kept' in after, len(first) == len(after), take_variables(['MY_KEY']))\n",
         tmp_path,
     )
     assert said == [SECRET, "True False False False", "True True {}"]
@@ -59,7 +59,7 @@ def test_the_process_cannot_be_dumped_or_read_and_its_files_are_its_own(tmp_path
 
 def test_any_mapping_gives_up_what_is_taken() -> None:
     environ = {"A": " one ", "B": "", "C": "  ", "D": "kept"}
-    assert take(["A", "B", "C", "X"], environ) == {"A": "one"}
+    assert take_variables(["A", "B", "C", "X"], environ) == {"A": "one"}
     assert environ == {"D": "kept"}
 
 
@@ -71,9 +71,9 @@ def test_the_program_runs_without_memory_that_is_written_and_executed(tmp_path: 
         "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     )
     work = (
-        "from settlement.payouts import hardening, signing, chain, cosign, exchange, runner\n"
+        "from settlement.payouts import hardening, signing, chain, cosign, runner\n"
         "hardening.harden()\n"
-        "hardening.take(['MY_KEY'])\n"
+        "hardening.take_variables(['MY_KEY'])\n"
         "from indexer.devnet.hive.keys import PrivateKey\n"
         "made = signing.Transaction((('transfer', {'from': 'a', 'to': 'b', 'amount': '1.000 HBD',"
         " 'memo': ''}),), 1, 2, 3)\n"

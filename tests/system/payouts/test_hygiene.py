@@ -12,6 +12,7 @@ import pytest
 
 from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.hive.serialization import Transaction
+from settlement.net.hive_formats import parse_wif
 from settlement.store import schema
 from tests.support.waiting import wait_until
 from tests.system.payouts.processes import Chain, Operator
@@ -33,7 +34,7 @@ def traces(*keys: PrivateKey) -> dict[str, bytes]:
     """What must stand nowhere: each key as text, and its number in every usual spelling; and parts of them."""
     found: dict[str, bytes] = {"a broken key": BROKEN.encode()}
     for key in keys:
-        raw = key._exponent.to_bytes(32, "big")
+        raw = parse_wif(key.wif)
         found |= {
             f"{key.public_key} as a wif": key.wif.encode(),
             f"{key.public_key} as half a wif": key.wif[8:30].encode(),
@@ -41,7 +42,7 @@ def traces(*keys: PrivateKey) -> dict[str, bytes]:
             f"{key.public_key} as HEX": raw.hex().upper().encode(),
             f"{key.public_key} as bytes": raw,
             f"{key.public_key} as base64": base64.b64encode(raw)[:40],
-            f"{key.public_key} as a number": str(key._exponent).encode(),
+            f"{key.public_key} as a number": str(int.from_bytes(raw, "big")).encode(),
         }
     return found
 
@@ -83,10 +84,9 @@ def test_no_key_is_anywhere(chain: Chain, tmp_path: Path) -> None:
 
         # No key at all, keys that are broken, and keys of something else: an error each.
         for keys in ({"TEST_HBD_KEY": BROKEN, "TEST_PEK_KEY": posting.wif}, {"TEST_HBD_KEY": OTHER.wif}):
-            operator._keys = keys
-            process = operator.start("payouts")
-            assert process.wait(60) == 2
-            del operator._running["payouts"]
+            operator.keys = keys
+            operator.start("payouts")
+            assert operator.wait_ended("payouts") == 2
         log = operator.log()
         for words in ("TEST_PEK_KEY is not set", "TEST_HBD_KEY holds no key: not a private key"):
             assert words in log
@@ -94,14 +94,14 @@ def test_no_key_is_anywhere(chain: Chain, tmp_path: Path) -> None:
         assert "TEST_PEK_KEY holds the posting key of venue.pek, not an active one: PEK stays unpaid" in log
 
         # One right key and one wrong: HBD is paid, whatever the node does; PEK waits.
-        operator._keys = {"TEST_HBD_KEY": HBD.wif, "TEST_PEK_KEY": posting.wif}
+        operator.keys = {"TEST_HBD_KEY": HBD.wif, "TEST_PEK_KEY": posting.wif}
         chain.public.faults.set(dict.fromkeys(SWITCHES, 1))
         lose_replies_of_broadcasts(chain)
         operator.start("payouts")
         paid = [chain.withdraw("alice", "HBD", f"{number}.000") for number in range(1, 4)]
         stuck = chain.withdraw("alice", "PEK", "1")
         wait_until(lambda: operator.log().count("unknown: no answer from") >= 2, "lost replies")
-        wait_until(lambda: "HTTP 502" in operator.log(), "bad gateways")
+        wait_until(lambda: "HTTP status 502" in operator.log(), "bad gateways")
         said += [environ(operator.pid(name)) for name in ("follow", "serve", "payouts")]
         limits = Path(f"/proc/{operator.pid('payouts')}/limits").read_text()
         assert next(line for line in limits.splitlines() if "core file" in line).split()[4:6] == ["0", "0"]
@@ -116,8 +116,7 @@ def test_no_key_is_anywhere(chain: Chain, tmp_path: Path) -> None:
         )
         operator.kill("payouts")
         operator.start("payouts")  # its HBD key is worth nothing now, and neither is the other
-        wait_until(lambda: operator._running["payouts"].poll() is not None)
-        del operator._running["payouts"]
+        operator.wait_ended("payouts")
         for command in (["status"], ["status", "--json"], ["reconcile", "--node", chain.public.url]):
             done = operator.command("payouts", *command, "--db", operator.db)
             said.append((done.stdout + done.stderr).encode())

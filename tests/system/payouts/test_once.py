@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from settlement.payouts.dependencies import STEPS
 from settlement.payouts.policy import Policy
-from settlement.payouts.runner import STEPS, Runner
-from settlement.store import schema
+from settlement.payouts.runner import Runner
+from settlement.store import payout_schema
 from tests.system.payouts.world import World
 
 SHORT = Policy(expires_in=60)
@@ -53,7 +54,7 @@ def test_what_never_arrives_is_planned_anew_when_it_can_arrive_no_more(world: Wo
     world.run(runner, A_PERIOD + 60)
     assert world.states() == {claim: "paid"}
     first, second = world.nodes.sent
-    records = {row.id: row for row in world.ledger.rows(schema.payout_transactions)}
+    records = {row.id: row for row in world.ledger.rows(payout_schema.transactions)}
     assert records[first].expires < records[second].slot * 15
     world.check()
 
@@ -154,7 +155,7 @@ def test_a_clock_that_is_wrong_by_an_hour_changes_nothing(
     world: World, apart: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ids() -> list[str]:
-        return [row.id for row in world.ledger.rows(schema.payout_transactions)]
+        return [row.id for row in world.ledger.rows(payout_schema.transactions)]
 
     runner = world.runner()
     world.withdraw("alice", "HBD", "1")

@@ -10,21 +10,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from settlement.payouts.approvals import objection, read_view
-from settlement.payouts.chain import Node, Nodes
+from settlement.payouts.chain import ChainNodes, Node
+from settlement.payouts.eligibility import blocking_status, read_ledger_view
 from settlement.payouts.payout_log import (
     APPROVED,
-    GIVEN_BACK,
+    RETURNING,
     add_record,
-    decide,
-    open_records,
+    open_payout_log,
     read_settings,
+    record_decision,
     write_settings,
 )
 from settlement.payouts.plan import build, compose, expires, slot_after, slot_time
 from settlement.payouts.policy import Policy, read_limits
-from settlement.payouts.runner import Runner
-from settlement.store import schema
+from settlement.store import payout_schema
 from settlement.store.lease import Lease, LeaseError
 from settlement.store.read.payouts import (
     KINDS,
@@ -55,12 +54,12 @@ def payout(world: World, ident: str) -> Payout:
 
 def say(world: World, ident: str, decision: int) -> None:
     [claim] = [claim for claim in world.ledger.claims() if claim.id == ident]
-    with open_records(world.ledger.url).begin() as connection:
-        decide(connection, claim.ref, decision)
+    with open_payout_log(world.ledger.url).begin() as connection:
+        record_decision(connection, claim.ref, decision)
 
 
 def pause(world: World, paused: bool) -> None:
-    with open_records(world.ledger.url).begin() as connection:
+    with open_payout_log(world.ledger.url).begin() as connection:
         write_settings(connection, read_settings(connection)._replace(paused=paused))
 
 
@@ -87,7 +86,7 @@ def test_people_are_told_of_each_step(world: World) -> None:
     assert sent.transaction_ids == tuple(world.nodes.sent)
     world.run(runner, 12)
     assert payout(world, ident)[:3] == ("paid", None, sent.transaction_ids)
-    assert world.ledger.rows(schema.payout_notes) == []
+    assert world.ledger.rows(payout_schema.notes) == []
     assert seen == ["queued"]
 
 
@@ -96,7 +95,7 @@ def test_what_others_must_sign_too_is_not_sent(world: World) -> None:
     world.run(world.runner(signing=OneKey(needed=2)), 60)
     told = payout(world, ident)
     assert (told.state, told.weight, told.needed) == ("signed", 1, 2)
-    assert told.reason == "signatures weigh 1 of 2"
+    assert told.reason == "signatures have weight 1 of 2"
     assert not world.nodes.sent
 
 
@@ -105,8 +104,8 @@ def test_signatures_that_came_from_others_are_enough(world: World) -> None:
     ident = world.withdraw("alice", "HBD", "1")
     runner = world.runner(signing=OneKey(needed=2))
     world.run(runner, 30)
-    t = schema.payout_transactions
-    with open_records(world.ledger.url).begin() as connection:
+    t = payout_schema.transactions
+    with open_payout_log(world.ledger.url).begin() as connection:
         values = {"signatures": json.dumps({"STM-ours": "00", "STM-other": "01"}), "weight": 2}
         assert connection.execute(t.update().values(values)).rowcount == 1
     world.run(runner, 15)
@@ -118,7 +117,7 @@ def test_an_account_without_a_key_waits_and_the_others_go_on(world: World) -> No
     stays, goes = world.withdraw("alice", "HBD", "1"), world.withdraw("alice", "PEK", "0.01")
     world.run(world.runner(signing=OneKey(without=["peakedex.hbd"])), 60)
     assert world.states() == {stays: "pending", goes: "paid"}
-    assert payout(world, stays).reason == "no key signs for peakedex.hbd here"
+    assert payout(world, stays).reason == "this process has no key for peakedex.hbd"
 
 
 # ---------------------------------------------------------------- what holds it back
@@ -217,7 +216,7 @@ def test_what_the_operator_gives_back_is_not_paid(world: World) -> None:
     ident = world.withdraw("alice", "PEK", "0.01", to="dave")
     runner = world.runner(SHORT)
     world.run(runner, 30)
-    say(world, ident, GIVEN_BACK)
+    say(world, ident, RETURNING)
     world.node.faucet("dave")
     world.run(runner, 200)
     assert not world.nodes.sent
@@ -231,9 +230,9 @@ def test_what_the_operator_gives_back_is_not_paid(world: World) -> None:
 def test_a_decision_between_signing_and_recording_still_counts(world: World) -> None:
     """`payouts return` has found no signed payment, and so it must not come to one any more."""
     ident = world.withdraw("alice", "HBD", "1")
-    runner = world.runner(step=lambda name: say(world, ident, GIVEN_BACK) if name == "record" else None)
+    runner = world.runner(step=lambda name: say(world, ident, RETURNING) if name == "record" else None)
     world.run(runner, 120)
-    assert world.ledger.rows(schema.payout_transactions) == []
+    assert world.ledger.rows(payout_schema.transactions) == []
     assert not world.nodes.sent
 
 
@@ -245,7 +244,7 @@ def test_a_recipient_who_has_become_an_escrow_account_is_not_paid(world: World) 
     world.operate("listToken", symbol="NEW", precision=4, chain="hive-engine", escrow="newescrow")
     world.run(world.runner(SHORT), 200)
     assert not world.nodes.sent
-    assert payout(world, ident)[:2] == ("held", "newescrow is an escrow account now: nobody would be paid")
+    assert payout(world, ident)[:2] == ("held", "newescrow is an escrow account now: it cannot be paid")
 
 
 def test_a_memo_that_would_rob_the_account_is_held(world: World) -> None:
@@ -274,10 +273,10 @@ def test_after_a_change_of_policy_older_claims_wait_until_all_has_expired(world:
     while not world.nodes.sent:
         world.tick()
         runner.round()
-    [lost] = world.ledger.rows(schema.payout_transactions)
-    with open_records(world.ledger.url).begin() as connection:
-        connection.execute(schema.payout_members.delete())
-        connection.execute(schema.payout_transactions.delete())
+    [lost] = world.ledger.rows(payout_schema.transactions)
+    with open_payout_log(world.ledger.url).begin() as connection:
+        connection.execute(payout_schema.members.delete())
+        connection.execute(payout_schema.transactions.delete())
     runner = world.runner(Policy(expires_in=60), first_run=False)
     changed = world.node.chain.head_time
     world.tick()
@@ -292,7 +291,7 @@ def test_after_a_change_of_policy_older_claims_wait_until_all_has_expired(world:
     world.skip(3000)
     world.run(runner, 150)
     assert set(world.states().values()) == {"paid"}
-    late = [row for row in world.ledger.rows(schema.payout_transactions) if row.first_sent > changed + 60]
+    late = [row for row in world.ledger.rows(payout_schema.transactions) if row.first_sent > changed + 60]
     assert len(late) == 2
     assert min(row.first_sent for row in late) > lost.expires
     world.check()
@@ -305,20 +304,20 @@ def test_a_start_without_records_waits_for_an_hour_unless_it_is_the_first(world:
     newer = world.withdraw("bob", "HBD", "1")
     world.run(runner, 120)
     assert world.states() == {older: "pending", newer: "paid"}
-    [settings] = world.ledger.rows(schema.payout_settings)
+    [settings] = world.ledger.rows(payout_schema.settings)
     assert settings.hold_until - settings.hold_from == 3600
     world.runner(SHORT, first_run=True)
-    assert world.ledger.rows(schema.payout_settings) == [settings], "it is not the first any more"
+    assert world.ledger.rows(payout_schema.settings) == [settings], "it is not the first any more"
     world.runner(SHORT, hold=True)
-    [held] = world.ledger.rows(schema.payout_settings)
+    [held] = world.ledger.rows(payout_schema.settings)
     assert held.hold_from > settings.hold_from
 
 
 def test_the_same_policy_holds_nothing(world: World) -> None:
     world.runner(SHORT)
-    before = world.ledger.rows(schema.payout_settings)
+    before = world.ledger.rows(payout_schema.settings)
     world.runner(SHORT, first_run=False)
-    assert world.ledger.rows(schema.payout_settings) == before
+    assert world.ledger.rows(payout_schema.settings) == before
 
 
 # ---------------------------------------------------------------- how much at a time
@@ -341,7 +340,7 @@ def test_a_flood_is_signed_in_portions(world: World) -> None:
     runner = world.runner()
     world.tick(8)
     runner.round()
-    assert len(world.ledger.rows(schema.payout_transactions)) == 10
+    assert len(world.ledger.rows(payout_schema.transactions)) == 10
     world.run(runner, 60)
     assert set(world.states().values()) == {"paid"}
 
@@ -374,25 +373,22 @@ def test_nodes_that_are_away_are_waited_for(world: World) -> None:
 
 
 def test_one_payouts_process_a_database(world: World) -> None:
-    writer = open_records(world.ledger.url)
+    writer = open_payout_log(world.ledger.url)
     lost: list[bool] = []
-    with Lease(writer, lambda: lost.append(True), row=schema.payout_lease, who="payouts process") as first:
-        with Lease(writer, row=schema.payout_lease, who="payouts process"):
+    with Lease(writer, lambda: lost.append(True), table=payout_schema.lease, role="payouts process") as first:
+        with Lease(writer, table=payout_schema.lease, role="payouts process"):
             assert not first.renew()
-            with pytest.raises(LeaseError, match="another payouts process has taken over"):
+            with pytest.raises(LeaseError, match="another payouts process took over"):
                 first.check()
         with Lease(writer):
             pass  # the indexer's is another
 
 
 def test_a_process_that_has_lost_its_lease_signs_nothing(world: World) -> None:
-    runner: Runner = world.runner()
-    parts = runner._parts
-
     def lost() -> None:
-        raise LeaseError("another payouts process has taken over")
+        raise LeaseError("another payouts process took over")
 
-    runner._parts = parts._replace(guard=lost)
+    runner = world.runner(guard=lost)
     world.withdraw("alice", "HBD", "1")
     with pytest.raises(LeaseError):
         world.run(runner, 60)
@@ -470,7 +466,7 @@ def test_one_node_among_three_cannot_turn_the_clock(
     """By one that is ahead for years everything would be held, or be taken for expired."""
     of = {f"http://node-{at}": time for at, time in enumerate(times)}
     monkeypatch.setattr(Node, "head_time", lambda self: of[self.url])
-    assert Nodes(list(of)).head_time() == told
+    assert ChainNodes(list(of)).head_time() == told
 
 
 def test_what_stands_in_another_transaction_that_may_yet_happen_is_not_signed(world: World) -> None:
@@ -484,11 +480,11 @@ def test_what_stands_in_another_transaction_that_may_yet_happen_is_not_signed(wo
     assert ledger is not None
     reference = Reference(ledger.block, world.node.chain.id_of(ledger.block).hex())
     [other] = compose(ledger.claims, reference, VENUE, Policy(expires_in=200), slot_after(claim.opened))
-    with open_records(world.ledger.url).begin() as connection:
+    with open_payout_log(world.ledger.url).begin() as connection:
         add_record(connection, other, {"STM-other": "00"}, 0, 1)
     world.run(runner, 150)
     assert not world.nodes.sent
-    assert world.ledger.rows(schema.payout_transactions)[0].id == other.id
+    assert world.ledger.rows(payout_schema.transactions)[0].id == other.id
     world.run(runner, 150)
     assert world.states() == {ident: "paid"}
     assert other.id not in world.nodes.sent
@@ -522,10 +518,10 @@ def test_a_payment_that_refers_to_too_old_a_block_waits(world: World) -> None:
     world.withdraw("alice", "HBD", "1", to="dave")
     world.tick(8)
     with world.ledger.engine.connect() as connection:
-        view = read_view(connection, VENUE, Policy())
+        view = read_ledger_view(connection, VENUE, Policy())
     assert view is not None
     [payment] = view.payments
     for later, waits in ((65_000, False), (65_001, True)):
         block = payment.reference + later
-        note = objection(payment, view._replace(ledger=view.ledger._replace(block=block)), Policy())
+        note = blocking_status(payment, view._replace(ledger=view.ledger._replace(block=block)), Policy())
         assert (note is not None) == waits

@@ -1,18 +1,22 @@
-"""2 of 3 over HTTP: three ledgers, three payouts processes, beem's signatures; some of them die."""
+"""2 of 3 through a relay: three ledgers, three payouts processes, beem's signatures; some of them die."""
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from indexer.devnet.hive.keys import PrivateKey
 from settlement.store import schema
-from tests.support.ports import free_ports
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
-from tests.system.payouts.processes import Chain, Operator
+from tests.system.payouts.processes import ROOT, Chain, Operator
 
 KEYS = [PrivateKey(f"together {number}") for number in range(3)]
 
@@ -26,19 +30,41 @@ def chain() -> Iterator[Chain]:
     chain.close()
 
 
-def operators(chain: Chain, folder: Path, *, wired: bool) -> list[Operator]:
+def operators(chain: Chain, folder: Path, relay: str | None) -> list[Operator]:
     """Three of them, each with one key of the three for both escrow accounts."""
-    ports = free_ports(3)
-    found = []
-    for number, key in enumerate(KEYS):
-        wires: list[str] = []
-        if wired:
-            wires = ["--cosign-listen", f"127.0.0.1:{ports[number]}"]
-            for other in ports[:number] + ports[number + 1 :]:
-                wires += ["--cosign-peer", f"http://127.0.0.1:{other}"]
-        keys = {"TEST_HBD_KEY": key.wif, "TEST_PEK_KEY": key.wif}
-        found.append(Operator(chain, folder / f"operator{number}", keys, "--first-run", *wires))
-    return found
+    options = [] if relay is None else ["--cosign-relay", relay]
+    return [
+        Operator(
+            chain,
+            folder / f"operator{number}",
+            {"TEST_HBD_KEY": key.wif, "TEST_PEK_KEY": key.wif},
+            *("--first-run", *options),
+        )
+        for number, key in enumerate(KEYS)
+    ]
+
+
+@pytest.fixture
+def relay() -> Iterator[str]:
+    """A relay process."""
+    address = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "indexer.cli", "payouts", "relay", "--cosign-listen", address], cwd=ROOT
+    )
+    yield f"http://{address}"
+    process.terminate()
+    assert process.wait(60) == 0
+
+
+def listening_sockets(pid: int) -> set[str]:
+    """Sockets of a process that listen, as /proc shows them."""
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()
+    ]
+    listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
+    return {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()} & listening
 
 
 def shown(operator: Operator) -> list[tuple[object, ...]]:
@@ -47,8 +73,8 @@ def shown(operator: Operator) -> list[tuple[object, ...]]:
     return [(claim["id"], claim["state"], claim["signatures"], claim["needed"]) for claim in claims]
 
 
-def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path) -> None:
-    first, second, third = all_ = operators(chain, tmp_path, wired=True)
+def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path, relay: str) -> None:
+    first, second, third = all_ = operators(chain, tmp_path, relay)
     try:
         chain.deposit("alice", "HBD", 100_000)
         chain.deposit("bob", "PEK", 500_00000000)
@@ -65,6 +91,8 @@ def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path) -> N
             operator.wait_paid(*paid)
         assert chain.holds("carol", "HBD") == hbd + 5_000
         assert chain.holds("bob", "PEK") == pek + 4_00000000
+        with suppress(PermissionError):  # only root can look into a hardened process
+            assert [listening_sockets(operator.pid("payouts")) for operator in all_] == [set()] * 3
 
         third.kill("payouts")  # without a word: the other two go on
         more = chain.withdraw("alice", "HBD", "7.000", to="carol")
@@ -91,7 +119,7 @@ def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path) -> N
 
 def test_signatures_travel_as_files(chain: Chain, tmp_path: Path) -> None:
     """No wire between them: what one exports, the other imports; strangers' files are refused."""
-    first, second, _ = operators(chain, tmp_path, wired=False)
+    first, second, _ = operators(chain, tmp_path, None)
     both = (first, second)
     try:
         chain.deposit("alice", "HBD", 100_000)
@@ -113,7 +141,7 @@ def test_signatures_travel_as_files(chain: Chain, tmp_path: Path) -> None:
         assert "sign nothing by hand" in done.stderr
         done = first.cosign("import", str(file), "--json")
         assert done.returncode == 0, done.stderr
-        assert '"status": "taken"' in done.stdout
+        assert '"status": "accepted"' in done.stdout
         assert '"reason": "weight 2 of 2"' in done.stdout
         for operator in both:
             operator.wait_paid(withdrawal)

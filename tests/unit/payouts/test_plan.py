@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.payouts.plan import (
-    MOST_ACTIONS,
-    MOST_JSON_BYTES,
+    MAX_ACTIONS,
+    MAX_JSON_BYTES,
     Payment,
-    attempt,
     compose,
     due,
     expires,
     is_pending,
+    latest_attempt,
     over_limits,
     slot_after,
     slot_time,
@@ -28,7 +28,7 @@ from settlement.payouts.plan import (
 )
 from settlement.payouts.policy import (
     HISTORY_SECONDS,
-    LONGEST_SECONDS,
+    MAX_LIFETIME_SECONDS,
     Policy,
     PolicyError,
     read_limits,
@@ -112,7 +112,7 @@ def known_at(claims: Sequence[PayoutClaim], time: int) -> list[PayoutClaim]:
 
 
 def bytes_of(payments: Sequence[Payment]) -> list[tuple[bytes, str | None]]:
-    return [(payment.transaction.packed, payment.over) for payment in payments]
+    return [(payment.transaction.packed, payment.limit_exceeded) for payment in payments]
 
 
 # ---------------------------------------------------------------- at most once
@@ -127,7 +127,7 @@ def test_of_payments_that_look_alike_none_begins_before_the_last_one_has_expired
     windows: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
     for slot in slots(claims, policy):
         for one in due(claims, policy, slot):
-            windows[one.key].append((slot_time(slot), expires(slot, policy)))
+            windows[one.payment_key].append((slot_time(slot), expires(slot, policy)))
     for key, of_key in windows.items():
         for (_, end), (begin, _) in itertools.pairwise(of_key):
             assert begin > end, key
@@ -143,9 +143,9 @@ def test_whoever_plans_a_slot_and_whenever_gets_the_same_bytes(
     early = compose(known_at(claims, time), REFERENCE, VENUE, policy, slot)
     late = compose(claims, REFERENCE, VENUE, policy, slot)
     assert bytes_of(early) == bytes_of(late)
-    recent = [one for one in claims if one.closed is None or one.closed >= time - 2 * LONGEST_SECONDS]
+    recent = [one for one in claims if one.closed is None or one.closed >= time - 2 * MAX_LIFETIME_SECONDS]
     assert bytes_of(compose(recent, REFERENCE, VENUE, policy, slot)) == bytes_of(late), "rows that are read"
-    assert HISTORY_SECONDS >= 3 * LONGEST_SECONDS
+    assert HISTORY_SECONDS >= 3 * MAX_LIFETIME_SECONDS
 
 
 @given(histories(), st.sampled_from(POLICIES[:3]))
@@ -155,7 +155,7 @@ def test_nobody_waits_for_ever(claims: list[PayoutClaim], policy: Policy) -> Non
     for one in claims:
         if one.closed is not None:
             continue
-        alike = [other for other in claims if other.key == one.key]
+        alike = [other for other in claims if other.payment_key == one.payment_key]
         others = [other for other in alike if other.ref != one.ref]
         if any(other.closed is None for other in others):
             continue
@@ -193,8 +193,8 @@ def test_a_claim_has_its_turn_at_once_and_then_once_a_period(policy: Policy) -> 
     assert {later - slot for slot, later in itertools.pairwise(turns)} <= {policy.period}
     for slot in turns:
         for now in (slot_time(slot), slot_time(slot + policy.period) - 1):
-            assert attempt(one, policy, now) == slot
-    assert attempt(one, policy, slot_time(turns[0]) - 1) is None
+            assert latest_attempt(one, policy, now) == slot
+    assert latest_attempt(one, policy, slot_time(turns[0]) - 1) is None
 
 
 # ---------------------------------------------------------------- what a transaction holds
@@ -203,7 +203,7 @@ def test_a_claim_has_its_turn_at_once_and_then_once_a_period(policy: Policy) -> 
 def test_tokens_go_in_batches_that_the_sidechain_runs() -> None:
     claims = [claim(n) for n in range(1, 41)]
     payments = compose(claims, REFERENCE, VENUE, Policy(), slot_after(START))
-    assert [len(payment.members) for payment in payments] == [MOST_ACTIONS, MOST_ACTIONS, 10]
+    assert [len(payment.members) for payment in payments] == [MAX_ACTIONS, MAX_ACTIONS, 10]
     assert [one.n for payment in payments for one in payment.members] == list(range(1, 41))
 
 
@@ -212,7 +212,7 @@ def test_a_batch_stays_below_the_longest_json() -> None:
     payments = compose(claims, REFERENCE, VENUE, Policy(), slot_after(START))
     texts = [str(payment.transaction.operations[0][1]["json"]) for payment in payments]
     assert len(texts) > 2
-    assert max(len(text.encode()) for text in texts) <= MOST_JSON_BYTES
+    assert max(len(text.encode()) for text in texts) <= MAX_JSON_BYTES
     assert [len(json.loads(text)) for text in texts] == [len(payment.members) for payment in payments]
 
 
@@ -228,7 +228,9 @@ def test_what_could_be_held_back_travels_alone() -> None:
         (4,),
         (5,),
     ]
-    assert [payment.over for payment in payments if payment.over] == ["above the limit for one payout"]
+    assert [payment.limit_exceeded for payment in payments if payment.limit_exceeded] == [
+        "above the limit for one payout"
+    ]
 
 
 def test_tokens_of_one_account_do_not_wait_for_each_other() -> None:

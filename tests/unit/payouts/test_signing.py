@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from indexer.devnet.hive.keys import PrivateKey, recover_public_key
 from indexer.devnet.rpc.block_methods import read_transaction
+from settlement.net.hive_formats import format_wif
 from settlement.payouts import signing
 from settlement.payouts.signing import (
     MAINNET,
@@ -113,7 +114,7 @@ def test_the_other_form_of_a_signature_is_refused_as_the_chain_refuses_it() -> N
     turned = bytes((31 + ((raw[0] - 31) ^ 1),)) + raw[1:33]
     turned += (ORDER - int.from_bytes(raw[33:], "big")).to_bytes(32, "big")
     assert recover_public_key(MADE.digest(MAINNET), turned) == ONE.public_key
-    with pytest.raises(SigningError, match="not in the one form"):
+    with pytest.raises(SigningError, match="not canonical"):
         signer(MADE, turned.hex(), MAINNET)
 
 
@@ -121,8 +122,8 @@ def test_s_is_the_lower_half() -> None:
     """The two rules of the chain differ in the few numbers between half the order and 2^255."""
     half = ORDER // 2
     r = (1 << 254).to_bytes(32, "big")
-    assert signing._is_canonical(r, half.to_bytes(32, "big"))
-    assert not signing._is_canonical(r, (half + 1).to_bytes(32, "big"))
+    assert signing.is_canonical(r, half.to_bytes(32, "big"))
+    assert not signing.is_canonical(r, (half + 1).to_bytes(32, "big"))
     assert (half + 1) >> 255 == 0
 
 
@@ -137,13 +138,13 @@ def test_what_is_no_signature(text: str) -> None:
 @pytest.mark.parametrize(
     ("amount", "words"),
     [
-        ("9007199254740.993 HBD", "beem would sign other bytes"),
-        ("9223372036854775.807 HBD", "beem cannot pack"),
-        ("92233720368547758.080 HBD", "cannot be packed"),
-        ("1.00 HBD", "cannot be packed"),
-        ("1.000 STEEM", "cannot be packed"),
-        ("-1.000 HBD", "cannot be packed"),
-        ("١.000 HBD", "cannot be packed"),
+        ("9007199254740.993 HBD", "beem serializes the transaction differently"),
+        ("9223372036854775.807 HBD", "beem cannot serialize"),
+        ("92233720368547758.080 HBD", "cannot be serialized"),
+        ("1.00 HBD", "cannot be serialized"),
+        ("1.000 STEEM", "cannot be serialized"),
+        ("-1.000 HBD", "cannot be serialized"),
+        ("١.000 HBD", "cannot be serialized"),
     ],
 )
 def test_what_beem_would_sign_wrongly_is_not_signed(amount: str, words: str) -> None:
@@ -155,13 +156,13 @@ def test_what_beem_would_sign_wrongly_is_not_signed(amount: str, words: str) -> 
 
 def test_a_signature_of_something_else_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "signer", lambda *_: "STM somebody else")
-    with pytest.raises(SigningError, match="signed something else"):
+    with pytest.raises(SigningError, match="made by beem is not valid"):
         Key(ONE.wif).sign(MADE, MAINNET)
 
 
 def test_other_operations_cannot_be_made() -> None:
     made = replace(MADE, operations=(("account_update", {"account": "alice"}),))
-    with pytest.raises(SigningError, match="cannot be packed"):
+    with pytest.raises(SigningError, match="cannot be serialized"):
         Key(ONE.wif).sign(made, MAINNET)
 
 
@@ -211,7 +212,7 @@ def test_times_and_chain_ids() -> None:
     assert iso_time(1_700_000_060) == "2023-11-14T22:14:20"
     assert unix_time("2023-11-14T22:14:20") == 1_700_000_060
     assert check_chain_id(MAINNET) == MAINNET
-    with pytest.raises(SigningError, match="64 digits"):
+    with pytest.raises(SigningError, match="64 lower-case hex digits"):
         check_chain_id("beeab0de")
 
 
@@ -223,15 +224,13 @@ def test_no_text_of_a_key_holds_it() -> None:
     for shown in (repr(key), str(key), f"{key}", repr([key]), repr({"key": key})):
         assert ONE.wif not in shown
     for leak in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="stays in its process"):
+        with pytest.raises(TypeError, match="cannot be pickled"):
             leak(key)
 
 
 # A key of zero, and one beyond the curve's order: the checksums are right.
 def wif_of(number: int) -> str:
-    made = PrivateKey("any")
-    made._exponent = number
-    return made.wif
+    return format_wif(number.to_bytes(32, "big"))
 
 
 @pytest.mark.parametrize(

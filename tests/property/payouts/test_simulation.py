@@ -9,22 +9,22 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Connection
 
-from settlement.payouts import approvals as judge
-from settlement.payouts import plan, returns
+from settlement.payouts import eligibility, plan, returns
 from settlement.payouts.policy import SLOT_SECONDS, Policy
-from settlement.store.read.payouts import Claim, Reference, read_reference
-from tests.system.payouts.simulation import SimulationFailed, simulate
+from settlement.store.read.payouts import PayoutClaim, Reference, read_reference
+from tests.property.payouts.simulation import SimulationFailed, simulate
 
-SEEDS = 2_000 if os.environ.get("PEAKEDEX_TESTS") == "long" else 100
-A_TEST = 10
+SEEDS = settings().max_examples  # 100, 10 in the profile `quick`, 1000 in `long`
+SEEDS_PER_TEST = 5
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, A_TEST))
+@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
 def test_nobody_is_paid_twice_and_everybody_once(first: int) -> None:
-    _simulate(range(first, first + A_TEST))
+    _simulate(range(first, first + SEEDS_PER_TEST))
 
 
 def _simulate(seeds: Iterable[int]) -> None:
@@ -35,7 +35,7 @@ def _simulate(seeds: Iterable[int]) -> None:
 def test_no_clock_and_no_order_of_hashes_matters() -> None:
     """The same seed gives the same course, with clocks that are wrong by an hour and with other hash seeds."""
     digests = {simulate(4, clock=seconds).digest() for seconds in (0, 3600, -3600)}
-    program = "from tests.system.payouts.simulation import simulate; print(simulate(4).digest())"
+    program = "from tests.property.payouts.simulation import simulate; print(simulate(4).digest())"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | {"PYTHONHASHSEED": "7"},
@@ -67,17 +67,17 @@ def _newest_reference(patch: pytest.MonkeyPatch) -> None:
 
 def _no_hold(patch: pytest.MonkeyPatch) -> None:
     """Another policy signs at once what the last one may have signed."""
-    stopped = judge._stopped
+    stopped = eligibility.claim_blocking_status
 
-    def unheld(claim: Claim, view: judge.View, after: int) -> object:
+    def unheld(claim: PayoutClaim, view: eligibility.LedgerView, after: int) -> object:
         return stopped(claim, view._replace(settings=view.settings._replace(hold_until=0)), after)
 
-    patch.setattr(judge, "_stopped", unheld)
+    patch.setattr(eligibility, "claim_blocking_status", unheld)
 
 
 def _no_wait(patch: pytest.MonkeyPatch) -> None:
     """What is stopped is given back at once, whatever was signed for it and forgotten."""
-    patch.setattr(returns.Stopped, "is_safe", True)
+    patch.setattr(returns.PendingReturn, "is_safe", True)
 
 
 MUTANTS = ((_overlapping_attempts, 37), (_newest_reference, 22), (_no_hold, 73), (_no_wait, 14))

@@ -42,7 +42,7 @@ class WatchedSidechain(Sidechain):
         super().__init__(heartbeat=0)
         self.refusing = 0.0
         self.outgoes: Counter[Outgo] = Counter()
-        self._random = random
+        self.random = random
 
     def execute(self, block: Block) -> dict[str, object] | None:
         for transaction in block.transactions:
@@ -55,7 +55,7 @@ class WatchedSidechain(Sidechain):
         return super().execute(block)
 
     def _transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
-        if sender in ESCROWS and self._random.random() < self.refusing:
+        if sender in ESCROWS and self.random.random() < self.refusing:
             logs.errors.append("overdrawn balance")
             return
         before = len(logs.events)

@@ -17,13 +17,14 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from settlement.payouts.authority import Signers, Wanted
+from settlement.payouts.authority import KeyRing, KeyVariable
 from settlement.payouts.chain import Account, ChainError, Outcome
-from settlement.payouts.payout_log import open_records
+from settlement.payouts.dependencies import Dependencies
+from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
-from settlement.payouts.runner import IDLE_SECONDS, Parts, Runner
+from settlement.payouts.runner import IDLE_SECONDS, Runner
 from settlement.payouts.signing import Signed
-from settlement.store import schema
+from settlement.store import payout_schema
 from settlement.store.database import open_reader
 from settlement.store.lease import Lease, LeaseError
 from tests.system.payouts.world import VENUE, OneKey
@@ -92,7 +93,7 @@ class Process:
         except EOFError:
             self._end()
             raise AssertionError(f"process {self.name} ended by itself") from None
-        if self.message is not None and self.message.kind == "taken":
+        if self.message is not None and self.message.kind == "accepted":
             self._end()
         elif self.message is not None and self.message.kind == "broken":
             text = self.message.what
@@ -157,7 +158,7 @@ def _be(pipe: Connection, plan: Plan) -> None:
         _wrong_clock(plan.clock)
         _pay(talk, plan)
     except LeaseError:
-        pipe.send(Message("taken"))
+        pipe.send(Message("accepted"))
         os._exit(ENDED_WELL)
     except BaseException:
         pipe.send(Message("broken", traceback.format_exc()))
@@ -166,22 +167,22 @@ def _be(pipe: Connection, plan: Plan) -> None:
 
 def _pay(talk: _Talk, plan: Plan) -> None:
     """As `peakedex payouts` does."""
-    reader, writer = open_reader(plan.url), open_records(plan.url)
-    signing: Signers | OneKey = OneKey()
+    reader, writer = open_reader(plan.url), open_payout_log(plan.url)
+    signing: KeyRing | OneKey = OneKey()
     refresh: Callable[[], object] = lambda: None  # noqa: E731
     if plan.keys:
-        wanted = [Wanted(escrow, escrow, escrow) for escrow in plan.keys]
-        signers = signing = Signers(wanted, plan.keys, plan.chain_id)
+        wanted = [KeyVariable(escrow, escrow, escrow) for escrow in plan.keys]
+        signers = signing = KeyRing(wanted, plan.keys, plan.chain_id)
         refresh = lambda: signers.check(talk)  # type: ignore[arg-type]  # noqa: E731
-    lease = Lease(writer, row=schema.payout_lease) if plan.lease else nullcontext()
+    lease = Lease(writer, table=payout_schema.lease) if plan.lease else nullcontext()
     with lease:
         guard = lease.check if isinstance(lease, Lease) else lambda: None
-        parts = Parts(reader, writer, talk, signing, guard, refresh, talk.step)
+        parts = Dependencies(reader, writer, talk, signing, guard, refresh, talk.step)
         runner = Runner(parts, VENUE, plan.policy)
         while True:
             try:
                 refresh()
-                runner.start(first_run=plan.first_run, hold=plan.hold, longest=LONGEST)
+                runner.start(first_run=plan.first_run, hold=plan.hold, max_lifetime=LONGEST)
                 break
             except ChainError:
                 talk.wait(0)

@@ -1,7 +1,7 @@
 """A simulation of payouts with everything going wrong, from a seed; the same seed gives the same course.
 
-    python -m tests.system.payouts.simulation --seed 17 --trace     # replay one, telling all that happens
-    python -m tests.system.payouts.simulation --seeds 0..2000       # a long run, on two cores
+    python -m tests.property.payouts.simulation --seed 17 --trace     # replay one, telling all that happens
+    python -m tests.property.payouts.simulation --seeds 0..2000       # a long run, on two cores
 
 Real are the indexer, the rules, the database files and the payouts processes (forked, each with connections of
 its own). Simulated are the two chains and the wire. One seed in ten signs with beem, and its chain checks the
@@ -58,8 +58,8 @@ from settlement.payouts.payout_log import (
 from settlement.payouts.policy import Policy
 from settlement.store import schema
 from settlement.store.read.payouts import WITHDRAWAL, PayoutClaim
-from tests.system.payouts.simulation_chain import LateChain, Mempool, Outgo, WatchedSidechain, Wire
-from tests.system.payouts.simulation_process import LIFETIMES, LONGEST, Plan, Process
+from tests.property.payouts.simulation_chain import LateChain, Mempool, Outgo, WatchedSidechain, Wire
+from tests.property.payouts.simulation_process import LIFETIMES, LONGEST, Plan, Process
 from tests.system.payouts.world import TRADERS, VENUE, VIEW, Blocks, Ledgers
 
 TURNS = (20, 40, 80)
@@ -177,7 +177,7 @@ class Simulation:
         self.node = DevNode(chain, sidechain)
         self.sidechain = sidechain
         chain.lag = self.random.choice((0, 1, 3, 8))
-        sidechain._random = self.random
+        sidechain.random = self.random
         self.mempool = Mempool(chain, self.random, authorized=not self._signed)
         self.wire = Wire(self.node, self.mempool, self.random, signed=self._signed)
         self.observer = Observer(self.node, sidechain)
@@ -215,7 +215,7 @@ class Simulation:
                 self._turn(turn)
             self._finish()
         except Exception as error:
-            words = f"python -m tests.system.payouts.simulation --seed {self.seed} --trace"
+            words = f"python -m tests.property.payouts.simulation --seed {self.seed} --trace"
             raise SimulationFailed(
                 f"seed {self.seed}, step {self.steps}: {type(error).__name__}: {error}\nreplay: {words}"
             ) from error
@@ -616,8 +616,9 @@ class Simulation:
             assert real == units, f"{escrow} has {real} {symbol}, its ledger says {units}"
         for replica in self.replicas:
             replica.ledger.follow()
-            rules: Any = replica.ledger._rules
-            assert rules.state.journal_hash == state.journal_hash, f"{replica.name} has another ledger"
+            assert replica.ledger.rules.state.journal_hash == state.journal_hash, (
+                f"{replica.name} has another ledger"
+            )
 
     def _real(self, account: str, symbol: str) -> int:
         if VIEW.tokens[symbol].chain == "hive":
@@ -700,7 +701,7 @@ def attempt(seed: int) -> tuple[int, str | None, Counter[str]]:
 
 def main() -> int:
     """The command line; the exit code is 1 if a seed failed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.system.payouts.simulation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.property.payouts.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="replay one")
     parser.add_argument("--seeds", help="run many: FIRST..LAST, the last one not included")
     parser.add_argument("--trace", action="store_true", help="tell all that happens (with --seed)")

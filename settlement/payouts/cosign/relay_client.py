@@ -1,0 +1,201 @@
+"""Relay clients: post our payments that lack signatures, and collect those of other operators.
+
+Each relay has a thread of its own, so that a slow or hostile one delays neither payments nor other relays.
+Whatever a relay returns is checked by the collector; the most that it can do is to withhold signatures.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from settlement.net.backoff import Backoff
+from settlement.net.change_logger import ChangeLogger
+from settlement.net.http_client import BadAnswer, HttpClient, HttpError, Limits
+from settlement.payouts.cosign import BUNDLES_PATH, MAX_PAGE_BYTES
+from settlement.payouts.cosign.collector import UNAUTHENTICATED_CODES, SignatureCollector
+from settlement.payouts.cosign.message import Proposal, ProposalError
+from settlement.store.database import explain
+
+REPOST_SECONDS: Final = 30.0
+"""Time after which a payment that still lacks signatures is posted again: relays keep nothing on disk."""
+MAX_PAGES_PER_ROUND: Final = 3
+MAX_BUNDLES_PER_PAGE: Final = 1000
+MAX_DEFERRED: Final = 200
+"""Proposals with the verdict `later` that are checked again in each round."""
+BACKOFF: Final = Backoff(first_seconds=2.0, max_seconds=30.0)
+LIMITS: Final = Limits(
+    connect_seconds=3.0, read_seconds=5.0, total_seconds=15.0, max_bytes=MAX_PAGE_BYTES + 1000
+)
+_STOP_SECONDS: Final = 1.0
+_MAX_ID_CHARACTERS: Final = 64
+
+log = logging.getLogger("peakedex.cosign")
+
+
+class RelayUrlError(ValueError):
+    """Not the URL of a relay."""
+
+
+class Page(NamedTuple):
+    """A relay's answer."""
+
+    relay: str  # id of the relay's store; another one after a restart
+    last: int  # number of the last bundle
+    bundles: list[object]
+
+
+class RelayClients:
+    """Runs a client for each relay while it is entered."""
+
+    def __init__(
+        self,
+        collector: SignatureCollector,
+        urls: Iterable[str],
+        backoff: Backoff = BACKOFF,
+        limits: Limits = LIMITS,
+    ) -> None:
+        """`backoff`: the pause between rounds, and longer ones after failures. Raises RelayUrlError."""
+        self._stop = threading.Event()
+        clients = [RelayClient(url, collector, self._stop, backoff, limits) for url in urls]
+        self._threads = [
+            threading.Thread(target=client.run, name="cosign relay", daemon=True) for client in clients
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        end = time.monotonic() + _STOP_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+
+class RelayClient:
+    """Exchanges signatures through one relay."""
+
+    def __init__(
+        self,
+        url: str,
+        collector: SignatureCollector,
+        stop: threading.Event,
+        backoff: Backoff = BACKOFF,
+        limits: Limits = LIMITS,
+    ) -> None:
+        """Raises RelayUrlError."""
+        if not url.startswith(("http://", "https://")):
+            raise RelayUrlError(f"{url!r} is not the URL of a relay: write http://HOST:PORT or https://HOST")
+        self._url = url.rstrip("/") + BUNDLES_PATH
+        self._collector = collector
+        self._stop = stop
+        self._backoff = backoff
+        self._http = HttpClient(limits)
+        self._relay_id = ""
+        self._last = 0  # number of the last bundle fetched
+        self._posted: dict[str, tuple[int, float]] = {}  # number of signatures, and when, by transaction id
+        self._deferred: dict[tuple[object, ...], Proposal] = {}  # by content, oldest first
+        self._changes = ChangeLogger(log, logging.INFO)
+
+    def run(self) -> None:
+        """Run rounds until the stop event is set. Failures are logged and retried."""
+        pause = self._backoff.first_seconds
+        while not self._stop.wait(pause):
+            try:
+                self.round()
+                self._changes.log(f"cosigning through {self._url}")
+                pause = self._backoff.first_seconds
+            except HttpError as error:
+                self._changes.log(f"relay fails: {error}", level=logging.WARNING)
+                pause = self._backoff.after(pause)
+            except SQLAlchemyError as error:
+                self._changes.log(f"cosigning waits: {explain(error)}", level=logging.WARNING)
+
+    def round(self) -> None:
+        """Post our payments; fetch and check what others have posted. Raises HttpError, SQLAlchemyError."""
+        self._post()
+        for proposal in tuple(self._deferred.values()):
+            self._receive(proposal)
+        for _ in range(MAX_PAGES_PER_ROUND):
+            page = self._fetch()
+            if page.relay != self._relay_id:  # a new relay, or one that has restarted
+                is_behind = self._last > 0
+                self._relay_id, self._last, self._posted = page.relay, 0, {}
+                if is_behind:
+                    continue
+            self._last = page.last
+            for bundle in page.bundles:
+                self._receive_bundle(bundle)
+            if not page.bundles or self._stop.is_set():
+                return
+
+    def _post(self) -> None:
+        """Post each payment when its signatures have changed, and again while it lacks some."""
+        records = self._collector.open_records()
+        self._posted = {record.id: self._posted.get(record.id, (0, 0.0)) for record in records}
+        for record in records:
+            count, when = self._posted[record.id]
+            is_overdue = not record.is_complete and time.monotonic() - when >= REPOST_SECONDS
+            if self._stop.is_set() or (count == len(record.signatures) and not is_overdue):
+                continue
+            body = json.dumps(self._collector.proposal(record).to_json()).encode()
+            self._http.post_json(self._url, body)
+            self._posted[record.id] = len(record.signatures), time.monotonic()
+
+    def _fetch(self) -> Page:
+        """The bundles after the last one fetched. Raises HttpError."""
+        url = f"{self._url}?after={self._last}"
+        try:
+            answer = json.loads(self._http.get(url).body)
+        except (ValueError, RecursionError):
+            raise BadAnswer(self._url, "the answer is not JSON") from None
+        page = _read_page(answer)
+        if page is None or (page.relay == self._relay_id and page.last < self._last):
+            raise BadAnswer(self._url, "not the answer of a relay")
+        return page
+
+    def _receive_bundle(self, bundle: object) -> None:
+        try:
+            self._receive(Proposal.of_json(bundle))
+        except ProposalError as error:
+            self._changes.log(f"{self._url} returns an invalid message: {error}", "invalid")
+
+    def _receive(self, proposal: Proposal) -> None:
+        verdict = self._collector.receive(proposal)
+        ident = proposal.transaction.id
+        content = (ident, proposal.escrow, proposal.slot, proposal.chain_id, proposal.signatures)
+        self._deferred.pop(content, None)
+        if verdict.status == "later":
+            self._deferred[content] = proposal
+            if len(self._deferred) > MAX_DEFERRED:
+                del self._deferred[next(iter(self._deferred))]
+        elif verdict.status == "accepted" and verdict.code == "added":
+            self._changes.log(f"signature added to {ident}: {verdict.reason}", ident)
+        elif verdict.status == "refused" and verdict.code not in UNAUTHENTICATED_CODES:
+            text = f"refused payment {ident} of an operator ({verdict.code}): {verdict.reason}"
+            self._changes.log(text, ident, logging.WARNING)
+
+
+def _read_page(answer: Any) -> Page | None:
+    """The page in a relay's answer; None if it is not one."""
+    if not isinstance(answer, dict):
+        return None
+    relay, last, bundles = (answer.get(name) for name in ("relay", "last", "bundles"))
+    if not isinstance(relay, str) or not 0 < len(relay) <= _MAX_ID_CHARACTERS:
+        return None
+    if isinstance(last, bool) or not isinstance(last, int) or not 0 <= last < 1 << 50:
+        return None
+    if not isinstance(bundles, list) or len(bundles) > MAX_BUNDLES_PER_PAGE:
+        return None
+    return Page(relay, last, bundles)

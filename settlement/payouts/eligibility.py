@@ -1,0 +1,128 @@
+"""Eligibility: whether a planned payment may be signed now, judged by our own database alone.
+
+A check never changes a transaction: it is signed as planned, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from settlement.core.venue import Venue
+from settlement.payouts.payout_log import (
+    APPROVED,
+    RETURNING,
+    PayoutRecord,
+    PayoutSettings,
+    PayoutStatus,
+    read_decisions,
+    read_records,
+    read_settings,
+)
+from settlement.payouts.plan import (
+    ClaimRef,
+    Payment,
+    age,
+    build_all,
+    latest_attempt,
+    slot_after,
+    slot_time,
+    unpayable_reason,
+)
+from settlement.payouts.policy import HISTORY_SECONDS, Policy
+from settlement.store.read.payouts import HELD, QUEUED, WAITING_APPROVAL, Ledger, PayoutClaim, read_ledger
+
+MAX_REFERENCE_AGE: Final = 65_000
+"""In blocks. A transaction can refer to one of the last 65,536."""
+
+
+class LedgerView(NamedTuple):
+    """Everything that a payout round reads, from one database transaction."""
+
+    ledger: Ledger
+    pending: dict[ClaimRef, PayoutClaim]
+    # Of attempts that have not expired, oldest first. Each member was pending when the slot began, and may
+    # have been settled since.
+    payments: tuple[Payment, ...]
+    records: tuple[PayoutRecord, ...]  # signed transactions with a pending member
+    decisions: dict[ClaimRef, int]  # the operator's: APPROVED or RETURNING
+    settings: PayoutSettings
+
+    def live_records(self) -> Iterator[PayoutRecord]:
+        """Signed transactions that may still get into a block, or into one that is not recorded yet."""
+        return (record for record in self.records if record.expires >= self.ledger.timestamp)
+
+
+def read_ledger_view(connection: Connection, venue: Venue, policy: Policy) -> LedgerView | None:
+    """The current state; None before the first block."""
+    ledger = read_ledger(connection, HISTORY_SECONDS)
+    if ledger is None:
+        return None
+    pending = {claim.ref: claim for claim in ledger.claims if claim.closed is None}
+    slots = {latest_attempt(claim, policy, ledger.timestamp) for claim in pending.values()}
+    payments = [
+        payment
+        for slot in sorted(slot for slot in slots if slot is not None)
+        for payment in build_all(connection, ledger, venue, policy, slot)
+    ]
+    return LedgerView(
+        ledger,
+        pending,
+        tuple(sorted(payments, key=age)),
+        tuple(read_records(connection)),
+        read_decisions(connection),
+        read_settings(connection),
+    )
+
+
+def blocking_status(payment: Payment, view: LedgerView, policy: Policy) -> PayoutStatus | None:
+    """Why the payment may not be signed now; None where it may."""
+    after = slot_time(payment.slot + policy.period)
+    if any(claim.closed is not None for claim in payment.members):
+        return PayoutStatus(QUEUED, "its batch is partly settled: it is paid with the next one", after)
+    for claim in payment.members:
+        status = claim_blocking_status(claim, view, after)
+        if status is not None:
+            return status
+    if payment.limit_exceeded and view.decisions.get(payment.members[0].ref) != APPROVED:
+        return PayoutStatus(WAITING_APPROVAL, payment.limit_exceeded, None)
+    if view.ledger.block - payment.reference > MAX_REFERENCE_AGE:
+        return PayoutStatus(QUEUED, "no recent block to refer to: waits for any action on the venue", after)
+    refs = {claim.ref for claim in payment.members}
+    for record in view.live_records():
+        if record.id != payment.id and not refs.isdisjoint(record.members):
+            reason = f"already signed in transaction {record.id}, which has not expired"
+            return PayoutStatus(QUEUED, reason, after)
+    return None
+
+
+def waiting_status(claim: PayoutClaim, view: LedgerView, policy: Policy, has_duplicate: bool) -> PayoutStatus:
+    """Status of a pending claim that is in no payment now.
+
+    `has_duplicate`: another claim has, or had not long ago, the same payment key.
+    """
+    reason = unpayable_reason(claim)
+    if reason is not None:
+        return PayoutStatus(HELD, reason, None)
+    slot = latest_attempt(claim, policy, view.ledger.timestamp)
+    after = slot_time(slot_after(claim.opened) if slot is None else slot + policy.period)
+    reason = "an identical payment goes first" if has_duplicate else None
+    return claim_blocking_status(claim, view, after) or PayoutStatus(QUEUED, reason, after)
+
+
+def claim_blocking_status(claim: PayoutClaim, view: LedgerView, after: int) -> PayoutStatus | None:
+    """Why a claim may not be paid now in any payment. `after`: start of its next turn."""
+    if view.decisions.get(claim.ref) == RETURNING:
+        return PayoutStatus(HELD, f"{claim.id} is being returned by the operator", None)
+    if claim.to in view.ledger.escrows:
+        return PayoutStatus(HELD, f"{claim.to} is an escrow account now: it cannot be paid", None)
+    settings = view.settings
+    # A process with another policy may have signed claims of that time, and the chain may still accept it.
+    # It cannot have signed later claims; but a later payment with a custom memo may equal an earlier one.
+    is_unaffected = claim.opened > settings.hold_from and not claim.has_own_memo
+    if view.ledger.timestamp <= settings.hold_until and not is_unaffected:
+        reason = "a process with another policy may have signed it: waits until that has expired"
+        return PayoutStatus(QUEUED, reason, max(settings.hold_until, after))
+    return None

@@ -1,0 +1,143 @@
+"""Signing stage of a payout round: selects the payments that may be paid now, signs and records them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Final
+
+from settlement.payouts.dependencies import Dependencies
+from settlement.payouts.eligibility import LedgerView, blocking_status
+from settlement.payouts.escrow_funds import free_amounts, holding_of
+from settlement.payouts.payout_log import RETURNING, PayoutStatus, Statuses, add_record, read_decisions
+from settlement.payouts.plan import Payment, amount, slot_time
+from settlement.payouts.policy import Policy
+from settlement.payouts.send_limits import UnsentLimit
+from settlement.payouts.signing import SigningError
+from settlement.store.read.payouts import HELD, QUEUED, WAITING_ACCOUNT, WAITING_FUNDS
+
+MIN_SECONDS_TO_EXPIRY: Final = 15
+"""A transaction that expires sooner is not signed: the next attempt is."""
+MISSING_ACCOUNT_SECONDS: Final = 60
+"""Chain time between two checks whether a missing recipient exists by now."""
+MAX_NAMES_PER_CALL: Final = 500
+
+log = logging.getLogger("peakedex.payouts")
+
+
+class PaymentSigner:
+    """Signs eligible payments, and explains in `statuses` why others are not signed."""
+
+    def __init__(self, dependencies: Dependencies, policy: Policy) -> None:
+        self._dependencies = dependencies
+        self._policy = policy
+        self._existing: set[str] = set()
+        self._missing: dict[str, int] = {}  # head time of the last check, by account
+
+    def run(self, view: LedgerView, head: int, statuses: Statuses) -> None:
+        """Sign what may be signed now, then record all of it. Raises ChainError, SQLAlchemyError."""
+        eligible = self._eligible(view, head, statuses)
+        self._dependencies.step("selected")
+        funded = self._with_funds(self._with_recipients(eligible, head, statuses), view, statuses)
+        signed = list(self._sign(funded, UnsentLimit(view.live_records()), statuses))
+        for payment, signatures in signed:
+            self._record(payment, signatures)
+
+    def _eligible(self, view: LedgerView, head: int, statuses: Statuses) -> list[Payment]:
+        """Payments that our database does not object to, and that do not expire too soon."""
+        recorded = {record.id for record in view.records}
+        eligible: list[Payment] = []
+        for payment in view.payments:
+            if payment.id in recorded or not self._dependencies.signer.can_sign(payment.escrow):
+                continue
+            status = blocking_status(payment, view, self._policy)
+            if status is None and payment.transaction.expires - head < MIN_SECONDS_TO_EXPIRY:
+                status = PayoutStatus(QUEUED, None, slot_time(payment.slot + self._policy.period))
+            if status is None:
+                eligible.append(payment)
+            else:
+                statuses |= {claim.ref: status for claim in payment.members if claim.closed is None}
+        return eligible
+
+    def _with_recipients(self, payments: Sequence[Payment], head: int, statuses: Statuses) -> list[Payment]:
+        """Payments whose recipients exist.
+
+        The account that signed a withdrawal exists; another recipient that it names may not.
+        """
+        names = set().union(*map(_other_recipients, payments)) - self._existing
+        unchecked = sorted(
+            name for name in names if head - self._missing.get(name, 0) >= MISSING_ACCOUNT_SECONDS
+        )
+        for at in range(0, len(unchecked), MAX_NAMES_PER_CALL):
+            some = unchecked[at : at + MAX_NAMES_PER_CALL]
+            self._existing |= set(self._dependencies.chain.accounts(some))
+            self._missing |= dict.fromkeys(some, head)
+        self._missing = {name: when for name, when in self._missing.items() if name in names - self._existing}
+        payable = []
+        for payment in payments:
+            missing = _other_recipients(payment) - self._existing
+            if missing:
+                status = PayoutStatus(WAITING_ACCOUNT, f"there is no account {min(missing)} on Hive", None)
+                statuses |= {claim.ref: status for claim in payment.members}
+            else:
+                payable.append(payment)
+        return payable
+
+    def _with_funds(self, payments: Sequence[Payment], view: LedgerView, statuses: Statuses) -> list[Payment]:
+        """Payments that the accounts can pay beside all that is signed and not settled; oldest first."""
+        if not payments:
+            return []
+        free = free_amounts(payments, view, self._dependencies.chain)
+        payable = []
+        for payment in payments:
+            claim, total = payment.members[0], sum(map(amount, payment.members), Fraction())
+            holding = holding_of(claim)
+            if total > free[holding]:
+                reason = f"{claim.escrow} holds too little {claim.symbol} now"
+                status = PayoutStatus(WAITING_FUNDS, reason, None)
+                statuses |= {claim.ref: status for claim in payment.members}
+            else:
+                free[holding] -= total
+                payable.append(payment)
+        return payable
+
+    def _sign(
+        self, payments: Sequence[Payment], unsent: UnsentLimit, statuses: Statuses
+    ) -> Iterator[tuple[Payment, Mapping[str, str]]]:
+        """The payments within the limit, each with our signatures by public key."""
+        step, signer = self._dependencies.step, self._dependencies.signer
+        for payment in payments:
+            if not unsent.acquire(payment.escrow):
+                continue
+            step("sign")
+            try:
+                yield payment, signer.sign(payment.escrow, payment.transaction)
+            except SigningError as error:
+                statuses |= {claim.ref: PayoutStatus(HELD, str(error), None) for claim in payment.members}
+            step("signed")
+
+    def _record(self, payment: Payment, signatures: Mapping[str, str]) -> None:
+        """Commit the signed transaction, which nothing outside this process has seen yet.
+
+        `payouts return` relies on this: a payment is discarded if a member is being returned by now.
+        """
+        dependencies = self._dependencies
+        weight, needed = dependencies.signer.weight(payment.escrow, signatures)
+        dependencies.guard()
+        dependencies.step("record")
+        with dependencies.writer.begin() as connection:
+            decisions = read_decisions(connection)
+            if any(decisions.get(claim.ref) == RETURNING for claim in payment.members):
+                return
+            add_record(connection, payment, signatures, weight, needed)
+        dependencies.step("recorded")
+        log.info(
+            "signed %s: %s payments from %s, expires %sZ",
+            *(payment.id, len(payment.members), payment.escrow, payment.transaction.expiration),
+        )
+
+
+def _other_recipients(payment: Payment) -> set[str]:
+    """Recipients other than the accounts that made the claims."""
+    return {claim.to for claim in payment.members if claim.to != claim.account}
