@@ -1,7 +1,8 @@
-"""What a trader signs: intents for the venue and deposits, built and checked (protocol, sections 4 and 7).
+"""Builds what a trader signs: intents for the venue, and deposits (protocol, sections 4 and 7).
 
-Pure: no key, no network. What is built here the rules accept, as far as that can be known without the book
-and the balances.
+Each intent is checked by the rules themselves: the state machine applies it to an empty exchange, and a
+rejection becomes an IntentError that names the field. Rejections that depend on balances, open orders or the
+order book cannot be known here. This module uses no key and no network.
 """
 
 from __future__ import annotations
@@ -10,121 +11,82 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from settlement.core.events import HIVE
-from settlement.core.orders import DEFAULT_QUOTE
-from settlement.core.parsing.amounts import MAX_UNITS, Decimal, read_decimal, to_units
-from settlement.core.parsing.names import NATIVE_PRECISION, is_account, is_ref, is_symbol
+from settlement.core.codes import Code
+from settlement.core.events import HIVE, Action, BlockHeader, JsonNumber
+from settlement.core.order_book import Pair
+from settlement.core.orders import find_pair
+from settlement.core.parsing.amounts import Decimal, read_decimal, show_units, to_units
+from settlement.core.parsing.intents import read_intent
+from settlement.core.parsing.names import NATIVE_PRECISION, is_account
+from settlement.core.parsing.payload_reader import PayloadReader
+from settlement.core.state import State
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PairRules, TokenRules, Venue
 
-MAX_JSON_BYTES: Final = 8192
-MAX_TRANSFER_MEMO: Final = 2047
-MAX_WITHDRAW_MEMO: Final = 256
-EVERYTHING: Final = "all"
+MAX_JSON_BYTES: Final = 8192  # of a custom_json, a rule of Hive
+MAX_TRANSFER_MEMO_BYTES: Final = 2047  # a rule of Hive
 
 _INTENT_ID: Final = re.compile(r"[0-9a-f]{40}(?:-[0-9]{1,4}){0,2}")
+_ID: Final = "0" * 40
+_SIGNER: Final = "a-trader"
+
+# Decided by balances, open orders or the order book, which are empty here.
+_DEPENDS_ON_STATE: Final = frozenset(
+    (
+        *(Code.E_FUNDS, Code.E_LIMIT, Code.E_POST_ONLY, Code.E_FOK, Code.E_NOT_FOUND, Code.E_OWNER),
+        *(Code.E_SELF_TRADE, Code.E_NO_LIQUIDITY),
+    )
+)
+_SYMBOL: Final = "must be a symbol in capital letters, such as PEK or SWAP.HIVE"
+_DECIMAL: Final = "must be a decimal above zero, such as 12.5, without sign or exponent"
+# Each field with a valid value, which is substituted to find an invalid field, and its rule in words.
+_FIELDS: Final[Mapping[str, tuple[object, str]]] = {
+    "symbol": ("A", _SYMBOL),
+    "quote": ("A", _SYMBOL),
+    "quantity": ("1", _DECIMAL),
+    "price": ("1", _DECIMAL),
+    "expiration": (1, "must be a number of seconds of at least 1"),
+    "timeInForce": ("GTC", "must be GTC, IOC or FOK"),
+    "postOnly": (False, "must be true or false"),
+    "settle": ("venue", "must be venue or wallet"),
+    "id": (_ID, "must be an order id"),
+    "to": (_SIGNER, "must be a Hive account name"),
+    "memo": ("-", "must be 1 to 256 characters, no control characters"),
+    "ref": ("-", "must be 1 to 32 of A-Z a-z 0-9 . _ -"),
+}
 
 Element = dict[str, object]
 Operation = tuple[str, dict[str, object]]
 
 
 class IntentError(ValueError):
-    """An intent that would be rejected: the field, and a sentence with the reason and the cure."""
+    """An intent that the rules would reject: the field, and the reason."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
-    """A venue as its traders need to know it."""
-
-    contract: str
-    custom_json_id: str
-    order_lifetime: int
-    tokens: Mapping[str, TokenRules]
-    pairs: tuple[PairRules, ...]
-
-    @classmethod
-    def of_venue(cls, venue: Venue) -> Market:
-        """As the venue file has it; what the operator listed or paused since then is not in it."""
-        tokens = {token.symbol: token for token in venue.tokens}
-        return cls(venue.contract, venue.custom_json_id, venue.order_lifetime, tokens, venue.pairs)
-
-    @classmethod
-    def of_api(cls, body: Mapping[str, Any]) -> Market:
-        """As `/api/venue` of a running API tells it. Raises IntentError for another answer."""
-        try:
-            tokens = {
-                str(row["symbol"]): TokenRules(
-                    str(row["symbol"]), int(row["precision"]), str(row["chain"]), str(row["escrow"])
-                )
-                for row in body["tokens"]
-            }
-            pairs = tuple(
-                PairRules(
-                    str(row["base"]),
-                    str(row["quote"]),
-                    int(row["price_decimals"]),
-                    int(row["quantity_decimals"]),
-                    status=str(row["status"]),
-                )
-                for row in body["pairs"]
-            )
-            return cls(
-                str(body["contract"]),
-                str(body["custom_json_id"]),
-                int(body["order_lifetime"]),
-                tokens,
-                pairs,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise IntentError("--api", "its /api/venue is not that of a Peake DEX") from error
-
-    def token(self, symbol: str) -> TokenRules:
-        """A listed token. Raises IntentError."""
-        found = self.tokens.get(symbol)
-        if found is None:
-            raise IntentError(
-                "symbol", f"{symbol!r} is not listed; the venue has {', '.join(sorted(self.tokens))}"
-            )
-        return found
-
-    def pair(self, base: str, quote: str | None) -> PairRules:
-        """A pair; without a quote the base's only one, else the default. Raises IntentError."""
-        quotes = [pair.quote for pair in self.pairs if pair.base == base]
-        if not quotes:
-            bases = sorted({pair.base for pair in self.pairs})
-            raise IntentError("symbol", f"{base!r} is not traded; the venue trades {', '.join(bases)}")
-        wanted = quote if quote is not None else quotes[0] if len(quotes) == 1 else DEFAULT_QUOTE
-        for pair in self.pairs:
-            if (pair.base, pair.quote) == (base, wanted):
-                return pair
-        raise IntentError("quote", f"{base} is not traded for {wanted!r}; it is for {', '.join(quotes)}")
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
-    """What a trader is about to sign, but for who signs it."""
+    """An operation before its signer is known."""
 
-    body: Element
-    custom_json_id: str | None
-    """None: a native transfer, and `body` has its fields but for `from`."""
+    body: Element  # a custom_json element, or the fields of a transfer without `from`
+    custom_json_id: str | None  # None: a transfer
 
     def text(self) -> str:
-        """The JSON to paste into a wallet: of the custom_json, or the transfer's fields."""
+        """The JSON to paste into a wallet: the custom_json's text, or the transfer's fields."""
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
 
     def operation(self, account: str) -> Operation:
-        """The whole operation, signed with the account's active key. Raises IntentError."""
+        """The operation, to be signed with the account's active key. Raises IntentError."""
         if not is_account(account):
             raise IntentError("account", f"{account!r} is not a Hive account name")
         if self.custom_json_id is None:
             return "transfer", {"from": account, **self.body}
-        # Both lists sorted, as the chain has them: what is hashed and signed depends on it.
         value: dict[str, object] = {
-            "required_auths": sorted([account]),
+            "required_auths": [account],
             "required_posting_auths": [],
             "id": self.custom_json_id,
             "json": self.text(),
@@ -132,8 +94,29 @@ class Draft:
         return "custom_json", value
 
 
+def venue_of_api(body: Mapping[str, Any]) -> Venue:
+    """The venue of an answer of `/api/venue`, with what was listed or paused since. Raises IntentError."""
+    tokens, pairs = TokenRules.__dataclass_fields__, PairRules.__dataclass_fields__
+    try:
+        return Venue(
+            **{
+                name: body[name]
+                for name in Venue.__dataclass_fields__
+                if name not in ("tokens", "pairs", "text")
+            },
+            tokens=tuple(
+                TokenRules(**{name: row[name] for name in tokens if name in row}) for row in body["tokens"]
+            ),
+            pairs=tuple(
+                PairRules(**{name: row[name] for name in pairs if name in row}) for row in body["pairs"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise IntentError("--api", "its /api/venue is not that of a Peake DEX") from error
+
+
 def place_limit(
-    market: Market,
+    venue: Venue,
     side: str,
     *,
     symbol: str,
@@ -146,29 +129,25 @@ def place_limit(
     settle: str | None = None,
     ref: str | None = None,
 ) -> Draft:
-    """`buy` or `sell` at a limit price. Raises IntentError."""
-    pair = _open_pair(market, symbol, quote)
-    lots = _lots(market, pair, quantity)
-    ticks = _ticks(pair, price)
-    _in_range("quantity × price", lots * ticks * int(10 ** _spare(market, pair)))
-    payload: Element = {"symbol": pair.base, "quote": pair.quote, "quantity": quantity, "price": price}
-    if expiration is not None:
-        if not 1 <= expiration <= market.order_lifetime:
-            raise IntentError(
-                "expiration", f"must be 1 to {market.order_lifetime} seconds, which is the venue's cap"
-            )
-        payload["expiration"] = expiration
-    if time_in_force is not None:
-        payload["timeInForce"] = time_in_force
-    if post_only:
-        if time_in_force in ("IOC", "FOK"):
-            raise IntentError("post-only", f"an order that only rests cannot be {time_in_force}")
-        payload["postOnly"] = True
-    return _intent(market, side, payload, settle=settle, ref=ref)
+    """A limit order; `side` is `buy` or `sell`, `expiration` in seconds. Raises IntentError."""
+    if post_only and time_in_force in ("IOC", "FOK"):
+        raise IntentError("post-only", "cannot be combined with IOC or FOK")
+    payload = {
+        "symbol": symbol,
+        "quote": _quote_of(venue, symbol, quote),
+        "quantity": quantity,
+        "price": price,
+        "expiration": expiration,
+        "timeInForce": time_in_force,
+        "postOnly": post_only or None,
+        "settle": settle,
+        "ref": ref,
+    }
+    return _intent(venue, side, payload)
 
 
 def place_market(
-    market: Market,
+    venue: Venue,
     side: str,
     *,
     symbol: str,
@@ -178,39 +157,33 @@ def place_market(
     settle: str | None = None,
     ref: str | None = None,
 ) -> Draft:
-    """`marketBuy` (`quantity` is the quote to spend) or `marketSell` (the base to sell); `price` is the
-    worst one. Raises IntentError."""
-    pair = _open_pair(market, symbol, quote)
-    if side == "marketBuy":
-        _units("quantity", quantity, market.token(pair.quote).precision, pair.quote)
-    else:
-        _lots(market, pair, quantity)
-    payload: Element = {"symbol": pair.base, "quote": pair.quote, "quantity": quantity}
-    if price is not None:
-        _ticks(pair, price)
-        payload["price"] = price
-    return _intent(market, side, payload, settle=settle, ref=ref)
+    """A market order; `side` is `marketBuy` (`quantity` is the quote to spend) or `marketSell` (the base to
+    sell), `price` the worst price. Raises IntentError."""
+    payload = {
+        "symbol": symbol,
+        "quote": _quote_of(venue, symbol, quote),
+        "quantity": quantity,
+        "price": price,
+        "settle": settle,
+        "ref": ref,
+    }
+    return _intent(venue, side, payload)
 
 
-def cancel(market: Market, ident: str, *, ref: str | None = None) -> Draft:
+def cancel(venue: Venue, ident: str, *, ref: str | None = None) -> Draft:
     """Cancel one open order. Raises IntentError."""
-    return _intent(market, "cancel", {"id": _order_id(ident)}, ref=ref)
+    return _intent(venue, "cancel", {"id": _order_id(ident), "ref": ref})
 
 
 def cancel_all(
-    market: Market, *, symbol: str | None = None, quote: str | None = None, ref: str | None = None
+    venue: Venue, *, symbol: str | None = None, quote: str | None = None, ref: str | None = None
 ) -> Draft:
-    """Cancel all open orders, of a base or quote where they are given. Raises IntentError."""
-    payload: Element = {}
-    for name, value in (("symbol", symbol), ("quote", quote)):
-        if value is not None:
-            market.token(value)
-            payload[name] = value
-    return _intent(market, "cancelAll", payload, ref=ref)
+    """Cancel all open orders, or only those of a base or quote. Raises IntentError."""
+    return _intent(venue, "cancelAll", {"symbol": symbol, "quote": quote, "ref": ref})
 
 
 def replace(
-    market: Market,
+    venue: Venue,
     ident: str,
     *,
     quantity: str | None = None,
@@ -219,32 +192,29 @@ def replace(
     quote: str | None = None,
     ref: str | None = None,
 ) -> Draft:
-    """Cancel an order and place it anew with another quantity or price, or both.
+    """Replace an order by one with another quantity, price, or both. Raises IntentError.
 
-    `symbol` and `quote` are only for checking the amounts here: an order's id does not tell its pair.
-    Raises IntentError.
+    `symbol` and `quote` name the order's pair, to check the amounts here. They are not part of the intent.
     """
-    if quantity is None and price is None:
-        raise IntentError("quantity, price", "name what is to change: one of them, or both")
-    pair = None if symbol is None else _open_pair(market, symbol, quote)
-    payload: Element = {"id": _order_id(ident)}
-    if quantity is not None:
-        if pair is None:
-            _positive("quantity", quantity)
-        else:
-            _lots(market, pair, quantity)
-        payload["quantity"] = quantity
-    if price is not None:
-        if pair is None:
-            _positive("price", price)
-        else:
-            _ticks(pair, price)
-        payload["price"] = price
-    return _intent(market, "replace", payload, ref=ref)
+    draft = _intent(
+        venue, "replace", {"id": _order_id(ident), "quantity": quantity, "price": price, "ref": ref}
+    )
+    if symbol is not None:
+        pair = _pair(venue, symbol, quote)
+        smallest = _smallest_amounts(pair)
+        place_limit(
+            venue,
+            "buy",
+            symbol=symbol,
+            quote=pair.quote.symbol,
+            quantity=quantity or smallest["quantity"],
+            price=price or smallest["price"],
+        )
+    return draft
 
 
 def withdraw(
-    market: Market,
+    venue: Venue,
     *,
     symbol: str,
     quantity: str,
@@ -252,139 +222,153 @@ def withdraw(
     memo: str | None = None,
     ref: str | None = None,
 ) -> Draft:
-    """Take an amount, or `all`, out of the venue. Raises IntentError."""
-    token = market.token(symbol)
-    if quantity != EVERYTHING:
-        _units("quantity", quantity, token.precision, symbol)
-    payload: Element = {"symbol": symbol, "quantity": quantity}
-    if to is not None:
-        if not is_account(to):
-            raise IntentError("to", f"{to!r} is not a Hive account name")
-        if any(to == other.escrow for other in market.tokens.values()):
-            raise IntentError("to", f"{to} is an escrow account of the venue: name your own")
-        payload["to"] = to
-    if memo is not None:
-        plain = all(letter >= " " and letter != "\x7f" and not _is_surrogate(letter) for letter in memo)
-        if not 0 < len(memo) <= MAX_WITHDRAW_MEMO or not plain:
-            raise IntentError("memo", f"must be 1 to {MAX_WITHDRAW_MEMO} characters, no control characters")
-        payload["memo"] = memo
-    return _intent(market, "withdraw", payload, ref=ref)
+    """Withdraw an amount, or `all`. Raises IntentError."""
+    payload = {"symbol": symbol, "quantity": quantity, "to": to, "memo": memo, "ref": ref}
+    return _intent(venue, "withdraw", payload)
 
 
-def deposit(market: Market, *, symbol: str, quantity: str, memo: str | None = None) -> Draft:
-    """Move coins or tokens to their escrow account: a native transfer, or `tokens.transfer`.
-
-    Raises IntentError.
-    """
-    token = market.token(symbol)
-    units = _units("quantity", quantity, token.precision, symbol)
+def deposit(venue: Venue, *, symbol: str, quantity: str, memo: str | None = None) -> Draft:
+    """Transfer coins or tokens to their escrow account. Raises IntentError."""
+    if quantity == "all":
+        raise IntentError("quantity", f"{quantity!r} {_DECIMAL}")
+    _check(venue, "withdraw", {"symbol": symbol, "quantity": quantity})  # the same limits of an amount
+    token = next(token for token in venue.tokens if token.symbol == symbol)
     memo = memo or ""
-    if any(_is_surrogate(letter) for letter in memo) or len(memo.encode()) > MAX_TRANSFER_MEMO:
-        raise IntentError("memo", f"must be text of at most {MAX_TRANSFER_MEMO} bytes")
+    try:
+        memo_bytes = len(memo.encode())
+    except UnicodeEncodeError:
+        raise IntentError("memo", "must be valid Unicode text") from None
+    if memo_bytes > MAX_TRANSFER_MEMO_BYTES:
+        raise IntentError("memo", f"must be text of at most {MAX_TRANSFER_MEMO_BYTES} bytes")
     if token.chain == HIVE:
-        scale = 10**NATIVE_PRECISION
-        amount = f"{units // scale}.{units % scale:0{NATIVE_PRECISION}d} {symbol}"
+        units = to_units(read_decimal(quantity) or Decimal(0, 0), NATIVE_PRECISION) or 0
+        amount = f"{show_units(units, NATIVE_PRECISION)} {symbol}"
         return Draft({"to": token.escrow, "amount": amount, "memo": memo}, None)
-    payload: Element = {"symbol": symbol, "to": token.escrow, "quantity": quantity}
-    if memo:
-        payload["memo"] = memo
-    return _sized(
-        {"contractName": "tokens", "contractAction": "transfer", "contractPayload": payload}, market
-    )
+    payload = {"symbol": symbol, "to": token.escrow, "quantity": quantity, "memo": memo or None}
+    return _element(venue, "tokens", "transfer", payload)
 
 
-# -- checks ---------------------------------------------------------------------------------------
+# -- building and checking ------------------------------------------------------------------------
 
 
-def _intent(
-    market: Market, action: str, payload: Element, *, settle: str | None = None, ref: str | None = None
-) -> Draft:
-    if settle is not None:
-        payload["settle"] = settle
-    if ref is not None:
-        if not is_ref(ref):
-            raise IntentError("ref", "must be 1 to 32 of A-Z a-z 0-9 . _ -")
-        payload["ref"] = ref
-    return _sized(
-        {"contractName": market.contract, "contractAction": action, "contractPayload": payload}, market
-    )
-
-
-def _sized(element: Element, market: Market) -> Draft:
-    draft = Draft(element, market.custom_json_id)
-    if len(draft.text().encode()) > MAX_JSON_BYTES:
-        raise IntentError("memo", f"too long: a custom_json holds {MAX_JSON_BYTES} bytes")
+def _intent(venue: Venue, action: str, payload: Mapping[str, object]) -> Draft:
+    """An intent of the fields that are not None. Raises IntentError."""
+    draft = _element(venue, venue.contract, action, payload)
+    _check(venue, action, {name: value for name, value in payload.items() if value is not None})
     return draft
 
 
-def _open_pair(market: Market, symbol: str, quote: str | None) -> PairRules:
-    for name, value in (("symbol", symbol), ("quote", quote)):
-        if value is not None and not is_symbol(value):
-            raise IntentError(name, f"{value!r} is not a symbol: upper-case letters, as in PEK or SWAP.HIVE")
-    pair = market.pair(symbol, quote)
-    if pair.status != "active":
-        raise IntentError("symbol", f"{pair.base}/{pair.quote} is {pair.status} and takes no new orders")
+def _element(venue: Venue, contract: str, action: str, payload: Mapping[str, object]) -> Draft:
+    fields = {name: value for name, value in payload.items() if value is not None}
+    element: Element = {"contractName": contract, "contractAction": action, "contractPayload": fields}
+    draft = Draft(element, venue.custom_json_id)
+    if len(draft.text().encode(errors="surrogatepass")) > MAX_JSON_BYTES:
+        raise IntentError("memo", f"too long: a custom_json can have {MAX_JSON_BYTES} bytes")
+    return draft
+
+
+def _check(venue: Venue, action: str, payload: Mapping[str, object]) -> None:
+    """Raise IntentError if the rules reject the intent whatever the balances and the order book."""
+    code = _rejection(venue, action, payload)
+    if code is not None:
+        _explain(venue, action, payload, code)
+
+
+def _rejection(venue: Venue, action: str, payload: Mapping[str, object]) -> Code | None:
+    """The code with which the rules reject an intent on an empty exchange, if it does not depend on that."""
+    event = Action(id=_ID, signer=_SIGNER, active=True, name=action, payload=_on_chain(payload))
+    [outcome] = StateMachine(venue).apply(BlockHeader(venue.start_block, _ID, 0), [event]).outcomes
+    return None if outcome.code in _DEPENDS_ON_STATE else outcome.code
+
+
+def _on_chain(payload: Mapping[str, object]) -> object:
+    """The payload as decoded from the chain's JSON."""
+    return json.loads(json.dumps(payload), parse_int=JsonNumber, parse_float=JsonNumber)
+
+
+def _explain(venue: Venue, action: str, payload: Mapping[str, object], code: Code) -> NoReturn:
+    """Raise the IntentError of a rejection, with the field that caused it."""
+    symbol, quote = str(payload.get("symbol")), payload.get("quote")
+    match code:
+        case Code.E_INPUT:
+            _explain_input(venue, action, payload)
+        case Code.E_TOKEN:
+            listed = ", ".join(sorted(token.symbol for token in venue.tokens))
+            raise IntentError("symbol", f"{symbol!r} is not listed; the venue lists {listed}")
+        case Code.E_PAIR:
+            _explain_pair(venue, symbol, quote)
+        case Code.E_PAUSED:
+            raise IntentError("symbol", f"{symbol}/{quote} is not active and takes no new orders")
+        case Code.E_PRECISION:
+            _explain_precision(venue, action, payload)
+        case Code.E_RANGE:
+            field = "quantity × price" if action in ("buy", "sell") else "quantity"
+            raise IntentError(field, "is more than the venue can hold (63 bits of its smallest unit)")
+    raise IntentError("intent", f"rejected by the rules with {code}")
+
+
+def _explain_input(venue: Venue, action: str, payload: Mapping[str, object]) -> NoReturn:
+    valid = {name: value for name, (value, _) in _FIELDS.items()}
+    for name, value in payload.items():
+        reader = PayloadReader(_on_chain({**valid, name: value}))
+        reader.ref()
+        if read_intent(action, reader) is None or reader.invalid:
+            raise IntentError(name, f"{value!r} {_FIELDS[name][1]}")
+    if payload.get("to") in {token.escrow for token in venue.tokens}:
+        raise IntentError("to", f"{payload['to']} is an escrow account of the venue: use your own account")
+    raise IntentError("quantity, price", "at least one of them is required")
+
+
+def _explain_pair(venue: Venue, symbol: str, quote: object) -> NoReturn:
+    quotes = [pair.quote for pair in venue.pairs if pair.base == symbol]
+    if quotes:
+        raise IntentError("quote", f"{symbol} is not traded for {quote!r}, but for {', '.join(quotes)}")
+    bases = sorted({pair.base for pair in venue.pairs})
+    raise IntentError("symbol", f"{symbol!r} is not traded; the venue trades {', '.join(bases)}")
+
+
+def _explain_precision(venue: Venue, action: str, payload: Mapping[str, object]) -> NoReturn:
+    symbol, quantity, price = (str(payload.get(name)) for name in ("symbol", "quantity", "price"))
+    precision_of = {token.symbol: token.precision for token in venue.tokens}
+    if action == "withdraw":
+        raise IntentError(
+            "quantity", f"{quantity} has more than the {precision_of[symbol]} decimals of {symbol}"
+        )
+    pair = _pair(venue, symbol, str(payload["quote"]))
+    if _rejection(venue, action, {**payload, "price": _smallest_amounts(pair)["price"]}) != Code.E_PRECISION:
+        raise IntentError("price", f"{price} has more than the {pair.price_decimals} decimals of {pair.name}")
+    if action == "marketBuy":
+        token = pair.quote
+        raise IntentError(
+            "quantity", f"{quantity} has more than the {token.precision} decimals of {token.symbol}"
+        )
+    lot = _smallest_amounts(pair)["quantity"]
+    raise IntentError("quantity", f"{quantity} is not a multiple of {lot}, the lot size of {pair.name}")
+
+
+def _pair(venue: Venue, symbol: str, quote: str | None) -> Pair:
+    """The pair of a new order. Raises IntentError."""
+    pair = find_pair(State(venue), symbol, quote)
+    if pair is None:
+        _check(venue, "cancelAll", {"symbol": symbol, **({} if quote is None else {"quote": quote})})
+        _explain_pair(venue, symbol, quote)
     return pair
 
 
-def _positive(field: str, text: str) -> Decimal:
-    value = read_decimal(text)
-    if value is None:
-        raise IntentError(field, f"{text!r} is not a plain decimal, as in 12.5 (no sign, no exponent)")
-    if not value.mantissa:
-        raise IntentError(field, "must be more than zero")
-    return value
+def _quote_of(venue: Venue, symbol: str, quote: str | None) -> str:
+    """The quote of a new order's pair, as the rules complete it. Raises IntentError."""
+    return _pair(venue, symbol, quote).quote.symbol
 
 
-def _in_range(field: str, units: int) -> int:
-    if units > MAX_UNITS:
-        raise IntentError(field, "is more than the venue can hold (63 bits of its smallest unit)")
-    return units
-
-
-def _units(field: str, text: str, precision: int, symbol: str) -> int:
-    units = to_units(_positive(field, text), precision)
-    if units is None:
-        raise IntentError(field, f"{text} has more than the {precision} decimals of {symbol}")
-    return _in_range(field, units)
-
-
-def _lots(market: Market, pair: PairRules, text: str) -> int:
-    """A quantity of base in whole lots."""
-    precision = market.token(pair.base).precision
-    units = _units("quantity", text, precision, pair.base)
-    lots, rest = divmod(units, int(10 ** (precision - pair.quantity_decimals)))
-    if rest:
-        lot = (
-            str(10**-pair.quantity_decimals)
-            if pair.quantity_decimals <= 0
-            else f"0.{1:0{pair.quantity_decimals}d}"
-        )
-        name = f"{pair.base}/{pair.quote}"
-        raise IntentError("quantity", f"{text} is not a multiple of {lot}, the lot of {name}")
-    return lots
-
-
-def _ticks(pair: PairRules, text: str) -> int:
-    ticks = to_units(_positive("price", text), pair.price_decimals)
-    if ticks is None:
-        name = f"{pair.base}/{pair.quote}"
-        raise IntentError("price", f"{text} has more than the {pair.price_decimals} decimals of {name}")
-    return _in_range("price", ticks)
-
-
-def _spare(market: Market, pair: PairRules) -> int:
-    """Decimals of the quote beyond those of price × quantity: never negative in a valid venue."""
-    return market.token(pair.quote).precision - pair.price_decimals - pair.quantity_decimals
+def _smallest_amounts(pair: Pair) -> dict[str, str]:
+    """One lot and one tick."""
+    return {
+        "quantity": show_units(1, pair.quantity_decimals),
+        "price": show_units(1, pair.price_decimals),
+    }
 
 
 def _order_id(text: str) -> str:
     if _INTENT_ID.fullmatch(text) is None:
-        raise IntentError(
-            "id", f"{text!r} is not an order's id: 40 digits of 0-9a-f, and perhaps -0 or -0-0 after them"
-        )
+        raise IntentError("id", f"{text!r} is not an order id: 40 hex digits, optionally with -0 or -0-0")
     return text
-
-
-def _is_surrogate(letter: str) -> bool:
-    return "\ud800" <= letter <= "\udfff"

@@ -1,4 +1,4 @@
-"""`peakedex intent`: what a trader signs, checked and printed; with `--sign`, signed and sent."""
+"""`peakedex intent`: builds and checks what a trader signs; with `--sign`, signs and broadcasts it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import requests
 
 from indexer import intents
 from indexer import settings as config
 from indexer.cli.support.common import read_venue, show
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
-from indexer.intents import Draft, IntentError, Market
+from indexer.intents import Draft, IntentError, venue_of_api
+from settlement.core.venue import Venue
+from settlement.net.http_client import HttpClient, HttpError
 
 if TYPE_CHECKING:
     from settlement.payouts.chain import Node, Position
@@ -26,45 +27,43 @@ if TYPE_CHECKING:
 
 DEVNET: Final = "devnet"
 DEFAULT_KEY_ENV: Final = "PEAKEDEX_ACTIVE_KEY"
-_API_SECONDS: Final = 10.0
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The options that every intent has."""
+    """The options of every intent."""
 
     venue: Path | None
     api: str | None
     as_json: bool
-    account: str | None
+    account: str | None  # the signer
     sign: bool
     node: tuple[str, ...]
     key_env: str
     chain_id: str | None
-    expires_in: int
+    expires_in: int  # seconds
 
 
 _COMMON: Final = (
-    config.setting("venue", help="The venue file to check against."),
-    click.option("--api", metavar="URL", help="A running API to check against, instead of a venue file."),
-    click.option("--json", "as_json", is_flag=True, help="Print the whole operation as JSON."),
-    click.option("--account", metavar="NAME", help="Who signs; needed for --json and --sign."),
-    click.option("--sign", is_flag=True, help="Sign it and send it."),
-    config.setting("node", help="The Hive node to send it to (the first that answers)."),
+    config.setting("venue", help="Venue file with the pairs and tokens."),
+    click.option("--api", metavar="URL", help="URL of a running API, instead of a venue file."),
+    click.option("--json", "as_json", is_flag=True, help="Print the complete operation as JSON."),
+    click.option("--account", metavar="NAME", help="The signer; required by --json and --sign."),
+    click.option("--sign", is_flag=True, help="Sign and broadcast it."),
+    config.setting("node", help="Hive node to broadcast to; the first that responds is used."),
     click.option(
         "--key-env",
         metavar="NAME",
         default=DEFAULT_KEY_ENV,
         show_default=True,
-        help="The environment variable that holds the account's private active key.",
+        help="Environment variable with the account's private active key.",
     ),
     click.option(
         "--chain-id",
         metavar="HEX",
-        help=f"64 hex digits, or `{DEVNET}` to take it from a devnet's /dev/status. The main network's by "
-        "default; never what a node claims.",
+        help=f"64 hex digits, or `{DEVNET}` to read it from a devnet's /dev/status; the main network's by "
+        "default. A public node's own claim is never used.",
     ),
     click.option(
         "--expires-in",
@@ -72,19 +71,19 @@ _COMMON: Final = (
         type=click.IntRange(10, 3600),
         default=60,
         show_default=True,
-        help="How long the signed transaction can get into a block.",
+        help="Validity of the signed transaction.",
     ),
 )
 
 
 def _intent(command: Callable[..., Draft]) -> Callable[..., None]:
-    """A command that builds a draft out of a market and its own options, with the common options."""
+    """Decorator: adds the common options to a command that builds a draft for a venue, and handles the draft."""
 
     @functools.wraps(command)
     def run(**options: Any) -> None:
         common = Common(**{name: options.pop(name) for name in Common.__dataclass_fields__})
         try:
-            draft = command(_market(common), **options)
+            draft = command(_venue(common), **options)
             _finish(draft, common)
         except IntentError as error:
             raise CheckFailed(error) from error
@@ -95,28 +94,26 @@ def _intent(command: Callable[..., Draft]) -> Callable[..., None]:
     return wrapped
 
 
-def _market(common: Common) -> Market:
+def _venue(common: Common) -> Venue:
     if common.api is not None:
-        return _market_of_api(common.api)
+        return _venue_of_api(common.api)
     if common.venue is None:
-        raise click.UsageError("what to check against? give --venue FILE (or PEAKEDEX_VENUE), or --api URL")
-    return Market.of_venue(read_venue(common.venue))
+        raise click.UsageError("no venue: use --venue FILE, set PEAKEDEX_VENUE, or use --api URL")
+    return read_venue(common.venue)
 
 
-def _market_of_api(url: str) -> Market:
+def _venue_of_api(url: str) -> Venue:
     try:
-        response = requests.get(f"{url.rstrip('/')}/api/venue", timeout=_API_SECONDS)
-        response.raise_for_status()
-        body = response.json()
-    except requests.JSONDecodeError as error:
-        raise CheckFailed(f"--api {url}: /api/venue answers no JSON") from error
-    except requests.RequestException as error:
-        raise CheckFailed(f"--api {url}: /api/venue does not answer ({type(error).__name__})") from error
-    return Market.of_api(body)
+        body = json.loads(HttpClient().get(f"{url.rstrip('/')}/api/venue").body)
+    except HttpError as error:
+        raise CheckFailed(f"--api {error}") from error
+    except ValueError as error:
+        raise CheckFailed(f"--api {url}: the answer of /api/venue is not JSON") from error
+    return venue_of_api(body)
 
 
 def _finish(draft: Draft, common: Common) -> None:
-    """Print the draft, or sign and send it."""
+    """Print the draft, or sign and broadcast it."""
     if common.sign:
         _send(draft, common)
     elif common.as_json:
@@ -129,7 +126,7 @@ def _finish(draft: Draft, common: Common) -> None:
 
 def _account(common: Common, option: str) -> str:
     if common.account is None:
-        raise click.UsageError(f"{option} needs --account NAME: who signs")
+        raise click.UsageError(f"{option} requires --account NAME")
     return common.account
 
 
@@ -145,7 +142,7 @@ def _send(draft: Draft, common: Common) -> None:
         signed = Signed(unsigned, (key.sign(unsigned, chain_id),))
     except (ChainError, SigningError) as error:
         raise CheckFailed(error) from None
-    # Said before it is sent: whatever happens then, this is how it is found again.
+    # Printed before the broadcast, so that the transaction can be found whatever happens.
     click.echo(f"transaction {signed.id}, expires {signed.expiration}Z", err=True)
     outcome = node.broadcast(signed)
     _report(signed, outcome.status, outcome.reason, node, common)
@@ -165,14 +162,16 @@ def _report(signed: Signed, status: str, reason: str, node: Node, common: Common
     show(values, as_json=common.as_json)
     if status == "unknown":
         raise CheckFailed(
-            f"outcome unknown, look it up: {signed.id} (GET /api/intents/{signed.id}, or a block explorer). "
-            f"Sign nothing anew before {signed.expiration}Z: both could count"
+            f"unknown outcome of transaction {signed.id}: see /api/intents/{signed.id} or a block explorer. "
+            f"Do not sign it again before {signed.expiration}Z, or both could be executed"
         )
     if status == "refused":
         hint = ""
         if "missing required active authority" in reason:
-            hint = "; is the key the account's active one, and the chain id that of this node's chain?"
-        raise CheckFailed(f"the node refuses it: {reason}{hint}")
+            hint = (
+                "; check that the key is the account's active key and the chain id that of the node's chain"
+            )
+        raise CheckFailed(f"rejected by the node: {reason}{hint}")
 
 
 def _key(common: Common) -> Key:
@@ -181,8 +180,8 @@ def _key(common: Common) -> Key:
     text = os.environ.get(common.key_env, "").strip()
     if not text:
         raise ConfigurationError(
-            f"no key: put the private active key of {common.account} into the environment variable "
-            f"{common.key_env}, or name another with --key-env"
+            f"no key: set the environment variable {common.key_env} to the private active key of "
+            f"{common.account}, or choose another variable with --key-env"
         )
     try:
         return Key(text)
@@ -191,11 +190,11 @@ def _key(common: Common) -> Key:
 
 
 def _chain(common: Common) -> tuple[Node, Position, str]:
-    """The first node that answers, where its chain is, and the chain id to sign under."""
+    """The first node that responds, its chain's position, and the chain id to sign for."""
     from settlement.payouts.chain import ChainError, Node, check_clock
     from settlement.payouts.signing import MAINNET, check_chain_id
 
-    failure = ChainError("no node: give --node URL")
+    failure = ChainError("no node: use --node URL")
     fixed = None if common.chain_id == DEVNET else check_chain_id(common.chain_id or MAINNET)
     for at, url in enumerate(common.node):
         node = Node(url)
@@ -216,9 +215,9 @@ def _chain(common: Common) -> tuple[Node, Position, str]:
 
 @click.group()
 def intent() -> None:
-    """Build what a trader signs: checked against the venue, printed as JSON to paste into a wallet.
+    """Build an intent or deposit, check it, and print it as JSON for a wallet.
 
-    With --sign it is signed (key in the environment) and sent, once.
+    With --sign it is signed with the key in the environment, and broadcast once.
     """
 
 
@@ -226,22 +225,28 @@ def _option(name: str, help_text: str, **more: Any) -> Callable[[Function], Func
     return click.option(name, help=help_text, **more)
 
 
-_symbol = _option("--symbol", "The base, as PEK.", required=True)
-_quote = _option("--quote", "The quote; by default the only one of the base, else SWAP.HIVE.")
-_settle = _option("--settle", "Where what the order receives goes.", type=click.Choice(["venue", "wallet"]))
-_ref = _option("--ref", "Your own reference, up to 32 of A-Z a-z 0-9 . _ -")
-_order_id = _option("--id", "The order's id.", required=True)
+_symbol = _option("--symbol", "Base, such as PEK.", required=True)
+_quote = _option("--quote", "Quote; the base's only quote by default, else SWAP.HIVE.")
+_settle = _option(
+    "--settle", "Where the proceeds go; venue by default.", type=click.Choice(["venue", "wallet"])
+)
+_ref = _option("--ref", "Your reference, 1 to 32 of A-Z a-z 0-9 . _ -")
+_order_id = _option("--id", "Order id.", required=True)
 
 
 def _limit_options(function: Function) -> Function:
     for option in (
         _ref,
         _settle,
-        _option("--post-only", "Rejected rather than trade at once.", is_flag=True),
-        _option("--time-in-force", "GTC by default.", type=click.Choice(["GTC", "IOC", "FOK"])),
-        _option("--expiration", "Seconds that it rests at most.", type=int),
-        _option("--price", "Quote for one base.", required=True),
-        _option("--quantity", "Base.", required=True),
+        _option("--post-only", "Reject the order if it would execute immediately.", is_flag=True),
+        _option(
+            "--time-in-force", "Time in force; GTC by default.", type=click.Choice(["GTC", "IOC", "FOK"])
+        ),
+        _option(
+            "--expiration", "Seconds until the order expires, at most the venue's order_lifetime.", type=int
+        ),
+        _option("--price", "Limit price, in quote per base.", required=True),
+        _option("--quantity", "Quantity of base.", required=True),
         _quote,
         _symbol,
     ):
@@ -254,7 +259,7 @@ def _market_options(quantity: str) -> Callable[[Function], Function]:
         for option in (
             _ref,
             _settle,
-            _option("--price", "The worst price."),
+            _option("--price", "Worst acceptable price; no limit by default."),
             _option("--quantity", quantity, required=True),
             _quote,
             _symbol,
@@ -268,111 +273,111 @@ def _market_options(quantity: str) -> Callable[[Function], Function]:
 @intent.command()
 @_limit_options
 @_intent
-def buy(market: Market, **options: Any) -> Draft:
-    """A limit order to buy.
+def buy(venue: Venue, **options: Any) -> Draft:
+    """Place a limit order to buy.
 
     Example: peakedex intent buy --symbol PEK --quantity 100 --price 0.0004 --venue venues/example.toml
     """
-    return intents.place_limit(market, "buy", **options)
+    return intents.place_limit(venue, "buy", **options)
 
 
 @intent.command()
 @_limit_options
 @_intent
-def sell(market: Market, **options: Any) -> Draft:
-    """A limit order to sell.
+def sell(venue: Venue, **options: Any) -> Draft:
+    """Place a limit order to sell.
 
     Example: peakedex intent sell --symbol PEK --quantity 100 --price 0.0005 --venue venues/example.toml
     """
-    return intents.place_limit(market, "sell", **options)
+    return intents.place_limit(venue, "sell", **options)
 
 
 @intent.command("market-buy")
-@_market_options("Quote to spend.")
+@_market_options("Amount of quote to spend.")
 @_intent
-def market_buy(market: Market, **options: Any) -> Draft:
-    """Buy for an amount of quote at what the book asks.
+def market_buy(venue: Venue, **options: Any) -> Draft:
+    """Place a market order to buy for an amount of quote.
 
     Example: peakedex intent market-buy --symbol PEK --quantity 0.5 --venue venues/example.toml
     """
-    return intents.place_market(market, "marketBuy", **options)
+    return intents.place_market(venue, "marketBuy", **options)
 
 
 @intent.command("market-sell")
-@_market_options("Base to sell.")
+@_market_options("Quantity of base to sell.")
 @_intent
-def market_sell(market: Market, **options: Any) -> Draft:
-    """Sell an amount of base at what the book bids.
+def market_sell(venue: Venue, **options: Any) -> Draft:
+    """Place a market order to sell a quantity of base.
 
     Example: peakedex intent market-sell --symbol PEK --quantity 100 --venue venues/example.toml
     """
-    return intents.place_market(market, "marketSell", **options)
+    return intents.place_market(venue, "marketSell", **options)
 
 
 @intent.command()
 @_order_id
 @_ref
 @_intent
-def cancel(market: Market, id: str, ref: str | None) -> Draft:
+def cancel(venue: Venue, id: str, ref: str | None) -> Draft:
     """Cancel one open order.
 
     Example: peakedex intent cancel --id 0f3c…e1 --venue venues/example.toml
     """
-    return intents.cancel(market, id, ref=ref)
+    return intents.cancel(venue, id, ref=ref)
 
 
 @intent.command("cancel-all")
-@_option("--symbol", "Only orders of this base.")
-@_option("--quote", "Only orders of this quote.")
+@_option("--symbol", "Only orders with this base.")
+@_option("--quote", "Only orders with this quote.")
 @_ref
 @_intent
-def cancel_all(market: Market, **options: Any) -> Draft:
-    """Cancel all open orders, or those of a base or quote.
+def cancel_all(venue: Venue, **options: Any) -> Draft:
+    """Cancel all open orders, or those with a base or quote.
 
     Example: peakedex intent cancel-all --symbol PEK --venue venues/example.toml
     """
-    return intents.cancel_all(market, **options)
+    return intents.cancel_all(venue, **options)
 
 
 @intent.command()
 @_order_id
-@_option("--quantity", "The new quantity; what remains by default.")
-@_option("--price", "The new price.")
-@_option("--symbol", "The order's base, to check the amounts here.")
-@_option("--quote", "The order's quote, to check the amounts here.")
+@_option("--quantity", "New quantity; the remaining quantity by default.")
+@_option("--price", "New price; the same by default.")
+@_option("--symbol", "The order's base, to check the amounts.")
+@_option("--quote", "The order's quote, to check the amounts.")
 @_ref
 @_intent
-def replace(market: Market, id: str, **options: Any) -> Draft:
-    """Cancel an order and place it anew, in one step.
+def replace(venue: Venue, id: str, **options: Any) -> Draft:
+    """Replace an order by one with another quantity or price, in one step.
 
     Example: peakedex intent replace --id 0f3c…e1 --price 0.0006 --venue venues/example.toml
     """
-    return intents.replace(market, id, **options)
+    return intents.replace(venue, id, **options)
 
 
 @intent.command()
-@_option("--symbol", "The token or coin.", required=True)
-@_option("--quantity", "How much, or `all`.", required=True)
-@_option("--to", "The account that gets it; the signer by default.")
-@_option("--memo", "The memo that it gets.")
+@_option("--symbol", "Token or coin.", required=True)
+@_option("--quantity", "Amount, or `all`.", required=True)
+@_option("--to", "Recipient account; the signer by default.")
+@_option("--memo", "Memo of the payment.")
 @_ref
 @_intent
-def withdraw(market: Market, **options: Any) -> Draft:
-    """Take something out of the venue.
+def withdraw(venue: Venue, **options: Any) -> Draft:
+    """Withdraw from the venue.
 
     Example: peakedex intent withdraw --symbol PEK --quantity all --venue venues/example.toml
     """
-    return intents.withdraw(market, **options)
+    return intents.withdraw(venue, **options)
 
 
 @intent.command()
-@_option("--symbol", "The token or coin.", required=True)
-@_option("--quantity", "How much.", required=True)
-@_option("--memo", "A memo; the venue needs none.")
+@_option("--symbol", "Token or coin.", required=True)
+@_option("--quantity", "Amount.", required=True)
+@_option("--memo", "Memo; not needed by the venue.")
 @_intent
-def deposit(market: Market, **options: Any) -> Draft:
-    """Move something to its escrow account: a transfer of HIVE or HBD, tokens.transfer for all else.
+def deposit(venue: Venue, **options: Any) -> Draft:
+    """Deposit to the venue: a transfer of HIVE or HBD, or a tokens.transfer of another token.
 
     Example: peakedex intent deposit --symbol HBD --quantity 10 --venue venues/example.toml
     """
-    return intents.deposit(market, **options)
+    return intents.deposit(venue, **options)

@@ -71,8 +71,8 @@ def replay(
     state = rules.state
     if source.candidates_without_receipts:
         click.echo(
-            f"note: no receipts in the archive for {source.candidates_without_receipts} blocks that mention an "
-            "escrow account, so nothing was credited there",
+            f"note: the archive has no receipts of {source.candidates_without_receipts} blocks that mention "
+            "an escrow account, so nothing was credited there",
             err=True,
         )
     show(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from indexer.intents import Market, place_limit, place_market
+from indexer.intents import place_limit, place_market, venue_of_api
 from settlement.core.parsing.amounts import MAX_UNITS
 from tests.browser.venue import venue
 
@@ -69,7 +69,7 @@ def test_a_limit_order_is_what_the_sentence_says(modules: Page) -> None:
         "quantity": "1000.00",
         "price": "0.012345",
     }
-    ours = place_limit(Market.of_api(venue()), "buy", **payload(draft))
+    ours = place_limit(venue_of_api(venue()), "buy", **payload(draft))
     assert ours.body["contractPayload"] == payload(draft)
 
 
@@ -99,7 +99,7 @@ def test_market_orders(modules: Page) -> None:
     sell = build(modules, "marketOrder", {**pair, "side": "sell", "lots": 1, "worst": None})
     assert sell["message"] == "Peake DEX: MARKET SELL 0.01 PEK for SWAP.HIVE, no price limit"
     assert payload(sell) == {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "0.01"}
-    place_market(Market.of_api(venue()), "marketBuy", **payload(buy))
+    place_market(venue_of_api(venue()), "marketBuy", **payload(buy))
 
 
 def test_what_is_done_to_an_order(modules: Page) -> None:

@@ -31,7 +31,9 @@ _changes = click.argument("changes", nargs=-1, metavar="[NAME=VALUE]…")
 def call_devnet(url: str, name: str, body: Mapping[str, object]) -> dict[str, Any]:
     """The answer of POST /dev/<name>. Raises CheckFailed with the devnet's error message."""
     try:
-        response = requests.post(f"{url.rstrip('/')}/dev/{name}", json=body, timeout=_TIMEOUT_SECONDS)
+        response = requests.post(
+            f"{url.rstrip('/')}/dev/{name}", data=json.dumps(body), timeout=_TIMEOUT_SECONDS
+        )
         answer = response.json()
     except requests.JSONDecodeError as error:
         raise CheckFailed(f"--url {url} is not a devnet: its answer is not JSON") from error

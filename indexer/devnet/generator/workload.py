@@ -104,7 +104,7 @@ class Workload:
         self._operator_step = 0
         excluded = (() if hostile else HOSTILE) + (() if operator else ("operator",))
         chosen = {
-            name: weight for name, weight in (WEIGHTS | (weights or {})).items() if name not in excluded
+            name: weight for name, weight in {**WEIGHTS, **(weights or {})}.items() if name not in excluded
         }
         self._kinds, self._weights = list(chosen), list(chosen.values())
         self._send_kind: dict[str, Callable[[Trader], None]] = {

@@ -75,7 +75,7 @@ def test_one_token_and_a_past_block(database: Path, here: Path) -> None:
     assert asked["text"] == made.out
     nothing = peakedex("prove", "nobody-here", "--db", database)
     assert nothing.code == FAILED
-    assert "holds nothing at the end of block 40" in nothing.complaint
+    assert "has no balance at the end of block 40" in nothing.complaint
 
 
 @pytest.mark.parametrize("block", [1, 17, BLOCKS])
@@ -112,15 +112,15 @@ def test_what_proves_nothing_is_refused(change, reason: str, database: Path, her
 def test_usage(database: Path, here: Path) -> None:
     (here / "proof.txt").write_text("")
     for words, complaint in (
-        ((), "give one of ACCOUNT, --roots and --check FILE"),
-        (("bob", "--roots"), "give one of"),
-        (("bob", "--db", database, "--day", "2026-01-01"), "--day goes with --roots"),
-        (("--roots", "--day", "2026-01-01", "--block", 5, "--db", database), "--day goes with --roots"),
-        (("--check", "proof.txt", "--token", "PEK"), "leave out --token"),
-        (("B O B", "--db", database), "not the name of a Hive account"),
-        (("bob",), "no database: give --db URL"),
-        (("--roots", "--db", database, "--block", BLOCKS + 1), "the database stands at block 40"),
-        (("--roots", "--db", database, "--day", "2999-01-01"), "it is not over on the chain"),
+        ((), "use exactly one of ACCOUNT, --roots and --check FILE"),
+        (("bob", "--roots"), "use exactly one of"),
+        (("bob", "--db", database, "--day", "2026-01-01"), "--day requires --roots"),
+        (("--roots", "--day", "2026-01-01", "--block", 5, "--db", database), "--day requires --roots"),
+        (("--check", "proof.txt", "--token", "PEK"), "--check cannot be combined with --token"),
+        (("B O B", "--db", database), "is not a Hive account name"),
+        (("bob",), "no database: use --db URL"),
+        (("--roots", "--db", database, "--block", BLOCKS + 1), "the newest block is 40"),
+        (("--roots", "--db", database, "--day", "2999-01-01"), "the chain has not reached the end of that day"),
     ):
         refused = peakedex("prove", *words)
         assert refused.code == MISUSED, words

@@ -66,7 +66,7 @@ def test_until_and_on_is_the_same_as_in_one_go(replayed: Run, venue: Path, archi
         trades += part["trades"]
     back = peakedex(*words, "--until", 40)
     assert back.code == MISUSED
-    assert "--until 40: the database stands at block 41" in back.err
+    assert "--until 40: the database is already at block 41" in back.err
     last = peakedex(*words).json
     assert trades + last["trades"] == replayed.json["trades"]
     for name in ("last_block", "open_orders", "journal_hash", "state_hash"):
@@ -184,7 +184,7 @@ def test_a_block_that_is_not_recorded_has_no_state(replayed: Run) -> None:
     run = peakedex("state", "--db", "dex.db", "--block", LAST + 1)
     assert run.code == MISUSED
     assert run.complaint == (
-        f"Error: --block {LAST + 1}: the database stands at block {LAST}, ask for an earlier one"
+        f"Error: --block {LAST + 1} is not recorded yet: the newest block is {LAST}"
     )
 
 
@@ -197,7 +197,7 @@ def test_a_block_that_is_not_recorded_has_no_state(replayed: Run) -> None:
 def test_a_command_without_a_database_says_how_to_name_one(words: tuple[str, ...]) -> None:
     run = peakedex(*words)
     assert run.code == MISUSED
-    assert run.error == "Error: no database: give --db URL, or set PEAKEDEX_DB"
+    assert run.error == "Error: no database: use --db URL, or set PEAKEDEX_DB"
 
 
 def test_a_command_without_a_venue_says_how_to_name_one(archive: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_command_without_a_venue_says_how_to_name_one(archive: Path) -> None:
         run = peakedex(*words)
         assert (run.code, run.error) == (
             MISUSED,
-            "Error: no venue: give --venue FILE, or set PEAKEDEX_VENUE",
+            "Error: no venue: use --venue FILE, or set PEAKEDEX_VENUE",
         )
 
 
@@ -351,7 +351,7 @@ def test_an_archive_without_receipts_is_worth_a_note(venue: Path, archive: Path)
     run = peakedex("replay", "--venue", venue, "--archive", archive, "--json")
     assert run.code == OK
     assert re.fullmatch(
-        r"note: \d+ blocks name an escrow account, and the archive has no receipts for them: .+", run.error
+        r"note: the archive has no receipts of \d+ blocks that mention an escrow account, so .+", run.error
     )
 
 

@@ -103,12 +103,12 @@ def test_amounts_are_checked_against_a_running_api(cli: Cli) -> None:
         refused = cli.run(*SELL[:-3], "0.001", *SELL[-2:], "--api", url)
         assert refused.exit_code == 1
         assert (
-            refused.stderr == "Error: quantity: 0.001 is not a multiple of 0.01, the lot of PEK/SWAP.HIVE\n"
+            refused.stderr == "Error: quantity: 0.001 is not a multiple of 0.01, the lot size of PEK/SWAP.HIVE\n"
         )
     for wrong in (url, cli.exchange.url):
         refused = cli.run(*SELL, "--api", wrong)
         assert refused.exit_code == 1
-        assert refused.stderr.startswith(f"Error: --api {wrong}: /api/venue does not answer")
+        assert refused.stderr.startswith(f"Error: --api {wrong}/api/venue: ")
 
 
 # -- when the outcome is not known ----------------------------------------------------------------
@@ -140,7 +140,7 @@ def test_a_lost_reply_is_neither_success_nor_failure(
     assert result.exit_code == 1
     said = json.loads(result.stdout)
     assert said["status"] == "unknown"
-    assert f"outcome unknown, look it up: {said['transaction_id']}" in result.stderr
+    assert f"unknown outcome of transaction {said['transaction_id']}" in result.stderr
     if fault in ("lost_replies", "bad_json"):
         # It is in the chain all the same.
         assert cli.exchange.intent(said["transaction_id"])["status"] == "accepted"
@@ -155,14 +155,14 @@ def test_an_answer_of_nothing_is_no_success(cli: Cli, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Node, "call", silent)
     result = cli.sign("cancel-all")
     assert result.exit_code == 1
-    assert "outcome unknown, look it up: " in result.stderr
+    assert "unknown outcome of transaction " in result.stderr
 
 
 def test_sent_twice_is_sent(cli: Cli, at_broadcast: Callable[..., None]) -> None:
     at_broadcast(duplicate_replies=1)
     result = cli.sign("cancel-all", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout)["reason"] == "the node had it already"
+    assert json.loads(result.stdout)["reason"] == "the node has it already"
 
 
 # -- keys and chains ------------------------------------------------------------------------------
@@ -171,8 +171,8 @@ def test_sent_twice_is_sent(cli: Cli, at_broadcast: Callable[..., None]) -> None
 def test_a_key_of_another_is_refused_by_the_node(cli: Cli) -> None:
     result = cli.sign("cancel-all", key=cli.exchange.key("peakecoin"))
     assert result.exit_code == 1
-    assert "the node refuses it: missing required active authority" in result.stderr
-    assert "is the key the account's active one" in result.stderr
+    assert "rejected by the node: missing required active authority" in result.stderr
+    assert "check that the key is the account's active key" in result.stderr
 
 
 @pytest.mark.parametrize("change", [lambda wif: wif[:-1] + "1", lambda wif: wif[1:], lambda wif: f"{wif}x"])
@@ -187,7 +187,7 @@ def test_a_broken_key_is_named_by_its_variable_alone(cli: Cli, change: Callable[
 def test_what_is_missing_is_said(cli: Cli) -> None:
     absent = cli.sign("cancel-all", key="")
     assert absent.exit_code == 2
-    assert "into the environment variable PEAKEDEX_ACTIVE_KEY" in absent.stderr
+    assert "set the environment variable PEAKEDEX_ACTIVE_KEY" in absent.stderr
     assert cli.run("cancel-all", "--sign", *DEVNET).exit_code == 2
     assert cli.run("cancel-all", "--json").exit_code == 2
     assert cli.run("cancel-all", "--sign", "--account", USER, "--chain-id", "beeab0de").exit_code == 1
@@ -196,7 +196,7 @@ def test_what_is_missing_is_said(cli: Cli) -> None:
 def test_the_main_networks_chain_id_is_the_default_whatever_the_node_says(cli: Cli) -> None:
     result = cli.run("cancel-all", "--sign", "--account", USER, "--json")
     assert result.exit_code == 1
-    assert "and the chain id that of this node's chain?" in result.stderr
+    assert "and the chain id that of the node's chain" in result.stderr
     named = cli.run(
         *("cancel-all", "--sign", "--account", USER, "--json"),
         *("--chain-id", cli.exchange.node.chain.chain_id.hex()),
