@@ -81,7 +81,9 @@ def test_every_kind_of_journal_line_is_in_the_auditor_s_guide() -> None:
 
 # ---------------------------------------------------------------- the trader's guide and the site
 
-TEXTS = (examples.ROOT / "frontend" / "strings.js").read_text("utf-8")
+TEXTS = "\n".join(
+    path.read_text("utf-8") for path in sorted((examples.ROOT / "frontend" / "js" / "strings").glob("*.js"))
+)
 PENDING = TEXTS[TEXTS.index("export const pending") : TEXTS.index("codes: {")]
 
 
@@ -93,8 +95,8 @@ def test_the_messages_of_the_site_are_those_that_the_trader_s_guide_explains() -
         for words in row.split(",")
     }
     titles = set(re.findall(r'title: [`"]([A-Z][^:`"$]*?)(?: \$\{|[:`"])', PENDING))
-    asked_for = {"Confirm it in your wallet", "Look for the Keychain window", "No answer from the wallet"}
-    assert explained - {"---"} == titles - asked_for | {"Confirm it in your wallet"}
+    while_waiting = {"Signing", "Waiting for the wallet", "No response from the wallet"}
+    assert explained - {"---"} == titles - while_waiting
 
 
 def test_what_the_trader_s_guide_says_to_press_is_there() -> None:

@@ -6,7 +6,7 @@ import pytest
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
-from api.http.client_address import Clients
+from api.http.client_address import ClientAddresses
 
 
 def request(remote: str, forwarded: str | None = None, **headers: str) -> Request:
@@ -40,28 +40,28 @@ TRUSTED = ("10.0.0.1", "192.168.0.0/16", "fd00::/8")
     ],
 )
 def test_the_address_of_a_client(remote: str, forwarded: str | None, address: str) -> None:
-    assert Clients(TRUSTED).address(request(remote, forwarded)) == address
+    assert ClientAddresses(TRUSTED).address(request(remote, forwarded)) == address
 
 
 def test_without_named_proxies_nobody_is_believed() -> None:
-    assert Clients(()).address(request("10.0.0.1", "198.51.100.1")) == "10.0.0.1"
+    assert ClientAddresses(()).address(request("10.0.0.1", "198.51.100.1")) == "10.0.0.1"
 
 
 def test_a_long_list_of_hops_is_not_walked_to_its_end() -> None:
     hops = ", ".join(["198.51.100.1", *["192.168.0.1"] * 5000])
-    assert Clients(TRUSTED).address(request("10.0.0.1", hops)) == "192.168.0.1"
+    assert ClientAddresses(TRUSTED).address(request("10.0.0.1", hops)) == "192.168.0.1"
 
 
 def test_ipv6_clients_are_one_by_their_network() -> None:
-    clients = Clients(())
+    clients = ClientAddresses(())
     first, second = request("2001:db8:1:2::3"), request("2001:db8:1:2:ffff::9")
-    assert clients.key(first) == clients.key(second) == "2001:db8:1:2::/64"
-    assert clients.key(request("2001:db8:1:3::3")) != clients.key(first)
-    assert clients.key(request("198.51.100.7")) == "198.51.100.7"
+    assert clients.rate_limit_key(first) == clients.rate_limit_key(second) == "2001:db8:1:2::/64"
+    assert clients.rate_limit_key(request("2001:db8:1:3::3")) != clients.rate_limit_key(first)
+    assert clients.rate_limit_key(request("198.51.100.7")) == "198.51.100.7"
 
 
 def test_only_a_trusted_proxy_names_requests() -> None:
-    clients = Clients(TRUSTED)
+    clients = ClientAddresses(TRUSTED)
     assert clients.request_id(request("10.0.0.1", X_Request_Id="abcdef-123456")) == "abcdef-123456"
     assert clients.request_id(request("203.0.113.9", X_Request_Id="abcdef-123456")) is None
     for bad in ("short", "x" * 65, "with space 123", "new\tline1234", "<b>12345678</b>"):
