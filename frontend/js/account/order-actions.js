@@ -3,8 +3,10 @@
 import { account } from "../data/session.js";
 import { cancel, cancelAll } from "../wallet/intents.js";
 import { review } from "../wallet/review-dialog.js";
+import { openReplaceDialog } from "./replace-dialog.js";
 
-export { openReplaceDialog as replaceOrder } from "./replace-dialog.js";
+/** Open the dialog that replaces an order. */
+export const replaceOrder = openReplaceDialog;
 
 /** @param {any} venue @param {any} order a row of /api/orders */
 export const cancelOrder = (venue, order) => review(cancel(venue, account(), order));

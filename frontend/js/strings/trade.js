@@ -21,7 +21,7 @@ export const pairBar = {
   change: "24h change",
   high: "24h high",
   low: "24h low",
-  volume: (symbol) => `24h volume (${symbol})`,
+  volume: (symbol) => `Volume (${symbol})`,
   spread: "Spread",
   status: { paused: "Paused: no new orders", closed: "Closed" },
 };

@@ -1,31 +1,23 @@
-"""The site as files: what each page loads, how much that is, and what no file may do."""
+"""The site's files: what each page loads, its size budget, and what no file may contain."""
 
 from __future__ import annotations
 
 import gzip
 import re
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-SITE: Final = Path(__file__).resolve().parents[3] / "frontend"
+from tests.unit.site.modules import MODULES, SITE, loaded, named_imports, text
+
 PAGES: Final = sorted(page.name for page in SITE.glob("*.html"))
-MODULES: Final = sorted(module.name for module in SITE.glob("*.js"))
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
     "connect-src 'self' https:; base-uri 'none'; form-action 'none'"
 )
-IMPORT: Final = re.compile(r'^(?:import|export)\b[^"]*?"\./([\w.-]+)";', re.MULTILINE)
-NAMED: Final = re.compile(r'^import \{([^}]*)\} from "\./([\w.-]+)";', re.MULTILINE)
-LAZY: Final = re.compile(r'import\("\./([\w./-]+)"\)')
-EXPORT: Final = re.compile(r"^export (?:async )?(?:const|let|class|function\*?) (\w+)", re.MULTILINE)
-MOST_COMPRESSED: Final = 45 * 1024
-MOST_RAW: Final = 150 * 1024
-
-
-def text(name: str) -> str:
-    return (SITE / name).read_text(encoding="utf-8")
+PREFETCH: Final = "js/data/prefetch.js"
+MAX_COMPRESSED: Final = 45 * 1024
+MAX_RAW: Final = 150 * 1024
 
 
 def scripts(page: str) -> list[str]:
@@ -37,18 +29,8 @@ def module_of(page: str) -> str:
     return str(module)
 
 
-def loaded(module: str) -> set[str]:
-    """The module and all that it imports before it runs; what it loads later on is not among them."""
-    found, left = {module}, [module]
-    while left:
-        new = set(IMPORT.findall(text(left.pop()))) - found
-        found |= new
-        left += new
-    return found
-
-
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_lets_nothing_foreign_in(page: str) -> None:
+def test_a_page_loads_files_of_the_site_only(page: str) -> None:
     html = text(page)
     assert f'http-equiv="Content-Security-Policy" content="{POLICY}"' in html
     assert not re.search(r"<style|\sstyle=|\son\w+=|://", html)
@@ -60,70 +42,46 @@ def test_a_page_lets_nothing_foreign_in(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_asks_for_its_modules_at_once(page: str) -> None:
-    """Else each import would cost a round trip more. What asks for the venue comes before all others."""
+def test_a_page_preloads_its_modules(page: str) -> None:
+    """Nested imports would cost a round trip each. The modules of the prefetch come first."""
     html = text(page)
     preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)"', html)
-    early, own = loaded("early.js") - {"early.js"}, loaded(module_of(page)) - {module_of(page)}
+    early = loaded(PREFETCH) - {PREFETCH}
+    own = loaded(module_of(page)) - {module_of(page)}
     assert preloaded == [*sorted(early), *sorted(own - early)]
-    assert early <= own, "nothing is loaded for the early request alone"
-    assert html.index('<script type="module" async src="early.js"') < html.index(
+    assert early <= own, "the prefetch must load no module of its own"
+    assert html.index(f'<script type="module" async src="{PREFETCH}"') < html.index(
         f'"{sorted(own - early)[0]}"'
     )
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_nothing_stops_the_page_being_read(page: str) -> None:
-    """A script in the head stops all that stands below it until it has come: it is asked for first, and run last."""
+def test_the_theme_script_does_not_block_the_parser_early(page: str) -> None:
+    """A script in the head blocks the parser until it has loaded: it is requested first, and stands last."""
     lines = re.findall(r'<(?:link rel="(?:preload|modulepreload|stylesheet)"|script)[^>]*>', text(page))
-    assert lines[0] == '<link rel="preload" href="theme.js" as="script">'
-    assert lines[-2] == '<script src="theme.js">'
+    assert lines[0] == '<link rel="preload" href="js/shell/theme.js" as="script">'
+    assert lines[-2] == '<script src="js/shell/theme.js">'
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_is_light(page: str) -> None:
+def test_a_page_stays_within_its_size_budget(page: str) -> None:
     styles = re.findall(r'<link rel="stylesheet" href="([^"]+)"', text(page))
     names = {page, *styles, *scripts(page), *loaded(module_of(page))}
     files = [(SITE / name).read_bytes() for name in sorted(names)]
-    assert sum(map(len, files)) <= MOST_RAW
-    assert sum(len(gzip.compress(file)) for file in files) <= MOST_COMPRESSED
+    assert sum(map(len, files)) <= MAX_RAW
+    assert sum(len(gzip.compress(file)) for file in files) <= MAX_COMPRESSED
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_what_is_imported_exists_and_is_used(module: str) -> None:
-    code = text(module)
-    for names, source in NAMED.findall(code):
-        exported = set(EXPORT.findall(text(source))) | set(
-            re.findall(r"^export \{ (\w+) \};", text(source), re.M)
-        )
-        for item in filter(None, (name.strip() for name in names.split(","))):
-            name, _, alias = item.partition(" as ")
-            assert name in exported, f"{source} has no {name}"
-            assert len(re.findall(rf"\b{alias or name}\b", code)) > 1, (
-                f"{module} does not use {alias or name}"
-            )
-    for source in LAZY.findall(code):
-        assert (SITE / source).is_file(), source
-
-
-def test_every_module_is_used() -> None:
-    reached = {name for page in PAGES for name in scripts(page)}
-    left = list(reached)
-    while left:
-        code = text(left.pop())
-        new = {name for name in (*IMPORT.findall(code), *LAZY.findall(code)) if "/" not in name} - reached
-        reached |= new
-        left += new
-    assert reached == set(MODULES)
-
-
-def test_every_text_is_used() -> None:
-    strings = text("strings.js")
-    for section, body in re.findall(r"^export const (\w+) = \{\n(.*?)^\};", strings, re.M | re.S):
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("js/strings/")])
+def test_every_text_is_used(module: str) -> None:
+    for section, body in re.findall(r"^export const (\w+) = \{\n(.*?)^\};", text(module), re.M | re.S):
         users = [
-            text(name) for name in MODULES if re.search(rf"\b{section}\b[^;]*\"./strings.js\"", text(name))
+            text(user)
+            for user in MODULES
+            for names, source in named_imports(user)
+            if source == module and any(re.fullmatch(rf"{section}(?: as \w+)?", name) for name in names)
         ]
-        assert users, f"nobody imports the texts of {section}"
+        assert users, f"no module imports the texts of {section}"
         for key in re.findall(r"^  (\w+)[:,(]", body, re.M):
             assert any(re.search(rf"\.{key}\b|\"{key}\"|\[", user) for user in users), f"{section}.{key}"
 
@@ -136,11 +94,11 @@ def test_text_never_becomes_markup_or_code(module: str) -> None:
     assert not re.search(r"credentials: \"(?!omit)", code)
 
 
-def test_one_file_names_the_extension() -> None:
-    assert [module for module in MODULES if "hive_keychain" in text(module)] == ["wallet.js"]
+def test_one_module_uses_the_extension() -> None:
+    assert [module for module in MODULES if "hive_keychain" in text(module)] == ["js/wallet/wallet.js"]
 
 
-def test_what_comes_from_others_has_its_licence() -> None:
+def test_vendored_files_have_their_licences() -> None:
     vendor = SITE / "vendor"
     licences = {
         "ibm-plex-sans": "SIL Open Font License",
@@ -149,7 +107,7 @@ def test_what_comes_from_others_has_its_licence() -> None:
     }
     for file in vendor.rglob("*"):
         owner = next((name for name in licences if str(file.relative_to(vendor)).startswith(name)), None)
-        assert owner is not None, f"whose is {file.name}?"
+        assert owner is not None, f"no known licence for {file.name}"
     for owner, licence in licences.items():
         files = [*vendor.glob(f"{owner}*LICENSE*"), *vendor.glob(f"{owner}/*LICENSE*")]
         assert files
@@ -159,7 +117,7 @@ def test_what_comes_from_others_has_its_licence() -> None:
 
 def tokens(selector: str) -> dict[str, str]:
     (block,) = re.findall(
-        rf"^{re.escape(selector)} \{{\n  color-scheme.*?\n\}}", text("site.css"), re.M | re.S
+        rf"^{re.escape(selector)} \{{\n  color-scheme.*?\n\}}", text("css/site.css"), re.M | re.S
     )
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
 
@@ -176,7 +134,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("selector", [":root", ':root[data-theme="light"]'])
-def test_every_text_can_be_read(selector: str) -> None:
+def test_colours_have_enough_contrast(selector: str) -> None:
     color = tokens(selector)
     for ground in ("bg", "surface", "raised"):
         for ink in ("text", "muted", "accent", "buy", "sell", "ok", "danger"):
