@@ -6,13 +6,12 @@ the transaction may be in the chain, or may get into it until it expires.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median_high
 from typing import Any, Final, Literal, TypeVar
-
-import msgspec
 
 from settlement.net.hive_formats import COIN_BY_NAI
 from settlement.net.http_client import HttpError, Limits
@@ -92,7 +91,7 @@ class Node:
     def devnet_chain_id(self) -> str:
         """The chain id of a devnet, from its /dev/status. Raises ChainError for any other node."""
         try:
-            status = msgspec.json.decode(self._rpc.http.get(f"{self.url}/dev/status").body)
+            status = json.loads(self._rpc.http.get(f"{self.url}/dev/status").body)
             if not isinstance(status, dict) or status.get("devnet") is not True:
                 raise ValueError("no status of a devnet")
             chain_id = check_chain_id(str(status.get("chain_id")))

@@ -222,7 +222,7 @@ class Chain:
         """
         timestamp = max(now if now is not None else self.head_time + self.block_time, self.head_time + 1)
         if any(tx.expiration <= timestamp for tx, _ in self._pending.values()):
-            self._reapply(timestamp, [])
+            self.reapply_pending(timestamp, [])
         chosen = self._take_for_block()
         transactions = tuple(tx for tx, _ in chosen)
         number, previous = self.head + 1, self.head_id
@@ -295,7 +295,7 @@ class Chain:
             dropped.insert(0, block)
         self._round += 1
         returned = [] if forget else [tx for block in dropped for tx in block.transactions]
-        self._reapply(self.head_time, returned + waiting)
+        self.reapply_pending(self.head_time, returned + waiting)
         return dropped
 
     def _drop_pending(self) -> None:
@@ -303,7 +303,7 @@ class Chain:
             self.accounts.revert(deltas)
         self._pending.clear()
 
-    def _reapply(self, now: int, extra: Sequence[Transaction]) -> None:
+    def reapply_pending(self, now: int, extra: Sequence[Transaction]) -> None:
         """Reapply the pending transactions, then `extra`. Expired and now invalid ones are dropped."""
         waiting = [tx for tx, _ in self._pending.values()]
         self._drop_pending()

@@ -241,13 +241,13 @@ class Sidechain:
         elif not isinstance(action.payload, dict):
             logs.errors.append(ERROR_ACTIVE_KEY)
         elif action.contract == TOKENS and action.name == "transfer":
-            self._transfer(action.sender, action.payload, logs)
+            self.transfer(action.sender, action.payload, logs)
         elif action.contract == SPLITTER and action.name == "send":
             self._split(action.sender, action.payload, logs)
         else:
             logs.errors.append("unknown error")
 
-    def _transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
+    def transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
         """`tokens.transfer` with the checks of the public contract, in its order."""
         to, symbol, quantity = payload.get("to"), payload.get("symbol"), payload.get("quantity")
         if not logs.require(payload.get("isSignedWithActiveKey") is True, ERROR_ACTIVE_KEY):
@@ -293,7 +293,7 @@ class Sidechain:
         assert isinstance(entries, list)
         for entry in entries:
             if logs.require(isinstance(entry, list) and len(entry) == 2, "invalid entry"):
-                self._transfer(sender, payload | {"to": entry[0], "quantity": entry[1]}, logs)
+                self.transfer(sender, payload | {"to": entry[0], "quantity": entry[1]}, logs)
 
     def balances_of(self, token: Token) -> Iterable[Row]:
         """Rows of the table `tokens.balances`."""

@@ -31,8 +31,8 @@ class LateChain(Chain):
     """An honest witness leaves out what expires before his block's time. The rule only asks for the time of
     the block before, and so does this one."""
 
-    def _retake(self, now: int, extra: Sequence[Transaction]) -> None:
-        super()._retake(min(now, self.head_time), extra)
+    def reapply_pending(self, now: int, extra: Sequence[Transaction]) -> None:
+        super().reapply_pending(min(now, self.head_time), extra)
 
 
 class WatchedSidechain(Sidechain):
@@ -54,12 +54,12 @@ class WatchedSidechain(Sidechain):
                     ] += 1
         return super().execute(block)
 
-    def _transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
+    def transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
         if sender in ESCROWS and self.random.random() < self.refusing:
             logs.errors.append("overdrawn balance")
             return
         before = len(logs.events)
-        super()._transfer(sender, payload, logs)
+        super().transfer(sender, payload, logs)
         if sender in ESCROWS and len(logs.events) > before:
             symbol, to = str(payload["symbol"]), str(payload["to"])
             units = self.tokens[symbol].precision

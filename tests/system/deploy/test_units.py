@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 from sqlalchemy import text
 
-from settlement.store.change_detector import watch
+from settlement.store.change_detector import open_change_detector
 from settlement.store.database import open_reader, open_writer
 from tests.system.deploy.server import ROOT
 
@@ -60,7 +60,7 @@ def options(name: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["peakedex-indexer", "peakedex-api", "peakedex-payouts"])
+@pytest.mark.parametrize("name", ["peakedex-indexer", "peakedex-api", "peakedex-payouts", "peakedex-relay"])
 def test_a_service_has_no_rights(name: str) -> None:
     found = options(name)
     assert {key: found.get(key) for key in NEEDED} == {key: [value] for key, value in NEEDED.items()}
@@ -79,10 +79,18 @@ def test_payouts_keep_their_secrets() -> None:
         "InaccessiblePaths": "/etc/peakedex/payouts.env",  # its keys are in its environment: no file to read
         "ProtectProc": "invisible",
         "ExecStart": "/opt/peakedex/bin/peakedex payouts",
+        "SocketBindDeny": "any",  # it holds keys: it listens on no port
     }
     assert {name: found.get(name) for name in alone} == {name: [value] for name, value in alone.items()}
     assert found["EnvironmentFile"] == ["/etc/peakedex/peakedex.env", "/etc/peakedex/payouts.env"]
     assert "@resources" not in found["SystemCallFilter"][1]  # the process sets its own limit of core dumps
+
+
+def test_the_relay_reaches_neither_keys_nor_the_database() -> None:
+    found = options("peakedex-relay")
+    assert found["DynamicUser"] == ["yes"]
+    assert found["InaccessiblePaths"] == ["-/etc/peakedex/payouts.env -/var/lib/peakedex"]
+    assert found["EnvironmentFile"] == ["/etc/peakedex/peakedex.env"]
 
 
 def test_keys_are_for_payouts_alone() -> None:
@@ -168,7 +176,7 @@ def test_the_api_s_view_of_an_sqlite_file_is_read_only(database: Path) -> None:
             connection.execute(text("INSERT INTO mark VALUES (:value)"), {"value": value})
 
     def look() -> str:
-        eye = watch(str(database))
+        eye = open_change_detector(str(database))
         eye.changed()
         with open_reader(str(database)).connect() as connection:
             return ",".join(connection.scalars(text("SELECT a FROM mark")))
