@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +14,10 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from tests.browser import chromium
 from tests.browser.watch import until
 from tests.browser.world import World
+from tests.unit.site.modules import dynamic_imports, static_imports
 
 FRONTEND: Final = Path(__file__).resolve().parents[1] / "frontend"
 SCREENS: Final = ("index.html", "trade.html", "portfolio.html", "transfer.html", "audit.html", "account.html")
-IMPORT: Final = re.compile(r'(?:from|import) "\./([^"]+\.js)"')
-LATER: Final = re.compile(r'import\("\./([^"]+\.js)"\)')
 TRADE: Final = "trade.html?base=PEK&quote=SWAP.HIVE"
 BITS, DELAY_MS, SLOWDOWN = 1_600_000, 150, 4
 EVENTS, EVENTS_A_SECOND = 1000, 100
@@ -102,8 +102,8 @@ def main() -> None:
 def sizes() -> None:
     """Bytes of what a screen loads for its first paint, without fonts and chart, and of what it loads later."""
     for screen in SCREENS:
-        first = loaded([screen], IMPORT)
-        every = loaded([screen], IMPORT, LATER)
+        first = loaded([screen], static_imports)
+        every = loaded([screen], static_imports, dynamic_imports)
         later = sum(len(gzip.compress(data, 9)) for name, data in every.items() if name not in first)
         packed = sum(len(gzip.compress(data, 9)) for data in first.values())
         raw = sum(map(len, first.values()))
@@ -116,8 +116,8 @@ def sizes() -> None:
     print(f"fonts {fonts / 1000:.1f} kB (goal 48), chart {chart / 1000:.1f} kB gzip (goal 63)")
 
 
-def loaded(names: list[str], *patterns: re.Pattern[str]) -> dict[str, bytes]:
-    """Pages with their styles and scripts, and the modules that those name by one of the patterns."""
+def loaded(names: list[str], *imports: Callable[[str], set[str]]) -> dict[str, bytes]:
+    """Bytes of pages, their style sheets and scripts, and the modules that these import in one of the given ways."""
     files: dict[str, bytes] = {}
     while names:
         name = names.pop()
@@ -127,7 +127,8 @@ def loaded(names: list[str], *patterns: re.Pattern[str]) -> dict[str, bytes]:
         files[name] = text.encode()
         if name.endswith(".html"):
             names += re.findall(r'<(?:script|link rel="stylesheet")[^>]*(?:src|href)="([^"]+)"', text)
-        names += [found for pattern in patterns for found in pattern.findall(text)]
+        elif name.endswith(".js"):
+            names += [found for imports_of in imports for found in imports_of(name)]
     return files
 
 
@@ -140,7 +141,11 @@ def paints(browser: Browser, world: World) -> None:
         page = context.new_page()
         slow_down(context.new_cdp_session(page))
         page.goto(f"{world.site}/{screen}")
-        until(page, "document.querySelectorAll('main .bone, main .bones').length === 0", seconds=60)
+        until(
+            page,
+            "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0",
+            seconds=60,
+        )
         page.wait_for_timeout(3000)
         vitals: Any = page.evaluate("vitals")
         first = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
@@ -167,7 +172,7 @@ def events(browser: Browser, world: World) -> None:
     page.goto(f"{world.site}/{TRADE}")
     until(
         page,
-        "bench.seq !== null && document.querySelectorAll('#book .levels tbody tr:not(.bones)').length > 4",
+        "bench.seq !== null && document.querySelectorAll('#book .levels tbody tr:not(.skeleton-row)').length > 4",
     )
     page.wait_for_timeout(1000)
     found = page.evaluate(DRIVE, [EVENTS, EVENTS_A_SECOND])

@@ -66,7 +66,9 @@ def shoot(page: Page, name: str) -> None:
 def visit(page: Page, world: World, path: str) -> None:
     page.goto(f"{world.site}/{path}")
     until(page, "document.querySelector('.dot.live') !== null")
-    until(page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0", seconds=60)
+    until(
+        page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0", seconds=60
+    )
     page.wait_for_timeout(1500)
 
 

@@ -101,7 +101,9 @@ def test_claims_and_replicas_are_shown_with_their_verdicts(page: Page, answers: 
     assert one[2:5] == ["4,998", "4,998", "4,800"]
     assert three[6] == "it is <b>away</b>"
     assert four[2:6] == ["–", "–", "–", "–"]
-    expect(page.locator(".banner.danger")).to_contain_text("does not match the hash that its operator published")
+    expect(page.locator(".banner.danger")).to_contain_text(
+        "does not match the hash that its operator published"
+    )
     expect(page.locator(".banner.warn", has_text="replica")).to_be_visible()
 
 

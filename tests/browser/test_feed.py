@@ -59,7 +59,11 @@ def fresh(world: World, side: str) -> list[list[str]]:
 
 def book_is_true(page: Page, world: World, seconds: float = 60) -> None:
     """The shown book is the true one; it may take a moment to become so."""
-    until(page, "document.querySelectorAll('#book .levels tbody tr:not(.skeleton-row)').length > 8", seconds=seconds)
+    until(
+        page,
+        "document.querySelectorAll('#book .levels tbody tr:not(.skeleton-row)').length > 8",
+        seconds=seconds,
+    )
     wrong: dict[str, Any] = {}
 
     def is_true() -> bool:

@@ -86,10 +86,7 @@ def test_options_of_a_limit_order(modules: Page) -> None:
 def test_market_orders(modules: Page) -> None:
     pair = {"base": "PEK", "quote": "SWAP.HIVE"}
     buy = build(modules, "marketOrder", {**pair, "side": "buy", "budget": 1_250_000_000, "worst": 12_500})
-    assert (
-        buy["message"]
-        == "Peake DEX: MARKET BUY PEK for 12.5 SWAP.HIVE, worst price 0.012500 SWAP.HIVE"
-    )
+    assert buy["message"] == "Peake DEX: MARKET BUY PEK for 12.5 SWAP.HIVE, worst price 0.012500 SWAP.HIVE"
     assert payload(buy) == {
         "symbol": "PEK",
         "quote": "SWAP.HIVE",
@@ -170,7 +167,9 @@ def test_one_signature_deposits_trades_and_settles(modules: Page) -> None:
 
 def test_again_is_the_same_under_another_ref(modules: Page) -> None:
     draft = build(modules, "oneSignature", ORDER)
-    other = modules.evaluate("async (draft) => (await import('/js/wallet/intents.js')).withNewRef(draft)", draft)
+    other = modules.evaluate(
+        "async (draft) => (await import('/js/wallet/intents.js')).withNewRef(draft)", draft
+    )
     assert other["ref"] != draft["ref"]
     assert other["json"].replace(other["ref"], draft["ref"]) == draft["json"]
 

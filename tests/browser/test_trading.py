@@ -43,7 +43,9 @@ def place(page: Page, side: str, price: str, amount: str) -> None:
 
 
 def intents(page: Page) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.evaluate("import('./js/wallet/pending.js').then((module) => module.list())")
+    found: list[dict[str, Any]] = page.evaluate(
+        "import('./js/wallet/pending.js').then((module) => module.list())"
+    )
     return found
 
 
@@ -205,7 +207,9 @@ def test_an_order_is_found_by_its_ref_when_the_wallet_s_answer_is_lost(
     world.wait(f"orders?user={name}", lambda body: body["orders"])
     assert intents(page)[0]["state"] == "waiting"
     if play == "lost":
-        page.evaluate("import('./js/wallet/pending.js').then((module) => module.giveUp(module.list()[0].ref))")
+        page.evaluate(
+            "import('./js/wallet/pending.js').then((module) => module.giveUp(module.list()[0].ref))"
+        )
     else:
         page.reload()
     toast(page, "Order placed: Buy 11.00 PEK")
