@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
 from click.testing import CliRunner, Result
 
 from indexer.cli import main
 from indexer.devnet.hive.keys import PrivateKey, recover_public_key
 from indexer.devnet.rpc.block_methods import read_transaction
-from settlement.payouts import chain
-from settlement.payouts.chain import ChainError, Node, Outcome, Position, check_clock
-from settlement.payouts.signing import Key, Signed, SigningError, Transaction, signer
+from settlement.payouts.chain import ChainError, ChainPosition, HiveNode, check_clock
+from settlement.payouts.signing import Key, SignedTransaction, SigningError, Transaction, signer
 from tests.system.clients.exchange import Exchange, available
+from tests.system.sources import server
+from tests.system.sources.server import Raw
 
 USER = "cli-trader"
 SELL = ("sell", "--symbol", "PEK", "--quote", "SWAP.HIVE", "--quantity", "10", "--price", "0.8")
@@ -30,12 +32,13 @@ class Cli:
 
     exchange: Exchange
     key: str
+    node: str
 
     def run(self, *arguments: str, key: str | None = None, env: str = "PEAKEDEX_ACTIVE_KEY") -> Result:
         key = self.key if key is None else key
         files = ("--venue", str(self.exchange.venue_file)) if "--api" not in arguments else ()
         result = CliRunner().invoke(
-            main, ["intent", *arguments, *files], env={env: key, "PEAKEDEX_NODE": self.exchange.url}
+            main, ["intent", *arguments, *files], env={env: key, "PEAKEDEX_NODE": self.node}
         )
         shown = result.output + result.stderr + repr(result.exception)
         assert key not in shown or not key
@@ -57,7 +60,7 @@ class Cli:
 @pytest.fixture
 def cli(exchange: Exchange) -> Cli:
     exchange.rich(USER)
-    return Cli(exchange, exchange.key(USER))
+    return Cli(exchange, exchange.key(USER), exchange.url)
 
 
 def test_the_command_line_trades(cli: Cli) -> None:
@@ -103,7 +106,8 @@ def test_amounts_are_checked_against_a_running_api(cli: Cli) -> None:
         refused = cli.run(*SELL[:-3], "0.001", *SELL[-2:], "--api", url)
         assert refused.exit_code == 1
         assert (
-            refused.stderr == "Error: quantity: 0.001 is not a multiple of 0.01, the lot size of PEK/SWAP.HIVE\n"
+            refused.stderr
+            == "Error: quantity: 0.001 is not a multiple of 0.01, the lot size of PEK/SWAP.HIVE\n"
         )
     for wrong in (url, cli.exchange.url):
         refused = cli.run(*SELL, "--api", wrong)
@@ -115,19 +119,28 @@ def test_amounts_are_checked_against_a_running_api(cli: Cli) -> None:
 
 
 @pytest.fixture
-def at_broadcast(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Switch faults on at the moment of the broadcast, and off after it."""
-    faults = cli.exchange.public.faults
-    original = Node.broadcast
+def at_broadcast(cli: Cli) -> Iterator[Callable[..., None]]:
+    """A node between the command and the devnet, on which faults can be switched on for the broadcast alone."""
+    faults, url = cli.exchange.public.faults, cli.exchange.url
+    switched: dict[str, object] = {}
 
-    def arrange(**switches: object) -> None:
-        def faulty(node: Node, signed: Signed) -> Outcome:
-            faults.set(switches)
-            return original(node, signed)
+    def forward(method: str, params: object) -> Raw | None:
+        if method.endswith("broadcast_transaction"):
+            if switched == {"no_result": True}:
+                return None
+            faults.set(switched)
+        try:
+            request = {"jsonrpc": "2.0", "method": method, "params": params, "id": between.request_id}
+            reply = requests.post(url, json=request)
+        except requests.ConnectionError:
+            return Raw(cut=True)
+        return Raw(reply.status_code, reply.content, {"Content-Type": reply.headers["Content-Type"]})
 
-        monkeypatch.setattr(Node, "broadcast", faulty)
-
-    yield arrange
+    between = server.Node(forward)
+    between.pages["/dev/status"] = requests.get(f"{url}/dev/status").json()
+    with server.serve(between):
+        cli.node = between.url
+        yield switched.update
     faults.set(dict.fromkeys(("lost_replies", "lock_errors", "html_errors", "too_many", "bad_json"), 0))
 
 
@@ -146,13 +159,8 @@ def test_a_lost_reply_is_neither_success_nor_failure(
         assert cli.exchange.intent(said["transaction_id"])["status"] == "accepted"
 
 
-def test_an_answer_of_nothing_is_no_success(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Node.call
-
-    def silent(node: Node, method: str, params: Any) -> object:
-        return None if method.endswith("broadcast_transaction") else original(node, method, params)
-
-    monkeypatch.setattr(Node, "call", silent)
+def test_an_answer_of_nothing_is_no_success(cli: Cli, at_broadcast: Callable[..., None]) -> None:
+    at_broadcast(no_result=True)
     result = cli.sign("cancel-all")
     assert result.exit_code == 1
     assert "unknown outcome of transaction " in result.stderr
@@ -204,12 +212,13 @@ def test_the_main_networks_chain_id_is_the_default_whatever_the_node_says(cli: C
     assert named.exit_code == 0, named.stderr
 
 
-def test_only_a_devnet_tells_its_own_chain_id(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_devnet_tells_its_own_chain_id(cli: Cli) -> None:
     with cli.exchange.serve() as url, pytest.raises(ChainError, match="is not a devnet"):
-        Node(url).devnet_chain_id()
-    monkeypatch.setattr(chain, "MAINNET", cli.exchange.node.chain.chain_id.hex())
-    with pytest.raises(ChainError, match="names the main network's chain id"):
-        Node(cli.exchange.url).devnet_chain_id()
+        HiveNode(url).devnet_chain_id()
+    liar = server.Node(lambda *_: None)
+    liar.pages["/dev/status"] = {"devnet": True, "chain_id": MAINNET}
+    with server.serve(liar), pytest.raises(ChainError, match="names the main network's chain id"):
+        HiveNode(liar.url).devnet_chain_id()
 
 
 def test_the_signature_is_of_the_pinned_chain_and_the_id_of_these_bytes() -> None:
@@ -229,7 +238,7 @@ def test_the_signature_is_of_the_pinned_chain_and_the_id_of_these_bytes() -> Non
     for chosen in ([operations[0]], [operations[1]], operations):
         made = Transaction(tuple(chosen), 17740, 572464355, 1_700_000_060)
         signature = Key(key.wif).sign(made, MAINNET)
-        read = read_transaction(Signed(made, (signature,)).to_json())
+        read = read_transaction(SignedTransaction(made, (signature,)).to_json())
         assert read.id == made.id
         digest = read.digest(bytes.fromhex(MAINNET))
         assert recover_public_key(digest, read.signatures[0]) == key.public_key
@@ -242,8 +251,8 @@ def test_the_signature_is_of_the_pinned_chain_and_the_id_of_these_bytes() -> Non
 @pytest.mark.parametrize(
     ("amount", "words"),
     [
-        ("9007199254740.993 HBD", "beem would sign other bytes"),
-        ("9223372036854775.807 HBD", "beem cannot pack"),
+        ("9007199254740.993 HBD", "beem serializes the transaction differently"),
+        ("9223372036854775.807 HBD", "beem cannot serialize"),
     ],
 )
 def test_what_beem_would_sign_wrongly_is_not_signed(amount: str, words: str) -> None:
@@ -257,11 +266,11 @@ def test_what_beem_would_sign_wrongly_is_not_signed(amount: str, words: str) -> 
 
 
 def test_a_node_far_from_our_clock_is_refused() -> None:
-    check_clock(Position("", 1000), 1500.0)
+    check_clock(ChainPosition("", 1000), 1500.0)
     with pytest.raises(ChainError, match="900 seconds ahead of this machine's clock"):
-        check_clock(Position("", 1900), 1000.0)
+        check_clock(ChainPosition("", 1900), 1000.0)
     with pytest.raises(ChainError, match="900 seconds behind"):
-        check_clock(Position("", 1000), 1900.0)
+        check_clock(ChainPosition("", 1000), 1900.0)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +288,9 @@ def test_a_node_far_from_our_clock_is_refused() -> None:
         None,
     ],
 )
-def test_a_node_that_tells_nonsense_is_named(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
-    monkeypatch.setattr(Node, "call", lambda *_: answer)
-    with pytest.raises(ChainError, match=r"http://node\.example "):
-        Node("http://node.example/").position()
+def test_a_node_that_tells_nonsense_is_named(answer: object) -> None:
+    with (
+        server.serve(server.Node(lambda *_: answer)) as node,
+        pytest.raises(ChainError, match=f"{node.url} "),
+    ):
+        HiveNode(f"{node.url}/").position()

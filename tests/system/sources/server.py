@@ -49,12 +49,17 @@ HALF = Raw(body=b'{"jsonrpc":"2.0","result":{"blocks":[')
 
 
 class Node:
-    """A node: `answer(method, params)` gives the result; `faults` are served first, one a request."""
+    """A node: `answer(method, params)` gives the result; `faults` are served first, one a request.
+
+    `pages` are the JSON values that a GET of a path gives; others are not found.
+    """
 
     def __init__(self, answer: Handler) -> None:
         self.answer = answer
         self.faults: deque[Any] = deque()
+        self.pages: dict[str, Any] = {}
         self.requests: list[tuple[str, Any]] = []
+        self.request_id = 0  # of the request that is being answered
         self.connections = 0
         self.url = ""
 
@@ -74,6 +79,7 @@ def serve(node: Node) -> Iterator[Node]:
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            node.request_id = request["id"]
             node.requests.append((request["method"], request["params"]))
             answer = node.faults.popleft() if node.faults else None
             if answer is None:
@@ -82,6 +88,10 @@ def serve(node: Node) -> Iterator[Node]:
                 result = answer.text if isinstance(answer, Text) else json.dumps(answer).encode()
                 answer = Raw(body=b'{"jsonrpc":"2.0","result":%b,"id":%d}' % (result, request["id"]))
             self.send(answer)
+
+        def do_GET(self) -> None:
+            page = node.pages.get(self.path)
+            self.send(Raw(404) if page is None else Raw(body=json.dumps(page).encode()))
 
         def send(self, answer: Raw) -> None:
             time.sleep(answer.delay)
