@@ -1,7 +1,7 @@
-"""The optional build step of the wheel: the rules compiled with mypyc (docs/developer.md, "Compiled rules").
+"""Optional build hook of the wheel: compiles the rules with mypyc (docs/developer.md, "Compiled rules").
 
-Off unless HATCH_BUILD_HOOK_ENABLE_CUSTOM is set, as `make wheel-compiled` does. The sources go into the wheel
-as they are, and the libraries beside them: Python takes a library before a source of the same name.
+Enabled by HATCH_BUILD_HOOK_ENABLE_CUSTOM, which `make wheel-compiled` sets. The wheel holds the sources and
+the compiled extension modules; Python imports an extension module before a source file of the same name.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "settlement/core"
 INTERPRETED = ("__init__.py", "events.py")
-"""NamedTuples and a subclass of str, which mypyc leaves to the interpreter."""
+"""Files that stay interpreted: mypyc cannot compile a subclass of str."""
 
 
 class CannotCompile(Exception):
-    """Something that this machine lacks, and where to get it; or what the compiler said."""
+    """Compiling is not possible: what is missing and how to install it, or the compiler's output."""
 
 
 class CompiledRules(BuildHookInterface[Any]):
-    """Adds the libraries to the wheel, and the tag of the Python and machine that they are for."""
+    """Adds the extension modules to the wheel, and the tag of their Python version and platform."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":  # runs from the sources
@@ -45,11 +45,16 @@ class CompiledRules(BuildHookInterface[Any]):
 
 
 def compile_rules(root: Path, folder: Path) -> list[Path]:
-    """Copy the pure rules into `folder` and compile them there; the libraries, relative to it.
+    """Copy the rules into `folder` and compile them there; returns the extension modules, relative to it.
 
-    MYPYC_OPT_LEVEL (0 to 3) trades the compiler's time for speed. Raises CannotCompile.
+    MYPYC_OPT_LEVEL (0 to 3) sets the C compiler's optimization level. Raises CannotCompile.
     """
-    environment = {"MYPYC_DEBUG_LEVEL": "0", **os.environ, **compiler()}
+    headers = Path(sysconfig.get_paths()["include"])
+    environment = {
+        "MYPYC_DEBUG_LEVEL": "0",
+        **os.environ,
+        **compiler(headers, has_ziglang=find_spec("ziglang") is not None),
+    }
     shutil.copytree(root / PACKAGE, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "settlement" / "__init__.py", folder / "settlement")
     sources = sorted((folder / PACKAGE).rglob("*.py"))
@@ -70,19 +75,19 @@ def compile_rules(root: Path, folder: Path) -> list[Path]:
     return sorted(path.relative_to(folder) for path in folder.rglob(f"*{suffix}"))
 
 
-def compiler() -> dict[str, str]:
-    """The C compiler as setuptools wants it named: the machine's, else that of the package `ziglang`.
+def compiler(headers: Path, *, has_ziglang: bool) -> dict[str, str]:
+    """Environment variables that name the C compiler for setuptools: the system's, else that of `ziglang`.
 
     Raises CannotCompile.
     """
-    if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
+    if not (headers / "Python.h").exists():
         raise CannotCompile("Python's headers are missing (Debian and Ubuntu: apt install python3-dev)")
     if "CC" in os.environ:
         return {}
     for name in ("cc", "gcc", "clang"):
         if shutil.which(name):
             return {"CC": name, "LDSHARED": f"{name} -shared"}
-    if find_spec("ziglang") is None:
-        raise CannotCompile("there is no C compiler: apt install gcc, or pip install ziglang")
+    if not has_ziglang:
+        raise CannotCompile("no C compiler found: apt install gcc, or pip install ziglang")
     zig = f"{sys.executable} -m ziglang cc"
     return {"CC": zig, "LDSHARED": f"{zig} -shared"}

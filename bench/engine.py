@@ -1,4 +1,4 @@
-"""Engine.apply over a flow of orders, as a ratio to the bare matching loop U over the same flow."""
+"""StateMachine.apply over a flow of orders, as a ratio to the bare matching loop U over the same flow."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""Whether the rules that run are those of the pure Python or the same compiled (docs/developer.md)."""
+"""Build of the rules: pure Python, or compiled with mypyc (docs/developer.md, "Compiled rules")."""
 
 from __future__ import annotations
 
-from settlement.core import state_machine as engine
+from settlement.core import state_machine
 
 
 def rules_are_compiled() -> bool:
-    """Whether the engine was loaded out of a library that mypyc made."""
-    return not engine.__file__.endswith(".py")
+    """Whether the state machine was imported from an extension module."""
+    return not state_machine.__file__.endswith(".py")
 
 
 def name_of_build() -> str:
-    """For people: which of the two builds of the rules this is."""
+    """The build as shown by `peakedex --version` and `peakedex doctor`."""
     return "compiled rules" if rules_are_compiled() else "rules in pure Python"

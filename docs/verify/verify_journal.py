@@ -1,27 +1,29 @@
 #!/usr/bin/env python3
-"""A second opinion on a Peake DEX journal: one file, Python 3.8 or newer, nothing to install.
+"""Independent checker of a Peake DEX journal: one file, Python 3.8 or newer, nothing to install.
 
     python3 verify_journal.py JOURNAL VENUE_HASH [options]
 
-JOURNAL is what `peakedex journal` or /api/journal prints, or `peakedex journal --json` (- reads standard
+JOURNAL is the output of `peakedex journal` or /api/journal, or of `peakedex journal --json` (- reads standard
 input). The program shares no code with Peake DEX. It follows docs/protocol.md, section 9:
 
-1. It recomputes the hash chain from the venue hash on, and compares it with the hashes that the journal
-   holds (--json only) and with --journal-hash.
+1. It recomputes the hash chain from the venue hash, and compares it with the hashes in the journal (--json
+only) and
+   with --journal-hash.
 2. It adds the journal up: locks, fills, fees, transfers, expiry, withdrawals, payments, escrow holdings. Each
-   line must be possible after those before it: no money that is not there, no order that is not open, no
-   price beyond a limit, no amount that is not price times quantity, no number left out.
-3. It writes the state down, whose SHA-256 is the state hash, and compares it with --state and --state-hash.
+line must be
+   possible after the lines before it: no overdrawn balance, no unknown order, no price beyond a limit, no
+   amount that is not price times quantity, no missing number.
+3. It derives the state text, whose SHA-256 is the state hash, and compares it with --state and --state-hash.
 
-It does not match orders again: that the right orders traded, only a replay of the chain shows. And some facts
-of a venue stand in no journal line. They come from --venue (the text of `peakedex venue hash --text`, which
-must give the venue hash), or are learned, or are reported as not covered:
+It does not match orders again: only a replay of the chain shows that the right orders traded. Some facts of a
+venue are not in the journal. They are read from --venue (the output of `peakedex venue hash --text`, whose
+hash must be the venue hash), or learned from the journal, or reported as not covered:
 
-- how price times quantity becomes quote units: learned from a pair's first trade or first closed buy;
-- who receives fees: without --venue, the only account that ever spends more than it has;
-- how many units an outflow's decimal text is: needs the token's precision, and that it was listed.
+- the scale of price times quantity: learned from a pair's first trade or first closed buy;
+- the fee account: without --venue, the only account that ever spends more than it has;
+- the units of an outflow's decimal text: needs the token's precision, and that the token was listed.
 
-Exit code 0: all that was compared is right. 1: something is wrong, and it says where. 2: usage.
+Exit code 0: everything that was compared is right. 1: an error was found, and its place is printed. 2: usage.
 """
 
 from __future__ import annotations
@@ -51,13 +53,13 @@ SPACES = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"
 SPACES += "".join(map(chr, range(0x2000, 0x200B)))
 
 
-class Wrong(Exception):
-    """What cannot be."""
+class JournalError(Exception):
+    """The journal cannot be right, with the reason."""
 
 
 def need(condition: object, problem: str) -> None:
     if not condition:
-        raise Wrong(problem)
+        raise JournalError(problem)
 
 
 def number(text: str) -> int:
@@ -81,15 +83,15 @@ def scaled(value: int, scale: int) -> int:
 
 
 def scale_of(quote: int, product: int) -> int:
-    """The power of ten that makes price × quantity the quote units."""
+    """The power of ten between price × quantity and the quote units."""
     for scale in range(-40, 41):
         if quote * 10 ** max(-scale, 0) == product * 10 ** max(scale, 0):
             return scale
-    raise Wrong(f"{quote} is not price × quantity ({product}) times a power of ten")
+    raise JournalError(f"{quote} is not price × quantity ({product}) times a power of ten")
 
 
 class Facts:
-    """What is known of the venue beside the journal."""
+    """Facts of the venue that are not in the journal."""
 
     def __init__(self) -> None:
         self.scales: dict[str, int] = {}
@@ -99,7 +101,10 @@ class Facts:
 
     def read_venue(self, text: str, venue_hash: str) -> None:
         found = sha256(text.encode()).hexdigest()
-        need(found == venue_hash, f"--venue gives the hash {found}: another venue's, or not its --text")
+        need(
+            found == venue_hash,
+            f"--venue has the hash {found}: it is of another venue, or not the output of --text",
+        )
         pairs = []
         for line in text.splitlines():
             kind, *fields = line.split(" ")
@@ -114,10 +119,12 @@ class Facts:
             self.scales[name] = self.precisions[quote] - int(price_decimals) - self.precisions[base]
 
     def learn(self, text: Journal) -> None:
-        """Scales of pairs that the venue's text does not have, from the first line that shows one."""
+        """Learn the scales of pairs that --venue does not list from the first line that shows each."""
         buys: dict[str, tuple[str, int]] = {}
         for line in text.lines():
-            with suppress(Wrong, ValueError, IndexError):  # its turn comes, with a word on where it stands
+            with suppress(
+                JournalError, ValueError, IndexError
+            ):  # malformed lines are reported later, with their place
                 self._learn_from_line(line.split(" "), buys)
 
     def _learn_from_line(self, words: list[str], buys: dict[str, tuple[str, int]]) -> None:
@@ -128,7 +135,7 @@ class Facts:
             self.scales[fields[5]] = scale_of(int(fields[8]), int(fields[6]) * int(fields[7]))
         elif kind == "close" and fields[0] in buys and int(fields[2]):
             pair, product = buys.pop(fields[0])
-            if pair not in self.scales:  # it never traded, so that the whole lock comes back
+            if pair not in self.scales:  # it never traded: the whole lock is released
                 self.scales[pair] = scale_of(int(fields[2]), product)
 
     def learn_from_state(self, text: str) -> None:
@@ -146,9 +153,7 @@ class Order:
 
     def __init__(self, fields: list[str]) -> None:
         self.id, seq, self.account, self.pair, side, kind, price, quantity, expiry = fields
-        need(
-            side in ("buy", "sell") and kind in ("limit", "market"), "neither buy nor sell, limit nor market"
-        )
+        need(side in ("buy", "sell") and kind in ("limit", "market"), "unknown side or type of order")
         self.seq = number(seq)
         self.base, self.quote = self.pair.split("/")
         self.is_buy = side == "buy"
@@ -165,7 +170,7 @@ class Order:
 
 
 class Books:
-    """The journal, added up line by line."""
+    """Ledger that applies the journal line by line."""
 
     def __init__(self, venue_hash: str, facts: Facts) -> None:
         self.venue_hash = venue_hash
@@ -208,11 +213,11 @@ class Books:
     def begin(self, line: str) -> None:
         """A new block."""
         found = BLOCK.fullmatch(line)
-        need(found, "not a block's line")
+        need(found, "not a block line")
         assert found is not None
         height = int(found[1])
-        need(int(found[2][:8], 16) == height, "the block's id does not begin with its number")
-        need(height > self.block[0], f"it stands after block {self.block[0]}")
+        need(int(found[2][:8], 16) == height, "the block id does not begin with the block number")
+        need(height > self.block[0], f"it comes after block {self.block[0]}")
         need(found[3] >= self.time, f"its time is before that of block {self.block[0]}")
         self.block, self.time = (height, found[2]), found[3]
         self.seconds = seconds_of(found[3])
@@ -220,7 +225,7 @@ class Books:
     def add(self, line: str) -> None:
         """One line of a block."""
         kind, *fields = line.split(" ")
-        need(kind in self.kinds, "no such kind of line")
+        need(kind in self.kinds, "unknown kind of line")
         method, count = self.kinds[kind]
         need(len(fields) == count, f"{kind} needs {count} fields")
         if self.must_close is not None:
@@ -230,13 +235,13 @@ class Books:
         method(*fields)
 
     def end(self) -> None:
-        """The end of a block: whatever was due has happened."""
+        """End of a block: everything that was due must have happened."""
         while self.expiries and self.expiries[0][0] <= self.seconds:
             _, _, order_id = heapq.heappop(self.expiries)
             need(order_id not in self.orders, f"order {order_id} should have expired")
         need(self.must_close is None, f"order {self.must_close} did not close")
 
-    # ------------------------------------------------------------ money
+    # ------------------------------------------------------------ balances
 
     def wallet(self, account: str, symbol: str) -> list[int]:
         return self.wallets.setdefault((account, symbol), [0, 0, 0])
@@ -255,12 +260,14 @@ class Books:
         self.wallet(account, symbol)[bucket] += units
 
     def assign_fees(self, account: str) -> None:
-        """From now on we know who receives fees; what has come together so far is its."""
+        """Set the fee account, and credit the fees collected so far to it."""
         self.fee_account = account
         for symbol, units in self.fees.items():
             self.give(account, symbol, AVAILABLE, units)
         self.fees = {}
-        self.notes.append(f"{account} is taken for the fee account: only so the journal adds up")
+        self.notes.append(
+            f"{account} is assumed to be the fee account: otherwise the journal does not add up"
+        )
 
     def fee(self, symbol: str, units: int) -> None:
         if units and self.fee_account is not None:
@@ -273,10 +280,10 @@ class Books:
 
     def owe(self, symbol: str, change: int) -> None:
         self.owed[symbol] = self.owed.get(symbol, 0) + change
-        need(0 <= self.owed[symbol] <= MAX_UNITS, f"all {symbol} together would be {self.owed[symbol]}")
+        need(0 <= self.owed[symbol] <= MAX_UNITS, f"liabilities in {symbol} would be {self.owed[symbol]}")
 
     def value(self, order: Order, quantity: int) -> int | None:
-        """Quote units of a quantity at an order's own price; None while the pair's scale is not known."""
+        """Quote units of a quantity at an order's own price; None while the pair's scale is unknown."""
         scale = self.facts.scales.get(order.pair)
         assert order.price is not None
         return None if scale is None else scaled(order.price * quantity, scale)
@@ -289,19 +296,19 @@ class Books:
         self.hold(symbol, int(units))
 
     def refund(self, id_: str, account: str, symbol: str, quantity: str, escrow: str) -> None:
-        need(id_ not in self.refunds, "this refund is due already")
+        need(id_ not in self.refunds, "this refund is already due")
         self.refunds[id_] = f"{account} {symbol} {quantity} {escrow}"
 
     def order(self, *fields: str) -> None:
         order = Order(list(fields))
         self.seq += 1
         need(order.seq == self.seq, f"its sequence must be {self.seq}")
-        need(order.id not in self.orders, "this order is open already")
+        need(order.id not in self.orders, "this order is already open")
         whole = order.market or not order.is_buy
         order.lock = order.remaining if whole else self.value(order, order.remaining)
         self.orders[order.id] = order
         if order.expiry is not None:
-            need(order.expiry > self.seconds, "it has expired already")
+            need(order.expiry > self.seconds, "it has already expired")
             heapq.heappush(self.expiries, (order.expiry, order.seq, order.id))
         if order.lock is not None:
             need(order.lock <= MAX_UNITS, f"it would lock {order.lock}")
@@ -315,10 +322,13 @@ class Books:
         for id_ in (taker_id, maker_id):
             need(id_ in self.orders, f"order {id_} is not open")
         taker, maker = self.orders[taker_id], self.orders[maker_id]
-        need(taker.is_buy != maker.is_buy and taker.pair == maker.pair == pair, "the orders do not meet")
-        need(maker.seq < taker.seq and not maker.market, "the maker did not rest")
+        need(
+            taker.is_buy != maker.is_buy and taker.pair == maker.pair == pair,
+            "the orders are not on opposite sides of this pair",
+        )
+        need(maker.seq < taker.seq and not maker.market, "the maker was not resting")
         buy, sell = (taker, maker) if taker.is_buy else (maker, taker)
-        need((buy.account, sell.account) == (buyer, seller), "the orders are of other accounts")
+        need((buy.account, sell.account) == (buyer, seller), "the orders belong to other accounts")
         need(buy.price is None or buy.price >= amount(price), "the price is above the buyer's limit")
         need(sell.price is None or sell.price <= int(price), "the price is below the seller's limit")
         base_units, quote_units = amount(quantity), amount(quote)
@@ -352,28 +362,29 @@ class Books:
     def expire(self, id_: str) -> None:
         need(id_ in self.orders, f"order {id_} is not open")
         expiry = self.orders[id_].expiry
-        need(expiry is not None and expiry <= self.seconds, "its time has not come")
+        need(expiry is not None and expiry <= self.seconds, "its expiry has not passed")
         self.orders[id_].was_expired = True
         self.must_close = id_
 
     def close(self, id_: str, status: str, released: str) -> None:
         need(id_ in self.orders, f"order {id_} is not open")
         order = self.orders.pop(id_)
-        need(status in ("filled", "cancelled", "expired"), "no such status")
+        need(status in ("filled", "cancelled", "expired"), "unknown status")
         need(
-            (status == "expired") == order.was_expired, "it closes as expired, and only then, after `expire`"
+            (status == "expired") == order.was_expired,
+            "an order closes as expired if and only if `expire` precedes it",
         )
         if status == "filled" and not (order.market and order.is_buy):
-            need(order.remaining == 0, f"it is not filled: {order.remaining} is left")
+            need(order.remaining == 0, f"it is not filled: {order.remaining} remains")
         if status != "filled":
-            need(order.remaining > 0, "nothing is left of it: it is filled")
+            need(order.remaining > 0, "nothing remains: it is filled")
         need(order.lock == number(released), f"it must release {order.lock}")
         self.take(order.account, order.gives, LOCKED, int(released))
         self.give(order.account, order.gives, AVAILABLE, int(released))
         self.must_close = None
 
     def withdraw(self, id_: str, account: str, symbol: str, units: str, to: str, memo: str) -> None:
-        need(id_ not in self.withdrawals, "this withdrawal is pending already")
+        need(id_ not in self.withdrawals, "this withdrawal is already pending")
         self.take(account, symbol, AVAILABLE, amount(units))
         self.give(account, symbol, WITHDRAWING, int(units))
         self.withdrawals[id_] = (account, symbol, int(units), f"{to} {memo}")
@@ -403,7 +414,7 @@ class Books:
             self.unknown_outflows.add(symbol)
 
     def internal(self, *_fields: str) -> None:
-        """From one escrow account to another: holdings of all together stay as they are."""
+        """From one escrow account to another: total holdings do not change."""
 
     def operator(self, id_: str, action: str) -> None:
         if id_ in self.facts.later_fee_accounts:
@@ -417,14 +428,14 @@ class Books:
     # ------------------------------------------------------------ the state
 
     def not_covered(self) -> Iterator[str]:
-        """What the state's text has and the journal alone does not tell."""
+        """Parts of the state text that do not follow from the journal alone."""
         for pair in sorted({order.pair for order in self.orders.values() if order.lock is None}):
-            yield f"locks of open buys in {pair}, where nothing was traded yet: give --venue or --state"
+            yield f"locks of open buys in {pair}, which has no trades: needs --venue or --state"
         if self.fees:
             symbols = ", ".join(sorted(self.fees))
-            yield f"who received fees in {symbols}: give --venue, --state or --fee-account"
+            yield f"fee account, which received {symbols}: needs --venue, --state or --fee-account"
         for symbol in sorted(self.unknown_outflows & set(self.holdings)):
-            yield f"escrow {symbol}: outflows in decimal text; give --venue, or --precision {symbol}=N"
+            yield f"escrow {symbol}: outflows in decimal text; needs --venue or --precision {symbol}=N"
 
     def state(self, block: tuple[int, str]) -> str:
         lines = ["peakedex-state 1", f"venue {self.venue_hash}", f"block {block[0]} {block[1]}"]
@@ -471,7 +482,7 @@ def seconds_of(time: str) -> int:
 
 
 class Journal:
-    """A journal's file, read as often as needed. With --json each of its lines is one block with its hash."""
+    """A journal file. In the --json format each line is one block with its hash."""
 
     def __init__(self, path: str) -> None:
         if path == "-":
@@ -488,7 +499,7 @@ class Journal:
             line = raw.decode("utf-8")
             if line.startswith("{"):
                 found = json.loads(line)
-                need(isinstance(found["lines"], str), "`lines` is no text")
+                need(isinstance(found["lines"], str), "`lines` is not text")
                 yield found["lines"], found["journal_hash"]
                 continue
             if line.startswith("block ") and held:
@@ -504,7 +515,10 @@ class Journal:
 
 
 def add_up(journal: Journal, books: Books) -> tuple[str, int, int]:
-    """All blocks; the journal hash, and how many blocks and lines there were. Raises Wrong with the place."""
+    """Apply all blocks; returns the journal hash and the number of blocks and lines.
+
+    Raises JournalError with the place.
+    """
     value = books.venue_hash
     blocks = count = 0
     for text, said in journal.blocks():
@@ -515,36 +529,36 @@ def add_up(journal: Journal, books: Books) -> tuple[str, int, int]:
                     books.begin(line)
                 else:
                     books.add(line)
-                    need(index < len(lines) - 1 or not rest, "the text is cut off")
-            except (Wrong, ValueError, KeyError) as error:
+                    need(index < len(lines) - 1 or not rest, "the text is truncated")
+            except (JournalError, ValueError, KeyError) as error:
                 place = (
                     f"block {books.block[0]}, line {index + 1}" if index else f"after block {books.block[0]}"
                 )
-                raise Wrong(f"{place}: {line}\n  {error}") from None
+                raise JournalError(f"{place}: {line}\n  {error}") from None
         try:
-            need(not rest and lines, "the text is cut off")
-            need(len(lines) > 1, "nothing happened in it")
+            need(not rest and lines, "the text is truncated")
+            need(len(lines) > 1, "it has no lines")
             books.end()
-        except Wrong as error:
-            raise Wrong(f"block {books.block[0]}: {error}") from None
+        except JournalError as error:
+            raise JournalError(f"block {books.block[0]}: {error}") from None
         value = sha256(f"{value}\n{text}".encode()).hexdigest()
         need(
             said in (None, value),
-            f"block {books.block[0]}: the journal hash is {value}, the journal says {said}",
+            f"block {books.block[0]}: the journal hash is {value}, the journal file says {said}",
         )
         blocks, count = blocks + 1, count + len(lines)
     return value, blocks, count
 
 
 def compare_state(books: Books, theirs: str) -> str:
-    """The derived text, once it is equal to theirs. Raises Wrong with the first line that differs."""
+    """Compare the derived state text with theirs. Raises JournalError with the first line that differs."""
     found = re.search(r"^block ([0-9]+) (\S+)$", theirs, re.MULTILINE)
     need(found, "--state: it has no line `block`")
     assert found is not None
     block = (int(found[1]), found[2])
     need(
         block == books.block or block[0] > books.block[0],
-        f"--state is of block {block[0]}, the journal goes on",
+        f"--state is of block {block[0]}, the journal continues after it",
     )
     differ = differing(books.state(block), theirs)
     accounts = {line.split(" ")[1] for pair in differ for line in pair if line.startswith("balance ")}
@@ -554,12 +568,14 @@ def compare_state(books: Books, theirs: str) -> str:
     skipped = tuple(f"escrow {symbol} " for symbol in books.unknown_outflows)
     for ours, other in differ:
         if not (skipped and (ours or other).startswith(skipped)):
-            raise Wrong(f"the state differs\n  derived {ours or '(none)'}\n  theirs  {other or '(none)'}")
+            raise JournalError(
+                f"the state differs\n  derived {ours or '(none)'}\n  theirs  {other or '(none)'}"
+            )
     return theirs
 
 
 def differing(ours: str, theirs: str) -> list[tuple[str, str]]:
-    """Lines that differ, beside each other where they speak of the same thing."""
+    """Pairs of differing lines, matched by their first three fields."""
     mine, others = (
         {tuple(line.split(" ")[:3]): line for line in text.split("\n")} for text in (ours, theirs)
     )
@@ -572,26 +588,26 @@ def differing(ours: str, theirs: str) -> list[tuple[str, str]]:
 
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Check a Peake DEX journal without Peake DEX.")
-    parser.add_argument("journal", help="the journal's file, plain or .gz; - for standard input")
+    parser.add_argument("journal", help="journal file, plain or .gz; - for standard input")
     parser.add_argument("venue_hash", help="64 hexadecimal digits")
     parser.add_argument(
-        "--venue", metavar="FILE", help="the venue's canonical text (peakedex venue hash --text)"
+        "--venue", metavar="FILE", help="canonical text of the venue (peakedex venue hash --text)"
     )
-    parser.add_argument("--journal-hash", metavar="HASH", help="the journal hash that must come out")
-    parser.add_argument("--state", metavar="FILE", help="a state's text to compare with")
-    parser.add_argument("--state-hash", metavar="HASH", help="the state hash that must come out")
+    parser.add_argument("--journal-hash", metavar="HASH", help="expected journal hash")
+    parser.add_argument("--state", metavar="FILE", help="state text to compare with")
+    parser.add_argument("--state-hash", metavar="HASH", help="expected state hash")
     parser.add_argument(
-        "--block", metavar="NUMBER:ID", help="the state's block, where it is after the last line"
+        "--block", metavar="NUMBER:ID", help="block of the state, if it is after the journal's last block"
     )
     parser.add_argument("--fee-account", metavar="NAME[@ID]", action="append", default=[], help=FEE_HELP)
     parser.add_argument(
         "--precision", metavar="SYMBOL=N", action="append", default=[], help="decimals of a token"
     )
-    parser.add_argument("--print-state", action="store_true", help="print the derived state and nothing else")
+    parser.add_argument("--print-state", action="store_true", help="print only the derived state")
     return parser.parse_args()
 
 
-FEE_HELP = "who receives fees, from the beginning or from an operator's action on"
+FEE_HELP = "fee account from the beginning, or from the operator action @ID on"
 
 
 def known_facts(options: argparse.Namespace) -> Facts:
@@ -612,7 +628,7 @@ def known_facts(options: argparse.Namespace) -> Facts:
 
 
 def run(options: argparse.Namespace) -> list[str]:
-    """What to print. Raises Wrong."""
+    """Run all checks; returns the lines to print. Raises JournalError."""
     need(HASH.fullmatch(options.venue_hash), "the venue hash is not 64 hexadecimal digits")
     facts, journal = known_facts(options), Journal(options.journal)
     facts.learn(journal)
@@ -623,8 +639,8 @@ def run(options: argparse.Namespace) -> list[str]:
         facts.learn_from_state(theirs)
     books = Books(options.venue_hash, facts)
     journal_hash, blocks, lines = add_up(journal, books)
-    wanted = options.journal_hash
-    need(wanted in (None, journal_hash), f"the journal hash is {journal_hash}, not {wanted}")
+    expected = options.journal_hash
+    need(expected in (None, journal_hash), f"the journal hash is {journal_hash}, not {expected}")
     block = books.block
     if options.block:
         height, _, id_ = options.block.partition(":")
@@ -632,24 +648,24 @@ def run(options: argparse.Namespace) -> list[str]:
     state = books.state(block) if theirs is None else compare_state(books, theirs)
     missing = list(books.not_covered())
     if options.print_state:
-        need(not missing, "the state cannot be told in full: " + "; ".join(missing))
+        need(not missing, "the state is not complete: " + "; ".join(missing))
         return [state[:-1]]
     found = sha256(state.encode()).hexdigest()
-    told = [f"OK: {blocks} blocks, {lines} lines, up to block {books.block[0]} {books.block[1]}"]
-    told.append(f"journal_hash {journal_hash}")
+    report = [f"OK: {blocks} blocks, {lines} lines, up to block {books.block[0]} {books.block[1]}"]
+    report.append(f"journal_hash {journal_hash}")
     if not missing:
-        wanted = options.state_hash
-        need(wanted in (None, found), f"the state hash is {found}, not {wanted}")
-        told.append(f"state_hash   {found}")
+        expected = options.state_hash
+        need(expected in (None, found), f"the state hash is {found}, not {expected}")
+        report.append(f"state_hash   {found}")
     else:
-        need(not options.state_hash, "the state hash cannot be told: " + "; ".join(missing))
-        told += [f"not covered: {line}" for line in missing]
+        need(not options.state_hash, "the state hash cannot be computed: " + "; ".join(missing))
+        report += [f"not covered: {line}" for line in missing]
     if books.updates:
         books.notes.append(
-            f"{len(books.updates)} times the operator updated the venue, first by {books.updates[0]}: "
-            "where that named another fee account, which no line tells, say --fee-account NAME@ID"
+            f"{len(books.updates)} operator actions `updateVenue`, the first is {books.updates[0]}: "
+            "if one changed the fee account, which the journal does not show, give --fee-account NAME@ID"
         )
-    return told + [f"note: {note}" for note in books.notes]
+    return report + [f"note: {note}" for note in books.notes]
 
 
 def main() -> int:
@@ -659,7 +675,7 @@ def main() -> int:
     except (OSError, EOFError) as error:
         print(f"cannot read: {error}", file=sys.stderr)
         return 2
-    except (Wrong, ValueError, KeyError) as error:
+    except (JournalError, ValueError, KeyError) as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
     return 0

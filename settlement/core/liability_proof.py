@@ -1,8 +1,8 @@
-"""Proof of liabilities: that what an account holds is counted in the total that the venue owes.
+"""Proof of liabilities: shows that a balance is counted in the total that the venue owes (docs/proof.md).
 
-For each token a Merkle sum tree over (account, total), as docs/proof.md describes it: a leaf names its
-account, a node commits to the totals of both its children, the root to the block and to the number of
-leaves. Totals are integers of the token's smallest unit, positive and of at most 63 bits at every node.
+One Merkle sum tree per token over (account, total). A leaf commits to its account, a node to the totals of
+both children, the root to the block and the number of leaves. Totals are units, from 1 to 2^63-1 at every
+node.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from settlement.core.parsing.amounts import MAX_UNITS
 LEFT: Final = "left"
 RIGHT: Final = "right"
 EMPTY_TOP: Final = "0" * 64
-"""The top of a tree without leaves."""
+"""Top hash of a tree without leaves."""
 
 _HEADING: Final = "peakedex-proof 1"
 _ROOTS_HEADING: Final = "peakedex-roots 1"
@@ -29,41 +29,43 @@ _WORD: Final = r"[!-~]+"
 
 
 class ProofError(ValueError):
-    """Why something proves nothing, in one sentence."""
+    """An invalid proof or tree, with the reason."""
 
 
 class Leaf(NamedTuple):
-    """What one account holds: available, locked and withdrawing together. Its name as in the journal."""
+    """An account's total of one token."""
 
-    account: str
-    total: int
+    account: str  # percent-encoded, as in the journal
+    total: int  # available + locked + withdrawing
 
 
 class Node(NamedTuple):
+    """A node of a tree."""
+
     total: int
     hash: str
 
 
 class Step(NamedTuple):
-    """A node beside the way from a leaf to the top, and on which side of the way it stands."""
+    """A sibling on the path from a leaf to the top."""
 
-    side: str
+    side: str  # LEFT or RIGHT of the path
     node: Node
 
 
 class Inclusion(NamedTuple):
-    """Where an account's leaf of one token stands, and the way from there to the root."""
+    """Proof that an account's leaf of one token is in the tree."""
 
     symbol: str
-    leaves: int
-    place: int
-    total: int
-    path: tuple[Step, ...]
+    leaves: int  # number of leaves of the tree
+    place: int  # index of the leaf, from 0
+    total: int  # of the leaf
+    path: tuple[Step, ...]  # siblings from the leaf to the top
     root: Node
 
 
 class Proof(NamedTuple):
-    """All that an account holds at the end of a block, tokens by symbol."""
+    """Inclusion proofs of all tokens of an account at the end of a block, by symbol."""
 
     venue_hash: str
     block: int
@@ -73,15 +75,15 @@ class Proof(NamedTuple):
 
 
 class TokenRoot(NamedTuple):
-    """What is owed of a token by how many accounts, and the root that says so."""
+    """Published root of one token."""
 
     symbol: str
-    leaves: int
-    root: Node
+    leaves: int  # number of accounts
+    root: Node  # its total is all that is owed of the token
 
 
 class Roots(NamedTuple):
-    """What is published at the end of a block: all that is owed, tokens by symbol."""
+    """Published roots of all tokens at the end of a block, by symbol."""
 
     venue_hash: str
     block: int
@@ -98,7 +100,7 @@ def node_hash(left: Node, right: Node) -> str:
 
 
 def root_hash(venue_hash: str, block: int, block_id: str, symbol: str, leaves: int, top: Node) -> str:
-    """What is published of a token at a block: the one hash that two people compare."""
+    """Root hash of a token at a block: the published value that users compare."""
     return _sha256(
         f"peakedex-root 1 {venue_hash} {block} {block_id} {symbol} {leaves} {top.total} {top.hash}\n"
     )
@@ -109,7 +111,7 @@ def _sha256(text: str) -> str:
 
 
 class Tree:
-    """The tree of one token. It depends on balances alone: blocks that change none share it."""
+    """Merkle sum tree of one token. It depends only on balances, so blocks that change none share it."""
 
     def __init__(self, venue_hash: str, symbol: str, leaves: Iterable[Leaf]) -> None:
         """Raises ProofError for leaves out of order, an account twice, or totals out of range."""
@@ -130,32 +132,33 @@ class Tree:
         return self._levels[-1][0] if self.leaves else Node(0, EMPTY_TOP)
 
     def root(self, block: int, block_id: str) -> Node:
-        """The total and the hash that are published at the end of a block."""
+        """Total and root hash at the end of a block."""
         top = self.top
         return Node(
             top.total, root_hash(self.venue_hash, block, block_id, self.symbol, len(self.leaves), top)
         )
 
     def prove(self, account: str, block: int, block_id: str) -> Inclusion | None:
-        """The way of an account's leaf to the root; None where it holds nothing of this token."""
+        """Inclusion proof of an account; None where it has no leaf."""
         place = bisect_left(self.leaves, account, key=lambda leaf: leaf.account)
         if place == len(self.leaves) or self.leaves[place].account != account:
             return None
         path = tuple(
-            Step(side, self._levels[level][beside]) for level, side, beside in _way(place, len(self.leaves))
+            Step(side, self._levels[level][beside])
+            for level, side, beside in _siblings(place, len(self.leaves))
         )
         total, root = self.leaves[place].total, self.root(block, block_id)
         return Inclusion(self.symbol, len(self.leaves), place, total, path, root)
 
 
 def _parents(level: list[Node]) -> list[Node]:
-    """The level above: nodes in pairs; a last one without a partner goes up as it is."""
+    """The level above: nodes in pairs; a last node without a sibling is promoted unchanged."""
     parents = [_join(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
     return parents + level[len(parents) * 2 :]
 
 
 def _join(left: Node, right: Node) -> Node:
-    """The node above two. Raises ProofError where its total is beyond 63 bits."""
+    """Parent of two nodes. Raises ProofError where its total exceeds 63 bits."""
     return Node(_check_total(left.total + right.total), node_hash(left, right))
 
 
@@ -165,8 +168,8 @@ def _check_total(total: int) -> int:
     return total
 
 
-def _way(place: int, leaves: int) -> Iterator[tuple[int, str, int]]:
-    """What stands beside the way from a leaf to the top: the level (leaves: 0), the side, the place there."""
+def _siblings(place: int, leaves: int) -> Iterator[tuple[int, str, int]]:
+    """Siblings on the path from a leaf to the top: level (leaves: 0), side, index in the level."""
     level = 0
     while leaves > 1:
         beside = place ^ 1
@@ -176,9 +179,9 @@ def _way(place: int, leaves: int) -> Iterator[tuple[int, str, int]]:
 
 
 def check_proof(proof: Proof) -> None:
-    """Raises ProofError unless every leaf leads to its root, with sums that hold at every node.
+    """Raise ProofError unless every path leads to its root with correct sums.
 
-    What remains for people: to hold the totals against their own, and the roots against other people's.
+    The user still has to compare the totals with their balances, and the roots with those that others see.
     """
     for one, other in pairwise(proof.tokens):
         if one.symbol >= other.symbol:
@@ -192,38 +195,40 @@ def check_proof(proof: Proof) -> None:
 
 def _check_inclusion(proof: Proof, token: Inclusion) -> None:
     if not 0 <= token.place < token.leaves <= MAX_UNITS:
-        raise ProofError(f"there is no leaf {token.place} among {token.leaves}")
-    sides = [side for _, side, _ in _way(token.place, token.leaves)]
+        raise ProofError(f"leaf {token.place} is out of range: the tree has {token.leaves} leaves")
+    sides = [side for _, side, _ in _siblings(token.place, token.leaves)]
     if [step.side for step in token.path] != sides:
-        wanted = " ".join(sides) or "no step"
-        raise ProofError(f"the way of leaf {token.place} of {token.leaves} must be: {wanted}")
+        expected_sides = " ".join(sides) or "none"
+        raise ProofError(
+            f"the path of leaf {token.place} of {token.leaves} must have the sides: {expected_sides}"
+        )
     leaf = Leaf(proof.account, _check_total(token.total))
     node = Node(leaf.total, leaf_hash(proof.venue_hash, token.symbol, leaf))
     for side, beside in token.path:
         _check_total(beside.total)
         node = _join(beside, node) if side == LEFT else _join(node, beside)
     if node.total != token.root.total:
-        raise ProofError(f"the totals add up to {node.total}, and the root says {token.root.total}")
+        raise ProofError(f"the totals add up to {node.total}, but the root says {token.root.total}")
     expected = root_hash(proof.venue_hash, proof.block, proof.block_id, token.symbol, token.leaves, node)
     if expected != token.root.hash:
-        raise ProofError("the leaf does not lead to the root")
+        raise ProofError("the path does not lead to the root")
 
 
 def roots_of(venue_hash: str, block: int, block_id: str, trees: Iterable[Tree]) -> Roots:
-    """The roots of all trees of a state."""
+    """Roots of all trees of a state."""
     tokens = (TokenRoot(tree.symbol, len(tree.leaves), tree.root(block, block_id)) for tree in trees)
     return Roots(venue_hash, block, block_id, tuple(tokens))
 
 
 def roots_text(roots: Roots) -> str:
-    """Roots as text: what is published and compared."""
+    """Roots as text, for publication."""
     lines = [_ROOTS_HEADING, f"venue {roots.venue_hash}", f"block {roots.block} {roots.block_id}"]
     lines += [f"root {symbol} {leaves} {root.total} {root.hash}" for symbol, leaves, root in roots.tokens]
     return "".join(f"{line}\n" for line in lines)
 
 
 def proof_text(proof: Proof) -> str:
-    """A proof as text: what is kept, passed on and checked."""
+    """A proof as text."""
     return "".join(f"{line}\n" for line in _lines(proof))
 
 
@@ -241,7 +246,7 @@ def _lines(proof: Proof) -> Iterator[str]:
 
 
 def read_proof(text: str) -> Proof:
-    """The proof that a text holds, not checked yet. Raises ProofError with the number of the bad line."""
+    """Parse a proof without checking it. Raises ProofError with the number of the bad line."""
     lines = _Lines(text)
     lines.take(_HEADING)
     (venue_hash,) = lines.take("venue", _HASH)
@@ -262,22 +267,25 @@ def read_proof(text: str) -> Proof:
 
 
 class _Lines:
-    """The lines of a text, taken one by one, each against what it must look like."""
+    """Line reader that checks the form of each line."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
         self._at = 0
 
     def kind(self) -> str:
-        """The first word of the next line."""
+        """First word of the next line."""
         return self._lines[self._at].split(" ", 1)[0]
 
     def at_end(self) -> bool:
-        """After the last line's end; without one the text was cut off, and the next `take` says so."""
+        """Whether all lines were taken.
+
+        A text without a final LF was cut off, which the next `take` reports.
+        """
         return self._at == len(self._lines) - 1 and not self._lines[-1]
 
     def take(self, kind: str, *fields: str) -> tuple[str, ...]:
-        """The fields of the next line."""
+        """Fields of the next line."""
         pattern = " ".join((re.escape(kind), *(f"({field})" for field in fields)))
         line = self._lines[self._at]
         match = re.fullmatch(pattern, line)

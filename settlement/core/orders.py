@@ -146,7 +146,7 @@ def _close(state: State, order: Order, status: str) -> None:
     release(state, order, released)
     order.status = status
     state.changes.orders[order.seq] = order
-    state.changes.entries.append(OrderClosed(order=order, status=status, released=released))
+    state.changes.entries.append(OrderClosed(order, status, released))
 
 
 def _settle_to_wallet(state: State, order: Order, reserve: int) -> None:
@@ -182,7 +182,7 @@ def cancel(state: State, signer: str, intent: CancelIntent) -> Code | None:
 
 def cancel_all(state: State, signer: str, intent: CancelAllIntent) -> Code | None:
     """Cancel the signer's open orders by sequence: all, or those of a base, a quote or a pair."""
-    symbol, quote = intent
+    symbol, quote = intent.symbol, intent.quote
     if (symbol, quote) != (None, None) and not any(
         symbol in (None, base) and quote in (None, other) for base, other in state.pairs
     ):

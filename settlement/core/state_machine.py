@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from settlement.core.accounts import Balance
 from settlement.core.codes import Code
 from settlement.core.custody import record_movement, withdraw
 from settlement.core.events import Action, BlockHeader, Event, Movement, VenueFilter
@@ -83,9 +84,9 @@ class StateMachine:
         if not changes.entries and not changes.outcomes:  # most blocks of the chain
             return BlockResult(header=header, journal_hash=state.journal_hash)
         state.changes = BlockChanges()
-        touched = list(
-            dict.fromkeys(balance for entry in changes.transfers for balance in (entry.debit, entry.credit))
-        )
+        touched: dict[Balance, None] = {}  # an ordered set
+        for transfer in changes.transfers:
+            touched[transfer.debit] = touched[transfer.credit] = None
         check_block(touched, changes.orders.values(), changes.withdrawing)
         text = journal_text(header, changes.entries)
         state.journal_hash = chain_hash(state.journal_hash, text)
@@ -97,8 +98,14 @@ class StateMachine:
             checkpoints=changes.checkpoints,
             transfers=changes.transfers,
             balances=[BalanceAfter(balance, *balance.buckets) for balance in touched],
-            orders=[_order_after(order) for order in changes.orders.values()],
-            holdings=[HoldingsAfter(*key, units=state.holdings[key]) for key in changes.holdings],
+            orders=[
+                OrderAfter(o, o.remaining, o.locked, o.received, o.released, o.status)
+                for o in changes.orders.values()
+            ],
+            holdings=[
+                HoldingsAfter(escrow, symbol, state.holdings[escrow, symbol])
+                for escrow, symbol in changes.holdings
+            ],
             text=text,
             rules_changed=changes.rules_changed,
         )
@@ -119,9 +126,7 @@ class StateMachine:
         code = result if isinstance(result, Code) else None
         seq = result.seq if isinstance(result, Order) else None
         changes = self.state.changes
-        changes.outcomes.append(
-            ActionOutcome(id=action.id, account=signer, action=name, code=code, ref=ref or None, seq=seq)
-        )
+        changes.outcomes.append(ActionOutcome(action.id, signer, name, code, ref or None, seq))
         if code is not None:
             changes.entries.append(Rejected(id=action.id, account=signer, action=name, code=code))
 
@@ -151,14 +156,3 @@ class StateMachine:
 def _withdraws_to_escrow(state: State, signer: str, intent: Intent) -> bool:
     """Section 4 forbids withdrawals to escrow accounts."""
     return isinstance(intent, WithdrawIntent) and (intent.to or signer) in state.venue_filter.escrows
-
-
-def _order_after(order: Order) -> OrderAfter:
-    return OrderAfter(
-        order=order,
-        remaining=order.remaining,
-        locked=order.locked,
-        received=order.received,
-        released=order.released,
-        status=order.status,
-    )

@@ -1,7 +1,7 @@
-"""The venue file: what all replicas must agree on before the first block (protocol, section 2).
+"""Venue file: parsing, validation and hash (protocol, section 2).
 
-A file is refused whole, with the field, the reason and the cure. Its consensus fields have one
-canonical text, and the SHA-256 of that text is the venue's hash.
+An invalid file is rejected as a whole, with field, reason and cure. The consensus fields have one canonical
+text, whose SHA-256 is the venue hash.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PAIR_STATUSES: Final = ("active", "paused", "closed")
 
 
 class VenueError(ValueError):
-    """A venue file that cannot be used: `field`, and a sentence with the reason and the cure."""
+    """An invalid venue file: `field`, and `reason` with the cure."""
 
     def __init__(self, field_name: str, reason: str) -> None:
         super().__init__(f"{field_name}: {reason}")
@@ -40,49 +40,49 @@ class VenueError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """A token as the venue file lists it. `key_env` is for the payouts process, not consensus."""
+    """A token's settings in the venue file or a `listToken`."""
 
     symbol: str
-    precision: int
-    chain: str
-    escrow: str
-    key_env: str | None = None
+    precision: int  # decimals of its smallest unit
+    chain: str  # one of CHAINS
+    escrow: str  # the account that holds its deposits
+    key_env: str | None = None  # environment variable with the escrow key, for payouts; not consensus
 
 
 @dataclass(frozen=True, slots=True)
 class PairRules:
-    """A pair as the venue file lists it. Fees in basis points of what a side receives."""
+    """A pair's settings in the venue file or a `listPair`."""
 
-    base: str
-    quote: str
-    price_decimals: int
-    quantity_decimals: int
-    maker_fee_bps: int = 0
-    taker_fee_bps: int = 0
-    price_policy: str = "maker"
-    self_trade: str = "cancel_resting"
-    status: str = "active"
+    base: str  # symbol
+    quote: str  # symbol
+    price_decimals: int  # a tick is 10^-price_decimals quote per base
+    quantity_decimals: int  # a lot is 10^-quantity_decimals base
+    maker_fee_bps: int = 0  # basis points of what the maker receives
+    taker_fee_bps: int = 0  # basis points of what the taker receives
+    price_policy: str = "maker"  # one of PRICE_POLICIES
+    self_trade: str = "cancel_resting"  # one of SELF_TRADE_POLICIES
+    status: str = "active"  # one of PAIR_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A valid venue. `text` is the file as it was read; `hash` covers the consensus fields alone."""
+    """A valid venue file."""
 
-    name: str
-    contract: str
+    name: str  # display name; not consensus
+    contract: str  # contractName of the venue's actions
     custom_json_id: str
-    start_block: int
-    operator: str
+    start_block: int  # the first block that is read
+    operator: str  # the account that signs operator actions
     fee_account: str
-    max_open_orders: int
-    order_lifetime: int
+    max_open_orders: int  # per account
+    order_lifetime: int  # seconds: default and maximum
     accept_flat_intents: bool
     tokens: tuple[TokenRules, ...]
     pairs: tuple[PairRules, ...]
-    text: str = field(compare=False, repr=False, default="")
+    text: str = field(compare=False, repr=False, default="")  # the file as it was read
 
     def canonical(self) -> str:
-        """The text whose SHA-256 is the venue hash: one fact a line, tokens and pairs sorted."""
+        """Canonical text: one consensus field a line, tokens and pairs sorted."""
         lines = [
             "peakedex-venue 1",
             "protocol 1",
@@ -105,12 +105,12 @@ class Venue:
 
     @property
     def hash(self) -> str:
-        """64 hex digits; the journal's hash chain starts from it."""
+        """Venue hash, 64 hex digits: the start of the journal's hash chain."""
         return sha256(self.canonical().encode("ascii")).hexdigest()
 
 
 def possible_token(symbol: str, precision: int, chain: str) -> bool:
-    """Whether a token of that precision can be on that chain: native coins are HIVE and HBD alone."""
+    """Whether such a token can exist on that chain: HIVE and HBD are the only native coins."""
     if chain == HIVE:
         return symbol in NATIVE_COINS and precision == NATIVE_PRECISION
     return symbol not in NATIVE_COINS
@@ -119,20 +119,20 @@ def possible_token(symbol: str, precision: int, chain: str) -> bool:
 def decimals_fit(
     price_decimals: int, quantity_decimals: int, base_precision: int, quote_precision: int
 ) -> bool:
-    """The rule of section 1 by which price × quantity is always whole: matching never rounds."""
+    """The rule of section 1 that makes price × quantity a whole number of quote units."""
     return quantity_decimals <= base_precision and price_decimals + quantity_decimals <= quote_precision
 
 
 def parse_venue(text: str) -> Venue:
-    """Read a venue file. Raises VenueError for anything that is not exactly valid."""
+    """Parse and validate a venue file. Raises VenueError."""
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits and deep nesting included
+    except (ValueError, RecursionError) as error:  # also numbers of 5,000 digits and deep nesting
         raise VenueError("file", f"is not valid TOML: {error}") from error
     top = _Table("", document)
     head = _Table("venue", top.table("venue"))
     if head.integer("protocol", 0, MAX_BLOCK) != 1:
-        raise VenueError("venue.protocol", "this program knows protocol 1 alone: write 1, or upgrade it")
+        raise VenueError("venue.protocol", "this version supports only protocol 1: write 1, or upgrade")
     tokens = tuple(_token(symbol, table) for symbol, table in top.table("tokens").items())
     pairs = tuple(_pair(index, table) for index, table in enumerate(top.tables("pairs")))
     top.done()
@@ -158,7 +158,9 @@ def parse_venue(text: str) -> Venue:
 def _token(symbol: str, table: object) -> TokenRules:
     where = f'tokens."{symbol}"'
     if not is_symbol(symbol):
-        raise VenueError(where, "is not a symbol: up to 10 capital letters, then at most one dot and 10 more")
+        raise VenueError(
+            where, "is not a valid symbol: up to 10 capital letters, optionally a dot and up to 10 more"
+        )
     fields = _Table(where, table)
     token = TokenRules(
         symbol=symbol,
@@ -172,7 +174,7 @@ def _token(symbol: str, table: object) -> TokenRules:
         is_coin_on_hive = symbol in NATIVE_COINS and token.chain == HIVE
         raise VenueError(
             f"{where}.{'precision' if is_coin_on_hive else 'chain'}",
-            'HIVE and HBD, with precision 3, are on "hive"; every other token is on "hive-engine"',
+            'HIVE and HBD (precision 3) are on chain "hive", all other tokens on "hive-engine"',
         )
     return token
 
@@ -232,7 +234,7 @@ def _is_title(value: str) -> bool:
 
 
 class _Table:
-    """One table of the file, read field by field; `done` refuses what nobody asked for."""
+    """Reads one table of the file field by field; `done` rejects unknown fields."""
 
     def __init__(self, where: str, value: object) -> None:
         if not isinstance(value, Mapping):
@@ -261,10 +263,10 @@ class _Table:
             raise VenueError(self._name(key), "must be an array of tables: [[pairs]]")
         return value
 
-    def text(self, key: str, default: str | None, valid: Callable[[str], bool], wanted: str) -> str:
+    def text(self, key: str, default: str | None, valid: Callable[[str], bool], expected: str) -> str:
         value = self._take(key, default)
         if not isinstance(value, str) or not valid(value):
-            raise VenueError(self._name(key), f"{value!r} is not {wanted}")
+            raise VenueError(self._name(key), f"{value!r} is not {expected}")
         return value
 
     def optional_text(self, key: str) -> str | None:
@@ -290,4 +292,4 @@ class _Table:
 
     def done(self) -> None:
         for key in self._left:
-            raise VenueError(self._name(key), "is not a field of a venue file; remove it or mend its name")
+            raise VenueError(self._name(key), "is an unknown field; remove it or correct its name")

@@ -1,1 +1,1 @@
-"""Property tests: hypothesis machines against the naive model, and hostile input."""
+"""Property tests: the rules against the naive model, and hostile input."""

@@ -2,13 +2,14 @@
 
 Journal text and database rows are both made from these values, so they cannot disagree. Amounts are units,
 prices ticks, text is percent-encoded. Orders, withdrawals and balances in an entry are the live objects: only
-fields that never change may be read from them after the block.
+fields that never change may be read from them after the block. The classes are not frozen, because creating
+frozen instances takes twice as long and every order creates several.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from settlement.core.accounts import Balance
 from settlement.core.codes import Code
@@ -17,7 +18,8 @@ from settlement.core.order_book import Order
 from settlement.core.payments import Refund, Withdrawal
 
 
-class OrderExpired(NamedTuple):
+@dataclass(slots=True)
+class OrderExpired:
     """An order's expiry has passed; its `OrderClosed` follows."""
 
     order: Order
@@ -26,7 +28,8 @@ class OrderExpired(NamedTuple):
         return f"expire {self.order.id}\n"
 
 
-class Deposited(NamedTuple):
+@dataclass(slots=True)
+class Deposited:
     """A deposit was credited."""
 
     id: str  # the movement's id
@@ -39,7 +42,8 @@ class Deposited(NamedTuple):
         return f"deposit {self.id} {self.account} {self.symbol} {self.amount} {self.escrow}\n"
 
 
-class RefundOpened(NamedTuple):
+@dataclass(slots=True)
+class RefundOpened:
     """A deposit could not be credited and is due back."""
 
     refund: Refund
@@ -49,7 +53,8 @@ class RefundOpened(NamedTuple):
         return f"refund {r.id} {r.account} {r.symbol} {r.quantity} {r.escrow}\n"
 
 
-class OrderPlaced(NamedTuple):
+@dataclass(slots=True)
+class OrderPlaced:
     """An order was accepted."""
 
     order: Order
@@ -63,7 +68,8 @@ class OrderPlaced(NamedTuple):
         )
 
 
-class Traded(NamedTuple):
+@dataclass(slots=True)
+class Traded:
     """One fill."""
 
     n: int  # counts trades from 1
@@ -85,7 +91,8 @@ class Traded(NamedTuple):
         )
 
 
-class OrderClosed(NamedTuple):
+@dataclass(slots=True)
+class OrderClosed:
     """An order left the book, or never rested."""
 
     order: Order
@@ -96,7 +103,8 @@ class OrderClosed(NamedTuple):
         return f"close {self.order.id} {self.status} {self.released}\n"
 
 
-class WithdrawalOpened(NamedTuple):
+@dataclass(slots=True)
+class WithdrawalOpened:
     """A withdrawal is pending."""
 
     withdrawal: Withdrawal
@@ -106,7 +114,8 @@ class WithdrawalOpened(NamedTuple):
         return f"withdraw {w.id} {w.balance.account} {w.balance.symbol} {w.amount} {w.to} {w.memo or '-'}\n"
 
 
-class Paid(NamedTuple):
+@dataclass(slots=True)
+class Paid:
     """An outgoing movement settled a pending withdrawal or refund."""
 
     payment: Withdrawal | Refund
@@ -116,7 +125,8 @@ class Paid(NamedTuple):
         return f"paid {self.payment.id} {self.movement_id}\n"
 
 
-class WithdrawalReturned(NamedTuple):
+@dataclass(slots=True)
+class WithdrawalReturned:
     """A pending withdrawal went back to its account."""
 
     withdrawal: Withdrawal
@@ -125,7 +135,8 @@ class WithdrawalReturned(NamedTuple):
         return f"return {self.withdrawal.id}\n"
 
 
-class Outflow(NamedTuple):
+@dataclass(slots=True)
+class Outflow:
     """An outgoing movement that matches no pending payment."""
 
     id: str  # the movement's id
@@ -140,7 +151,8 @@ class Outflow(NamedTuple):
         return f"outflow {self.id} {self.escrow} {self.symbol} {self.quantity} {self.to}\n"
 
 
-class InternalMove(NamedTuple):
+@dataclass(slots=True)
+class InternalMove:
     """A movement from one escrow account to another."""
 
     id: str  # the movement's id
@@ -154,7 +166,8 @@ class InternalMove(NamedTuple):
         return f"internal {self.id} {self.sender} {self.recipient} {self.symbol} {self.amount}\n"
 
 
-class OperatorActed(NamedTuple):
+@dataclass(slots=True)
+class OperatorActed:
     """An operator action was accepted."""
 
     id: str
@@ -164,7 +177,8 @@ class OperatorActed(NamedTuple):
         return f"operator {self.id} {self.action}\n"
 
 
-class Rejected(NamedTuple):
+@dataclass(slots=True)
+class Rejected:
     """An intent or operator action was rejected."""
 
     id: str
@@ -193,7 +207,8 @@ JournalEntry = (
 )
 
 
-class ActionOutcome(NamedTuple):
+@dataclass(slots=True)
+class ActionOutcome:
     """What became of one signed action. Accepted ones without a journal line of their own are included."""
 
     id: str
@@ -204,7 +219,8 @@ class ActionOutcome(NamedTuple):
     seq: int | None  # of the order that it placed
 
 
-class CheckpointClaim(NamedTuple):
+@dataclass(slots=True)
+class CheckpointClaim:
     """The operator's public claim about a block (section 8)."""
 
     id: str
@@ -213,7 +229,8 @@ class CheckpointClaim(NamedTuple):
     journal_hash: str
 
 
-class LedgerTransfer(NamedTuple):
+@dataclass(slots=True)
+class LedgerTransfer:
     """Double entry: `amount` units moved from one bucket to another."""
 
     debit: Balance
@@ -223,7 +240,8 @@ class LedgerTransfer(NamedTuple):
     amount: int
 
 
-class BalanceAfter(NamedTuple):
+@dataclass(slots=True)
+class BalanceAfter:
     """A balance and its buckets at the end of a block."""
 
     balance: Balance
@@ -233,7 +251,8 @@ class BalanceAfter(NamedTuple):
     escrow: int
 
 
-class OrderAfter(NamedTuple):
+@dataclass(slots=True)
+class OrderAfter:
     """An order and its changing fields at the end of a block."""
 
     order: Order
@@ -244,7 +263,8 @@ class OrderAfter(NamedTuple):
     status: str
 
 
-class HoldingsAfter(NamedTuple):
+@dataclass(slots=True)
+class HoldingsAfter:
     """What an escrow account holds of a token at the end of a block."""
 
     escrow: str
@@ -259,11 +279,11 @@ class BlockResult:
     header: BlockHeader
     journal_hash: str  # after the block
     text: str = ""  # the block's journal lines; empty where it has none
-    entries: list[JournalEntry] = field(default_factory=list)
-    outcomes: list[ActionOutcome] = field(default_factory=list)
-    checkpoints: list[CheckpointClaim] = field(default_factory=list)
-    transfers: list[LedgerTransfer] = field(default_factory=list)
-    balances: list[BalanceAfter] = field(default_factory=list)  # those that changed
-    orders: list[OrderAfter] = field(default_factory=list)  # those that changed
-    holdings: list[HoldingsAfter] = field(default_factory=list)  # those that changed
+    entries: Sequence[JournalEntry] = ()
+    outcomes: Sequence[ActionOutcome] = ()
+    checkpoints: Sequence[CheckpointClaim] = ()
+    transfers: Sequence[LedgerTransfer] = ()
+    balances: Sequence[BalanceAfter] = ()  # those that changed
+    orders: Sequence[OrderAfter] = ()  # those that changed
+    holdings: Sequence[HoldingsAfter] = ()  # those that changed
     rules_changed: bool = False  # tokens, pairs or venue settings changed

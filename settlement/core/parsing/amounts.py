@@ -6,6 +6,7 @@ Nothing passes through a float or a locale, and nothing rounds except `units_at_
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 MAX_UNITS: Final = 2**63 - 1
@@ -28,7 +29,8 @@ _MAX_EXPONENT: Final = 30
 _POWERS: Final[tuple[int, ...]] = tuple(10**power for power in range(19))
 
 
-class Decimal(NamedTuple):
+@dataclass(slots=True)
+class Decimal:
     """A non-negative decimal, `mantissa / 10**places`, without trailing zeros in its places."""
 
     mantissa: int

@@ -5,7 +5,8 @@ Nothing here depends on the venue's state.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from settlement.core.parsing.amounts import MAX_INTEGER, Decimal
 from settlement.core.parsing.payload_reader import PayloadReader
@@ -16,7 +17,8 @@ _TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK")
 _SETTLE: Final = ("venue", "wallet")
 
 
-class OrderIntent(NamedTuple):
+@dataclass(slots=True)
+class OrderIntent:
     """`buy`, `sell`, `marketBuy`, `marketSell` and flat intents."""
 
     symbol: str  # of the base token
@@ -31,22 +33,26 @@ class OrderIntent(NamedTuple):
     to_wallet: bool = False  # `settle` is `wallet`
 
 
-class CancelIntent(NamedTuple):
+@dataclass(slots=True)
+class CancelIntent:
     id: str  # of an open order
 
 
-class CancelAllIntent(NamedTuple):
+@dataclass(slots=True)
+class CancelAllIntent:
     symbol: str | None  # only orders of this base
     quote: str | None  # only orders of this quote
 
 
-class ReplaceIntent(NamedTuple):
+@dataclass(slots=True)
+class ReplaceIntent:
     id: str  # of an open order
     quantity: Decimal | None  # None for what remains
     price: Decimal | None  # None for the old price
 
 
-class WithdrawIntent(NamedTuple):
+@dataclass(slots=True)
+class WithdrawIntent:
     symbol: str
     quantity: Decimal | None  # None for "all"
     to: str | None  # None for the signer
@@ -113,14 +119,12 @@ def _read_limit_order(reader: PayloadReader, *, is_buy: bool) -> OrderIntent:
         quantity=reader.amount("quantity"),
         price=reader.amount("price"),
     )
-    if not reader.has_any(_OPTIONS):  # most orders
-        return intent
-    return intent._replace(
-        expiration=reader.optional_integer("expiration", 1, MAX_INTEGER),
-        time_in_force=reader.choice("timeInForce", _TIMES_IN_FORCE, "GTC"),
-        post_only=reader.boolean("postOnly"),
-        to_wallet=_read_settle(reader),
-    )
+    if reader.has_any(_OPTIONS):  # few orders
+        intent.expiration = reader.optional_integer("expiration", 1, MAX_INTEGER)
+        intent.time_in_force = reader.choice("timeInForce", _TIMES_IN_FORCE, "GTC")
+        intent.post_only = reader.boolean("postOnly")
+        intent.to_wallet = _read_settle(reader)
+    return intent
 
 
 def _read_market_order(reader: PayloadReader, *, is_buy: bool) -> OrderIntent:

@@ -1,4 +1,4 @@
-"""A database for each test, and a way to feed it a chain."""
+"""Fixture: an indexer with an empty database that follows given chains."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class Indexer:
         """Record the chain into an emptied database; raises what the follow loop raises."""
         write_lines(self.folder / "blocks.jsonl", blocks)
         write_lines(self.folder / "receipts.jsonl", receipts)
-        rules, recorder = load_or_initialise(emptied(self.database), self.venue)
-        source = ArchiveSource(self.folder, rules.venue_filter)
-        Follower(rules, recorder, source, batch_blocks=batch_blocks).run()
-        check_all(rules.state)
-        assert state_text(self.loaded().state) == state_text(rules.state)
-        return rules
+        machine, projector = load_or_initialise(emptied(self.database), self.venue)
+        source = ArchiveSource(self.folder, machine.venue_filter)
+        Follower(machine, projector, source, batch_blocks=batch_blocks).run()
+        check_all(machine.state)
+        assert state_text(self.loaded().state) == state_text(machine.state)
+        return machine
 
-    def tell(self, blocks: list[Block], shape: str = "block_api") -> list[str]:
-        """Record a chain, and give the lines of its journal without those of blocks."""
+    def record(self, blocks: list[Block], shape: str = "block_api") -> list[str]:
+        """Record a chain and return its journal lines without the `block` lines."""
         self.follow(block_texts(blocks, shape), [text for b in blocks if (text := receipt_text(b))])
         return self.lines()
 
     def loaded(self) -> StateMachine:
-        """The engine as the database has it, its books checked."""
+        """The state machine loaded from the database, with invariants checked."""
         return load(self.database)
 
     def lines(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What no node says: the read stops with file, line and block, and nothing of that block is recorded."""
+"""Malformed blocks: reading stops with file, line and block number, and nothing of that block is recorded."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _GOOD: Final = custom_json(_OURS, ["alice"], [], "ssc-mainnet-hive")
 
 
 def chain() -> list[Block]:
-    """Three blocks with an intent each."""
+    """Three blocks with one intent each."""
     return [Block(n, START + 3 * n, [(transaction_id(n), [_GOOD])]) for n in (1, 2, 3)]
 
 
 def stops(indexer: Indexer, blocks: list[bytes], receipts: list[bytes] | None = None) -> str:
-    """The error at which the chain stops; its first block is recorded, and of its second one nothing."""
+    """The error at which reading stops; only the first block is recorded."""
     with pytest.raises(ERRORS) as caught:
         indexer.follow(blocks, receipts or [], batch_blocks=1)
     assert indexer.last_block() == 1
@@ -91,7 +91,7 @@ def test_an_operation_that_lacks_something_stops_the_read(operation: Any, indexe
 
 @pytest.mark.parametrize("operation", MALFORMED.values(), ids=MALFORMED.keys())
 def test_also_behind_a_candidate(operation: Any, indexer: Indexer) -> None:
-    """A block that is known to wait for receipts is looked through to its end all the same."""
+    """The rest of a block is validated even after it is known to need receipts."""
     lines = block_texts(chain(), "condenser")
     value = json.loads(lines[1])
     candidate = custom_json('"dex.tokens"', ["alice"], [], "ssc-mainnet-hive")
@@ -246,7 +246,7 @@ def test_receipts_that_no_node_writes_stop_the_read(change: Any, indexer: Indexe
 
 
 def stops_at_receipts(indexer: Indexer, blocks: list[bytes], text: bytes) -> str:
-    """Like `stops`; receipts are read ahead, so that not even the first block need be recorded."""
+    """Like `stops`, but receipts are read ahead, so even the first block may not be recorded."""
     with pytest.raises(ERRORS) as caught:
         indexer.follow(blocks, [text], batch_blocks=1)
     assert indexer.last_block() <= 1
@@ -274,8 +274,8 @@ def test_receipts_in_malformed_json_of_a_block_without_candidates_are_found_too(
 
 
 def test_a_native_transfer_to_an_escrow_account_with_an_amount_of_any_length(indexer: Indexer) -> None:
-    """A node may say it; the total of 63 bits makes a refund of what no coin has."""
+    """An amount above the 63-bit total becomes a refund."""
     blocks = chain()
     blocks[1].transactions[0][1][:] = [transfer("alice", "dex.coin", "9" * 30 + ".000 HIVE")]
-    lines = indexer.tell(blocks, "condenser")
+    lines = indexer.record(blocks, "condenser")
     assert lines[1] == f"refund {transaction_id(2)} alice HIVE {'9' * 30}.000 dex.coin"

@@ -1,4 +1,4 @@
-"""Wrong types everywhere: each field of each action gets each odd value, and the right code comes out."""
+"""Wrong types: each field of each action with each odd value gets the right code."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ ODD_VALUES: Final = (
     ),
     *('"None"', '"true"', '"0x1"', '"%00"', '"\'; DROP TABLE orders; --"', '"\\ud83d\\ude00"'),
 )
-"""JSON texts. What some field accepts of them is said by `_takes`."""
+"""JSON texts. `_takes` says which fields accept which."""
 
-# The kinds of fields, and what each takes of the odd values; strings are compared as decoded text.
+# Kinds of fields, and which odd values each accepts; strings are compared as decoded text.
 KINDS: Final[dict[str, Callable[[str | None, str], bool]]] = {
     "decimal": lambda value, text: text in ("1", "1.5"),
     "integer": lambda value, text: text == "1",
     "natural": lambda value, text: text in ("0", "1"),
     "symbol": lambda value, text: False,
-    "name": lambda value, text: value == "true",  # a good account name
+    "name": lambda value, text: value == "true",  # a valid account name
     "word": lambda value, text: False,
     "flag": lambda value, text: text in ("true", "false"),
     "id": lambda value, text: value is not None,
@@ -44,7 +44,7 @@ KINDS: Final[dict[str, Callable[[str | None, str], bool]]] = {
     "lots": lambda value, text: text in ("0", "1", "-1"),
     "any": lambda value, text: True,
 }
-# For each action a right payload, and the kind of each field that it knows.
+# A valid payload for each action, with the kind of each field.
 LIMIT: Final = {
     "symbol": ("TKN", "symbol"),
     "quote": ("SWAP.HIVE", "symbol"),
@@ -116,7 +116,7 @@ REQUIRED: Final = {
 
 
 def _string_of(text: str) -> str | None:
-    """The string that a JSON text spells; None for all else."""
+    """The string that a JSON text encodes; None for anything else."""
     value = loads(text)
     return value if type(value) is str else None
 
@@ -126,14 +126,14 @@ def _is_memo(text: str) -> bool:
 
 
 def _payload(fields: dict[str, tuple[Any, str]], key: str, text: str) -> str:
-    """The right payload as JSON text, but for one key: another value, or none at all."""
+    """The valid payload as JSON text, with the value of one key replaced or removed."""
     texts = {name: json.dumps(value) for name, (value, _) in fields.items()}
     texts[key] = text
     return "{" + ",".join(f"{json.dumps(k)}:{v}" for k, v in texts.items() if v != _MISSING) + "}"
 
 
 def _cases(action: str) -> list[tuple[str, str, bool]]:
-    """(key, payload text, whether it is well formed) for each field and odd value, and for each missing."""
+    """(key, payload text, whether it is valid) for each field with each odd value, and for each missing field."""
     fields = {**ACTIONS[action], "ref": ("r", "ref")}
     cases = []
     for key, (_, kind) in fields.items():
@@ -155,7 +155,7 @@ def test_each_field_refuses_what_it_does_not_know(action: str, shape: str, index
         block.transactions.append(
             (transaction_id(count), [custom_json(text, ["operator"], [], "ssc-mainnet-hive")])
         )
-    lines = indexer.tell([block], shape)
+    lines = indexer.record([block], shape)
     codes = {line.split()[1]: line.split()[-1] for line in lines if line.startswith("reject ")}
     for count, (key, payload, is_well_formed) in enumerate(cases, 1):
         is_refused = codes.get(transaction_id(count)) == "E_INPUT"
@@ -171,7 +171,7 @@ def test_the_payload_itself_may_be_anything(text: str, indexer: Indexer) -> None
         block.transactions.append(
             (transaction_id(count), [custom_json(body, ["operator"], [], "ssc-mainnet-hive")])
         )
-    lines = indexer.tell([block])
+    lines = indexer.record([block])
     is_object = text.startswith("{")
     accepted = {"cancelAll", "updateVenue"} if is_object else set()
     rejected = {line.split()[3] for line in lines if line.endswith(" E_INPUT")}
@@ -184,4 +184,6 @@ def test_the_action_itself_may_be_anything(text: str, indexer: Indexer) -> None:
     block = Block(1, START, [(transaction_id(1), [custom_json(body, ["alice"], [], "ssc-mainnet-hive")])])
     value = _string_of(text)
     is_word = value is not None and value.isascii() and value.isalpha() and len(value) <= 32
-    assert indexer.tell([block]) == [f"reject {transaction_id(1)} alice {value if is_word else '-'} E_INPUT"]
+    assert indexer.record([block]) == [
+        f"reject {transaction_id(1)} alice {value if is_word else '-'} E_INPUT"
+    ]

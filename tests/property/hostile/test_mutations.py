@@ -1,8 +1,8 @@
-"""Random damage: whatever happens to a chain, it is recorded whole, or the read stops with an error of ours.
+"""Mutation tests: a damaged chain is either recorded completely, or reading stops with an error of ours.
 
-The chains are the stories of tests/scenarios. Damage inside the text of a custom_json can stop nothing;
-damage to a block's or a receipt's JSON may stop the read, but only with one of the indexer's own errors,
-and what was recorded before loads and adds up.
+The chains are made of the scenarios of tests/scenarios. Damage inside the text of a custom_json never stops reading.
+Damage to the JSON of a block or receipt may stop it, but only with one of the indexer's own errors, and everything
+recorded before can be loaded and passes all invariants.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ ODD_TEXTS: Final = (
 )
 
 
-def stories() -> list[Scenario]:
+def scenarios() -> list[Scenario]:
     paths: list[Path] = sorted(HERE.glob("*.txt"))
     cases = [case for path in paths for case in read_scenarios(path)]
     return sorted((c for c in cases if c.venue_name == "basic" and not c.settings), key=_is_final)
 
 
 def _is_final(case: Scenario) -> bool:
-    """Whether a story changes the venue or fills a token up to its limit: no trade comes easily after it."""
+    """Whether a scenario changes the venue or fills a token up to its limit, after which few orders trade."""
     text = str(case.blocks)
     return any(word in text for word in ("updatePair", "updateVenue", "listPair", "listToken", "9223372036"))
 
 
-STORIES: Final = stories()
+STORIES: Final = scenarios()
 
 
 def long_chain() -> list[Block]:
-    """All stories of the basic venue one after the other, with the ids of one chain."""
+    """All scenarios of the basic venue, concatenated into one chain."""
     blocks: list[Block] = []
     count = 0
     for case in STORIES:
@@ -104,7 +104,7 @@ CHAIN: Final = long_chain()
 
 
 def damaged_chain(random: Random) -> list[Block]:
-    """The chain with every third custom_json damaged."""
+    """The chain, with every third custom_json damaged."""
     return [
         Block(
             block.number,
@@ -150,7 +150,7 @@ _VALUE: Final = re.compile(r'(?<=:)("(?:[^"\\]|\\.)*"|-?[0-9][^,}\]]*|true|false
 
 
 def _swap_values(random: Random, text: str) -> str:
-    """Two values change their places; the text stays JSON."""
+    """Swap two values; the text stays JSON."""
     found = list(_VALUE.finditer(text))
     if len(found) < 2:
         return text
@@ -223,7 +223,7 @@ def _damage_bytes(random: Random, line: bytes) -> bytes:
 
 
 def _damage_json(random: Random, line: bytes) -> bytes:
-    """Another value, or none, somewhere in the tree; the line stays JSON."""
+    """Replace or remove one value anywhere; the line stays JSON."""
     try:
         tree: Any = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Texts made to break a reader: each is rejected or ignored as the protocol says, and the indexer goes on."""
+"""Hostile text: rejected or ignored as the protocol says, and the indexer continues."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def custom(text: str, signer: str = "alice") -> Operation:
 
 
 def lines_of(indexer: Indexer, shape: str, *operations: Operation) -> list[str]:
-    """The journal of a block with these operations, one a transaction, and a good intent after them all."""
+    """Journal of a block with these operations, one per transaction, and a valid intent at the end."""
     block = Block(1, START)
     for count, operation in enumerate((*operations, custom(_AFTER)), 1):
         block.transactions.append((transaction_id(count), [operation]))
-    *lines, last = indexer.tell([block], shape)
+    *lines, last = indexer.record([block], shape)
     assert last == f"reject {transaction_id(len(operations) + 1)} alice cancel E_NOT_FOUND"
     return lines
 
@@ -173,7 +173,7 @@ ODD_NAMES: Final = (
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_text_in_receipts_and_memos_is_kept_encoded(name: str, shape: str, indexer: Indexer) -> None:
-    """Every name, symbol and quantity of an event, and every memo, may be any text."""
+    """Names, symbols, quantities and memos may be any text."""
     events = [
         _moved(name, "dex.tokens", "1", "TKN"),
         _moved("alice", "dex.tokens", name, "TKN"),
@@ -195,7 +195,7 @@ def test_odd_text_in_receipts_and_memos_is_kept_encoded(name: str, shape: str, i
         ],
         {transaction_id(1): json.dumps({"events": events})},
     )
-    lines = indexer.tell([block], shape)
+    lines = indexer.record([block], shape)
     kinds = ["deposit", "refund", "refund", "outflow", "outflow", "internal", "deposit", "outflow"]
     assert [line.split()[0] for line in lines] == kinds
     assert all(line.isascii() and line.isprintable() for line in lines)
@@ -208,7 +208,7 @@ def _moved(sender: str, to: str, quantity: str, symbol: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("spelling", [b"\xed\xa0\x80", b"\\ud800", b"\\u0000", b"\xef\xbf\xbd", b"\\\\ud800"])
 def test_raw_surrogates_and_nuls_in_the_blocks_own_json(spelling: bytes, indexer: Indexer) -> None:
-    """In memos, in the text of a custom_json, in operations that are not ours."""
+    """In memos, in the text of a custom_json, and in other operations."""
     block = Block(
         1,
         START,
@@ -226,7 +226,7 @@ def test_raw_surrogates_and_nuls_in_the_blocks_own_json(spelling: bytes, indexer
         lines = indexer.lines()
         assert lines[0] == f"deposit {transaction_id(1)} alice HIVE 1000 dex.coin"
         assert lines[-1] == f"reject {transaction_id(5)} alice cancel E_NOT_FOUND"
-        # A NUL or a broken escape inside the text makes it no JSON; a surrogate makes it a bad symbol.
+        # A NUL or broken escape in the text is malformed JSON; a surrogate is a bad symbol.
         assert lines[1:-1] in ([], [f"reject {transaction_id(2)} alice cancelAll E_INPUT"])
 
 

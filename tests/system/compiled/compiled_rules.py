@@ -1,7 +1,7 @@
-"""What runs in a process with the compiled rules, for test_compiled.py: golden journals, then blocks from stdin.
+"""Process with the compiled rules, for test_compiled.py.
 
-They come as pickles: the policies of a venue's pairs begin a new engine, a block is its header and events. The answer is
-what an auditor would compare, or the error.
+Sends the golden journals, then answers requests, all as pickles: `venue` with the policies of the pairs starts a new state
+machine, `block` with header and events is answered with journal, hash and state, or with the error.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ def main() -> int:
     if not rules_are_compiled():
         print("the rules of this process are not compiled", file=sys.stderr)
         return 1
-    answer({seed: golden.make(seed) for seed in golden.SEEDS})
-    engine: StateMachine | None = None
+    send({seed: golden.make(seed) for seed in golden.SEEDS})
+    machine: StateMachine | None = None
     while True:
         try:
-            asked = pickle.load(sys.stdin.buffer)
+            request = pickle.load(sys.stdin.buffer)
         except EOFError:
             return 0
-        kind, *rest = asked
+        kind, *rest = request
         if kind == "venue":
-            engine = StateMachine(make_venue(*rest))
+            machine = StateMachine(make_venue(*rest))
             continue
-        assert engine is not None
-        answer(outcome(engine, *rest))
+        assert machine is not None
+        send(outcome(machine, *rest))
 
 
-def outcome(engine: StateMachine, header: BlockHeader, events: list[Event]) -> tuple[str, ...]:
-    """Journal text, its hash, and the state's text after a block; the kind and text of an error."""
+def outcome(machine: StateMachine, header: BlockHeader, events: list[Event]) -> tuple[str, ...]:
+    """Journal text, journal hash and state text after a block; or the type and text of an error."""
     try:
-        done = engine.apply(header, events)
-        check_all(engine.state)
-    except Exception as error:
+        done = machine.apply(header, events)
+        check_all(machine.state)
+    except Exception as error:  # any error must be the same in both builds
         return (type(error).__name__, str(error))
-    return (done.text, done.journal_hash, state_text(engine.state))
+    return (done.text, done.journal_hash, state_text(machine.state))
 
 
-def answer(value: object) -> None:
+def send(value: object) -> None:
     pickle.dump(value, sys.stdout.buffer)
     sys.stdout.buffer.flush()
 

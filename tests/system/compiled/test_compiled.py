@@ -1,6 +1,6 @@
-"""The rules compiled with mypyc decide as the pure Python does: one set of rules in two builds.
+"""The rules compiled with mypyc behave as the pure Python rules.
 
-They are compiled once for each change of them, quickly rather than well, and kept in pytest's cache.
+They are compiled without optimization, once per change, and kept in pytest's cache.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hatch_build import CannotCompile, compile_rules, compiler
@@ -29,24 +29,25 @@ from settlement.core.state_machine import StateMachine
 from tests.property.model.event_generator import EventGenerator, header_after, random_venue
 from tests.property.model.naive_model import NaiveModel
 from tests.scenarios.golden import golden
+from tests.support.examples import examples
 from tests.system.compiled.compiled_rules import outcome
 
 ROOT = Path(__file__).parents[3]
-LOUD = "THE COMPILED RULES WERE NOT TESTED: "
+NOT_TESTED = "THE COMPILED RULES WERE NOT TESTED: "
 RANDOM = st.randoms(note_method_calls=False, use_true_random=False)
 
 
 @pytest.fixture(scope="module")
 def compiled(request: pytest.FixtureRequest) -> Path:
-    """A folder with the package `settlement`, its rules compiled."""
+    """A folder with the package `settlement` and its rules compiled."""
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
-        pytest.skip(LOUD + "Python's headers are missing (Debian and Ubuntu: apt install python3-dev)")
-    told = sha256(f"{sys.version} mypy {version('mypy')}".encode())
+        pytest.skip(NOT_TESTED + "Python's headers are missing (Debian and Ubuntu: apt install python3-dev)")
+    digest = sha256(f"{sys.version} mypy {version('mypy')}".encode())
     for path in (ROOT / "hatch_build.py", *sorted((ROOT / "settlement").rglob("*.py"))):
-        told.update(path.read_bytes())
+        digest.update(path.read_bytes())
     assert request.config.cache is not None
     kept = request.config.cache.mkdir("peakedex-compiled")
-    home = kept / told.hexdigest()[:16]
+    home = kept / digest.hexdigest()[:16]
     with (kept / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests may run in several processes
         if not (home / "complete").exists():
@@ -63,12 +64,13 @@ def _compile(home: Path) -> None:
         patch.setenv("MYPYC_OPT_LEVEL", "0")
         libraries = compile_rules(ROOT, home)
     assert Path("settlement", "core", f"state_machine{sysconfig.get_config_var('EXT_SUFFIX')}") in libraries
-    for room in ("store", "payouts"):
-        shutil.copytree(ROOT / "settlement" / room, home / "settlement" / room)
+    for package in (ROOT / "settlement").iterdir():
+        if package.is_dir() and package.name not in ("core", "__pycache__"):
+            shutil.copytree(package, home / "settlement" / package.name)
 
 
-class Other:
-    """A process with the compiled rules."""
+class CompiledProcess:
+    """A process that runs the compiled rules (compiled_rules.py)."""
 
     def __init__(self, home: Path) -> None:
         self._process = subprocess.Popen(
@@ -79,12 +81,12 @@ class Other:
             env={**os.environ, "PYTHONPATH": f"{home}{os.pathsep}{ROOT}"},
         )
 
-    def tell(self, *message: object) -> None:
+    def send(self, *message: object) -> None:
         assert self._process.stdin is not None
         pickle.dump(message, self._process.stdin)
         self._process.stdin.flush()
 
-    def answer(self) -> Any:
+    def receive(self) -> Any:
         assert self._process.stdout is not None
         return pickle.load(self._process.stdout)
 
@@ -96,52 +98,52 @@ class Other:
 
 
 @pytest.fixture(scope="module")
-def other(compiled: Path) -> Iterator[tuple[Other, Any]]:
-    """The process, and the golden journals that it made first."""
-    process = Other(compiled)
-    yield process, process.answer()
+def other(compiled: Path) -> Iterator[tuple[CompiledProcess, Any]]:
+    """The process, and the golden journals, which it sends first."""
+    process = CompiledProcess(compiled)
+    yield process, process.receive()
     assert process.end() == 0
 
 
 @pytest.mark.parametrize("seed", golden.SEEDS)
-def test_golden_journals(other: tuple[Other, Any], seed: int) -> None:
+def test_golden_journals(other: tuple[CompiledProcess, Any], seed: int) -> None:
     assert other[1][seed] == golden.read(seed)
 
 
-def test_chains_that_hypothesis_invents(other: tuple[Other, Any]) -> None:
-    """Block by block the same journal, hash and state."""
+def test_random_chains(other: tuple[CompiledProcess, Any]) -> None:
+    """Same journal, hash and state after every block."""
     process = other[0]
     decided = set()
 
-    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @examples(60, unhealthy=True)
     @given(RANDOM)
     def same(random: Random) -> None:
         venue = random_venue(random)
         policies = [pair.price_policy for pair in venue.pairs], [pair.self_trade for pair in venue.pairs]
-        process.tell("venue", *policies)
-        engine, naive = StateMachine(venue), NaiveModel(venue)
-        chain, header = EventGenerator(naive), None
+        process.send("venue", *policies)
+        machine, model = StateMachine(venue), NaiveModel(venue)
+        generator, header = EventGenerator(model), None
         for number in range(12):
             header = header_after(header, random.choice((3, 3, 30)))
-            naive.begin_block(header)
-            events = chain.funding() if number == 0 else []
+            model.begin_block(header)
+            events = generator.funding() if number == 0 else []
             for event in events:
-                naive.apply_event(event)
+                model.apply_event(event)
             for _ in range(random.randrange(12)):
-                events.append(chain.any_event(random))
-                naive.apply_event(events[-1])
-            naive.end_block()
-            process.tell("block", header, events)
-            here = outcome(engine, header, events)
-            assert process.answer() == here
+                events.append(generator.any_event(random))
+                model.apply_event(events[-1])
+            model.end_block()
+            process.send("block", header, events)
+            here = outcome(machine, header, events)
+            assert process.receive() == here
             decided.update(line.split()[0] for line in here[0].splitlines())
 
     same()
     assert {"trade", "close", "expire", "withdraw", "paid", "reject", "refund", "operator"} <= decided
 
 
-def test_breaches_are_the_same(other: tuple[Other, Any]) -> None:
-    """A block out of turn, an id twice, an event that no decoder gives: the same error, and nothing of it applied."""
+def test_errors_are_the_same(other: tuple[CompiledProcess, Any]) -> None:
+    """A block out of sequence and a duplicate id raise the same errors."""
     venue = random_venue(Random(1))
     first = header_after(None, 0)
     order = Action(
@@ -151,32 +153,28 @@ def test_breaches_are_the_same(other: tuple[Other, Any]) -> None:
         "buy",
         {"symbol": "PEK", "quote": "HBD", "quantity": "1", "price": "1"},
     )
-    chain = EventGenerator(NaiveModel(venue))
-    engine = StateMachine(venue)
-    other[0].tell("venue", [p.price_policy for p in venue.pairs], [p.self_trade for p in venue.pairs])
+    generator = EventGenerator(NaiveModel(venue))
+    machine = StateMachine(venue)
+    other[0].send("venue", [p.price_policy for p in venue.pairs], [p.self_trade for p in venue.pairs])
     kinds = []
     for header, events in (
         (BlockHeader(7, "07", 0), []),
-        (first, [*chain.funding(), order]),
+        (first, [*generator.funding(), order]),
         (header_after(first, 3), [order]),
     ):
-        here = outcome(engine, header, events)
-        other[0].tell("block", header, events)
-        assert other[0].answer() == here
+        here = outcome(machine, header, events)
+        other[0].send("block", header, events)
+        assert other[0].receive() == here
         kinds.append(here[0].split(" ")[0])
     assert kinds == ["InvariantError", "block", "InvariantError"]
 
 
-def test_without_a_compiler_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_compiler_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CC", raising=False)
-    (tmp_path / "Python.h").touch()
-    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("hatch_build.find_spec", lambda _: None)
-    with pytest.raises(CannotCompile, match="apt install gcc, or pip install ziglang"):
-        compiler()
-    monkeypatch.setattr("hatch_build.find_spec", lambda name: name)
-    assert compiler()["LDSHARED"] == f"{sys.executable} -m ziglang cc -shared"
-    (tmp_path / "Python.h").unlink()
     with pytest.raises(CannotCompile, match="python3-dev"):
-        compiler()
+        compiler(tmp_path, has_ziglang=True)
+    (tmp_path / "Python.h").touch()
+    with pytest.raises(CannotCompile, match="apt install gcc, or pip install ziglang"):
+        compiler(tmp_path, has_ziglang=False)
+    assert compiler(tmp_path, has_ziglang=True)["LDSHARED"] == f"{sys.executable} -m ziglang cc -shared"

@@ -1,4 +1,4 @@
-"""docs/verify/verify_journal.py as a module, and journals for it."""
+"""Loads docs/verify/verify_journal.py, and produces journals for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILE = Path(__file__).parents[3] / "docs" / "verify" / "verify_journal.py"
 
 
 def load() -> Any:
-    """The program, loaded from its file: it is no part of any package."""
+    """Import the program from its file; it belongs to no package."""
     spec = importlib.util.spec_from_file_location("verify_journal", FILE)
     assert spec is not None
     assert spec.loader is not None
@@ -33,16 +33,16 @@ CHECKER = load()
 
 
 @dataclass
-class Told:
-    """What the rules made of a chain: the journal, block by block, and the end."""
+class Replay:
+    """Journal and final state of a replayed chain."""
 
-    rules: StateMachine
+    machine: StateMachine
     texts: list[str] = field(default_factory=list)
     fee_accounts: list[str] = field(default_factory=list)
-    """Where the operator named another fee account: NAME@ID, for the option `--fee-account`."""
+    """Changes of the fee account as NAME@ID, for the option `--fee-account`."""
 
     def __post_init__(self) -> None:
-        self._fee_account = self.rules.state.fee_account.name
+        self._fee_account = self.machine.state.fee_account.name
 
     @property
     def journal(self) -> str:
@@ -50,14 +50,14 @@ class Told:
 
     @property
     def block(self) -> str:
-        """The last block, as the option `--block` has it."""
-        header = self.rules.state.header
+        """The last block, for the option `--block`."""
+        header = self.machine.state.header
         assert header is not None
         return f"{header.number}:{header.block_id}"
 
     def record(self, batch: Sequence[BlockResult], _receipts: object = ()) -> None:
         self.texts += [block.text for block in batch if block.text]
-        name = self.rules.state.fee_account.name
+        name = self.machine.state.fee_account.name
         if name != self._fee_account:
             self._fee_account = name
             updates = [line for line in self.texts[-1].splitlines() if line.endswith(" updateVenue")]
@@ -65,22 +65,24 @@ class Told:
 
     @property
     def state(self) -> str:
-        return state_text(self.rules.state)
+        return state_text(self.machine.state)
 
     @property
     def state_hash(self) -> str:
-        return state_hash(self.rules.state)
+        return state_hash(self.machine.state)
 
 
-def tell(archive: Path, venue: Venue) -> Told:
+def replay(archive: Path, venue: Venue) -> Replay:
     """Replay an archive without a database."""
-    told = Told(StateMachine(venue))
-    Follower(told.rules, told, ArchiveSource(archive, told.rules.venue_filter), batch_blocks=1).run()
-    return told
+    result = Replay(StateMachine(venue))
+    Follower(
+        result.machine, result, ArchiveSource(archive, result.machine.venue_filter), batch_blocks=1
+    ).run()
+    return result
 
 
 def check(folder: Path, journal: str, venue_hash: str, **options: Any) -> list[str]:
-    """Run the program on a journal; its lines. Texts are given as such, and become files. Raises Wrong."""
+    """Run the program on a journal and return its output lines. Raises JournalError."""
     given: dict[str, Any] = dict.fromkeys(("venue", "journal_hash", "state", "state_hash", "block"))
     given |= {"fee_account": [], "precision": [], "print_state": False} | options
     for name in ("venue", "state"):

@@ -1,4 +1,4 @@
-"""docs/verify/verify_journal.py: a stranger's program agrees with ours on every journal, and finds every lie."""
+"""docs/verify/verify_journal.py agrees with the rules on every journal, and finds forged lines."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from tests.scenarios.chain import write_archive
 from tests.scenarios.golden.golden import SEEDS, read
 from tests.scenarios.scenario import HERE, read_scenarios
 from tests.system.store.chains import JOURNAL_KINDS, demo, kinds, lively
-from tests.system.verify.checker import CHECKER, FILE, Told, check, tell
+from tests.system.verify.checker import CHECKER, FILE, Replay, check, replay
 
-Wrong = CHECKER.Wrong
+JournalError = CHECKER.JournalError
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    return tell(lively().write(tmp_path_factory.mktemp("lively")), demo())
+def lively_replay(tmp_path_factory: pytest.TempPathFactory) -> Replay:
+    return replay(lively().write(tmp_path_factory.mktemp("lively")), demo())
 
 
 # ---------------------------------------------------------------- what it is
 
 
-def test_it_is_one_file_for_python_3_8_that_imports_only_what_python_brings() -> None:
+def test_it_is_one_file_for_python_3_8_with_standard_library_imports() -> None:
     tree = ast.parse(FILE.read_text("utf-8"), feature_version=(3, 8))
     imports = {
         name.split(".")[0]
@@ -50,26 +50,30 @@ def test_it_is_one_file_for_python_3_8_that_imports_only_what_python_brings() ->
     assert methods.isdisjoint({"removeprefix", "removesuffix", "bit_count", "fromisoformat"})
 
 
-def test_it_runs_alone(told: Told, tmp_path: Path) -> None:
-    """In an empty folder, by a Python that sees nothing of ours."""
+def test_it_runs_alone(lively_replay: Replay, tmp_path: Path) -> None:
+    """In an empty folder, by an isolated Python."""
     (tmp_path / "venue.txt").write_text(demo().canonical())
     words = [sys.executable, "-I", str(FILE), "-", demo().hash, "--venue", "venue.txt"]
 
-    def run(*more: str, text: str = told.journal) -> subprocess.CompletedProcess[str]:
+    def run(*more: str, text: str = lively_replay.journal) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*words, *more], cwd=tmp_path, input=text, capture_output=True, text=True, check=False
         )
 
-    done = run("--journal-hash", told.rules.state.journal_hash, "--state-hash", told.state_hash)
+    done = run(
+        "--journal-hash", lively_replay.machine.state.journal_hash, "--state-hash", lively_replay.state_hash
+    )
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0].startswith(f"OK: {len(told.texts)} blocks, {told.journal.count(chr(10))} lines, up to ")
+    assert lines[0].startswith(
+        f"OK: {len(lively_replay.texts)} blocks, {lively_replay.journal.count(chr(10))} lines, up to "
+    )
     assert lines[1:3] == [
-        f"journal_hash {told.rules.state.journal_hash}",
-        f"state_hash   {told.state_hash}",
+        f"journal_hash {lively_replay.machine.state.journal_hash}",
+        f"state_hash   {lively_replay.state_hash}",
     ]
-    assert run("--print-state").stdout == told.state
-    bad = run(text=told.journal.replace("\ntrade 1 ", "\ntrade 2 ", 1))
+    assert run("--print-state").stdout == lively_replay.state
+    bad = run(text=lively_replay.journal.replace("\ntrade 1 ", "\ntrade 2 ", 1))
     assert (bad.returncode, bad.stdout) == (1, "")
     assert "its number must be 1" in bad.stderr
     assert run("--state", "nowhere").returncode == 2
@@ -78,34 +82,34 @@ def test_it_runs_alone(told: Told, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- it agrees with ours
 
 
-def test_the_lively_chain_in_full(told: Told, tmp_path: Path) -> None:
-    assert set(kinds(told.journal)) == set(JOURNAL_KINDS)
+def test_the_lively_chain_in_full(lively_replay: Replay, tmp_path: Path) -> None:
+    assert set(kinds(lively_replay.journal)) == set(JOURNAL_KINDS)
     lines = check(
-        *(tmp_path, told.journal, demo().hash),
+        *(tmp_path, lively_replay.journal, demo().hash),
         venue=demo().canonical(),
-        state=told.state,
-        journal_hash=told.rules.state.journal_hash,
-        state_hash=told.state_hash,
+        state=lively_replay.state,
+        journal_hash=lively_replay.machine.state.journal_hash,
+        state_hash=lively_replay.state_hash,
     )
     assert [line for line in lines if line.startswith("not covered")] == []
 
 
-def test_from_the_journal_alone_it_says_what_it_does_not_cover(told: Told, tmp_path: Path) -> None:
-    lines = check(tmp_path, told.journal, demo().hash)
+def test_from_the_journal_alone_it_says_what_it_does_not_cover(lively_replay: Replay, tmp_path: Path) -> None:
+    lines = check(tmp_path, lively_replay.journal, demo().hash)
     missing = [line for line in lines if line.startswith("not covered: ")]
-    assert any("who received fees" in line for line in missing)
+    assert any("fee account" in line for line in missing)
     assert any("escrow PEK: outflows" in line for line in missing)
     assert not any(line.startswith("state_hash") for line in lines)
-    with pytest.raises(Wrong, match="the state hash cannot be told"):
-        check(tmp_path, told.journal, demo().hash, state_hash=told.state_hash)
+    with pytest.raises(JournalError, match="the state hash cannot be computed"):
+        check(tmp_path, lively_replay.journal, demo().hash, state_hash=lively_replay.state_hash)
 
 
-def test_with_a_state_it_finds_out_who_receives_fees(told: Told, tmp_path: Path) -> None:
-    lines = check(tmp_path, told.journal, demo().hash, state=told.state)
-    assert any(f"{demo().fee_account} is taken for the fee account" in line for line in lines)
-    other = told.state.replace(f"balance {demo().fee_account} PEK ", "balance somebody PEK ", 1)
-    with pytest.raises(Wrong, match="the state differs"):
-        check(tmp_path, told.journal, demo().hash, state=other)
+def test_with_a_state_it_finds_out_who_receives_fees(lively_replay: Replay, tmp_path: Path) -> None:
+    lines = check(tmp_path, lively_replay.journal, demo().hash, state=lively_replay.state)
+    assert any(f"{demo().fee_account} is assumed to be the fee account" in line for line in lines)
+    other = lively_replay.state.replace(f"balance {demo().fee_account} PEK ", "balance somebody PEK ", 1)
+    with pytest.raises(JournalError, match="the state differs"):
+        check(tmp_path, lively_replay.journal, demo().hash, state=other)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -124,29 +128,29 @@ def test_golden_journals(seed: int, tmp_path: Path) -> None:
 def test_every_scenario_gives_the_state_that_ours_gives(path: Path, tmp_path: Path) -> None:
     for number, case in enumerate(read_scenarios(path)):
         venue = case.venue()
-        told = tell(write_archive(tmp_path / str(number), case.blocks, "block_api"), venue)
-        if not told.texts:
+        lively_replay = replay(write_archive(tmp_path / str(number), case.blocks, "block_api"), venue)
+        if not lively_replay.texts:
             continue
-        state = told.rules.state
+        state = lively_replay.machine.state
         listed = {token.symbol for token in venue.tokens}
         lines = check(
-            *(tmp_path, told.journal, venue.hash),
+            *(tmp_path, lively_replay.journal, venue.hash),
             venue=venue.canonical(),
             journal_hash=state.journal_hash,
-            state=told.state,
+            state=lively_replay.state,
             state_hash=state_hash(state),
             precision=[f"{t.symbol}={t.precision}" for t in state.tokens.values() if t.symbol not in listed],
-            fee_account=told.fee_accounts,
+            fee_account=lively_replay.fee_accounts,
         )
         assert any(line.startswith("state_hash") for line in lines), case.name
-        check(tmp_path, told.journal, venue.hash, block=told.block)  # nothing of it alone is taken for wrong
+        check(tmp_path, lively_replay.journal, venue.hash, block=lively_replay.block)  # without further facts
 
 
 # ---------------------------------------------------------------- it finds lies
 
 
 def changed(line: str, random_: random.Random) -> str:
-    """The line with one of its words another one: a number one more, of anything else the last sign."""
+    """The line with one word changed: a number plus one, or another last character."""
     words = line.split(" ")
     place = random_.randrange(1, len(words))
     word = words[place]
@@ -154,8 +158,8 @@ def changed(line: str, random_: random.Random) -> str:
     return " ".join(words)
 
 
-def lies(text: str, seed: int, count: int) -> list[tuple[str, str, str]]:
-    """Texts with one line changed, dropped, doubled or swapped with the next: what was done, to which line."""
+def forgeries(text: str, seed: int, count: int) -> list[tuple[str, str, str]]:
+    """Texts with one line changed, dropped, doubled or swapped with the next: (how, line, text)."""
     random_ = random.Random(seed)
     lines = text.splitlines()
     made = []
@@ -176,19 +180,19 @@ def lies(text: str, seed: int, count: int) -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture(scope="module")
-def short(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    return tell(lively(blocks=14).write(tmp_path_factory.mktemp("short")), demo())
+def short(tmp_path_factory: pytest.TempPathFactory) -> Replay:
+    return replay(lively(blocks=14).write(tmp_path_factory.mktemp("short")), demo())
 
 
 def test_every_changed_dropped_doubled_or_swapped_line_is_found_by_the_hash(
-    short: Told, tmp_path: Path
+    short: Replay, tmp_path: Path
 ) -> None:
-    wanted = short.rules.state.journal_hash
+    wanted = short.machine.state.journal_hash
     check(tmp_path, short.journal, demo().hash, journal_hash=wanted)
-    for how, line, lie in lies(short.journal, 1, 30):
+    for how, line, forgery in forgeries(short.journal, 1, 30):
         try:
-            check(tmp_path, lie, demo().hash, journal_hash=wanted)
-        except (Wrong, ValueError, KeyError):
+            check(tmp_path, forgery, demo().hash, journal_hash=wanted)
+        except (JournalError, ValueError, KeyError):
             continue
         pytest.fail(f"{how}, and not found: {line}")
 
@@ -196,24 +200,24 @@ def test_every_changed_dropped_doubled_or_swapped_line_is_found_by_the_hash(
 MONEY = ("deposit", "order", "trade", "close", "expire", "paid", "return")
 
 
-def test_without_any_hash_the_books_find_what_moves_money(short: Told, tmp_path: Path) -> None:
-    """Whoever knows no hash but the state, and lies about money, is found by adding up."""
+def test_without_any_hash_the_books_find_what_moves_money(short: Replay, tmp_path: Path) -> None:
+    """Without hashes, forged lines about balances are found by the ledger and the state."""
     known = {"venue": demo().canonical(), "state": short.state}
     check(tmp_path, short.journal, demo().hash, **known)
     unseen = []
-    for how, line, lie in lies(short.journal, 2, 30):
+    for how, line, forgery in forgeries(short.journal, 2, 30):
         kind = line.split(" ")[0]
         try:
-            check(tmp_path, lie, demo().hash, **known)
-        except (Wrong, ValueError, KeyError):
+            check(tmp_path, forgery, demo().hash, **known)
+        except (JournalError, ValueError, KeyError):
             continue
         if how in ("dropped", "doubled") and kind in MONEY:
             unseen.append((how, line))
     assert unseen == []
 
 
-def test_the_hashes_in_a_journal_say_where_it_goes_wrong(short: Told, tmp_path: Path) -> None:
-    """`peakedex journal --json` has each block's hash: a change that adds up is found where it stands."""
+def test_the_hashes_in_a_journal_say_where_it_goes_wrong(short: Replay, tmp_path: Path) -> None:
+    """`peakedex journal --json` has each block's hash: any change is located."""
     value, lines = demo().hash, []
     for text in short.texts:
         value = chain_hash(value, text)
@@ -224,31 +228,31 @@ def test_the_hashes_in_a_journal_say_where_it_goes_wrong(short: Told, tmp_path: 
     at = next(n for n, text in enumerate(short.texts) if "reject" in text)
     number = int(short.texts[at].split(" ")[1])
     lines[at] = lines[at].replace("reject ", "reject x", 1)
-    with pytest.raises(Wrong, match=f"^block {number}: the journal hash is "):
+    with pytest.raises(JournalError, match=f"^block {number}: the journal hash is "):
         check(tmp_path, "\n".join(lines) + "\n", demo().hash)
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda text: text[:-1], "the text is cut off"),
-        (lambda text: text.split("\n", 1)[1], "not a block's line"),
-        (lambda text: text + "block 9 00\n", "not a block's line"),
-        (lambda text: text.replace("\nreject ", "\nrejoice ", 1), "no such kind of line"),
+        (lambda text: text[:-1], "the text is truncated"),
+        (lambda text: text.split("\n", 1)[1], "not a block line"),
+        (lambda text: text + "block 9 00\n", "not a block line"),
+        (lambda text: text.replace("\nreject ", "\nrejoice ", 1), "unknown kind of line"),
         (lambda text: text.replace("\ndeposit ", "\ndeposit x ", 1), "deposit needs 5 fields"),
     ],
 )
-def test_what_is_no_journal_is_named(change, reason: str, short: Told, tmp_path: Path) -> None:
-    with pytest.raises(Wrong, match=reason):
+def test_malformed_journals(change, reason: str, short: Replay, tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match=reason):
         check(tmp_path, change(short.journal), demo().hash)
 
 
-def test_another_venue_s_text_is_refused(short: Told, tmp_path: Path) -> None:
-    with pytest.raises(Wrong, match="another venue's"):
+def test_the_text_of_another_venue_is_rejected(short: Replay, tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="of another venue"):
         check(tmp_path, short.journal, "ab" * 32, venue=demo().canonical())
 
 
-def test_a_packed_journal(short: Told, tmp_path: Path) -> None:
+def test_a_packed_journal(short: Replay, tmp_path: Path) -> None:
     (tmp_path / "journal.gz").write_bytes(gzip.compress(short.journal.encode()))
     assert (
         "".join(text for text, _ in CHECKER.Journal(str(tmp_path / "journal.gz")).blocks()) == short.journal

@@ -174,7 +174,7 @@ def forged(leaf_total: int, beside: Node, *, owed: int | None = None, account: s
         (forged(10, Node(0, "0" * 64)), "a total must be from 1 to"),
         (forged(MAX_UNITS, Node(1, "0" * 64)), "a total must be from 1 to"),
         (forged(-5, Node(50, "0" * 64)), "a total must be from 1 to"),
-        (forged(10, Node(90, "0" * 64), owed=50), "add up to 100, and the root says 50"),
+        (forged(10, Node(90, "0" * 64), owed=50), "add up to 100, but the root says 50"),
     ],
     ids=["negative beside", "zero beside", "overflow", "negative leaf", "a smaller root"],
 )
