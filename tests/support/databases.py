@@ -1,7 +1,7 @@
-"""Which database a test works on: SQLite, or PostgreSQL where its folder's conftest says `on_both`.
+"""Which database a test works on: SQLite, or PostgreSQL where its folder's conftest calls `on_both`.
 
-Tests ask for databases by the path of a file, or for one of their own, and get a URL. On PostgreSQL a path
-stands for a database that is made when it is first asked for; what a test made is dropped at its end.
+Tests name a database by the path of a file and get its URL. On PostgreSQL the database is created when its path is
+first named, and dropped at the end of the test that named it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KINDS = postgres.DATABASES
 
 
 class _Current:
-    """What the running test works on. `named` holds the databases on PostgreSQL by path."""
+    """The kind of database of the running test, and the URLs of PostgreSQL databases by path."""
 
     kind = KINDS[0]
     named: dict[Path, str]
@@ -39,7 +39,7 @@ def is_sqlite() -> bool:
 
 
 def url(path: Path) -> str:
-    """The database that stands for this file; always the same one."""
+    """The URL of the database that stands for this file."""
     if is_sqlite():
         return f"sqlite:///{path}"
     if path not in _current.named:
@@ -47,22 +47,28 @@ def url(path: Path) -> str:
     return _current.named[path]
 
 
+def drop(path: Path) -> None:
+    """Drop the database that stands for this file, where it is not SQLite's; for fixtures that outlive a test."""
+    if path in _current.named:
+        postgres.drop_database(_current.named.pop(path))
+
+
 def fresh() -> str:
-    """A database of one's own; SQLite's lives as long as its engine."""
+    """The URL of a new database; an SQLite database is in memory and lives as long as its engine."""
     return "sqlite://" if is_sqlite() else url(Path(f"/{len(_current.named)}"))
 
 
 def on_both(metafunc: pytest.Metafunc, modules: Collection[str], but: Collection[str] = ()) -> None:
-    """Run the tests of these modules once on each kind, but for those named `but`.
+    """Parametrise the tests of these modules by the kind of database, except those named in `but`.
 
-    For `pytest_generate_tests` of a folder's conftest.
+    To be called from `pytest_generate_tests` of a folder's conftest.
     """
     if metafunc.module.__name__.rpartition(".")[2] in modules and metafunc.function.__name__ not in but:
         metafunc.parametrize("database_kind", KINDS, indirect=True, scope="session")
 
 
 def thin_out(items: list[pytest.Item], kept: Mapping[str, Mapping[str, Collection[object]]]) -> None:
-    """Of tests that take long, keep on PostgreSQL only those with these values of their parameters."""
+    """Of slow tests, keep on PostgreSQL only those with these values of their parameters."""
 
     def is_kept(item: pytest.Item) -> bool:
         params = (
@@ -78,7 +84,7 @@ def thin_out(items: list[pytest.Item], kept: Mapping[str, Mapping[str, Collectio
 
 @pytest.fixture(scope="session", autouse=True)
 def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The kind for all that is asked for from now on: SQLite where a test does not run on both."""
+    """Sets the kind of database for the tests that follow: SQLite where a test does not run on both."""
     _current.kind = getattr(request, "param", KINDS[0])
     yield _current.kind
     _current.kind = KINDS[0]
