@@ -79,7 +79,7 @@ def record_command(
         Recording(out, plan, rules_venue, file_blocks=file_blocks) as recording,
         interruptible_stop() as stop,
     ):
-        source, sidechain = open_nodes(node, engine_node, recording.watch, Waiter(stop), quorum)
+        source, sidechain = open_nodes(node, engine_node, recording.venue_filter, Waiter(stop), quorum)
         receipts_of = sidechain.receipts if rules_venue is None else None
         with BlockProgress(recording.cursor.number, quiet=as_json) as bar:
             aim = record(source, recording, last, receipts_of, bar.reached)

@@ -22,8 +22,8 @@ from settlement.core.venue import Venue
 from settlement.net.http_client import HttpClient, HttpError
 
 if TYPE_CHECKING:
-    from settlement.payouts.chain import Node, Position
-    from settlement.payouts.signing import Key, Signed
+    from settlement.payouts.chain import ChainPosition, HiveNode
+    from settlement.payouts.signing import Key, SignedTransaction
 
 DEVNET: Final = "devnet"
 DEFAULT_KEY_ENV: Final = "PEAKEDEX_ACTIVE_KEY"
@@ -77,7 +77,7 @@ _COMMON: Final = (
 
 
 def _intent(command: Callable[..., Draft]) -> Callable[..., None]:
-    """Decorator: adds the common options to a command that builds a draft for a venue, and handles the draft."""
+    """Decorator: gives a command that builds a draft the common options, and prints or sends its draft."""
 
     @functools.wraps(command)
     def run(**options: Any) -> None:
@@ -132,14 +132,14 @@ def _account(common: Common, option: str) -> str:
 
 def _send(draft: Draft, common: Common) -> None:
     from settlement.payouts.chain import ChainError
-    from settlement.payouts.signing import Signed, SigningError, Transaction
+    from settlement.payouts.signing import SignedTransaction, SigningError, Transaction
 
     operation = draft.operation(_account(common, "--sign"))
     try:
         key = _key(common)
         node, position, chain_id = _chain(common)
         unsigned = Transaction.after(position.block_id, position.time + common.expires_in, operation)
-        signed = Signed(unsigned, (key.sign(unsigned, chain_id),))
+        signed = SignedTransaction(unsigned, (key.sign(unsigned, chain_id),))
     except (ChainError, SigningError) as error:
         raise CheckFailed(error) from None
     # Printed before the broadcast, so that the transaction can be found whatever happens.
@@ -148,7 +148,7 @@ def _send(draft: Draft, common: Common) -> None:
     _report(signed, outcome.status, outcome.reason, node, common)
 
 
-def _report(signed: Signed, status: str, reason: str, node: Node, common: Common) -> None:
+def _report(signed: SignedTransaction, status: str, reason: str, node: HiveNode, common: Common) -> None:
     values: dict[str, object] = {
         "transaction_id": signed.id,
         "expiration": f"{signed.expiration}Z",
@@ -189,15 +189,15 @@ def _key(common: Common) -> Key:
         raise ConfigurationError(f"{common.key_env}: {error}") from None
 
 
-def _chain(common: Common) -> tuple[Node, Position, str]:
+def _chain(common: Common) -> tuple[HiveNode, ChainPosition, str]:
     """The first node that responds, its chain's position, and the chain id to sign for."""
-    from settlement.payouts.chain import ChainError, Node, check_clock
+    from settlement.payouts.chain import ChainError, HiveNode, check_clock
     from settlement.payouts.signing import MAINNET, check_chain_id
 
     failure = ChainError("no node: use --node URL")
     fixed = None if common.chain_id == DEVNET else check_chain_id(common.chain_id or MAINNET)
     for at, url in enumerate(common.node):
-        node = Node(url)
+        node = HiveNode(url)
         try:
             chain_id = fixed or node.devnet_chain_id()
             position = node.position()

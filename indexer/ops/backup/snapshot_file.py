@@ -36,7 +36,7 @@ from settlement.store.write.snapshot import (
 
 FORMAT: Final = "peakedex-snapshot-1"
 MANIFEST: Final = "manifest.json"
-_CHUNK_BYTES: Final = 4 << 20
+MEMBER_BYTES: Final = 4 << 20
 """Maximum rows as text in one member of the tar; a longer row has its own member."""
 _MAX_MEMBER_BYTES: Final = 64 << 20
 """The largest member that is read: far more than the journal of the fullest block."""
@@ -107,17 +107,18 @@ def write_snapshot(
     network: str,
     payouts: bool = False,
     on_rows: Callable[[int], object] = lambda _: None,
+    member_bytes: int = MEMBER_BYTES,
 ) -> Manifest:
     """Write the database as the connection's transaction sees it to a stream, and return the manifest.
 
     `payouts` includes the payout log. `on_rows` is called with the number of further rows. It takes the
-    memory of the state, as an indexer does, and some MB. Raises StoreError, and InvariantError for inconsistent
-    balances.
+    memory of the state, as an indexer does, and some MB. `member_bytes` limits the rows in a member of the
+    tar. Raises StoreError, and InvariantError for inconsistent balances.
     """
     head = read_head(connection)
     write = _TarWriter(out, head.timestamp or 0)
     figures = {
-        name: _write_table(connection, write, table, on_rows)
+        name: _write_table(connection, write, table, on_rows, member_bytes)
         for name, table in tables_of(payouts=payouts).items()
     }
     manifest = Manifest(
@@ -149,7 +150,11 @@ class _TarWriter:
 
 
 def _write_table(
-    connection: Connection, write: _TarWriter, table: Table, on_rows: Callable[[int], object]
+    connection: Connection,
+    write: _TarWriter,
+    table: Table,
+    on_rows: Callable[[int], object],
+    member_bytes: int,
 ) -> TableFigures:
     encode, compress = msgspec.json.Encoder().encode_lines, zstandard.ZstdCompressor(level=_LEVEL).compress
     digest = sha256()
@@ -169,8 +174,8 @@ def _write_table(
         waiting += encode(rows)
         count += len(rows)
         on_rows(len(rows))
-        while len(waiting) > _CHUNK_BYTES:
-            put(waiting.rfind(b"\n", 0, _CHUNK_BYTES) + 1 or waiting.find(b"\n") + 1)
+        while len(waiting) > member_bytes:
+            put(waiting.rfind(b"\n", 0, member_bytes) + 1 or waiting.find(b"\n") + 1)
     if waiting:
         put(len(waiting))
     return TableFigures(count, size, digest.hexdigest())

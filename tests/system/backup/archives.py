@@ -18,11 +18,11 @@ from settlement.store.database import open_reader
 Members = dict[str, bytes]
 
 
-def create(url: str, path: Path, *, payouts: bool = False) -> Manifest:
+def create(url: str, path: Path, **options: Any) -> Manifest:
     """The snapshot of a database."""
     engine = open_reader(url)
     with engine.connect() as connection, path.open("wb") as file:
-        manifest = write_snapshot(connection, file, network="test", payouts=payouts)
+        manifest = write_snapshot(connection, file, network="test", **options)
     engine.dispose()
     return manifest
 

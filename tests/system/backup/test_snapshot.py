@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 import zstandard
 
-from indexer.ops.backup import snapshot_file as snapshots
+from indexer.cli.snapshot import cleanup_on_sigterm
+from indexer.ops.backup.backups import make_backup
+from indexer.ops.backup.files import new_file
+from indexer.ops.backup.restore import RestoreChecks, restore
+from indexer.ops.backup.snapshot_file import write_snapshot
+from indexer.ops.backup.storage import Credentials, open_storage
 from settlement.core.journal.state_text import state_hash
 from settlement.core.venue import parse_venue
 from settlement.store import schema
@@ -79,20 +84,17 @@ def test_it_is_of_one_moment_while_the_indexer_goes_on(made: Path, here: Path) -
                 if rules.next_block() <= 40:
                     read_on(rules, recorder, made / "chain", until=rules.next_block())
 
-            manifest = snapshots.write_snapshot(connection, file, network="test", on_rows=meanwhile)
+            manifest = write_snapshot(connection, file, network="test", on_rows=meanwhile)
         reader.dispose()
         assert rules.next_block() > 25
     assert (manifest.block, manifest.state_hash) == (20, before)
     assert load(here / "file", str(here / "new.db")).manifest == manifest
 
 
-def test_a_table_of_many_members_is_the_same_table(
-    database: Path, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_of_many_members_is_the_same_table(database: Path, here: Path) -> None:
     """Members end between two rows, and a row that is longer than one has a member of its own."""
     whole = create(str(database), here / "whole")
-    monkeypatch.setattr(snapshots, "_CHUNK_BYTES", 900)
-    parts = create(str(database), here / "parts")
+    parts = create(str(database), here / "parts", member_bytes=900)
     assert parts == whole
     names = [name for name in members(here / "parts") if name.startswith("journal/")]
     assert len(names) > 20
@@ -189,31 +191,38 @@ def test_commands_that_cannot_be_say_why(database: Path, here: Path) -> None:
     assert (here / "out").read_bytes() == b"mine"
 
 
-def test_ended_by_a_signal_nothing_is_left(
-    snapshot: Path, database: Path, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def struck(*_: object) -> None:
+def test_ended_by_a_signal_nothing_is_left(snapshot: Path, database: Path, here: Path) -> None:
+    def struck(_: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("indexer.ops.backup.restore.write_rows", struck)
-    assert peakedex("snapshot", "restore", "--from", snapshot, "--db", "new.db").code == FAILED
-    monkeypatch.setattr("indexer.ops.backup.snapshot_file.read_rows", struck)
-    assert peakedex("snapshot", "create", "--db", database, "--to", "new").code == FAILED
+    with pytest.raises(KeyboardInterrupt), cleanup_on_sigterm():
+        restore(snapshot, str(here / "new.db"), RestoreChecks(ignore_checkpoint=True), on_rows=struck)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        cleanup_on_sigterm(),
+        open_reader(str(database)).connect() as connection,
+        new_file(here / "new") as file,
+    ):
+        write_snapshot(connection, file, network="test", on_rows=struck)
     assert files(here) == ["peakedex.db", "peakedex.snapshot"]
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(
-    database: Path, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
+def test_a_full_disk_is_an_error_and_leaves_nothing(database: Path, here: Path) -> None:
+    def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("indexer.ops.backup.snapshot_file.read_rows", full)
-    run = peakedex("snapshot", "create", "--db", database, "--to", "new")
-    assert (run.code, run.complaint) == (FAILED, "Error: new cannot be written: No space left on device")
     (here / "place").mkdir()
-    run = peakedex("backup", "--db", database, "--to", "place")
-    assert (run.code, "temporary files cannot be written (No space left" in run.complaint) == (FAILED, True)
+    with open_reader(str(database)).connect() as connection:
+        with (
+            pytest.raises(SnapshotError, match="new cannot be written: No space left on device"),
+            new_file(here / "new") as file,
+        ):
+            write_snapshot(connection, file, network="test", on_rows=full)
+        with (
+            pytest.raises(SnapshotError, match=r"temporary files cannot be written \(No space left"),
+            open_storage(str(here / "place"), Credentials()) as storage,
+        ):
+            make_backup(connection, storage, network="test", daily=1, rolling=1, on_rows=full)
     assert (files(here), files(here / "place")) == (["peakedex.db", "place"], [])

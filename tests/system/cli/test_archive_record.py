@@ -220,7 +220,7 @@ def test_where_to_begin_must_be_known(live: World) -> None:
     run = record(live)
     assert (run.code, run.complaint) == (
         MISUSED,
-        "Error: nothing says where to begin: give --from, or --venue",
+        "Error: no first block: give --from or --venue",
     )
 
 
@@ -233,8 +233,8 @@ def test_a_beginning_after_the_venue_s_is_refused(live: World, venue: Path) -> N
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
-        (("--from", 1), "begun with another venue's receipts"),
-        (("--venue", "venue.toml", "--from", 2), "begins with block 1: leave --from out"),
+        (("--from", 1), "started with another venue's receipts"),
+        (("--venue", "venue.toml", "--from", 2), "begins at block 1: omit --from"),
     ],
 )
 def test_a_folder_is_gone_on_with_as_it_was_begun(
@@ -251,13 +251,13 @@ def test_a_folder_is_gone_on_with_as_it_was_begun(
 def test_another_beginning_is_refused(live: World) -> None:
     record(live, "--from", 3, "--to", 10)
     run = record(live, "--from", 2)
-    assert (run.code, run.complaint) == (MISUSED, "Error: recorded begins with block 3: leave --from out")
+    assert (run.code, run.complaint) == (MISUSED, "Error: recorded begins at block 3: omit --from")
 
 
 def test_a_folder_of_other_blocks_is_left_alone(live: World, venue: Path, archive: Path) -> None:
     run = peakedex("archive", "record", *live.nodes, "--venue", venue, "--out", archive)
     assert run.code == MISUSED
-    assert "holds blocks that were not recorded here" in run.complaint
+    assert "holds blocks but no recording" in run.complaint
     assert not (archive / "recording.json").exists()
 
 
@@ -290,7 +290,7 @@ def test_a_full_disk_is_named_and_room_is_all_it_takes(
     run = in_process(*words, preexec_fn=limit)
     assert run.code == FAILED
     assert "cannot be written" in run.complaint
-    assert "make room" in run.complaint
+    assert "free disk space" in run.complaint
     assert Path("recorded/recording.part").stat().st_size == 150_000
     assert not list(Path("recorded").glob("blocks*"))
     rest = record(live, "--venue", venue)
