@@ -11,15 +11,15 @@ from api.settings import ApiSettings
 from settlement.store import schema
 from settlement.store.database import open_writer
 from settlement.store.write.loader import load_or_initialise
-from tests.system.store.brief import brief, venue
 from tests.system.store.chains import read_on
+from tests.system.store.short_chain import short_chain, venue
 
 
 def test_claims_are_held_against_the_journal(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/claims.db"
     database = open_writer(url)
     rules, recorder = load_or_initialise(database, venue())
-    read_on(rules, recorder, brief().write(tmp_path / "chain"), batch_blocks=2)
+    read_on(rules, recorder, short_chain().write(tmp_path / "chain"), batch_blocks=2)
     with database.begin() as connection:
         blocks = connection.execute(select(schema.blocks.c.number, schema.blocks.c.journal_hash)).all()
         hashes = {row.number: row.journal_hash for row in blocks}

@@ -58,7 +58,7 @@ def expected(client: FlaskClient, name: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("window", [10_000, 4])
 def test_trades_of_an_account(world: World, monkeypatch: pytest.MonkeyPatch, window: int) -> None:
     """Of one pair also where a page may only look at four of them: then pages are short, and none is lost."""
-    monkeypatch.setattr(trades, "WINDOW", window)
+    monkeypatch.setattr(trades, "MAX_SCANNED_ROWS", window)
     client = world.client()
     roles = set()
     for name in NAMES:

@@ -26,7 +26,7 @@ TIME = 1_800_000_000.0
 
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """One chain in both, in batches of seven blocks and by several indexers, one after the other."""
+    """One chain in both databases, in batches of seven blocks, with restarts."""
     home = tmp_path_factory.mktemp("both")
     archive = lively().write(home / "chain")
     with database(KINDS[0], home) as sqlite, database(KINDS[1], home) as postgresql:
@@ -50,7 +50,7 @@ def test_journal_state_memory_and_every_row(urls: dict[str, str]) -> None:
 
 
 def addresses(url: str) -> list[str]:
-    """What to ask: every path, of the tip and of past blocks, with parameters out of the ledger."""
+    """Requests of every path, at the tip and past blocks, with parameters from the ledger."""
     reader = open_reader(url)
     rules = load(reader, demo())
     state, tip = rules.state, rules.next_block() - 1
@@ -102,7 +102,7 @@ NOT_ASKED = {"coinmarketcap", "udf"}  # other words for the same queries
 
 
 def test_the_command_line_takes_either(tmp_path: Path, postgresql: str) -> None:
-    """`replay --db`, then `state` and `journal`: what they print is the same, down to the byte."""
+    """`replay --db`, then `state` and `journal`, print the same bytes."""
     (tmp_path / "venue.toml").write_text(VENUE_TEXT, "utf-8")
     archive = lively().write(tmp_path / "chain")
     said: list[Any] = []

@@ -1,4 +1,4 @@
-"""However the blocks are read, packed, batched or interrupted: the same journal and state, byte for byte."""
+"""Journal and state are the same bytes however blocks are read, packed, batched or interrupted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SEEDS = (1, 2)
 
 @dataclass(frozen=True)
 class Outcome:
-    """The two texts that auditors compare, and what the engine remembers beside."""
+    """Journal and state text, and the rest of the state."""
 
     journal: str
     journal_hash: str
@@ -46,7 +46,7 @@ class Outcome:
 
 @cache
 def plain(seed: int) -> Outcome:
-    """The rules alone: no database, no follow loop, no prefilter, no archive file."""
+    """The rules alone, without database, follow loop, prefilter or archive file."""
     chain = lively(seed)
     receipts = {each.hive_number: each for each in map(Receipts, chain.receipts)}
     rules = StateMachine(demo())
@@ -84,7 +84,7 @@ def test_batches_of_any_size(archive: Callable[[int], Path], seed: int, batch: i
 
 
 @pytest.mark.parametrize("effects", [1, 40, 1000])
-def test_batches_cut_by_what_is_in_them(archive: Callable[[int], Path], effects: int) -> None:
+def test_batches_cut_by_their_number_of_entries(archive: Callable[[int], Path], effects: int) -> None:
     rules, database = replay(archive(1), batch=1000, batch_entries=effects)
     assert Outcome.of(rules, journal(database)) == plain(1)
 
@@ -101,7 +101,7 @@ def test_tables_are_the_same_for_batches_of_one_and_of_a_thousand(archive: Calla
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_restart_after_every_block(archive: Callable[[int], Path], seed: int) -> None:
-    """Nothing of the engine outlives a block but its rows; between two, only the cursor is kept."""
+    """All of the state is loaded from the rows after each block."""
     database = open_writer("sqlite://")
     rules, recorder = load_or_initialise(database, demo())
     venue_filter = rules.venue_filter  # of the source, which is not restarted
@@ -113,7 +113,7 @@ def test_a_restart_after_every_block(archive: Callable[[int], Path], seed: int) 
 
 
 def test_a_restart_of_everything_now_and_then(archive: Callable[[int], Path], tmp_path: Path) -> None:
-    """New process, new source, new database connection: as `replay --until` does it."""
+    """With a new process, source and database connection, as `replay --until` does."""
     url = f"sqlite:///{tmp_path / 'dex.db'}"
     for until in (1, 3, 4, 30, 77, 119):
         replay(archive(1), url, until=until)
@@ -147,14 +147,14 @@ def test_archives_of_several_files_with_their_own_packing(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_both_shapes_in_which_nodes_write_blocks(tmp_path: Path, seed: int) -> None:
+def test_both_block_formats_of_nodes(tmp_path: Path, seed: int) -> None:
     condenser = lively(seed, shape="condenser")
     assert condenser.blocks != lively(seed).blocks
     rules, database = replay(condenser.write(tmp_path))
     assert Outcome.of(rules, journal(database)) == plain(seed)
 
 
-def test_shapes_that_change_from_block_to_block(tmp_path: Path) -> None:
+def test_block_formats_that_change_from_block_to_block(tmp_path: Path) -> None:
     both = zip(lively(1).blocks, lively(1, shape="condenser").blocks, strict=True)
     mixed = Chain(tuple(pair[number % 2] for number, pair in enumerate(both)), lively(1).receipts)
     rules, database = replay(mixed.write(tmp_path))

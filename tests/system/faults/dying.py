@@ -1,8 +1,8 @@
-"""A process that dies while it records: not by an exception, which could be tidied up after, but at once.
+"""Processes that die while they write to a database, at once and without cleaning up.
 
-`Stage` runs the one life after the other, each in a process of its own. A life counts the moments at which the recorder touches the
-database (after each statement that writes, before and after each COMMIT, or so many steps of SQLite's own
-machine) and ends with `os._exit` at the one that it was given: no handler runs, nothing is flushed.
+`Stage` runs them one after the other. Each counts the moments at which the database changes (after each
+statement that writes, before and after each COMMIT, or every few instructions of SQLite's virtual machine)
+and ends with `os._exit` at a given one: no handler runs, nothing is flushed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -22,7 +21,6 @@ from sqlalchemy import Engine, event
 from indexer.follow.loop import Follower
 from indexer.sources.archive import ArchiveSource
 from settlement.core.venue import Venue, parse_venue
-from settlement.store import database, postgresql
 from settlement.store.database import open_writer
 from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
@@ -30,13 +28,13 @@ from settlement.store.write.projector import make_read_indexes
 DEAD: Final = 77
 LIVED: Final = 0
 STEPS: Final = 10
-"""A moment inside a statement: so many instructions of SQLite's virtual machine."""
+"""Instructions of SQLite's virtual machine between two moments within a statement."""
 READING: Final = ("SELECT", "PRAGMA", "BEGIN")
 """Statements that change nothing."""
 
 
 class Death:
-    """Comes at the k-th moment, counted from 1. `moments` tells how many went by."""
+    """Ends the process at the k-th moment, counted from 1. `moments` is the number so far."""
 
     def __init__(self, at: int | None) -> None:
         self.moments = 0
@@ -48,80 +46,51 @@ class Death:
             os._exit(DEAD)
 
 
-def at_statements(engine: Engine, death: Death) -> None:
-    """Death may come after each statement that writes, and before and after each COMMIT.
+def at_statements(death: Death) -> None:
+    """Death may come after each statement that writes, before each COMMIT, and after it.
 
-    What was read leaves nothing behind: whoever dies then leaves what the statement before it left.
+    After a SELECT the database is as the statement before left it.
     """
 
     def after(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if not statement.lstrip().startswith(READING):
             death.moment()
 
-    event.listen(engine, "after_cursor_execute", after)
-    commit = engine.dialect.do_commit
-
-    def do_commit(connection: Any) -> None:
-        death.moment()
-        commit(connection)
-        death.moment()
-
-    engine.dialect.do_commit = do_commit  # type: ignore[method-assign]
+    event.listen(Engine, "after_cursor_execute", after)
+    event.listen(Engine, "commit", lambda _: death.moment())
+    event.listen(Engine, "checkin", lambda *_: death.moment())  # the connection returns to the pool
 
 
-def within_statements(engine: Engine, death: Death) -> None:
+def within_statements(death: Death) -> None:
     """Death may come in the middle of any statement, COMMIT included."""
 
     def watch(connection: Any, _record: object) -> None:
         connection.set_progress_handler(death.moment, STEPS)
 
-    event.listen(engine, "connect", watch)
+    event.listen(Engine, "connect", watch)
 
 
-def record(
-    folder: Path, url: str, venue: Venue, batch: int, prepare: Callable[[Engine], None] | None = None
-) -> None:
-    """All that a replay does with its database: migrate, begin, record, and make the readers' indexes."""
-    if prepare is None:
-        engine = open_writer(url)
-    else:
-        engine = _open_watched(url, prepare)
+def record(folder: Path, url: str, venue: Venue, batch: int) -> None:
+    """All that a replay does with its database: migrate, initialise, write, and create the indexes."""
+    engine = open_writer(url)
     rules, recorder = load_or_initialise(engine, venue)
     Follower(rules, recorder, ArchiveSource(folder, rules.venue_filter), batch_blocks=batch).run()
     make_read_indexes(engine)
     engine.dispose()
 
 
-def _open_watched(url: str, prepare: Callable[[Engine], None]) -> Engine:
-    """The writer's engine, watched before its first statement: migrations can be cut off too."""
-    original = database.create_engine
-
-    def create(*words: Any, **names: Any) -> Engine:
-        engine = original(*words, **names)
-        prepare(engine)
-        return engine
-
-    for module in (database, postgresql):
-        module.create_engine = create  # type: ignore[attr-defined]
-    try:
-        return open_writer(url)
-    finally:
-        for module in (database, postgresql):
-            module.create_engine = original  # type: ignore[attr-defined]
-
-
 def live(
     archive: str, url: str, venue_text: str, batch: int, at: int | None, within: bool, tally: str
 ) -> None:
-    """Record until the moment `at`; without one to the end, and write down how many moments there were."""
+    """Replay until the moment `at`, or to the end, and write the number of moments to a file."""
     death = Death(at)
-    watch = within_statements if within else at_statements
-    record(Path(archive), url, parse_venue(venue_text), batch, lambda engine: watch(engine, death))
+    (within_statements if within else at_statements)(death)
+    record(Path(archive), url, parse_venue(venue_text), batch)
     Path(tally).write_text(str(death.moments))
 
 
 class Stage:
-    """A process without threads that forks one life after the other, so that each starts at once."""
+    """A process without threads that forks a child for each life, so that it starts at once."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -146,7 +115,7 @@ class Stage:
 
 
 def serve() -> None:
-    """The stage's own side. The first life runs here and dies of old age, so that later ones start warm."""
+    """The process of the stage. One replay runs here first, so that the children start warm."""
     is_warm = False
     for line in sys.stdin:
         words = json.loads(line)

@@ -1,4 +1,4 @@
-"""The process dies at each statement and commit in turn; whoever comes after it finds nothing torn."""
+"""The process dies at each statement and commit in turn; the database is always consistent."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from settlement.store.indexes import READ_INDEXES
 from settlement.store.write.loader import load
 from tests.support.postgres import drop_database, execute, new_database
 from tests.system.faults.dying import DEAD, LIVED, Stage, record
-from tests.system.store.brief import VENUE_TEXT, brief, venue
 from tests.system.store.chains import dump, journal, picture
+from tests.system.store.short_chain import VENUE_TEXT, short_chain, venue
 
 BATCH = 3
 SAMPLES = 40
 
 
 class Scene:
-    """A chain on disk, and how the database looks at the end when nothing goes wrong."""
+    """A chain on disk, and the database after a replay without a crash."""
 
     def __init__(self, folder: Path, stage: Stage) -> None:
         self.folder = folder
         self._stage = stage
-        self.archive = brief().write(folder / "chain")
+        self.archive = short_chain().write(folder / "chain")
         self.path = folder / "dex.db"
         calm = folder / "calm.db"
         record(self.archive, str(calm), venue(), BATCH)
@@ -37,7 +37,7 @@ class Scene:
         open_writer(str(self.empty)).dispose()
 
     def contents(self, path: Path) -> tuple[object, ...]:
-        """The journal, the rules' memory and every table; checked whole by SQLite itself first."""
+        """Journal, state and every table, after SQLite's integrity check."""
         reader = open_reader(str(path))
         with sqlite3.connect(path) as plain:
             assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -46,7 +46,7 @@ class Scene:
         return journal(reader), picture(load(reader).state), dump(reader), indexes
 
     def moments(self, *, within: bool = False) -> int:
-        """How many there are from the database at hand to the end."""
+        """The number of moments from the current database to the end."""
         tally = self.folder / "moments"
         assert self.run(None, within=within, tally=tally) == LIVED
         assert self.contents(self.path) == self.calm
@@ -54,7 +54,7 @@ class Scene:
         return int(tally.read_text())
 
     def run(self, at: int | None, *, within: bool = False, tally: Path | None = None) -> int:
-        """A process that records, and dies at that moment; its exit code."""
+        """Run a process that dies at that moment; returns its exit code."""
         return self._stage.run(
             archive=str(self.archive),
             url=str(self.path),
@@ -75,7 +75,7 @@ class Scene:
         shutil.copy(self.empty, self.path)
 
     def check(self, at: int, *, within: bool = False) -> tuple[int, int] | None:
-        """Die there, look at what is left, go on to the end, and compare all of it with the calm run."""
+        """Crash there, check what is left, replay to the end, and compare with the run without a crash."""
         assert self.run(at, within=within) == DEAD, at
         left = self.what_is_left()
         assert left in WHOLE, (at, left)
@@ -84,7 +84,7 @@ class Scene:
         return left
 
     def what_is_left(self) -> tuple[int, int] | None:
-        """Last block recorded and the number of journal blocks, as a reader of the wreck sees them."""
+        """The last processed block and the number of journal blocks after the crash."""
         if not self.path.exists():
             return None
         with sqlite3.connect(self.path) as plain:
@@ -110,8 +110,8 @@ def scene(tmp_path: Path, stage: Stage) -> Scene:
 WHOLE = {None, (-1, 0), (0, 0), (3, 3), (6, 5), (8, 7)}
 
 
-def test_death_at_every_statement_and_every_commit(scene: Scene) -> None:
-    """From the first row to the last index, one life after the other, each in a new database.
+def test_a_crash_at_every_statement_and_every_commit(scene: Scene) -> None:
+    """From the first row to the last index, each time with a new database.
 
     Indexes are all made alike: of their moments (the statement, and both sides of its COMMIT) the first ones,
     then every seventh, and the last.
@@ -129,8 +129,8 @@ def test_death_at_every_statement_and_every_commit(scene: Scene) -> None:
     assert scene.run(count + 1) == LIVED
 
 
-def test_death_while_the_tables_are_made(scene: Scene) -> None:
-    """They come in one transaction: all or none. Every fifth moment, and those around its COMMIT."""
+def test_a_crash_during_the_migration(scene: Scene) -> None:
+    """The tables are created in one transaction. Every fifth moment, and those around its COMMIT."""
     count = scene.moments()
     scene.migrate()
     of_migrations = count - scene.moments()
@@ -142,8 +142,8 @@ def test_death_while_the_tables_are_made(scene: Scene) -> None:
     assert set(left) == {(-1, 0)}
 
 
-def test_death_in_the_middle_of_a_statement(scene: Scene) -> None:
-    """At moments drawn among all those steps of SQLite that are inside statements and commits."""
+def test_a_crash_within_a_statement(scene: Scene) -> None:
+    """At random moments inside statements and commits."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     scene.migrate()
@@ -154,8 +154,8 @@ def test_death_in_the_middle_of_a_statement(scene: Scene) -> None:
         scene.check(at, within=True)
 
 
-def test_death_upon_death(scene: Scene) -> None:
-    """Every life gets a little further than the one before; none starts from nothing."""
+def test_repeated_crashes(scene: Scene) -> None:
+    """Each run gets a little further than the one before."""
     lives = 0
     at = 1
     while scene.run(at) == DEAD:
@@ -165,8 +165,8 @@ def test_death_upon_death(scene: Scene) -> None:
     assert scene.contents(scene.path) == scene.calm
 
 
-def test_a_reader_looks_at_the_wreck_without_mending_it(scene: Scene) -> None:
-    """The API may come up before the indexer does: it sees the last whole batch."""
+def test_a_reader_opens_the_database_after_a_crash(scene: Scene) -> None:
+    """The API may start before the indexer: it sees the last committed batch."""
     at = 1
     open_writer(str(scene.path)).dispose()
     while scene.run(at) == DEAD:
@@ -184,9 +184,9 @@ def test_a_reader_looks_at_the_wreck_without_mending_it(scene: Scene) -> None:
     assert scene.contents(scene.path) == scene.calm
 
 
-def test_death_on_postgresql(tmp_path: Path, stage: Stage) -> None:
-    """At some moments of it: what the dead had not committed is gone, and the next life ends as a calm one."""
-    archive, tally = brief().write(tmp_path / "chain"), tmp_path / "moments"
+def test_crashes_on_postgresql(tmp_path: Path, stage: Stage) -> None:
+    """At some moments: uncommitted rows are gone, and the next run ends like one without a crash."""
+    archive, tally = short_chain().write(tmp_path / "chain"), tmp_path / "moments"
     words = {
         "archive": str(archive),
         "venue_text": VENUE_TEXT,

@@ -1,4 +1,4 @@
-"""`peakedex replay` killed, starved of disk, or locked out: it says so in a line, and the next run goes on."""
+"""`peakedex replay` after a kill, a full disk or a locked database: one line of error, and the next run continues."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import Connection, Engine, event
 
 from indexer.cli import main
-from settlement.core.journal.entries import BlockResult
-from settlement.store import database
 from settlement.store.database import open_reader
 from settlement.store.write.loader import load
-from settlement.store.write.projector import Projector
 from tests.system.store.chains import VENUE_TEXT, dump, journal, lively, picture, replay
 
 KILLS = 4
@@ -40,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def calm(home: Path) -> tuple[object, ...]:
-    """How it ends when nothing goes wrong."""
+    """The result of a replay without faults."""
     replay(home / "chain", str(home / "calm.db"), batch=1)
     return contents(home / "calm.db")
 
@@ -55,7 +53,7 @@ def contents(path: Path) -> tuple[object, ...]:
     return journal(reader), picture(load(reader).state), dump(reader)
 
 
-def arguments(home: Path, path: Path, *more: str) -> list[str]:
+def arguments(home: Path, path: Path | str, *more: str) -> list[str]:
     files = ("--venue", str(home / "venue.toml"), "--archive", str(home / "chain"), "--db", str(path))
     return ["replay", *files, "--batch", "1", *more]
 
@@ -79,7 +77,7 @@ def blocks_recorded(path: Path) -> int:
         return int(row[0]) if row else 0
 
 
-def test_killed_at_random_it_goes_on_from_the_last_whole_batch(
+def test_after_random_kills_it_continues_from_the_last_committed_batch(
     home: Path, path: Path, calm: tuple[object, ...]
 ) -> None:
     seed = random.randrange(2**32)
@@ -107,10 +105,10 @@ def test_killed_at_random_it_goes_on_from_the_last_whole_batch(
     assert contents(path) == calm
 
 
-def test_a_full_disk_is_named_and_room_is_all_it_takes(
+def test_a_full_disk_is_reported_and_more_space_is_enough(
     home: Path, path: Path, calm: tuple[object, ...]
 ) -> None:
-    """Files may not grow beyond 600,000 bytes: a real refusal by the system, in the middle of the run."""
+    """The system limits files to 600,000 bytes, which the run exceeds halfway."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
@@ -131,23 +129,21 @@ def test_a_full_disk_is_named_and_room_is_all_it_takes(
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Another process in the middle of a change."""
+    """Hold the write lock, as another process would."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks are waited for 20 milliseconds, not ten seconds."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
+def without_patience(path: Path) -> str:
+    """The database's URL, with a lock timeout of 20 milliseconds instead of ten seconds."""
+    return f"sqlite:///{path}?timeout=0.02"
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_locked_database_is_named(home: Path, path: Path) -> None:
+def test_a_locked_database_is_reported(home: Path, path: Path) -> None:
     replay(home / "chain", str(path), until=10)
     with lock(path):
-        run = CliRunner().invoke(main, arguments(home, path))
+        run = CliRunner().invoke(main, arguments(home, without_patience(path)))
     assert run.exit_code == 2
     assert run.output == (
         f"Error: cannot open database {path}: database is locked: "
@@ -156,29 +152,36 @@ def test_a_locked_database_is_named(home: Path, path: Path) -> None:
     assert blocks_recorded(path) == 10
 
 
-def after_batch(number: int, patch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-    """Let something happen in the world once that many batches are committed."""
-    record = Projector.record
-    count = 0
+@contextlib.contextmanager
+def after_batch(number: int, action: Callable[[], object]) -> Iterator[None]:
+    """Call `action` once, between batch `number` and the next one, while a command runs in this process."""
+    batches = 0
 
-    def counted(self: Projector, batch: Sequence[BlockResult], *more: Any) -> None:
-        nonlocal count
-        record(self, batch, *more)
-        count += 1
-        if count == number:
-            happens()
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal batches
+        batches += statement.startswith("INSERT INTO cursor")
 
-    patch.setattr(Projector, "record", counted)
+    def act(_connection: Connection) -> None:
+        nonlocal batches
+        if batches == number + 1:  # the first one is the venue's
+            batches += 1
+            event.remove(Engine, "after_cursor_execute", count)
+            action()
+
+    event.listen(Engine, "after_cursor_execute", count)
+    event.listen(Engine, "engine_connect", act)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "engine_connect", act)
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_lock_in_the_middle_of_the_run_stops_it_between_two_batches(
-    home: Path, path: Path, calm: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+    home: Path, path: Path, calm: tuple[object, ...]
 ) -> None:
     with contextlib.ExitStack() as locks:
-        with monkeypatch.context() as patch:
-            after_batch(30, patch, lambda: locks.enter_context(lock(path)))
-            run = CliRunner().invoke(main, arguments(home, path))
+        with after_batch(30, lambda: locks.enter_context(lock(path))):
+            run = CliRunner().invoke(main, arguments(home, without_patience(path)))
         assert run.exit_code == 1
         assert run.output.startswith("Error: database: database is locked: another process is writing to it")
         assert run.output.count("\n") == 1
@@ -188,11 +191,10 @@ def test_a_lock_in_the_middle_of_the_run_stops_it_between_two_batches(
 
 
 def test_a_second_replay_into_the_same_database_does_not_write_over_the_first(
-    home: Path, path: Path, calm: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+    home: Path, path: Path, calm: tuple[object, ...]
 ) -> None:
-    """The slower one finds the cursor moved, says so, and leaves all as it is."""
-    with monkeypatch.context() as patch:
-        after_batch(20, patch, lambda: replay(home / "chain", str(path)))
+    """The slower one finds the cursor moved, says so, and leaves everything as it is."""
+    with after_batch(20, lambda: replay(home / "chain", str(path))):
         run = CliRunner().invoke(main, arguments(home, path))
     assert run.exit_code == 2
     assert run.output == (

@@ -1,4 +1,4 @@
-"""Whatever touches a database is tested on both kinds; what takes long, on PostgreSQL with fewer chains."""
+"""Tests of the store run on SQLite and PostgreSQL; slow ones run on PostgreSQL with fewer chains."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import pytest
 from tests.support.databases import on_both, thin_out
 
 ON_BOTH = (
-    *("test_brief", "test_derived", "test_extremes", "test_keys", "test_lease", "test_loader", "test_past"),
+    *("test_extremes", "test_lease", "test_loader", "test_past", "test_projector", "test_rebuild"),
     *("test_queries_candles", "test_queries_market", "test_queries_money", "test_queries_orders"),
-    *("test_recorder", "test_statements"),
+    *("test_statements", "test_transaction_keys"),
 )
 OF_RULES = (  # rather than of tables
     "test_every_change_of_a_balance_is_a_transfer_of_its_block",
     "test_random_chains_have_something_of_everything",
-    "test_the_same_of_blocks_out_of_an_archive",
-    "test_a_loaded_engine_goes_on_as_the_old_one_would",  # see tests/system/differential/test_same_database.py
+    "test_the_same_with_blocks_from_an_archive",
+    "test_a_loaded_state_machine_continues_like_the_original",  # see tests/system/differential/test_same_database.py
     "test_books_of_past_blocks",  # so have the next two, by the answers of the API
     "test_lists_of_orders_of_past_blocks",
     "test_orders_of_past_blocks",
 )
 KEPT = {
     "test_state_text_of_past_blocks": {"recorded": ((1, 120, 20),)},
-    "test_after_each_batch_the_tables_agree_with_the_engine": {"size": (7,)},
-    "test_kept_rows_are_those_that_are_made_again": {"seed": (0,)},
-    "test_a_loaded_engine_is_the_one_that_was_recorded": {"seed": (1,)},
-    "test_pages_put_together_are_the_filtered_list": {"window": (20,)},
+    "test_after_each_batch_the_tables_agree_with_the_state": {"size": (7,)},
+    "test_rebuilt_rows_equal_the_projected_ones": {"seed": (0,)},
+    "test_a_loaded_state_machine_equals_the_original": {"seed": (1,)},
+    "test_the_pages_together_are_the_filtered_list": {"scan_limit": (20,)},
 }
 
 

@@ -1,4 +1,4 @@
-"""Opening a database: the writer's way, the reader's way, and the ways that lead nowhere."""
+"""Opening a database as writer or reader, and the errors of both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.system.store.chains import demo, dump
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A database with a venue and no block yet."""
+    """A database with a venue and no blocks."""
     path = tmp_path / "dex.db"
     engine = open_writer(str(path))
     load_or_initialise(engine, demo())
@@ -37,43 +37,41 @@ def test_a_bare_path_is_an_sqlite_file() -> None:
 
 
 @pytest.mark.parametrize("url", ["oracle://me@host/dex", "mysql+pymysql://me@host/dex"])
-def test_another_kind_of_database_is_refused_by_name(url: str) -> None:
+def test_an_unsupported_kind_of_database_is_refused(url: str) -> None:
     backend = url.split(":", maxsplit=1)[0].split("+", maxsplit=1)[0]
     with pytest.raises(StoreError, match=f"unsupported database '{backend}': use sqlite:///peakedex.db"):
         open_writer(url)
 
 
 @pytest.mark.parametrize("url", ["://", "sqlite:dex.db://", "http//x://y z"])
-def test_what_is_no_url_is_refused_with_an_example(url: str) -> None:
-    with pytest.raises(StoreError, match=r"invalid database URL: use sqlite:///peakedex\.db|unsupported database"):
+def test_an_invalid_url_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(
+        StoreError, match=r"invalid database URL: use sqlite:///peakedex\.db|unsupported database"
+    ):
         parse_url(url)
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        StoreError, match=r"database folder .*nowhere does not exist: create it or fix --db"
-    ):
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"database folder .*nowhere does not exist: create it or fix --db"):
         open_writer(str(tmp_path / "nowhere" / "dex.db"))
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_folder_is_no_database(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_database(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="unable to open database file"):
         open_writer(str(tmp_path))
     with pytest.raises(StoreError, match="does not exist"):
         open_reader(str(tmp_path))
 
 
-def test_a_reader_makes_no_database(tmp_path: Path) -> None:
-    with pytest.raises(
-        StoreError, match=r"dex\.db does not exist: run `peakedex follow` or fix --db"
-    ):
+def test_a_reader_creates_no_database(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"dex\.db does not exist: run `peakedex follow` or fix --db"):
         open_reader(str(tmp_path / "dex.db"))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["with space.db", "what?.db", "a#b.db", "50%.db", "50%25.db", "é☃.db"])
-def test_reader_and_writer_mean_the_same_file_whatever_its_name(tmp_path: Path, name: str) -> None:
+def test_reader_and_writer_open_the_same_file_whatever_its_name(tmp_path: Path, name: str) -> None:
     engine = open_writer(str(tmp_path / name))
     load_or_initialise(engine, demo())
     engine.dispose()
@@ -102,8 +100,8 @@ def test_a_reader_cannot_write(path: Path, sql: str) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_reader_cannot_give_itself_leave_to_write(path: Path) -> None:
-    """The file is opened read-only: taking `query_only` back does not help, nor does another journal mode."""
+def test_a_reader_cannot_make_itself_writable(path: Path) -> None:
+    """The file is opened read-only, whatever `query_only` and the journal mode say."""
     before = dump(open_reader(str(path)))
     connection = open_reader(str(path)).raw_connection()
     cursor = connection.cursor()
@@ -120,8 +118,8 @@ def test_a_reader_cannot_give_itself_leave_to_write(path: Path) -> None:
     plain.close()
 
 
-def test_a_reader_cannot_make_files_elsewhere(path: Path, tmp_path: Path) -> None:
-    """ATTACH makes a file where there is none, even in a connection whose own file is read-only."""
+def test_a_reader_cannot_create_other_files(path: Path, tmp_path: Path) -> None:
+    """ATTACH would create a missing file, even on a read-only connection."""
     elsewhere = tmp_path / "elsewhere.db"
     with open_reader(str(path)).connect() as connection:
         connection.exec_driver_sql("ROLLBACK")
@@ -131,8 +129,8 @@ def test_a_reader_cannot_make_files_elsewhere(path: Path, tmp_path: Path) -> Non
     assert not elsewhere.exists()
 
 
-def test_a_reader_sees_one_moment_for_as_long_as_it_looks(path: Path) -> None:
-    """A connection is a snapshot: what the writer does meanwhile shows in the next one."""
+def test_a_reader_s_transaction_is_a_snapshot(path: Path) -> None:
+    """Later commits are visible in the next transaction."""
     writer = open_writer(str(path))
     reader = open_reader(str(path))
     query = select(schema.cursor.c.last_seq)
@@ -148,14 +146,14 @@ def test_a_reader_sees_one_moment_for_as_long_as_it_looks(path: Path) -> None:
 # ---------------------------------------------------------------- the writer
 
 
-def test_the_writer_keeps_a_log_so_that_readers_never_wait(path: Path) -> None:
+def test_the_writer_uses_a_write_ahead_log(path: Path) -> None:
     with open_writer(str(path)).connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
 
 
-def test_a_transaction_of_the_writer_takes_the_lock_at_its_start(path: Path) -> None:
-    """So that two writers queue, and none reads what the other is about to change."""
+def test_a_write_transaction_begins_with_the_lock(path: Path) -> None:
+    """Two writers queue; neither reads rows that the other is about to change."""
     writer = open_writer(str(path))
     with writer.begin():
         other = sqlite3.connect(path, timeout=0)
@@ -164,7 +162,7 @@ def test_a_transaction_of_the_writer_takes_the_lock_at_its_start(path: Path) -> 
         other.close()
 
 
-def test_an_error_takes_the_whole_transaction_back(path: Path) -> None:
+def test_an_error_rolls_back_the_whole_transaction(path: Path) -> None:
     writer: Engine = open_writer(str(path))
     before = dump(writer)
 

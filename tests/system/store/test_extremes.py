@@ -1,4 +1,4 @@
-"""What a database might not hold: the largest amounts, sums beyond 64 bits, and text of all kinds."""
+"""Extreme values: the largest amounts, sums beyond 64 bits, and text of all kinds."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from settlement.store.read.payouts import read_ledger
 from settlement.store.write.loader import load
 from tests.support import databases
 from tests.support.blocks import Operation, custom_json, moved, transfer
-from tests.system.store.brief import paid_as, sent, token, venue, written
 from tests.system.store.chains import Chain, journal, picture, read_on, replay
+from tests.system.store.short_chain import paid_as, sent, token, venue, written
 
 MOST = "9223372036854775.807"
 ODD = ("A\x00B", "\ud800", "x y\nz", "%00", "-", "'; DROP TABLE cursor; --", "é☃𐍈", "")
 
 
 def recorded(tmp_path: Path, chain: Chain) -> tuple[StateMachine, str]:
-    """Replay block by block into a file, restarting after each; the state's text and the journal."""
+    """Replay into a database with a restart after each block; returns state machine and journal."""
     url = databases.url(tmp_path / "dex.db")
     folder = chain.write(tmp_path / "chain")
     for until in range(1, len(chain.blocks) + 1):
@@ -57,8 +57,8 @@ def test_the_largest_amount_is_held_locked_traded_and_paid_out(tmp_path: Path) -
     assert "escrow HBD 9223372036854775807\n" in state_text(rules.state)
 
 
-def test_holdings_may_leave_64_bits(tmp_path: Path) -> None:
-    """A token whose contract lies can send out what nobody has: shown as it is, and counted against us."""
+def test_holdings_can_exceed_64_bits(tmp_path: Path) -> None:
+    """A dishonest token contract can send more than exists: the holdings become negative."""
     huge = "9" * 30
     contents = [
         [token("carol", "dex.pek", "PEK", "5")],
@@ -82,8 +82,8 @@ def test_holdings_may_leave_64_bits(tmp_path: Path) -> None:
     }
 
 
-def test_text_that_no_database_likes_goes_in_and_comes_out(tmp_path: Path) -> None:
-    """Symbols, quantities, names and memos: NUL, lone surrogates, quotes, line ends, nothing at all."""
+def test_text_that_databases_reject_is_stored_encoded(tmp_path: Path) -> None:
+    """Symbols, quantities, names and memos with NUL, lone surrogates, quotes, line ends, or empty."""
     contents: list[list[Operation]] = [
         [token("dave", "dex.pek", "DUST", "1") for _ in ODD],
         [token("dex.pek", "dave", "DUST", "1") for _ in ODD],
@@ -121,7 +121,7 @@ def test_text_that_no_database_likes_goes_in_and_comes_out(tmp_path: Path) -> No
     assert all(claim.quantity is None for claim in refunds)
 
 
-def test_a_refund_of_odd_text_is_paid_and_forgotten(tmp_path: Path) -> None:
+def test_a_refund_with_odd_text_is_paid(tmp_path: Path) -> None:
     symbol, quantity = "D\ud800\x00", "one and a half"
     contents = [
         [token("dave", "dex.pek", "DUST", "1")],
@@ -136,7 +136,7 @@ def test_a_refund_of_odd_text_is_paid_and_forgotten(tmp_path: Path) -> None:
     assert not rules.state.refunds.by_id
 
 
-def test_a_long_line_of_blocks_without_us_costs_one_row(tmp_path: Path) -> None:
+def test_many_inactive_blocks_cost_one_row(tmp_path: Path) -> None:
     chain = written([[] for _ in range(300)], {})
     rules, database = replay(chain.write(tmp_path), venue=venue(), batch=7)
     assert rules.next_block() == 301

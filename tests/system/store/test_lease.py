@@ -1,4 +1,4 @@
-"""One indexer on one database: the second is told who holds it, and a dead holder is replaced."""
+"""The lease: one indexer per database; a dead holder is replaced, a live one reported."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select, update
+from sqlalchemy.exc import OperationalError
 
-from settlement.store import lease as module
 from settlement.store import schema
 from settlement.store.database import open_writer
 from settlement.store.lease import Holder, Lease, LeaseError, read_holder
 from tests.support import databases
+from tests.support.waiting import wait_until
 
 HOLD = """
 import sys, time
@@ -64,7 +65,7 @@ def holder_of(engine: Engine) -> Holder | None:
 
 
 def pretend(engine: Engine, **changes: object) -> Holder:
-    """Let the row say something else of its holder."""
+    """Change the row of the holder."""
     with engine.begin() as connection:
         connection.execute(update(schema.lease).values(**changes))
     holder = holder_of(engine)
@@ -73,7 +74,7 @@ def pretend(engine: Engine, **changes: object) -> Holder:
 
 
 class Time:
-    """In place of waiting: counts the seconds, and lets the test change the world as they pass."""
+    """Replaces `sleep`: counts the seconds, and calls back after each."""
 
     def __init__(self, then: Callable[[float], object] = lambda _: None) -> None:
         self.seconds = 0.0
@@ -85,13 +86,13 @@ class Time:
 
 
 def never(_: float) -> None:
-    raise AssertionError("it waits")
+    raise AssertionError("it waited")
 
 
 # ---------------------------------------------------------------- on one machine
 
 
-def test_it_is_held_and_given_back(engine: Engine) -> None:
+def test_it_is_taken_and_released(engine: Engine) -> None:
     assert holder_of(engine) is None
     with Lease(engine, clock=lambda: 1_700_000_000.5) as lease:
         holder = holder_of(engine)
@@ -103,12 +104,10 @@ def test_it_is_held_and_given_back(engine: Engine) -> None:
     assert holder_of(engine) is None
 
 
-def test_another_process_is_refused_at_once_and_told_who_holds_it(
+def test_a_second_process_is_refused_at_once_with_the_name_of_the_holder(
     engine: Engine, other: subprocess.Popen[str]
 ) -> None:
-    expected = (
-        rf"another indexer is running on this database \(process {other.pid} on {socket.gethostname()}, since 20"
-    )
+    expected = rf"another indexer is running on this database \(process {other.pid} on {socket.gethostname()}, since 20"
     with pytest.raises(LeaseError, match=expected), Lease(engine, wait=never):
         pass
     holder = holder_of(engine)
@@ -120,7 +119,7 @@ def test_another_process_is_refused_at_once_and_told_who_holds_it(
 def test_a_killed_holder_is_replaced_at_once(
     engine: Engine, other: subprocess.Popen[str], is_reaped: bool
 ) -> None:
-    """Also while it is a zombie, of which the system still knows the number."""
+    """Also while it is a zombie, whose process id still exists."""
     other.send_signal(signal.SIGKILL)
     if is_reaped:
         other.wait()
@@ -132,10 +131,8 @@ def test_a_killed_holder_is_replaced_at_once(
         assert holder.pid == os.getpid()
 
 
-def test_a_number_that_another_process_got_since_is_no_holder(
-    engine: Engine, other: subprocess.Popen[str]
-) -> None:
-    pretend(engine, started="1")
+def test_a_reused_process_id_is_not_the_holder(engine: Engine, other: subprocess.Popen[str]) -> None:
+    pretend(engine, process_start="1")
     with Lease(engine, wait=never):
         pass
 
@@ -158,19 +155,19 @@ def test_the_same_process_may_take_it_again_and_the_older_lease_is_lost(engine: 
     assert holder_of(engine) is None
 
 
-def test_leaving_takes_nothing_from_a_later_holder(engine: Engine) -> None:
+def test_leaving_does_not_release_a_later_holding(engine: Engine) -> None:
     with Lease(engine):
         later = pretend(engine, token="of another")
     assert holder_of(engine) == later
 
 
-# ---------------------------------------------------------------- elsewhere: heartbeats alone tell
+# ---------------------------------------------------------------- on another machine
 
 
-@pytest.mark.parametrize("place", ["another boot pid:[1]", None])
-def test_a_holder_elsewhere_that_is_silent_is_dead(engine: Engine, place: str | None) -> None:
+@pytest.mark.parametrize("pid_namespace", ["another boot pid:[1]", None])
+def test_a_remote_holder_without_heartbeats_is_replaced(engine: Engine, pid_namespace: str | None) -> None:
     with Lease(engine):
-        pretend(engine, host="far.example", pid=1, place=place)
+        pretend(engine, host="far.example", pid=1, pid_namespace=pid_namespace)
         time = Time()
         with Lease(engine, wait=time, silence_seconds=10):
             holder = holder_of(engine)
@@ -179,9 +176,9 @@ def test_a_holder_elsewhere_that_is_silent_is_dead(engine: Engine, place: str | 
         assert time.seconds == 10
 
 
-def test_a_holder_elsewhere_with_a_heartbeat_lives_whatever_its_clock_says(engine: Engine) -> None:
+def test_a_remote_holder_with_heartbeats_is_alive_whatever_its_clock(engine: Engine) -> None:
     with Lease(engine):
-        pretend(engine, host="far.example", pid=7, place="another boot pid:[1]", heartbeat=5, since=5)
+        pretend(engine, host="far.example", pid=7, pid_namespace="another boot pid:[1]", heartbeat=5, since=5)
         time = Time(lambda seconds: pretend(engine, heartbeat=6) if seconds == 3 else None)
         with (
             pytest.raises(LeaseError, match=r"process 7 on far\.example, since 1970-01-01 00:00:05 UTC"),
@@ -191,17 +188,17 @@ def test_a_holder_elsewhere_with_a_heartbeat_lives_whatever_its_clock_says(engin
         assert time.seconds == 3
 
 
-def test_who_takes_it_while_we_watch_has_it(engine: Engine) -> None:
+def test_a_third_process_that_takes_it_meanwhile_has_it(engine: Engine) -> None:
     with Lease(engine):
-        pretend(engine, place=None)
+        pretend(engine, pid_namespace=None)
         time = Time(lambda _: pretend(engine, token="quicker", host="third.example"))
         with pytest.raises(LeaseError, match=r"third\.example"), Lease(engine, wait=time):
             pass
 
 
-def test_one_that_is_given_back_while_we_watch_is_taken(engine: Engine) -> None:
+def test_a_lease_released_meanwhile_is_taken(engine: Engine) -> None:
     with Lease(engine):
-        pretend(engine, place=None)
+        pretend(engine, pid_namespace=None)
 
         def leave(_: float) -> None:
             with engine.begin() as connection:
@@ -211,42 +208,21 @@ def test_one_that_is_given_back_while_we_watch_is_taken(engine: Engine) -> None:
             assert holder_of(engine) is not None
 
 
-def test_where_the_system_tells_nothing_heartbeats_do(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_place", lambda: None)
-    with Lease(engine):
-        time = Time()
-        with Lease(engine, wait=time, silence_seconds=2):
-            assert time.seconds == 2
-
-
 # ---------------------------------------------------------------- heartbeats
 
 
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
-
-
-@pytest.mark.usefixtures("fast")
 def test_heartbeats_are_written_while_it_is_held(engine: Engine) -> None:
     ticks = iter(range(1000, 100_000))
-    with Lease(engine, clock=lambda: next(ticks)):
-        for _ in range(500):
-            holder = holder_of(engine)
-            assert holder is not None
-            if holder.heartbeat > 1003:
-                break
-            threading.Event().wait(0.01)
-        assert holder.heartbeat > 1003
+    with Lease(engine, clock=lambda: next(ticks), heartbeat_seconds=0.01):
+        wait_until(lambda: (holder := holder_of(engine)) is not None and holder.heartbeat > 1003)
+        holder = holder_of(engine)
+        assert holder is not None
         assert holder.since == 1000
 
 
-@pytest.mark.usefixtures("fast")
-def test_whoever_lost_it_is_told_once(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+def test_losing_it_is_reported_once(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     lost = threading.Event()
-    with Lease(engine, lost.set) as lease:
+    with Lease(engine, lost.set, heartbeat_seconds=0.01) as lease:
         pretend(engine, token="of another", host="far.example", pid=7)
         assert lost.wait(5)
         with pytest.raises(LeaseError, match=r"took over this database \(process 7 on far\.example"):
@@ -254,18 +230,16 @@ def test_whoever_lost_it_is_told_once(engine: Engine, caplog: pytest.LogCaptureF
     assert caplog.text.count("took over") == 1
 
 
-@pytest.mark.usefixtures("fast")
-def test_a_locked_database_costs_heartbeats_and_not_the_lease(
-    path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from settlement.store import database
-
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
-    impatient = open_writer(databases.url(path))
-    with Lease(impatient) as lease:
+def test_a_locked_database_delays_heartbeats_and_keeps_the_lease(path: Path) -> None:
+    engine = open_writer(f"sqlite:///{path}")
+    without_patience = open_writer(f"sqlite:///{path}?timeout=0.02")
+    with Lease(without_patience, heartbeat_seconds=0.01) as lease:
         with engine.begin() as connection:
             connection.execute(select(schema.lease))
-            threading.Event().wait(0.3)
+            with pytest.raises(OperationalError, match="database is locked"):
+                lease.renew()
         lease.check()
         assert lease.renew()
     assert holder_of(engine) is None
+    for each in (engine, without_patience):
+        each.dispose()

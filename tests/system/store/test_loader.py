@@ -1,4 +1,4 @@
-"""A restart forgets nothing: the engine out of the rows is the engine that wrote them."""
+"""The state machine loaded from the rows equals the one that wrote them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.system.store.chains import VENUE_TEXT, demo, dump, journal, lively, p
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_loaded_engine_is_the_one_that_was_recorded(tmp_path: Path, seed: int) -> None:
-    """At several blocks on the way: text, hash, and everything that the rules remember, in its order."""
+def test_a_loaded_state_machine_equals_the_original(tmp_path: Path, seed: int) -> None:
+    """At several blocks: state text, hash, and all of the state in its order."""
     folder = lively(seed).write(tmp_path)
     database = open_writer(databases.fresh())
     rules, recorder = load_or_initialise(database, demo())
@@ -45,8 +45,8 @@ def test_a_reader_loads_the_same_state_as_the_writer(tmp_path: Path) -> None:
     assert loaded.state.venue == demo()
 
 
-def test_a_loaded_engine_goes_on_as_the_old_one_would(tmp_path: Path) -> None:
-    """And so do its tables: number for number what they are without the restart."""
+def test_a_loaded_state_machine_continues_like_the_original(tmp_path: Path) -> None:
+    """Its tables are the same as without the restart."""
     folder = lively().write(tmp_path / "chain")
     url = databases.url(tmp_path / "dex.db")
     for until in (13, 50, 51, 90):
@@ -67,20 +67,20 @@ def test_a_restart_before_the_first_block_starts_at_the_start_block() -> None:
     assert rules.state.header is None
 
 
-def test_the_read_indexes_change_nothing_that_is_loaded(tmp_path: Path) -> None:
+def test_secondary_indexes_do_not_change_what_is_loaded(tmp_path: Path) -> None:
     rules, database = replay(lively().write(tmp_path))
     make_read_indexes(database)
     assert picture(load(database).state) == picture(rules.state)
 
 
 def test_the_venue_of_the_database_is_enough(tmp_path: Path) -> None:
-    """Auditors may have no file at hand: the database keeps its text."""
+    """The database stores the text of the venue file."""
     _, database = replay(lively().write(tmp_path), until=5)
     assert load(database).state.venue_hash == demo().hash
     assert load(database).state.venue.text == VENUE_TEXT
 
 
-def test_what_is_not_consensus_may_change_between_two_starts(tmp_path: Path) -> None:
+def test_settings_outside_consensus_may_change_between_starts(tmp_path: Path) -> None:
     folder = lively().write(tmp_path)
     _, database = replay(folder, until=5)
     renamed = parse_venue(VENUE_TEXT.replace('name = "Peake DEX"', 'name = "Another name"'))
@@ -101,12 +101,12 @@ def test_the_database_of_another_venue_is_refused(tmp_path: Path) -> None:
     assert dump(database) == before
 
 
-def test_a_database_without_a_venue_says_what_is_missing() -> None:
+def test_a_database_without_a_venue_is_refused() -> None:
     with pytest.raises(StoreError, match="has no venue yet: give its file with --venue"):
         load(open_writer(databases.fresh()))
 
 
-def test_a_venue_text_that_was_spoilt_is_named_as_such(tmp_path: Path) -> None:
+def test_a_damaged_venue_text_is_reported(tmp_path: Path) -> None:
     _, database = replay(lively().write(tmp_path), until=5)
     with database.begin() as connection:
         connection.execute(update(schema.cursor).values(venue_text="[venue]\n"))
@@ -125,8 +125,10 @@ def test_a_venue_text_that_was_spoilt_is_named_as_such(tmp_path: Path) -> None:
         (schema.withdrawals.c.amount, "withdraws"),
     ],
 )
-def test_rows_that_do_not_add_up_are_found_at_start(tmp_path: Path, column: object, problem: str) -> None:
-    """A bit that flipped on disk, or a hand that helped: the books are recounted before anything is built."""
+def test_rows_that_violate_invariants_are_refused_at_start(
+    tmp_path: Path, column: object, problem: str
+) -> None:
+    """All invariants are checked after loading."""
     _, database = replay(lively().write(tmp_path))
     assert isinstance(column, type(schema.orders.c.remaining))
     with database.begin() as connection:
@@ -135,8 +137,7 @@ def test_rows_that_do_not_add_up_are_found_at_start(tmp_path: Path, column: obje
         load(database)
 
 
-def test_load_never_gives_a_plain_copy_of_a_live_engine(tmp_path: Path) -> None:
-    """Two loads share nothing: what one does, the other does not see."""
+def test_two_loads_share_no_state(tmp_path: Path) -> None:
     folder = lively().write(tmp_path)
     _, database = replay(folder, until=50)
     first, second = load(database), load(database)

@@ -1,4 +1,4 @@
-"""The migrations make the tables that the code means, once, and no database is taken for another."""
+"""The migrations create the tables of the schema; other databases are refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, event, inspect
 
 from settlement.store import schema
 from settlement.store.database import (
@@ -37,7 +37,7 @@ def database() -> Engine:
 
 
 def test_the_migrated_database_is_the_schema_of_the_code(database: Engine) -> None:
-    """Tables, columns, types and nullability; the indexes of readers come with `make_read_indexes`."""
+    """Tables, columns, types and nullability; `make_read_indexes` creates the indexes."""
     make_read_indexes(database)
     with database.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -46,7 +46,7 @@ def test_the_migrated_database_is_the_schema_of_the_code(database: Engine) -> No
 
 
 def test_migrated_tables_are_those_that_the_metadata_would_create(database: Engine) -> None:
-    """Down to keys, references, and what compare_metadata does not look at: WITHOUT ROWID, unique names."""
+    """Including what compare_metadata ignores: keys, references, WITHOUT ROWID, unique names."""
     created = open_writer("sqlite://")
     with created.begin() as connection:
         for table in reversed(schema.metadata.sorted_tables):
@@ -80,8 +80,8 @@ def test_migrated_tables_are_those_that_the_metadata_would_create(database: Engi
     assert described(database) == described(created)
 
 
-def test_a_key_is_the_place_in_the_table(database: Engine) -> None:
-    """SQLite keeps history in order of its key only where that is the row id: then inserting is appending."""
+def test_keys_are_row_ids(database: Engine) -> None:
+    """SQLite stores a table in the order of its key only if it is the row id: then inserts append."""
     with database.connect() as connection:
         for table in schema.metadata.sorted_tables:
             keys = [column.name for column in table.primary_key]
@@ -91,7 +91,7 @@ def test_a_key_is_the_place_in_the_table(database: Engine) -> None:
             assert connection.exec_driver_sql(query).scalar() == 0, table.name
 
 
-def test_read_indexes_are_missing_until_they_are_made_and_then_made_once(database: Engine) -> None:
+def test_secondary_indexes_are_created_on_request_and_once(database: Engine) -> None:
     def names() -> set[str]:
         with database.connect() as connection:
             look = inspect(connection)
@@ -117,7 +117,7 @@ def test_upgrading_twice_changes_nothing(database: Engine) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM alembic_version").scalar() == 1
 
 
-# ---------------------------------------------------------------- databases that are not ours to use
+# ---------------------------------------------------------------- other databases
 
 
 def stamp(path: Path, revision: str) -> None:
@@ -137,7 +137,7 @@ def test_a_database_of_a_newer_program_is_refused(tmp_path: Path, open_it: objec
 
 
 @pytest.mark.parametrize("open_it", [open_writer, open_reader])
-def test_a_stranger_s_database_is_refused_and_left_alone(tmp_path: Path, open_it: object) -> None:
+def test_the_database_of_another_program_is_refused_unchanged(tmp_path: Path, open_it: object) -> None:
     path = tmp_path / "photos.db"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE photos (id INTEGER PRIMARY KEY)")
@@ -151,11 +151,13 @@ def test_a_stranger_s_database_is_refused_and_left_alone(tmp_path: Path, open_it
 
 
 @pytest.mark.parametrize("open_it", [open_writer, open_reader])
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, open_it: object) -> None:
+def test_a_file_that_is_not_a_database_is_refused_unchanged(tmp_path: Path, open_it: object) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear reader, " * 500)
     assert callable(open_it)
-    with pytest.raises(StoreError, match=r"letter\.txt cannot be (opened|read): file is not a database"):
+    with pytest.raises(
+        StoreError, match=r"cannot (open|read) database .*letter\.txt: file is not a database"
+    ):
         open_it(str(path))
     assert path.read_text() == "Dear reader, " * 500
 
@@ -169,22 +171,20 @@ def test_a_reader_does_not_take_an_empty_file_for_a_database(tmp_path: Path) -> 
     open_reader(str(path)).dispose()
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The schema appears whole, in one transaction, or not at all."""
+def test_a_failed_migration_leaves_no_tables(tmp_path: Path) -> None:
+    """The schema is created in one transaction."""
     path = tmp_path / "dex.db"
-    engine = open_writer(str(path))
-    engine.dispose()
-    path.unlink()
 
-    def stop(*_: object) -> None:
-        raise RuntimeError("the power fails")
+    def fail(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "CREATE TABLE lease" in statement:
+            raise RuntimeError("power failure")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(MigrationContext, "_ensure_version_table", stop)
-        with pytest.raises(RuntimeError, match="the power fails"):
+    event.listen(Engine, "before_cursor_execute", fail)
+    try:
+        with pytest.raises(RuntimeError, match="power failure"):
             open_writer(str(path))
+    finally:
+        event.remove(Engine, "before_cursor_execute", fail)
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     connection.close()

@@ -1,4 +1,4 @@
-"""Any past block can be asked for, and what it shows is what the journal's text says of it."""
+"""Queries of past blocks agree with the journal's text."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_state_text_of_past_blocks(recorded: Recorded) -> None:
     assert sha256(text.encode()).hexdigest() == state_hash(recorded.rules.state)
 
 
-def test_state_hash_of_every_block_of_ours(recorded: Recorded) -> None:
+def test_state_hash_of_every_active_block(recorded: Recorded) -> None:
     """What an indexer would have printed at that block."""
     rules = StateMachine(demo())
     ours = {block.number for block in recorded.blocks}
@@ -133,7 +133,7 @@ def test_balances_of_past_blocks(recorded: Recorded) -> None:
     assert now == sorted(read_all_balances(recorded.connection, recorded.tip))
 
 
-def test_changes_of_a_block_are_the_wallets_that_it_moved(recorded: Recorded) -> None:
+def test_balance_changes_of_a_block(recorded: Recorded) -> None:
     auditor = recorded.auditor()
     for block in recorded.blocks:
         before = {key: list(held) for key, held in auditor.held.items()}
@@ -239,7 +239,7 @@ def _list(connection: Connection, wanted: OrderFilter, number: int, before: int 
     return list_orders(connection, wanted, before, limit, number)
 
 
-def test_past_is_the_newest_block_of_ours(recorded: Recorded) -> None:
+def test_the_newest_active_block_up_to_a_block(recorded: Recorded) -> None:
     numbers = [block.number for block in recorded.blocks]
     assert read_active_block(recorded.connection, numbers[0] - 1) is None
     for n, block in enumerate(recorded.blocks, start=1):

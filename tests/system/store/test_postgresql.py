@@ -1,4 +1,4 @@
-"""PostgreSQL alone: roles, locks, durability, notices, and what its errors mean. (The rest runs on both.)"""
+"""PostgreSQL only: roles, locks, durability, notifications, and the meaning of its errors."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_several_hosts_in_one_url() -> None:
 
 
 @pytest.mark.parametrize("url", ["postgresql://h/d?host_name=x", "postgresql://me:secret@[::1/d"])
-def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
+def test_an_invalid_url_is_refused_without_showing_its_password(url: str) -> None:
     with pytest.raises(
         StoreError, match=r"is not valid: try sqlite:///peakedex\.db or postgresql://"
     ) as caught:
@@ -78,7 +78,7 @@ def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
 
 
 @pytest.mark.parametrize("open_it", [open_reader, open_writer])
-def test_a_server_that_is_not_there(open_it: Callable[[str], Engine]) -> None:
+def test_an_unreachable_server_is_reported(open_it: Callable[[str], Engine]) -> None:
     port = postgres.free_port()
     with pytest.raises(StoreError, match="start the server, or fix the host and port") as caught:
         open_it(f"postgresql://me:secret@127.0.0.1:{port}/dex")
@@ -87,7 +87,7 @@ def test_a_server_that_is_not_there(open_it: Callable[[str], Engine]) -> None:
 
 
 @pytest.mark.parametrize("open_it", [open_reader, open_writer])
-def test_a_database_that_is_not_there(open_it: Callable[[str], Engine]) -> None:
+def test_a_missing_database_is_reported(open_it: Callable[[str], Engine]) -> None:
     with pytest.raises(StoreError, match=r"does not exist: create it as docs/operator\.md says"):
         open_it(postgres.server().url("nowhere"))
 
@@ -130,7 +130,7 @@ def test_two_processes_migrate_at_once() -> None:
     postgres.drop_database(url)
 
 
-def test_a_stranger_s_database_is_left_alone() -> None:
+def test_the_database_of_another_program_is_refused() -> None:
     url = postgres.new_database(migrated=False)
     postgres.execute(url, "CREATE TABLE photos (id integer)")
     for open_it in (open_reader, open_writer):
@@ -142,7 +142,7 @@ def test_a_stranger_s_database_is_left_alone() -> None:
 # ---------------------------------------------------------------- who may write
 
 
-def test_a_reader_is_one_moment_and_cannot_write(postgresql: str, writer: Engine) -> None:
+def test_a_reader_s_transaction_is_a_snapshot_and_read_only(postgresql: str, writer: Engine) -> None:
     with writer.begin() as change:
         change.exec_driver_sql("INSERT INTO accounts VALUES (1, 'alice')")
     reader = open_reader(postgresql)
@@ -160,7 +160,7 @@ def test_a_reader_is_one_moment_and_cannot_write(postgresql: str, writer: Engine
 
 
 def test_the_documented_roles(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The SQL of docs/operator.md: one role owns and writes, the other reads everything and can do no more."""
+    """The SQL of docs/operator.md: one role owns and writes, the other can only read."""
     database = str(parse_url(postgresql).database)
     owner, api = f"owner_{database}", f"api_{database}"
     as_owner, as_api = (postgresql.replace("postgres@", f"{role}@") for role in (owner, api))
@@ -209,7 +209,7 @@ WRITES = (
 
 
 def test_only_one_takes_the_lease(postgresql: str, writer: Engine) -> None:
-    """Two that come at once: one of them gets it, the other is told who."""
+    """Of two at the same time, one gets it and the other is refused with its name."""
     others, refused = open_writer(postgresql), []
     with Lease(writer):
         with writer.connect() as connection:
@@ -223,14 +223,14 @@ def test_only_one_takes_the_lease(postgresql: str, writer: Engine) -> None:
 
 
 def _hold_elsewhere(engine: Engine) -> None:
-    """As a process of another machine would, which the holder's heartbeat shows to be alive."""
+    """Take the lease as a process of another machine would, while the holder sends heartbeats."""
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE lease SET pid_namespace = 'elsewhere'")
     with Lease(engine):
         pass
 
 
-def test_a_payouts_writer_waits_for_the_disk_and_others_do_as_the_server_says(postgresql: str) -> None:
+def test_durable_writers_set_synchronous_commit_and_others_do_not(postgresql: str) -> None:
     for durable, expected in ((True, "on"), (False, "off")):
         engine = open_writer(postgresql, durable=durable)
         with engine.connect() as connection:
@@ -241,8 +241,8 @@ def test_a_payouts_writer_waits_for_the_disk_and_others_do_as_the_server_says(po
 FETCHED = "SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_xact_user_tables WHERE relname = 'transfers'"
 
 
-def test_one_who_is_seldom_there_is_found_as_quickly_the_tenth_time(postgresql: str, writer: Engine) -> None:
-    """A plan for any account, which the server keeps after some uses, would read all that came after him."""
+def test_a_repeated_query_of_a_rare_account_reads_few_rows(postgresql: str, writer: Engine) -> None:
+    """A generic plan, which the server caches after some uses, would read all newer rows."""
     with writer.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO transfers SELECT n, 1, 1, CASE n WHEN 1 THEN 99 ELSE n * 7919 %% 41 END, 0, n * 7919 %% 41, 0, 1 "
@@ -259,11 +259,11 @@ def test_one_who_is_seldom_there_is_found_as_quickly_the_tenth_time(postgresql: 
     assert fetched[-1] - fetched[-2] <= fetched[0] < 100
 
 
-# ---------------------------------------------------------------- trouble
+# ---------------------------------------------------------------- errors
 
 
 def lose(engine: Engine) -> SQLAlchemyError:
-    """What a statement raises whose server process is ended."""
+    """The error of a statement whose server process is terminated."""
     with engine.connect() as connection:
         pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
         postgres.execute(postgres.server().url("postgres"), f"SELECT pg_terminate_backend({pid})")
@@ -272,7 +272,7 @@ def lose(engine: Engine) -> SQLAlchemyError:
     return caught.value
 
 
-def test_what_is_lost_may_come_back_and_what_is_wrong_stays_wrong(postgresql: str, writer: Engine) -> None:
+def test_lost_connections_are_distinguished_from_other_errors(postgresql: str, writer: Engine) -> None:
     assert is_connection_lost(lose(writer))
     with writer.connect() as connection:  # the next one is a new connection
         assert connection.scalar(text("SELECT 1")) == 1
@@ -288,8 +288,8 @@ def test_what_is_lost_may_come_back_and_what_is_wrong_stays_wrong(postgresql: st
     reader.dispose()
 
 
-def test_a_copy_that_breaks_is_told_as_any_other_statement(postgresql: str) -> None:
-    """A row that does not fit: nothing of its batch stays, and the error is the database's own."""
+def test_a_failed_copy_raises_the_database_s_error(postgresql: str) -> None:
+    """Nothing of its batch is written."""
     from settlement.store.write.statements import compile_statements, run
 
     engine = open_writer(postgresql)
@@ -302,12 +302,12 @@ def test_a_copy_that_breaks_is_told_as_any_other_statement(postgresql: str) -> N
     engine.dispose()
 
 
-# ---------------------------------------------------------------- the watch
+# ---------------------------------------------------------------- change detector
 
 
 @pytest.fixture
 def watched(postgresql: str) -> Iterator[ChangeDetector]:
-    """A watch that has looked, and knows that it has."""
+    """A change detector that is listening and has reported everything so far."""
     watched = open_change_detector(postgresql)
     assert watched.changed()
     wait_until(watched.changed)
@@ -315,7 +315,7 @@ def watched(postgresql: str) -> Iterator[ChangeDetector]:
     watched.close()
 
 
-def test_a_commit_is_heard_at_once_and_what_is_rolled_back_never(writer: Engine, watched: ChangeDetector) -> None:
+def test_commits_are_detected_at_once_and_rollbacks_never(writer: Engine, watched: ChangeDetector) -> None:
     for n in range(3):
         with writer.begin() as connection:
             connection.exec_driver_sql(f"INSERT INTO accounts VALUES ({n}, 'a{n}')")
@@ -328,14 +328,18 @@ def test_a_commit_is_heard_at_once_and_what_is_rolled_back_never(writer: Engine,
     assert not watched.changed()
 
 
-def test_a_change_without_a_notice_is_seen_in_time(postgresql: str, watched: ChangeDetector) -> None:
-    """As from a restored backup, or through a pooler that swallows notices."""
+def test_a_change_without_a_notification_is_detected_by_polling(
+    postgresql: str, watched: ChangeDetector
+) -> None:
+    """As after restoring a backup, or through a pooler that drops notifications."""
     postgres.execute(postgresql, "INSERT INTO indexer_status (id, updated, mode) VALUES (1, 7, 'following')")
     wait_until(watched.changed)
     assert not watched.changed()
 
 
-def test_a_server_that_goes_and_comes_is_two_changes(postgresql: str, writer: Engine, watched: ChangeDetector) -> None:
+def test_losing_and_restoring_the_connection_are_two_changes(
+    postgresql: str, writer: Engine, watched: ChangeDetector
+) -> None:
     database = parse_url(postgresql).database
     kill = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
     postgres.execute(postgres.server().url("postgres"), kill)

@@ -1,4 +1,4 @@
-"""Candles are the trades of the journal by intervals of block time; so are the figures of a day."""
+"""Candles and 24-hour statistics agree with the trades of the journal."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_candles_of_every_interval(
 
 
 @pytest.mark.parametrize("name", ["1m", "5m", "30m"])
-def test_pages_of_candles_join_without_gap_or_overlap(
+def test_pages_of_candles_have_no_gaps_or_overlaps(
     told: tuple[Connection, dict[int, list[NaiveTrade]], int], name: str
 ) -> None:
     connection, trades, _ = told
@@ -111,7 +111,7 @@ def test_starts_of_intervals() -> None:
             assert start_of(timestamp, interval) == naive_start(timestamp, name), name
 
 
-def test_figures_of_a_day(told: tuple[Connection, dict[int, list[NaiveTrade]], int]) -> None:
+def test_day_statistics(told: tuple[Connection, dict[int, list[NaiveTrade]], int]) -> None:
     """Of the 1,440 whole minutes up to the one of the last block."""
     connection, trades, last = told
     moments = (last, last + 3_600, last + DAY - 600, last + DAY - 60, last + DAY, last + 2 * DAY)

@@ -1,4 +1,4 @@
-"""The window of 24 hours of block time, and the change over it."""
+"""Statistics of the last 24 hours of block time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money in and out, every transfer, and what is owed: lists by account, and sums, against the journal."""
+"""Deposits, withdrawals, transfers and liabilities, compared with the journal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from sqlalchemy import Connection, func, select
 
 from settlement.core.state_machine import StateMachine
 from settlement.store import schema
-from settlement.store.read.accounts import withdrawals as withdrawals_module
 from settlement.store.read.accounts.balances import read_all_balances
 from settlement.store.read.accounts.deposits import list_deposits
 from settlement.store.read.accounts.transfers import TransferRow, list_transfers
@@ -27,8 +26,8 @@ from tests.system.store.chains import lively, replay
 
 
 @dataclass
-class Told:
-    """A recorded chain, its engine, and its journal's lines as words, each with its block."""
+class ReplayedChain:
+    """A replayed chain: database, state machine, and the words of its journal lines with their blocks."""
 
     connection: Connection
     rules: StateMachine
@@ -40,7 +39,7 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplayedChain]:
     rules, database = replay(lively().write(tmp_path_factory.mktemp("chain")), batch=7)
     make_read_indexes(database)
     with database.connect() as connection:
@@ -49,7 +48,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             for block in read_journal(connection)
             for line in block.lines.splitlines()
         ]
-        yield Told(connection, rules, lines)
+        yield ReplayedChain(connection, rules, lines)
 
 
 def everything(listed: Callable[[int | None, int], Page[Any]], limit: int = 7) -> list[Any]:
@@ -65,19 +64,19 @@ def everything(listed: Callable[[int | None, int], Page[Any]], limit: int = 7) -
         before = page.next_key
 
 
-def accounts(told: Told) -> dict[str, int]:
-    return {name: number for number, name in told.connection.execute(select(schema.accounts))}
+def accounts(chain: ReplayedChain) -> dict[str, int]:
+    return {name: number for number, name in chain.connection.execute(select(schema.accounts))}
 
 
-def test_deposits_of_an_account_are_those_of_the_journal(told: Told) -> None:
-    paid = {words[1]: words[2] for _, words in told.of("paid")}
-    arrived = told.of("deposit", "refund")
+def test_deposits_of_an_account_are_those_of_the_journal(chain: ReplayedChain) -> None:
+    paid = {words[1]: words[2] for _, words in chain.of("paid")}
+    arrived = chain.of("deposit", "refund")
     everyone = {words[2] for _, words in arrived}
     assert len(everyone) > 3
     met = set()
     for name in everyone:
         rows = everything(
-            lambda before, limit, name=name: list_deposits(told.connection, name, before, limit)
+            lambda before, limit, name=name: list_deposits(chain.connection, name, before, limit)
         )
         expected = []
         for block, (kind, id_, account, symbol, amount, escrow) in arrived:
@@ -94,33 +93,32 @@ def test_deposits_of_an_account_are_those_of_the_journal(told: Told) -> None:
         assert [row.n for row in rows] == sorted((row.n for row in rows), reverse=True)
         assert {row.account for row in rows} == {name}
     assert met == {None, schema.PENDING, schema.PAID}
-    assert list_deposits(told.connection, "nobody", None, 10) == Page([], None)
+    assert list_deposits(chain.connection, "nobody", None, 10) == Page([], None)
 
 
-def withdrawn(told: Told) -> list[tuple[Any, ...]]:
+def withdrawn(chain: ReplayedChain) -> list[tuple[Any, ...]]:
     """Account, status and all else that the journal says of withdrawals, newest first."""
     ends: dict[str, tuple[int, int, str | None]] = {}
-    for block, words in told.of("paid", "return"):
+    for block, words in chain.of("paid", "return"):
         status = schema.PAID if words[0] == "paid" else schema.RETURNED
         ends[words[1]] = (status, block, words[2] if words[0] == "paid" else None)
     rows = []
-    for block, (_, id_, account, symbol, amount, to, memo) in told.of("withdraw"):
+    for block, (_, id_, account, symbol, amount, to, memo) in chain.of("withdraw"):
         status, closed, payer = ends.get(id_, (schema.PENDING, None, None))
         kept_memo = None if memo == "-" else memo
         rows.append((account, status, id_, symbol, int(amount), to, kept_memo, payer, block, closed))
     return rows
 
 
-@pytest.mark.parametrize("window", [1, 5, 10_000])
-def test_withdrawals_by_account_and_status(told: Told, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(withdrawals_module, "WINDOW", window)
-    every = withdrawn(told)
-    numbers = accounts(told)
+@pytest.mark.parametrize("scan_limit", [1, 5, 10_000])
+def test_withdrawals_by_account_and_status(chain: ReplayedChain, scan_limit: int) -> None:
+    every = withdrawn(chain)
+    numbers = accounts(chain)
     assert {row[1] for row in every} == {schema.PENDING, schema.PAID, schema.RETURNED}
     for name in (None, *sorted({row[0] for row in every})):
         for status in (None, schema.PENDING, schema.PAID, schema.RETURNED):
             wanted = WithdrawalFilter(None if name is None else numbers[name], status)
-            rows = everything(partial(list_withdrawals, told.connection, wanted))
+            rows = everything(partial(list_withdrawals, chain.connection, wanted, scan_limit=scan_limit))
             assert [
                 (
                     *(row.account, row.status, row.id, row.symbol, row.amount, row.to, row.memo),
@@ -133,11 +131,11 @@ def test_withdrawals_by_account_and_status(told: Told, window: int, monkeypatch:
                 assert row.timestamp <= (row.closed_timestamp or row.timestamp)
 
 
-def test_transfers_of_an_account_add_up_to_its_balances(told: Told) -> None:
-    """Every transfer that it took part in, once, newest first; those of all accounts are all there are."""
+def test_transfers_of_an_account_add_up_to_its_balances(chain: ReplayedChain) -> None:
+    """Each transfer is listed once, newest first; together the accounts list all transfers."""
     seen: set[int] = set()
-    for name, number in accounts(told).items():
-        rows: list[TransferRow] = everything(partial(list_transfers, told.connection, number), 50)
+    for name, number in accounts(chain).items():
+        rows: list[TransferRow] = everything(partial(list_transfers, chain.connection, number), 50)
         assert [row.n for row in rows] == sorted({row.n for row in rows}, reverse=True)
         assert all(name in (row.debit, row.credit) for row in rows)
         seen.update(row.n for row in rows)
@@ -149,7 +147,7 @@ def test_transfers_of_an_account_add_up_to_its_balances(told: Told) -> None:
             ):
                 if side == name:
                     sums[row.symbol, bucket] = sums.get((row.symbol, bucket), 0) + change
-        account = told.rules.state.accounts.get(name)
+        account = chain.rules.state.accounts.get(name)
         wallets = {} if account is None else account.balances  # who only signed may be unknown to the ledger
         assert {key: units for key, units in sums.items() if units} == {
             (symbol, bucket): units
@@ -157,16 +155,16 @@ def test_transfers_of_an_account_add_up_to_its_balances(told: Told) -> None:
             for bucket, units in enumerate(wallet.buckets)
             if units
         }
-    assert len(seen) == told.connection.scalar(select(func.count()).select_from(schema.transfers))
+    assert len(seen) == chain.connection.scalar(select(func.count()).select_from(schema.transfers))
 
 
-def test_what_is_owed_is_the_sum_of_all_balances(told: Told) -> None:
-    state = told.rules.state
+def test_what_is_owed_is_the_sum_of_all_balances(chain: ReplayedChain) -> None:
+    state = chain.rules.state
     sums: dict[str, list[int]] = {symbol: [0, 0, 0] for symbol in state.tokens}
-    for holder in read_all_balances(told.connection):
+    for holder in read_all_balances(chain.connection):
         for bucket, units in enumerate(holder[3:]):
             sums[holder.symbol][bucket] += units
-    rows = read_solvency(told.connection)
+    rows = read_solvency(chain.connection)
     assert [row.symbol for row in rows] == sorted(state.tokens)
     for row in rows:
         token = state.tokens[row.symbol]
@@ -178,25 +176,25 @@ def test_what_is_owed_is_the_sum_of_all_balances(told: Told) -> None:
     assert any(row.withdrawing for row in rows)
 
 
-def test_outflows_and_refunds_due_are_those_of_the_journal(told: Told) -> None:
-    outflows = [(block, *words[1:]) for block, words in told.of("outflow")]
-    rows = list_outflows(told.connection, 1000)
+def test_outflows_and_refunds_due_are_those_of_the_journal(chain: ReplayedChain) -> None:
+    outflows = [(block, *words[1:]) for block, words in chain.of("outflow")]
+    rows = list_outflows(chain.connection, 1000)
     assert [(row.block, row.id, row.escrow, row.symbol, row.quantity, row.to) for row in rows] == outflows
-    assert list_outflows(told.connection, 2) == rows[:2]
+    assert list_outflows(chain.connection, 2) == rows[:2]
     due = [
         (refund.n, refund.id, refund.account, refund.symbol, refund.quantity, refund.escrow)
-        for refund in told.rules.state.refunds.by_id.values()
+        for refund in chain.rules.state.refunds.by_id.values()
     ]
-    found = list_refunds_due(told.connection, 1000)
+    found = list_refunds_due(chain.connection, 1000)
     assert [(row.n, row.id, row.account, row.symbol, row.quantity, row.escrow) for row in found] == due
-    assert list_refunds_due(told.connection, 1) == found[:1]
+    assert list_refunds_due(chain.connection, 1) == found[:1]
     assert due
 
 
-def test_a_block_by_its_number(told: Told) -> None:
-    for block in read_journal(told.connection):
-        row = read_block(told.connection, block.number)
+def test_a_block_by_its_number(chain: ReplayedChain) -> None:
+    for block in read_journal(chain.connection):
+        row = read_block(chain.connection, block.number)
         assert row is not None
         assert (row.journal_hash, row.lines) == (block.journal_hash, block.lines)
-    assert read_block(told.connection, 10**9) is None
-    assert find_account(told.connection, "nobody") is None
+    assert read_block(chain.connection, 10**9) is None
+    assert find_account(chain.connection, "nobody") is None

@@ -1,4 +1,4 @@
-"""Lists of orders: every filter, page by page, against the same filter over plain Python."""
+"""Lists of orders: every filter, page by page, compared with the same filter in Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from sqlalchemy import Connection, select
 
 from settlement.store import schema
 from settlement.store.database import open_reader
-from settlement.store.read.accounts import orders as module
 from settlement.store.read.accounts.orders import OrderFilter, OrderRow, list_orders
 from tests.system.api.world import World
 
@@ -46,11 +45,11 @@ def connection(world: World) -> Iterator[Connection]:
     reader.dispose()
 
 
-def pages(connection: Connection, wanted: OrderFilter, limit: int) -> list[OrderRow]:
+def pages(connection: Connection, wanted: OrderFilter, limit: int, scan_limit: int) -> list[OrderRow]:
     rows: list[OrderRow] = []
     before = None
     for _ in range(1000):
-        page = list_orders(connection, wanted, before, limit)
+        page = list_orders(connection, wanted, before, limit, scan_limit=scan_limit)
         assert len(page.rows) <= limit
         rows += page.rows
         before = page.next_key
@@ -67,13 +66,12 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("window", [10_000, 20])
+@pytest.mark.parametrize("scan_limit", [10_000, 20])
 @pytest.mark.parametrize("wanted", FILTERS)
-def test_pages_put_together_are_the_filtered_list(
-    connection: Connection, wanted: OrderFilter, window: int, monkeypatch: pytest.MonkeyPatch
+def test_the_pages_together_are_the_filtered_list(
+    connection: Connection, wanted: OrderFilter, scan_limit: int
 ) -> None:
-    """Also where a page may only look at 20 orders: then pages are short, and none is lost."""
-    monkeypatch.setattr(module, "WINDOW", window)
+    """Also with short pages, where a page may scan only 20 orders."""
     everything = list_orders(connection, OrderFilter(), None, 1000).rows
     name = None if wanted.account_id is None else _account_name(connection, wanted.account_id)
     expected = [
@@ -83,7 +81,7 @@ def test_pages_put_together_are_the_filtered_list(
         and wanted.pair_id in (None, row.pair_id)
         and wanted.status in (None, row.status)
     ]
-    assert pages(connection, wanted, 7) == expected
+    assert pages(connection, wanted, 7, scan_limit) == expected
     assert [row.seq for row in everything] == sorted((row.seq for row in everything), reverse=True)
 
 
@@ -93,5 +91,5 @@ def _account_name(connection: Connection, number: int) -> str:
 
 
 def test_every_status_is_there(connection: Connection) -> None:
-    """Else the test above would test nothing."""
+    """A precondition of the test above."""
     assert {row.status for row in list_orders(connection, OrderFilter(), None, 1000).rows} >= {0, 1, 2}

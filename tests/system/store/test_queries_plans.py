@@ -1,4 +1,4 @@
-"""No query of the API looks through a table of history: SQLite is asked how it would find the rows."""
+"""No query of the API scans a table of the history, by SQLite's query plans."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_the_newest_are_read_by_key_and_not_sorted(world: World, path: str, tabl
         ),
     ],
 )
-def test_the_index_that_was_made_for_it(world: World, path: str, index: str) -> None:
+def test_a_query_uses_its_index(world: World, path: str, index: str) -> None:
     assert any(index in step for step in plan(world, path))
 
 

@@ -1,4 +1,4 @@
-"""The recorder's statements write what they are given, however many rows there are."""
+"""The projector's statements write their rows unchanged, whatever their number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def trade(n: int) -> Row:
 
 
 def intent(n: int) -> Row:
-    """Text that looks like what a writer might mistake: nothing, a null, the end of a field or line."""
+    """Text that COPY could misread: empty, null, a field or line separator."""
     odd = (None, "None", "\\N", "a\tb", "%d", "c\nd", "\\", "")
     return (n, -n, f"{n:040x}", n // 7, 2, odd[n % 8] or "buy", odd[n % 5], odd[n % 8], None if n % 2 else n)
 

@@ -1,4 +1,4 @@
-"""All rows in one step are the rows one by one."""
+"""A bulk query returns the rows of its statement."""
 
 from __future__ import annotations
 

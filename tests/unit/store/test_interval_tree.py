@@ -1,4 +1,4 @@
-"""The interval tree finds what was open, and looks at few places for it."""
+"""The interval tree finds everything that was open, at few nodes."""
 
 from __future__ import annotations
 

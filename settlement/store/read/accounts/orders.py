@@ -182,22 +182,29 @@ def stream_orders(
 
 
 def list_orders(
-    connection: Connection, filter_: OrderFilter, before: int | None, limit: int, block: int | None = None
+    connection: Connection,
+    filter_: OrderFilter,
+    before: int | None,
+    limit: int,
+    block: int | None = None,
+    *,
+    scan_limit: int = MAX_SCANNED_ROWS,
 ) -> Page[OrderRow]:
     """A page of orders, newest first: now, or at the end of `block`.
 
-    For a filter without an index a page scans at most `MAX_SCANNED_ROWS` orders: it can then hold fewer than
+    For a filter without an index a page scans at most `scan_limit` orders: it can then hold fewer than
     `limit`, even none, and still have a next page.
     """
     if block is None:
-        return _list(connection, filter_, before, limit)
+        return _list(connection, filter_, before, limit, scan_limit)
     past = read_active_block(connection, block)
     if past is None:
         return Page([], None)
     if filter_.status == schema.OPEN:
         return _list_past_open(connection, filter_, before, limit, past)
-    newest = past.last_seq + 1
-    return _list(connection, filter_, newest if before is None else min(before, newest), limit, past)
+    first_later = past.last_seq + 1
+    before = first_later if before is None else min(before, first_later)
+    return _list(connection, filter_, before, limit, scan_limit, past)
 
 
 def _list(
@@ -205,6 +212,7 @@ def _list(
     filter_: OrderFilter,
     before: int | None,
     limit: int,
+    scan_limit: int,
     past: ActiveBlock | None = None,
 ) -> Page[OrderRow]:
     view = _View(connection, past)
@@ -214,14 +222,14 @@ def _list(
         return view.page(select(_o.seq).where(*range_), {}, limit)
     columns = (_o.seq, _o.pair_id, _o.status, _o.closed_block)
     newest = select(*columns).where(*range_).order_by(_o.seq.desc())
-    window = newest.limit(MAX_SCANNED_ROWS).subquery()
+    window = newest.limit(scan_limit).subquery()
     conditions = [window.c[name] == rest[name] for name in rest]
     if past is not None and filter_.status is not None:
         conditions.append(window.c.closed_block <= past.number)
     page = view.page(select(window.c.seq).where(*conditions), {}, limit)
     if page.next_key is not None:
         return page
-    return page._replace(next_key=connection.execute(newest.offset(MAX_SCANNED_ROWS - 1).limit(1)).scalar())
+    return page._replace(next_key=connection.execute(newest.offset(scan_limit - 1).limit(1)).scalar())
 
 
 def _list_past_open(

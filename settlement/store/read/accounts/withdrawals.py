@@ -69,11 +69,16 @@ _CHOSEN = _WITHDRAWALS.where(_w.n.in_(bindparam("numbers", expanding=True)))
 
 
 def list_withdrawals(
-    connection: Connection, filter_: WithdrawalFilter, before: int | None, limit: int
+    connection: Connection,
+    filter_: WithdrawalFilter,
+    before: int | None,
+    limit: int,
+    *,
+    scan_limit: int = MAX_SCANNED_ROWS,
 ) -> Page[WithdrawalRow]:
     """A page of withdrawals, newest first.
 
-    For a filter without an index it scans at most `MAX_SCANNED_ROWS`: it can then hold fewer than `limit`,
+    For a filter without an index it scans at most `scan_limit` rows: it can then hold fewer than `limit`,
     even none, and still have a next page.
     """
     range_: list[ColumnElement[bool]] = [] if before is None else [_w.n < before]
@@ -84,11 +89,11 @@ def list_withdrawals(
     if filter_.status == schema.PENDING and filter_.account_id is None:
         return _read(connection, select(_w.n).where(is_open(_w.status), *range_), limit)
     newest = select(_w.n, _w.status).where(*range_).order_by(_w.n.desc())
-    window = newest.limit(MAX_SCANNED_ROWS).subquery()
+    window = newest.limit(scan_limit).subquery()
     page = _read(connection, select(window.c.n).where(window.c.status == filter_.status), limit)
     if page.next_key is not None:
         return page
-    return page._replace(next_key=connection.execute(newest.offset(MAX_SCANNED_ROWS - 1).limit(1)).scalar())
+    return page._replace(next_key=connection.execute(newest.offset(scan_limit - 1).limit(1)).scalar())
 
 
 def read_withdrawals(connection: Connection, numbers: Iterable[int], block: int) -> list[WithdrawalRow]:

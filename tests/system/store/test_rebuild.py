@@ -1,4 +1,4 @@
-"""Derived rows are what the history says: kept as it happens, or made again, they are the same."""
+"""Derived rows are the same whether the projector maintained them or `db rebuild` recomputed them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from settlement.store.write.rebuild import HistoryError, rebuild
 from tests.support import databases
-from tests.system.store.brief import brief, venue
 from tests.system.store.chains import dump, lively, replay
 from tests.system.store.random_chains import random_chain
+from tests.system.store.short_chain import short_chain, venue
 
 DERIVED = ("balance_changes", "order_changes", "holding_changes", "candles", "totals")
 SPOIL = (
@@ -28,8 +28,8 @@ SPOIL = (
 )
 
 
-def made_again(database: Database) -> dict[str, list[Any]]:
-    """The database's rows after all that is derived was lost and made again."""
+def rebuilt(database: Database) -> dict[str, list[Any]]:
+    """The database's rows after all derived ones were damaged and rebuilt."""
     with database.begin() as connection:
         for statement in SPOIL:
             connection.exec_driver_sql(statement)
@@ -42,7 +42,7 @@ def made_again(database: Database) -> dict[str, list[Any]]:
 
 
 def recorded(seed: int, batch: int, restart_every: int) -> Database:
-    """A random chain, recorded in batches; after every so many of them by another indexer."""
+    """A random chain, projected in batches, with a restart after every `restart_every` of them."""
     chain_venue, blocks = random_chain(seed)
     database = open_writer(databases.fresh())
     rules, recorder = load_or_initialise(database, chain_venue)
@@ -54,14 +54,21 @@ def recorded(seed: int, batch: int, restart_every: int) -> Database:
     return database
 
 
+def test_a_rebuild_of_more_rows_than_are_read_at_a_time() -> None:
+    database = recorded(1, 1000, 1)
+    kept = dump(database)
+    assert len(kept["transfers"]) > 2_000
+    assert rebuilt(database) == kept
+
+
 @pytest.mark.parametrize("seed", range(8))
-def test_kept_rows_are_those_that_are_made_again(seed: int) -> None:
-    """Whatever the batches, wherever it was started anew."""
+def test_rebuilt_rows_equal_the_projected_ones(seed: int) -> None:
+    """Whatever the batch size and the restarts."""
     kept = [dump(recorded(seed, *size)) for size in ((1, 5), (7, 2), (1000, 1))]
     assert kept[0] == kept[1] == kept[2]
     database = recorded(seed, 3, 4)
     assert dump(database) == kept[0]
-    assert made_again(database) == kept[0]
+    assert rebuilt(database) == kept[0]
 
 
 def test_random_chains_have_something_of_everything() -> None:
@@ -76,27 +83,20 @@ def test_random_chains_have_something_of_everything() -> None:
 
 
 @pytest.mark.parametrize("chain", ["lively", "brief"])
-def test_the_same_of_blocks_out_of_an_archive(tmp_path: Path, chain: str) -> None:
-    """With the indexes of readers there, as after catching up."""
-    blocks, rules_venue = (lively(), None) if chain == "lively" else (brief(), venue())
+def test_the_same_with_blocks_from_an_archive(tmp_path: Path, chain: str) -> None:
+    """With the secondary indexes, as after catching up."""
+    blocks, rules_venue = (lively(), None) if chain == "lively" else (short_chain(), venue())
     folder = blocks.write(tmp_path / "chain")
     replay(folder, databases.url(tmp_path / "dex.db"), venue=rules_venue, until=5, batch=2)
     database = open_writer(databases.url(tmp_path / "dex.db"))
     make_read_indexes(database)
     replay(folder, databases.url(tmp_path / "dex.db"), venue=rules_venue, batch=7)
     kept = dump(database)
-    assert made_again(database) == kept
+    assert rebuilt(database) == kept
 
 
-def test_many_rows_are_read_and_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    database = recorded(1, 1000, 1)
-    kept = dump(database)
-    monkeypatch.setattr("settlement.store.write.rebuild._MANY", 3)
-    assert made_again(database) == kept
-
-
-def test_rebuilding_is_all_or_nothing(tmp_path: Path) -> None:
-    """Where the history does not add up to what stands there, it says what, and nothing was changed."""
+def test_a_rebuild_of_damaged_history_changes_nothing(tmp_path: Path) -> None:
+    """It names the table whose rows contradict the history."""
     wrong: list[tuple[str, str]] = [
         ("UPDATE balances SET available = available + 1 WHERE account_id = 3", "balance of account 3, token"),
         ("UPDATE orders SET received = received + 1 WHERE status = 0", "order "),
@@ -115,8 +115,8 @@ def test_rebuilding_is_all_or_nothing(tmp_path: Path) -> None:
         assert dump(database) == before
 
 
-def test_readers_go_on_while_rows_are_made_again(tmp_path: Path) -> None:
-    """They see the rows of before, then those of after: never half of them."""
+def test_readers_see_no_partial_rebuild(tmp_path: Path) -> None:
+    """They see the old rows until the commit."""
     folder = lively().write(tmp_path / "chain")
     _, database = replay(folder, databases.url(tmp_path / "dex.db"))
     kept = dump(database)

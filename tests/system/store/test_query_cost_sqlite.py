@@ -1,4 +1,4 @@
-"""What a question costs does not grow with history: counted in steps of SQLite's own machine, not in time."""
+"""The cost of queries does not grow with history: counted in instructions of SQLite's virtual machine."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ QUESTIONS: dict[str, Question] = {
 
 
 def steps(connection: Connection, question: Callable[[], object]) -> int:
-    """Instructions of SQLite's virtual machine that a question takes."""
+    """Instructions of SQLite's virtual machine that a query takes."""
     driver = connection.connection.dbapi_connection
     assert isinstance(driver, sqlite3.Connection)
     count = 0
@@ -141,7 +141,7 @@ def steps(connection: Connection, question: Callable[[], object]) -> int:
 
 
 def costs(market: Market, blocks: int) -> dict[str, int]:
-    """The most that each question costs, asked of blocks here and there."""
+    """The highest cost of each query over several blocks."""
     places = [START_BLOCK + blocks * part // 8 - 1 for part in range(1, 9)]
     with market.engine.connect() as connection:
         return {
@@ -161,7 +161,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[st
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_question_costs_the_same_after_25_times_the_history(
+def test_a_query_costs_the_same_after_25_times_the_history(
     measured: tuple[dict[str, int], dict[str, int]], name: str
 ) -> None:
     few, many = measured

@@ -1,4 +1,4 @@
-"""Whatever the engine did, the tables say the same: after every batch, whatever its size."""
+"""After every batch, whatever its size, the tables agree with the state and the journal."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def rows_of(database: Database) -> Rows:
-    """All tables, each row by the names of its columns, in order of the key."""
+    """All tables: rows by column name, in the order of the key."""
     with database.connect() as connection:
         return {
             table.name: [
-                dict(row._mapping)
-                for row in connection.execute(select(table).order_by(*table.primary_key.columns))
+                dict(row)
+                for row in connection.execute(select(table).order_by(*table.primary_key.columns)).mappings()
             ]
             for table in schema.metadata.sorted_tables
         }
 
 
 class Tables:
-    """A database's rows with the small numbers replaced by the names that they stand for."""
+    """A database's rows with the numbers of accounts, tokens and pairs replaced by names."""
 
     def __init__(self, database: Database) -> None:
         self.rows = rows_of(database)
@@ -56,8 +56,10 @@ class Tables:
         return str(self.intent[self.rows["orders"][seq - 1]["intent"]]["id"])
 
 
-def in_batches(folder: Path, database: Database, size: int) -> Iterator[tuple[list[BlockResult], StateMachine]]:
-    """Apply and record an archive in batches of one size; after each, its blocks and the engine."""
+def in_batches(
+    folder: Path, database: Database, size: int
+) -> Iterator[tuple[list[BlockResult], StateMachine]]:
+    """Apply and project an archive in batches; yields the blocks and the state machine after each."""
     rules, recorder = load_or_initialise(database, demo())
     batch: list[BlockResult] = []
     for block, receipts in ArchiveSource(folder, rules.venue_filter).blocks(Cursor(0)):
@@ -78,7 +80,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tables, str]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 50])
-def test_after_each_batch_the_tables_agree_with_the_engine(tmp_path: Path, size: int) -> None:
+def test_after_each_batch_the_tables_agree_with_the_state(tmp_path: Path, size: int) -> None:
     database = open_writer(databases.fresh())
     text = ""
     batches = 0
@@ -195,11 +197,11 @@ def assert_claims(tables: Tables, state: State) -> None:
             assert (row["paid_by"] is not None, row["closed_block"] is None) == (is_paid, is_pending)
 
 
-# ---------------------------------------------------------------- the tables tell the journal again
+# ---------------------------------------------------------------- the journal from the tables
 
 
-def told_by_tables(tables: Tables) -> dict[str, list[str]]:
-    """The journal's lines as the tables alone tell them, by kind and in the order of the keys."""
+def journal_from_tables(tables: Tables) -> dict[str, list[str]]:
+    """The journal lines reconstructed from the other tables, by kind, in the order of the keys."""
     t, rows = tables, tables.rows
     told: dict[str, Callable[[dict[str, Any]], str]] = {
         "block": lambda r: f"{r['number']} {r['block_id']} {iso_time(r['timestamp'])}",
@@ -262,10 +264,10 @@ def trade_line(t: Tables, row: dict[str, Any]) -> str:
     )
 
 
-def test_the_journal_can_be_told_again_from_the_tables(done: tuple[Tables, str]) -> None:
-    """Line for line, in order: what the API shows from the tables is what auditors read in the journal."""
+def test_the_journal_can_be_reconstructed_from_the_tables(done: tuple[Tables, str]) -> None:
+    """What the API shows from the tables is what auditors read in the journal."""
     tables, text = done
-    told = told_by_tables(tables)
+    told = journal_from_tables(tables)
     for kind, lines in told.items():
         written = [line for line in text.splitlines() if line.startswith(f"{kind} ")]
         if kind in ("paid", "return", "expire"):  # in order of what they close, not of when
@@ -291,7 +293,7 @@ def test_a_block_s_journal_hash_is_that_of_the_chain_of_texts(done: tuple[Tables
 
 
 def test_all_transfers_add_up_to_the_balances(done: tuple[Tables, str]) -> None:
-    """Double entry: debits and credits of the whole history, by account, token and bucket."""
+    """Double entry over the whole history, by account, token and bucket."""
     tables, _ = done
     sums: Counter[tuple[int, int, int]] = Counter()
     for row in tables.rows["transfers"]:
@@ -312,7 +314,7 @@ def test_all_transfers_add_up_to_the_balances(done: tuple[Tables, str]) -> None:
 
 
 def test_every_change_of_a_balance_is_a_transfer_of_its_block(tmp_path: Path) -> None:
-    """The history can be asked at any block: the transfers up to it give the balances at it."""
+    """The transfers up to a block add up to the balances at its end."""
     database = open_writer(databases.fresh())
     for batch, rules in in_batches(lively().write(tmp_path), database, 1):
         if not batch or batch[0].header.number % 20:
@@ -333,7 +335,7 @@ def test_every_change_of_a_balance_is_a_transfer_of_its_block(tmp_path: Path) ->
         }
 
 
-def test_numbers_are_given_in_order_without_gaps(done: tuple[Tables, str]) -> None:
+def test_keys_are_consecutive(done: tuple[Tables, str]) -> None:
     tables, _ = done
     for table in schema.metadata.sorted_tables:
         key = [column.name for column in table.primary_key]
@@ -354,7 +356,7 @@ def test_each_intent_is_found_by_its_transaction(done: tuple[Tables, str]) -> No
         assert row["tx_key"] == transaction_key(transaction) == transaction_key(row["id"])
 
 
-def test_open_claims_are_read_as_people_write_them(tmp_path: Path) -> None:
+def test_pending_claims_are_read_as_decoded_text(tmp_path: Path) -> None:
     rules, database = replay(lively().write(tmp_path))
     with database.connect() as connection:
         ledger = read_ledger(connection, 10**9)
@@ -379,7 +381,7 @@ def test_open_claims_are_read_as_people_write_them(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- batches
 
 
-def test_a_quiet_block_moves_the_cursor_and_nothing_else(tmp_path: Path) -> None:
+def test_an_inactive_block_moves_only_the_cursor(tmp_path: Path) -> None:
     folder = lively().write(tmp_path)
     rules, database = replay(folder, until=1)
     _, recorder = load_or_initialise(database, demo())
@@ -399,8 +401,8 @@ NO_ROOM = {
 }
 
 
-def test_a_batch_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
-    """The last statement fails: of the ones before nothing stays."""
+def test_a_batch_is_atomic(tmp_path: Path) -> None:
+    """If the last statement fails, nothing of the batch is written."""
     folder = lively().write(tmp_path)
     _, database = replay(folder, databases.url(tmp_path / "dex.db"), until=10)
     before = dump(database)
@@ -413,7 +415,7 @@ def test_a_batch_is_recorded_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_two_writers_do_not_mix(tmp_path: Path) -> None:
-    """A second indexer on the same database stops before it writes anything; the first one goes on."""
+    """A second indexer on the same database fails before it writes anything; the first one continues."""
     folder, url = lively().write(tmp_path), databases.url(tmp_path / "dex.db")
     replay(folder, url, until=10)
     slow, its_recorder = load_or_initialise(open_writer(url), demo())

@@ -1,4 +1,4 @@
-"""A chain of eight short blocks, written by hand, on which every table is written and every row changed.
+"""A chain of eight short blocks, written by hand, that writes every table and changes every kind of row.
 
 Where the generated chains are wide, this one is small enough to be cut off at every single statement.
 """
@@ -94,7 +94,7 @@ def written(contents: list[list[Operation]], moves: dict[tuple[int, int], list[d
 
 
 @cache
-def brief() -> Chain:
+def short_chain() -> Chain:
     contents: list[list[Operation]] = [
         [  # 1: deposits; one token is not listed, and is due back
             transfer("alice", "dex.hive", "1000.000 HIVE"),

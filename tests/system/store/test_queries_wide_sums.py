@@ -1,4 +1,4 @@
-"""A book that adds up to more than 64 bits is shown, not refused: anyone can write one."""
+"""Order books with sums above 64 bits, which any user can create."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.system.api.world import World
 
 
 @pytest.mark.parametrize("amounts", [[0], [1], [MAX_UNITS], [MAX_UNITS] * 5, [2**32 - 1, 2**32, 2**32 + 1]])
-def test_parts_make_the_whole(amounts: list[int]) -> None:
+def test_joined_parts_are_the_sum(amounts: list[int]) -> None:
     high = sum(amount >> 32 for amount in amounts)
     low = sum(amount & (2**32 - 1) for amount in amounts)
     assert join_parts(high, low) == sum(amounts)

@@ -1,4 +1,4 @@
-"""Transaction ids as 64-bit look-up keys."""
+"""64-bit lookup keys of transaction ids."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def test_a_key_is_the_first_64_bits_of_the_id() -> None:
     assert transaction_key("f" * 40) == 2**63 - 1
 
 
-def test_all_that_belongs_to_a_transaction_has_its_key() -> None:
+def test_everything_of_a_transaction_has_its_key() -> None:
     for part in ("-0", "-2-7", ".1", "-0.3", "#SWAP.HIVE", "-1-2#PEK"):
         assert transaction_key(ID + part) == transaction_key(ID)
 
 
-def test_an_id_that_is_not_hexadecimal_has_a_key_all_the_same() -> None:
-    """Nothing that a node, or a devnet, may use for an id can stop the recorder."""
+def test_an_id_that_is_not_hexadecimal_has_a_key() -> None:
+    """No id from a node can stop the projector."""
     odd = ["", "x", ID.upper(), ID[:-1], ID + "0", "é☃", "\ud800", "\x00", "१" * 40]
     keys = [transaction_key(text) for text in odd]
     assert len(set(keys)) == len(odd)
@@ -47,8 +47,8 @@ def intents(*ids: str) -> Engine:
     return database
 
 
-def test_two_ids_with_one_key_are_told_apart() -> None:
-    """64 bits can be made to meet with some work: the ids themselves decide."""
+def test_two_ids_with_the_same_key_are_distinguished() -> None:
+    """64-bit collisions can be produced: the ids are compared too."""
     twin = ID[:16] + "f" * 24
     assert transaction_key(twin) == transaction_key(ID)
     with intents(ID, twin, f"{ID}-1", f"{twin}-1").connect() as connection:

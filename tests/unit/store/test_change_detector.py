@@ -1,4 +1,4 @@
-"""The watch tells of every commit, by whomever, and of nothing else."""
+"""The change detector reports every commit and nothing else."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def seen(path: Path) -> ChangeDetector:
-    """A watch that has looked once."""
+def called_once(path: Path) -> ChangeDetector:
+    """A detector that has been called once."""
     watched = open_change_detector(f"sqlite:///{path}")
     assert watched.changed()
     assert not watched.changed()
@@ -32,7 +32,7 @@ def seen(path: Path) -> ChangeDetector:
 
 
 def test_commits_of_other_connections(path: Path) -> None:
-    watched = seen(path)
+    watched = called_once(path)
     database = sqlite3.connect(path, isolation_level=None)
     for n in range(3):
         database.execute("INSERT INTO t VALUES (?)", (n,))
@@ -50,7 +50,7 @@ def test_commits_of_other_connections(path: Path) -> None:
 
 
 def test_commits_of_other_processes(path: Path) -> None:
-    watched = seen(path)
+    watched = called_once(path)
     program = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('INSERT INTO t VALUES (1)'); d.commit()"
     subprocess.run([sys.executable, "-c", program, path], check=True)
     assert watched.changed()
@@ -58,9 +58,9 @@ def test_commits_of_other_processes(path: Path) -> None:
 
 
 def test_while_another_writes(path: Path) -> None:
-    """It neither waits for a writer nor holds one up."""
+    """It neither waits for a writer nor blocks it."""
     database = sqlite3.connect(path, isolation_level=None, timeout=0)
-    watched = seen(path)
+    watched = called_once(path)
     database.execute("BEGIN EXCLUSIVE")
     assert not watched.changed()
     database.execute("INSERT INTO t VALUES (1)")
@@ -68,7 +68,7 @@ def test_while_another_writes(path: Path) -> None:
     assert watched.changed()
 
 
-def test_a_file_that_comes_goes_and_is_replaced(path: Path, tmp_path: Path) -> None:
+def test_creating_removing_and_replacing_the_file_are_changes(path: Path, tmp_path: Path) -> None:
     away = tmp_path / "away"
     os.rename(path, away)
     watched = open_change_detector(f"sqlite:///{path}")
@@ -90,6 +90,6 @@ def test_a_file_that_comes_goes_and_is_replaced(path: Path, tmp_path: Path) -> N
     assert not watched.changed()
 
 
-def test_a_url_that_is_none() -> None:
+def test_an_invalid_url_is_refused() -> None:
     with pytest.raises(StoreError):
         open_change_detector("mysql://localhost/x")

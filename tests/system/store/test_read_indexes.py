@@ -1,4 +1,4 @@
-"""The indexes of readers: made in pieces that an interruption does not undo, and without the memory they sort in."""
+"""Secondary indexes are created one by one, and creating them leaves the connection as it was."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, event, inspect
 
 from settlement.core.parsing.names import encode
 from settlement.core.payments import default_memo
@@ -24,16 +24,17 @@ def made(engine: Engine) -> set[str | None]:
     return {index["name"] for indexes in there for index in indexes}
 
 
-def test_making_them_goes_on_where_it_was_stopped(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_creating_indexes_resumes_after_an_interruption(database_url: str) -> None:
     engine, tenth = open_writer(database_url), READ_INDEXES[10]
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+    def interrupt(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if f"CREATE INDEX {tenth.name} " in statement:
+            raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(tenth, "create", stop)
-        with pytest.raises(KeyboardInterrupt):
-            make_read_indexes(engine)
+    event.listen(engine, "before_cursor_execute", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        make_read_indexes(engine)
+    event.remove(engine, "before_cursor_execute", interrupt)
     assert made(engine) & WANTED == {index.name for index in READ_INDEXES[:10]}
     make_read_indexes(engine)
     assert made(engine) >= WANTED
@@ -41,7 +42,7 @@ def test_making_them_goes_on_where_it_was_stopped(database_url: str, monkeypatch
     engine.dispose()
 
 
-def test_the_writer_has_its_cache_again(tmp_path: Path) -> None:
+def test_creating_indexes_restores_the_cache_size(tmp_path: Path) -> None:
     engine = open_writer(f"sqlite:///{tmp_path / 'dex.db'}")
     with engine.connect() as connection:
         before = connection.exec_driver_sql("PRAGMA cache_size").scalar()
@@ -51,7 +52,7 @@ def test_the_writer_has_its_cache_again(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_a_start_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
+def test_loading_restores_the_garbage_collector(tmp_path: Path) -> None:
     engine = open_writer(f"sqlite:///{tmp_path / 'dex.db'}")
     load_or_initialise(engine, demo())
     assert gc.isenabled()
@@ -68,5 +69,5 @@ def test_a_start_leaves_the_collector_as_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("claim", ["0a" * 20, "0a-1", "0a#PEK", "", "-", "ü", "²", "٣", "a b", "\ud800"])
 def test_the_memo_of_a_claim_is_its_encoded_text(claim: str) -> None:
-    """Transactions' ids take a shorter way to it."""
+    """Transaction ids take a shortcut."""
     assert default_memo(claim) == encode(f"peakedex:{claim}")

@@ -1,4 +1,4 @@
-"""What a question costs does not grow with history on PostgreSQL either: counted in pages that its plan touches."""
+"""The cost of queries does not grow with history on PostgreSQL: counted in pages that the plan touches."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection, event
 
 from settlement.store.dialect import gather_statistics
-from tests.support import databases, postgres
+from tests.support import databases
 from tests.system.api.world import START_BLOCK
-from tests.system.store.test_growth import QUESTIONS, Market
+from tests.system.store.test_query_cost_sqlite import QUESTIONS, Market
 
 pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 
@@ -22,7 +22,7 @@ OF_SMALL_TABLES = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
 
 
 def pages(connection: Connection, question: Callable[[], object]) -> int:
-    """Pages that the statements of a question touch, in the server's memory or on its disk."""
+    """Pages, in memory or on disk, that the statements of a query touch."""
     asked: list[tuple[str, Any]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
@@ -43,7 +43,7 @@ def pages(connection: Connection, question: Callable[[], object]) -> int:
 
 
 def costs(market: Market, blocks: int) -> dict[str, int]:
-    """The most that each question costs, asked of blocks here and there."""
+    """The highest cost of each query over several blocks."""
     with market.engine.begin() as connection:
         gather_statistics(connection)
     places = [START_BLOCK + blocks * part // 4 - 1 for part in range(1, 5)]
@@ -67,11 +67,11 @@ def measured(
     market.go_on(LONG)
     yield few, costs(market, LONG)
     market.close()
-    postgres.drop_database(databases._current.named.pop(market.path))
+    databases.drop(market.path)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_question_touches_as_many_pages_after_five_times_the_history(
+def test_a_query_touches_as_many_pages_after_five_times_the_history(
     measured: tuple[dict[str, int], dict[str, int]], name: str
 ) -> None:
     few, many = measured
