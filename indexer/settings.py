@@ -1,6 +1,6 @@
-"""Node-local settings: `peakedex.toml`, overridden by `PEAKEDEX_*`, overridden by options.
+"""Local settings: `peakedex.toml`, overridden by environment variables `PEAKEDEX_*`, overridden by options.
 
-The only module that knows the environment. None of this is consensus; the venue file is.
+The only module that reads the environment. None of the settings affects consensus; the venue file does.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "quorum": {
         "type": click.IntRange(1),
         "metavar": "N",
-        "help": "How many Hive nodes must agree on the last irreversible block; 2, or 1 of a single node.",
+        "help": "Hive nodes that must agree on the last irreversible block. Default: 2, or 1 for one node.",
     },
     "engine-node": {
         "metavar": "URL",
         "multiple": True,
         "default": DEFAULT_ENGINE_NODES,
-        "help": "A Hive-Engine node; repeat for more: two must then say the same.",
+        "help": "A Hive-Engine node; repeat for more: two must then agree.",
     },
     "host": {"default": "127.0.0.1", "show_default": True, "help": "Address to listen on."},
     "port": {
@@ -60,16 +60,16 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "cors-origin": {
         "metavar": "ORIGIN",
         "multiple": True,
-        "help": "A site that may read the API from a browser; repeat for more. None by default.",
+        "help": "Origin of a site that may read the API from browsers; repeat for more. None by default.",
     },
     "network": {
         "default": "mainnet",
         "show_default": True,
-        "help": "The network's name, as /api/venue tells it.",
+        "help": "Name of the network in /api/venue.",
     },
     "practice-node": {
         "metavar": "URL",
-        "help": "The devnet's node, for the site's practice wallet; only with --network devnet.",
+        "help": "Devnet node for the site's practice wallet; only with --network devnet.",
     },
     "workers": {
         "type": click.IntRange(1, 64),
@@ -87,38 +87,37 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "type": click.IntRange(0, 4096),
         "default": 128,
         "show_default": True,
-        "help": "Live streams that each API process holds, on threads of their own.",
+        "help": "Live streams per API process, each in its own thread.",
     },
     "rate-limit": {
         "metavar": "LIMIT",
         "default": "1200/minute",
         "show_default": True,
-        "help": "What one address may ask of the API, like 20/second; `off` for anything.",
+        "help": "Requests per client address, such as 20/second; `off` for no limit.",
     },
     "limit-store": {
         "metavar": "URL",
         "default": "memory://",
         "show_default": True,
-        "help": "Where requests are counted: in each API process, or together in redis://HOST:PORT.",
+        "help": "Where requests are counted: memory:// (per API process) or redis://HOST:PORT (shared).",
     },
     "trusted-proxy": {
         "metavar": "ADDRESS",
         "multiple": True,
-        "help": "A proxy before the API, or a network of them, whose X-Forwarded-For is believed; repeat "
-        "for more.",
+        "help": "Address or network of a reverse proxy whose X-Forwarded-For is trusted; repeat for more.",
     },
     "max-lag": {
         "type": click.IntRange(1),
         "metavar": "BLOCKS",
         "default": 20,
         "show_default": True,
-        "help": "Further behind the chain the API warns, and is not ready.",
+        "help": "Lag behind the chain above which the API raises an alarm and /api/ready fails.",
     },
     "access-log": {
         "type": click.Choice(["on", "off"]),
         "default": "off",
         "show_default": True,
-        "help": "Whether each request is logged, with the client's address.",
+        "help": "Log each request with the client's address.",
     },
     "chain-id": {
         "metavar": "HEX",
@@ -158,18 +157,18 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "metavar": "BLOCKS",
         "default": 1200,
         "show_default": True,
-        "help": "Blocks from one checkpoint, or comparison of states with peers, to the next; 0: none.",
+        "help": "Blocks between checkpoints, and between comparisons of states with peers; 0: none.",
     },
     "checkpoint-key-env": {
         "metavar": "NAME",
         "default": "PEK_OPERATOR_KEY",
         "show_default": True,
-        "help": "The variable with an active key of the operator's account; without it no checkpoints.",
+        "help": "Environment variable with the operator's active key; without it no checkpoints are posted.",
     },
     "peer": {
         "metavar": "URL",
         "multiple": True,
-        "help": "Another replica's site, whose hashes are compared with ours; repeat for more.",
+        "help": "URL of another replica, whose hashes are compared with ours; repeat for more.",
     },
     "backup-daily": {
         "type": click.IntRange(1),
@@ -189,13 +188,13 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "type": click.Choice(["debug", "info", "warning", "error"]),
         "default": "info",
         "show_default": True,
-        "help": "How much to log, to standard error.",
+        "help": "Minimum level of log messages, written to standard error.",
     },
     "log-format": {
         "type": click.Choice(["text", "json"]),
         "default": "text",
         "show_default": True,
-        "help": "Lines for people, or one JSON object each.",
+        "help": "Text lines, or one JSON object per line.",
     },
 }
 
@@ -206,11 +205,11 @@ def variable(name: str) -> str:
 
 
 BACKUP_VARIABLES: Final = ("user", "password", "key-file", "known-hosts", "ca-file")
-"""What opens a backup's place: in the environment alone, where neither `ps` nor a log shows it."""
+"""Credentials of the backup storage: from the environment only, hidden from `ps` and logs."""
 
 
 def backup_credentials() -> dict[str, str | None]:
-    """The credentials in PEAKEDEX_BACKUP_USER and so on, by name; None where a variable is not set."""
+    """The credentials in PEAKEDEX_BACKUP_USER etc., by name; None where a variable is not set."""
     return {
         name.replace("-", "_"): os.environ.get(variable(f"backup-{name}")) or None
         for name in BACKUP_VARIABLES
@@ -224,14 +223,14 @@ def setting(name: str, **changes: Any) -> Callable[[Command], Command]:
 
 
 def setting_names() -> tuple[str, ...]:
-    """All settings, as options and as keys of `peakedex.toml` name them."""
+    """Names of all settings, as in options and `peakedex.toml`."""
     return tuple(_SETTINGS)
 
 
 def read_file() -> dict[str, Any]:
-    """The settings in `peakedex.toml` (or the file that PEAKEDEX_CONFIG names) as parameters of commands.
+    """The settings in `peakedex.toml`, or the file in PEAKEDEX_CONFIG, as parameters of commands.
 
-    Raises click.UsageError for a file that cannot be used.
+    Raises click.UsageError for an invalid file.
     """
     path = Path(os.environ.get("PEAKEDEX_CONFIG", "peakedex.toml"))
     if not path.exists():
@@ -246,12 +245,12 @@ def read_file() -> dict[str, Any]:
         raise click.UsageError(f"{path}: {error}") from None
     for key, value in values.items():
         if key not in _SETTINGS:
-            raise click.UsageError(f"{path}: {key} is not a setting; there are {', '.join(_SETTINGS)}")
+            raise click.UsageError(f"{path}: {key} is not a setting; the settings are {', '.join(_SETTINGS)}")
         if _SETTINGS[key].get("multiple"):
             if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
                 raise click.UsageError(f'{path}: {key} must be a list, as in {key} = ["first", "second"]')
         elif isinstance(value, bool) or not isinstance(value, str | int):
-            raise click.UsageError(f"{path}: {key} must be one text or number")
+            raise click.UsageError(f"{path}: {key} must be a single string or number")
         kind = _SETTINGS[key].get("type")
         if isinstance(kind, click.Choice | click.IntRange):
             try:

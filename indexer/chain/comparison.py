@@ -29,9 +29,10 @@ def block_difference(one: bytes, other: bytes) -> str | None:
     mine, others = _transactions(one), _transactions(other)
     for index, (left, right) in enumerate(zip(mine, others, strict=False)):
         if left != right:
-            return f"transaction {left[0]} or {right[0]}, the block's {index + 1}."
+            ids = left[0] if left[0] == right[0] else f"{left[0]} or {right[0]}"
+            return f"transaction {index + 1} ({ids})"
     if len(mine) != len(others):
-        return f"{len(mine)} transactions or {len(others)}"
+        return f"{len(mine)} or {len(others)} transactions"
     return None
 
 

@@ -1,9 +1,8 @@
-"""Recorded blocks and receipts: a folder of JSON lines, plain, gzip or zstd (interfaces, section 3).
+"""Archives: recorded blocks and receipts in JSON lines, plain, gzip or zstd (interfaces, section 3).
 
-`blocks*.jsonl[.gz|.zst]` holds one Hive block a line, `receipts*.jsonl[.gz|.zst]` one Hive-Engine block a
-line. Both are read as streams, in step with each other; an archive is a complete recording, so that a Hive
-block without a receipts line is one for which the sidechain had nothing. Whatever is out of order, malformed
-or cut off stops the read with file, line and block.
+`blocks*.jsonl[.gz|.zst]` holds one Hive block per line, `receipts*.jsonl[.gz|.zst]` one Hive-Engine block per
+line. Both are streamed in parallel. An archive is complete: for a Hive block without a receipts line the
+sidechain had none. Data out of order, malformed or truncated raises an error with file, line and block.
 """
 
 from __future__ import annotations
@@ -34,22 +33,22 @@ _ZSTD_LEVEL: Final = 3
 
 
 class Line(NamedTuple):
-    """A line of a file, without its end; `number` counts from 1."""
+    """A line of a file."""
 
     path: Path
-    number: int
-    text: bytes
+    number: int  # from 1
+    text: bytes  # without the line end
 
     def error(self, problem: object) -> SourceError:
-        """An error at this line."""
+        """A SourceError that names this line."""
         return SourceError(f"{self.path.name}, line {self.number}: {problem}")
 
 
 class ArchiveSource:
-    """The blocks of an archive folder, as a source for the follow loop.
+    """Source of the blocks in an archive folder.
 
-    `candidates_without_receipts` counts the blocks yielded so far that might have moved tokens although the
-    archive has no receipts for them: right if the sidechain had nothing, worth a warning if there are many.
+    `candidates_without_receipts` counts the blocks yielded so far that may have moved tokens but have no
+    receipts in the archive: normal where the sidechain had none, suspicious if there are many.
     """
 
     def __init__(self, folder: Path, venue_filter: VenueFilter, *, check_ids: bool = False) -> None:
@@ -66,7 +65,7 @@ class ArchiveSource:
 
     @property
     def catching_up(self) -> bool:
-        """Always: an archive has all of its blocks at hand."""
+        """Always true: all blocks are available."""
         return True
 
     @property
@@ -76,11 +75,11 @@ class ArchiveSource:
 
     @property
     def waiting(self) -> Waiting | None:
-        """Never: an archive has nothing to wait for."""
+        """Always None: an archive never waits."""
         return None
 
     def blocks(self, after: Cursor) -> Iterator[tuple[Block, Receipts | None]]:
-        """Every block above the cursor with its receipts, None where the sidechain had nothing.
+        """Every block above the cursor with its receipts, None where the sidechain had none.
 
         Apply each block before asking for the next. Raises SourceError with file, line and block.
         """
@@ -107,15 +106,15 @@ class ArchiveSource:
             self._line = line
             yield block, receipts
         if last is None:
-            raise SourceError(f"{self._folder}: its block files are empty")
+            raise SourceError(f"{self._folder}: the block files are empty")
         if last.number < after.number:
             raise SourceError(
-                f"{self._folder}: the archive ends with block {last.number}, before block {after.number}"
+                f"{self._folder}: the archive ends at block {last.number}, before block {after.number}"
             )
         receipts_at.finish(last.number)
 
     def _read(self, line: Line, last: Cursor | None, after: Cursor, prefilter: Prefilter) -> Block:
-        """The block of a line, linked to the one before and to the cursor."""
+        """The block of a line; checks its links to the block before and to the cursor."""
         try:
             block = read_block(line.text, prefilter, after.number)
             if self._check_ids:
@@ -128,7 +127,7 @@ class ArchiveSource:
                 check_link(block, last)
             if block.number == after.number and after.block_id not in (None, block.block_id):
                 raise SourceError(
-                    f"block {block.number} is {block.block_id}, and {after.block_id} was applied"
+                    f"block {block.number} is {block.block_id}, but {after.block_id} was applied"
                 )
             if block.number == after.number + 1 or (last is None and block.number > after.number):
                 check_link(block, after)
@@ -138,7 +137,7 @@ class ArchiveSource:
 
 
 class _ReceiptsInStep:
-    """The receipts files, read no further than the block that is asked for."""
+    """Reader of the receipts files that advances only as far as the requested block."""
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = lines
@@ -149,7 +148,7 @@ class _ReceiptsInStep:
         self._advance()
 
     def block(self, hive_number: int) -> tuple[Receipts | None, Line | None]:
-        """The receipts of one Hive block and their line. Ask in rising order."""
+        """The receipts of one Hive block and their line. Call in ascending order."""
         while self._receipts is not None and self._receipts.hive_number < hive_number:
             self._advance()
         if self._receipts is not None and self._receipts.hive_number == hive_number:
@@ -157,7 +156,7 @@ class _ReceiptsInStep:
         return None, None
 
     def finish(self, last_hive_number: int) -> None:
-        """Read the rest of what belongs to the blocks, so that its errors are found as well."""
+        """Read the remaining receipts of the blocks, so that their errors are found too."""
         while self._receipts is not None and self._receipts.hive_number <= last_hive_number:
             self._advance()
 
@@ -173,7 +172,7 @@ class _ReceiptsInStep:
         if receipts.hive_number <= self._last_hive_number or receipts.number <= self._last_number:
             this = f"Hive block {receipts.hive_number} (sidechain block {receipts.number})"
             before = f"Hive block {self._last_hive_number} (sidechain block {self._last_number})"
-            raise self._line.error(f"the receipts of {this} stand after those of {before}")
+            raise self._line.error(f"the receipts of {this} follow those of {before}")
         self._receipts = receipts
         self._last_number = receipts.number
         self._last_hive_number = receipts.hive_number
@@ -188,10 +187,10 @@ def _files(folder: Path, kind: str) -> list[Path]:
 
 
 def _lines(paths: list[Path]) -> Iterator[Line]:
-    """All lines of the files in turn; the last line of a file may lack its line end."""
+    """All lines of the files, in order; the last line of a file may lack its line end."""
     for path in paths:
         count = 0
-        pieces: list[bytes] = []  # of a line whose end was not read yet
+        pieces: list[bytes] = []  # of the current, unfinished line
         size = 0
         try:
             for chunk in _chunks(path):
@@ -206,9 +205,9 @@ def _lines(paths: list[Path]) -> Iterator[Line]:
                         count += 1
                         yield Line(path, count, text)
                 if size > _LONGEST_LINE_BYTES:
-                    raise Line(path, count + 1, b"").error("the line does not end")
+                    raise Line(path, count + 1, b"").error("the line is too long")
         except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-            raise Line(path, count + 1, b"").error(f"cannot be read on: {error}") from None
+            raise Line(path, count + 1, b"").error(f"cannot be read: {error}") from None
         if size:
             yield Line(path, count + 1, b"".join(pieces))
 
@@ -223,7 +222,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 
 def _zstd_chunks(path: Path) -> Iterator[bytes]:
-    """Every frame of the file. Raises EOFError where the last one is cut off, which a reader would not."""
+    """The content of all frames. Raises EOFError for a truncated last frame, unlike zstandard's reader."""
     with path.open("rb") as file:
         frame = zstandard.ZstdDecompressor().decompressobj()
         is_inside = False
@@ -235,18 +234,18 @@ def _zstd_chunks(path: Path) -> Iterator[bytes]:
                 if frame.eof:
                     frame = zstandard.ZstdDecompressor().decompressobj()
         if is_inside:
-            raise EOFError("the zstd frame is cut off")
+            raise EOFError("the zstd frame is truncated")
 
 
 class ArchiveWriter:
-    """Records into a folder: `blocks-<first>.jsonl.zst` and `receipts-<first>.jsonl.zst`.
+    """Writer of one pair of archive files: `blocks-<first>.jsonl.zst` and `receipts-<first>.jsonl.zst`.
 
-    `first` is the number of the first block; the texts are written as they come, one a line. Use it as a
-    context manager: a file that was not closed is cut off, and reading it says so.
+    `first` is the number of the first block. A context manager: a file that was not closed is truncated,
+    which readers report.
     """
 
     def __init__(self, folder: Path, first: int) -> None:
-        """Raises FileExistsError rather than write over a recording."""
+        """Raises FileExistsError rather than overwrite a recording."""
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as files:
             self._blocks = files.enter_context(_open_zstd(folder / f"blocks-{first:010d}.jsonl.zst"))
@@ -254,13 +253,13 @@ class ArchiveWriter:
             self._files = files.pop_all()
 
     def write(self, block: bytes, receipts: bytes | None = None) -> None:
-        """Add a block's JSON text, and that of its receipts. Neither is checked."""
+        """Append the JSON texts of a block and its receipts, unchecked."""
         self._blocks.write(_one_line(block))
         if receipts is not None:
             self._receipts.write(_one_line(receipts))
 
     def close(self) -> None:
-        """End both files."""
+        """Finish both files."""
         self._files.close()
 
     def __enter__(self) -> Self:
@@ -278,5 +277,5 @@ def _open_zstd(path: Path) -> zstandard.ZstdCompressionWriter:
 
 
 def _one_line(text: bytes) -> bytes:
-    # In JSON a line end can only stand between tokens, never inside a string.
+    # In JSON a line end occurs only between tokens, never inside a string.
     return text.replace(b"\n", b" ") + b"\n"

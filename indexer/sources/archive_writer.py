@@ -1,9 +1,8 @@
-"""Recording irreversible blocks and the sidechain's receipts into an archive that `replay` reads.
+"""Records irreversible blocks and sidechain receipts into an archive, crash-safe and resumable.
 
-Blocks of the file under way stand in `recording.part`, each in one write and behind its receipts, so that
-whatever ends the process leaves whole blocks and at most one torn line. A file is finished by compressing it
-beside the archive and renaming it into it: readers see whole files only. `recording.json` says what was asked
-for, so that a second run goes on with the same.
+Blocks of the current file are appended to `recording.part`, each in one write after its receipts, so that a
+crash leaves whole blocks and at most one torn line. A finished file is compressed outside the archive and
+renamed into it: readers only see complete files. `recording.json` holds the plan, for later runs to resume.
 """
 
 from __future__ import annotations
@@ -46,46 +45,43 @@ log = logging.getLogger(__name__)
 
 
 class RecordError(SourceError):
-    """The folder cannot be recorded into; the text says why, and what to do."""
+    """The folder cannot be recorded into; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a folder holds: blocks from `first`, with the receipts of a venue's candidates, or with all.
+    """Content of an archive folder."""
 
-    `escrows` are the accounts whose movements are candidates, as known after the last finished file.
-    """
-
-    first: int
-    venue_hash: str | None
-    escrows: tuple[str, ...]
+    first: int  # first block
+    venue_hash: str | None  # receipts of this venue's candidates only; None: receipts of every block
+    escrows: tuple[str, ...]  # escrow accounts known after the last finished file
 
 
 def plan_for(folder: Path, venue: Venue | None, first: int | None) -> Plan:
-    """The plan of a folder that was begun before, or of a new one. Raises RecordError."""
+    """The plan of an existing recording, or a new one. Raises RecordError."""
     known = _read_plan(folder)
     venue_hash = None if venue is None else venue.hash
     if known is None:
         if any(folder.glob("blocks*")):
-            raise RecordError(f"{folder} holds blocks that were not recorded here: name another --out")
+            raise RecordError(f"{folder} holds blocks but no recording: choose another --out")
         return _new_plan(venue, first)
     if known.venue_hash != venue_hash:
         wanted = "every block's receipts" if known.venue_hash is None else "another venue's receipts"
-        raise RecordError(f"{folder} was begun with {wanted}: name that, or another --out")
+        raise RecordError(f"{folder} was started with {wanted}: use the same options, or another --out")
     if first not in (None, known.first):
-        raise RecordError(f"{folder} begins with block {known.first}: leave --from out")
+        raise RecordError(f"{folder} begins at block {known.first}: omit --from")
     return known
 
 
 def _new_plan(venue: Venue | None, first: int | None) -> Plan:
     if venue is None:
         if first is None:
-            raise RecordError("nothing says where to begin: give --from, or --venue")
+            raise RecordError("no first block: give --from or --venue")
         return Plan(first, None, ())
     if first is not None and first > venue.start_block:
         raise RecordError(
             f"--from {first} is after the venue's start_block {venue.start_block}: tokens listed in between "
-            "would be missed. Begin there, or record without --venue"
+            "would be missed. Omit --from, or record without --venue"
         )
     escrows = sorted({token.escrow for token in venue.tokens})
     return Plan(venue.start_block if first is None else first, venue.hash, tuple(escrows))
@@ -99,20 +95,20 @@ def _read_plan(folder: Path) -> Plan | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{path} cannot be read ({error}): name another --out") from None
+        raise RecordError(f"{path} cannot be read ({error}): choose another --out") from None
 
 
 class Recording:
-    """A folder that is being recorded into, by one process at a time. Use it as a context manager.
+    """Context manager that records into a folder, one process at a time.
 
-    `cursor` is the last block recorded. `watch` is what a source must look for: with a venue its escrow
-    accounts, those that its operator lists on the way too; without one, whatever the sidechain may have run.
+    `cursor` is the last recorded block. `venue_filter` tells a source which blocks need receipts: those of
+    the venue's escrow accounts, including tokens listed on the way; without a venue those of any action.
     """
 
     def __init__(
         self, folder: Path, plan: Plan, venue: Venue | None, *, file_blocks: int = FILE_BLOCKS
     ) -> None:
-        """Go on where the folder ends. Raises RecordError."""
+        """Resume after the last recorded block. Raises RecordError."""
         self.plan = plan
         self.blocks = 0
         self.receipts = 0
@@ -121,11 +117,11 @@ class Recording:
         self._file_blocks = file_blocks
         self._in_part = 0
         if venue is None:
-            self.watch = VenueFilter(_SIDECHAIN_ID, _SIDECHAIN_ID, accept_flat_intents=False)
+            self.venue_filter = VenueFilter(_SIDECHAIN_ID, _SIDECHAIN_ID, accept_flat_intents=False)
         else:
-            self.watch = VenueFilter(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
-            self.watch.escrows |= set(plan.escrows)
-        with ExitStack() as files, self._told():
+            self.venue_filter = VenueFilter(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
+            self.venue_filter.escrows |= set(plan.escrows)
+        with ExitStack() as files, self._reporting():
             folder.mkdir(parents=True, exist_ok=True)
             _lock(folder, files)
             self._write_plan()
@@ -138,7 +134,7 @@ class Recording:
     def add(self, block: Block, receipts: Receipts | None) -> None:
         """Record the block after the cursor. Raises RecordError."""
         text = b"" if receipts is None else _line(_RECEIPTS, receipts.raw)
-        with self._told():
+        with self._reporting():
             self._part.write(text + _line(_BLOCK, block.raw))
             self._take(block)
             self.blocks += 1
@@ -147,13 +143,13 @@ class Recording:
                 self.finish_file()
 
     def finish_file(self) -> None:
-        """Turn what is under way into a file of the archive. Raises RecordError."""
+        """Turn the current blocks into a file of the archive. Raises RecordError."""
         if not self._in_part:
             return
         first = self.cursor.number - self._in_part + 1
         scratch = self._folder / _SCRATCH
-        with self._told():
-            self._write_plan()  # escrow accounts too many do no harm, one too few would
+        with self._reporting():
+            self._write_plan()  # before the files: a missing escrow account would lose receipts
             shutil.rmtree(scratch, ignore_errors=True)
             receipts: bytes | None = None
             with (self._folder / _PART).open("rb") as part, ArchiveWriter(scratch, first) as writer:
@@ -165,7 +161,7 @@ class Recording:
                     else:
                         writer.write(line[1:-1], receipts)
                         receipts, left = None, left - 1
-            # The blocks' file last: where it stands, all is there.
+            # The blocks' file last: its presence means that the pair is complete.
             for path in sorted(scratch.iterdir(), reverse=True):
                 _flush(path)
                 path.replace(self._folder / path.name)
@@ -189,12 +185,12 @@ class Recording:
             self._files.close()
 
     def _take(self, block: Block) -> None:
-        """The block is recorded: it is the cursor, and may have listed tokens."""
+        """Advance the cursor, and add the escrow accounts of tokens that the block lists."""
         self.cursor = Cursor(block.number, block.block_id)
         self._in_part += 1
         if self._venue is None:
             return
-        for event in decode(block, self.watch):
+        for event in decode(block, self.venue_filter):
             if (
                 isinstance(event, Action)
                 and event.name == "listToken"
@@ -203,7 +199,7 @@ class Recording:
                 and isinstance(event.payload, dict)
                 and isinstance(event.payload.get("escrow"), str)
             ):
-                self.watch.escrows.add(event.payload["escrow"])
+                self.venue_filter.escrows.add(event.payload["escrow"])
 
     def _last_finished(self) -> Cursor:
         """The last block of the last finished file."""
@@ -216,11 +212,11 @@ class Recording:
             block = Block(line)
             check_id(block)
         except (zstandard.ZstdError, ValueError) as error:
-            raise RecordError(f"{files[-1]} is damaged ({error}): remove it, and all after it") from None
+            raise RecordError(f"{files[-1]} is damaged ({error}): delete it and all later files") from None
         return Cursor(block.number, block.block_id)
 
     def _recover(self) -> None:
-        """Go on after the last whole block of a run that was cut off; what stands behind it is dropped."""
+        """Resume after the last whole block of an interrupted run; drop what follows it."""
         good = 0
         try:
             with (self._folder / _PART).open("rb") as part:
@@ -229,12 +225,12 @@ class Recording:
                     self._take(block)
                     good += size
         except (BlockError, ReceiptError, SourceError) as error:
-            log.info("%s: going on after block %s: %s", _PART, self.cursor.number, error)
+            log.info("%s: resuming after block %s: %s", _PART, self.cursor.number, error)
         self._part.truncate(good)
         self._part.seek(good)
 
     def _write_plan(self) -> None:
-        escrows = tuple(sorted(self.watch.escrows))
+        escrows = tuple(sorted(self.venue_filter.escrows))
         self.plan = Plan(self.plan.first, self.plan.venue_hash, escrows)
         new = self._folder / f"{_PLAN}.new"
         new.write_text(json.dumps(asdict(self.plan)) + "\n", "utf-8")
@@ -242,13 +238,13 @@ class Recording:
         new.replace(self._folder / _PLAN)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _reporting(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise RecordError(
-                f"{self._folder} cannot be written ({error.strerror or error}): make room or mend its "
-                "permissions, and start again, nothing is lost"
+                f"{self._folder} cannot be written ({error.strerror or error}): free disk space or fix its "
+                "permissions, then run again; nothing is lost"
             ) from error
 
 
@@ -259,11 +255,11 @@ def record(
     receipts_of: Callable[[int], Receipts | None] | None = None,
     on_block: Callable[[int, int], object] = lambda _number, _until: None,
 ) -> int:
-    """Record blocks after the cursor up to `until`, or until the source ends; gives the block aimed at.
+    """Record blocks after the cursor up to `until`, or until the source ends; returns the target block.
 
-    Without `until` that is the last irreversible block, as known when the first one comes. `receipts_of`
-    asks for the receipts of every block, in place of those that the source brings. Raises SourceError; all
-    blocks before are recorded then.
+    `until` defaults to the last irreversible block when the first block arrives. `receipts_of` reads the
+    receipts of every block, instead of those that the source yields. Raises SourceError; all blocks before
+    are then recorded.
     """
     if until is not None and recording.cursor.number >= until:
         return until
@@ -277,7 +273,7 @@ def record(
 
 
 def _whole_blocks(part: Iterable[bytes]) -> Iterator[tuple[Block, int]]:
-    """The blocks under way, each with its size there. Raises what stands where they end before the file."""
+    """The whole blocks of a part file with their sizes in it. Raises the error at which they end early."""
     receipts: Receipts | None = None
     size = 0
     for line in part:
@@ -296,22 +292,22 @@ def _whole_blocks(part: Iterable[bytes]) -> Iterator[tuple[Block, int]]:
 
 
 def _line(kind: bytes, text: bytes) -> bytes:
-    # In JSON a line end can only stand between tokens, never inside a string.
+    # In JSON a line end occurs only between tokens, never inside a string.
     return kind + text.replace(b"\n", b" ") + b"\n"
 
 
 def _lock(folder: Path, files: ExitStack) -> None:
-    """Keep the folder locked until `files` are closed, or the process ends. Raises RecordError."""
+    """Lock the folder until `files` are closed, or the process ends. Raises RecordError."""
     descriptor = os.open(folder, os.O_RDONLY)
     files.callback(os.close, descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise RecordError(f"another process records into {folder}: name another --out") from None
+        raise RecordError(f"another process records into {folder}: choose another --out") from None
 
 
 def _flush(path: Path) -> None:
-    """What was written to a file, or a folder's list of names, outlives a power cut."""
+    """fsync a file, or a folder's directory entries."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

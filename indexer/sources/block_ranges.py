@@ -295,10 +295,10 @@ class BlockRanges:
             version = self._version_of(third, block.number)
             if version is None:
                 continue
-            for contradicted, text in ((second, block.raw), (node, other)):
+            for confirmed, contradicted, text in ((node, second, block.raw), (second, node, other)):
                 if is_same(version, text):
                     self._excluded[contradicted] = request.after + request.count
-                    self._pool.contradicted(contradicted, f"{problem} {third.url} contradicts it")
+                    self._pool.contradicted(contradicted, f"{problem}; {third.url} confirms {confirmed.url}")
                     self._disputed = None
                     return
         self._disputed = block.number

@@ -76,7 +76,7 @@ def difference(block: Block, other: bytes, is_relevant: bool) -> str | None:
     version = Block(other)
     if version.block_id != block.block_id:
         check_id(version)
-        return f"its id is {block.block_id} or {version.block_id}."
+        return f"id {block.block_id} or {version.block_id}"
     return block_difference(block.raw, other) if is_relevant else None
 
 

@@ -315,7 +315,7 @@ def test_a_schema_of_a_newer_program(calm: World, venue: Path, database: Path) -
 
 
 @pytest.mark.parametrize(
-    ("content", "text"), [(b"Dear reader, " * 500, "cannot be read"), (b"", "not those of Peake DEX")]
+    ("content", "text"), [(b"Dear reader, " * 500, "cannot read"), (b"", "not those of Peake DEX")]
 )
 def test_a_file_that_is_no_database(calm: World, here: Path, content: bytes, text: str) -> None:
     path = here / "letter.txt"

@@ -62,9 +62,9 @@ def test_replay_takes_venue_and_database_from_the_file(here: Path, venue: Path, 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("dbb = 'x'", "peakedex.toml: dbb is not a setting; there are db, venue, node,"),
-        ("[db]\nurl = 'x'", "peakedex.toml: db must be one text or number"),
-        ("db = true", "peakedex.toml: db must be one text or number"),
+        ("dbb = 'x'", "peakedex.toml: dbb is not a setting; the settings are db, venue, node,"),
+        ("[db]\nurl = 'x'", "peakedex.toml: db must be a single string or number"),
+        ("db = true", "peakedex.toml: db must be a single string or number"),
         (
             "node = 'https://api.hive.blog'",
             'peakedex.toml: node must be a list, as in node = ["first", "second"]',

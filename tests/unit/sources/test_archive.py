@@ -93,7 +93,7 @@ def test_blocks_before_the_cursor_are_skipped(tmp_path: Path) -> None:
 
 def test_an_archive_that_ends_before_the_cursor_is_not_that_of_this_database(tmp_path: Path) -> None:
     write(tmp_path / "blocks.jsonl", CHAIN)
-    with pytest.raises(SourceError, match="ends with block 21, before block 30"):
+    with pytest.raises(SourceError, match="ends at block 21, before block 30"):
         read(tmp_path, Cursor(30))
 
 
@@ -187,7 +187,7 @@ def test_a_file_may_be_packed_in_several_frames(tmp_path: Path) -> None:
     (tmp_path / "blocks.jsonl.zst").write_bytes(b"".join(packed))
     assert numbers(read(tmp_path)) == list(range(10, 22))
     (tmp_path / "blocks.jsonl.zst").write_bytes(b"".join(packed)[:-5])
-    with pytest.raises(SourceError, match="line 12: cannot be read on: the zstd frame is cut off"):
+    with pytest.raises(SourceError, match="line 12: cannot be read: the zstd frame is truncated"):
         read(tmp_path)
 
 
