@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeVar
 from settlement.net.hive_formats import COIN_BY_NAI
 from settlement.net.http_client import HttpError, Limits
 from settlement.net.json_rpc import JsonRpcClient, RpcError
-from settlement.payouts.signing import MAINNET, Signed, SigningError, check_chain_id, unix_time
+from settlement.payouts.signing import MAINNET, SignedTransaction, SigningError, check_chain_id, unix_time
 
 MAX_CLOCK_DIFFERENCE_SECONDS: Final = 600
 MAX_HEAD_DIFFERENCE_SECONDS: Final = 3600
@@ -42,8 +42,8 @@ class ChainError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """Position of a node's chain."""
+class ChainPosition:
+    """Where a node's chain stands."""
 
     block_id: str  # of the last irreversible block, 40 hex digits
     time: int  # of the head block, seconds since 1970
@@ -76,7 +76,7 @@ class Account:
     others: Mapping[str, str]  # role of each other public key: owner, posting or memo
 
 
-class Node:
+class HiveNode:
     """Client of one Hive node."""
 
     def __init__(self, url: str, limits: Limits = LIMITS) -> None:
@@ -101,7 +101,7 @@ class Node:
             raise ChainError(f"{self.url} claims to be a devnet but names the main network's chain id")
         return chain_id
 
-    def position(self) -> Position:
+    def position(self) -> ChainPosition:
         """The last irreversible block, which no fork can revert, and the head's time. Raises ChainError."""
         properties = self._properties()
         try:
@@ -115,7 +115,7 @@ class Node:
             raise ChainError(f"{self.url} does not return the properties of a Hive chain") from error
         if _BLOCK_ID.fullmatch(block_id) is None:
             raise ChainError(f"{self.url} returns {block_id[:50]!r} as a block id")
-        return Position(block_id, time)
+        return ChainPosition(block_id, time)
 
     def head_time(self) -> int:
         """The head block's time, in seconds since 1970. Raises ChainError."""
@@ -134,7 +134,7 @@ class Node:
             raise ChainError(f"{self.url} returns accounts in another form than Hive's") from error
         return {name: found[name] for name in wanted if name in found}
 
-    def broadcast(self, signed: Signed) -> Outcome:
+    def broadcast(self, signed: SignedTransaction) -> Outcome:
         """Send the transaction once."""
         try:
             result = self.call("condenser_api.broadcast_transaction", [signed.to_json()])
@@ -211,7 +211,7 @@ class ChainNodes:
         """The nodes' URLs. Raises ValueError without a Hive node."""
         if not hive:
             raise ValueError("no Hive nodes given")
-        self.hive = tuple(Node(url, limits) for url in hive)
+        self.hive = tuple(HiveNode(url, limits) for url in hive)
         self.sidechain = tuple(SidechainNode(url, limits) for url in sidechain)
         self._turn = 0
 
@@ -221,13 +221,13 @@ class ChainNodes:
         The median of all nodes that answer, the later one of two: so neither a node that lags nor one that
         lies decides among three. Two that are far apart are an error.
         """
-        times = _all_answers(Node.head_time, self.hive)
+        times = _all_answers(HiveNode.head_time, self.hive)
         if len(times) == 2 and abs(times[0] - times[1]) > MAX_HEAD_DIFFERENCE_SECONDS:
             raise ChainError("the two nodes that answer are hours apart: add a third --node, or remove one")
         return median_high(times)
 
     def accounts(self, names: Iterable[str]) -> dict[str, Account]:
-        """As `Node.accounts`, from the first node that answers."""
+        """As `HiveNode.accounts`, from the first node that answers."""
         wanted = list(names)
         return _first_answer(lambda node: node.accounts(wanted), self.hive)
 
@@ -236,7 +236,7 @@ class ChainNodes:
         names, tokens = list(accounts), list(symbols)
         return _first_answer(lambda node: node.balances(names, tokens), self.sidechain)
 
-    def broadcast(self, signed: Signed) -> Outcome:
+    def broadcast(self, signed: SignedTransaction) -> Outcome:
         """Send it to one node after the other until one accepts; each call begins with another node.
 
         `refused` only if all refuse: a node that is behind refuses what the others accept.
@@ -250,7 +250,7 @@ class ChainNodes:
         return next((outcome for outcome in outcomes if outcome.status == "unknown"), outcomes[0])
 
 
-def check_clock(position: Position, now: float) -> None:
+def check_clock(position: ChainPosition, now: float) -> None:
     """Reject a node whose chain time is far from ours: stale, or trying to obtain a long-lived signature.
 
     Raises ChainError.
@@ -264,7 +264,7 @@ def check_clock(position: Position, now: float) -> None:
         )
 
 
-NodeKind = TypeVar("NodeKind", Node, SidechainNode)
+NodeKind = TypeVar("NodeKind", HiveNode, SidechainNode)
 
 
 def _first_answer(call: Callable[[NodeKind], T], nodes: Sequence[NodeKind]) -> T:
@@ -277,7 +277,7 @@ def _first_answer(call: Callable[[NodeKind], T], nodes: Sequence[NodeKind]) -> T
     raise failure or ChainError("no node is configured for this")
 
 
-def _all_answers(call: Callable[[Node], T], nodes: Sequence[Node]) -> list[T]:
+def _all_answers(call: Callable[[HiveNode], T], nodes: Sequence[HiveNode]) -> list[T]:
     answers: list[T] = []
     failure: ChainError | None = None
     for node in nodes:

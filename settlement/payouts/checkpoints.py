@@ -25,7 +25,7 @@ from settlement.payouts.authority import Authorities
 from settlement.payouts.chain import ChainError, ChainNodes
 from settlement.payouts.operator_intents import operator_action
 from settlement.payouts.payout_log import read_settings
-from settlement.payouts.signing import Key, Signed, SigningError, Transaction
+from settlement.payouts.signing import Key, SignedTransaction, SigningError, Transaction
 from settlement.store.database import explain
 from settlement.store.periodic_thread import PeriodicThread
 from settlement.store.read.audit.checkpoints import list_checkpoints
@@ -132,7 +132,7 @@ class CheckpointPoster(PeriodicThread):
         if sent == transaction.id and head - when < RESEND_SECONDS:
             return
         signatures = self._sign(transaction)
-        outcome = self._nodes.broadcast(Signed(transaction, signatures))
+        outcome = self._nodes.broadcast(SignedTransaction(transaction, signatures))
         self._sent = transaction.id, head
         if outcome.status == "sent":
             self._failures.changed("", None)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 from sqlalchemy import Engine
 
 from settlement.payouts.chain import Account, Outcome
-from settlement.payouts.signing import Signed, Transaction
+from settlement.payouts.signing import SignedTransaction, Transaction
 
 STEPS: Final = (
     *("start", "hold", "held"),
@@ -24,7 +24,7 @@ class Chain(Protocol):
     def head_time(self) -> int: ...
     def accounts(self, names: Iterable[str]) -> Mapping[str, Account]: ...
     def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> Mapping[tuple[str, str], str]: ...
-    def broadcast(self, signed: Signed) -> Outcome: ...
+    def broadcast(self, signed: SignedTransaction) -> Outcome: ...
 
 
 class Signer(Protocol):

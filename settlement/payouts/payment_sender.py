@@ -18,7 +18,7 @@ from settlement.payouts.payout_log import (
 from settlement.payouts.plan import slot_time
 from settlement.payouts.policy import Policy
 from settlement.payouts.send_limits import SendRateLimit
-from settlement.payouts.signing import Signed
+from settlement.payouts.signing import SignedTransaction
 from settlement.store.read.payouts import SENT, SIGNED
 
 RESEND_SECONDS: Final = 30
@@ -58,7 +58,7 @@ class PaymentSender:
             return None
         dependencies.guard()
         dependencies.step("send")
-        outcome = dependencies.chain.broadcast(Signed(record.transaction, signatures))
+        outcome = dependencies.chain.broadcast(SignedTransaction(record.transaction, signatures))
         dependencies.step("sent")
         answer = None if outcome.status == "sent" else f"{outcome.status}: {outcome.reason}"
         with dependencies.writer.begin() as connection:

@@ -119,7 +119,7 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedTransaction:
     """A transaction with the signatures that it is broadcast with."""
 
     transaction: Transaction

@@ -20,7 +20,7 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.block_methods import read_transaction
 from indexer.devnet.sidechain.chain import Logs, Sidechain
 from settlement.payouts.chain import Account, Authority, ChainError, Outcome
-from settlement.payouts.signing import Signed
+from settlement.payouts.signing import SignedTransaction
 from tests.system.payouts.world import PUBLIC, VIEW
 
 ESCROWS = frozenset(VIEW.escrows)
@@ -175,7 +175,7 @@ class Wire:
             self._random.choice((0, 2 * units, units // 2)) if self._random.random() < self.faults else units
         )
 
-    def _broadcast(self, signed: Signed) -> Outcome:
+    def _broadcast(self, signed: SignedTransaction) -> Outcome:
         transaction = read_transaction(signed.to_json())
         assert transaction.id == signed.id
         self.sent[signed.id] += 1

@@ -23,7 +23,7 @@ from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import IDLE_SECONDS, Runner
-from settlement.payouts.signing import Signed
+from settlement.payouts.signing import SignedTransaction
 from settlement.store import payout_schema
 from settlement.store.database import open_reader
 from settlement.store.lease import Lease, LeaseError
@@ -144,7 +144,7 @@ class _Talk:
         found: dict[tuple[str, str], str] = self.say("ask", "balances", sorted(accounts), sorted(symbols))
         return found
 
-    def broadcast(self, signed: Signed) -> Outcome:
+    def broadcast(self, signed: SignedTransaction) -> Outcome:
         outcome: Outcome = self.say("ask", "broadcast", signed)
         return outcome
 

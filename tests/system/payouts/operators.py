@@ -25,7 +25,7 @@ from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.payout_log import PayoutRecord, open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import Runner
-from settlement.payouts.signing import Signed
+from settlement.payouts.signing import SignedTransaction
 from settlement.store.database import closing_writer, open_reader, open_writer
 from settlement.store.write.loader import load_or_initialise
 
@@ -103,7 +103,7 @@ class Chain:
     def __init__(self, needed: int = 2) -> None:
         self.time = 0
         self.needed = needed
-        self.sent: list[Signed] = []
+        self.sent: list[SignedTransaction] = []
 
     def head_time(self) -> int:
         return self.time
@@ -118,7 +118,7 @@ class Chain:
     def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:
         return {(account, symbol): "1000000000" for account in accounts for symbol in symbols}
 
-    def accepts(self, signed: Signed) -> bool:
+    def accepts(self, signed: SignedTransaction) -> bool:
         made = hive.Authority(self.needed, tuple((public, 1) for public in sorted(PUBLICS[:3])))
         try:
             hive.authorize(read_transaction(signed.to_json()), bytes.fromhex(CHAIN_ID), lambda *_: made)
@@ -126,7 +126,7 @@ class Chain:
             return False
         return True
 
-    def broadcast(self, signed: Signed) -> Outcome:
+    def broadcast(self, signed: SignedTransaction) -> Outcome:
         if not self.accepts(signed):
             return Outcome("refused", "missing required active authority")
         self.sent.append(signed)
@@ -200,7 +200,9 @@ class Group:
         self.block(seconds=15)
         return action.id
 
-    def settle(self, signed: Signed, *, memo: str, quantity: str, to: str, symbol: str = "HBD") -> None:
+    def settle(
+        self, signed: SignedTransaction, *, memo: str, quantity: str, to: str, symbol: str = "HBD"
+    ) -> None:
         """The chain takes a payment, and all read it."""
         chain = HIVE if symbol == "HBD" else HIVE_ENGINE
         escrow = "peakedex.hbd" if symbol == "HBD" else "peakedex.pek"

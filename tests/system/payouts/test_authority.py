@@ -27,7 +27,7 @@ from settlement.payouts.authority import (
     key_variable,
 )
 from settlement.payouts.chain import ChainError, ChainNodes
-from settlement.payouts.signing import Signed, Transaction
+from settlement.payouts.signing import SignedTransaction, Transaction
 from tests.support.examples import examples
 
 KEYS = [PrivateKey(f"operator {number}") for number in range(5)]
@@ -210,9 +210,9 @@ def test_two_of_three(server: NodeServer, nodes: ChainNodes, through_accounts: b
         enough = signers.sufficient(name, chosen)
         assert enough is not None
         assert len(enough) == 2
-        read = read_transaction(Signed(made, enough).to_json())
+        read = read_transaction(SignedTransaction(made, enough).to_json())
         hive.authorize(read, server.node.chain.chain_id, server.node.chain.accounts.authority)
-    all_three = read_transaction(Signed(made, tuple(signatures.values())).to_json())
+    all_three = read_transaction(SignedTransaction(made, tuple(signatures.values())).to_json())
     with pytest.raises(DevnetError, match=r"(?i)unnecessary signature"):
         hive.authorize(all_three, server.node.chain.chain_id, server.node.chain.accounts.authority)
 

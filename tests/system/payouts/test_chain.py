@@ -15,8 +15,9 @@ from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.venue import EXAMPLE, read_venue
+from settlement.core.journal.text import iso_time
 from settlement.payouts.chain import LIMITS, ChainError, ChainNodes, Outcome, SidechainNode
-from settlement.payouts.signing import Key, Signed, Transaction
+from settlement.payouts.signing import Key, SignedTransaction, Transaction
 
 AWAY = "http://127.0.0.1:9"
 
@@ -36,12 +37,14 @@ def server() -> Iterator[NodeServer]:
     server.stop()
 
 
-def signed(server: NodeServer, memo: str = "", *, amount: str = "0.001 HBD") -> Signed:
+def signed(server: NodeServer, memo: str = "", *, amount: str = "0.001 HBD") -> SignedTransaction:
     """Alice sends bobby something."""
     at, accounts = server.node.chain, server.node.chain.accounts
     operation = ("transfer", {"from": "alice", "to": "bobby", "amount": amount, "memo": memo})
     made = Transaction.after(at.id_of(at.irreversible).hex(), at.head_time + 60, operation)
-    return Signed(made, (Key(accounts.private_key("alice", "active").wif).sign(made, at.chain_id.hex()),))
+    return SignedTransaction(
+        made, (Key(accounts.private_key("alice", "active").wif).sign(made, at.chain_id.hex()),)
+    )
 
 
 def test_what_nodes_tell(server: NodeServer) -> None:
@@ -100,6 +103,16 @@ def test_two_nodes_that_are_hours_apart_tell_no_time(server: NodeServer) -> None
         assert ChainNodes([server.url, ahead.url, server.url]).head_time() == server.node.chain.head_time
     finally:
         ahead.stop()
+
+
+@pytest.mark.parametrize(("times", "median"), [([7], 7), ([5, 9], 9), ([5, 6, 10**9], 6), ([1, 6, 7], 6)])
+def test_one_node_among_three_cannot_change_the_time(times: list[int], median: int) -> None:
+    """With a node that is years ahead everything would be held, or count as expired."""
+    with ExitStack() as stack:
+        stubs = [stack.enter_context(stub_node()) for _ in times]
+        for time, (_, say) in zip(times, stubs, strict=True):
+            say["body"] = json.dumps({"result": {"time": iso_time(time)}}).encode()
+        assert ChainNodes([url for url, _ in stubs]).head_time() == median
 
 
 def test_a_broadcast_is_taken_by_one_and_said_once(server: NodeServer) -> None:
@@ -241,7 +254,7 @@ NONSENSE = [
 def test_nonsense_is_an_error_with_the_node_s_name(hostile: tuple[str, dict[str, Any]]) -> None:
     url, say = hostile
     nodes = ChainNodes([url], [url], LIMITS._replace(max_bytes=300_000))
-    one = Signed(Transaction((), 1, 2, 3), ())
+    one = SignedTransaction(Transaction((), 1, 2, 3), ())
     for body in [*NONSENSE, b" " * 300_001]:
         say["body"] = body
         questions: list[Callable[[], object]] = [

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from settlement.payouts.authority import Authorities
 from settlement.payouts.cosign.message import Proposal, ProposalError
 from settlement.payouts.policy import Policy
-from settlement.payouts.signing import Key, Operation, Signed, SigningError, Transaction
+from settlement.payouts.signing import Key, Operation, SignedTransaction, SigningError, Transaction
 from tests.support.examples import examples
 from tests.system.payouts.operators import CHAIN_ID, KEYS, PUBLICS, Group
 
@@ -157,7 +157,7 @@ def refusals(group: Group, proposal: Proposal) -> list[tuple[str, str]]:
     group.round()
     assert [operator.records() for operator in group.operators] == before
     assert not any(sent.id == proposal.transaction.id for sent in group.chain.sent)
-    assert not group.chain.accepts(Signed(proposal.transaction, proposal.signatures))
+    assert not group.chain.accepts(SignedTransaction(proposal.transaction, proposal.signatures))
     assert len({(verdict.status, verdict.code) for verdict in verdicts}) == 1
     assert verdicts[0].status == "refused"
     return [(verdict.code, verdict.reason) for verdict in verdicts]

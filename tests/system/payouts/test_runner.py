@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from settlement.payouts.chain import ChainNodes, Node
 from settlement.payouts.eligibility import blocking_status, read_ledger_view
 from settlement.payouts.payout_log import (
     APPROVED,
@@ -457,16 +456,6 @@ def test_a_slot_is_planned_when_the_ledger_has_got_to_it_and_as_long_as_it_can_b
         assert planned() == [ident]
         world.tick()
     assert planned() == []
-
-
-@pytest.mark.parametrize(("times", "told"), [([7], 7), ([5, 9], 9), ([5, 6, 10**10], 6), ([1, 6, 7], 6)])
-def test_one_node_among_three_cannot_turn_the_clock(
-    times: list[int], told: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By one that is ahead for years everything would be held, or be taken for expired."""
-    of = {f"http://node-{at}": time for at, time in enumerate(times)}
-    monkeypatch.setattr(Node, "head_time", lambda self: of[self.url])
-    assert ChainNodes(list(of)).head_time() == told
 
 
 def test_what_stands_in_another_transaction_that_may_yet_happen_is_not_signed(world: World) -> None:

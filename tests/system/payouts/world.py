@@ -33,7 +33,7 @@ from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import Runner
-from settlement.payouts.signing import Signed, Transaction
+from settlement.payouts.signing import SignedTransaction, Transaction
 from settlement.store import schema
 from settlement.store.database import open_reader, open_writer
 from settlement.store.read.payouts import Ledger, PayoutClaim, read_ledger
@@ -109,7 +109,7 @@ class ChainNodes:
             if symbol in wanted and name in token.balances
         }
 
-    def broadcast(self, signed: Signed) -> Outcome:
+    def broadcast(self, signed: SignedTransaction) -> Outcome:
         self.sent[signed.id] += 1
         self.bytes.setdefault(signed.id, set()).add(repr(signed.to_json()).encode())
         fault = self.faults.popleft() if self.faults else ""

@@ -19,7 +19,7 @@ from settlement.payouts.signing import (
     MAINNET,
     Key,
     Operation,
-    Signed,
+    SignedTransaction,
     SigningError,
     Transaction,
     check_chain_id,
@@ -71,7 +71,7 @@ transactions = st.builds(
 @given(transactions)
 def test_the_bytes_are_hives(made: Transaction) -> None:
     """Packing, id and digest as the devnet, which took them from recorded blocks, has them."""
-    read = read_transaction(Signed(made, ()).to_json())
+    read = read_transaction(SignedTransaction(made, ()).to_json())
     assert made.packed == read.unsigned_bytes
     assert made.id == read.id
     assert made.digest(MAINNET) == read.digest(bytes.fromhex(MAINNET))
