@@ -147,7 +147,7 @@ def _cases(action: str) -> list[tuple[str, str, bool]]:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("action", list(ACTIONS))
-def test_each_field_refuses_what_it_does_not_know(action: str, shape: str, indexer: Indexer) -> None:
+def test_each_field_rejects_other_values(action: str, shape: str, indexer: Indexer) -> None:
     cases = _cases(action)
     block = Block(1, START)
     for count, (_, payload, _) in enumerate(cases, 1):

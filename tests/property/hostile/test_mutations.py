@@ -56,24 +56,24 @@ def _is_final(case: Scenario) -> bool:
     return any(word in text for word in ("updatePair", "updateVenue", "listPair", "listToken", "9223372036"))
 
 
-STORIES: Final = scenarios()
+SCENARIOS: Final = scenarios()
 
 
 def long_chain() -> list[Block]:
     """All scenarios of the basic venue, concatenated into one chain."""
     blocks: list[Block] = []
     count = 0
-    for case in STORIES:
+    for case in SCENARIOS:
         shift = count
-        for told in case.blocks:
+        for source in case.blocks:
             block = Block(len(blocks) + 1, START + 60 * len(blocks))
-            for one_id, operations in told.transactions:
+            for one_id, operations in source.transactions:
                 count += 1
                 assert one_id == transaction_id(count - shift)
                 block.transactions.append((transaction_id(count), [_shifted(o, shift) for o in operations]))
-            if told.logs is not None:
+            if source.logs is not None:
                 block.logs = {
-                    _shift_ids(key, shift): _shift_ids(log, shift) for key, log in told.logs.items()
+                    _shift_ids(key, shift): _shift_ids(log, shift) for key, log in source.logs.items()
                 }
             blocks.append(block)
         for name in ("alice", "bob", "carol", "ann", "cat", "dan"):
@@ -258,7 +258,7 @@ def test_a_damaged_archive_is_read_or_stops_with_an_error_of_ours(part: int, ind
     read = 0
     for seed in LINE_SEEDS[part::4]:
         random = Random(seed)
-        case = random.choice(STORIES)
+        case = random.choice(SCENARIOS)
         blocks, receipts = lines_of(case.blocks, random.choice(SHAPES))
         damage = random.choice((_damage_bytes, _damage_json))
         lines = receipts if receipts and random.random() < 0.4 else blocks

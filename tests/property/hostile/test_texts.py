@@ -73,7 +73,7 @@ IGNORED: Final = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("text", IGNORED.values(), ids=IGNORED.keys())
-def test_what_is_no_json_is_ignored(text: str, shape: str, indexer: Indexer) -> None:
+def test_malformed_json_is_ignored(text: str, shape: str, indexer: Indexer) -> None:
     assert lines_of(indexer, shape, custom(text)) == []
 
 
@@ -124,7 +124,7 @@ REJECTED["a flat intent of odd values"] = (
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("text", "action"), REJECTED.values(), ids=REJECTED.keys())
-def test_what_is_ours_and_absurd_is_rejected(text: str, action: str, shape: str, indexer: Indexer) -> None:
+def test_absurd_actions_are_rejected(text: str, action: str, shape: str, indexer: Indexer) -> None:
     assert lines_of(indexer, shape, custom(text)) == [f"reject {transaction_id(1)} alice {action} E_INPUT"]
 
 
@@ -142,7 +142,7 @@ ACCEPTED: Final = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_what_is_odd_and_well_formed_is_accepted(text: str, shape: str, indexer: Indexer) -> None:
+def test_unusual_but_valid_json_is_accepted(text: str, shape: str, indexer: Indexer) -> None:
     """cancelAll of nothing: accepted without a line."""
     assert lines_of(indexer, shape, custom(text)) == []
     assert len(text) <= 8192

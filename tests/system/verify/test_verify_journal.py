@@ -94,7 +94,7 @@ def test_the_lively_chain_in_full(lively_replay: Replay, tmp_path: Path) -> None
     assert [line for line in lines if line.startswith("not covered")] == []
 
 
-def test_from_the_journal_alone_it_says_what_it_does_not_cover(lively_replay: Replay, tmp_path: Path) -> None:
+def test_without_facts_it_reports_what_is_not_covered(lively_replay: Replay, tmp_path: Path) -> None:
     lines = check(tmp_path, lively_replay.journal, demo().hash)
     missing = [line for line in lines if line.startswith("not covered: ")]
     assert any("fee account" in line for line in missing)
@@ -104,7 +104,7 @@ def test_from_the_journal_alone_it_says_what_it_does_not_cover(lively_replay: Re
         check(tmp_path, lively_replay.journal, demo().hash, state_hash=lively_replay.state_hash)
 
 
-def test_with_a_state_it_finds_out_who_receives_fees(lively_replay: Replay, tmp_path: Path) -> None:
+def test_with_a_state_it_finds_the_fee_account(lively_replay: Replay, tmp_path: Path) -> None:
     lines = check(tmp_path, lively_replay.journal, demo().hash, state=lively_replay.state)
     assert any(f"{demo().fee_account} is assumed to be the fee account" in line for line in lines)
     other = lively_replay.state.replace(f"balance {demo().fee_account} PEK ", "balance somebody PEK ", 1)
@@ -125,7 +125,7 @@ def test_golden_journals(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.txt")), ids=lambda path: path.stem)
-def test_every_scenario_gives_the_state_that_ours_gives(path: Path, tmp_path: Path) -> None:
+def test_every_scenario_gives_the_same_state(path: Path, tmp_path: Path) -> None:
     for number, case in enumerate(read_scenarios(path)):
         venue = case.venue()
         lively_replay = replay(write_archive(tmp_path / str(number), case.blocks, "block_api"), venue)
@@ -200,7 +200,7 @@ def test_every_changed_dropped_doubled_or_swapped_line_is_found_by_the_hash(
 MONEY = ("deposit", "order", "trade", "close", "expire", "paid", "return")
 
 
-def test_without_any_hash_the_books_find_what_moves_money(short: Replay, tmp_path: Path) -> None:
+def test_without_hashes_forged_balances_are_found(short: Replay, tmp_path: Path) -> None:
     """Without hashes, forged lines about balances are found by the ledger and the state."""
     known = {"venue": demo().canonical(), "state": short.state}
     check(tmp_path, short.journal, demo().hash, **known)
@@ -216,7 +216,7 @@ def test_without_any_hash_the_books_find_what_moves_money(short: Replay, tmp_pat
     assert unseen == []
 
 
-def test_the_hashes_in_a_journal_say_where_it_goes_wrong(short: Replay, tmp_path: Path) -> None:
+def test_hashes_in_a_journal_locate_the_error(short: Replay, tmp_path: Path) -> None:
     """`peakedex journal --json` has each block's hash: any change is located."""
     value, lines = demo().hash, []
     for text in short.texts:
@@ -252,7 +252,7 @@ def test_the_text_of_another_venue_is_rejected(short: Replay, tmp_path: Path) ->
         check(tmp_path, short.journal, "ab" * 32, venue=demo().canonical())
 
 
-def test_a_packed_journal(short: Replay, tmp_path: Path) -> None:
+def test_a_gzipped_journal(short: Replay, tmp_path: Path) -> None:
     (tmp_path / "journal.gz").write_bytes(gzip.compress(short.journal.encode()))
     assert (
         "".join(text for text, _ in CHECKER.Journal(str(tmp_path / "journal.gz")).blocks()) == short.journal
@@ -262,7 +262,7 @@ def test_a_packed_journal(short: Replay, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "time", ["1970-01-01T00:00:00", "2000-02-29T23:59:59", "2026-12-31T12:00:01", "2100-03-01T00:00:00"]
 )
-def test_its_clock_is_ours(time: str) -> None:
+def test_times_are_parsed_as_ours(time: str) -> None:
     from indexer.chain.blocks import seconds_of
 
     assert CHECKER.seconds_of(time) == seconds_of(time)

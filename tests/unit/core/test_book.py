@@ -60,7 +60,7 @@ def test_an_empty_side_has_no_best() -> None:
 
 
 @pytest.mark.parametrize("gone", [0, 1, 2])
-def test_an_order_leaves_from_the_front_the_middle_and_the_back(gone: int) -> None:
+def test_removing_the_first_a_middle_and_the_last_order(gone: int) -> None:
     pair = a_pair()
     orders = [an_order(pair, seq, 5, 10 * seq, False) for seq in (1, 2, 3)]
     for order in orders:
@@ -74,7 +74,7 @@ def test_an_order_leaves_from_the_front_the_middle_and_the_back(gone: int) -> No
     assert (orders[gone].level, orders[gone].older, orders[gone].newer) == (None, None, None)
 
 
-def test_a_level_goes_with_its_last_order() -> None:
+def test_an_empty_level_is_removed() -> None:
     pair = a_pair()
     order = an_order(pair, 1, 5, 10, True)
     pair.bids.add(order)
@@ -84,7 +84,7 @@ def test_a_level_goes_with_its_last_order() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 50), st.booleans()), max_size=40), st.booleans())
-def test_any_coming_and_going_keeps_price_time_order(
+def test_random_adds_and_removals_keep_price_time_priority(
     steps: list[tuple[int, int, bool]], is_buy: bool
 ) -> None:
     pair = a_pair()

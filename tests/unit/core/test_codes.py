@@ -278,7 +278,7 @@ ROWS: list[tuple[Code, Action, Code, Action]] = [
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{n}: {a} before {b}" for n, (a, _, b, _) in enumerate(ROWS)])
-def test_of_two_faults_the_earlier_check_is_named(row: tuple[Code, Action, Code, Action]) -> None:
+def test_of_two_errors_the_earlier_check_decides(row: tuple[Code, Action, Code, Action]) -> None:
     earlier, both, later, mended = row
     for code, action in ((earlier, both), (later, mended)):
         ledger = sample_ledger()
@@ -289,7 +289,7 @@ def test_of_two_faults_the_earlier_check_is_named(row: tuple[Code, Action, Code,
         assert ledger.text().splitlines()[3:] == state[3:]  # nothing but the block has changed
 
 
-def test_every_code_is_given_by_some_row_and_has_its_sentence() -> None:
+def test_every_code_has_a_row_and_a_sentence() -> None:
     assert {code for earlier, _, later, _ in ROWS for code in (earlier, later)} == set(Code)
     assert len(Code) == 15
     assert set(SENTENCES) == set(Code)
@@ -297,7 +297,7 @@ def test_every_code_is_given_by_some_row_and_has_its_sentence() -> None:
     assert len(set(SENTENCES.values())) == 15
 
 
-def test_what_is_mended_in_full_is_accepted() -> None:
+def test_corrected_actions_are_accepted() -> None:
     """Each action is accepted when nothing is wrong with it."""
     for action in (
         order("dave", price="2.0000"),

@@ -24,7 +24,7 @@ def ledger_without_decimals() -> Ledger:
 # ---------------------------------------------------------------- 63 bits
 
 
-def test_a_token_is_taken_in_up_to_63_bits_in_all_and_not_a_unit_more() -> None:
+def test_total_deposits_of_a_token_are_limited_to_63_bits() -> None:
     ledger = ledger_without_decimals()
     assert ledger.lines(
         ledger.deposit("alice", "PEK", str(MAX_UNITS - 1)),
@@ -40,7 +40,7 @@ def test_a_token_is_taken_in_up_to_63_bits_in_all_and_not_a_unit_more() -> None:
     assert "escrow PEK " + TOP in ledger.text().splitlines()
 
 
-def test_what_was_paid_out_makes_room_again_but_not_before() -> None:
+def test_paid_withdrawals_free_the_63_bit_limit() -> None:
     ledger = ledger_without_decimals()
     ledger.block(ledger.deposit("alice", "PEK", TOP))
     ledger.block(ledger.act("alice", "withdraw", {"symbol": "PEK", "quantity": "1"})._replace(id="w"))
@@ -90,7 +90,7 @@ def test_an_order_expires_in_the_first_block_at_or_after_its_time() -> None:
     assert ledger.lines(seconds=1) == ["expire o", "close o expired 50000000"]
 
 
-def test_a_life_longer_than_the_venues_is_cut() -> None:
+def test_expiration_is_capped_at_the_order_lifetime() -> None:
     ledger = Ledger()
     ledger.fund(["alice"])
     lines = ledger.lines(
@@ -103,7 +103,7 @@ def test_a_life_longer_than_the_venues_is_cut() -> None:
     assert [line.split()[-1] for line in lines] == [str(now + 2592000)] * 2 + [str(now + 2591999), "E_INPUT"]
 
 
-def test_of_two_orders_that_expire_together_the_earlier_goes_first() -> None:
+def test_orders_that_expire_together_close_by_sequence() -> None:
     ledger = Ledger()
     ledger.fund(["alice"])
     ledger.block(
@@ -170,11 +170,11 @@ def test_cancel_all_is_filtered_by_base_and_quote_and_may_find_nothing() -> None
     assert "b1" in ledger.state.orders
 
 
-def test_withdrawing_all_of_nothing_is_a_matter_of_funds() -> None:
+def test_withdrawing_all_of_nothing_is_e_funds() -> None:
     assert Ledger().code(Ledger().act("alice", "withdraw", {"symbol": "PEK", "quantity": "all"})) == "E_FUNDS"
 
 
-def test_a_replace_says_what_is_new() -> None:
+def test_a_replace_needs_quantity_or_price() -> None:
     ledger = Ledger()
     ledger.fund(["alice"])
     ledger.block(ledger.order("alice", "buy", "1.00", "0.5000")._replace(id="o"))
@@ -202,7 +202,7 @@ def test_a_replace_locks_first_and_settles_what_is_left_to_the_wallet() -> None:
     assert ledger.balance("alice", "SWAP.HIVE") == (0, 400_000_000, 100_000_000)
 
 
-def test_what_a_market_buy_cannot_afford_is_asked_before_whose_order_it_is() -> None:
+def test_affordability_is_checked_before_self_trade() -> None:
     """Alice's remaining budget does not buy a lot at her own ask: the ask stays, her order is filled."""
     ledger = Ledger()
     ledger.fund(["alice", "bob"])
@@ -228,7 +228,7 @@ def test_an_update_that_changes_nothing_is_accepted() -> None:
     ) == ["operator u updatePair", "operator v updateVenue"]
 
 
-def test_refunds_due_are_no_holdings_neither_coming_nor_going() -> None:
+def test_refunds_never_count_in_holdings() -> None:
     ledger = Ledger()
     too_precise = Movement("r", "hive-engine", "alice", "dex.pek", "PEK", "0.000000001", None)
     assert ledger.lines(too_precise) == ["refund r alice PEK 0.000000001 dex.pek"]
@@ -251,7 +251,7 @@ def test_the_oldest_of_two_equal_withdrawals_is_paid() -> None:
     ]
 
 
-def test_an_unmatched_outflow_takes_a_unit_for_any_part_of_one() -> None:
+def test_an_unmatched_outflow_is_rounded_up() -> None:
     ledger = Ledger()
     ledger.block(ledger.deposit("alice", "PEK", "1"))
     out = Movement("x", "hive-engine", "dex.pek", "mallory", "PEK", "0.000000011", None)
@@ -259,7 +259,7 @@ def test_an_unmatched_outflow_takes_a_unit_for_any_part_of_one() -> None:
     assert "escrow PEK 99999998" in ledger.text().splitlines()
 
 
-def test_an_internal_move_of_what_is_not_listed_shows_the_literal_quantity() -> None:
+def test_an_internal_move_of_an_unlisted_token_shows_the_literal_quantity() -> None:
     ledger = Ledger()
     move = Movement("m", "hive-engine", "dex.pek", "dex.hive", "PEK", "1e0", None)
     assert ledger.lines(move, move._replace(id="n", symbol="JUNK", quantity="1 e")) == [
@@ -271,7 +271,7 @@ def test_an_internal_move_of_what_is_not_listed_shows_the_literal_quantity() -> 
 # ---------------------------------------------------------------- found by a reviewer
 
 
-def test_what_an_order_received_in_all_stays_within_63_bits() -> None:
+def test_received_is_capped_at_63_bits() -> None:
     """One order buys and sells the same quote units again and again: `received` passes their total."""
     price = str(2**62)
     rules = PairRules("PEK", "SWAP.HIVE", 0, 0, self_trade="allow")
@@ -284,7 +284,7 @@ def test_what_an_order_received_in_all_stays_within_63_bits() -> None:
     assert resting.received == MAX_UNITS
 
 
-def test_a_literal_that_is_no_number_is_not_paid_by_a_number() -> None:
+def test_a_refund_without_a_value_is_matched_literally() -> None:
     ledger = ledger_without_decimals()
     zeros = "1" + "0" * 31
     [line] = ledger.lines(ledger.deposit("alice", "PEK", "1e31"))

@@ -68,7 +68,7 @@ def at_most_doubles(costs: tuple[float, float]) -> None:
     assert many < 2 * few
 
 
-def test_orders_are_taken_in_turn(crowds: tuple[Crowd, Crowd]) -> None:
+def test_taking_orders_in_time_priority(crowds: tuple[Crowd, Crowd]) -> None:
     def take(crowd: Crowd) -> float:
         takes = [crowd.order(f"t{i}", "taker", "buy", "9.0000", "0.01") for i in range(SAMPLE)]
         cost = crowd.cost(*takes)
@@ -79,7 +79,7 @@ def test_orders_are_taken_in_turn(crowds: tuple[Crowd, Crowd]) -> None:
     at_most_doubles((take(crowds[0]), take(crowds[1])))
 
 
-def test_the_newest_is_cancelled_first(crowds: tuple[Crowd, Crowd]) -> None:
+def test_cancelling_the_newest_orders(crowds: tuple[Crowd, Crowd]) -> None:
     def cancel(crowd: Crowd) -> float:
         newest = range(crowd.n - 1, crowd.n - 1 - SAMPLE, -1)
         cost = crowd.cost(*(Action(f"c{i}", "maker", True, "cancel", {"id": f"m{i}"}) for i in newest))
@@ -89,7 +89,7 @@ def test_the_newest_is_cancelled_first(crowds: tuple[Crowd, Crowd]) -> None:
     at_most_doubles((cancel(crowds[0]), cancel(crowds[1])))
 
 
-def test_one_order_sweeps_many(crowds: tuple[Crowd, Crowd]) -> None:
+def test_one_order_fills_many(crowds: tuple[Crowd, Crowd]) -> None:
     def sweep(crowd: Crowd) -> float:
         cost = crowd.cost(crowd.order("sweep", "taker", "buy", "9.0000", f"{SAMPLE // 100}.00"))
         assert f"m{2 * SAMPLE - 1}" not in crowd.machine.state.orders
@@ -99,7 +99,7 @@ def test_one_order_sweeps_many(crowds: tuple[Crowd, Crowd]) -> None:
     at_most_doubles((sweep(crowds[0]), sweep(crowds[1])))
 
 
-def test_orders_join_and_are_replaced(crowds: tuple[Crowd, Crowd]) -> None:
+def test_adding_and_replacing_orders(crowds: tuple[Crowd, Crowd]) -> None:
     def join(crowd: Crowd) -> float:
         joins = [crowd.order(f"j{i}", "maker", "sell", "8.0000", "0.01") for i in range(SAMPLE)]
         replaced = [
@@ -111,7 +111,7 @@ def test_orders_join_and_are_replaced(crowds: tuple[Crowd, Crowd]) -> None:
     at_most_doubles((join(crowds[0]), join(crowds[1])))
 
 
-def test_orders_that_look_ahead(crowds: tuple[Crowd, Crowd]) -> None:
+def test_orders_that_need_a_preview(crowds: tuple[Crowd, Crowd]) -> None:
     """FOK beyond its limit, IOC below the book, post-only that would execute."""
 
     def look(crowd: Crowd) -> float:
@@ -148,7 +148,7 @@ def test_a_taker_with_an_own_order_on_a_long_level() -> None:
     at_most_doubles((costs(FEW), costs(MANY // 5)))
 
 
-def test_looking_ahead_over_cancelled_levels() -> None:
+def test_previews_over_cancelled_levels() -> None:
     """The best 90 % of the levels are cancelled: previews by IOC orders must not visit their keys."""
 
     def costs(n: int) -> float:

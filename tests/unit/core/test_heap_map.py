@@ -44,7 +44,7 @@ def test_it_answers_as_a_sorted_dictionary_does(steps: list[tuple[str, int, int]
 
 
 @given(st.lists(KEYS, unique=True))
-def test_walking_changes_nothing(keys: list[int]) -> None:
+def test_iterating_changes_nothing(keys: list[int]) -> None:
     heap_map: HeapMap[int, str] = HeapMap()
     for key in keys:
         heap_map.put(key, str(key))
@@ -55,7 +55,7 @@ def test_walking_changes_nothing(keys: list[int]) -> None:
     )
 
 
-def test_a_key_that_comes_back_is_there_once() -> None:
+def test_a_key_that_is_added_again_occurs_once() -> None:
     heap_map: HeapMap[int, str] = HeapMap()
     for turn in range(3):
         heap_map.put(1, f"turn {turn}")

@@ -144,7 +144,7 @@ def test_balanced_books_pass() -> None:
 
 
 @pytest.mark.parametrize("name", [*BREACHES, *IN_FULL])
-def test_a_recount_finds_each_breach(name: str) -> None:
+def test_the_full_recount_finds_each_violation(name: str) -> None:
     ledger = sample_ledger()
     breach, message = (BREACHES | IN_FULL)[name]
     breach(ledger.state)
@@ -170,7 +170,7 @@ def test_a_block_that_touches_everything_passes() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in BREACHES if name != "an open order without remainder"])
-def test_the_next_block_finds_each_breach_in_what_it_touches(name: str) -> None:
+def test_the_next_block_finds_each_violation_in_what_it_touches(name: str) -> None:
     """The journal hash does not advance over a block that violates an invariant."""
     ledger = sample_ledger()
     before = ledger.machine.state.journal_hash
@@ -180,7 +180,7 @@ def test_the_next_block_finds_each_breach_in_what_it_touches(name: str) -> None:
     assert ledger.machine.state.journal_hash == before
 
 
-def test_a_transfer_that_is_not_covered_is_no_transfer() -> None:
+def test_an_uncovered_transfer_changes_nothing() -> None:
     state = sample_ledger().state
     alice, bob = balance(state, "alice", "HBD"), balance(state, "bob", "HBD")
     for amount in (1_000_001, 0, -1):
@@ -190,7 +190,7 @@ def test_a_transfer_that_is_not_covered_is_no_transfer() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 4])
-def test_a_block_out_of_sequence_is_refused(number: int) -> None:
+def test_a_block_out_of_sequence_is_rejected(number: int) -> None:
     """After blocks 1 and 2 only block 3 is accepted."""
     ledger = sample_ledger()
     assert ledger.machine.next_block() == 3

@@ -84,7 +84,7 @@ def test_the_tree_by_hand() -> None:
     )
 
 
-def test_a_tree_of_nobody_and_of_one() -> None:
+def test_trees_without_leaves_and_with_one_leaf() -> None:
     empty = tree([])
     assert empty.top == Node(0, EMPTY_TOP)
     assert empty.root(BLOCK, BLOCK_ID) == Node(0, root_hash(VENUE, BLOCK, BLOCK_ID, "PEK", 0, empty.top))
@@ -100,7 +100,7 @@ BALANCES = st.dictionaries(NAMES, st.integers(1, MAX_UNITS // 40), max_size=40)
 
 
 @given(BALANCES, NAMES)
-def test_exactly_those_who_hold_something_can_prove_it(balances: dict[str, int], stranger: str) -> None:
+def test_exactly_accounts_with_a_balance_have_a_proof(balances: dict[str, int], other_account: str) -> None:
     one = tree([Leaf(name, balances[name]) for name in sorted(balances)])
     assert one.top.total == sum(balances.values())
     for name, total in balances.items():
@@ -108,12 +108,12 @@ def test_exactly_those_who_hold_something_can_prove_it(balances: dict[str, int],
         assert (proof.tokens[0].total, proof.tokens[0].root) == (total, one.root(BLOCK, BLOCK_ID))
         check_proof(proof)
         assert read_proof(proof_text(proof)) == proof
-    if stranger not in balances:
-        assert one.prove(stranger, BLOCK, BLOCK_ID) is None
+    if other_account not in balances:
+        assert one.prove(other_account, BLOCK, BLOCK_ID) is None
 
 
 @given(BALANCES.filter(len), st.data())
-def test_no_number_of_a_proof_can_be_another(balances: dict[str, int], data: st.DataObject) -> None:
+def test_every_number_of_a_proof_is_bound(balances: dict[str, int], data: st.DataObject) -> None:
     """Changing any one word makes the text unreadable, the check fail, or the statement another one."""
     one = tree([Leaf(name, balances[name]) for name in sorted(balances)])
     text = proof_text(proof_of(data.draw(st.sampled_from(sorted(balances))), one))
@@ -218,7 +218,7 @@ def test_a_node_cannot_pass_for_a_leaf_nor_a_subtree_for_the_tree() -> None:
 
 
 @pytest.mark.parametrize("place", [-1, 1, 2, 4, 5, 2**70])
-def test_a_leaf_stands_where_it_stands(place: int) -> None:
+def test_a_leaf_cannot_be_moved(place: int) -> None:
     token = proof_of("alice").tokens[0]._replace(place=place)
     with pytest.raises(ProofError):
         check_proof(Proof(VENUE, BLOCK, BLOCK_ID, "alice", (token,)))
@@ -269,14 +269,14 @@ def test_a_token_comes_once() -> None:
         ("account alice\n", "account alice\r\n", "line 4 must be"),
     ],
 )
-def test_a_text_that_is_no_proof_is_refused_by_line(old: str, new: str, reason: str) -> None:
+def test_a_malformed_proof_is_rejected_with_its_line(old: str, new: str, reason: str) -> None:
     text = proof_text(proof_of("alice"))
     assert old in text
     with pytest.raises(ProofError, match=f"^{reason}"):
         read_proof(text.replace(old, new))
 
 
-def test_a_text_that_is_cut_off_anywhere_is_refused() -> None:
+def test_a_truncated_proof_is_rejected() -> None:
     text = proof_text(proof_of("alice"))
     before_tokens = text.index("token ")
     for end in range(len(text)):
@@ -331,9 +331,9 @@ def test_the_guide_s_checker_and_the_module_agree(tmp_path: Path) -> None:
     check_proof(proof)
     assert len(tokens) == 3
     text = proof_text(proof)
-    told = run(CHECKER, tmp_path, text)
-    assert told.returncode == 0, told.stderr
-    for line, token in zip(told.stdout.splitlines(), tokens, strict=True):
+    run_result = run(CHECKER, tmp_path, text)
+    assert run_result.returncode == 0, run_result.stderr
+    for line, token in zip(run_result.stdout.splitlines(), tokens, strict=True):
         owed = trees[token.symbol].top.total
         assert line == (
             f"bob has {token.total} of {owed} {token.symbol} at block {proof.block}, root {token.root.hash}"
@@ -363,8 +363,8 @@ def test_the_guide_s_checker_and_the_module_agree(tmp_path: Path) -> None:
 def test_the_guide_s_checker_refuses_what_the_module_refuses(tmp_path: Path, old: str, new: str) -> None:
     text = proof_text(proof_of("alice"))
     assert run(CHECKER, tmp_path, text).returncode == 0
-    told = run(CHECKER, tmp_path, text.replace(old, new))
-    assert told.returncode != 0
+    run_result = run(CHECKER, tmp_path, text.replace(old, new))
+    assert run_result.returncode != 0
     with pytest.raises(ProofError):
         check_proof(read_proof(text.replace(old, new)))
 

@@ -50,12 +50,12 @@ NOT_ACCOUNTS = [
 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
-def test_an_account_that_hive_could_have(name: str) -> None:
+def test_valid_account_names(name: str) -> None:
     assert is_account(name)
 
 
 @pytest.mark.parametrize("name", NOT_ACCOUNTS)
-def test_an_account_that_hive_could_not_have(name: object) -> None:
+def test_invalid_account_names(name: object) -> None:
     assert not is_account(name)
 
 
@@ -133,7 +133,7 @@ def test_the_action_of_a_reject_line(name: object, shown: str) -> None:
         ("\u202e\u2028", "%E2%80%AE%E2%80%A8"),
     ],
 )
-def test_free_text_as_the_journal_writes_it(text: str, written: str) -> None:
+def test_percent_encoding_of_free_text(text: str, written: str) -> None:
     assert encode(text) == written
 
 
@@ -141,12 +141,12 @@ ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=40)  # lone su
 
 
 @given(ANY_TEXT, ANY_TEXT)
-def test_two_texts_are_never_written_alike(one: str, other: str) -> None:
+def test_encoding_is_injective(one: str, other: str) -> None:
     assert (encode(one) == encode(other)) == (one == other)
 
 
 @given(ANY_TEXT)
-def test_what_is_written_is_one_printable_word(text: str) -> None:
+def test_encoded_text_is_one_printable_word(text: str) -> None:
     written = encode(text)
     assert written.isascii()
     assert not set(written) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-%")
@@ -154,7 +154,7 @@ def test_what_is_written_is_one_printable_word(text: str) -> None:
 
 
 @given(st.text())
-def test_what_is_written_can_be_read_again(text: str) -> None:
+def test_encoded_text_can_be_decoded(text: str) -> None:
     assert decode(encode(text)) == text
 
 

@@ -64,7 +64,7 @@ def edited(old: str, new: str) -> str:
     return GOOD.replace(old, new, 1)
 
 
-def test_a_good_file_is_read_whole() -> None:
+def test_a_valid_file() -> None:
     venue = parse_venue(GOOD)
     assert (venue.name, venue.start_block, venue.operator) == ("Test DEX", 101_000_000, "peakecoin")
     assert [(t.symbol, t.precision, t.chain, t.escrow, t.key_env) for t in venue.tokens] == [
@@ -167,7 +167,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("old", "new", "field", "reason"), REFUSED)
-def test_a_bad_file_is_refused_with_field_reason_and_cure(
+def test_an_invalid_file_is_rejected_with_field_reason_and_cure(
     old: str, new: str, field: str, reason: str
 ) -> None:
     with pytest.raises(VenueError) as refused:
@@ -185,7 +185,7 @@ def test_a_bad_file_is_refused_with_field_reason_and_cure(
         (f"pairs = 1\n{GOOD.split('[[pairs]]', maxsplit=1)[0]}", "pairs"),
     ],
 )
-def test_a_file_without_its_tables_is_refused(text: str, field: str) -> None:
+def test_a_file_without_its_tables_is_rejected(text: str, field: str) -> None:
     with pytest.raises(VenueError) as refused:
         parse_venue(text)
     assert refused.value.field == field
@@ -218,7 +218,7 @@ def swapped_tables() -> str:
     ],
     ids=["order", "comments", "name", "no-name", "no-key", "key", "defaults", "pair-default"],
 )
-def test_what_is_not_consensus_leaves_the_hash(text: str) -> None:
+def test_other_fields_do_not_change_the_hash(text: str) -> None:
     assert text != GOOD
     assert parse_venue(text).hash == parse_venue(GOOD).hash
 
@@ -312,13 +312,11 @@ def test_which_token_can_be_on_which_chain(symbol: str, precision: int, chain: s
         (0, 4, 3, 8, False),
     ],
 )
-def test_decimals_by_which_matching_never_rounds(
-    price: int, quantity: int, base: int, quote: int, fit: bool
-) -> None:
+def test_decimals_that_need_no_rounding(price: int, quantity: int, base: int, quote: int, fit: bool) -> None:
     assert decimals_fit(price, quantity, base, quote) is fit
 
 
 @pytest.mark.parametrize("text", ["[venue]\nstart_block = " + "9" * 5000, "a = " + "[" * 100_000])
-def test_a_file_that_the_reader_of_toml_chokes_on_is_refused_like_any_other(text: str) -> None:
+def test_errors_of_the_toml_parser_are_venue_errors(text: str) -> None:
     with pytest.raises(VenueError, match="file: is not valid TOML"):
         parse_venue(text)
