@@ -1,0 +1,1 @@
+"""Benchmarks. They import everything and are imported by nothing; docs/performance.md holds their figures."""

@@ -1,28 +1,29 @@
-"""`python -m bench [NAME…]`: every bench but the long ones, or those that are named."""
+"""Runs benchmarks: `python -m bench [NAME…]`, without names all but the long ones."""
 
 from __future__ import annotations
 
-import sys
+import argparse
 from importlib import import_module
 
 BENCHES = ("engine", "replay", "scan", "catchup", "api", "site")
-"""Modules of this folder; each has a `main()` that prints its figures with the goal they are held to."""
+"""Modules of this package; the `main()` of each prints its figures and their goals."""
 LONG = ("growth", "history", "year")
 """Those that take a quarter of an hour or more."""
 
 
-def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in BENCHES + LONG]
-    if unknown:
-        print(
-            f"no bench is called {', '.join(unknown)}; there are: {', '.join(BENCHES + LONG)}",
-            file=sys.stderr,
-        )
-        return 2
-    for name in names or BENCHES:
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Runs benchmarks and prints their figures."
+    )
+    names = f"benchmarks to run: {', '.join(BENCHES)} (the default), or the long ones {', '.join(LONG)}"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names)
+    chosen = parser.parse_args().names or BENCHES
+    if unknown := set(chosen) - {*BENCHES, *LONG}:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHES + LONG)}")
+    for name in chosen:
         import_module(f"bench.{name}").main()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -1,4 +1,4 @@
-"""A step of a bench in a process of its own, so that its memory is its own and nothing is left to the next one."""
+"""Runs a step of a benchmark in a new process, and measures its memory."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ T = TypeVar("T")
 
 
 def alone(work: Callable[..., T], *arguments: Any) -> T:
-    """What `work` gives, in a fresh process."""
+    """The result of `work`, computed in a new process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
 def resident_bytes() -> int:
-    """The memory of this process now, garbage aside (Linux)."""
+    """Resident memory of this process after a garbage collection, in bytes (Linux)."""
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def peak_mb() -> float:
-    """The most memory that this process had so far (Linux counts it in KiB)."""
+    """Peak resident memory of this process, in MB (Linux)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def database_bytes(path: Path) -> int:
-    """Bytes of an SQLite database, with what its log held."""
+    """Size of an SQLite database in bytes, after a checkpoint of its write-ahead log."""
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()

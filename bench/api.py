@@ -1,4 +1,4 @@
-"""The read API under load while blocks come in, as ratios to an empty view of the same server in the same run."""
+"""The read API under load while blocks are indexed, as ratios to an empty view of the same server in the same run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from indexer.follow.loop import Follower, Progress
 from indexer.sources.archive import ArchiveSource
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
-from settlement.store.write.loader import open_engine
+from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
@@ -35,7 +35,7 @@ SECONDS = 4.0
 STREAMS = 300
 STREAM_SECONDS = 10.0
 PLAIN_BLOCK_SECONDS, STREAM_BLOCK_SECONDS = 3.0, 1.0
-"""As often as Hive's; for the streams, three times as often."""
+"""Block times: Hive's for plain requests, a third of it for the streams."""
 MOST_SECONDS = 300
 PAIR = "base=PEK&quote=SWAP.HIVE"
 PATHS = {
@@ -44,12 +44,12 @@ PATHS = {
     "history": [get(f"/api/history?{PAIR}&limit=100")],
     "balances": [get(f"/api/balances?user=trader{number:04d}") for number in range(ACCOUNTS)],
 }
-"""The first does next to nothing: what our headers, ids and counts cost around any answer."""
+"""`frame` computes next to nothing: it measures headers, request ids and metrics."""
 EMPTY = [get("/")]
 
 
 def main() -> None:
-    """Print requests a second and latencies, and what streams do to them."""
+    """Print requests a second, latencies and the cost of streams."""
     with tempfile.TemporaryDirectory() as home, blocks_coming_in(Path(home)) as (url, told, pace):
         print(
             f"API: {CONNECTIONS} connections, a block of {OPS_PER_BLOCK} orders every 3 seconds "
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def plain(url: str) -> None:
-    """Each path between two measurements of the empty view."""
+    """Measure each path between two measurements of the empty view."""
     with server(url, 2, 0, "bare") as bare, server(url, 2, 128, "") as ours:
         bare.load(EMPTY, 1.0)
         for name, requests in PATHS.items():
@@ -87,7 +87,7 @@ def plain(url: str) -> None:
 
 
 class Measured(NamedTuple):
-    """A load, and the CPU time that the server used for each request, in microseconds."""
+    """The result of a load and the server's CPU time a request, in microseconds."""
 
     found: Load
     cpu: float
@@ -104,7 +104,7 @@ class Measured(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A running server, by its port and its process."""
+    """A running server: its port and the id of its main process."""
 
     port: int
     process: int
@@ -115,7 +115,7 @@ class Server(NamedTuple):
         return Measured(found, 1e6 * (self.cpu_seconds() - before) / len(found.latencies))
 
     def cpu_seconds(self) -> float:
-        """Of the worker processes, as Linux counts."""
+        """CPU time of the worker processes, in seconds (Linux)."""
         workers = Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split()
         fields = [Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split() for worker in workers]
         return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
@@ -152,7 +152,7 @@ def streams(url: str, told: Connection) -> None:
 
 
 class Listeners:
-    """Open streams, read by one thread, which notes when each change arrived."""
+    """Open streams, read by one thread that records the arrival time of each change."""
 
     def __init__(self, port: int, count: int) -> None:
         self.arrivals: list[tuple[int, float]] = []
@@ -184,7 +184,7 @@ class Listeners:
 
 @contextmanager
 def server(url: str, workers: int, streams: int, kind: str) -> Iterator[Server]:
-    """A server in processes of its own."""
+    """Run a server in processes of its own."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.api_server", url, *map(str, (port, workers, streams)), kind]
@@ -205,8 +205,10 @@ def server(url: str, workers: int, streams: int, kind: str) -> Iterator[Server]:
 
 @contextmanager
 def blocks_coming_in(home: Path) -> Iterator[tuple[str, Connection, Any]]:
-    """A database to which a process adds a block now and then (so many seconds apart as the last value says);
-    it tells which, and when it was committed."""
+    """A database into which another process indexes blocks.
+
+    Yields its URL, a connection that receives (block, time of commit), and the shared number of seconds between
+    blocks."""
     url = f"sqlite:///{home / 'bench.db'}"
     coming = int(MOST_SECONDS / STREAM_BLOCK_SECONDS)
     pace = multiprocessing.Value("d", PLAIN_BLOCK_SECONDS)
@@ -225,7 +227,7 @@ def blocks_coming_in(home: Path) -> Iterator[tuple[str, Connection, Any]]:
 
 def _write(home: Path, url: str, tells: Connection, recorded: Any, pace: Any) -> None:
     engine = open_writer(url)
-    rules, recorder = open_engine(engine, parse_venue(VENUE))
+    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
     last = 1 + OPEN_ORDERS // OPS_PER_BLOCK + HISTORY // OPS_PER_BLOCK
     Follower(rules, recorder, ArchiveSource(home, rules.venue_filter)).run(last)
     make_read_indexes(engine)
@@ -235,4 +237,6 @@ def _write(home: Path, url: str, tells: Connection, recorded: Any, pace: Any) ->
         tells.send((progress.last_block, time.time()))
         time.sleep(pace.value)
 
-    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter), on_commit=committed, batch_blocks=1).run()
+    Follower(
+        rules, recorder, ArchiveSource(home, rules.venue_filter), on_commit=committed, batch_blocks=1
+    ).run()

@@ -1,4 +1,4 @@
-"""The server of the API's bench, as a process: `python -m bench.api_server DB PORT WORKERS STREAMS BARE`."""
+"""The server that `bench.api` measures: `python -m bench.api_server DB PORT WORKERS STREAMS BARE`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from api.settings import ApiSettings
 
 
 def bare(*_: object, **__: object) -> Flask:
-    """A view that does nothing, in an application that does nothing else: what the server itself costs."""
+    """An application with one empty view, to measure the server itself."""
     app = Flask("bare")
     body = b'{"ok":true}'
     app.add_url_rule("/", view_func=lambda: Response(body, mimetype="application/json"))

@@ -1,4 +1,4 @@
-"""U, the limit that figures are ratios of: a bare matching loop, and the flow of operations for it.
+"""U, the upper bound that other figures are ratios of: a bare matching loop, and a generator of operations for it.
 
 A dictionary of levels, a deque a level with lazy cancel, a heap of prices. No funds, no fees, no journal,
 no checks: what any order book in Python must at least do.
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class Op(NamedTuple):
-    """An order, or (price 0) the cancel of order `target`."""
+    """An order, or the cancellation of order `target` where the price is 0."""
 
     id: int
     account: int
@@ -25,7 +25,7 @@ class Op(NamedTuple):
 
 
 class Bare:
-    """Price-time matching of one pair and nothing else."""
+    """Price-time matching of one pair, without accounts and fees."""
 
     def __init__(self) -> None:
         self.levels: tuple[dict[int, deque[list[int]]], ...] = ({}, {})  # asks by price, bids by -price
@@ -76,11 +76,11 @@ class Bare:
 MID = 50_000
 ACCOUNTS = 1000
 AWAY, SPREAD = 8, 60
-"""Ticks from the middle, on average and in deviation: so orders trade as often as performance.md says."""
+"""Distance of orders from the middle price, mean and deviation in ticks; docs/performance.md states how many trade."""
 
 
 def flow(count: int, seed: int = 1, accounts: int = ACCOUNTS) -> list[Op]:
-    """Orders around a drifting middle, one operation in five the cancel of an open order.
+    """Orders around a drifting middle price; one operation in five cancels an open order.
 
     At 100,000: about 80,000 orders, 58,000 trades, 1,450 orders left open.
     """
@@ -107,7 +107,7 @@ def flow(count: int, seed: int = 1, accounts: int = ACCOUNTS) -> list[Op]:
 
 
 def _open_order(random: Random, book: Bare, candidates: list[int]) -> int:
-    """An open order by chance; those that have gone are dropped from the candidates on the way."""
+    """A random open order; closed ones are removed from the candidates."""
     while True:
         at = random.randrange(len(candidates))
         if candidates[at] in book.open:
@@ -117,7 +117,7 @@ def _open_order(random: Random, book: Bare, candidates: list[int]) -> int:
 
 
 def wall(count: int, first_id: int) -> Iterator[Op]:
-    """Orders that rest far from the middle, half of them bids, on a thousand levels a side."""
+    """Resting orders far from the middle price, half of them bids, on a thousand levels a side."""
     for i in range(first_id, first_id + count):
         side = -1 if i % 2 == 0 else 1
         yield Op(i, i % ACCOUNTS, side < 0, MID + (20_000 + i % 2000 // 2) * side, 1 + i % 100, 0)

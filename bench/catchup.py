@@ -1,4 +1,4 @@
-"""Following over HTTP: catching up against the raw transfer of the same bytes, and the latency at the tip."""
+"""Indexing over HTTP: catching up, as a ratio to the raw transfer of the same bytes, and latency at the chain's head."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NO_SIDECHAIN: Final = "http://127.0.0.1:9"
 
 
 def linked(count: int) -> Iterator[bytes]:
-    """Blocks of about 27 KB, linked, with right ids and signed, and nothing of ours in them."""
+    """Linked, signed blocks of about 27 KB without operations of the exchange."""
     key, previous = PrivateKey(b"\x11" * 32), NO_BLOCK
     for number, text in enumerate(foreign_blocks(count), 1):
         value = json.loads(text)
@@ -56,7 +56,7 @@ def linked(count: int) -> Iterator[bytes]:
 
 
 def serve(count: int, ports: Any) -> None:
-    """A node that does nothing but send, in a process of its own."""
+    """A node that only sends prepared blocks; runs in a process of its own."""
     blocks = list(linked(count))
 
     class Request(BaseHTTPRequestHandler):
@@ -86,13 +86,13 @@ def serve(count: int, ports: Any) -> None:
 
 
 def main() -> None:
-    """Print both."""
+    """Print both figures."""
     catch_up()
     at_the_tip()
 
 
 def catch_up() -> None:
-    """Blocks a second, whole loop into SQLite, from one node and from two that are compared."""
+    """Blocks a second through the whole loop into SQLite, from one node and from two that are compared."""
     context = multiprocessing.get_context("spawn")
     ports: Any = context.Queue()
     nodes = [context.Process(target=serve, args=(BLOCKS, ports), daemon=True) for _ in range(2)]
@@ -135,7 +135,7 @@ def _rate(work: Callable[[], object]) -> float:
 
 
 def at_the_tip() -> None:
-    """From the moment that a block is irreversible on the node to its rows committed."""
+    """Time from a block's irreversibility on the node to the commit of its rows."""
     node = DevNode(Chain(lag=0), DevSidechain(heartbeat=0))
     servers = [NodeServer(node) for _ in range(2)]
     made: dict[int, float] = {}

@@ -1,4 +1,4 @@
-"""Chains for the benchmarks: cheap to make, and with as many resting orders as asked for."""
+"""Generates chains for the benchmarks, with a chosen number of resting orders."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ MIDDLE = 10_000  # ticks
 
 
 def block_id(number: int) -> str:
-    """An id with the number where Hive has it."""
+    """A block id, with the number in its first 8 digits as on Hive."""
     return f"{number:08x}" + "0" * 32
 
 
 def block(number: int, operations: list[tuple[str, dict[str, object]]]) -> dict[str, object]:
-    """A block in block_api's shape with one operation a transaction: (transaction id, custom_json value)."""
+    """A block as block_api writes it, with one operation a transaction: (transaction id, custom_json value)."""
     seconds = 3 * number
     return {
         "block_id": block_id(number),
@@ -73,7 +73,7 @@ def action(name: str, payload: dict[str, str]) -> dict[str, object]:
 
 
 class Flow:
-    """Orders around a middle price, some 59 % of them crossing, a fifth cancels; seeded."""
+    """Seeded orders around a middle price: about 59 % cross, and a fifth of the operations cancel."""
 
     def __init__(self, seed: int = 1) -> None:
         self._random = random.Random(seed)
@@ -88,14 +88,14 @@ class Flow:
         return f"trader{index % ACCOUNTS:04d}"
 
     def resting(self, index: int) -> tuple[str, dict[str, object]]:
-        """An order far from the market: it stays."""
+        """A resting order far from the market."""
         side = ("buy", "sell")[index % 2]
         away = 1_000 + index // 2 % 5_000
         price = MIDDLE - away if side == "buy" else MIDDLE + away
         return self._order(side, price, "1.00", index)
 
     def step(self) -> tuple[str, dict[str, object]]:
-        """The next order or cancel near the middle."""
+        """The next order near the middle price, or a cancellation."""
         chance = self._random
         if self._live and chance.random() < 0.2:
             place = chance.randrange(max(0, len(self._live) - 2_000), len(self._live))
@@ -115,7 +115,7 @@ class Flow:
 
 
 def write_archive(folder: Path, open_orders: int, operations: int) -> int:
-    """An archive that funds the accounts, opens that many orders, then trades; the last opening block."""
+    """Write an archive that funds the accounts, opens orders, then trades; returns the last block of the opening."""
     flow = Flow()
     number = 1
     with (folder / "blocks.jsonl").open("w") as lines, (folder / "receipts.jsonl").open("w") as receipts:
@@ -134,7 +134,7 @@ def write_archive(folder: Path, open_orders: int, operations: int) -> int:
 
 
 def funding(flow: Flow) -> tuple[list[tuple[str, dict[str, object]]], dict[str, object]]:
-    """Operations that fund the accounts, and the sidechain's receipts of them."""
+    """Deposits that fund the accounts, and their sidechain receipts."""
     operations, transactions = [], []
     for index in range(ACCOUNTS):
         for symbol, escrow in (("PEK", "bench.pek"), ("SWAP.HIVE", "bench.hive")):
@@ -158,7 +158,7 @@ def funding(flow: Flow) -> tuple[list[tuple[str, dict[str, object]]], dict[str, 
 
 
 def foreign_blocks(count: int, seed: int = 2) -> Iterator[bytes]:
-    """Blocks of about 27 KB with 40 operations of which none is ours; a third name the sidechain."""
+    """Blocks of about 27 KB with 40 operations of other applications; a third of them name the sidechain."""
     chance = random.Random(seed)
     for number in range(1, count + 1):
         operations = []

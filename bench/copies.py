@@ -1,4 +1,4 @@
-"""A long history made in SQL, because to replay it takes hours: a pattern, copied again and again.
+"""Builds a long history by copying rows in SQL, because a replay of that length takes hours.
 
 The pattern is a real replay of some 9,000 trades. A copy is its rows with numbers, blocks and times moved on and ids
 of their own. What a copy leaves out: its journal's text beyond `JOURNAL_CHARS` a block, hashes of its own, and what
@@ -28,19 +28,19 @@ from settlement.store.interval_tree import fork_node
 from settlement.store.write.loader import load_or_initialise
 
 FEW_ORDERS: Final = 1_000
-"""Open before anything trades."""
+"""Orders that are open before trading begins."""
 PATTERN: Final = range(513, 1024)
-"""Blocks of the pattern, in one aligned span of 512: so forks move along with them."""
+"""Blocks of the pattern: one aligned span of 512, so that nodes of the interval tree can be shifted."""
 STRIDE: Final = 512
 """Blocks from one copy to the next."""
 JOURNAL_CHARS: Final = 1_000
 AT_ONCE: Final = 10
 """Copies in a transaction."""
 STRIDE_SECONDS: Final = 1_560
-"""26 minutes: so candles of a minute move along. Ten million trades are made in less than an order lives."""
+"""Whole minutes, so that one-minute candles can be shifted; ten million trades take less time than an order lives."""
 _START: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 
-# By table, the columns that move on from copy to copy, each with what it counts.
+# By table, the columns that are shifted from copy to copy, each with its unit.
 _MOVED: Final[Mapping[str, Mapping[str, str]]] = {
     "blocks": {
         "number": "block",
@@ -77,12 +77,12 @@ WHERE interval = 60 GROUP BY pair_id, start - start % {interval} ON CONFLICT DO 
 
 
 def _time_of(number: int) -> int:
-    """Seconds since 1970: blocks are some three seconds apart."""
+    """A block's time in seconds since 1970; blocks are about three seconds apart."""
     return _START + STRIDE_SECONDS * number // STRIDE
 
 
 def write_blocks(home: Path, blocks: Iterable[tuple[int, list[Any]]], receipts: Iterable[Any] = ()) -> None:
-    """An archive of blocks: number and operations."""
+    """Write an archive of blocks, each a number and its operations."""
     with (home / "blocks.jsonl").open("w") as lines:
         for number, operations in blocks:
             moment = datetime.fromtimestamp(_time_of(number), UTC)
@@ -92,7 +92,7 @@ def write_blocks(home: Path, blocks: Iterable[tuple[int, list[Any]]], receipts: 
 
 
 def make_pattern(url: str, home: Path) -> None:
-    """Replay the real part, and keep a copy of the pattern's rows in tables of their own."""
+    """Replay the real part and copy the pattern's rows into tables `pattern_*`."""
     flow = Flow()
     deposits, receipt = funding(flow)
     opening = [flow.resting(index) for index in range(FEW_ORDERS)]
@@ -110,7 +110,7 @@ def make_pattern(url: str, home: Path) -> None:
 
 
 def _close_all(connection: Connection) -> None:
-    """What the pattern leaves open expires in the block after it."""
+    """Expire the orders that the pattern leaves open, in the block after it."""
     last = PATTERN.stop
     left = connection.execute(text("SELECT seq, block FROM pattern_orders WHERE status = 0")).all()
     change = "UPDATE pattern_orders SET status = :status, closed_block = :last, fork = :fork WHERE seq = :seq"
@@ -122,7 +122,7 @@ def _close_all(connection: Connection) -> None:
 
 
 def grow(url: str, trades: int) -> None:
-    """Copy the pattern until there are so many trades; the indexes of readers are gone then."""
+    """Copy the pattern until there are `trades` trades; drops the read indexes."""
     engine = open_writer(url)
     with engine.begin() as connection:
         for index in READ_INDEXES:
@@ -136,7 +136,7 @@ def grow(url: str, trades: int) -> None:
 
 
 def _copy_some(engine: Engine, trades: int) -> bool:
-    """Some copies behind what there is, and the cursor behind them; False where there are enough."""
+    """Append some copies and move the cursor; False where there are enough trades."""
     with engine.begin() as connection:
         steps = {
             name: connection.scalar(text(f"SELECT count(*) FROM pattern_{name}")) or 0 for name in _COUNTED
@@ -162,7 +162,7 @@ def _last(connection: Connection, table: str) -> int:
 
 
 def _copy(connection: Connection, moved: Mapping[str, int]) -> None:
-    """One copy of all tables."""
+    """Append one copy of the pattern to all tables."""
     for table, columns in _MOVED.items():
         names = [column.name for column in schema.metadata.tables[table].columns]
         values = {name: f"{name} + {moved[columns[name]]}" if name in columns else name for name in names}
@@ -180,7 +180,7 @@ def _copy(connection: Connection, moved: Mapping[str, int]) -> None:
 
 
 def _other_ids(connection: Connection) -> dict[str, str]:
-    """Ids whose first half, which is what they are looked up by, is mixed with a number of the copy."""
+    """SQL for new ids: the first half, by which they are looked up, is mixed with a number of the copy."""
     mixed, sign = random.getrandbits(63), -(1 << 63)
     key, plain = (f"((tx_key | {mask}) - (tx_key & {mask}))" for mask in (mixed, mixed + sign))
     digits = f"printf('%016x', {plain})"

@@ -40,7 +40,7 @@ Block = tuple[BlockHeader, list[Event]]
 
 
 def main() -> None:
-    """Print operations a second of U and of the engine with so many orders resting, and an empty block."""
+    """Print operations a second of U and of the rules by resting orders, and the cost of an empty block."""
     ops = flow(OPERATIONS)
     orders = sum(1 for op in ops if op.price)
     print(
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def funded_engine(resting: Iterable[Op], accounts: int = ACCOUNTS) -> StateMachine:
-    """An engine whose accounts have all they need, and whose book holds these orders."""
+    """A state machine with funded accounts and these resting orders."""
     engine = StateMachine(VENUE)
     for first in range(0, accounts, FUNDED_A_BLOCK):
         number = engine.next_block()
@@ -104,7 +104,7 @@ def _event(op: Op) -> Event:
 
 
 def apply_all(engine: StateMachine, blocks: list[Block], trades: list[int]) -> None:
-    """Apply all blocks; what they did is dropped at once, as a recorder would after writing it."""
+    """Apply all blocks and drop the results, as the indexer does after writing them."""
     before = engine.state.last_trade
     for header, events in blocks:
         engine.apply(header, events)
@@ -112,7 +112,7 @@ def apply_all(engine: StateMachine, blocks: list[Block], trades: list[int]) -> N
 
 
 def _empty_block(engine: StateMachine) -> float:
-    """Seconds for a block where nothing happens, the building of its header aside."""
+    """Seconds for a block without events, excluding the construction of its header."""
     first, now = engine.next_block(), engine.state.header
     assert now is not None
     headers = [BlockHeader(first + i, "00", now.timestamp) for i in range(EMPTY_BLOCKS)]

@@ -1,4 +1,4 @@
-"""How cost and memory grow: with open orders, accounts and history; and how long a start takes.
+"""Growth of time and memory with open orders, accounts and history, and the time of a start.
 
 Times are of the processor, because other work on the machine disturbs those least; each is given with its ratio to that
 of the smallest size in the same run.
@@ -30,15 +30,15 @@ OPERATIONS = 20_000
 FEW_ORDERS = 1_000
 TRADES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 HISTORY_OPERATIONS = 1_760_000
-"""They trade a little more than a million times."""
+"""Operations that make a little more than a million trades."""
 STATES = (1_000, 10_000, 100_000, 1_000_000)
 
 Grown = tuple[float, float]
-"""Seconds of processor time an operation, and bytes of memory for each thing that there are so many of."""
+"""Seconds of processor time an operation, and bytes of memory for each order or account."""
 
 
 def main() -> None:
-    """Print every curve."""
+    """Print all curves."""
     print(f"growth ({name_of_build()}), processor time; goal: within 1.5 times from end to end", flush=True)
     _print_curve("open orders", {size: alone(with_open_orders, size) for size in SIZES}, 1_500)
     _print_curve("accounts", {size: alone(with_accounts, size) for size in SIZES}, 1_000)
@@ -67,7 +67,7 @@ def _print_curve(name: str, curve: dict[int, Grown], most_bytes: int) -> None:
 
 
 def with_open_orders(count: int) -> Grown:
-    """The same flow, with so many orders resting."""
+    """Measure the flow with `count` resting orders."""
     engine = funded_engine(())
     before = resident_bytes()
     for header, events in blocks_of(engine, wall(count, OPERATIONS + 1)):
@@ -78,7 +78,7 @@ def with_open_orders(count: int) -> Grown:
 
 
 def with_accounts(count: int) -> Grown:
-    """The same flow among so many accounts, each with a balance of both tokens."""
+    """Measure the flow among `count` accounts, each with a balance of both tokens."""
     before = resident_bytes()
     engine = funded_engine((), count)
     memory = (resident_bytes() - before) / count
@@ -93,7 +93,7 @@ def _flow_seconds(engine: StateMachine, accounts: int) -> float:
 
 @dataclass
 class Mark:
-    """How far a long replay had come when so many trades were reached."""
+    """Progress of a long replay after one of its transactions."""
 
     intents: int
     trades: int
@@ -102,7 +102,7 @@ class Mark:
 
 @dataclass
 class History:
-    """A long replay: a mark after each of its transactions; then what the indexes of readers cost."""
+    """A long replay: a mark after each transaction, and the cost of the read indexes."""
 
     marks: list[Mark]
     bytes: int
@@ -111,7 +111,7 @@ class History:
 
 
 def with_history(home: Path) -> History:
-    """One long replay into SQLite."""
+    """Run one long replay into SQLite."""
     write_archive(home, FEW_ORDERS, HISTORY_OPERATIONS)
     path = home / "growth.db"
     engine = open_writer(f"sqlite:///{path}")
@@ -131,7 +131,7 @@ def with_history(home: Path) -> History:
 
 
 def _print_history(history: History) -> None:
-    """The rate of the last 8,000 trades or more before each size."""
+    """Print the rate over at least 8,000 trades before each size."""
     steps = history.marks
     first = None
     for trades in TRADES:
@@ -153,7 +153,7 @@ def _print_history(history: History) -> None:
 
 
 def open_orders(home: Path, count: int) -> None:
-    """A database with so many open orders."""
+    """Make a database with `count` open orders."""
     write_archive(home, count, 0)
     engine = open_writer(f"sqlite:///{home / 'growth.db'}")
     rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
@@ -165,7 +165,7 @@ def open_orders(home: Path, count: int) -> None:
 
 
 def start_up(home: Path) -> tuple[float, int]:
-    """Seconds of processor time to load and check the state and to make the recorder, and bytes that they take."""
+    """Processor time in seconds to load and check the state and create the projector, and their memory in bytes."""
     engine = open_writer(f"sqlite:///{home / 'growth.db'}")
     before = resident_bytes()
     started = time.process_time()

@@ -1,4 +1,4 @@
-"""What following, asking and starting cost on top of a history of 10,000 to 10,000,000 trades (`copies`).
+"""Cost of indexing, of queries and of a start after a history of 10,000 to 10,000,000 trades (`bench.copies`).
 
 Live following and starting are in processor time, on PostgreSQL with the server's; questions on the clock, because
 of the server they could not be told apart.
@@ -41,14 +41,14 @@ from tests.support.postgres import Server
 SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
 LIVE_BLOCKS: Final = 2_000
 LIVE_OPERATIONS: Final = 10
-"""In each block that is followed, which is a transaction of its own."""
+"""Operations in each indexed block; each block is a transaction of its own."""
 TIMES: Final = 25
-"""That each question is asked, of other accounts and places."""
+"""How often each query runs, with different accounts and positions."""
 PAGE: Final = 50
 
 
 def main() -> None:
-    """Print what each costs at each size, on both databases."""
+    """Print all costs at each size, on SQLite and PostgreSQL."""
     print(f"history ({name_of_build()}); following: {LIVE_BLOCKS:,} blocks of {LIVE_OPERATIONS} operations")
     with tempfile.TemporaryDirectory() as home:
         measure(f"sqlite:///{Path(home) / 'history.db'}", Path(home))
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def measure(url: str, home: Path) -> None:
-    """All sizes, one on top of the other, each step in a process of its own."""
+    """Measure growing sizes of one database, each step in a process of its own."""
     alone(make_pattern, url, home)
     for size in SIZES:
         alone(grow, url, size)
@@ -79,7 +79,7 @@ def measure(url: str, home: Path) -> None:
 
 
 def make_indexes(url: str) -> tuple[float, int]:
-    """Seconds on the clock for the indexes of readers, and the bytes of the database with them."""
+    """Wall-clock seconds to create the read indexes, and the size of the database in bytes with them."""
     engine = open_writer(url)
     started = time.perf_counter()
     make_read_indexes(engine)
@@ -95,7 +95,7 @@ def make_indexes(url: str) -> tuple[float, int]:
 
 
 class Followed(NamedTuple):
-    """Seconds of processor time to start; microseconds of it an operation followed, ours and the server's."""
+    """Processor time: seconds of a start, and microseconds an indexed operation, of our process and of the server."""
 
     start_seconds: float
     open_orders: int
@@ -112,7 +112,7 @@ class Followed(NamedTuple):
 
 
 def follow(url: str, home: Path) -> Followed:
-    """Start, then follow real flow, each block in a transaction of its own."""
+    """Start, then index blocks, each in a transaction of its own."""
     engine = open_writer(url)
     started = time.process_time(), _server_seconds(engine)
     rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
@@ -131,7 +131,7 @@ def follow(url: str, home: Path) -> Followed:
 
 
 def _server_seconds(engine: Engine) -> float:
-    """Processor time of PostgreSQL's processes so far (Linux); 0 where there is none."""
+    """Processor time of PostgreSQL's processes in seconds (Linux); 0 on SQLite."""
     if is_sqlite(engine.url):
         return 0.0
     with engine.connect() as connection:
@@ -149,7 +149,7 @@ def _stat(process: int | str) -> list[str]:
 
 
 class Place(NamedTuple):
-    """Where a question is asked: an account, and somewhere in history."""
+    """Parameters of the queries: an account, and a position in history."""
 
     account: int
     block: int
@@ -180,7 +180,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
 
 
 def ask(url: str) -> dict[str, float]:
-    """The median time of each question, in milliseconds."""
+    """The median time of each query, in milliseconds."""
     engine = open_reader(url)
     with engine.connect() as connection:
         chance = random.Random(1)

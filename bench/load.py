@@ -1,4 +1,4 @@
-"""A load generator of one thread: HTTP/1.1 over kept connections, as many requests as they carry."""
+"""A single-threaded load generator: HTTP/1.1 over persistent connections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 
 
 class Load(NamedTuple):
-    """What came of it. Latencies in seconds, sorted."""
+    """The result of a load: latencies in seconds, sorted, and answers by status."""
 
     seconds: float
     latencies: Sequence[float]
@@ -26,7 +26,7 @@ class Load(NamedTuple):
         return len(self.latencies) / self.seconds
 
     def percentile(self, part: float) -> float:
-        """In milliseconds."""
+        """A percentile of the latencies, in milliseconds; `part` is 0 to 1."""
         return 1000 * self.latencies[min(int(len(self.latencies) * part), len(self.latencies) - 1)]
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class Load(NamedTuple):
 
 
 def get(path: str, *headers: str) -> bytes:
-    """The bytes of a request."""
+    """The bytes of a GET request."""
     return "\r\n".join((f"GET {path} HTTP/1.1", "Host: bench", *headers, "\r\n")).encode()
 
 
@@ -57,7 +57,7 @@ class _Connection:
         self.socket.sendall(request)
 
     def receive(self) -> int | None:
-        """The status, once the answer is whole. Raises ConnectionError where it never will be."""
+        """The status once the response is complete, else None. Raises ConnectionError where the server closes it early."""
         part = self.socket.recv(1 << 18)
         if not part:
             raise ConnectionError("the server hung up")
@@ -81,7 +81,9 @@ def load(
     wanted = cycle(requests)
     latencies: list[float] = []
     statuses: dict[int, int] = {}
-    free = deque(_Connection(port) for _ in range(connections))  # in turn: the server ends those that rest
+    free = deque(
+        _Connection(port) for _ in range(connections)
+    )  # used in turn, because the server closes idle ones
     opened = list(free)
     for connection in free:
         selector.register(connection.socket, selectors.EVENT_READ, connection)

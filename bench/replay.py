@@ -1,4 +1,4 @@
-"""Replay end to end into SQLite and PostgreSQL, as a ratio to the raw writing of the same rows in the same run."""
+"""Replay of an archive into SQLite and PostgreSQL, as a ratio to writing the same rows through the driver alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import parse_venue
-from settlement.store import database
 from settlement.store.database import open_writer
 from settlement.store.write import projector as recorder
 from settlement.store.write.loader import load_or_initialise
@@ -35,14 +34,14 @@ OPERATIONS = 20_000
 OPEN_ORDERS = (1_000, 10_000, 100_000)
 
 Written = list[tuple[Any, list[Any]]]
-"""Statements of the recorder, each with its rows."""
+"""Statements of the projector, each with its rows."""
 PARTS = ("reading", "decoding", "engine", "rows", "database", "loop")
 Parts = dict[str, float]
 """Seconds by part of the replay."""
 
 
 def main() -> None:
-    """Print operations a second with so many orders open, and the ratio to the driver alone."""
+    """Print operations a second by open orders, and the ratio to the driver alone."""
     print(
         f"replay ({name_of_build()}) of {OPERATIONS} operations into SQLite "
         "(goal: ratio >= 0.7, >= 25,000 operations/s)"
@@ -73,7 +72,7 @@ def _speeds(open_orders: int, parts: Parts, raw: float) -> str:
 
 
 class _Timed:
-    """How long each part of a replay takes, on the clock. What runs within another part is not counted twice."""
+    """Wall-clock time of each part of a replay, excluding the parts that run inside it."""
 
     def __init__(self) -> None:
         self._parts: Parts = defaultdict(float)
@@ -94,7 +93,7 @@ class _Timed:
         self._open.pop()
 
     def call(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, its time taken."""
+        """The same function, timed."""
 
         def timed(*args: Any) -> Any:
             with self.part(name):
@@ -108,7 +107,7 @@ class _Timed:
 
 
 class _Through:
-    """A part of the replay with one of its methods replaced."""
+    """A proxy of a part of the replay with one method replaced."""
 
     def __init__(self, whole: Any, **methods: Callable[..., Any]) -> None:
         self._whole = whole
@@ -119,7 +118,7 @@ class _Through:
 
 
 def _replay(home: Path, open_orders: int) -> tuple[Parts, Written, int, int]:
-    """Seconds, the rows, and by how many bytes the file grew: as it is, and with the indexes of readers."""
+    """Seconds, the rows written, and the growth of the file in bytes, without and with the read indexes."""
     opened = write_archive(home, open_orders, OPERATIONS)
     engine = open_writer(f"sqlite:///{home / 'bench.db'}")
     rules, writer = load_or_initialise(engine, parse_venue(VENUE))
@@ -131,9 +130,11 @@ def _replay(home: Path, open_orders: int) -> tuple[Parts, Written, int, int]:
 
 
 def _timed(engine: Any, rules: StateMachine, writer: recorder.Projector, home: Path) -> tuple[Parts, Written]:
-    """Seconds for the operations themselves by part, and what was written meanwhile."""
+    """Seconds for the operations by part, and the rows written."""
     tune_gc()
-    written: list[tuple[Any, bytes]] = []  # as text: rows that live on would slow down what makes new ones
+    written: list[
+        tuple[Any, bytes]
+    ] = []  # packed: millions of live rows would slow the garbage collector down
     run, commit, timed = recorder.run, engine.dialect.do_commit, _Timed()
     source = ArchiveSource(home, rules.venue_filter)
 
@@ -161,7 +162,7 @@ def _timed(engine: Any, rules: StateMachine, writer: recorder.Projector, home: P
 
 
 def _postgresql(home: Path, open_orders: int) -> tuple[Parts, float]:
-    """Seconds of the replay, and of COPY with the same rows as text made beforehand; what is merged, merged."""
+    """Seconds of the replay, and of COPY with the same rows prepared as text; upserts go through the same merge."""
     opened = write_archive(home, open_orders, OPERATIONS)
     url, other = new_database(), new_database()
     engine = open_writer(url)
@@ -197,7 +198,7 @@ def _postgresql(home: Path, open_orders: int) -> tuple[Parts, float]:
 
 
 def _copied(rows: list[Any]) -> bytes:
-    """Rows in the text form of COPY."""
+    """Rows in the text format of COPY."""
     return "".join("\t".join(map(_field, row)) + "\n" for row in rows).encode()
 
 
@@ -215,7 +216,7 @@ def _size(home: Path) -> int:
 
 
 def _size_with_indexes(home: Path) -> int:
-    """Of a copy, so that the replay itself goes on without them."""
+    """The size of a copy of the database with the read indexes, in bytes."""
     copy = Path(shutil.copy(home / "bench.db", home / "indexed.db"))
     engine = open_writer(f"sqlite:///{copy}")
     recorder.make_read_indexes(engine)
@@ -226,12 +227,11 @@ def _size_with_indexes(home: Path) -> int:
 
 
 def _write_raw(home: Path, written: Written) -> float:
-    """The same statements and rows through the driver alone, one transaction for each batch."""
+    """Seconds for the same statements and rows through the driver alone, one transaction a batch."""
     path = home / "raw.db"
-    open_writer(f"sqlite:///{path}").dispose()
-    connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in database._WRITER_PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+    engine = open_writer(f"sqlite:///{path}")
+    pooled = engine.raw_connection()  # with the writer's settings
+    connection = cast(sqlite3.Connection, pooled.driver_connection)
     started = time.perf_counter()
     connection.execute("BEGIN IMMEDIATE")
     for statement, rows in written:
@@ -241,7 +241,8 @@ def _write_raw(home: Path, written: Written) -> float:
             connection.execute("BEGIN IMMEDIATE")
     connection.execute("COMMIT")
     seconds = time.perf_counter() - started
-    connection.close()
+    pooled.close()
+    engine.dispose()
     return seconds
 
 

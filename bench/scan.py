@@ -1,4 +1,4 @@
-"""Scanning blocks with nothing of ours, as a ratio to a bare search of their bytes in the same run."""
+"""Scanning blocks without operations of the exchange, as a ratio to a bare search of their bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEEDLES = (b"peakedex", b"bench.", b"\\u")
 
 
 def main() -> None:
-    """Print blocks a second: bytes searched, blocks read, and a whole archive through the loop."""
+    """Print blocks a second of a byte search, of reading blocks, and of a whole archive through the loop."""
     venue = parse_venue(VENUE)
     blocks = list(foreign_blocks(BLOCKS))
     size = sum(map(len, blocks)) / BLOCKS / 1000

@@ -1,4 +1,4 @@
-"""The site's budgets (shared design, section 9): bytes of a screen, first paints on a slow machine, events to pixels."""
+"""The site's budgets: size of each page, first paints on a slow machine, latency from event to screen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRADE: Final = "trade.html?base=PEK&quote=SWAP.HIVE"
 BITS, DELAY_MS, SLOWDOWN = 1_600_000, 150, 4
 EVENTS, EVENTS_A_SECOND = 1000, 100
 
-# Paints as the browser saw them.
+# Records paints and layout shifts.
 WATCH_PAINTS: Final = """(() => {
   window.vitals = { lcp: 0, cls: 0 };
   new PerformanceObserver((list) => { for (const one of list.getEntries()) vitals.lcp = one.startTime; })
@@ -31,7 +31,7 @@ WATCH_PAINTS: Final = """(() => {
     .observe({ type: "layout-shift", buffered: true });
 })();"""
 
-# Changes of one level at a steady rate through the page's own stream, and when each was on the screen.
+# Sends changes of one price level at a steady rate through the page's stream, and records when each is painted.
 DRIVE: Final = """async ([count, rate]) => {
   const tasks = [];
   new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration))).observe({ type: "longtask" });
@@ -59,7 +59,7 @@ DRIVE: Final = """async ([count, rate]) => {
   waits.sort((a, b) => a - b);
   return { painted: waits.length, p95: waits[Math.floor(waits.length * 0.95)], longest: Math.max(0, ...tasks) };
 }"""
-# Keeps hold of the page's stream, so that the bench can speak through it.
+# Wraps the page's event stream, so that the benchmark can send events through it.
 HOLD: Final = """(() => {
   const listen = EventSource.prototype.addEventListener;
   window.bench = { seq: null, start: 0, driving: false };
@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def sizes() -> None:
-    """Bytes of what a screen loads for its first paint, without fonts and chart, and of what it loads later."""
+    """Print the bytes that a page loads for its first paint, without fonts and chart, and later."""
     for screen in SCREENS:
         first = loaded([screen], static_imports)
         every = loaded([screen], static_imports, dynamic_imports)
@@ -133,7 +133,7 @@ def loaded(names: list[str], *imports: Callable[[str], set[str]]) -> dict[str, b
 
 
 def paints(browser: Browser, world: World) -> None:
-    """First and largest paint and the layout's shift, at 1.6 Mbit/s on a processor four times slower."""
+    """Print first and largest paint and layout shift, at 1.6 Mbit/s on a processor four times slower."""
     busy = f"account.html?user={world.bots.traders[0].name}"
     for screen in ("", TRADE, busy):
         context = browser.new_context(viewport={"width": 1280, "height": 800})
@@ -165,7 +165,7 @@ def slow_down(session: CDPSession) -> None:
 
 
 def events(browser: Browser, world: World) -> None:
-    """From an event to the screen at a hundred a second, the longest task, and what the heap keeps."""
+    """Print the latency from event to screen at a hundred a second, the longest task and the growth of the heap."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.add_init_script(HOLD)
     page = context.new_page()
@@ -187,7 +187,7 @@ def events(browser: Browser, world: World) -> None:
 
 
 def heap(page: Page) -> int:
-    """Bytes that live after a collection."""
+    """Bytes of the heap after a garbage collection."""
     session = page.context.new_cdp_session(page)
     session.send("HeapProfiler.collectGarbage")
     size: int = session.send("Runtime.getHeapUsage")["usedSize"]

@@ -1,6 +1,6 @@
-"""A year, scaled: a long generated chain through the whole of it, once, with time, memory, size and hashes.
+"""A scaled year: a long generated chain through the whole indexer, with time, memory, size and hashes.
 
-A real year has 10.5 million blocks, most of them with nothing of ours; this one has 300,000, all of them with something.
+A real year has 10.5 million blocks, most of them without operations of the exchange; this one has 300,000, all with operations.
 Each step runs in a process of its own, so that its memory is its own.
 """
 
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def generate(folder: Path) -> tuple[float, int, int]:
-    """Write the archive as `archive record` does, in zstd: seconds, bytes before and after packing."""
+    """Write the archive in zstd; returns seconds, and bytes before and after compression."""
     started = time.perf_counter()
     generator = Generator(SEED, ops_per_block=OPS_PER_BLOCK, accounts=TRADERS)
     encode, plain = msgspec.json.encode, 0
@@ -105,7 +105,7 @@ def generate(folder: Path) -> tuple[float, int, int]:
 
 
 def replay(folder: Path) -> Replayed:
-    """The archive through decoding, rules and recorder into SQLite: the path of `peakedex replay`."""
+    """Replay the archive into SQLite as `peakedex replay` does."""
     path = folder / DATABASE
     engine = open_writer(f"sqlite:///{path}")
     rules, recorder = load_or_initialise(engine, demo())
@@ -146,7 +146,7 @@ def replay(folder: Path) -> Replayed:
 
 
 def start_up(folder: Path) -> tuple[float, str, float]:
-    """Load the state as a start does: seconds, its hash, peak memory."""
+    """Load the state as a start does; returns seconds, its hash and peak memory in MB."""
     engine = open_writer(f"sqlite:///{folder / DATABASE}")
     started = time.perf_counter()
     rules = load(engine)
