@@ -19,7 +19,7 @@ from settlement.net.backoff import Waiter
 
 @click.group()
 def archive() -> None:
-    """Record blocks into archives, which `peakedex replay` and `verify` read."""
+    """Record blocks into archives, for `replay` and `verify`."""
 
 
 @archive.command("record")

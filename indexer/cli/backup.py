@@ -49,10 +49,11 @@ def backup(
     backup_rolling: int,
     as_json: bool,
 ) -> None:
-    """Back up the database: a consistent snapshot with the payout log, while all processes run.
+    """Back up the database to a folder or a server.
 
-    The backup is read back and compared before older ones are deleted. Credentials come from the environment
-    only: PEAKEDEX_BACKUP_USER, …_PASSWORD, …_KEY_FILE; for S3 the variables of AWS.
+    A backup is a consistent snapshot with the payout log, made while all processes run. It is read back
+    and compared before older ones are deleted. Credentials come from the environment only:
+    PEAKEDEX_BACKUP_USER, …_PASSWORD, …_KEY_FILE; for S3 the variables of AWS.
 
     Example: peakedex backup --db peakedex.db --to sftp://backups.example.org/srv/peakedex
     """

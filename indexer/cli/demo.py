@@ -64,9 +64,10 @@ class Demo(NamedTuple):
 )
 @click.option("--no-bots", is_flag=True, help="Do not run trading bots.")
 def demo(host: str, port: int, block_time: float, folder: Path | None, no_bots: bool) -> None:
-    """Run the whole exchange on this machine: devnet, indexer, API, site, payouts and trading bots.
+    """Run the whole exchange on this machine, with trading bots.
 
-    It needs no account, key or network. Ctrl-C stops it.
+    It starts a devnet, the indexer, the API with the site, and payouts. It needs no account, key or
+    network. Ctrl-C stops it.
 
     Example: peakedex demo --port 8080 --block-time 1
     """

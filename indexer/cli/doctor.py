@@ -35,9 +35,9 @@ def doctor(
     quorum: int | None,
     as_json: bool,
 ) -> None:
-    """Check this machine, the database, the nodes and the escrow accounts, and suggest fixes.
+    """Check machine, database, nodes and escrow accounts.
 
-    It changes nothing. The exit code is 1 if a finding is fatal.
+    It suggests fixes and changes nothing. The exit code is 1 if a finding is fatal.
 
     Example: peakedex doctor --venue venues/example.toml --db peakedex.db
     """

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 from sqlalchemy import Engine
@@ -36,6 +36,8 @@ REPORT_SECONDS: Final = 15.0
 MAX_RECONNECT_SECONDS: Final = 5.0
 """The longest pause before reconnecting to a lost database."""
 
+INDEXER_SETTINGS: Final = ("venue", "db", "node", "engine-node", "quorum", "peer", "checkpoint-every")
+
 log = logging.getLogger("peakedex.follow")
 
 
@@ -51,14 +53,15 @@ class IndexerOptions(NamedTuple):
     checkpoint_every: int  # blocks between comparisons of the state with peers
 
 
+def indexer_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator that adds the indexer's options to a command."""
+    for name in reversed(INDEXER_SETTINGS):
+        command = config.setting(name)(command)
+    return command
+
+
 @click.command()
-@config.setting("venue")
-@config.setting("db")
-@config.setting("node")
-@config.setting("engine-node")
-@config.setting("quorum")
-@config.setting("peer")
-@config.setting("checkpoint-every")
+@indexer_settings
 @config.setting("log-level")
 @config.setting("log-format")
 def follow(

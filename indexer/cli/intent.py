@@ -215,9 +215,10 @@ def _chain(common: Common) -> tuple[HiveNode, ChainPosition, str]:
 
 @click.group()
 def intent() -> None:
-    """Build an intent or deposit, check it, and print it as JSON for a wallet.
+    """Build and check an order, cancel, withdrawal or deposit.
 
-    With --sign it is signed with the key in the environment, and broadcast once.
+    It is printed as JSON for a wallet. With --sign it is signed with the key in the environment, and
+    broadcast once.
     """
 
 

@@ -24,7 +24,9 @@ from settlement.store.write.loader import load
 @click.option("--to", "last", type=click.IntRange(1), help="Last block.")
 @json_option
 def journal(db: str | None, first: int, last: int | None, as_json: bool) -> None:
-    """Print the journal: every event of the exchange, block by block. With --json, one object a block.
+    """Print the journal of all events, block by block.
+
+    With --json, one object a block.
 
     Example: peakedex journal --db peakedex.db --from 101000000
     """

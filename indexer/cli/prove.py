@@ -59,7 +59,9 @@ def prove(
     to_check: Path | None,
     as_json: bool,
 ) -> None:
-    """Prove that the balances of ACCOUNT are included in the venue's liabilities, or check a proof.
+    """Prove that balances are included in the liabilities.
+
+    Prints the proof for ACCOUNT, or checks a proof, or prints the Merkle roots.
 
     The exit code of a check is 0 if the proof is valid, else 1. Then compare the total with your own balance,
     and the root with the root that other replicas have for the same block.

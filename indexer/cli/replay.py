@@ -45,7 +45,9 @@ _IN_MEMORY = "sqlite://"
 def replay(
     venue: Path | None, archive: Path, until: int | None, db: str | None, batch: int, as_json: bool
 ) -> None:
-    """Rebuild the state from an archive, in memory, or into a database, which is created or continued.
+    """Rebuild the state from an archive.
+
+    It is rebuilt in memory, or in a database, which is created or continued.
 
     Example: peakedex replay --venue venues/example.toml --archive recorded --db replayed.db
     """

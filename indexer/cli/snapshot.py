@@ -48,7 +48,7 @@ def restore_checks(venue: Path | None, nodes: tuple[str, ...], *, ignore_checkpo
 
 @click.group()
 def snapshot() -> None:
-    """Copy the whole database as one file, portable between SQLite and PostgreSQL."""
+    """Copy the database to or from one portable file."""
 
 
 @snapshot.command()

@@ -67,11 +67,12 @@ def verify(
     log_level: str,
     as_json: bool,
 ) -> None:
-    """Re-derive journal and state from the chain, and compare them with a database, an API or a journal.
+    """Verify a replica or exchange against the chain.
 
-    It stops at the first different line, and shows both versions and the operation that caused them. The
-    indexer can run meanwhile. Exit codes: 0 identical; 1 different, or invalid blocks or data; 2 wrong usage,
-    or no response.
+    Journal and state are re-derived from the chain and compared with a database, an API or a journal
+    file. It stops at the first different line, and shows both versions and the operation that caused
+    them. The indexer can run meanwhile. Exit codes: 0 identical; 1 different, or invalid blocks or data;
+    2 wrong usage, or no response.
 
     Example: peakedex verify --venue venue.toml --archive recorded --against https://dex.example.org
     """

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from indexer import settings as config
-from indexer.cli.payouts.options import read_policy, resolve_chain_id
+from indexer.cli.payouts.options import SHARED_SETTINGS, PayoutOptions, with_settings
 from indexer.cli.support.common import json_option, require_db, require_venue, show
 from indexer.cli.support.errors import CheckFailed
 from settlement.store.database import open_reader
@@ -27,28 +25,6 @@ if TYPE_CHECKING:
     from settlement.payouts.payout_log import PayoutRecord
 
 MAX_CHARACTERS: Final = 4_000_000
-_SETTINGS: Final = (
-    *("venue", "db", "node", "chain-id", "payout-expires-in", "payout-limit", "payout-hour-limit"),
-)
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    venue: Path | None
-    db: str | None
-    node: tuple[str, ...]
-    chain_id: str | None
-    payout_expires_in: int
-    payout_limit: tuple[str, ...]
-    payout_hour_limit: tuple[str, ...]
-
-
-def _settings(command: Command) -> Command:
-    for name in reversed(_SETTINGS):
-        command = config.setting(name)(command)
-    return command
 
 
 @click.group()
@@ -57,14 +33,14 @@ def cosign() -> None:
 
 
 @cosign.command("list")
-@_settings
+@with_settings(*SHARED_SETTINGS)
 @json_option
 def list_(as_json: bool, **options: Any) -> None:
     """List the payments signed here that are not settled, with the keys that have signed each.
 
     Example: peakedex payouts cosign list --venue venues/example.toml --db peakedex.db
     """
-    collector = _collector(_Options(**options))
+    collector = _collector(PayoutOptions(**options))
     for record in collector.open_records():
         _show_record(record, as_json)
 
@@ -81,14 +57,14 @@ def _show_record(record: PayoutRecord, as_json: bool) -> None:
 
 
 @cosign.command()
-@_settings
+@with_settings(*SHARED_SETTINGS)
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
 def export(file: str, **options: Any) -> None:
     """Write the payments that still lack signatures into FILE, one JSON object per line.
 
     Example: peakedex payouts cosign export --venue venues/example.toml --db peakedex.db signed.jsonl
     """
-    collector = _collector(_Options(**options))
+    collector = _collector(PayoutOptions(**options))
     records = [record for record in collector.open_records() if not record.is_complete]
     os.umask(0o077)
     with click.open_file(file, "w", encoding="ascii") as out:
@@ -98,7 +74,7 @@ def export(file: str, **options: Any) -> None:
 
 
 @cosign.command("import")
-@_settings
+@with_settings(*SHARED_SETTINGS)
 @click.argument("files", type=click.File("r", encoding="utf-8"), nargs=-1, required=True, metavar="FILE...")
 @json_option
 def import_(files: tuple[TextIO, ...], as_json: bool, **options: Any) -> None:
@@ -109,7 +85,7 @@ def import_(files: tuple[TextIO, ...], as_json: bool, **options: Any) -> None:
 
     Example: peakedex payouts cosign import --venue venues/example.toml --db peakedex.db theirs.jsonl
     """
-    collector = _collector(_Options(**options), writes=True)
+    collector = _collector(PayoutOptions(**options), writes=True)
     refused = 0
     for proposal in _proposals(files):
         verdict = collector.receive(proposal)
@@ -146,22 +122,21 @@ def _proposals(files: Iterable[TextIO]) -> Iterator[Proposal]:
                 raise CheckFailed(f"{file.name}, line {number}: not JSON") from error
 
 
-def _collector(options: _Options, *, writes: bool = False) -> SignatureCollector:
+def _collector(options: PayoutOptions, *, writes: bool = False) -> SignatureCollector:
     """The collector of this database, with the accounts' current authorities."""
-
     from settlement.payouts.authority import Authorities
     from settlement.payouts.chain import ChainError, ChainNodes
     from settlement.payouts.cosign.collector import SignatureCollector
     from settlement.payouts.payout_log import open_payout_log
 
     venue, url = require_venue(options.venue), require_db(options.db)
-    policy = read_policy(options.payout_expires_in, options.payout_limit, options.payout_hour_limit)
+    policy = options.policy()
     reader = open_reader(url)
     nodes = ChainNodes(options.node)
     with reader.connect() as connection:
         authorities = Authorities(token.escrow for token in read_tokens(connection))
     try:
-        chain_id = resolve_chain_id(options.chain_id, nodes)
+        chain_id = options.resolve_chain_id(nodes)
         authorities.refresh(nodes)
     except ChainError as error:
         raise CheckFailed(error) from error

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from indexer import settings as config
 from indexer.cli.support.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,29 +20,68 @@ DEVNET: Final = "devnet"
 log = logging.getLogger("peakedex.payouts")
 
 
-def read_policy(expires_in: int, limits: Iterable[str], hour_limits: Iterable[str]) -> Policy:
-    """The payout policy of the settings. Raises ConfigurationError."""
-    from settlement.payouts.policy import Policy, PolicyError, read_limits
-
-    try:
-        return Policy(expires_in, read_limits(limits), read_limits(hour_limits))
-    except PolicyError as error:
-        raise ConfigurationError(error) from error
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def resolve_chain_id(text: str | None, nodes: ChainNodes) -> str:
-    """The chain id to sign for: as given, a devnet's own, or the main network's.
+class PayoutOptions(NamedTuple):
+    """Options of the payouts commands, as the settings of these names describe them."""
 
-    Raises ChainError and ConfigurationError.
-    """
-    from settlement.payouts.signing import MAINNET, SigningError, check_chain_id
+    venue: Path | None
+    db: str | None
+    node: tuple[str, ...]
+    chain_id: str | None
+    payout_expires_in: int
+    payout_limit: tuple[str, ...]
+    payout_hour_limit: tuple[str, ...]
+    # Of the payouts process alone:
+    engine_node: tuple[str, ...] = ()
+    cosign_relay: tuple[str, ...] = ()
+    checkpoint_every: int = 0
+    checkpoint_key_env: str = ""
+    log_level: str = "info"
+    log_format: str = "text"
+    first_run: bool = False
+    hold: bool = False
 
-    if text == DEVNET:
-        return nodes.hive[0].devnet_chain_id()
-    try:
-        return check_chain_id(text or MAINNET)
-    except SigningError as error:
-        raise ConfigurationError(f"--chain-id: {error}") from error
+    def policy(self) -> Policy:
+        """The payout policy. Raises ConfigurationError."""
+        from settlement.payouts.policy import Policy, PolicyError, read_limits
+
+        limits, hour_limits = self.payout_limit, self.payout_hour_limit
+        try:
+            return Policy(self.payout_expires_in, read_limits(limits), read_limits(hour_limits))
+        except PolicyError as error:
+            raise ConfigurationError(error) from error
+
+    def resolve_chain_id(self, nodes: ChainNodes) -> str:
+        """The chain id to sign for: as given, a devnet's own, or the main network's.
+
+        Raises ChainError and ConfigurationError.
+        """
+        from settlement.payouts.signing import MAINNET, SigningError, check_chain_id
+
+        if self.chain_id == DEVNET:
+            return nodes.hive[0].devnet_chain_id()
+        try:
+            return check_chain_id(self.chain_id or MAINNET)
+        except SigningError as error:
+            raise ConfigurationError(f"--chain-id: {error}") from error
+
+
+SHARED_SETTINGS: Final = (
+    *("venue", "db", "node", "chain-id", "payout-expires-in", "payout-limit", "payout-hour-limit"),
+)
+
+
+def with_settings(*names: str) -> Callable[[Command], Command]:
+    """Decorator: gives a command the options of these settings."""
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(names):
+            command = config.setting(name)(command)
+        return command
+
+    return decorate
 
 
 def read_checkpoint_key(texts: Mapping[str, str], variable: str, every: int) -> Key | None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
-from indexer import settings as config
 from indexer.cli.payouts.cosign import cosign
 from indexer.cli.payouts.operator import approve, pause, reconcile, resume, return_, status
-from indexer.cli.payouts.options import read_checkpoint_key, read_policy, resolve_chain_id
+from indexer.cli.payouts.options import (
+    SHARED_SETTINGS,
+    PayoutOptions,
+    read_checkpoint_key,
+    with_settings,
+)
 from indexer.cli.payouts.relay import relay
 from indexer.cli.support.common import require_db, require_venue, start_logging
 from indexer.cli.support.errors import ConfigurationError
@@ -34,42 +37,16 @@ if TYPE_CHECKING:
     from settlement.payouts.policy import Policy
 
 RETRY_SECONDS: Final = 2.0
-_SETTINGS: Final = (
-    *("venue", "db", "node", "engine-node", "chain-id"),
-    *("payout-expires-in", "payout-limit", "payout-hour-limit", "cosign-relay"),
-    *("checkpoint-every", "checkpoint-key-env", "log-level", "log-format"),
-)
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
 
 log = logging.getLogger("peakedex.payouts")
 
 
-class _Options(NamedTuple):
-    """The command's options; the settings' help describes each."""
-
-    venue: Path | None
-    db: str | None
-    node: tuple[str, ...]
-    engine_node: tuple[str, ...]
-    chain_id: str | None
-    payout_expires_in: int
-    payout_limit: tuple[str, ...]
-    payout_hour_limit: tuple[str, ...]
-    cosign_relay: tuple[str, ...]
-    checkpoint_every: int
-    checkpoint_key_env: str
-    log_level: str
-    log_format: str
-    first_run: bool
-    hold: bool
-
-
 class _Context(NamedTuple):
     """What a payouts process works with."""
 
-    options: _Options
+    options: PayoutOptions
     venue: Venue
     db: str
     policy: Policy
@@ -78,14 +55,11 @@ class _Context(NamedTuple):
     chain_id: str
 
 
-def _settings(command: Command) -> Command:
-    for name in reversed(_SETTINGS):
-        command = config.setting(name)(command)
-    return command
-
-
 @click.group(invoke_without_command=True)
-@_settings
+@with_settings(
+    *SHARED_SETTINGS,
+    *("engine-node", "cosign-relay", "checkpoint-every", "checkpoint-key-env", "log-level", "log-format"),
+)
 @click.option(
     "--first-run",
     is_flag=True,
@@ -107,10 +81,10 @@ def payouts(context: click.Context, /, **options: Any) -> None:
     Example: peakedex payouts --venue venues/example.toml --db peakedex.db
     """
     if context.invoked_subcommand is None:
-        _run(_Options(**options))
+        _run(PayoutOptions(**options))
 
 
-def _run(options: _Options) -> None:
+def _run(options: PayoutOptions) -> None:
     """The payouts process."""
     from settlement.payouts import hardening
     from settlement.payouts.authority import KeyRing
@@ -119,12 +93,12 @@ def _run(options: _Options) -> None:
     hardening.harden()
     start_logging(options.log_level, options.log_format)
     venue, db = require_venue(options.venue), require_db(options.db)
-    policy = read_policy(options.payout_expires_in, options.payout_limit, options.payout_hour_limit)
+    policy = options.policy()
     with interruptible_stop() as stop:
         nodes = ChainNodes(options.node, options.engine_node)
         # First, so that keys leave the environment before anything waits for a node.
         variables, texts = _take_keys(venue, db, options.checkpoint_key_env)
-        chain_id = _until_answered(lambda: resolve_chain_id(options.chain_id, nodes), stop)
+        chain_id = _until_answered(lambda: options.resolve_chain_id(nodes), stop)
         keys = KeyRing(variables, texts, chain_id)
         context = _Context(options, venue, db, policy, nodes, keys, chain_id)
         with _checkpoints(context, texts):
@@ -134,7 +108,7 @@ def _run(options: _Options) -> None:
 def _pay(context: _Context, stop: threading.Event) -> None:
     """Pay until the stop event is set."""
     from settlement.payouts.cosign.collector import SignatureCollector
-    from settlement.payouts.cosign.relay_client import RelayClients, RelayUrlError
+    from settlement.payouts.cosign.relay_client import RelayClient, RelayUrlError
     from settlement.payouts.dependencies import Dependencies
     from settlement.payouts.payout_log import open_payout_log
     from settlement.payouts.runner import Runner
@@ -143,7 +117,7 @@ def _pay(context: _Context, stop: threading.Event) -> None:
     reader, writer = open_reader(context.db), open_payout_log(context.db)
     collector = SignatureCollector(reader, writer, venue, policy, keys.authorities, context.chain_id)
     try:
-        relays = RelayClients(collector, context.options.cosign_relay)
+        relays = [RelayClient(url, collector) for url in context.options.cosign_relay]
     except RelayUrlError as error:
         raise ConfigurationError(f"--cosign-relay: {error}") from error
     with Lease(writer, stop.set, table=payout_schema.lease, role="payouts process") as lease:
@@ -160,7 +134,9 @@ def _pay(context: _Context, stop: threading.Event) -> None:
         start = context.options
         _until_answered(lambda: runner.start(first_run=start.first_run, hold=start.hold), stop)
         log.info("payouts started, policy %s", policy.hash(venue)[:16])
-        with relays:
+        with ExitStack() as stack:
+            for client in relays:
+                stack.enter_context(client)
             runner.run(stop)
         lease.check()
 
