@@ -8,7 +8,7 @@ from fractions import Fraction
 from settlement.core.events import HIVE, HIVE_ENGINE
 from settlement.core.parsing.amounts import read_quantity
 from settlement.core.parsing.names import NATIVE_PRECISION
-from settlement.payouts.dependencies import Chain
+from settlement.payouts.chain import ChainNodes
 from settlement.payouts.eligibility import LedgerView
 from settlement.payouts.plan import Payment, amount
 from settlement.store.read.payouts import PayoutClaim
@@ -21,7 +21,7 @@ def holding_of(claim: PayoutClaim) -> Holding:
     return (claim.escrow, claim.chain, claim.symbol)
 
 
-def real_amounts(holdings: Iterable[Holding], chain: Chain) -> dict[Holding, Fraction]:
+def real_amounts(holdings: Iterable[Holding], chain: ChainNodes) -> dict[Holding, Fraction]:
     """Balances of the holdings on the chains, 0 where there is none. Raises ChainError."""
     wanted = set(holdings)
     coins = {escrow for escrow, network, _ in wanted if network == HIVE}
@@ -36,7 +36,7 @@ def real_amounts(holdings: Iterable[Holding], chain: Chain) -> dict[Holding, Fra
     return {holding: real.get(holding, Fraction()) for holding in wanted}
 
 
-def free_amounts(payments: Sequence[Payment], view: LedgerView, chain: Chain) -> dict[Holding, Fraction]:
+def free_amounts(payments: Sequence[Payment], view: LedgerView, chain: ChainNodes) -> dict[Holding, Fraction]:
     """Balances that the payments draw on, less what signed transactions may still take. Raises ChainError."""
     free = real_amounts((holding_of(payment.members[0]) for payment in payments), chain)
     for record in view.live_records():

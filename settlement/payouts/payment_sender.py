@@ -51,7 +51,7 @@ class PaymentSender:
     def _send(self, record: PayoutRecord, head: int, rate: SendRateLimit) -> str | None:
         """Why the payment is not accepted yet; None where a node has accepted it, or it waits its turn."""
         dependencies = self._dependencies
-        signatures = dependencies.signer.sufficient(record.escrow, record.signatures)
+        signatures = dependencies.keys.sufficient(record.escrow, record.signatures)
         if signatures is None:
             return "its signatures no longer suffice"
         if not rate.allows(record, head):

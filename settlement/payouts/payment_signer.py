@@ -49,7 +49,7 @@ class PaymentSigner:
         recorded = {record.id for record in view.records}
         eligible: list[Payment] = []
         for payment in view.payments:
-            if payment.id in recorded or not self._dependencies.signer.can_sign(payment.escrow):
+            if payment.id in recorded or not self._dependencies.keys.can_sign(payment.escrow):
                 continue
             status = blocking_status(payment, view, self._policy)
             if status is None and payment.transaction.expires - head < MIN_SECONDS_TO_EXPIRY:
@@ -106,13 +106,13 @@ class PaymentSigner:
         self, payments: Sequence[Payment], unsent: UnsentLimit, statuses: Statuses
     ) -> Iterator[tuple[Payment, Mapping[str, str]]]:
         """The payments within the limit, each with our signatures by public key."""
-        step, signer = self._dependencies.step, self._dependencies.signer
+        step, keys = self._dependencies.step, self._dependencies.keys
         for payment in payments:
             if not unsent.acquire(payment.escrow):
                 continue
             step("sign")
             try:
-                yield payment, signer.sign(payment.escrow, payment.transaction)
+                yield payment, keys.sign(payment.escrow, payment.transaction)
             except SigningError as error:
                 statuses |= {claim.ref: PayoutStatus(HELD, str(error), None) for claim in payment.members}
             step("signed")
@@ -123,7 +123,7 @@ class PaymentSigner:
         `payouts return` relies on this: a payment is discarded if a member is being returned by now.
         """
         dependencies = self._dependencies
-        weight, needed = dependencies.signer.weight(payment.escrow, signatures)
+        weight, needed = dependencies.keys.weight(payment.escrow, signatures)
         dependencies.guard()
         dependencies.step("record")
         with dependencies.writer.begin() as connection:

@@ -56,11 +56,6 @@ class Payment:
         """The transaction's id."""
         return self.transaction.id
 
-    @property
-    def is_token(self) -> bool:
-        """Whether it pays on the sidechain, which limits an account's actions per block."""
-        return self.transaction.operations[0][0] == "custom_json"
-
 
 def build(connection: Connection, venue: Venue, policy: Policy, escrow: str, slot: int) -> list[Payment]:
     """The payments of one escrow account in a slot, from the current ledger."""

@@ -11,7 +11,7 @@ from settlement.core.parsing.amounts import show_units
 from settlement.core.parsing.names import decode
 from settlement.core.venue import parse_venue
 from settlement.payouts import returns
-from settlement.payouts.dependencies import Chain
+from settlement.payouts.chain import ChainNodes
 from settlement.payouts.escrow_funds import real_amounts
 from settlement.payouts.payout_log import read_settings
 from settlement.store import payout_schema, schema
@@ -117,7 +117,7 @@ def _outflows(connection: Connection) -> list[dict[str, object]]:
     ]
 
 
-def reconcile(connection: Connection, chain: Chain) -> list[Difference]:
+def reconcile(connection: Connection, chain: ChainNodes) -> list[Difference]:
     """Compare the ledger's holdings with the chains, by account and token. Raises ChainError."""
     tokens = {token.symbol: token for token in read_tokens(connection)}
     held = {

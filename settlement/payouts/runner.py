@@ -156,7 +156,7 @@ class Runner:
             return status
         if view.settings.paused:
             return status._replace(reason="payouts are paused")
-        if not self._dependencies.signer.can_sign(claim.escrow):
+        if not self._dependencies.keys.can_sign(claim.escrow):
             return PayoutStatus(QUEUED, f"this process has no key for {claim.escrow}", None)
         last = self._statuses.get(claim.ref)  # between two attempts the last one's status is kept
         return last if last is not None and last.state in _WAITING else status

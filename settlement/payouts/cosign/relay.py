@@ -42,6 +42,12 @@ class Limits(NamedTuple):
     keep_seconds: float = 3600.0  # as long as any payment can live
 
 
+class _Bundle(NamedTuple):
+    number: int
+    body: bytes
+    arrived: float  # by the store's clock, in seconds
+
+
 class BundleStore:
     """Bounded in-memory store of bundles, numbered from 1 in order of arrival. Thread-safe."""
 
@@ -50,22 +56,20 @@ class BundleStore:
         self._limits = limits
         self._now = now
         self._last = 0
-        self._bundles: dict[int, tuple[bytes, float]] = {}  # with the time of arrival, oldest first
-        self._numbers: dict[bytes, int] = {}  # by digest
+        self._bundles: dict[bytes, _Bundle] = {}  # by digest, oldest first
         self._lock = threading.Lock()
 
-    def add(self, bundle: bytes) -> int:
+    def add(self, body: bytes) -> int:
         """Store a bundle; returns its number, the same if it is stored already."""
-        digest = hashlib.sha256(bundle).digest()
+        digest = hashlib.sha256(body).digest()
         with self._lock:
             self._drop_old()
-            if digest not in self._numbers:
+            if digest not in self._bundles:
                 self._last += 1
-                self._bundles[self._last] = bundle, self._now()
-                self._numbers[digest] = self._last
+                self._bundles[digest] = _Bundle(self._last, body, self._now())
                 if len(self._bundles) > self._limits.max_bundles:
-                    self._drop(next(iter(self._bundles)))
-            return self._numbers[digest]
+                    del self._bundles[next(iter(self._bundles))]
+            return self._bundles[digest].number
 
     def after(self, number: int) -> tuple[int, list[bytes]]:
         """The bundles after a number, up to MAX_PAGE_BYTES, and the number of the last one."""
@@ -73,24 +77,20 @@ class BundleStore:
         size = 0
         with self._lock:
             self._drop_old()
-            for at, (bundle, _) in self._bundles.items():
-                if at <= number:
+            for bundle in self._bundles.values():
+                if bundle.number <= number:
                     continue
-                size += len(bundle) + 1
+                size += len(bundle.body) + 1
                 if size > MAX_PAGE_BYTES:
                     break
-                page.append(bundle)
-                number = at
+                page.append(bundle.body)
+                number = bundle.number
         return number, page
 
     def _drop_old(self) -> None:
         oldest = self._now() - self._limits.keep_seconds
-        while self._bundles and self._bundles[first := next(iter(self._bundles))][1] < oldest:
-            self._drop(first)
-
-    def _drop(self, number: int) -> None:
-        bundle, _ = self._bundles.pop(number)
-        del self._numbers[hashlib.sha256(bundle).digest()]
+        for digest in [key for key, bundle in self._bundles.items() if bundle.arrived < oldest]:
+            del self._bundles[digest]
 
 
 class Relay(ThreadingHTTPServer):

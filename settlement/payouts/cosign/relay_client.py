@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
-from collections.abc import Iterable
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from settlement.net.backoff import Backoff
 from settlement.net.change_logger import ChangeLogger
 from settlement.net.http_client import BadAnswer, HttpClient, HttpError, Limits
 from settlement.payouts.cosign import BUNDLES_PATH, MAX_PAGE_BYTES
 from settlement.payouts.cosign.collector import UNAUTHENTICATED_CODES, SignatureCollector
 from settlement.payouts.cosign.message import Proposal, ProposalError
 from settlement.store.database import explain
+from settlement.store.periodic_thread import PeriodicThread
 
+POLL_SECONDS: Final = 2.0
 REPOST_SECONDS: Final = 30.0
 """Time after which a payment that still lacks signatures is posted again: relays keep nothing on disk."""
 MAX_PAGES_PER_ROUND: Final = 3
 MAX_BUNDLES_PER_PAGE: Final = 1000
 MAX_DEFERRED: Final = 200
 """Proposals with the verdict `later` that are checked again in each round."""
-BACKOFF: Final = Backoff(first_seconds=2.0, max_seconds=30.0)
 LIMITS: Final = Limits(
     connect_seconds=3.0, read_seconds=5.0, total_seconds=15.0, max_bytes=MAX_PAGE_BYTES + 1000
 )
@@ -52,55 +49,22 @@ class Page(NamedTuple):
     bundles: list[object]
 
 
-class RelayClients:
-    """Runs a client for each relay while it is entered."""
-
-    def __init__(
-        self,
-        collector: SignatureCollector,
-        urls: Iterable[str],
-        backoff: Backoff = BACKOFF,
-        limits: Limits = LIMITS,
-    ) -> None:
-        """`backoff`: the pause between rounds, and longer ones after failures. Raises RelayUrlError."""
-        self._stop = threading.Event()
-        clients = [RelayClient(url, collector, self._stop, backoff, limits) for url in urls]
-        self._threads = [
-            threading.Thread(target=client.run, name="cosign relay", daemon=True) for client in clients
-        ]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        end = time.monotonic() + _STOP_SECONDS
-        for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
-
-
-class RelayClient:
-    """Exchanges signatures through one relay."""
+class RelayClient(PeriodicThread):
+    """Exchanges signatures through one relay while it is entered."""
 
     def __init__(
         self,
         url: str,
         collector: SignatureCollector,
-        stop: threading.Event,
-        backoff: Backoff = BACKOFF,
+        poll_seconds: float = POLL_SECONDS,
         limits: Limits = LIMITS,
     ) -> None:
         """Raises RelayUrlError."""
         if not url.startswith(("http://", "https://")):
             raise RelayUrlError(f"{url!r} is not the URL of a relay: write http://HOST:PORT or https://HOST")
+        super().__init__("cosign relay", poll_seconds, _STOP_SECONDS)
         self._url = url.rstrip("/") + BUNDLES_PATH
         self._collector = collector
-        self._stop = stop
-        self._backoff = backoff
         self._http = HttpClient(limits)
         self._relay_id = ""
         self._last = 0  # number of the last bundle fetched
@@ -108,19 +72,15 @@ class RelayClient:
         self._deferred: dict[tuple[object, ...], Proposal] = {}  # by content, oldest first
         self._changes = ChangeLogger(log, logging.INFO)
 
-    def run(self) -> None:
-        """Run rounds until the stop event is set. Failures are logged and retried."""
-        pause = self._backoff.first_seconds
-        while not self._stop.wait(pause):
-            try:
-                self.round()
-                self._changes.log(f"cosigning through {self._url}")
-                pause = self._backoff.first_seconds
-            except HttpError as error:
-                self._changes.log(f"relay fails: {error}", level=logging.WARNING)
-                pause = self._backoff.after(pause)
-            except SQLAlchemyError as error:
-                self._changes.log(f"cosigning waits: {explain(error)}", level=logging.WARNING)
+    def run_once(self) -> None:
+        """One round; logs failures."""
+        try:
+            self.round()
+            self._changes.log(f"cosigning through {self._url}")
+        except HttpError as error:
+            self._changes.log(f"relay fails: {error}", level=logging.WARNING)
+        except SQLAlchemyError as error:
+            self._changes.log(f"cosigning waits: {explain(error)}", level=logging.WARNING)
 
     def round(self) -> None:
         """Post our payments; fetch and check what others have posted. Raises HttpError, SQLAlchemyError."""
@@ -137,7 +97,7 @@ class RelayClient:
             self._last = page.last
             for bundle in page.bundles:
                 self._receive_bundle(bundle)
-            if not page.bundles or self._stop.is_set():
+            if not page.bundles:
                 return
 
     def _post(self) -> None:
@@ -147,7 +107,7 @@ class RelayClient:
         for record in records:
             count, when = self._posted[record.id]
             is_overdue = not record.is_complete and time.monotonic() - when >= REPOST_SECONDS
-            if self._stop.is_set() or (count == len(record.signatures) and not is_overdue):
+            if count == len(record.signatures) and not is_overdue:
                 continue
             body = json.dumps(self._collector.proposal(record).to_json()).encode()
             self._http.post_json(self._url, body)

@@ -18,17 +18,16 @@ from typing import Any
 import pytest
 import requests
 
-from settlement.net.backoff import Backoff
 from settlement.payouts.cosign import BUNDLES_PATH, MAX_BUNDLE_BYTES, MAX_PAGE_BYTES
 from settlement.payouts.cosign.message import Proposal
 from settlement.payouts.cosign.relay import Limits, Relay, RelayError, parse_address
-from settlement.payouts.cosign.relay_client import LIMITS, RelayClients, RelayUrlError
+from settlement.payouts.cosign.relay_client import LIMITS, RelayClient, RelayUrlError
 from settlement.payouts.signing import Key
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.system.payouts.operators import CHAIN_ID, KEYS, Group, Operator
 
-QUICK = Backoff(0.05, 0.2)
+POLL_SECONDS = 0.05
 
 
 @pytest.fixture
@@ -59,10 +58,11 @@ def relay() -> Iterator[str]:
 
 @contextmanager
 def clients(*operators: Operator, urls: list[str], total_seconds: float = 15.0) -> Iterator[None]:
+    limits = LIMITS._replace(total_seconds=total_seconds)
     with ExitStack() as stack:
         for operator in operators:
-            limits = LIMITS._replace(total_seconds=total_seconds)
-            stack.enter_context(RelayClients(operator.collector, urls, QUICK, limits))
+            for url in urls:
+                stack.enter_context(RelayClient(url, operator.collector, POLL_SECONDS, limits))
         yield
 
 
@@ -122,13 +122,10 @@ def test_many_payments(group: Group, relay: str) -> None:
     assert len(first.records()) == 7
 
 
-def test_no_relay_no_thread(group: Group) -> None:
-    before = threading.active_count()
-    with RelayClients(group.operators[0].collector, []):
-        assert threading.active_count() == before
-    for url in ("peer:8095", "ftp://host", ""):
-        with pytest.raises(RelayUrlError, match="is not the URL of a relay"):
-            RelayClients(group.operators[0].collector, [url])
+@pytest.mark.parametrize("url", ["peer:8095", "ftp://host", ""])
+def test_bad_urls(group: Group, url: str) -> None:
+    with pytest.raises(RelayUrlError, match="is not the URL of a relay"):
+        RelayClient(url, group.operators[0].collector)
 
 
 # -- messages to a relay -----------------------------------------------------------------------------
