@@ -27,10 +27,17 @@ def _view(snapshot: Snapshot, params: JournalParameters) -> Text:
     snapshot.check_block(last)
     if params.from_ > last + 1:
         raise bad_input(f"from must be at most {last + 1}: to is {last}.")
-    rows = read_range(snapshot.connection, params.from_, last, MAX_BLOCKS, MAX_CHARS)
+    return journal_text(snapshot, params.from_, last)
+
+
+def journal_text(
+    snapshot: Snapshot, first: int, last: int, max_blocks: int = MAX_BLOCKS, max_chars: int = MAX_CHARS
+) -> Text:
+    """The first piece of the lines of blocks `first` to `last`, with the headers of /api/journal."""
+    rows = read_range(snapshot.connection, first, last, max_blocks, max_chars)
     text = "".join(row.lines for row in rows)
-    is_cut = len(rows) == MAX_BLOCKS or len(text) >= MAX_CHARS
-    before = hash_before(snapshot.connection, params.from_)
+    is_cut = len(rows) == max_blocks or len(text) >= max_chars
+    before = hash_before(snapshot.connection, first)
     headers = {
         "X-Next-From": str(rows[-1].number + 1 if is_cut else last + 1),
         "X-Prev-Journal-Hash": before,

@@ -294,7 +294,7 @@ def alone(installed: tuple[Machine, Done], tmp_path_factory: pytest.TempPathFact
 
 def test_a_silent_api_and_too_many_requests_are_told_as_the_api_would(alone: Proxy) -> None:
     away = problem_body("E_NOT_READY", "The API does not answer: it may be starting.")
-    busy = problem_body("E_TOO_MANY", "Too many requests from your address: ask again in a second.")
+    busy = problem_body("E_TOO_MANY", "Too many requests from your address: try again in a second.")
     assert alone.get("/api/stream?topics=block").content == away
     found = [alone.get("/api/pairs") for _ in range(4)]
     assert [answer.status_code for answer in found] == [503, 503, 503, 429]
