@@ -39,7 +39,7 @@ class Generator:
     """Generates a chain block by block. `stream` may be called once.
 
     `ops_per_block` is the number of operations in a block, after the first blocks, which fund the accounts.
-    `accounts` is the number of traders. `sign` signs blocks with real keys, which costs about 1.5 ms a block.
+    `accounts` is the number of traders. `sign` signs blocks with real keys, which costs about 0.4 ms a block.
     `hostile` adds malformed operations and `operator` the operator's actions. `depth` is the number of
     orders that a trader leaves open. `weights` overrides the frequencies of `workload.WEIGHTS`.
     """

@@ -36,7 +36,7 @@ class Chain:
 
     `block_time` is in seconds. `lag` is the number of blocks by which irreversibility trails head, and
     `stalled` stops it. `first_block` is the number of the first produced block. Without `sign` blocks carry
-    placeholder signatures, which is ten times faster. `check_json` rejects a custom_json whose text is not
+    placeholder signatures, which is faster. `check_json` rejects a custom_json whose text is not
     JSON, as nodes do.
     """
 
