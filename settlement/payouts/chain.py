@@ -126,13 +126,13 @@ class HiveNode:
 
     def accounts(self, names: Iterable[str]) -> dict[str, Account]:
         """The accounts that exist, by name. Raises ChainError."""
-        wanted = sorted(set(names))
-        answer = self._call("database_api.find_accounts", {"accounts": wanted})
+        requested = sorted(set(names))
+        answer = self._call("database_api.find_accounts", {"accounts": requested})
         try:
             found = {account.name: account for account in map(_account, answer["accounts"])}
         except (KeyError, TypeError, ValueError) as error:
             raise ChainError(f"{self.url} returns accounts in another form than Hive's") from error
-        return {name: found[name] for name in wanted if name in found}
+        return {name: found[name] for name in requested if name in found}
 
     def broadcast(self, signed: SignedTransaction) -> Outcome:
         """Send the transaction once."""
@@ -195,10 +195,10 @@ class SidechainNode:
         raise ChainError(f"{self.url} returns more than {self._max_pages} pages of balances")
 
     def _find(self, table: str, query: Mapping[str, object], offset: int) -> list[dict[str, Any]]:
-        asked = {"contract": "tokens", "table": table, "query": query, "limit": self._page_rows}
+        params = {"contract": "tokens", "table": table, "query": query, "limit": self._page_rows}
         try:
             return self._rpc.call(
-                "find", {**asked, "offset": offset, "indexes": []}, list[dict[str, Any]], "/contracts"
+                "find", {**params, "offset": offset, "indexes": []}, list[dict[str, Any]], "/contracts"
             )
         except HttpError as error:
             raise ChainError(f"{self.url} does not answer: {error.reason}") from error
@@ -228,8 +228,8 @@ class ChainNodes:
 
     def accounts(self, names: Iterable[str]) -> dict[str, Account]:
         """As `HiveNode.accounts`, from the first node that answers."""
-        wanted = list(names)
-        return _first_answer(lambda node: node.accounts(wanted), self.hive)
+        requested = list(names)
+        return _first_answer(lambda node: node.accounts(requested), self.hive)
 
     def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:
         """As `SidechainNode.balances`, from the first node that answers. ChainError without a node."""

@@ -23,9 +23,9 @@ def holding_of(claim: PayoutClaim) -> Holding:
 
 def real_amounts(holdings: Iterable[Holding], chain: ChainNodes) -> dict[Holding, Fraction]:
     """Balances of the holdings on the chains, 0 where there is none. Raises ChainError."""
-    wanted = set(holdings)
-    coins = {escrow for escrow, network, _ in wanted if network == HIVE}
-    tokens = [(escrow, symbol) for escrow, network, symbol in wanted if network != HIVE]
+    requested = set(holdings)
+    coins = {escrow for escrow, network, _ in requested if network == HIVE}
+    tokens = [(escrow, symbol) for escrow, network, symbol in requested if network != HIVE]
     real: dict[Holding, Fraction] = {}
     for name, account in (chain.accounts(coins) if coins else {}).items():
         for symbol, mils in account.mils.items():
@@ -33,7 +33,7 @@ def real_amounts(holdings: Iterable[Holding], chain: ChainNodes) -> dict[Holding
     if tokens:
         for (name, symbol), text in chain.balances(*zip(*tokens, strict=True)).items():
             real[name, HIVE_ENGINE, symbol] = parse_balance(text)
-    return {holding: real.get(holding, Fraction()) for holding in wanted}
+    return {holding: real.get(holding, Fraction()) for holding in requested}
 
 
 def free_amounts(payments: Sequence[Payment], view: LedgerView, chain: ChainNodes) -> dict[Holding, Fraction]:

@@ -95,7 +95,7 @@ class Runner:
 
         `first_run`: no payouts of this venue were ever signed, so nothing is held where no policy is
         recorded. `hold`: hold even if the recorded policy is this one. `max_lifetime`: longest lifetime of a
-        transaction under any policy, in seconds. Raises ChainError if no node tells the time.
+        transaction under any policy, in seconds. Raises ChainError if no node answers.
         """
         step = self._dependencies.step
         step("start")

@@ -176,7 +176,7 @@ def imported(path: Path) -> Iterator[str]:
         ("settlement/store", {"sqlalchemy", "alembic", "psycopg"}),
         (
             "settlement/payouts",
-            {"beembase", "beemgraphenebase", "coincurve", "lighthive", "requests", "sqlalchemy"},
+            {"beembase", "beemgraphenebase", "coincurve", "msgspec", "sqlalchemy"},
         ),
     ],
 )

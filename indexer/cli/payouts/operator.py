@@ -94,7 +94,7 @@ def return_(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
     try:
         head_time = ChainNodes(node).head_time()  # before the write transaction: it must not wait for nodes
     except ChainError as error:
-        raise CheckFailed(f"not stopped: no node tells the chain's time: {error}") from error
+        raise CheckFailed(f"not stopped, because the chain time is unknown: {error}") from error
     with _writing(url) as connection:
         claim = _pending_withdrawal(connection, claim_id)
         returns.start_return(connection, claim, head_time)
@@ -206,8 +206,8 @@ def reconcile(db: str | None, node: tuple[str, ...], engine_node: tuple[str, ...
 
     nodes, reader = ChainNodes(node, engine_node), open_reader(require_db(db))
     rows: list[Difference] = []
-    for look in range(ROUNDS):
-        if look:
+    for reading in range(ROUNDS):
+        if reading:
             time.sleep(ROUND_SECONDS)
         try:
             with reader.connect() as connection:

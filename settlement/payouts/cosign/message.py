@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
+import msgspec
+from msgspec import Meta
+
+from settlement.net.http_client import one_line
 from settlement.payouts.signing import SigningError, Transaction
 
 VERSION: Final = 1
-MAX_SIGNATURES: Final = 40
-_FIELDS: Final = {"peakedex_cosign", "chain_id", "escrow", "slot", "transaction", "signatures"}
 
 Status = Literal["accepted", "later", "refused"]
 
 
 class ProposalError(ValueError):
     """Not a valid proposal; the text says why."""
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True):
+    peakedex_cosign: Literal[1]  # VERSION
+    chain_id: str
+    escrow: str
+    slot: Annotated[int, Meta(ge=0, lt=1 << 32)]
+    transaction: Any
+    signatures: Annotated[list[str], Meta(min_length=1, max_length=40)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +53,12 @@ class Proposal:
     @classmethod
     def of_json(cls, raw: object) -> Self:
         """The inverse of `to_json`. Raises ProposalError."""
-        if not isinstance(raw, Mapping) or raw.get("peakedex_cosign") != VERSION:
-            raise ProposalError(f"not a cosigning message of version {VERSION}")
-        if set(raw) != _FIELDS:
-            raise ProposalError(f"the fields must be {', '.join(sorted(_FIELDS))}")
-        escrow, slot, signatures, chain_id = (
-            raw[name] for name in ("escrow", "slot", "signatures", "chain_id")
-        )
-        if not isinstance(escrow, str) or not isinstance(chain_id, str):
-            raise ProposalError("escrow and chain_id must be strings")
-        if isinstance(slot, bool) or not isinstance(slot, int) or not 0 <= slot < 1 << 32:
-            raise ProposalError("slot must be a number")
-        if not isinstance(signatures, list) or not all(isinstance(one, str) for one in signatures):
-            raise ProposalError("signatures must be a list of strings")
-        if not 0 < len(signatures) <= MAX_SIGNATURES:
-            raise ProposalError(f"there must be 1 to {MAX_SIGNATURES} signatures")
         try:
-            transaction = Transaction.of_json(raw["transaction"])
-        except SigningError as error:
-            raise ProposalError(str(error)) from None
-        return cls(chain_id, escrow, slot, transaction, tuple(signatures))
+            message = msgspec.convert(raw, _Message)
+            transaction = Transaction.of_json(message.transaction)
+        except (msgspec.ValidationError, SigningError) as error:
+            raise ProposalError(f"not a cosigning message: {one_line(str(error))}") from None
+        return cls(message.chain_id, message.escrow, message.slot, transaction, tuple(message.signatures))
 
 
 @dataclass(frozen=True, slots=True)

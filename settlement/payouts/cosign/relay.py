@@ -52,7 +52,7 @@ class BundleStore:
     """Bounded in-memory store of bundles, numbered from 1 in order of arrival. Thread-safe."""
 
     def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
-        self.id = secrets.token_hex(8)  # another one after a restart, when numbers begin anew
+        self.id = secrets.token_hex(8)  # another one after a restart, when numbers start at 1 again
         self._limits = limits
         self._now = now
         self._last = 0

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
+import msgspec
+from msgspec import Meta
 from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.net.change_logger import ChangeLogger
@@ -25,14 +27,12 @@ POLL_SECONDS: Final = 2.0
 REPOST_SECONDS: Final = 30.0
 """Time after which a payment that still lacks signatures is posted again: relays keep nothing on disk."""
 MAX_PAGES_PER_ROUND: Final = 3
-MAX_BUNDLES_PER_PAGE: Final = 1000
 MAX_DEFERRED: Final = 200
 """Proposals with the verdict `later` that are checked again in each round."""
 LIMITS: Final = Limits(
     connect_seconds=3.0, read_seconds=5.0, total_seconds=15.0, max_bytes=MAX_PAGE_BYTES + 1000
 )
 _STOP_SECONDS: Final = 1.0
-_MAX_ID_CHARACTERS: Final = 64
 
 log = logging.getLogger("peakedex.cosign")
 
@@ -41,12 +41,12 @@ class RelayUrlError(ValueError):
     """Not the URL of a relay."""
 
 
-class Page(NamedTuple):
+class Page(msgspec.Struct):
     """A relay's answer."""
 
-    relay: str  # id of the relay's store; another one after a restart
-    last: int  # number of the last bundle
-    bundles: list[object]
+    relay: Annotated[str, Meta(max_length=64)]  # id of the relay's store; another one after a restart
+    last: Annotated[int, Meta(ge=0, lt=1 << 50)]  # number of the last bundle
+    bundles: Annotated[list[Any], Meta(max_length=1000)]
 
 
 class RelayClient(PeriodicThread):
@@ -94,9 +94,9 @@ class RelayClient(PeriodicThread):
                 self._relay_id, self._last, self._posted = page.relay, 0, {}
                 if is_behind:
                     continue
-            self._last = page.last
             for bundle in page.bundles:
                 self._receive_bundle(bundle)
+            self._last = page.last  # after the checks: a database error repeats them
             if not page.bundles:
                 return
 
@@ -117,12 +117,11 @@ class RelayClient(PeriodicThread):
         """The bundles after the last one fetched. Raises HttpError."""
         url = f"{self._url}?after={self._last}"
         try:
-            answer = json.loads(self._http.get(url).body)
-        except (ValueError, RecursionError):
-            raise BadAnswer(self._url, "the answer is not JSON") from None
-        page = _read_page(answer)
-        if page is None or (page.relay == self._relay_id and page.last < self._last):
-            raise BadAnswer(self._url, "not the answer of a relay")
+            page = msgspec.json.decode(self._http.get(url).body, type=Page)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise BadAnswer(self._url, "not the answer of a relay") from None
+        if page.relay == self._relay_id and page.last < self._last:
+            raise BadAnswer(self._url, "the numbers of its bundles go back")
         return page
 
     def _receive_bundle(self, bundle: object) -> None:
@@ -145,17 +144,3 @@ class RelayClient(PeriodicThread):
         elif verdict.status == "refused" and verdict.code not in UNAUTHENTICATED_CODES:
             text = f"refused payment {ident} of an operator ({verdict.code}): {verdict.reason}"
             self._changes.log(text, ident, logging.WARNING)
-
-
-def _read_page(answer: Any) -> Page | None:
-    """The page in a relay's answer; None if it is not one."""
-    if not isinstance(answer, dict):
-        return None
-    relay, last, bundles = (answer.get(name) for name in ("relay", "last", "bundles"))
-    if not isinstance(relay, str) or not 0 < len(relay) <= _MAX_ID_CHARACTERS:
-        return None
-    if isinstance(last, bool) or not isinstance(last, int) or not 0 <= last < 1 << 50:
-        return None
-    if not isinstance(bundles, list) or len(bundles) > MAX_BUNDLES_PER_PAGE:
-        return None
-    return Page(relay, last, bundles)

@@ -187,7 +187,7 @@ def test_nothing_is_stopped_where_nobody_tells_the_time(world: World, runner: Ru
     world.tick(3)
     run = peakedex("payouts", "return", ident, "--db", world.ledger.url, "--node", "http://127.0.0.1:9")
     assert run.code == FAILED
-    assert run.complaint.startswith("Error: not stopped: no node tells the chain's time: ")
+    assert run.complaint.startswith("Error: not stopped, because the chain time is unknown: ")
     assert status(world)[ident]["return_from"] is None
 
 
