@@ -1,6 +1,6 @@
-"""Copy what the site uses of others, with the licences, out of node_modules into its vendor folder.
+"""Copy the site's third-party files, with their licences, from node_modules to frontend/vendor.
 
-Run by `make site` after `npm ci`. The chart is saved as .js: simple hosts serve .mjs with a wrong type.
+Run by `make site` after `npm ci`. The chart is saved as .js, because simple hosts serve .mjs with a wrong content type.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ FILES: Final = {
     "@fontsource/ibm-plex-sans/files/ibm-plex-sans-latin-400-normal.woff2": "ibm-plex-sans-400.woff2",
     "@fontsource/ibm-plex-sans/files/ibm-plex-sans-latin-600-normal.woff2": "ibm-plex-sans-600.woff2",
     "@fontsource/ibm-plex-sans/LICENSE": "ibm-plex-sans.LICENSE.txt",
-    # The practice wallet's, loaded on a devnet alone.
+    # For the practice wallet; loaded on a devnet only.
     "@noble/secp256k1/index.js": "noble/secp256k1.js",
     "@noble/secp256k1/LICENSE": "noble/secp256k1.LICENSE.txt",
     **{f"@noble/hashes/{name}.js": f"noble/{name}.js" for name in ("sha2", "hmac", "_md", "_u64", "utils")},
     "@noble/hashes/LICENSE": "noble/hashes.LICENSE.txt",
 }
-# The package leaves out the NOTICE file that its licence speaks of; this is its text.
+# The package lacks the NOTICE file that its licence mentions; this is its text.
 NOTICE: Final = """TradingView Lightweight Charts\u2122
 Copyright (c) 2026 TradingView, Inc. https://www.tradingview.com/
 """
 
 
 def main() -> None:
-    """Make the folder anew, so that nothing of an older version stays."""
+    """Recreate the folder, so that no file of an older version stays."""
     shutil.rmtree(SITE, ignore_errors=True)
     SITE.mkdir()
     for source, target in FILES.items():

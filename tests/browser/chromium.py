@@ -1,6 +1,6 @@
-"""The browser of the tests: one that is installed, else Playwright's own, else one that can be had.
+"""Chromium for the tests: an installed one, else Playwright's, else a new installation.
 
-`python -m tests.browser.chromium` makes sure that there is one (part of `make test`); the tests only look.
+`python -m tests.browser.chromium` installs one if necessary (part of `make test`); the tests only look for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CURE = f"The browser tests need Chromium. Install it (Debian and Ubuntu: apt ins
 
 
 def installed() -> str | None:
-    """The path of a Chromium that is there: named, installed, or Playwright's."""
+    """Path of Chromium: the one that the environment variable names, an installed one, or Playwright's."""
     named = os.environ.get(VARIABLE)
     if named is not None:
         return named if Path(named).is_file() else None
@@ -27,7 +27,7 @@ def installed() -> str | None:
 
 
 def playwrights() -> str | None:
-    """Playwright's own Chromium, where it was downloaded."""
+    """Path of Playwright's Chromium, if it was downloaded."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -36,7 +36,7 @@ def playwrights() -> str | None:
 
 
 def main() -> int:
-    """Have a browser, or say how to get one."""
+    """Install Chromium if it is missing; exit code 1 with instructions if that fails."""
     if installed() is not None:
         return 0
     ways: list[Callable[[], object]] = []

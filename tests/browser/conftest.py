@@ -1,4 +1,4 @@
-"""A browser for a test process, pages that watch themselves, and modules of the site without any server."""
+"""Fixtures: a browser for each test process, watched pages, and pages that import modules without a server."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 BLANK = "<!doctype html><html lang=en><title>blank</title><body></body></html>"
 
 
-LONGEST_SECONDS = 300
-PATIENCE_MS = 60_000
-"""Only a test that fails waits for so long: a machine may be busy."""
+MAX_TEST_SECONDS = 300
+TIMEOUT_MS = 60_000
+"""Long, because the machine may be busy: only failing tests wait for it."""
 
 
 @pytest.fixture(autouse=True)
-def end_what_hangs() -> Iterator[None]:
-    """A promise that never settles would hold the whole run up: `page.evaluate` waits without a limit."""
+def time_limit() -> Iterator[None]:
+    """Time limit for a test: `page.evaluate` has none, so a promise that never settles would block the run."""
 
     def stop(*_: object) -> None:
-        raise TimeoutError(f"the test took more than {LONGEST_SECONDS} seconds")
+        raise TimeoutError(f"the test took more than {MAX_TEST_SECONDS} seconds")
 
     signal.signal(signal.SIGALRM, stop)
-    signal.alarm(LONGEST_SECONDS)
+    signal.alarm(MAX_TEST_SECONDS)
     yield
     signal.alarm(0)
 
@@ -43,7 +43,7 @@ def end_what_hangs() -> Iterator[None]:
 def browser() -> Iterator[Browser]:
     path = chromium.installed()
     assert path is not None, chromium.CURE
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path)
         yield browser
@@ -53,13 +53,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     yield context
     context.close()
 
 
 def serve_files(context: BrowserContext, origin: str, api: Callable[[str], Any] | None = None) -> None:
-    """The site's folder under an origin that does not exist; `api` gives the body of a path, or None for 404."""
+    """Serve the site's folder at a fake origin; `api` returns the body of an API path, or None for 404."""
 
     def answer(route: Route) -> None:
         path = route.request.url.removeprefix(origin).split("?")[0].split("#")[0]
@@ -84,7 +84,7 @@ def serve_files(context: BrowserContext, origin: str, api: Callable[[str], Any] 
 
 @pytest.fixture(scope="module")
 def modules(browser: Browser) -> Iterator[Page]:
-    """An empty page for modules of the site that only compute."""
+    """A shared blank page for importing pure modules of the site."""
     context = browser.new_context()
     serve_files(context, "https://site.test")
     page = context.new_page()
@@ -95,7 +95,7 @@ def modules(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def blank(context: BrowserContext) -> Page:
-    """An empty page of one's own from which modules of the site can be imported."""
+    """A blank page of the test's own for importing modules of the site."""
     serve_files(context, "https://site.test")
     page = context.new_page()
     page.goto("https://site.test/blank.html")
@@ -104,7 +104,7 @@ def blank(context: BrowserContext) -> Page:
 
 @pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One exchange for the browser tests of a worker; it ends with them, because its processes never rest."""
+    """One exchange for the browser tests of a worker, stopped after them because its processes keep running."""
     from tests.browser.world import World  # only tests that need a server import the indexer
 
     world = World(tmp_path_factory.mktemp("exchange"))
@@ -114,7 +114,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def watched(context: BrowserContext, world: World) -> Iterator[Callable[[str], Watch]]:
-    """Opens a page of the site, and finds no trouble in it afterwards."""
+    """Open pages of the site; afterwards their consoles must be free of errors."""
     opened: list[Watch] = []
 
     def open_page(path: str) -> Watch:

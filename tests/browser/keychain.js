@@ -1,5 +1,5 @@
-// A stand-in for Hive Keychain, as its 3.15 behaves: injected late, requests numbered from 1, answers by message.
-// `window.standIn` says what it answers, in order, and keeps what it was asked.
+// Fake of Hive Keychain 3.15: injected late, requests numbered from 1, answers by message. `window.standIn` holds its
+// next answers and the requests received.
 (() => {
   const standIn = (window.standIn = {
     answers: [],

@@ -1,4 +1,4 @@
-"""The pictures of docs/trader.md, taken of the real thing: `python -m tests.browser.pictures`.
+"""Takes the screenshots of docs/trader.md: `python -m tests.browser.pictures`.
 
 An exchange with bots runs for a minute first, so that there is something to see.
 """
@@ -21,7 +21,7 @@ TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
 
 
 def main() -> None:
-    """Take them all."""
+    """Take all screenshots."""
     with tempfile.TemporaryDirectory() as home:
         world = World(Path(home))
         try:

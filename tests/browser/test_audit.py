@@ -29,7 +29,7 @@ HEALTH = {
 SOLVENCY = {"block": 5000, "ts": TIME, "tokens": [], "unmatched_outflows": [], "refunds_due": []}
 
 
-def claim(n: int, agrees: bool | None, state_agrees: bool | None) -> dict[str, Any]:
+def checkpoint(n: int, agrees: bool | None, state_agrees: bool | None) -> dict[str, Any]:
     hashes = {"state_hash": "c" * 64, "journal_hash": "d" * 64}
     verdicts = {"agrees": agrees, "state_agrees": state_agrees}
     return {"id": f"c{n}", "ts": TIME, "block": 4000 + n, "claimed_block": 3000 + n, **hashes, **verdicts}
@@ -43,7 +43,7 @@ def peer(url: str, state: str, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def answers(context: BrowserContext) -> dict[str, Any]:
-    """What the API says by path; a test changes it before it opens a page."""
+    """Bodies of the API by path; tests change them before they open a page."""
     answers = {
         "health": dict(HEALTH),
         "solvency": SOLVENCY,
@@ -65,9 +65,14 @@ def rows(page: Page, section: str) -> list[list[str]]:
     return [line.locator("td").all_inner_texts() for line in lines.all()]
 
 
-def test_claims_and_replicas_are_shown_with_their_verdicts(page: Page, answers: dict[str, Any]) -> None:
-    claims = [claim(1, True, True), claim(2, True, False), claim(3, False, None), claim(4, None, None)]
-    answers["checkpoints"]["checkpoints"] = claims
+def test_checkpoints_and_replicas_show_whether_they_match(page: Page, answers: dict[str, Any]) -> None:
+    checkpoints = [
+        checkpoint(1, True, True),
+        checkpoint(2, True, False),
+        checkpoint(3, False, None),
+        checkpoint(4, None, None),
+    ]
+    answers["checkpoints"]["checkpoints"] = checkpoints
     answers["peers"]["peers"] = [
         peer("https://one.example", "agrees"),
         peer("https://two.example", "disagrees", differs_in="journal", differs_at=4321),
@@ -107,8 +112,8 @@ def test_claims_and_replicas_are_shown_with_their_verdicts(page: Page, answers: 
     expect(page.locator(".banner.warn", has_text="replica")).to_be_visible()
 
 
-def test_where_all_agrees_no_screen_warns(page: Page, answers: dict[str, Any]) -> None:
-    answers["checkpoints"]["checkpoints"] = [claim(1, True, True), claim(2, True, None)]
+def test_no_banner_if_all_hashes_match(page: Page, answers: dict[str, Any]) -> None:
+    answers["checkpoints"]["checkpoints"] = [checkpoint(1, True, True), checkpoint(2, True, None)]
     answers["peers"]["peers"] = [peer("https://one.example", "agrees")]
     with page.expect_response("**/api/health"):
         page.goto(f"{SITE}/audit.html")
@@ -117,8 +122,8 @@ def test_where_all_agrees_no_screen_warns(page: Page, answers: dict[str, Any]) -
     expect(page.locator(".banner.danger", has_text="operator")).to_have_count(0)
 
 
-def test_a_replica_that_differs_is_told_on_every_screen(page: Page, answers: dict[str, Any]) -> None:
-    """As a warning: it may be the other one that is wrong."""
+def test_a_replica_mismatch_raises_a_banner_on_every_screen(page: Page, answers: dict[str, Any]) -> None:
+    """A warning only: the other replica may be the wrong one."""
     answers["health"]["alarms"] = ["one"]
     page.goto(f"{SITE}/transfer.html")
     banner = page.locator(".banner.warn", has_text="This replica and another one")

@@ -33,7 +33,7 @@ sides = st.dictionaries(prices, amounts, max_size=12)
 
 
 def level(ticks: int, lots: int) -> dict[str, Any]:
-    """A level as the API writes it: six price decimals, eight of the amount, two of them used."""
+    """A level as the API returns it: six price decimals and eight amount decimals, of which two are used."""
     return {
         "price": f"{ticks / 10**6:.6f}",
         "amount": f"{lots // 100}.{lots % 100:02}000000",
@@ -55,7 +55,7 @@ def run(page: Page, *arguments: Any) -> dict[str, Any]:
 
 @examples(40)
 @given(first=st.tuples(sides, sides), later=st.lists(st.tuples(sides, sides), max_size=4))
-def test_changes_lead_to_the_same_book_as_a_snapshot(
+def test_changes_give_the_same_book_as_a_snapshot(
     modules: Page, first: tuple[Side, Side], later: list[tuple[Side, Side]]
 ) -> None:
     found = run(modules, written(*first), [written(*change) for change in later], 1, 1000)
@@ -72,7 +72,7 @@ def test_changes_lead_to_the_same_book_as_a_snapshot(
 
 @examples(40)
 @given(bids=sides, asks=sides, step=st.sampled_from([1, 7, 10, 100]))
-def test_groups_show_no_better_price_and_lose_no_lot(
+def test_grouping_shows_no_better_price_and_loses_no_lot(
     modules: Page, bids: Side, asks: Side, step: int
 ) -> None:
     found = run(modules, written(bids, asks), [], step, 1000)
@@ -88,7 +88,7 @@ def test_groups_show_no_better_price_and_lose_no_lot(
         assert [row["sum"] for row in rows] == sums
 
 
-def test_rows_are_cut_but_whole(modules: Page) -> None:
+def test_rows_are_limited_to_whole_groups(modules: Page) -> None:
     found = run(modules, written({1: 5, 2: 6, 11: 7, 25: 8, 26: 9}, {}), [], 10, 2)
     assert [(row["ticks"], row["lots"], row["sum"]) for row in found["bids"]["rows"]] == [
         (20, 17, 17),
@@ -104,7 +104,7 @@ def test_spread_middle_and_depth(modules: Page) -> None:
     assert (empty["spread"], empty["middle"], empty["depth"]) == (None, None, None)
 
 
-def test_steps_stay_far_below_the_price(modules: Page) -> None:
+def test_grouping_steps_are_at_most_a_tenth_of_the_price(modules: Page) -> None:
     assert run(modules, written({1: 1}, {}), [], 1, 1)["steps"] == [1]
     big = {"bids": [level(1, 1) | {"price": "12.345678"}], "asks": []}
     assert run(modules, big, [], 1, 1)["steps"] == [1, 10, 100, 1000, 10_000]

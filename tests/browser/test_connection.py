@@ -23,8 +23,8 @@ STAND_IN = """async () => {
   globalThis.setTimeout = (work, ms) => timers.push({ work, ms });
   globalThis.clearTimeout = (n) => { if (timers[n - 1]) timers[n - 1].work = null; };
   globalThis.due = () => timers.findLast((timer) => timer.work);
-  globalThis.told = [];
-  globalThis.feed = new Feed((message) => told.push(message));
+  globalThis.published = [];
+  globalThis.feed = new Feed((message) => published.push(message));
 }"""
 
 
@@ -38,17 +38,15 @@ def say(page: Page, kind: str, data: dict[str, Any], id_: str = "") -> None:
     page.evaluate("([kind, data, id]) => sources.at(-1).say(kind, data, id)", [kind, data, id_])
 
 
-def told(page: Page) -> list[str]:
-    """What the page was told so far, one word each: the state, or the kind and its number."""
-    script = (
-        "told.map(({ kind, data }) => (kind === 'state' ? data.state : `${kind} ${data.seq ?? data.block}`))"
-    )
+def published(page: Page) -> list[str]:
+    """Messages published so far: the state, or the kind and its number."""
+    script = "published.map(({ kind, data }) => (kind === 'state' ? data.state : `${kind} ${data.seq ?? data.block}`))"
     words: list[str] = page.evaluate(script)
     return words
 
 
-def asked(page: Page) -> dict[str, str]:
-    """The parameters of the newest connection, and how many there were."""
+def connection(page: Page) -> dict[str, str]:
+    """Parameters of the newest connection, and the number of connections as `n`."""
     found: dict[str, str] = page.evaluate("Object.fromEntries(sources.at(-1).url.searchParams)")
     return found | {"n": page.evaluate("String(sources.length)")}
 
@@ -58,70 +56,70 @@ def begin(page: Page) -> None:
     say(page, "snapshot", {"seq": 7}, "7-aa")
 
 
-def test_changes_in_order_are_handed_on(feed: Page) -> None:
+def test_changes_in_sequence_are_published(feed: Page) -> None:
     begin(feed)
-    assert asked(feed) == {"topics": "block,book:PEK/SWAP.HIVE", "n": "1"}
+    assert connection(feed) == {"topics": "block,book:PEK/SWAP.HIVE", "n": "1"}
     say(feed, "change", {"seq": 8, "prev": 7}, "8-bb")
     say(feed, "head", {"block": 100})
     say(feed, "change", {"seq": 9, "prev": 8}, "9-cc")
-    assert told(feed) == ["connecting", "live", "snapshot 7", "change 8", "head 100", "change 9"]
+    assert published(feed) == ["connecting", "live", "snapshot 7", "change 8", "head 100", "change 9"]
 
 
-def test_a_replayed_change_is_not_handed_on_twice(feed: Page) -> None:
+def test_a_duplicate_change_is_dropped(feed: Page) -> None:
     begin(feed)
     for _ in range(2):
         say(feed, "change", {"seq": 8, "prev": 7}, "8-bb")
-    assert told(feed)[-2:] == ["snapshot 7", "change 8"]
+    assert published(feed)[-2:] == ["snapshot 7", "change 8"]
 
 
-def test_a_gap_asks_for_a_new_snapshot(feed: Page) -> None:
+def test_a_gap_requests_a_new_snapshot(feed: Page) -> None:
     begin(feed)
     say(feed, "change", {"seq": 9, "prev": 8}, "9-cc")
-    assert told(feed)[-1] == "connecting"
-    assert asked(feed) == {"topics": "block,book:PEK/SWAP.HIVE", "n": "2"}
+    assert published(feed)[-1] == "connecting"
+    assert connection(feed) == {"topics": "block,book:PEK/SWAP.HIVE", "n": "2"}
     assert not feed.evaluate("sources[0].open")
     say(feed, "snapshot", {"seq": 9}, "9-cc")
-    assert told(feed)[-1] == "snapshot 9"
+    assert published(feed)[-1] == "snapshot 9"
 
 
 def test_a_change_without_a_snapshot_is_a_gap(feed: Page) -> None:
     feed.evaluate("feed.start(['block'])")
     say(feed, "change", {"seq": 9, "prev": 8}, "9-cc")
-    assert asked(feed)["n"] == "2"
+    assert connection(feed)["n"] == "2"
 
 
-def test_a_reset_forgets_where_it_was(feed: Page) -> None:
+def test_a_reset_discards_the_position(feed: Page) -> None:
     begin(feed)
     feed.evaluate("sources.at(-1).say('reset', { reason: 'too old' }); sources.at(-1).fail(); feed.connect()")
-    assert "last_event_id" not in asked(feed)
+    assert "last_event_id" not in connection(feed)
 
 
-def test_a_lost_connection_goes_on_where_it_stopped(feed: Page) -> None:
+def test_a_lost_connection_resumes_after_the_last_event(feed: Page) -> None:
     begin(feed)
     say(feed, "change", {"seq": 8, "prev": 7}, "8-bb")
     feed.evaluate("sources.at(-1).fail()")
-    assert told(feed)[-1] == "connecting"
+    assert published(feed)[-1] == "connecting"
     assert 500 <= feed.evaluate("due().ms") <= 1000
     feed.evaluate("due().work()")
-    assert asked(feed)["last_event_id"] == "8-bb"
+    assert connection(feed)["last_event_id"] == "8-bb"
     say(feed, "change", {"seq": 9, "prev": 8}, "9-cc")
-    assert told(feed)[-2:] == ["live", "change 9"]
+    assert published(feed)[-2:] == ["live", "change 9"]
 
 
-def test_silence_is_a_lost_connection(feed: Page) -> None:
+def test_silence_counts_as_a_lost_connection(feed: Page) -> None:
     begin(feed)
     assert feed.evaluate("due().ms") == 45_000
     feed.evaluate("due().work()")
-    assert told(feed)[-1] == "connecting"
+    assert published(feed)[-1] == "connecting"
 
 
-def test_other_topics_begin_anew(feed: Page) -> None:
+def test_other_topics_start_with_a_new_snapshot(feed: Page) -> None:
     begin(feed)
     feed.evaluate("feed.start(['block', 'account:alice'])")
-    assert asked(feed) == {"topics": "block,account:alice", "n": "2"}
+    assert connection(feed) == {"topics": "block,account:alice", "n": "2"}
 
 
-def test_after_three_failures_it_polls_and_goes_on_trying(feed: Page) -> None:
+def test_after_three_failures_it_polls_and_keeps_reconnecting(feed: Page) -> None:
     health = {"block": 50, "ts": None, "journal_hash": "ab", "indexer": {"lag": 0, "mode": "following"}}
     answers = {"health": health, "orderbook": {"bids": [], "asks": [{"price": "1.000000"}]}}
     feed.evaluate(
@@ -132,27 +130,27 @@ def test_after_three_failures_it_polls_and_goes_on_trying(feed: Page) -> None:
     begin(feed)
     for _ in range(3):
         feed.evaluate("sources.at(-1).fail(); feed.connect()")
-    feed.wait_for_function("told.at(-1).kind === 'head'", polling="raf")
-    assert told(feed)[-3:] == ["polling", "snapshot 50", "head 50"]
-    assert feed.evaluate("told.at(-2).data.books[0].asks[0].price") == "1.000000"
+    feed.wait_for_function("published.at(-1).kind === 'head'", polling="raf")
+    assert published(feed)[-3:] == ["polling", "snapshot 50", "head 50"]
+    assert feed.evaluate("published.at(-2).data.books[0].asks[0].price") == "1.000000"
     feed.evaluate("timers.findLast((timer) => timer.work && timer.ms === 5000).work()")
-    feed.wait_for_function("told.filter(({ kind }) => kind === 'head').length === 2", polling="raf")
-    assert told(feed)[-2:] == ["head 50", "head 50"]  # the same block: no snapshot again
+    feed.wait_for_function("published.filter(({ kind }) => kind === 'head').length === 2", polling="raf")
+    assert published(feed)[-2:] == ["head 50", "head 50"]  # the same block: no snapshot again
     say(feed, "snapshot", {"seq": 9}, "9-cc")
-    assert told(feed)[-2:] == ["live", "snapshot 9"]
+    assert published(feed)[-2:] == ["live", "snapshot 9"]
     assert feed.evaluate("feed.pollTimer") == 0
 
 
-def test_a_server_that_does_not_answer_is_said(feed: Page) -> None:
+def test_an_unreachable_server_is_reported(feed: Page) -> None:
     feed.evaluate("() => { globalThis.fetch = async () => { throw new TypeError('refused'); }; }")
     feed.evaluate("feed.start(['block'])")
     for _ in range(3):
         feed.evaluate("sources.at(-1).fail(); feed.connect()")
-    feed.wait_for_function("told.at(-1).data.state === 'broken'", polling="raf")
-    assert feed.evaluate("told.at(-1).data.reason") == "Cannot reach the server."
+    feed.wait_for_function("published.at(-1).data.state === 'broken'", polling="raf")
+    assert feed.evaluate("published.at(-1).data.reason") == "Cannot reach the server."
 
 
-def test_waits_grow_to_half_a_minute_and_differ(modules: Page) -> None:
+def test_backoff_grows_to_half_a_minute_with_jitter(modules: Page) -> None:
     waits = modules.evaluate(
         "import('/js/data/feed.js').then(({ backoff }) => [1, 2, 3, 6, 20].map((n) => [backoff(n, 0), backoff(n, 1)]))"
     )

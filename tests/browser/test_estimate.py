@@ -17,7 +17,7 @@ ASKS = [(12_000, 500), (12_300, 1000), (12_500, 90_000)]
 
 
 def run(page: Page, order: dict[str, Any], levels: list[tuple[int, int]], **pair: Any) -> dict[str, Any]:
-    """The estimate; whole numbers come back as int."""
+    """The estimate; a BigInt is returned as int."""
     script = """async ([venue, order, levels, changes]) => {
       const { market } = await import("/js/lib/amounts.js");
       const { estimate } = await import("/js/trade/estimate.js");
@@ -36,7 +36,7 @@ def run(page: Page, order: dict[str, Any], levels: list[tuple[int, int]], **pair
     }
 
 
-def test_a_limit_buy_takes_what_crosses_and_leaves_the_rest(modules: Page) -> None:
+def test_a_limit_buy_fills_what_crosses(modules: Page) -> None:
     found = run(modules, {"side": "buy", "ticks": 12_400, "lots": 100_000}, ASKS)
     assert (found["lots"], found["restLots"], found["worst"]) == (1500, 98_500, 12_300)
     assert found["quote"] == found["paid"] == 500 * 12_000 + 1000 * 12_300
@@ -70,7 +70,7 @@ def test_an_empty_book_fills_nothing(modules: Page) -> None:
 @pytest.mark.parametrize(
     ("policy", "price"), [("maker", 12_000), ("ask", 12_000), ("bid", 12_400), ("midpoint", 12_200)]
 )
-def test_the_pair_s_policy_names_the_price(modules: Page, policy: str, price: int) -> None:
+def test_the_pair_s_price_policy_applies(modules: Page, policy: str, price: int) -> None:
     order = {"side": "buy", "ticks": 12_400, "lots": 500}
     assert run(modules, order, ASKS, pricePolicy=policy)["quote"] == 500 * price
 

@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
 SEEN = """(side) => [...document.querySelectorAll(`#book .${side} .levels tbody tr:not(.skeleton-row)`)].map((row) =>
   [row.querySelector("button").textContent, row.children[1].textContent.replaceAll(",", "")])"""
-# What the page's stream does with a change: every third one is lost, come twice, or all come late.
+# Fault injection into the page's stream: drops every third change, or delivers all twice or late.
 MANGLE = """(() => {
   const listen = EventSource.prototype.addEventListener;
   let count = 0;
@@ -38,7 +38,7 @@ MANGLE = """(() => {
 
 @pytest.fixture
 def moving(world: World) -> Iterator[Callable[[], None]]:
-    """Lets the bots trade for some blocks."""
+    """A function that lets the bots trade for some blocks."""
 
     def move() -> None:
         before = world.node.chain.head
@@ -52,13 +52,13 @@ def moving(world: World) -> Iterator[Callable[[], None]]:
 
 
 def fresh(world: World, side: str) -> list[list[str]]:
-    """The levels of a new snapshot as the page writes them: two decimals of an amount."""
+    """Levels of a new snapshot in the page's format, with two amount decimals."""
     body = world.get("orderbook?base=PEK&quote=SWAP.HIVE&depth=500")
     return [[row["price"], row["amount"][:-6]] for row in body[side]]
 
 
-def book_is_true(page: Page, world: World, seconds: float = 60) -> None:
-    """The shown book is the true one; it may take a moment to become so."""
+def expect_current_book(page: Page, world: World, seconds: float = 60) -> None:
+    """Wait until the displayed book equals a new snapshot."""
     until(
         page,
         "document.querySelectorAll('#book .levels tbody tr:not(.skeleton-row)').length > 8",
@@ -77,6 +77,7 @@ def book_is_true(page: Page, world: World, seconds: float = 60) -> None:
                 side: [pair for pair in zip_longest(shown[side], true[side]) if pair[0] != pair[1]]
                 for side in shown
             }
+            | {f"levels of {side}": [len(shown[side])] for side in shown}
         )
         return shown == true and all(shown.values())
 
@@ -85,7 +86,7 @@ def book_is_true(page: Page, world: World, seconds: float = 60) -> None:
 
 @pytest.fixture
 def trade(context: BrowserContext, world: World) -> Callable[[], Page]:
-    """The trading screen without the watch on its console: failing requests are logged there by the browser."""
+    """Open the trading screen unwatched: the browser logs failing requests to the console."""
 
     def open_page() -> Page:
         page = context.new_page()
@@ -100,22 +101,22 @@ def state(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("mangle", ["", "drop", "twice", "late"])
-def test_lost_repeated_and_late_changes(
+def test_lost_duplicate_and_late_changes(
     trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None], mangle: str
 ) -> None:
     context.add_init_script(MANGLE)
     context.add_init_script(f"window.mangle = {mangle!r};")
     page = trade()
     state(page, "live")
-    book_is_true(page, world)
+    expect_current_book(page, world)
     moving()
     until(page, "changes > 3")
     page.evaluate("window.mangle = ''")
-    book_is_true(page, world)
+    expect_current_book(page, world)
     state(page, "live")
 
 
-def test_a_cut_is_said_and_mended(
+def test_a_lost_connection_is_shown_and_recovers(
     trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
 ) -> None:
     page = trade()
@@ -125,25 +126,25 @@ def test_a_cut_is_said_and_mended(
     expect(page.locator(".dot.broken, .dot.connecting").first).to_be_visible()
     moving()
     context.set_offline(False)
-    book_is_true(page, world)
+    expect_current_book(page, world)
     state(page, "live")
 
 
-def test_without_the_stream_it_polls_and_says_so(
+def test_without_the_stream_it_polls(
     trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
 ) -> None:
     context.route("**/api/stream**", lambda route: route.fulfill(status=503, json={"code": "E_STREAMS"}))
     page = trade()
     state(page, "polling")
-    book_is_true(page, world)
+    expect_current_book(page, world)
     moving()
-    book_is_true(page, world)
+    expect_current_book(page, world)
     context.unroute("**/api/stream**")
     state(page, "live")
-    book_is_true(page, world)
+    expect_current_book(page, world)
 
 
-def test_a_slow_api_shows_skeletons_first_and_the_truth_then(
+def test_a_slow_api_shows_skeletons_first(
     trade: Callable[[], Page], context: BrowserContext, world: World
 ) -> None:
     def slow(route: Route) -> None:
@@ -154,14 +155,14 @@ def test_a_slow_api_shows_skeletons_first_and_the_truth_then(
     page = context.new_page()
     page.goto(f"{world.site}/{TRADE}", wait_until="commit")
     expect(page.locator("#book .skeleton-bar").first).to_be_visible()
-    book_is_true(page, world)
+    expect_current_book(page, world)
     context.unroute_all(behavior="ignoreErrors")
 
 
-def test_a_failing_api_is_told_and_got_over(
+def test_a_failing_api_is_shown_and_recovers(
     trade: Callable[[], Page], context: BrowserContext, world: World
 ) -> None:
-    """Everything answers 500 for a while: the rest of the page goes on, and comes back without a reload."""
+    """The API answers 500 for a while: the page recovers without a reload."""
     failing: list[Any] = []
 
     def fail(route: Route) -> None:
@@ -177,7 +178,7 @@ def test_a_failing_api_is_told_and_got_over(
     retry = page.get_by_role("button", name="Retry").first
     if retry.is_visible():
         retry.click()
-    book_is_true(page, world)
+    expect_current_book(page, world)
 
 
 def test_one_stream_for_all_tabs(context: BrowserContext, world: World) -> None:

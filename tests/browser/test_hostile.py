@@ -24,13 +24,13 @@ def unharmed(page: Page) -> None:
 
 @pytest.fixture(scope="module")
 def victim(world: World) -> str:
-    """An account that others sent odd things, and that wrote some itself."""
+    """An account with hostile memos, symbols and actions, of its own and of others."""
     name = world.trader()
     world.node.broadcast([Transfer(name, "peakedex.coin", Coin(1000, "HIVE"), SCRIPT)])
     world.act(name, "withdraw", symbol="HIVE", quantity="1", memo=SCRIPT)
     world.act(name, "buy", symbol=SCRIPT, quote="SWAP.HIVE", quantity="1", price="1", ref="odd")
     world.act(name, SCRIPT)
-    # A token that is not listed: the sidechain moves it, so it is a refund due with the sender's own words.
+    # A token that is not listed becomes a refund due with the sender's memo.
     odd = (
         '{"contractName":"tokens","contractAction":"transfer","contractPayload":{"symbol":"EVIL","to":"peakedex.pek","quantity":"1","memo":"'
         + "<b>x</b>"
@@ -50,7 +50,7 @@ def victim(world: World) -> str:
 @pytest.mark.parametrize(
     "path", ["portfolio.html", "transfer.html", "trade.html?base=PEK&quote=SWAP.HIVE", "audit.html"]
 )
-def test_what_strangers_wrote_is_text(
+def test_untrusted_text_is_shown_as_text(
     watched: OpenPage, context: BrowserContext, victim: str, path: str
 ) -> None:
     context.add_init_script(f"localStorage.setItem('peakedex.account', '{victim}');")
@@ -73,7 +73,7 @@ def test_what_strangers_wrote_is_text(
         f"index.html?{quote(SCRIPT)}#{quote(SCRIPT)}",
     ],
 )
-def test_addresses_are_text_or_refused(watched: OpenPage, path: str) -> None:
+def test_url_parameters_are_text_or_refused(watched: OpenPage, path: str) -> None:
     watch = watched(path)
     watch.page.wait_for_timeout(1200)
     unharmed(watch.page)
@@ -82,8 +82,8 @@ def test_addresses_are_text_or_refused(watched: OpenPage, path: str) -> None:
     )
 
 
-def test_what_the_api_says_is_text_too(watched: OpenPage, context: BrowserContext) -> None:
-    """Even if the server itself were taken over, its words are not markup."""
+def test_error_messages_of_the_api_are_text(watched: OpenPage, context: BrowserContext) -> None:
+    """Even text from a compromised server is not interpreted as markup."""
     context.route(
         "**/api/pairs", lambda route: route.fulfill(status=500, json={"detail": SCRIPT, "code": "E_INTERNAL"})
     )
@@ -93,8 +93,8 @@ def test_what_the_api_says_is_text_too(watched: OpenPage, context: BrowserContex
     watch.troubles = [one for one in watch.troubles if "500" not in one]
 
 
-def test_the_policy_forbids_what_is_not_ours(watched: OpenPage) -> None:
-    """Injected code would not run, and could not send anything home."""
+def test_the_content_security_policy_is_enforced(watched: OpenPage) -> None:
+    """Injected code does not run, and cannot connect elsewhere."""
     watch = watched("")
     page = watch.page
     ran = page.evaluate(

@@ -22,7 +22,7 @@ UNDER = "/some/where/dex"
 
 @pytest.fixture
 def host(world: World) -> Iterator[str]:
-    """Files as Python's own server gives them, and `<folder>/api/…` passed on, as a web server would."""
+    """Python's static file server, with `<folder>/api/…` proxied to the API."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments: Any, **more: Any) -> None:
@@ -64,7 +64,7 @@ def host(world: World) -> Iterator[str]:
     server.server_close()
 
 
-def test_the_site_works_in_a_folder_of_a_plain_host(browser: Browser, world: World, host: str) -> None:
+def test_the_site_works_in_a_sub_path_of_a_static_host(browser: Browser, world: World, host: str) -> None:
     context = browser.new_context()
     page = context.new_page()
     watch = Watch(page, host)
@@ -93,8 +93,8 @@ def test_the_site_works_in_a_folder_of_a_plain_host(browser: Browser, world: Wor
     context.close()
 
 
-def test_there_is_nothing_to_build_and_no_address_of_others() -> None:
-    """Every module is loaded by a relative address, and no file loads anything from elsewhere."""
+def test_all_addresses_are_relative() -> None:
+    """Imports and links are relative."""
     own = [
         path
         for path in FRONTEND.rglob("*")

@@ -27,7 +27,7 @@ BIG = ("lots", "ticks", "budget", "units", "worst")
 
 
 def build(page: Page, name: str, *arguments: Any, **changes: Any) -> dict[str, Any]:
-    """A draft for alice, or `{"field", "problem"}`. Whole numbers of BIG fields go as BigInt."""
+    """A draft for alice, or `{"field", "problem"}`. Fields of BIG are passed as BigInt."""
     script = """async ([name, venue, list, big]) => {
       const module = await import("/js/wallet/intents.js");
       const whole = (one) => one && Object.fromEntries(Object.entries(one).map(([key, value]) =>
@@ -47,7 +47,7 @@ def build(page: Page, name: str, *arguments: Any, **changes: Any) -> dict[str, A
 
 
 def payload(draft: dict[str, Any]) -> dict[str, Any]:
-    """The payload of a draft with one action."""
+    """The payload of a draft with a single action."""
     element = json.loads(draft["json"])
     assert element["contractName"] == "peakedex"
     assert element["contractAction"] == draft["action"]
@@ -57,7 +57,7 @@ def payload(draft: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def test_a_limit_order_is_what_the_sentence_says(modules: Page) -> None:
+def test_a_limit_order_matches_its_sentence(modules: Page) -> None:
     draft = build(modules, "limitOrder", ORDER)
     assert draft["message"] == (
         "Peake DEX: BUY 1,000.00 PEK at 0.012345 SWAP.HIVE, total 12.345 SWAP.HIVE, expires in 30 days"
@@ -99,7 +99,7 @@ def test_market_orders(modules: Page) -> None:
     place_market(venue_of_api(venue()), "marketBuy", **payload(buy))
 
 
-def test_what_is_done_to_an_order(modules: Page) -> None:
+def test_cancel_and_replace(modules: Page) -> None:
     cancelled = build(modules, "cancel", ROW)
     assert cancelled["message"] == (
         "Peake DEX: CANCEL order “Sell 1,000 PEK at 0.012000 SWAP.HIVE” (600 remaining)"
@@ -145,7 +145,7 @@ def test_withdrawals_and_deposits(modules: Page) -> None:
     }
 
 
-def test_one_signature_deposits_trades_and_settles(modules: Page) -> None:
+def test_one_signature_deposits_trades_and_pays_out(modules: Page) -> None:
     draft = build(modules, "oneSignature", {**ORDER, "timeInForce": "IOC"})
     first, second = json.loads(draft["json"])
     assert first["contractName"] == "tokens"
@@ -165,7 +165,7 @@ def test_one_signature_deposits_trades_and_settles(modules: Page) -> None:
     assert coin["problem"] == "HBD is a native Hive coin: deposit it first, then trade."
 
 
-def test_again_is_the_same_under_another_ref(modules: Page) -> None:
+def test_a_retry_is_the_same_under_a_new_ref(modules: Page) -> None:
     draft = build(modules, "oneSignature", ORDER)
     other = modules.evaluate(
         "async (draft) => (await import('/js/wallet/intents.js')).withNewRef(draft)", draft
@@ -182,7 +182,7 @@ def test_again_is_the_same_under_another_ref(modules: Page) -> None:
         (92_233_720_368, 10**8 - 1, "92233720368", "99999999"),
     ],
 )
-def test_amounts_at_the_edges_are_signed_digit_for_digit(
+def test_extreme_amounts_are_signed_exactly(
     modules: Page, lots: int, ticks: int, quantity: str, price: str
 ) -> None:
     order = {"side": "buy", "base": "BIG", "quote": "BIG", "lots": lots, "ticks": ticks}
@@ -214,7 +214,7 @@ def test_amounts_at_the_edges_are_signed_digit_for_digit(
         ),
     ],
 )
-def test_what_would_be_rejected_is_not_built(
+def test_invalid_orders_are_not_built(
     modules: Page, change: dict[str, Any], field: str, problem: str
 ) -> None:
     assert build(modules, "limitOrder", {**ORDER, **change}) == {"field": field, "problem": problem}
@@ -232,7 +232,7 @@ def test_what_would_be_rejected_is_not_built(
         ({"memo": "\u007f"}, "memo"),
     ],
 )
-def test_a_withdrawal_that_cannot_be_is_not_built(modules: Page, change: dict[str, Any], field: str) -> None:
+def test_invalid_withdrawals_are_not_built(modules: Page, change: dict[str, Any], field: str) -> None:
     assert build(modules, "withdraw", {"symbol": "PEK", "units": 1, **change})["field"] == field
 
 
@@ -247,7 +247,7 @@ def test_a_lone_surrogate_in_a_memo_is_refused(modules: Page) -> None:
     assert found == "memo"
 
 
-def test_every_ref_is_another(modules: Page) -> None:
+def test_refs_are_unique(modules: Page) -> None:
     refs = modules.evaluate(
         "async () => { const { newRef } = await import('/js/wallet/intents.js'); return Array.from({ length: 500 }, newRef); }"
     )

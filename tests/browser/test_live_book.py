@@ -42,7 +42,7 @@ def event(kind: str, seq: int, books: list[dict[str, Any]], **more: Any) -> str:
 
 
 class Stream:
-    """What /api/stream answers, one connection after the other; the last answer is given again and again."""
+    """Answers of /api/stream, one for each connection; the last one repeats."""
 
     def __init__(self, context: BrowserContext) -> None:
         self.bodies: list[str | int] = []
@@ -62,7 +62,7 @@ SNAPSHOT_BOOK = book({"0.000010": "5"}, {"0.000012": "7"})
 
 
 def api(path: str) -> Any:
-    """Enough of the API for a book; all else is not there, and the page must do without it."""
+    """The paths that the order book needs; all others are missing."""
     name = path.split("?", maxsplit=1)[0]
     if name == "orderbook":
         return SNAPSHOT_BOOK
@@ -82,7 +82,7 @@ def visit(context: BrowserContext) -> Page:
 
 
 def expect_book(page: Page, bids: Levels, asks: Levels) -> None:
-    """Until it is so: price and amount of each level, highest price first."""
+    """Wait for these levels: price and amount, highest price first."""
     for side, levels in (("bids", bids), ("asks", asks)):
         expected = [f"{price}{lots}.00" for price, lots in sorted(levels.items(), reverse=True)]
         rows = f".side.{side} tbody tr:not(.skeleton-row)"
@@ -109,14 +109,14 @@ def test_a_gap_is_never_shown(stream: Stream, context: BrowserContext) -> None:
     assert "last_event_id" not in stream.asked[1]
 
 
-def test_replayed_changes_do_nothing(stream: Stream, context: BrowserContext) -> None:
+def test_duplicate_changes_are_ignored(stream: Stream, context: BrowserContext) -> None:
     once = event("change", 2, [book({"0.000010": "1"}, {})], prev=1)
     after = event("change", 3, [book({"0.000010": "8"}, {})], prev=2)
     stream.bodies = [SNAPSHOT + once + after + once]
     expect_book(visit(context), {"0.000010": "8"}, {"0.000012": "7"})
 
 
-def test_a_cut_stream_goes_on_where_it_stopped(stream: Stream, context: BrowserContext) -> None:
+def test_a_cut_stream_resumes(stream: Stream, context: BrowserContext) -> None:
     stream.bodies = [
         SNAPSHOT,
         event("change", 2, [book({"0.000010": "4"}, {})], prev=1),
@@ -126,8 +126,8 @@ def test_a_cut_stream_goes_on_where_it_stopped(stream: Stream, context: BrowserC
     assert "last_event_id=1-aa" in stream.asked[1]
 
 
-def test_a_page_that_just_came_asks_once(stream: Stream, context: BrowserContext) -> None:
-    """The tab becomes the one that reads while its own request still waits to be heard: that is one request."""
+def test_a_new_page_sends_one_request(stream: Stream, context: BrowserContext) -> None:
+    """The tab becomes the leader while its own subscription is still debounced: one request covers both."""
     stream.bodies = [SNAPSHOT, event("head", 2, [])]
     page = context.new_page()
     page.goto(f"{ORIGIN}/blank.html")
@@ -144,7 +144,7 @@ def test_a_server_that_cannot_resume_sends_a_new_snapshot(stream: Stream, contex
     expect_book(visit(context), {"0.000002": "2"}, {})
 
 
-def test_without_a_stream_the_page_polls_and_says_so(stream: Stream, context: BrowserContext) -> None:
+def test_without_a_stream_the_page_polls(stream: Stream, context: BrowserContext) -> None:
     stream.bodies = [503]
     page = visit(context)
     expect_book(page, {"0.000010": "5"}, {"0.000012": "7"})
@@ -152,7 +152,7 @@ def test_without_a_stream_the_page_polls_and_says_so(stream: Stream, context: Br
     assert len(stream.asked) >= 3
 
 
-def test_behind_the_chain_market_orders_are_off(stream: Stream, context: BrowserContext) -> None:
+def test_market_orders_are_disabled_while_behind_the_chain(stream: Stream, context: BrowserContext) -> None:
     head = f"event: head\ndata: {json.dumps({'block': 101, 'ts': HEALTH['ts'], 'lag': 21, 'mode': 'following'})}\n\n"
     stream.bodies = [SNAPSHOT + head]
     page = visit(context)

@@ -18,7 +18,7 @@ NAMES = ["alice", "bob", "carol", "dave", "erin"]
 
 
 def proof(account: str = "carol", holders: int = 5) -> dict[str, Any]:
-    """What /api/proof answers, for a venue whose n-th account holds n of each of two tokens."""
+    """A body of /api/proof, for a venue whose n-th account holds n units of each of two tokens."""
     tokens = []
     for symbol in ("HBD", "PEK"):
         tree = Tree(VENUE, symbol, [Leaf(name, n) for n, name in enumerate(NAMES[:holders], 1)])
@@ -38,7 +38,7 @@ def proof(account: str = "carol", holders: int = 5) -> dict[str, Any]:
 
 
 def check(page: Page, body: dict[str, Any], account: str = "carol") -> str:
-    """Empty where it proves something, else why not."""
+    """The reason why the proof is invalid; empty if it is valid."""
     script = """async ([body, account]) => {
       const { verifyProof } = await import("/js/audit/proof.js");
       return verifyProof(body, account).then(() => "", (error) => error.message);
@@ -48,7 +48,7 @@ def check(page: Page, body: dict[str, Any], account: str = "carol") -> str:
 
 
 @pytest.mark.parametrize("holders", [1, 2, 3, 4, 5])
-def test_every_place_of_every_tree_is_proved(modules: Page, holders: int) -> None:
+def test_valid_proofs_of_every_leaf(modules: Page, holders: int) -> None:
     for account in NAMES[:holders]:
         assert check(modules, proof(account, holders), account) == ""
 
@@ -64,7 +64,7 @@ def put(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
 
 
 TOKEN = ("tokens", 1)
-LIES: dict[str, Callable[[dict[str, Any]], None]] = {
+MANIPULATIONS: dict[str, Callable[[dict[str, Any]], None]] = {
     "another venue": put("venue_hash", to="00" * 32),
     "another block": put("root_block", to=BLOCK + 1),
     "another block id": put("root_block_id", to="00" * 20),
@@ -86,14 +86,14 @@ LIES: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_a_lie_proves_nothing(modules: Page, lie: str) -> None:
+@pytest.mark.parametrize("manipulation", MANIPULATIONS)
+def test_a_manipulated_proof_is_invalid(modules: Page, manipulation: str) -> None:
     body = copy.deepcopy(proof())
-    LIES[lie](body)
+    MANIPULATIONS[manipulation](body)
     assert check(modules, body) != ""
 
 
-def test_a_proof_of_somebody_else_is_not_mine(modules: Page) -> None:
+def test_the_proof_of_another_account_is_invalid(modules: Page) -> None:
     assert check(modules, proof("alice"), "carol") == "HBD: the leaf belongs to alice"
 
 

@@ -17,8 +17,8 @@ OpenPage = Callable[[str], Watch]
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
 
 
-def practising(context: BrowserContext, world: World) -> str:
-    """A new account that every page of this browser signs with."""
+def use_practice_account(context: BrowserContext, world: World) -> str:
+    """Create a practice account that all pages of this context sign with."""
     name = world.trader()
     context.add_init_script(
         f"if (!localStorage.getItem('peakedex.account')) {{ localStorage.setItem('peakedex.account', '{name}');"
@@ -28,12 +28,12 @@ def practising(context: BrowserContext, world: World) -> str:
 
 
 def toast(page: Page, text: str) -> None:
-    """Until a message begins so."""
+    """Wait for a toast whose title begins with the text."""
     expect(page.locator(".toast .title", has_text=re.compile(f"^{re.escape(text)}")).first).to_be_visible()
 
 
 def place(page: Page, side: str, price: str, amount: str) -> None:
-    """Fill in the ticket, review and sign."""
+    """Fill in the order ticket, review and sign."""
     ticket = page.locator("#ticket")
     ticket.get_by_role("button", name=side, exact=True).click()
     ticket.get_by_label("Price", exact=True).fill(price)
@@ -54,8 +54,8 @@ def orders(world: World, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_stranger_practises_and_trades_by_the_keyboard_alone(watched: OpenPage, world: World) -> None:
-    """From an empty browser to a cancelled order without touching a mouse."""
+def test_trading_by_keyboard_only(watched: OpenPage, world: World) -> None:
+    """From an empty browser to a cancelled order without a mouse."""
     page = watched(TRADE).page
     keys = page.keyboard
     until(page, "document.querySelectorAll('#book .levels tr button').length > 4")
@@ -105,10 +105,10 @@ def test_a_stranger_practises_and_trades_by_the_keyboard_alone(watched: OpenPage
     assert orders(world, name)[0]["status"] == "cancelled"
 
 
-def test_a_level_of_the_book_fills_the_ticket_and_trades(
+def test_a_level_of_the_book_fills_the_ticket(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
-    name = practising(context, world)
+    name = use_practice_account(context, world)
     page = watched(TRADE).page
     until(page, "document.querySelectorAll('#book .asks .levels tr button').length > 2")
     page.locator("#book .asks .levels tr button").first.click()
@@ -121,10 +121,10 @@ def test_a_level_of_the_book_fills_the_ticket_and_trades(
     assert (order["status"], order["price"]) == ("filled", price)
 
 
-def test_a_level_that_is_chosen_before_the_ticket_has_come_fills_it(
+def test_a_level_chosen_before_the_ticket_is_loaded_fills_it(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
-    practising(context, world)
+    use_practice_account(context, world)
     context.route("**/workspace.js", lambda _route: None)  # it is on its way for as long as this stands
     page = watched(TRADE).page
     until(page, "document.querySelector('#book .asks .levels button span')?.textContent")
@@ -140,10 +140,8 @@ def test_a_level_that_is_chosen_before_the_ticket_has_come_fills_it(
     expect(page.locator("#ticket-price")).to_have_value(price)
 
 
-def test_a_rejection_says_why_and_that_nothing_was_lost(
-    watched: OpenPage, context: BrowserContext, world: World
-) -> None:
-    practising(context, world)
+def test_a_rejection_shows_the_reason(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    use_practice_account(context, world)
     page = watched(TRADE).page
     page.evaluate(
         """async () => {
@@ -161,10 +159,8 @@ def test_a_rejection_says_why_and_that_nothing_was_lost(
     expect(message).to_contain_text("A rejected action changes nothing.")
 
 
-def test_a_reload_while_it_is_on_its_way_loses_nothing(
-    watched: OpenPage, context: BrowserContext, world: World
-) -> None:
-    name = practising(context, world)
+def test_a_reload_keeps_pending_intents(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    name = use_practice_account(context, world)
     page = watched(TRADE).page
     world.node.chain.stalled = True  # it is sent, but no block becomes irreversible
     try:
@@ -181,10 +177,8 @@ def test_a_reload_while_it_is_on_its_way_loses_nothing(
     assert [row["id"] for row in orders(world, name)] == [intent["txId"]]
 
 
-def test_another_tab_shows_the_same_and_ends_the_same(
-    watched: OpenPage, context: BrowserContext, world: World
-) -> None:
-    practising(context, world)
+def test_tabs_share_pending_intents(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    use_practice_account(context, world)
     first, second = watched(TRADE).page, watched("portfolio.html").page
     expect(second.locator("#header")).to_contain_text("@practice-")
     place(first, "Sell", "0.000999", "12")
@@ -195,11 +189,11 @@ def test_another_tab_shows_the_same_and_ends_the_same(
 
 
 @pytest.mark.parametrize("play", ["lost", "silent-reload"])
-def test_an_order_is_found_by_its_ref_when_the_wallet_s_answer_is_lost(
+def test_an_order_is_found_by_its_ref_if_the_wallet_s_answer_is_lost(
     watched: OpenPage, context: BrowserContext, world: World, play: str
 ) -> None:
-    """The wallet sent it and never said so; the page was reloaded meanwhile, or nobody waits any more."""
-    name = practising(context, world)
+    """The wallet broadcasts the order but never answers; then the user stops waiting, or reloads the page."""
+    name = use_practice_account(context, world)
     page = watched(TRADE).page
     page.evaluate("sessionStorage.setItem('peakedex.practice.play', 'lost')")
     place(page, "Buy", "0.000298", "11")
@@ -227,10 +221,10 @@ def test_an_order_is_found_by_its_ref_when_the_wallet_s_answer_is_lost(
         ("empty", "Status unknown: Buy", "no clear answer"),
     ],
 )
-def test_trouble_at_the_wallet_is_told(
+def test_wallet_errors_are_shown(
     watched: OpenPage, context: BrowserContext, world: World, play: str, title: str, text: str
 ) -> None:
-    name = practising(context, world)
+    name = use_practice_account(context, world)
     page = watched(TRADE).page
     page.evaluate("(play) => sessionStorage.setItem('peakedex.practice.play', play)", play)
     place(page, "Buy", "0.000297", "5")
@@ -243,8 +237,8 @@ def test_trouble_at_the_wallet_is_told(
         assert len(orders(world, name)) == 1
 
 
-def test_multisig_waits_for_the_others(watched: OpenPage, context: BrowserContext, world: World) -> None:
-    practising(context, world)
+def test_multisig_waits_for_co_signers(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    use_practice_account(context, world)
     page = watched(TRADE).page
     world.node.chain.stalled = True
     try:
@@ -258,11 +252,9 @@ def test_multisig_waits_for_the_others(watched: OpenPage, context: BrowserContex
     toast(page, "Order placed: Buy 5.00 PEK")
 
 
-def test_what_never_entered_a_block_is_said_to_have_done_nothing(
-    watched: OpenPage, context: BrowserContext, world: World
-) -> None:
-    """Its time is over by the chain's own clock, and the API knows nothing of it."""
-    practising(context, world)
+def test_an_expired_transaction_is_reported(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    """It has expired by the chain's clock, and the API does not know it."""
+    use_practice_account(context, world)
     page = watched(TRADE).page
     until(page, "document.querySelector('.dot.live') !== null")
     page.evaluate(
@@ -287,7 +279,7 @@ def test_what_never_entered_a_block_is_said_to_have_done_nothing(
 
 
 def test_deposit_and_withdraw(watched: OpenPage, context: BrowserContext, world: World) -> None:
-    name = practising(context, world)
+    name = use_practice_account(context, world)
     page = watched("transfer.html?symbol=HBD").page
     form = page.locator("form.form")
     expect(form).to_contain_text("Wallet balance: 200 HBD")
@@ -324,10 +316,10 @@ def test_deposit_and_withdraw(watched: OpenPage, context: BrowserContext, world:
     expect(page.locator("section", has=page.locator("#withdrawals-title"))).to_contain_text("Paid")
 
 
-def test_one_signature_trades_straight_from_the_wallet(
+def test_one_signature_trades_directly_from_the_wallet(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
-    name = practising(context, world)
+    name = use_practice_account(context, world)
     page = watched(TRADE).page
     ticket = page.locator("#ticket")
     ticket.get_by_text("Advanced options", exact=True).click()
@@ -351,10 +343,10 @@ def test_one_signature_trades_straight_from_the_wallet(
     assert out[-1]["symbol"] == "PEK"
 
 
-def test_nobody_practises_on_another_network(
+def test_practice_accounts_exist_on_a_devnet_only(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
-    """Neither the button nor the module works where the venue says that it is real, or the node that it is."""
+    """Neither the button nor the module works if the venue or the node is not a devnet."""
 
     def hive(route: Any) -> None:
         answer = route.fetch()

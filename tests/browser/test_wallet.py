@@ -34,7 +34,7 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[OpenPage]:
-    """Pages with the stand-in, on a secure origin or another; `late` in ms, None: never injected."""
+    """Open pages with the fake Keychain, injected after `late` ms; None: never."""
     contexts: list[BrowserContext] = []
 
     def open_page(*, origin: str = "https://site.test", late: int | None = 300, clock: bool = False) -> Page:
@@ -57,7 +57,7 @@ def opened(browser: Browser) -> Iterator[OpenPage]:
 
 
 def sign(page: Page, *answers: Any, make: str = ORDER) -> dict[str, Any]:
-    """The wallet's answer to a draft, when Keychain answers so."""
+    """Sign a draft with these answers of Keychain, and return the wallet's answer."""
     page.evaluate("(answers) => { standIn.answers = answers; }", list(answers))
     answer: dict[str, Any] = page.evaluate("(make) => ask(draft(make))", make)
     return answer
@@ -68,7 +68,7 @@ def asked(page: Page) -> list[dict[str, Any]]:
     return found
 
 
-def test_it_is_found_although_it_comes_late(opened: OpenPage) -> None:
+def test_late_injection_is_detected(opened: OpenPage) -> None:
     page = opened(late=700, clock=True)
     assert page.evaluate("typeof hive_keychain") == "undefined"
     page.evaluate("void wallet.detect().then((state) => { window.found = state; })")
@@ -79,7 +79,7 @@ def test_it_is_found_although_it_comes_late(opened: OpenPage) -> None:
     assert page.evaluate("window.found") == "ready"
 
 
-def test_where_it_is_not_it_is_missing_after_two_seconds_and_found_when_it_comes(opened: OpenPage) -> None:
+def test_a_missing_extension_is_reported_after_two_seconds(opened: OpenPage) -> None:
     page = opened(late=None)
     took = page.evaluate(
         "(async () => { const t = performance.now(); const s = await wallet.detect(); return [s, performance.now() - t]; })()"
@@ -91,7 +91,7 @@ def test_where_it_is_not_it_is_missing_after_two_seconds_and_found_when_it_comes
     assert "Install it" in answer["hint"]
 
 
-def test_one_that_does_not_shake_hands_is_silent(opened: OpenPage) -> None:
+def test_an_extension_without_handshake_is_silent(opened: OpenPage) -> None:
     page = opened(late=0)
     page.evaluate("standIn.handshake = false")
     assert page.evaluate("wallet.detect()") == "silent"
@@ -99,8 +99,8 @@ def test_one_that_does_not_shake_hands_is_silent(opened: OpenPage) -> None:
     assert page.evaluate("wallet.detect()") == "ready"
 
 
-def test_a_page_from_a_file_says_so(browser: Browser, tmp_path: Path) -> None:
-    """Modules do not load from file: either, so the question is asked of the module in a page that says it is one."""
+def test_pages_from_a_file_cannot_sign(browser: Browser, tmp_path: Path) -> None:
+    """Modules do not load from file:, so the test serves the module with another protocol in it."""
     context = browser.new_context()
     serve_files(context, "https://site.test")
     wallet = (Path(__file__).parents[2] / "frontend/js/wallet/wallet.js").read_text("utf-8")
@@ -120,7 +120,7 @@ def test_a_page_from_a_file_says_so(browser: Browser, tmp_path: Path) -> None:
     context.close()
 
 
-def test_an_order_is_asked_for_as_keychain_wants_it(opened: OpenPage) -> None:
+def test_the_custom_json_request_of_an_order(opened: OpenPage) -> None:
     page = opened()
     assert sign(page, OK) == {"ok": True, "txId": ID, "multisig": False}
     [request] = asked(page)
@@ -132,7 +132,7 @@ def test_an_order_is_asked_for_as_keychain_wants_it(opened: OpenPage) -> None:
     assert page.evaluate("phases") == ["waiting"]
 
 
-def test_coins_go_by_transfer_with_three_decimals_and_enforce(opened: OpenPage) -> None:
+def test_the_transfer_request_of_a_coin_deposit(opened: OpenPage) -> None:
     page = opened()
     assert sign(page, OK, make=COIN)["ok"]
     [request] = asked(page)
@@ -155,7 +155,7 @@ def test_cancelled(opened: OpenPage, error: str) -> None:
     assert "active key of @alice" in answer["hint"]
 
 
-def test_incomplete_is_our_mistake_with_an_id_to_report(opened: OpenPage) -> None:
+def test_an_incomplete_request_has_a_report_id(opened: OpenPage) -> None:
     answer = sign(opened(), {"error": "incomplete", "message": "ValidationError: <i>secret</i> at Joi.any"})
     assert answer["reason"] == "malformed"
     assert "report it with the ID " in answer["message"]
@@ -194,7 +194,7 @@ def test_incomplete_is_our_mistake_with_an_id_to_report(opened: OpenPage) -> Non
         ({"error": "no_wallet", "message": "no wallet"}, "no_wallet", "not set up"),
     ],
 )
-def test_what_the_node_said(opened: OpenPage, said: dict[str, Any], reason: str, message: str) -> None:
+def test_node_errors(opened: OpenPage, said: dict[str, Any], reason: str, message: str) -> None:
     answer = sign(opened(), said)
     assert answer["reason"] == reason
     assert message in answer["message"]
@@ -208,7 +208,7 @@ def test_multisig_has_no_id_yet(opened: OpenPage) -> None:
 
 @pytest.mark.parametrize("origin", ["https://site.test", "http://site.test"])
 def test_one_request_at_a_time(opened: OpenPage, origin: str) -> None:
-    """Also without the browser's locks, which an insecure page does not have."""
+    """Also without the Web Locks API, which insecure pages do not have."""
     page = opened(origin=origin)
     assert page.evaluate("'locks' in navigator") == origin.startswith("https")
     page.evaluate("(ok) => { standIn.answers = [ok, ok, ok]; standIn.delay = 150; }", OK)
@@ -244,8 +244,8 @@ def test_another_tab_waits_for_its_turn(opened: OpenPage) -> None:
     assert second.evaluate("two")["ok"]
 
 
-def test_a_stranger_s_answer_is_not_taken_for_ours(opened: OpenPage) -> None:
-    """The answer to a window of the page before the reload comes first; then the right one."""
+def test_answers_to_other_requests_are_ignored(opened: OpenPage) -> None:
+    """An answer to a request of the previous page arrives first, then the right one."""
     old = {**OK, "result": {"tx_id": "cd" * 20}, "request": {"json": "{}"}}
     page = opened()
     assert sign(page, [old, OK])["txId"] == ID
@@ -263,7 +263,7 @@ def test_requests_are_numbered_from_a_random_start(opened: OpenPage) -> None:
     assert all(number >= 1_000_000 for number in numbers)
 
 
-def test_a_hidden_window_is_looked_for_and_then_given_up(opened: OpenPage) -> None:
+def test_a_hidden_window_becomes_slow_then_stuck(opened: OpenPage) -> None:
     page = opened(clock=True)
     page.clock.run_for(500)
     assert page.evaluate("wallet.detect()") == "ready"
@@ -290,7 +290,7 @@ def test_a_hidden_window_is_looked_for_and_then_given_up(opened: OpenPage) -> No
     assert page.evaluate("given.late.then((answer) => answer.txId)") == ID
 
 
-def test_what_is_too_large_is_refused_before(opened: OpenPage) -> None:
+def test_oversized_operations_are_refused(opened: OpenPage) -> None:
     page = opened()
     answer = page.evaluate(
         "(make) => { const one = draft(make); one.json = 'é'.repeat(4097); return ask(one); }", ORDER
@@ -306,7 +306,7 @@ def test_what_is_too_large_is_refused_before(opened: OpenPage) -> None:
     )
 
 
-def test_no_other_file_names_the_extension() -> None:
+def test_one_module_uses_the_extension() -> None:
     folder = Path(__file__).parents[2] / "frontend"
     named = [path.name for path in folder.glob("js/*/*.js") if "hive_keychain" in path.read_text("utf-8")]
     assert named == ["wallet.js"]

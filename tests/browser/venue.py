@@ -1,4 +1,4 @@
-"""The body of /api/venue for tests without a server."""
+"""A body of /api/venue, for tests without a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAIRS = {("PEK", "SWAP.HIVE"): (6, 2), ("PEK", "BIG"): (0, 0), ("PEK", "HBD"): (
 
 
 def venue(**changes: Any) -> dict[str, Any]:
-    """A venue with an ordinary pair, one of whole units, and one that is paused."""
+    """A venue whose pairs include one in whole units and a paused one."""
     return {
         "name": "Peake DEX",
         "network": "hive",

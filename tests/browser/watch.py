@@ -1,4 +1,4 @@
-"""A page that is watched: what it logs, what it asks for, and whether it fits."""
+"""Checks on a page: console messages, requests, horizontal overflow, accessibility."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pract
 
 
 class Watch:
-    """Every message of the console above a hint, every error, and every request to elsewhere."""
+    """Records console warnings and errors, exceptions, and requests to other origins."""
 
     def __init__(self, page: Page, site: str) -> None:
         self.page = page
@@ -38,7 +38,7 @@ class Watch:
         assert self.troubles == []
 
     def fits(self) -> None:
-        """No sideways scroll, as soon as the chart and the tables have followed the window's size."""
+        """Wait until the page has no horizontal scrolling: chart and tables follow the window's size."""
         wait_until(
             lambda: self.page.evaluate(
                 "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
@@ -48,7 +48,7 @@ class Watch:
         )
 
     def accessible(self) -> None:
-        """axe finds nothing."""
+        """Assert that axe finds no violation."""
         found: Any = self.page.evaluate(AXE.read_text("utf-8") + "; null")
         found = self.page.evaluate(
             "(tags) => axe.run({ runOnly: tags }).then((result) => result.violations)", STANDARDS
@@ -62,14 +62,14 @@ class Watch:
 
 
 def until(page: Page, expression: str, argument: Any = None, seconds: float = 60) -> Any:
-    """The value of an expression as soon as it is true. Playwright's own wait needs `eval`, which the pages forbid."""
+    """Wait until an expression is true and return its value. Playwright's own wait needs `eval`, which the CSP forbids."""
     return wait_until(
         lambda: page.evaluate(expression, argument), timeout=seconds, what=expression, poll=0.05
     )
 
 
 def widest(page: Page) -> list[str]:
-    """The elements that stand out of the page."""
+    """Elements that extend beyond the right edge."""
     found: list[str] = page.evaluate(
         """() => [...document.body.querySelectorAll("*")]
           .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)

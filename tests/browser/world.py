@@ -1,4 +1,4 @@
-"""A whole exchange for the browser: a devnet in this process; `follow`, `serve` and `payouts` as processes."""
+"""A complete exchange for browser tests: a devnet in this process; `follow`, `serve` and `payouts` as processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WARM_BLOCKS = 12
 
 
 class World:
-    """Bots have traded for some blocks and rest then, so that a page stands still unless a test moves it."""
+    """Bots trade for some blocks and then stop, so that the market is still until a test trades."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -54,7 +54,7 @@ class World:
         self._deepen()
 
     def _deepen(self) -> None:
-        """A dozen levels on both sides of the first pair, so that there is a book whatever the bots did."""
+        """Place a dozen orders on both sides of the first pair, so that its book is never empty."""
         name = self.trader()
         for level in range(12):
             pair = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": str(5000 + 100 * level)}
@@ -97,11 +97,11 @@ class World:
     # -- what it does --------------------------------------------------------------------------------
 
     def act(self, account: str, action: str, **payload: object) -> str:
-        """Put an intent on the chain without a signature; gives its id."""
+        """Put an unsigned intent on the chain and return its id."""
         return self.node.broadcast([custom_json(self.view, account, intent(self.view, action, payload))])
 
     def trader(self) -> str:
-        """An account to practise with, funded as the site's own button does it."""
+        """Create a funded practice account, as the site does."""
         with self.node.lock:
             name = str(practice_account(self.node, self.view)["account"])
         self.wait(f"balances?user={name}", lambda body: len(body["balances"]) == len(self.view.tokens))
@@ -116,7 +116,7 @@ class World:
         return answer.json()
 
     def wait(self, path: str, ready: Callable[[Any], object]) -> Any:
-        """The body of a GET as soon as it is `ready`."""
+        """Repeat a GET until its body is `ready`, and return the body."""
         found: list[Any] = []
 
         def look() -> bool:
@@ -127,7 +127,7 @@ class World:
         return found[-1]
 
     def wait_until(self, ready: Callable[[], object], blocks: int) -> None:
-        """Until it is so, and so many blocks have been recorded."""
+        """Wait until `ready`, and until so many blocks have been recorded."""
         self._wait(lambda: (self.get("health")["block"] or 0) >= blocks and ready())
 
     def _wait(self, ready: Callable[[], object], say: Callable[[], str] = str) -> None:

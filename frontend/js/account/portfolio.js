@@ -73,7 +73,10 @@ class Page {
       history: orderHistoryTable(),
       trades: tradeHistoryTable(),
     };
-    this.cancelAll = button(strings.cancelAll, () => act("cancelAllOrders", {}), { className: "plain needs-signature", hidden: true });
+    this.cancelAll = button(strings.cancelAll, () => act("cancelAllOrders", {}), {
+      className: "plain needs-signature",
+      hidden: true,
+    });
     this.csv = button(strings.csv, () => this.exportCsv(), { className: "plain", disabled: true });
     const section = (key, ...tools) => panel(key, strings.sections[key], { tools, content: [this.tables[key].node] });
     document.title = strings.documentTitle(isOwn ? strings.title : `@${this.name}`);

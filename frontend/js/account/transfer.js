@@ -54,15 +54,22 @@ class Page {
     this.tables = { deposits: depositsTable(), withdrawals: withdrawalsTable() };
     const list = (key) => panel(key, strings[key], { content: [this.tables[key].node] });
     this.alert = el("div", {});
+    const account = this.name && el("span", { className: "muted" }, `@${this.name}`);
     byId("page").replaceChildren(
-      el("div", { className: "head" }, el("h1", {}, strings.title), this.name && el("span", { className: "muted" }, `@${this.name}`)),
+      el("div", { className: "head" }, el("h1", {}, strings.title), account),
       el("p", { className: "lead" }, strings.lead),
       this.alert,
       el(
         "div",
         { className: "transfer" },
         el("section", { className: "panel", "aria-label": strings.title }, this.form()),
-        el("section", { className: "panel", "aria-labelledby": "steps-title" }, el("header", {}, this.stepsTitle), this.steps, this.notes),
+        el(
+          "section",
+          { className: "panel", "aria-labelledby": "steps-title" },
+          el("header", {}, this.stepsTitle),
+          this.steps,
+          this.notes,
+        ),
       ),
       ...(this.name ? [list("deposits"), list("withdrawals")] : []),
     );
@@ -174,9 +181,9 @@ class Page {
   refresh() {
     if (this.isClosed) return;
     const maximum = this.maximum();
-    const balance = maximum === null ? strings.unknown(this.direction) : strings.balance(this.direction, this.amountText(maximum));
-    setText(this.balance, balance);
-    this.max.hidden = maximum === null || maximum === 0n;
+    const isUnknown = maximum === null;
+    setText(this.balance, isUnknown ? strings.unknown(this.direction) : strings.balance(this.direction, this.amountText(maximum)));
+    this.max.hidden = isUnknown || maximum === 0n;
     const { amount, problem } = this.readAmount();
     this.amount.setError(problem ?? "");
     for (const input of [this.to, this.memo]) input.setError("");
@@ -271,7 +278,8 @@ class Page {
       this.tables.deposits.show(deposits);
       this.tables.withdrawals.show(withdrawals);
       const due = deposits.filter((row) => row.status === "refund_due").length;
-      this.alert.replaceChildren(...(due ? [el("p", { className: "banner warn", role: "status" }, strings.refundsDue(due))] : []));
+      const alert = due > 0 && el("p", { className: "banner warn", role: "status" }, strings.refundsDue(due));
+      this.alert.replaceChildren(...(alert ? [alert] : []));
     } catch (error) {
       if (this.isClosed) return;
       this.alert.replaceChildren(el("div", { className: "panel" }, errorNote(error.message, () => this.readLists())));

@@ -58,7 +58,7 @@ export function checkpointsTable(checkState) {
     column("time", "left", { label: true }),
     column("compare", "whole", { hiddenHead: true }),
   ];
-  return dataTable(strings.checkpointsCaption, columns, strings.noCheckpoints, (checkpoint) => checkpoint.id, (cells, checkpoint) => {
+  return dataTable(strings.checkpointsCaption, columns, strings.noCheckpoints, ({ id }) => id, (cells, checkpoint) => {
     const { agrees, state_agrees: stateAgrees } = checkpoint;
     setText(cells[0], blockText(checkpoint.claimed_block));
     setText(cells[1], strings.journalMatch[String(agrees)]);

@@ -43,7 +43,9 @@ function withoutSeparators(text) {
   const commas = text.split(",").length - 1;
   const points = text.split(".").length - 1;
   if (COMMAS.test(text) && (commas > 1 || points === 1)) return { plain: text.replaceAll(",", "") };
-  if (/^[1-9]\d{0,2},\d{3}$/.test(text)) return { problem: strings.twoMeanings(text, text.replace(",", ""), text.replace(",", ".")) };
+  if (/^[1-9]\d{0,2},\d{3}$/.test(text)) {
+    return { problem: strings.twoMeanings(text, text.replace(",", ""), text.replace(",", ".")) };
+  }
   if (/^\d+,\d+$/.test(text)) return { problem: strings.comma(text.replace(",", ".")) };
   if (/^[\d.]+,\d+$/.test(text)) return { problem: strings.comma(text.replaceAll(".", "").replace(",", ".")) };
   if (points > 1 && /^[\d.]+$/.test(text)) return { problem: strings.points };

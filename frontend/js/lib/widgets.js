@@ -76,6 +76,6 @@ export const panel = (id, title, { tools = [], content, attributes = {} }) =>
   el(
     "section",
     { className: "panel", "aria-labelledby": `${id}-title`, ...attributes },
-    el("header", {}, el("h2", { id: `${id}-title` }, title), ...(tools.length ? [el("span", { className: "spacer" }), ...tools] : [])),
+    el("header", {}, el("h2", { id: `${id}-title` }, title), el("span", { className: "spacer" }), ...tools),
     ...content,
   );

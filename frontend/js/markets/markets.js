@@ -68,12 +68,12 @@ function build() {
   parts.onlyFavourites = el("input", { type: "checkbox", id: "only-favourites", onchange: show });
   const body = el("tbody", {}, ...skeletonRows(8, COLUMNS.length + 1));
   parts.heads = Object.fromEntries(COLUMNS.map((column) => [column.name, head(column)]));
-  const starHead = el("th", { scope: "col", className: "star" }, el("span", { className: "visually-hidden" }, strings.favourite));
+  const starText = el("span", { className: "visually-hidden" }, strings.favourite);
   const table = el(
     "table",
     {},
     el("caption", { className: "visually-hidden" }, strings.caption),
-    el("thead", {}, el("tr", {}, starHead, ...Object.values(parts.heads))),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col", className: "star" }, starText), ...Object.values(parts.heads))),
     body,
   );
   parts.empty = el("p", { className: "empty", hidden: true });

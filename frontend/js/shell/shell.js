@@ -29,7 +29,8 @@ const root = document.documentElement;
  */
 export function mountShell(page) {
   const header = byId("header");
-  header.replaceChildren(brand(), navigation(page), el("span", { className: "spacer" }), statusBar(), themeButton(), accountButton());
+  const spacer = el("span", { className: "spacer" });
+  header.replaceChildren(brand(), navigation(page), spacer, statusBar(), themeButton(), accountButton());
   mountBanners(header);
   document.body.append(footer());
   subscribe([], onMessage); // the page's own subscription brings the head
@@ -45,9 +46,13 @@ export function mountShell(page) {
 export const chooseAccount = () => import("./account-dialog.js").then(({ openAccountDialog }) => openAccountDialog());
 
 function brand() {
-  const attributes = { viewBox: "0 0 24 24", "aria-hidden": "true", fill: "none", stroke: "currentColor", "stroke-width": "2", "stroke-linejoin": "round" };
-  const peak = svg("svg", attributes, svg("path", { d: "M2 20 9 5l4.5 9 2.5-4 6 10Z" }));
+  const peak = icon(svg("path", { d: "M2 20 9 5l4.5 9 2.5-4 6 10Z", "stroke-linejoin": "round" }));
   return el("a", { className: "brand", href: "./" }, peak, strings.brand);
+}
+
+function icon(...shapes) {
+  const attributes = { viewBox: "0 0 24 24", "aria-hidden": "true", fill: "none", stroke: "currentColor", "stroke-width": "2" };
+  return svg("svg", attributes, ...shapes);
 }
 
 function navigation(page) {
@@ -76,14 +81,9 @@ function statusBar() {
 }
 
 function themeButton() {
-  const icon = svg(
-    "svg",
-    { viewBox: "0 0 24 24", "aria-hidden": "true", fill: "none", stroke: "currentColor", "stroke-width": "2" },
-    svg("circle", { cx: "12", cy: "12", r: "8" }),
-    svg("path", { d: "M12 4a8 8 0 0 0 0 16Z", fill: "currentColor" }),
-  );
+  const halfDisc = svg("path", { d: "M12 4a8 8 0 0 0 0 16Z", fill: "currentColor" });
   const toggle = () => root.dispatchEvent(new Event("themeswitch"));
-  return button(icon, toggle, { className: "icon", "aria-label": strings.theme, title: strings.theme });
+  return button(icon(svg("circle", { cx: "12", cy: "12", r: "8" }), halfDisc), toggle, { className: "icon", "aria-label": strings.theme, title: strings.theme });
 }
 
 function accountButton() {

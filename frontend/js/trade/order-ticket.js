@@ -293,8 +293,9 @@ export class OrderTicket {
   estimateLines(order, estimated) {
     const { pair } = this;
     const { crosses, average } = estimated;
+    const isBuy = order.side === "buy";
     const received = (units) =>
-      order.side === "buy" ? `${trimmed(showBase(pair, units))} ${pair.base}` : `${trimmed(showQuote(pair, units))} ${pair.quote}`;
+      isBuy ? `${trimmed(showBase(pair, units))} ${pair.base}` : `${trimmed(showQuote(pair, units))} ${pair.quote}`;
     return [
       [strings.fills, crosses ? `${showLots(pair, estimated.lots)} ${pair.base}` : strings.nothing],
       [strings.average, average === null ? NONE : `${average} ${pair.quote}`],
@@ -308,7 +309,8 @@ export class OrderTicket {
     const { pair } = this;
     if (this.isBudget()) return [strings.unspent, `${trimmed(showQuote(pair, restBudget))} ${pair.quote}`];
     const staysOpen = this.type === "limit" && this.form.options.timeInForce.value === "GTC";
-    return [staysOpen ? strings.open : strings.unfilled, restLots === 0n ? strings.none : `${showLots(pair, restLots)} ${pair.base}`];
+    const rest = restLots === 0n ? strings.none : `${showLots(pair, restLots)} ${pair.base}`;
+    return [staysOpen ? strings.open : strings.unfilled, rest];
   }
 
   showSubmit(order) {

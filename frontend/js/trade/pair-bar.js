@@ -21,8 +21,9 @@ export class PairBar {
       return el("div", { className }, el("dt", {}, label), this.stats[name]);
     };
     const name = el("span", {}, pair.base, el("span", { className: "quote" }, ` / ${pair.quote}`));
+    const pickButton = button(name, pick, { className: "pair-button", "aria-haspopup": "dialog", title: strings.pick });
     root.replaceChildren(
-      el("h1", { className: "pair-name" }, button(name, pick, { className: "pair-button", "aria-haspopup": "dialog", title: strings.pick })),
+      el("h1", { className: "pair-name" }, pickButton),
       this.status,
       this.lastPrice,
       el(

@@ -49,12 +49,14 @@ export function buildTicketForm(root, pair, maxLifetime, handlers) {
   form.slippage.input.value = DEFAULT_SLIPPAGE;
   form.slippage.labelRow.append(form.worstPrice);
   form.totalLabel = form.total.labelRow.querySelector("label");
-  root.replaceChildren(el("h2", { id: "ticket-title", className: "visually-hidden" }, strings.title), layOut(form, handlers.onSubmit));
+  const title = el("h2", { id: "ticket-title", className: "visually-hidden" }, strings.title);
+  root.replaceChildren(title, layOut(form, handlers.onSubmit));
   return form;
 }
 
 function layOut(form, onsubmit) {
-  const group = (className, label, buttons) => el("div", { className, role: "group", "aria-label": label }, ...Object.values(buttons));
+  const group = (className, label, buttons) =>
+    el("div", { className, role: "group", "aria-label": label }, ...Object.values(buttons));
   const available = el("span", {}, form.balance, " ", form.deposit);
   return el(
     "form",

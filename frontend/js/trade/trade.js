@@ -70,7 +70,8 @@ class Screen {
     this.workspace = null;
     this.pendingLevel = null; // chosen before the workspace was loaded
     document.title = strings.title(this.name);
-    this.pairBar = new PairBar(byId("pair-bar"), pair, () => import("./pair-picker.js").then((picker) => picker.openPairPicker()));
+    const openPicker = () => import("./pair-picker.js").then((picker) => picker.openPairPicker());
+    this.pairBar = new PairBar(byId("pair-bar"), pair, openPicker);
     this.bookView = new OrderBookView(byId("book"), pair, {
       onSelect: (level) => this.takeLevel(level),
       onGroup: () => this.renderBook(),

@@ -2,7 +2,9 @@
 // describes them. Pure: it uses neither the wallet nor the network.
 
 import { isAccount } from "../data/session.js";
-import { MAX_UNITS, baseUnits, grouped, market, plain, plainLots, plainPrice, show, showLots, showPrice, total, trimmed } from "../lib/amounts.js";
+import {
+  MAX_UNITS, baseUnits, grouped, market, plain, plainLots, plainPrice, show, showLots, showPrice, total, trimmed,
+} from "../lib/amounts.js";
 import { intents as strings } from "../strings/wallet.js";
 
 /** Limits of a custom_json in bytes, and of an account's actions in a block of the sidechain. */

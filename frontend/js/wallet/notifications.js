@@ -57,8 +57,9 @@ function finalContent({ outcome, draft, code, text, hint, order }) {
   const name = outcome === "cancelled" && !cancels ? "unfilled" : outcome;
   const filled = order && { filled: grouped(order.filled), quantity: grouped(order.quantity) };
   const content = strings.outcomes[name](outcome === "cancelled" && cancels ? cancels : draft.title, filled);
-  const reason = code ? strings.rejected(strings.codes[code] ?? strings.unknownCode(code)) : [text, hint].filter(Boolean).join(" ");
-  return { kind: FAILURES.has(outcome) ? "bad" : "ok", title: content.title, text: content.text || reason };
+  const rejection = code && strings.rejected(strings.codes[code] ?? strings.unknownCode(code));
+  const details = rejection || [text, hint].filter(Boolean).join(" ");
+  return { kind: FAILURES.has(outcome) ? "bad" : "ok", title: content.title, text: content.text || details };
 }
 
 function actionsFor(intent) {

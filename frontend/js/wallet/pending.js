@@ -142,7 +142,8 @@ export async function submit(draft) {
 
 async function handleAnswer(ref, answer) {
   if (answer.ok) {
-    update(ref, { state: "sent", txId: answer.txId, multisig: answer.multisig, deadline: await readDeadline(), text: "", hint: "" });
+    const { txId, multisig } = answer;
+    update(ref, { state: "sent", txId, multisig, deadline: await readDeadline(), text: "", hint: "" });
     track(ref);
   } else if (answer.reason === "unclear" || answer.reason === "given_up") {
     update(ref, { state: "lost", deadline: await readDeadline(), text: answer.message, hint: answer.hint });
