@@ -24,7 +24,7 @@ The escrow bucket is the counterpart of all deposits: never positive.
 
 @dataclass(slots=True, eq=False)
 class Balance:
-    """What one account holds of one token, in four buckets. The `checked` fields belong to `invariants`."""
+    """An account's balance of one token, in four buckets. The `checked` fields belong to `invariants`."""
 
     account: str
     symbol: str

@@ -31,7 +31,7 @@ from settlement.core.state import InvariantError, State
 
 
 class _Valuation(NamedTuple):
-    """What a movement's text means to the venue."""
+    """Token and amount of a movement, as far as the venue can value them."""
 
     token: Token | None  # the listed token; None for others, also of the same name on another chain
     quantity: Quantity | None  # by value; None where the text is no number

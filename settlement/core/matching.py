@@ -137,7 +137,7 @@ def release(state: State, order: Order, amount: int) -> None:
 
 
 class MatchPreview(NamedTuple):
-    """What an incoming order would do."""
+    """Result of a dry run."""
 
     tradable: int  # base units that it could trade, counted up to what was asked for
     self_trade_first: bool  # under `cancel_incoming` it would meet its own account's order before any trade

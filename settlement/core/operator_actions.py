@@ -36,7 +36,7 @@ Change = Callable[[], None]
 """Carries out an accepted action, after its journal entry was written."""
 
 Handler = Callable[[State, str, PayloadReader, bool], Change | Code]
-"""Decides an action from its id, its payload and whether the operator signed it."""
+"""Decides an action. Arguments: state, action id, payload reader, whether the operator signed it."""
 
 
 def apply_operator_action(

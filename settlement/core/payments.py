@@ -10,7 +10,7 @@ from settlement.core.heap_map import HeapMap
 from settlement.core.parsing.names import encode
 
 PaymentKey = tuple[str, ...]
-"""What identifies the outgoing movement that settles a payment."""
+"""Fields of the outgoing movement that settles a payment."""
 
 
 def default_memo(payment_id: str) -> str:

@@ -23,7 +23,7 @@ class InvariantError(Exception):
 
 @dataclass(slots=True)
 class BlockChanges:
-    """What the block in progress has done so far."""
+    """Changes made by the block in progress."""
 
     entries: list[JournalEntry] = field(default_factory=list)
     outcomes: list[ActionOutcome] = field(default_factory=list)
@@ -119,7 +119,7 @@ class State:
         self.changes.transfers.append(LedgerTransfer(debit, debit_bucket, credit, credit_bucket, amount))
 
     def change_holdings(self, escrow: str, symbol: str, change: int) -> None:
-        """Add `change` units to what the chain shows in an escrow account."""
+        """Add `change` units to the holdings of an escrow account."""
         key = (escrow, symbol)
         self.holdings[key] = self.holdings.get(key, 0) + change
         self.changes.holdings[key] = None

@@ -1,4 +1,4 @@
-"""A chain as scenarios and hostile input describe it: operations one by one, ids that count, both shapes of nodes."""
+"""Chains of single operations with counting ids, written in both JSON formats of Hive nodes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def custom_json(text: object, active: list[Any], posting: list[Any], json_id: ob
 
 @dataclass
 class Block:
-    """One block under construction. `logs` are the sidechain's, by element id, as JSON text; None: it is silent."""
+    """One block. `logs` are receipt logs as JSON text by element id; None if the sidechain has no block for it."""
 
     number: int
     timestamp: int
@@ -32,7 +32,7 @@ class Block:
 
 
 def block_texts(blocks: list[Block], shape: str) -> list[bytes]:
-    """The blocks as linked JSON lines: in UTF-8 for one shape, in ASCII with escapes for the other; nodes do either."""
+    """The blocks as linked JSON lines: UTF-8 as `block_api` returns them, or ASCII with escapes as `condenser_api` does."""
     lines: list[bytes] = []
     previous = block_before(blocks[0].number)
     for block in blocks:
@@ -43,7 +43,7 @@ def block_texts(blocks: list[Block], shape: str) -> list[bytes]:
 
 
 def receipt_text(block: Block) -> bytes | None:
-    """The Hive-Engine block of a Hive block; None where the sidechain has none."""
+    """Receipts line of a block; None if it has none."""
     return None if block.logs is None else receipts(block.number, block.logs, block.number + 1000)
 
 

@@ -93,7 +93,7 @@ class Traded:
 
 @dataclass(slots=True)
 class OrderClosed:
-    """An order left the book, or never rested."""
+    """An order closed."""
 
     order: Order
     status: str  # filled, cancelled or expired
@@ -209,7 +209,7 @@ JournalEntry = (
 
 @dataclass(slots=True)
 class ActionOutcome:
-    """What became of one signed action. Accepted ones without a journal line of their own are included."""
+    """Outcome of one signed action, also of accepted actions without a journal line of their own."""
 
     id: str
     account: str  # the signer
@@ -265,7 +265,7 @@ class OrderAfter:
 
 @dataclass(slots=True)
 class HoldingsAfter:
-    """What an escrow account holds of a token at the end of a block."""
+    """Holdings of an escrow account in one token at the end of a block."""
 
     escrow: str
     symbol: str
