@@ -1,4 +1,4 @@
-"""Snapshots' files, made, taken apart and put together again: as they are, or as a liar would."""
+"""Creates, unpacks and falsifies snapshot files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Members = dict[str, bytes]
 
 
 def create(url: str, path: Path, **options: Any) -> Manifest:
-    """The snapshot of a database."""
+    """Create a snapshot of a database."""
     engine = open_reader(url)
     with engine.connect() as connection, path.open("wb") as file:
         manifest = write_snapshot(connection, file, network="test", **options)
@@ -28,12 +28,12 @@ def create(url: str, path: Path, **options: Any) -> Manifest:
 
 
 def load(path: Path, url: str, **wanted: Any) -> Restored:
-    """Restore it; the operator of `lively` claims at random, which is ignored."""
+    """Restore a snapshot, ignoring checkpoints, which are random in generated chains."""
     return restore(path, url, RestoreChecks(**{"ignore_checkpoint": True, **wanted}))
 
 
 def members(path: Path) -> Members:
-    """What tar finds in it."""
+    """The members of a tar file."""
     with tarfile.open(path) as tar:
         return {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
 
@@ -55,7 +55,7 @@ def rows_of(contents: Members, table: str) -> list[Any]:
 
 
 def lie(path: Path, changes: dict[str, Any], **figures: Any) -> Path:
-    """Other rows in some tables (a list, or raw text), and a manifest to which all of that fits."""
+    """Replace rows of some tables (a list, or raw text), with a matching manifest."""
     contents = members(path)
     manifest = json.loads(contents.pop("manifest.json"))
     for table, rows in changes.items():
@@ -72,5 +72,5 @@ def lie(path: Path, changes: dict[str, Any], **figures: Any) -> Path:
 
 
 def files(folder: Path) -> list[str]:
-    """The names in a folder, but for what SQLite keeps beside a database that was read."""
+    """The names in a folder, without SQLite's journal files."""
     return sorted(path.name for path in folder.iterdir() if not path.name.endswith(("-wal", "-shm")))

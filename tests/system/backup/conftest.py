@@ -1,4 +1,4 @@
-"""A database on which everything has happened, its snapshot, and an empty folder to stand in."""
+"""Fixtures: a database with every kind of event, its snapshot, an empty working folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.system.store.chains import lively, replay
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `peakedex.db`, payouts' records in it, `chain` and `peakedex.snapshot`: to be copied."""
+    """A folder with `peakedex.db` (including a payout log), `chain` and `peakedex.snapshot`, to be copied."""
     folder = tmp_path_factory.mktemp("made")
     chain = lively(blocks=40).write(folder / "chain")
     url = f"sqlite:///{folder / 'peakedex.db'}"
@@ -35,14 +35,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No settings of the developer's."""
+    """Remove the developer's settings from the environment."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def scratch(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files are made, from here on."""
+    """Set the folder for temporary files."""
     folder = tmp_path_factory.mktemp("scratch")
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     return folder

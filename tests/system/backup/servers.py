@@ -1,4 +1,4 @@
-"""Real servers on loopback that keep files in a folder: FTP, FTPS, SFTP and S3."""
+"""Loopback servers with files in a folder: FTP, FTPS, SFTP and S3."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Server:
     faults: set[str] = field(default_factory=set)
 
     def names(self) -> list[str]:
-        """The files that lie there."""
+        """The stored files."""
         return sorted(path.name for path in self.folder.iterdir())
 
 
 class _Faulty:
-    """A file as a server in trouble writes it."""
+    """A file with the server's faults."""
 
     def __init__(self, file: Any, server: Server, drop: Any) -> None:
         self._file, self._server, self._drop, self._left = file, server, drop, 20_000
@@ -61,7 +61,7 @@ class _Faulty:
 
 @contextmanager
 def ftp(folder: Path, certificate: Path | None = None) -> Iterator[Server]:
-    """An FTP server; with a certificate one that asks for TLS on both connections."""
+    """An FTP server; with a certificate, it requires TLS on both connections."""
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.filesystems import AbstractedFS
     from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
@@ -101,7 +101,7 @@ def ftp(folder: Path, certificate: Path | None = None) -> Iterator[Server]:
 
 
 def make_certificate(path: Path) -> Path:
-    """A certificate of localhost with its key, in one file; it is its own authority."""
+    """A self-signed certificate of localhost and its key, in one file."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -134,7 +134,7 @@ def make_certificate(path: Path) -> Path:
 
 @contextmanager
 def sftp(folder: Path, known_hosts: Path) -> Iterator[Server]:
-    """An SFTP server; its key stands in the file of known hosts."""
+    """An SFTP server, whose key is in the known hosts file."""
     import paramiko
 
     key = paramiko.ECDSAKey.generate()
@@ -246,7 +246,7 @@ def sftp(folder: Path, known_hosts: Path) -> Iterator[Server]:
 
 
 class Bucket(Server):
-    """A server whose files lie in its memory."""
+    """A server with files in memory."""
 
     client: Any = None
     bucket: str = ""
@@ -290,7 +290,7 @@ def s3(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def running(kind: str, folder: Path) -> Iterator[Server]:
-    """A server of one of KINDS, its files in a new folder below."""
+    """A server of one of KINDS, with its files in a new subfolder."""
     files = folder / "place"
     files.mkdir()
     if kind == "folder":

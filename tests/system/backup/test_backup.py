@@ -1,4 +1,4 @@
-"""Backups at every kind of place: made, read back, thinned out, restored; and what goes wrong on the way."""
+"""Backups in every kind of storage: creation, verification, retention, restore, and failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshot against the chain: the operator's checkpoint, the word of a node, and following on from it."""
+"""Verification of a snapshot with a node and the operator's checkpoint, and continuation from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.system.cli.world import World, world
 
 @dataclass
 class Checked:
-    """A world whose operator has made a checkpoint, a database that stands after it, and its snapshot."""
+    """A world with an operator's checkpoint, a database after it, and its snapshot."""
 
     world: World
     folder: Path

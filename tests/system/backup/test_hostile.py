@@ -1,4 +1,4 @@
-"""Snapshots that are damaged, or were made to do harm: one line says what is wrong, and nothing is left behind."""
+"""Damaged and malicious snapshots: a one-line error, and no remaining files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.system.cli.command import FAILED, peakedex
 
 
 def refused(path: Path, url: str = "new.db") -> str:
-    """What is said of it; nothing must have come of it."""
+    """The error of a restore, which must leave no file."""
     before = files(Path.cwd())
     with pytest.raises(SnapshotError) as told:
         load(path, url)
@@ -44,7 +44,7 @@ def test_wherever_it_is_cut_off_it_is_refused(snapshot: Path) -> None:
 
 
 def test_whatever_is_damaged_is_noticed(snapshot: Path, made: Path, here: Path) -> None:
-    """One bit in the packed rows, in a header, or in the manifest; what pads a member counts for nothing."""
+    """A flipped bit in compressed rows, a header or the manifest; the padding of members is not checked."""
     whole = snapshot.read_bytes()
     random = Random(2)
     with tarfile.open(snapshot) as tar:
@@ -58,7 +58,7 @@ def test_whatever_is_damaged_is_noticed(snapshot: Path, made: Path, here: Path) 
 
 
 def frame(size: int, window: int = 0x88) -> bytes:
-    """A zstd frame that says that it holds so many bytes, and does not."""
+    """A zstd frame that declares a wrong size."""
     return struct.pack("<IBBQ", 0xFD2FB528, 0xC0, window, size) + b"\x01\x00\x00"
 
 

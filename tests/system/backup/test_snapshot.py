@@ -1,4 +1,4 @@
-"""Snapshots: the same from every kind of database, made of one moment, and a start like any other."""
+"""Snapshots: identical from both kinds of database, consistent, and restorable."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.system.store.chains import VENUE_TEXT, demo, dump, journal, picture, 
 
 
 def test_every_table_is_somebody_s() -> None:
-    """A new table must be given its place: what all nodes have the same, what payouts wrote, or neither."""
+    """Each table is part of the state, of the payout log, or local."""
     local = {"indexer_status", "lease", "payout_lease"}
     payouts = {f"payout_{name}" for name in ("decisions", "members", "notes", "settings", "transactions")}
     assert {table.name for table in PAYOUT_TABLES} == payouts
@@ -92,7 +92,7 @@ def test_it_is_of_one_moment_while_the_indexer_goes_on(made: Path, here: Path) -
 
 
 def test_a_table_of_many_members_is_the_same_table(database: Path, here: Path) -> None:
-    """Members end between two rows, and a row that is longer than one has a member of its own."""
+    """Members end between rows, and a longer row has its own member."""
     whole = create(str(database), here / "whole")
     parts = create(str(database), here / "parts", member_bytes=900)
     assert parts == whole

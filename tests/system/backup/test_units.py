@@ -1,4 +1,4 @@
-"""The nightly service: hardened like the others, and its commands exist as it calls them."""
+"""The nightly backup service: hardening, and commands that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `peakedex` command as a user meets it: its words in, its exit code and its lines out."""
+"""Runs the `peakedex` command: arguments in, exit code and output out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OK, FAILED, MISUSED = 0, 1, 2
 
 @dataclass(frozen=True)
 class Run:
-    """What a command said; `lines` is its standard output."""
+    """The result of a command. `lines` is its standard output."""
 
     code: int
     out: str
@@ -36,13 +36,13 @@ class Run:
 
     @property
     def error(self) -> str:
-        """The complaint: the last line of standard error, after click's usage lines where there are any."""
+        """The error message: the last line of standard error, after click's usage lines if any."""
         assert self.err.endswith("\n")
         return self.err.splitlines()[-1]
 
     @property
     def complaint(self) -> str:
-        """The complaint of a command that had nothing else to say: one line."""
+        """The error message of a command that printed nothing else."""
         assert self.out == ""
         assert self.err.count("\n") == 1, self.err
         return self.error
@@ -53,7 +53,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def peakedex(*words: object, **environment: str) -> Run:
-    """Run a command in this process. What it raises beyond its own errors fails the test."""
+    """Run a command in this process. An exception fails the test."""
     hidden = {name: None for name in os.environ if name.startswith("PEAKEDEX_")}
     done = CliRunner().invoke(main, [str(word) for word in words], env={**hidden, **environment})
     if done.exception is not None and not isinstance(done.exception, SystemExit):
@@ -62,7 +62,7 @@ def peakedex(*words: object, **environment: str) -> Run:
 
 
 def in_process(*words: object, timeout: float = 120, **options: Any) -> Run:
-    """Run a command as a process of its own."""
+    """Run a command in its own process."""
     done = subprocess.run(
         [sys.executable, "-m", "indexer.cli", *map(str, words)],
         capture_output=True,
@@ -78,7 +78,7 @@ def in_process(*words: object, timeout: float = 120, **options: Any) -> Run:
 def commands(
     command: click.Command = main, name: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command that does something, by its words."""
+    """Every command that is not a group, by its names."""
     if isinstance(command, click.Group):
         if command.invoke_without_command:
             yield name, command

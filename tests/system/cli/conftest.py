@@ -1,4 +1,4 @@
-"""A workplace for each test: an empty folder to stand in, a venue file, a chain."""
+"""Fixtures: an empty working folder, a venue file, a chain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.system.store.chains import VENUE_TEXT, lively
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No `peakedex.toml` of the developer's, and nothing written into the checkout."""
+    """Work in an empty folder, without the developer's `peakedex.toml`."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""`peakedex db`: the schema, and the rows that can be made again."""
+"""`peakedex db`: migration of the schema, and rebuild of derived rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command explains itself."""
+"""Help texts and examples of every command."""
 
 from __future__ import annotations
 

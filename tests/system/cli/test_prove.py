@@ -1,4 +1,4 @@
-"""`peakedex prove`: proofs out of a database, checked without one, and the roots that are published."""
+"""`peakedex prove`: proofs from a database, checks without one, and published roots."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_one_token_and_a_past_block(database: Path, here: Path) -> None:
 
 @pytest.mark.parametrize("block", [1, 17, BLOCKS])
 def test_the_roots_follow_from_the_state_s_text_alone(database: Path, here: Path, block: int) -> None:
-    """What a checkpoint's state hash covers: so the operator has published the roots on the chain."""
+    """The state hash of a checkpoint covers the state text, so the operator has published the roots."""
     told = run(ROOTS, here, peakedex("state", "--db", database, "--block", block).out)
     roots = peakedex("prove", "--roots", "--db", database, "--block", block)
     lines = [line.split(" ") for line in roots.lines]
@@ -134,7 +134,7 @@ DAY = 86_400
 
 @pytest.fixture(scope="module")
 def days(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same blocks over a week: ten blocks on each of four days, with two days of silence between them."""
+    """The same blocks over a week: ten blocks on each of four days, with two days without blocks."""
     path = Path(shutil.copy(database, tmp_path_factory.mktemp("days") / "days.db"))
     first = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
     with sqlite3.connect(path) as connection:

@@ -1,4 +1,4 @@
-"""Settings: an option beats the environment, the environment beats `peakedex.toml`, which beats nothing."""
+"""Precedence of settings: option, environment, `peakedex.toml`, default."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.system.cli.command import MISUSED, OK, peakedex
 
 @pytest.fixture
 def databases(archive: Path, venue: Path) -> list[str]:
-    """Three databases, each at another block: which one was used is seen by its block."""
+    """Three databases, identified by their newest block."""
     for until in (1, 2, 3):
         run = peakedex(
             "replay", "--venue", venue, "--archive", archive, "--until", until, "--db", f"{until}.db"
@@ -93,7 +93,7 @@ def test_a_file_that_is_none_is_refused_by_name(here: Path) -> None:
 
 
 def test_lists_in_the_environment_are_separated_by_spaces(here: Path, venue: Path) -> None:
-    """Of two nodes the second is not even looked at before the first fails; both are known."""
+    """Both nodes of the environment variable are used, the second after the first fails."""
     run = peakedex(
         *("follow", "--venue", venue, "--db", "x.db", "--log-level", "loud"),
         PEAKEDEX_NODE="http://one http://two",

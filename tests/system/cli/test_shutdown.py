@@ -1,4 +1,4 @@
-"""Real processes: they end at once and cleanly, and one indexer alone works on a database."""
+"""Real processes: they stop promptly and cleanly, and a database has one indexer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answers(url: str) -> bool:
 
 
 def position(database: Path) -> int:
-    """The last block recorded; 0 while there is no database, or it is being made."""
+    """The last recorded block; 0 while the database is missing or being created."""
     try:
         engine = open_reader(str(database))
     except StoreError:
@@ -86,7 +86,7 @@ def ends_cleanly(process: Process, sent: signal.Signals = signal.SIGTERM) -> Non
     assert "rror" not in process.said
 
 
-# ---------------------------------------------------------------- at once and clean
+# ---------------------------------------------------------------- prompt and clean
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
@@ -126,7 +126,7 @@ def test_follow_ends_while_nobody_answers(
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_what_does_not_look_at_the_stop_event_is_interrupted(sent: signal.Signals) -> None:
-    """A read that is never answered, say, or a very long block."""
+    """For example in a read without response, or a very long block."""
     busy = """
 import time
 from indexer.cli.support.processes import interruptible_stop
@@ -200,7 +200,7 @@ def test_demo_ends_with_all_of_its_processes(here: Path, sent: signal.Signals) -
 
 @pytest.fixture
 def first(live: World, venue: Path, database: Path, here: Path) -> Iterator[Process]:
-    """An indexer that works on the database."""
+    """An indexer that uses the database."""
     with running(here, "follow", "--venue", venue, "--db", database, *live.nodes) as follow:
         follow.wait_until(lambda: "following from block" in follow.said)
         yield follow

@@ -1,4 +1,4 @@
-"""`peakedex venue`: a file is checked whole, and its hash is that of a text that anybody can print."""
+"""`peakedex venue`: validation, hash and canonical text of a venue file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_good_file_is_summed_up(venue: Path) -> None:
 
 
 def test_the_hash_is_that_of_the_canonical_text(venue: Path) -> None:
-    """As `peakedex venue hash --text FILE | sha256sum` shows, byte for byte."""
+    """The hash is that of `peakedex venue hash --text FILE | sha256sum`."""
     text = in_process("venue", "hash", "--text", venue)
     printed = peakedex("venue", "hash", venue)
     assert sha256(text.out.encode()).hexdigest() == printed.out.strip() == demo().hash

@@ -1,4 +1,4 @@
-"""A devnet on which bots have traded, over HTTP: what the commands that talk to nodes are tried on."""
+"""A devnet with trades over HTTP, for tests of commands that use nodes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class World:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """The options that name this world's nodes."""
+        """Command-line options with this world's nodes."""
         return ("--node", self.server.url, "--engine-node", self.server.engine_url)
 
     @property
@@ -60,7 +60,7 @@ class World:
             self.node.tick()
 
     def list_late(self) -> None:
-        """The operator lists a token whose escrow account the venue file does not know; alice pays in."""
+        """List a token with an escrow account that is not in the venue file; alice deposits it."""
         venue, node = self.venue, self.node
         node.sidechain.create_token(LATE_TOKEN, 4)
         for name in ("alice", LATE_ESCROW):
@@ -74,7 +74,7 @@ class World:
         node.tick()
 
     def follow(self, database: Path, venue_text: str = VENUE_TEXT) -> None:
-        """Let an indexer follow to the last irreversible block, in this process."""
+        """Index up to the last irreversible block, in this process."""
         engine = open_writer(str(database))
         rules, recorder = load_or_initialise(engine, parse_venue(venue_text))
         urls, engine_urls = (self.server.url,), (self.server.engine_url,)
@@ -83,7 +83,7 @@ class World:
         engine.dispose()
 
     def another_node(self) -> NodeServer:
-        """One more server over the same chain, with faults of its own."""
+        """Another server over the same chain, with its own faults."""
         server = NodeServer(self.node)
         server.start()
         self.others.append(server)
@@ -92,7 +92,7 @@ class World:
 
 @contextmanager
 def world(*, genesis: int | None = None, blocks: int = 0) -> Iterator[World]:
-    """A world of the demo's venue in which bots have traded for so many blocks."""
+    """A world with the demo's venue in which bots have traded for `blocks` blocks."""
     venue = read_venue(VENUE_TEXT)
     chain = Chain(seed=7) if genesis is None else Chain(seed=7, genesis=genesis)
     node = DevNode(chain, Sidechain())
@@ -111,7 +111,7 @@ def world(*, genesis: int | None = None, blocks: int = 0) -> Iterator[World]:
 
 
 class Process:
-    """A command as a process of its own, which a test ends."""
+    """A command in its own process, which the test stops."""
 
     def __init__(self, folder: Path, *words: object, **environment: str) -> None:
         self.words = tuple(map(str, words))
@@ -127,11 +127,11 @@ class Process:
 
     @property
     def said(self) -> str:
-        """All that it printed so far, to either of its ends."""
+        """Its output so far, standard output and standard error."""
         return Path(self._log.name).read_text("utf-8")
 
     def wait_until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
-        """Wait for something that this process does."""
+        """Wait for a condition while the process runs."""
 
         def goes_on() -> bool:
             if happened():
@@ -142,7 +142,7 @@ class Process:
         wait_until(goes_on, timeout=seconds, what=lambda: f"`peakedex {self.words[0]}`: {self.said}")
 
     def end(self, sent: signal.Signals = signal.SIGTERM, seconds: float = 60) -> float:
-        """Send a signal and wait for the end; how many seconds that took."""
+        """Send a signal and wait for the end; the duration in seconds."""
         started = time.monotonic()
         self.run.send_signal(sent)
         try:
@@ -154,7 +154,7 @@ class Process:
         return time.monotonic() - started
 
     def close(self) -> None:
-        """End what is left of it; its children are groups of their own, and end only with its help."""
+        """Kill it. Its children have their own process groups, and end only when it stops them."""
         if self.run.poll() is None:
             self.run.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -167,7 +167,7 @@ class Process:
 
 @contextmanager
 def running(folder: Path, *words: object, **environment: str) -> Iterator[Process]:
-    """A command that runs while the test looks on."""
+    """Run a command during a test."""
     process = Process(folder, *words, **environment)
     try:
         yield process

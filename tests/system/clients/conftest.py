@@ -1,4 +1,4 @@
-"""One exchange for the clients of a worker; it ends with them, because its processes never rest."""
+"""One exchange per test worker, stopped after its last test."""
 
 from __future__ import annotations
 

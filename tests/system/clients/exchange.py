@@ -1,4 +1,4 @@
-"""A whole exchange for other people's software: a devnet over HTTP, `peakedex follow` and `payouts`, the API."""
+"""A complete exchange for third-party clients: a devnet over HTTP, `peakedex follow` and `payouts`, the API."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BLOCK_SECONDS = 0.4
 
 
 class Exchange:
-    """Everything runs as for a user, but that the API is asked without a socket."""
+    """All processes run as in production, except the API, which is called in-process."""
 
     def __init__(self, home: Path) -> None:
         self.venue_file = home / "venue.toml"
@@ -74,20 +74,20 @@ class Exchange:
         return self.node.chain.accounts.private_key(account, role).wif
 
     def rich(self, account: str) -> None:
-        """An account with some of everything that the tests trade."""
+        """An account with a balance of every token that the tests trade."""
         for symbol, quantity in (("HIVE", "100"), ("HBD", "100"), ("PEK", "100000"), ("SWAP.HIVE", "100")):
             self.node.faucet(account, symbol, quantity)
 
-    # -- what the API says ---------------------------------------------------------------------------
+    # -- the API -------------------------------------------------------------------------------------
 
     def get(self, path: str) -> Any:
-        """The body of a GET, None where the API knows nothing yet."""
+        """The body of a GET, None unless the status is 200."""
         response = self.api.get(path)
         return response.get_json() if response.status_code == 200 else None
 
     @contextmanager
     def serve(self) -> Iterator[str]:
-        """The API on a port of its own; gives its address."""
+        """Serve the API on a free port; its URL."""
         server = make_server("127.0.0.1", 0, self.api.application, threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -99,7 +99,7 @@ class Exchange:
             server.server_close()
 
     def wait(self, path: str, ready: Callable[[Any], bool] = bool) -> Any:
-        """The body of a GET as soon as it is there and `ready`."""
+        """Wait until the body of a GET is `ready`."""
 
         def found() -> tuple[Any] | None:
             body = self.get(path)
@@ -114,13 +114,13 @@ class Exchange:
         return body
 
     def intent(self, transaction_id: str) -> dict[str, Any]:
-        """What became of a transaction with one intent."""
+        """The outcome of a transaction with one intent."""
         [row] = self.wait(f"/api/intents/{transaction_id}")["intents"]
         found: dict[str, Any] = row
         return found
 
     def wait_for_balance(self, user: str, symbol: str, amount: str) -> None:
-        """Until so much is available."""
+        """Wait until the available balance is `amount`."""
         self.wait(f"/api/balances?user={user}", lambda body: available(body, symbol) == amount)
 
     def journal(self) -> list[str]:
@@ -129,7 +129,7 @@ class Exchange:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
     def wait_for_line(self, start: str) -> str:
-        """The journal's first line that starts so."""
+        """Wait for a journal line that starts with `start`."""
 
         def found() -> str | None:
             return next((line for line in self.journal() if line.startswith(start)), None)

@@ -1,4 +1,4 @@
-"""`peakedex intent`: printed, signed under a pinned chain id, sent once, and never taken for more than known."""
+"""`peakedex intent`: printed, signed for a pinned chain id, broadcast once; unknown outcomes are reported as such."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAINNET = "beeab0de00000000000000000000000000000000000000000000000000000000"
 
 @dataclass
 class Cli:
-    """Runs the command; after each run no key may stand in anything that it printed."""
+    """Runs the command, and asserts that it never prints the key."""
 
     exchange: Exchange
     key: str
@@ -115,12 +115,12 @@ def test_amounts_are_checked_against_a_running_api(cli: Cli) -> None:
         assert refused.stderr.startswith(f"Error: --api {wrong}/api/venue: ")
 
 
-# -- when the outcome is not known ----------------------------------------------------------------
+# -- unknown outcomes -----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def at_broadcast(cli: Cli) -> Iterator[Callable[..., None]]:
-    """A node between the command and the devnet, on which faults can be switched on for the broadcast alone."""
+    """A node between the command and the devnet with faults for the broadcast only."""
     faults, url = cli.exchange.public.faults, cli.exchange.url
     switched: dict[str, object] = {}
 

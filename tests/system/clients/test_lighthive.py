@@ -1,4 +1,4 @@
-"""lighthive reads the devnet as it reads a public node. It never signs: it would sign what a node gives it."""
+"""lighthive reads the devnet like a public node."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_lighthive_finds_what_beem_signed(exchange: Exchange) -> None:
     )
 
     block = int(found["block_num"])
-    # A client keeps the api that it was last called with, so the listener gets one of its own.
+    # A client remembers the last used api, so the listener needs its own client.
     fresh = Client(nodes=[exchange.url], backoff_max_tries=1)
     listener = EventListener(fresh, start_block=block, end_block=block + 20)
     heard = next(listener.on("custom_json", filter_by={"required_auths": [user]}))

@@ -1,4 +1,4 @@
-"""beem and dhive trade on the devnet with keys of their own, and the API shows what became of it."""
+"""beem and dhive trade on the devnet, and the API shows the results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_client_deposits_orders_cancels_and_withdraws(exchange: Exchange, trad
     exchange.wait_for_balance(user, "HBD", "20.500")
     exchange.wait_for_balance(user, "PEK", "30000.50000000")
 
-    # Orders: one that rests, one that is refused.
+    # Orders: one that rests, one that is rejected.
     sell = intent("sell", symbol="PEK", quote="SWAP.HIVE", quantity="100", price="0.9", ref=f"{user}.1")
     resting = trader.custom_json(sell)
     accepted = exchange.intent(resting)
@@ -56,7 +56,7 @@ def test_a_client_deposits_orders_cancels_and_withdraws(exchange: Exchange, trad
     exchange.wait(f"/api/orders/{resting}", lambda body: body["order"]["status"] == "cancelled")
     exchange.wait_for_balance(user, "PEK", "30000.50000000")
 
-    # Withdrawals: the coin and the token come back.
+    # Withdrawals of the coin and the token.
     had = exchange.node.sidechain.balance(user, "PEK"), exchange.node.chain.accounts.balance(user, "HBD")
     coins = trader.custom_json(intent("withdraw", symbol="HBD", quantity="0.5"))
     tokens = trader.custom_json(intent("withdraw", symbol="PEK", quantity="all", memo="home"))
@@ -130,7 +130,7 @@ def test_dhive_hears_why_it_is_refused(exchange: Exchange, key_of: str, amount: 
         {"from": "poor-dhive", "to": "peakecoin", "amount": amount, "memo": ""},
     ]
     assert words in trader.run(operation)["error"]
-    # Keychain looks at the frame's method, and at the name where an authority is missing.
+    # Keychain reads the frame's method, and the account name of a missing authority.
     frame = trader.seen["info"]["stack"][0]
     expected = "adjust_balance" if key_of == "poor-dhive" else "verify_authority"
     assert frame["context"]["method"] == expected

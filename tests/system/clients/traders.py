@@ -1,4 +1,4 @@
-"""Clients that sign for themselves: each sends a native transfer or a custom_json and tells its id."""
+"""Third-party clients that sign and broadcast a native transfer or a custom_json, and return its id."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CURE = "run `make clients` (it needs Node.js 18 or newer, or installs it from a 
 
 
 class Trader(Protocol):
-    """Someone else's software with an active key."""
+    """Third-party software with an active key."""
 
     account: str
 
@@ -47,7 +47,7 @@ class BeemTrader:
 
 
 class DhiveTrader:
-    """dhive under Node.js, a process for each job."""
+    """dhive under Node.js, one process per call."""
 
     def __init__(self, exchange: Exchange, account: str, key: str | None = None) -> None:
         self.account = account
@@ -57,7 +57,7 @@ class DhiveTrader:
         self.seen: dict[str, Any] = {}
 
     def run(self, *operations: object) -> dict[str, Any]:
-        """What dhive says after it sent these operations, one transaction each."""
+        """Broadcast each operation in its own transaction; dhive's results."""
         job = {
             "url": self._url,
             "chainId": self._chain_id,
@@ -92,7 +92,7 @@ class DhiveTrader:
 
 
 def node_program() -> str:
-    """Node.js, where `make clients` finds it. Its lack is a failure, not a reason to skip."""
+    """The path of Node.js. A missing Node.js is a failure, so that the tests are never skipped silently."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     program = shutil.which("node", path=path)
     if program is None:

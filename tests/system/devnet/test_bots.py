@@ -28,7 +28,7 @@ def node_of(venue: VenueView = VENUE) -> DevNode:
 
 
 def rows(node: DevNode) -> Iterator[dict[str, str]]:
-    """All actions that the sidechain saw."""
+    """All executed actions of the sidechain."""
     for number in range(1, node.sidechain.block_number + 1):
         yield from json.loads(node.sidechain.block(number) or b"")["transactions"]
 

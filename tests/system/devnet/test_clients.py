@@ -1,4 +1,4 @@
-"""Software that others wrote signs and trades on the devnet as on the public network."""
+"""beem and lighthive sign and trade on the devnet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/devnet.md tells the truth: its tables are the real ones, and its examples run."""
+"""docs/devnet.md: its tables match the code, and its examples run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ADDRESS = "http://127.0.0.1:8091"
 
 
 def table(head: str) -> dict[str, list[str]]:
-    """The table whose head begins so: the cells of each row by the first one's code."""
+    """The table whose header starts with `head`: the cells of each row by the code in its first cell."""
     lines = TEXT[TEXT.index(f"| {head} |") :].splitlines()[2:]
     rows: dict[str, list[str]] = {}
     for line in lines:

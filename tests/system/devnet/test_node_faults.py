@@ -1,4 +1,4 @@
-"""A node that refuses, is silent, leaves gaps, or lies in the condenser's shape; and what hived says, to the frame."""
+"""Fault injection: refused and silent nodes, gaps, false blocks; and hived's error frames."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_node_may_refuse_or_say_nothing(server: NodeServer, call: Call) -> Non
     server.faults.set({"refuses": True})
     body = b'{"jsonrpc":"2.0","id":1,"method":"condenser_api.get_version","params":[]}'
     assert requests.post(server.url, data=body, timeout=60).status_code == 503
-    # The sidechain's node is another one.
+    # The sidechain node has its own faults.
     body = b'{"jsonrpc":"2.0","id":1,"method":"getStatus","params":{}}'
     assert requests.post(f"{server.engine_url}/blockchain", data=body, timeout=60).status_code == 200
     server.faults.set({"refuses": False, "silent": True})
@@ -97,7 +97,7 @@ def transfer_of(amount: str) -> dict[str, str]:
     return {"from": "alice", "to": "bobby", "amount": amount, "memo": ""}
 
 
-# -- hived's words --------------------------------------------------------------------------------
+# -- hived's error messages -----------------------------------------------------------------------
 
 
 def test_who_has_too_little_is_told_so_in_the_frame_that_wallets_read(server: NodeServer, call: Call) -> None:
@@ -170,7 +170,7 @@ def test_who_could_sign_is_told(server: NodeServer, call: Call) -> None:
     assert call("condenser_api.get_potential_signatures", [transaction]) == sorted([keys["alice"], owner])
     needed = call("condenser_api.get_required_signatures", [transaction, list(keys.values())])
     assert needed == [keys["alice"]]
-    # An account that may sign for alice brings its keys along.
+    # Keys of an account within alice's authority count too.
     server.node.faucet("alice", authorities={"active": Authority(1, (), (("bobby", 1),))})
     found = call("database_api.get_potential_signatures", {"trx": transaction})["keys"]
     assert found == sorted([keys["bobby"], owner])
@@ -187,7 +187,7 @@ def test_what_became_of_a_transaction_that_is_nowhere(server: NodeServer, call: 
         return str(call("transaction_status_api.find_transaction", params)["status"])
 
     assert status(chain.irreversible_time - 1) == "expired_irreversible"
-    # A fork could still bring it.
+    # A fork could still include it.
     assert status(chain.irreversible_time) == "expired_reversible"
     assert status(chain.head_time) == "unknown"
 

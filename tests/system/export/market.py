@@ -1,4 +1,4 @@
-"""A market recorded on SQLite and on PostgreSQL, and exports of it as a user makes them."""
+"""A market recorded on SQLite and on PostgreSQL, and its exports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIDDLE: Final = 29
 
 @dataclass(frozen=True)
 class Market:
-    """The same chain in two databases; and in a third as far as the block MIDDLE."""
+    """The same chain in two databases, and in a third one up to the block MIDDLE."""
 
     folder: Path
     sqlite: str
@@ -43,7 +43,7 @@ class Market:
 
 
 def saved(url: str, path: Path, *words: object) -> bytes:
-    """What the command writes into a file, in this process."""
+    """The file that the command writes, run in this process."""
     run = peakedex("export", *words, "--db", url, "--out", path)
     assert (run.code, run.err) == (OK, "")
     return path.read_bytes()
@@ -61,5 +61,5 @@ def csv_rows(text: bytes) -> list[dict[str, str]]:
 
 
 def names(table: str, *kinds: Type) -> list[str]:
-    """The columns of a table that are of these types."""
+    """The columns of a table with these types."""
     return [column.name for column in TABLES[table].columns if column.type in kinds]

@@ -1,4 +1,4 @@
-"""docs/analysts.md: its examples run as they stand, and say what is so."""
+"""docs/analysts.md: its examples run, and their results are correct."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VOLUMES, MAKERS, FEES, SOLVENT, DERIVED, ABOUT = re.findall(r"^```sql duckdb\n(.
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the guide has it: a dump of a market, and what the API says of solvency."""
+    """The guide's folder: a dump of a market, and the API's solvency report."""
     folder = tmp_path_factory.mktemp("analysts")
     database = str(folder / "peakedex.db")
     _, engine = replay(lively(2, 60).write(folder / "recorded"), database)

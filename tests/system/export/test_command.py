@@ -1,4 +1,4 @@
-"""`peakedex export`: files that appear whole or not at all, memory that does not grow, errors with a cure."""
+"""`peakedex export`: atomic files, bounded memory, error messages."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ FEW, LOTS = 2_500, 13_000
 
 
 def add_transfers(url: str, number: int, block: int) -> None:
-    """So many more transfers, as if a block had made them."""
+    """Add `number` transfers of a block."""
     with open_writer(url).begin() as connection:
         first = len(connection.execute(select(schema.transfers.c.n)).all()) + 1
         connection.execute(
@@ -180,7 +180,7 @@ def add_transfers(url: str, number: int, block: int) -> None:
 
 
 def peak(url: str, form: str, out: Path) -> tuple[int, int]:
-    """The most memory that an export takes beyond what was there before, in bytes; and its rows."""
+    """The peak additional memory of an export in bytes, and its number of rows."""
     with open_reader(url).connect() as connection, out.open("wb") as file:
         dump = Dump.open(connection, Filter())
         tracemalloc.start()
@@ -213,7 +213,7 @@ def test_memory_does_not_grow_with_the_rows(
 
 
 def test_postgresql_sends_the_rows_bit_by_bit(postgresql: str) -> None:
-    """By a cursor of the server's: else its driver would hold all of them."""
+    """With a server-side cursor, or the driver would hold all rows."""
     writer = open_writer(postgresql)
     load_or_initialise(writer, parse_venue(VENUE))
     with writer.begin() as connection:
@@ -235,7 +235,7 @@ def block_row(number: int) -> dict[str, object]:
 
 
 def test_a_span_is_found_whatever_lies_at_its_ends() -> None:
-    """Against a plain search, with gaps between blocks and between keys."""
+    """Compared with a linear search, with gaps between blocks and between keys."""
     engine = open_writer("sqlite://")
     keys = {3: 10, 4: 10, 9: 12, 10: 12, 11: 12, 20: 40}
     row = {"id": "x", "account_id": 1, "token_id": 1, "amount": 1, "escrow": "e"}

@@ -1,4 +1,4 @@
-"""Strangers' text in an export: nothing is lost, and no spreadsheet runs it."""
+"""Untrusted text in exports: lossless, and never a spreadsheet formula."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_no_cell_of_a_csv_begins_like_a_formula(world: World, tmp_path: Path, ta
 
 
 def test_the_text_comes_back_as_it_was(world: World, tmp_path: Path) -> None:
-    """Also what UTF-8 cannot hold, and what JSON and databases stumble over."""
+    """Including invalid UTF-8, and text that JSON and databases mishandle."""
     as_sent = [text.encode("utf-8", "surrogatepass") for text in RAW]
     path = tmp_path / "deposits"
     for rows in (

@@ -1,4 +1,4 @@
-"""The same rows give the same bytes: from both databases, in all formats, and at any later time."""
+"""Deterministic exports: the same bytes from both databases, in all formats, at any later time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
 
 @pytest.fixture(scope="module")
 def everything(market: Market) -> dict[str, list[dict[str, Any]]]:
-    """All rows of all tables, out of SQLite as JSON."""
+    """All rows of all tables, exported from SQLite as JSON."""
     return {
         name: rows_of(saved(market.sqlite, market.folder / f"all-{name}", name, "--format", "json"))
         for name in TABLES
@@ -51,7 +51,7 @@ def test_both_databases_give_the_same_bytes(market: Market, tmp_path: Path, tabl
 def test_what_was_said_at_a_block_can_be_said_again_later(
     market: Market, tmp_path: Path, table: str, database: str
 ) -> None:
-    """Orders open then, withdrawals pending then, balances then: as the database had them which stood there."""
+    """Open orders, pending withdrawals and balances are those of a database at that block."""
     then = saved(market.middle, tmp_path / "then", table, "--format", "json")
     url = getattr(market, database)
     assert saved(url, tmp_path / "now", table, "--format", "json", "--to", MIDDLE) == then
@@ -132,7 +132,7 @@ def _typed(kind: Type, value: Any) -> Any:
 def test_duckdb_reads_the_types_and_sums_exactly(
     market: Market, tmp_path: Path, everything: dict[str, list[dict[str, Any]]], table: str
 ) -> None:
-    """Every column by its bare name: none is a word that SQL keeps for itself."""
+    """No column name is an SQL keyword."""
     path = tmp_path / "parquet"
     saved(market.sqlite, path, table, "--format", "parquet")
     rows = everything[table]

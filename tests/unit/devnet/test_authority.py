@@ -1,4 +1,4 @@
-"""Signatures: who must sign, under which packing, and how weights add up."""
+"""Verification of signatures: required authorities, packings and weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def signed(
 ) -> Transaction:
     transaction = replace(chain.build(operations), packing=packing)
     digest = transaction.digest(chain.chain_id)
-    # As it comes off the wire: nothing says which packing was signed.
+    # As broadcast: the JSON does not tell which packing was signed.
     return replace(transaction, signatures=tuple(key.sign(digest) for key in keys), packing="legacy")
 
 

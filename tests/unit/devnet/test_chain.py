@@ -1,4 +1,4 @@
-"""The simulated chain: linked blocks, determinism, all-or-nothing transactions, forks."""
+"""Simulated Hive chain: linked blocks, determinism, atomic transactions, forks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GeneratedChain chains: the same from the same seed, linked, varied, and quick."""
+"""Chain generator: deterministic, linked, varied and fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids, merkle roots and signatures, against blocks that the public chain made."""
+"""Ids, merkle roots and signatures, verified with recorded blocks of the public chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts to practise with: funded on both chains and at the venue, and no way to anybody else's key."""
+"""Practice accounts: funded on both chains and at the venue; no access to other accounts' keys."""
 
 from __future__ import annotations
 

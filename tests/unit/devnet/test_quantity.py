@@ -1,4 +1,4 @@
-"""Quantities as the sidechain's contracts read them."""
+"""Parser of token quantities, as the sidechain's contracts read them."""
 
 from __future__ import annotations
 

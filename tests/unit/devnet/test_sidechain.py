@@ -1,4 +1,4 @@
-"""The simulated sidechain: what it runs, what it refuses, and the receipts it leaves."""
+"""Simulated sidechain: executed and rejected actions, and receipts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def move(quantity: object, to: object = ESCROW, symbol: object = "PEK", **more: 
 
 
 def run(node: DevNode, *operations: Operation) -> tuple[str, list[dict[str, Any]]]:
-    """The id of the transaction and the rows of its block, payload and logs read."""
+    """The transaction's id and the rows of its block, with decoded payloads and logs."""
     ident = node.broadcast(operations)
     block = node.tick()
     assert block is not None
