@@ -104,7 +104,7 @@ class Machine:
             ROOT / "deploy", self.checkout / "deploy", ignore=shutil.ignore_patterns("vendor", "__pycache__")
         )
         shutil.copytree(ROOT / "frontend", self.checkout / "frontend")
-        for name in ("settlement", "indexer", "api", "alembic/versions", "venues"):
+        for name in ("settlement/core", "indexer", "api", "alembic/versions", "venues"):
             (self.checkout / name).mkdir(parents=True)
         (self.checkout / "pyproject.toml").write_text('[project]\nversion = "1.0.0"\n')
         (self.checkout / "requirements-server.lock").write_text("nothing==1 --hash=sha256:00\n")
