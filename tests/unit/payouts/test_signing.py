@@ -8,6 +8,7 @@ import pickle
 from dataclasses import replace
 
 import pytest
+from beembase.signedtransactions import Signed_Transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,7 +156,13 @@ def test_what_beem_would_sign_wrongly_is_not_signed(amount: str, words: str) -> 
 
 
 def test_a_signature_of_something_else_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing, "signer", lambda *_: "STM somebody else")
+    """A library that signs with another key."""
+    sign = Signed_Transaction.sign
+    monkeypatch.setattr(
+        Signed_Transaction,
+        "sign",
+        lambda made, _keys, chain: sign(made, [PrivateKey("two").wif], chain=chain),
+    )
     with pytest.raises(SigningError, match="made by beem is not valid"):
         Key(ONE.wif).sign(MADE, MAINNET)
 

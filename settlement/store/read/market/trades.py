@@ -143,14 +143,20 @@ def list_order_trades(connection: Connection, seq: int, before: int | None, limi
 
 
 def list_account_trades(
-    connection: Connection, account_id: int, pair_id: int | None, before: int | None, limit: int
+    connection: Connection,
+    account_id: int,
+    pair_id: int | None,
+    before: int | None,
+    limit: int,
+    *,
+    scan_limit: int = MAX_SCANNED_ROWS,
 ) -> Page[AccountTradeRow]:
     """An account's trades, as taker and as maker, newest first; of one pair, if `pair_id` is given.
 
-    With a pair, a page scans at most `MAX_SCANNED_ROWS` trades: it can hold fewer than `limit`, even none,
+    With a pair, a page scans at most `scan_limit` trades: it can hold fewer than `limit`, even none,
     and still have a next page.
     """
-    numbers, next_key = _newest_of_account(connection, account_id, pair_id, before, limit)
+    numbers, next_key = _newest_of_account(connection, account_id, pair_id, before, limit, scan_limit)
     found = connection.execute(_CHOSEN, {"numbers": numbers})
     rows = [
         AccountTradeRow(TradeRow(*trade), pair, taker == account_id, maker == account_id)
@@ -160,13 +166,18 @@ def list_account_trades(
 
 
 def _newest_of_account(
-    connection: Connection, account_id: int, pair_id: int | None, before: int | None, limit: int
+    connection: Connection,
+    account_id: int,
+    pair_id: int | None,
+    before: int | None,
+    limit: int,
+    scan_limit: int,
 ) -> tuple[list[int], int | None]:
     """The numbers of a page's trades, and the key of the next page. Reads no further than necessary."""
     values = {
         "account": account_id,
         "before": MAX_UNITS if before is None else before,
-        "rows": MAX_SCANNED_ROWS,
+        "rows": scan_limit,
     }
     numbers: list[int] = []
     last, scanned = None, 0
@@ -177,7 +188,7 @@ def _newest_of_account(
                     return numbers, numbers[-1]
                 numbers.append(n)
             last, scanned = n, scanned + 1
-    return numbers, last if scanned == MAX_SCANNED_ROWS else None
+    return numbers, last if scanned == scan_limit else None
 
 
 def stream_trades(connection: Connection, filter_: TradeFilter, keys: KeyRange) -> Iterator[PartiesRow]:
