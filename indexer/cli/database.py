@@ -30,17 +30,17 @@ def upgrade(db: str | None) -> None:
     """
     engine = open_writer(require_db(db))
     make_read_indexes(engine)
-    click.echo(f"the schema is at revision {newest_revision()}")
+    click.echo(f"schema revision {newest_revision()}")
 
 
 @db.command()
 @config.setting("db")
 @json_option
 def rebuild(db: str | None, as_json: bool) -> None:
-    """Make the derived rows again: balances, orders and holdings by block, candles, totals.
+    """Rebuild derived rows: balances, orders and holdings by block, candles, totals.
 
-    They come from the recorded history alone, and it must add up to what the database holds now. Prints how
-    many there are. Stop the indexer first; the API may go on.
+    They are computed from the recorded history, and compared with the current state. Prints their numbers.
+    Stop the indexer first; the API can keep running.
 
     Example: peakedex db rebuild --db peakedex.db
     """

@@ -151,7 +151,7 @@ class _Verification:
             last = rules.next_block() - 1
             compared = ["journal"]
             if rules.state.header is not None and (theirs := side.state(last)) is not None:
-                compare_states(rules, theirs, f"the state that {side.name} tells of this block")
+                compare_states(rules, theirs, f"the state of this block according to {side.name}")
                 compared.append("state")
             if last == side.last and isinstance(side, DatabaseTarget) and self._compare_rows(side, bar):
                 compared.append("rows")

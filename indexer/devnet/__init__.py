@@ -6,29 +6,3 @@
 It moves money without signatures and its keys can be derived by anyone, so it must listen on the loopback
 address only. Only the command line and tests import it.
 """
-
-from indexer.devnet.faults import Faults
-from indexer.devnet.generator.generate import GeneratedChain, Generator, generate
-from indexer.devnet.hive.chain import Chain
-from indexer.devnet.node import DevNode
-from indexer.devnet.server import Devnet, NodeServer, start_devnet
-from indexer.devnet.sidechain.chain import Sidechain
-from indexer.devnet.traders.bots import Bots
-from indexer.devnet.venue import VenueView, demo_venue, read_venue
-
-__all__ = [
-    "Bots",
-    "Chain",
-    "DevNode",
-    "Devnet",
-    "Faults",
-    "GeneratedChain",
-    "Generator",
-    "NodeServer",
-    "Sidechain",
-    "VenueView",
-    "demo_venue",
-    "generate",
-    "read_venue",
-    "start_devnet",
-]

@@ -82,7 +82,6 @@ class BlockMethods:
                 "get_ops_in_block": self._get_ops_in_block,
                 "get_transaction": lambda params: self._get_transaction(params, condenser=False),
                 "get_account_history": self._get_account_history,
-                "enum_virtual_ops": lambda _: {"ops": [], "next_block_range_begin": 0},
             },
             "transaction_status_api": {"find_transaction": self._find_transaction},
             "network_broadcast_api": {"broadcast_transaction": self._broadcast},

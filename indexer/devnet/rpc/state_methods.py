@@ -19,52 +19,6 @@ MAX_ACCOUNTS: Final = 1000
 
 Row = dict[str, Any]
 
-# Methods of public nodes for features that the devnet does not have: they return empty results.
-_EMPTY_LISTS: Final = (
-    "get_active_votes",
-    "get_blog",
-    "get_collateralized_conversion_requests",
-    "get_comment_discussions_by_payout",
-    "get_content_replies",
-    "get_conversion_requests",
-    "get_discussions_by_blog",
-    "get_escrow",
-    "get_expiring_vesting_delegations",
-    "get_followers",
-    "get_following",
-    "get_open_orders",
-    "get_owner_history",
-    "get_recent_trades",
-    "get_savings_withdraw_from",
-    "get_savings_withdraw_to",
-    "get_trade_history",
-    "get_trending_tags",
-    "get_vesting_delegations",
-    "get_withdraw_routes",
-    "get_witnesses_by_vote",
-    "list_proposals",
-    "list_proposal_votes",
-    "find_recurrent_transfers",
-    "lookup_witness_accounts",
-)
-
-_EMPTY_MEMBERS: Final = {
-    "find_account_recovery_requests": "requests",
-    "find_change_recovery_account_requests": "requests",
-    "find_collateralized_conversion_requests": "requests",
-    "find_hbd_conversion_requests": "requests",
-    "find_recurrent_transfers": "recurrent_transfers",
-    "find_savings_withdrawals": "withdrawals",
-    "find_vesting_delegations": "delegations",
-    "find_withdraw_vesting_routes": "routes",
-    "list_proposal_votes": "proposal_votes",
-    "list_proposals": "proposals",
-}
-
-
-def _always(answer: object) -> Method:
-    return lambda _: answer
-
 
 def _vests(micros: int) -> str:
     return f"{micros // 10**6}.{micros % 10**6:06d} VESTS"
@@ -83,8 +37,7 @@ class StateMethods:
             "get_version": self._get_version,
             "get_witness_schedule": self._get_witness_schedule,
         }
-        condenser: dict[str, Method] = {name: lambda _: [] for name in _EMPTY_LISTS}
-        condenser |= common | {
+        condenser: dict[str, Method] = common | {
             "get_dynamic_global_properties": lambda _: self._properties(condenser=True),
             "get_hardfork_version": lambda _: HARDFORK,
             "get_next_scheduled_hardfork": lambda _: {
@@ -121,8 +74,7 @@ class StateMethods:
                 "find_accounts": self._find_accounts,
                 "list_accounts": self._list_accounts,
                 "get_feed_history": lambda _: {"id": 0, "price_history": []},
-            }
-            | {name: _always({member: []}) for name, member in _EMPTY_MEMBERS.items()},
+            },
             "account_by_key_api": {
                 "get_key_references": lambda params: {
                     "accounts": self._key_references(params.texts(0, "keys"))
@@ -131,9 +83,6 @@ class StateMethods:
             "rc_api": {
                 "find_rc_accounts": self._find_rc_accounts,
                 "list_rc_accounts": self._find_rc_accounts,
-                "list_rc_direct_delegations": _always({"rc_direct_delegations": []}),
-                "get_resource_params": _always({"resource_names": [], "resource_params": {}}),
-                "get_resource_pool": _always({"resource_pool": {}}),
             },
         }
 

@@ -218,7 +218,6 @@ def test_config_says_which_chain_this_is(call: Call, server: NodeServer) -> None
     assert config["HIVE_SYMBOL"] == {"nai": "@@000000021", "decimals": 3}
     assert call("condenser_api.get_version", [])["chain_id"] == config["HIVE_CHAIN_ID"]
     assert call("condenser_api.get_hardfork_version", [])
-    assert call("condenser_api.get_open_orders", ["alice"]) == []
     assert "block_api.get_block_range" in call("jsonrpc.get_methods")
 
 
