@@ -136,5 +136,5 @@ def test_without_a_good_key_nothing_is_posted_and_payouts_go_on(caplog: pytest.L
         ("BAD", EVERY, "BAD: not a private key"),
     ):
         assert read_checkpoint_key(keys, variable, every) is None
-        assert f"no checkpoints are posted: {words}" in caplog.text
+        assert f"checkpoints are not posted: {words}" in caplog.text
     assert "nonsense" not in caplog.text
