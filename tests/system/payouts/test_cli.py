@@ -10,12 +10,12 @@ import pytest
 
 from indexer.devnet.server import NodeServer
 from settlement.core.journal.text import iso_time
-from settlement.payouts.chain import ChainNodes
 from settlement.payouts.policy import Policy, read_limits
 from settlement.payouts.runner import Runner
 from settlement.store import payout_schema
 from tests.system.cli.command import FAILED, MISUSED, OK, Run, in_process, peakedex
 from tests.system.payouts.world import VENUE_TEXT, World
+from tests.system.sources.server import Node, forwarding, serve
 
 LIMITED = Policy(expires_in=60, limits=read_limits(["HBD=5"]))
 
@@ -115,7 +115,7 @@ def test_pause_and_resume(world: World, runner: Runner) -> None:
     assert world.states() == {ident: "paid"}
 
 
-def give_back(world: World, server: NodeServer, ident: str) -> Run:
+def give_back(world: World, server: NodeServer | Node, ident: str) -> Run:
     return peakedex("payouts", "return", ident, "--db", world.ledger.url, "--node", server.url)
 
 
@@ -191,21 +191,20 @@ def test_nothing_is_stopped_where_nobody_tells_the_time(world: World, runner: Ru
     assert status(world)[ident]["return_from"] is None
 
 
-def test_the_indexer_writes_while_nodes_are_asked(
-    world: World, server: NodeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_indexer_writes_while_nodes_are_asked(world: World, server: NodeServer) -> None:
     """A node may take its time: the database is not held meanwhile."""
     ident = world.withdraw("alice", "PEK", "0.01", to="dave")
     world.tick(3)
-    ask = ChainNodes.head_time
+    asked: list[str] = []
 
-    def slowly(nodes: ChainNodes) -> int:
-        world.tick()
-        return ask(nodes)
+    def slowly(method: str) -> None:
+        if not asked:
+            world.tick()
+        asked.append(method)
 
-    monkeypatch.setattr(ChainNodes, "head_time", slowly)
     block = world.ledger.read().block
-    assert give_back(world, server, ident).code == FAILED
+    with serve(forwarding(server.url, slowly)) as slow:
+        assert give_back(world, slow, ident).code == FAILED
     assert world.ledger.read().block == block + 1
     assert status(world)[ident]["return_from"] is not None
 

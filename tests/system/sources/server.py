@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import requests
+
 from settlement.net.backoff import Waiter
 
 Handler = Callable[[str, Any], Any]
@@ -62,6 +64,25 @@ class Node:
         self.request_id = 0  # of the request that is being answered
         self.connections = 0
         self.url = ""
+
+
+def forwarding(url: str, before: Callable[[str], Raw | None]) -> Node:
+    """A node that passes requests on to another one, after `before(method)`; where that gives an answer, it is sent."""
+
+    def forward(method: str, params: Any) -> Raw:
+        answer = before(method)
+        if answer is not None:
+            return answer
+        request = {"jsonrpc": "2.0", "method": method, "params": params, "id": node.request_id}
+        try:
+            reply = requests.post(url, json=request, timeout=60)
+        except requests.ConnectionError:
+            return Raw(cut=True)
+        return Raw(reply.status_code, reply.content, {"Content-Type": reply.headers["Content-Type"]})
+
+    node = Node(forward)
+    node.pages["/dev/status"] = requests.get(f"{url}/dev/status", timeout=60).json()
+    return node
 
 
 @contextmanager

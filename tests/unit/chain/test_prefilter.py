@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.chain import decode as decode_module
 from indexer.chain import prefilter as interest_module
-from indexer.chain.blocks import Block, BlockError, transfer_or_custom_json
+from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import decode, has_candidate
 from indexer.chain.prefilter import Prefilter, read_block
 from indexer.chain.receipts import Receipts
@@ -143,11 +142,11 @@ def test_the_events_are_the_same_as_without_the_search(text: bytes, flat: bool, 
     ],
 )
 def test_a_block_with_nothing_of_ours_is_not_parsed(operation: chain.Operation) -> None:
-    """Escapes of what no name can hold do not count."""
-    read = read_block(chain.as_text(chain.block_value(5, [[operation]]), ascii_only=True), Prefilter(watch()))
-    assert read._transactions is None
-    assert list(decode(read, watch())) == []
-    assert read._transactions is None
+    """Escapes of characters that no name has do not count. The block's transactions are broken, and nothing notices."""
+    text = without_ids(chain.block_value(5, [[operation]]))
+    with pytest.raises(BlockError):
+        list(decode(Block(text), watch(), prefilter=False))
+    assert list(decode(read_block(text, Prefilter(watch())), watch())) == []
 
 
 def test_a_block_found_without_is_searched_again_once_there_is_more_to_look_for() -> None:
@@ -159,34 +158,33 @@ def test_a_block_found_without_is_searched_again_once_there_is_more_to_look_for(
     assert [event.id for event in decode(read, looking)] == [chain.transaction_id(5, 0)]
 
 
-def test_an_operation_is_read_once_and_again_only_where_there_is_more_to_look_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def without_ids(value: dict[str, Any]) -> bytes:
+    """A block whose header is right, and whose transactions are refused as soon as they are read."""
+    return chain.as_text({**value, "transaction_ids": []}, ascii_only=True)
+
+
+def test_operations_are_read_once_and_again_only_where_there_is_more_to_look_for() -> None:
     """The look for what must wait and the decoding share what was read; a listing begins a second reading."""
-    reads: list[object] = []
-
-    def counting(unparsed: object) -> object:
-        reads.append(unparsed)
-        return transfer_or_custom_json(unparsed)
-
-    monkeypatch.setattr(decode_module, "transfer_or_custom_json", counting)
     ours = [custom_json(action("buy")), custom_json(action("sell")), custom_json(action("listToken"))]
     text = block(5, *([each] for each in ours), [transfer("a", "b", "1.000 HIVE")])
-    for listing, expected in ((False, 3), (True, 6)):
-        reads.clear()
+    for listing in (False, True):
         looking = watch()
         read = read_block(text, Prefilter(looking))
         assert not has_candidate(read, looking)
+        first = read.relevant
+        assert first is not None
         for event in decode(read, looking):
             if listing and isinstance(event, Action) and event.name == "listToken":
                 looking.escrows.add(LATER)
-        assert len(reads) == expected
+        assert (read.relevant is first) == (not listing)
 
 
-@pytest.mark.parametrize(("last_applied", "is_read"), [(4, True), (5, False), (6, False)])
-def test_of_a_block_applied_before_only_the_header_is_read(last_applied: int, is_read: bool) -> None:
-    text = block(5, [custom_json(action("buy"))])
-    assert (read_block(text, Prefilter(watch()), last_applied)._transactions is not None) == is_read
+@pytest.mark.parametrize("last_applied", [5, 6])
+def test_of_a_block_applied_before_only_the_header_is_read(last_applied: int) -> None:
+    text = without_ids(chain.block_value(5, [[custom_json(action("buy"))]]))
+    assert read_block(text, Prefilter(watch()), last_applied).number == 5
+    with pytest.raises(BlockError):
+        read_block(text, Prefilter(watch()), 4)
 
 
 def test_names_found_with_a_shorter_one_are_not_searched_for() -> None:
