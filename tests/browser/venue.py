@@ -21,6 +21,10 @@ def venue(**changes: Any) -> dict[str, Any]:
         "network": "hive",
         "contract": "peakedex",
         "custom_json_id": "ssc-mainnet-hive",
+        "start_block": 1,
+        "operator": "peakedex",
+        "fee_account": "peakedex.fees",
+        "accept_flat_intents": False,
         "order_lifetime": 2_592_000,
         "max_open_orders": 200,
         "tokens": [
