@@ -1,7 +1,7 @@
-"""A primary dies with a synchronous standby beside it: the indexer goes on upon that, and nothing shows it.
+"""Failover: a primary dies, its synchronous standby is promoted, and the indexer continues without loss.
 
-Real servers with streaming replication on loopback, a real `peakedex follow` that is told both, and a real
-`peakedex serve` that reads from the standby all along.
+Real servers with streaming replication on loopback, a real `peakedex follow` with both hosts in its URL, and a
+real `peakedex serve` that reads from the standby.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def pair() -> Iterator[Pair]:
 
 @contextmanager
 def in_the_batch(pair: Pair) -> Iterator[None]:
-    """The indexer has written a batch's rows, and waits for the lock on the last row of its transaction."""
+    """Kill the primary while the indexer, at the last statement of a batch, waits for a lock."""
     with psycopg.connect(pair.primary.url("dex")) as other:
         other.execute("LOCK TABLE cursor IN SHARE MODE")
         wait_until(
@@ -100,9 +100,9 @@ def in_the_batch(pair: Pair) -> Iterator[None]:
 
 @contextmanager
 def in_the_commit(pair: Pair) -> Iterator[None]:
-    """A commit is made on the primary, and waits for the word of a standby that has gone quiet.
+    """Kill the primary while a commit waits for the confirmation of a suspended standby.
 
-    Recorder, status and heartbeat all wait then, one of them for the standby, the others for their turn.
+    Projector, status and heartbeat all wait then: one for the standby, the others for their turn.
     """
     (receiver,) = execute(pair.standby.url("dex"), "SELECT pid FROM pg_stat_wal_receiver")
     os.kill(receiver[0], signal.SIGSTOP)
@@ -116,7 +116,7 @@ def in_the_commit(pair: Pair) -> Iterator[None]:
 
 
 class Visitor:
-    """Asks the API again and again, and keeps what it says: status, and the block it speaks of."""
+    """Requests the API continuously; keeps status and block of each response."""
 
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}/api/pairs"
@@ -154,7 +154,7 @@ def block_of(url: str) -> int:
 
 
 @pytest.mark.parametrize("moment", [in_the_batch, in_the_commit])
-def test_a_primary_that_dies_is_not_missed(pair: Pair, tmp_path: Path, moment: Any) -> None:
+def test_the_indexer_continues_on_the_promoted_standby(pair: Pair, tmp_path: Path, moment: Any) -> None:
     (tmp_path / "venue.toml").write_text(VENUE_TEXT, "utf-8")
     standby, port = pair.standby.url("dex"), free_port()
     with World(seed=5, servers=1, ops=4, blocks=30) as world:
@@ -196,8 +196,8 @@ def _has_blocks(follow: Process, url: str) -> bool:
         return False
 
 
-def test_only_losses_are_lived_through(caplog: pytest.LogCaptureFixture) -> None:
-    """A loss is tried again, with everything read anew; any other error ends it at once; so does a stop."""
+def test_only_lost_connections_are_retried(caplog: pytest.LogCaptureFixture) -> None:
+    """A lost connection is retried with the state loaded anew; other errors, and a stop, end it at once."""
     lost = StoreError("gone")
     lost.__cause__ = OperationalError(
         "SELECT 1", {}, psycopg.OperationalError("server closed the connection")
@@ -216,7 +216,7 @@ def test_only_losses_are_lived_through(caplog: pytest.LogCaptureFixture) -> None
     reconnecting(follow_on, engine, threading.Event())
     assert len(lives) == 3
     assert caplog.text.count("database connection lost (gone): reconnecting in") == 2
-    assert lives[2] - lives[1] > lives[1] - lives[0] > 0.2, "it has no patience"
+    assert lives[2] - lives[1] > lives[1] - lives[0] > 0.2, "no backoff"
     ends.append(wrong)
     with pytest.raises(StoreError, match="another process"):
         reconnecting(follow_on, engine, threading.Event())

@@ -118,11 +118,11 @@ def test_a_damaged_venue_text_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "problem"),
     [
-        (schema.balances.c.available, "does not conserve"),
-        (schema.balances.c.locked, "locks"),
-        (schema.balances.c.withdrawing, "withdraws"),
-        (schema.orders.c.remaining, "needs"),
-        (schema.withdrawals.c.amount, "withdraws"),
+        (schema.balances.c.available, "is not conserved"),
+        (schema.balances.c.locked, "locked, its orders require"),
+        (schema.balances.c.withdrawing, "withdrawing, pending are"),
+        (schema.orders.c.remaining, "locked, its orders require|requires"),
+        (schema.withdrawals.c.amount, "withdrawing, pending are"),
     ],
 )
 def test_rows_that_violate_invariants_are_refused_at_start(

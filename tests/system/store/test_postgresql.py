@@ -31,6 +31,7 @@ from settlement.store.read.accounts.transfers import list_transfers
 from settlement.store.write.loader import load
 from settlement.store.write.projector import make_read_indexes
 from tests.support import postgres
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.system.store.chains import demo, lively, picture, replay
 
@@ -71,7 +72,7 @@ def test_several_hosts_in_one_url() -> None:
 @pytest.mark.parametrize("url", ["postgresql://h/d?host_name=x", "postgresql://me:secret@[::1/d"])
 def test_an_invalid_url_is_refused_without_showing_its_password(url: str) -> None:
     with pytest.raises(
-        StoreError, match=r"is not valid: try sqlite:///peakedex\.db or postgresql://"
+        StoreError, match=r"invalid database URL: use sqlite:///peakedex\.db or postgresql://"
     ) as caught:
         parse_url(url)
     assert "secret" not in str(caught.value)
@@ -79,7 +80,7 @@ def test_an_invalid_url_is_refused_without_showing_its_password(url: str) -> Non
 
 @pytest.mark.parametrize("open_it", [open_reader, open_writer])
 def test_an_unreachable_server_is_reported(open_it: Callable[[str], Engine]) -> None:
-    port = postgres.free_port()
+    port = free_port()
     with pytest.raises(StoreError, match="start the server, or fix the host and port") as caught:
         open_it(f"postgresql://me:secret@127.0.0.1:{port}/dex")
     assert "secret" not in str(caught.value)
@@ -88,7 +89,7 @@ def test_an_unreachable_server_is_reported(open_it: Callable[[str], Engine]) -> 
 
 @pytest.mark.parametrize("open_it", [open_reader, open_writer])
 def test_a_missing_database_is_reported(open_it: Callable[[str], Engine]) -> None:
-    with pytest.raises(StoreError, match=r"does not exist: create it as docs/operator\.md says"):
+    with pytest.raises(StoreError, match=r"does not exist: create it as described in docs/operator\.md"):
         open_it(postgres.server().url("nowhere"))
 
 
