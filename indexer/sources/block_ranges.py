@@ -196,7 +196,7 @@ class BlockRanges:
                 request.second = None
                 self._request_second(request)
             if request.second is None or request.texts is None:
-                error = f": {self._pool.last_error}" if self._pool.last_error else ""
+                error = f": {self._pool.error}" if self._pool.error else ""
                 others = (node for node in self._pool.nodes if node is not request.node)
                 usable = [node for node in others if self._is_usable(node, number)]
                 pause = self._pool.seconds_until_available(usable)
@@ -218,7 +218,7 @@ class BlockRanges:
         """A node to read this block from. Raises Stopped."""
         while (node := self._available_node(number, set())) is None:
             pause = self._pool.seconds_until_available() or self._waiter.backoff.first_seconds
-            self._waiter.pause(pause, f"a Hive node to answer: {self._pool.last_error}")
+            self._waiter.pause(pause, f"a Hive node to answer: {self._pool.error}")
         return node
 
     def _available_node(self, number: int, excluded: set[HiveNode]) -> HiveNode | None:

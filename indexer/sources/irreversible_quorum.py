@@ -97,7 +97,7 @@ class IrreversibleQuorum:
             reason = f"block {number + 1} to become irreversible"
             working = sum(node.is_ok for node in self._pool.nodes)
             if working < self._quorum:
-                reason += f" ({working} of {self._quorum} nodes available: {self._pool.last_error})"
+                reason += f" ({working} of {self._quorum} nodes available: {self._pool.error})"
             return reason
         reason = "a Hive node to answer" if self._quorum == 1 else f"{self._quorum} Hive nodes to answer"
-        return reason if self._pool.last_error is None else f"{reason}: {self._pool.last_error}"
+        return reason if self._pool.error is None else f"{reason}: {self._pool.error}"

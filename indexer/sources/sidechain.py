@@ -72,7 +72,7 @@ class Sidechain:
             else:
                 silent = [node for node in self._pool.nodes if node not in vote.answers]
                 pause = max(self._pool.seconds_until_available(silent), _SHORTEST_PAUSE_SECONDS)
-                self._waiter.pause(pause, vote.reason(self._pool.last_error or "no node is available"))
+                self._waiter.pause(pause, vote.reason(self._pool.error or "no node is available"))
 
     def _ask(self, vote: _Vote) -> None:
         """Ask as many nodes as could settle the vote: one more for each that is slow or disagrees."""

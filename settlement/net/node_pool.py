@@ -90,12 +90,16 @@ class NodePool(Generic[C]):
         """`kind` names them in messages: "Hive", "Hive-Engine". Raises ValueError without nodes."""
         self.nodes = tuple(nodes)
         self.kind = kind
-        self.last_error: str | None = None
         self._order = list(self.nodes)
         self._waiter = waiter
         self._disputes = ChangeLogger(log)
         if not self.nodes:
             raise ValueError(f"no {kind} nodes given")
+
+    @property
+    def error(self) -> str | None:
+        """Error of the first failing node: stable while several fail, so that reports do not alternate."""
+        return next((node.error for node in self.nodes if node.error is not None), None)
 
     def available(self) -> list[Node[C]]:
         """The nodes that are not resting, the best first."""
@@ -142,7 +146,6 @@ class NodePool(Generic[C]):
     def disputed(self, nodes: Iterable[Node[C]], problem: str) -> None:
         """Record that nodes contradict each other without a majority. They do not rest."""
         self._disputes.log(f"{self.kind} nodes disagree: {problem}")
-        self.last_error = problem
         for node in nodes:
             node.state, node.error, node.failure_logged = "disagrees", problem[:ERROR_CHARACTERS], True
 
@@ -151,7 +154,6 @@ class NodePool(Generic[C]):
         node.pause_seconds = seconds
         node.rests_until = self._waiter.now() + seconds
         node.rests_until_time = time.time() + seconds
-        self.last_error = node.error
         self.deprioritize(node)
 
     def report(self) -> list[dict[str, object]]:
