@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -123,12 +124,16 @@ def test_a_database_on_postgresql(calm: World, venue: Path, postgresql: str) -> 
     assert "disk" not in findings
     assert findings["database"].level == "ok"
     assert re.fullmatch(
-        r"PostgreSQL \d+\.\d+.*, readable and writable, without a synchronous standby", findings["database"].text
+        r"PostgreSQL \d+\.\d+.*, readable and writable, without a synchronous standby",
+        findings["database"].text,
     )
     assert findings["migrations"].level == "ok"
     gone = postgresql.replace("peakedex_", "nowhere_")
     refused = next(each for each in look(calm, venue, url=gone) if each.check == "database")
-    assert (refused.level, refused.cure) == ("fatal", "create it as described in docs/operator.md, or fix the URL")
+    assert (refused.level, refused.cure) == (
+        "fatal",
+        "create it as described in docs/operator.md, or fix the URL",
+    )
 
 
 def test_the_command_prints_a_table_and_json(live: World, venue: Path, here: Path) -> None:
@@ -194,7 +199,7 @@ def test_packages_are_compared_with_what_we_need(monkeypatch: pytest.MonkeyPatch
 
 def test_a_disk_that_is_nearly_full(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def usage(free: int) -> None:
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 40, 1, free))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 40, used=1, free=free))
 
     usage(1 << 30)
     assert machine.disk(here).level == "warn"
