@@ -162,8 +162,8 @@ class JournalComparator:
     def _difference(self, block: int, ours: str, theirs: str) -> Mismatch:
         line, mine, other = first_difference(ours, theirs)
         if not ours or not theirs:  # only one has the block: its second line says what happened in it
-            told = _lines(ours or theirs)[:2]
-            line, shown = len(told), _plain(told[-1])
+            lines = _lines(ours or theirs)[:2]
+            line, shown = len(lines), _plain(lines[-1])
             mine, other = (shown, None) if ours else (None, shown)
         behind = self._behind(line - 2) if mine is not None else self._behind_id(other or "")
         return Mismatch(JOURNAL_LINE, block, line, mine, other, behind)

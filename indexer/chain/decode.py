@@ -58,7 +58,7 @@ def has_candidate(block: Block, venue_filter: VenueFilter, *, prefilter: bool = 
     """Whether the block must wait for the sidechain's receipts.
 
     False positives are allowed, false negatives are not: escrow accounts named by the block's own `listToken`
-    actions count as well, whoever signed them. Raises BlockError, naming the place, for an operation that
+    actions count as well, whatever their signer. Raises BlockError, naming the place, for an operation that
     cannot be decoded.
     """
     operations = _relevant(block, venue_filter, prefilter)

@@ -21,7 +21,7 @@ PUBLISH_SECONDS: Final = 2.0
 QUIET_SECONDS: Final = 3
 """Shorter waits are not reported: waiting for the next block is normal."""
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("peakedex.follow")
 
 
 class StatusPublisher(PeriodicThread):

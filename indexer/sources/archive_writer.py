@@ -41,7 +41,7 @@ _BLOCK: Final = b"B"
 _RECEIPTS: Final = b"R"
 _SIDECHAIN_ID: Final = "ssc-mainnet-hive"
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("peakedex.archive")
 
 
 class RecordError(SourceError):

@@ -34,7 +34,7 @@ POLL_SECONDS: Final = 1.0
 class HiveSource:
     """Source of irreversible blocks from Hive nodes, with receipts from the sidechain.
 
-    Failed requests are repeated without end, with other nodes and growing pauses; `waiting` tells what is
+    Failed requests are repeated without end, with other nodes and growing pauses; `waiting` says what is
     waited for, `nodes` the status of each node. Only a chain that does not link to the cursor on a quorum of
     nodes raises an error: the database and the nodes then disagree about what is irreversible, which an
     operator must resolve.

@@ -61,7 +61,7 @@ class HiveClient(Client):  # type: ignore[misc]
         self.logger = _Log("peakedex.lighthive", logging.CRITICAL)
 
     def next_node(self) -> None:
-        """Go on with the next node of the list."""
+        """Switch to the next node of the list."""
         self.node_list.rotate(-1)
         self.current_node = self.node_list[0]
 

@@ -19,17 +19,17 @@ class Finding(NamedTuple):
 
 
 def ok(check: str, text: str) -> Finding:
-    """A passed check."""
+    """Finding: the check passed."""
     return Finding("ok", check, text)
 
 
 def warn(check: str, text: str, cure: str) -> Finding:
-    """It works, but needs attention."""
+    """Finding: it works, but needs attention."""
     return Finding("warn", check, text, cure)
 
 
 def fatal(check: str, text: str, cure: str) -> Finding:
-    """It does not work, or money is at risk."""
+    """Finding: it does not work, or money is at risk."""
     return Finding("fatal", check, text, cure)
 
 
