@@ -42,7 +42,8 @@ def tuned_for_indexing(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.exec_driver_sql(f"PRAGMA cache_size={before}")
+        if not connection.invalidated:  # as by KeyboardInterrupt
+            connection.exec_driver_sql(f"PRAGMA cache_size={before}")
 
 
 def gather_statistics(connection: Connection) -> None:
