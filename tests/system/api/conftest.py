@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.databases import on_both
-from tests.system.api.told import Journal, Told
+from tests.system.api.past_world import Journal, PastWorld
 from tests.system.api.world import World, small_world
 
 # Past blocks, candles and lists: tests/system/differential/test_same_database.py holds the answers against each other.
@@ -50,16 +50,16 @@ def fresh(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def told(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    told = Told(tmp_path_factory.mktemp("told"))
-    yield told
-    told.world.close()
+def past_world(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastWorld]:
+    past_world = PastWorld(tmp_path_factory.mktemp("past_world"))
+    yield past_world
+    past_world.world.close()
 
 
 @pytest.fixture(scope="session")
-def reader(told: Told) -> FlaskClient:
+def reader(past_world: PastWorld) -> FlaskClient:
     """Asks the world that has a past."""
-    return told.world.client()
+    return past_world.world.client()
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def journal(reader: FlaskClient) -> Journal:
 
 
 @pytest.fixture(scope="session")
-def moments(told: Told) -> list[int | None]:
+def moments(past_world: PastWorld) -> list[int | None]:
     """The tip, the ends, and 50 blocks at random."""
-    numbers = sorted(told.states)
+    numbers = sorted(past_world.states)
     return [None, numbers[0], numbers[1], numbers[-1], *random.Random(3).sample(numbers, 50)]

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.serving import make_server
 
 from api.app import create_app
-from tests.system.api.told import Told
+from tests.system.api.past_world import PastWorld
 from tests.system.api.world import World
 
 BOT = Path(__file__).parents[3] / "docs" / "examples" / "market_bot.py"
@@ -33,8 +33,8 @@ def serve(world: World) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def address(told: Told) -> Iterator[str]:
-    yield from serve(told.world)
+def address(past_world: PastWorld) -> Iterator[str]:
+    yield from serve(past_world.world)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,11 +43,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_reports_every_pair(told: Told, address: str) -> None:
+def test_it_reports_every_pair(past_world: PastWorld, address: str) -> None:
     done = run(address)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    client = told.world.client()
+    client = past_world.world.client()
     for line, pair in zip(lines, client.get("/api/pairs").json["pairs"], strict=True):
         name, _, last, _, spread, _, bought, _, word, distance, *_ = line.split()
         assert (name, last) == (f"PEK_{pair['quote']}", pair["last_price"])
@@ -89,7 +89,7 @@ def test_a_market_without_a_trade(fresh: World) -> None:
         assert [line.split(maxsplit=1)[1] for line in done.stdout.splitlines()] == ["no trade yet"] * 3
 
 
-def test_it_does_not_take_again_what_it_holds(told: Told, address: str) -> None:
+def test_it_does_not_take_again_what_it_holds(past_world: PastWorld, address: str) -> None:
     """The second look at the same block is answered with 304 throughout, and comes out the same."""
     spec = importlib.util.spec_from_file_location("market_bot", BOT)
     assert spec is not None

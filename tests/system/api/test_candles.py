@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.system.api.told import (
+from tests.system.api.past_world import (
     PRECISION,
     PRICE_DECIMALS,
     QUOTES,
     Journal,
-    Told,
+    PastWorld,
     seconds,
     show,
 )
@@ -122,8 +122,10 @@ def test_candles_refuse(reader: FlaskClient, query: str) -> None:
     assert answer.json["error"].startswith(query.split("=", maxsplit=1)[0])
 
 
-def test_the_day_s_figures_are_those_of_its_trades(told: Told, reader: FlaskClient, journal: Journal) -> None:
-    end = told.world.time // 60 * 60 + 60
+def test_the_day_s_figures_are_those_of_its_trades(
+    past_world: PastWorld, reader: FlaskClient, journal: Journal
+) -> None:
+    end = past_world.world.time // 60 * 60 + 60
     for row in reader.get("/api/pairs").json["pairs"]:
         mine = [trade for trade in journal.trades if trade.pair == f"PEK/{row['quote']}"]
         day = [trade for trade in mine if end - 86_400 <= trade.timestamp]

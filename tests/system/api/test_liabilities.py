@@ -9,14 +9,14 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from settlement.core.liability_proof import Leaf, Tree, roots_of, roots_text
-from tests.system.api.told import NAMES, PRECISION, Told, at, show
+from tests.system.api.past_world import NAMES, PRECISION, PastWorld, at, show
 
 
 def test_roots_are_those_of_the_state_and_of_every_proof(
-    told: Told, reader: FlaskClient, moments: list[int | None]
+    past_world: PastWorld, reader: FlaskClient, moments: list[int | None]
 ) -> None:
     for block in moments[:12]:
-        state = told.state(block)
+        state = past_world.state(block)
         body = reader.get(f"/api/liabilities?{at(block).lstrip('&?')}").json
         symbols = sorted({symbol for held in state.balances.values() for symbol in held})
         trees = [
@@ -51,7 +51,7 @@ def refusal(answer: TestResponse, status: int, code: str = "E_INPUT") -> str:
     return sentence
 
 
-def test_the_end_of_a_day(told: Told, reader: FlaskClient) -> None:
+def test_the_end_of_a_day(past_world: PastWorld, reader: FlaskClient) -> None:
     newest = date.fromisoformat(reader.get("/api/health").json["ts"][:10])
     first = reader.get(f"/api/liabilities?day={newest - timedelta(days=4000)}").json
     assert (first["root_block"], first["tokens"]) == (0, [])

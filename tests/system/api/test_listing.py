@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from settlement.core.parsing.amounts import MAX_UNITS
-from tests.system.api.told import PRECISION, PRICE_DECIMALS, QUOTES, Journal, Told, seconds, show
+from tests.system.api.past_world import PRECISION, PRICE_DECIMALS, QUOTES, Journal, PastWorld, seconds, show
 from tests.system.api.world import World
 
 DAY = 86_400
@@ -201,11 +201,11 @@ def test_gecko_pairs_and_tickers(reader: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_gecko_orderbook(told: Told, reader: FlaskClient, quote: str) -> None:
+def test_gecko_orderbook(past_world: PastWorld, reader: FlaskClient, quote: str) -> None:
     ours = reader.get(f"/api/orderbook?base=PEK&quote={quote}&depth=500").json
     whole_book = ask(reader, f"/api/coingecko/orderbook?ticker_id=PEK_{quote}")
     follows(whole_book, GECKO_BOOK)
-    assert whole_book["timestamp"] == told.world.time * 1000
+    assert whole_book["timestamp"] == past_world.world.time * 1000
     for name in ("bids", "asks"):
         levels = [[level["price"], level["amount"]] for level in ours[name]]
         assert whole_book[name] == levels
@@ -266,7 +266,7 @@ def test_gecko_trades(reader: FlaskClient, journal: Journal, quote: str) -> None
 # ---------------------------------------------------------------- CoinMarketCap
 
 
-def test_cap_summary_ticker_and_assets(told: Told, reader: FlaskClient) -> None:
+def test_cap_summary_ticker_and_assets(past_world: PastWorld, reader: FlaskClient) -> None:
     ours = reader.get("/api/pairs").json["pairs"]
     summary, tickers = ask(reader, "/api/coinmarketcap/summary"), ask(reader, "/api/coinmarketcap/ticker")
     assert list(tickers) == [row["trading_pairs"] for row in summary]
@@ -307,12 +307,12 @@ def test_a_paused_pair_is_frozen(fresh: World) -> None:
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_cap_orderbook(told: Told, reader: FlaskClient, quote: str) -> None:
+def test_cap_orderbook(past_world: PastWorld, reader: FlaskClient, quote: str) -> None:
     ours = reader.get(f"/api/orderbook?base=PEK&quote={quote}&depth=500").json
     path = f"/api/coinmarketcap/orderbook/PEK_{quote}"
     book = ask(reader, path)
     follows(book, CAP_BOOK)
-    assert book["timestamp"] == told.world.time * 1000
+    assert book["timestamp"] == past_world.world.time * 1000
     single = ask(reader, f"{path}?level=3")
     follows(single, CAP_BOOK)
     for name, of in (("bids", "buy"), ("asks", "sell")):
@@ -320,7 +320,7 @@ def test_cap_orderbook(told: Told, reader: FlaskClient, quote: str) -> None:
         assert book[name] == levels
         assert ask(reader, f"{path}?level=1")[name] == levels[:1]
         assert ask(reader, f"{path}?depth=4")[name] == levels[:2]
-        orders = [order for order in told.state(None).orders if order[3:5] == [f"PEK/{quote}", of]]
+        orders = [order for order in past_world.state(None).orders if order[3:5] == [f"PEK/{quote}", of]]
         orders.sort(key=lambda order: (int(order[5]) * (-1 if of == "buy" else 1), int(order[0])))
         expected = [[show(int(order[5]), PRICE_DECIMALS[quote]), show(int(order[6]), 8)] for order in orders]
         assert single[name] == expected
@@ -329,13 +329,13 @@ def test_cap_orderbook(told: Told, reader: FlaskClient, quote: str) -> None:
 
 @pytest.mark.parametrize("quote", QUOTES)
 def test_cap_trades_are_those_of_the_last_day(
-    told: Told, reader: FlaskClient, journal: Journal, quote: str
+    past_world: PastWorld, reader: FlaskClient, journal: Journal, quote: str
 ) -> None:
     trades = ask(reader, f"/api/coinmarketcap/trades/PEK_{quote}")
     expected = [
         trade
         for trade in reversed(journal.trades)
-        if trade.pair == f"PEK/{quote}" and trade.timestamp >= told.world.time - DAY
+        if trade.pair == f"PEK/{quote}" and trade.timestamp >= past_world.world.time - DAY
     ]
     assert [trade["trade_id"] for trade in trades] == [trade.n for trade in expected]
     for shown, trade in zip(trades, expected, strict=True):
@@ -362,12 +362,12 @@ def test_numbers_beyond_floats_are_whole(fresh: World) -> None:
 # ---------------------------------------------------------------- TradingView
 
 
-def test_udf_config_and_time(told: Told, reader: FlaskClient) -> None:
+def test_udf_config_and_time(past_world: PastWorld, reader: FlaskClient) -> None:
     config = ask(reader, "/api/udf/config")
     follows(config, UDF_CONFIG)
     assert config["supported_resolutions"] == ["1", "5", "15", "30", "60", "240", "1D", "1W"]
     time = reader.get("/api/udf/time")
-    assert (time.mimetype, time.text) == ("text/plain", str(told.world.time + 2))
+    assert (time.mimetype, time.text) == ("text/plain", str(past_world.world.time + 2))
 
 
 @pytest.mark.parametrize("quote", QUOTES)
@@ -422,7 +422,7 @@ RESOLUTIONS = {
 
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
-def test_udf_history(told: Told, reader: FlaskClient, resolution: str) -> None:
+def test_udf_history(past_world: PastWorld, reader: FlaskClient, resolution: str) -> None:
     """Columns of our own candles, in the library's order, for every way in which it asks."""
     path = f"/api/candles?base=PEK&quote=HBD&interval={RESOLUTIONS[resolution]}&limit=1000"
     ours = reader.get(path).json["candles"]
@@ -438,7 +438,7 @@ def test_udf_history(told: Told, reader: FlaskClient, resolution: str) -> None:
         assert all(decimal(number) for name in "ohlcv" for number in answer[name])
         return [list(row) for row in zip(*(answer[name] for name in "tohlcv"), strict=True)]
 
-    first, last, now = candles[0][0], candles[-1][0], told.world.time
+    first, last, now = candles[0][0], candles[-1][0], past_world.world.time
     assert bars("") == bars(f"&from=0&to={now + 1}") == bars(f"&from=-5000&to={now + 1}") == candles
     assert bars(f"&from={first}&to={last}") == (candles[:-1] or bars(f"&from={first}&to={last + 1}"))
     assert bars(f"&from={last}&to={now + 1}") == candles[-1:]

@@ -10,12 +10,12 @@ from settlement.core.events import HIVE_ENGINE, Movement
 from settlement.core.liability_proof import Inclusion, Leaf, Node, Proof, Step, Tree, check_proof, read_proof
 from settlement.core.parsing.names import decode
 from settlement.store import payout_schema
-from tests.system.api.told import (
+from tests.system.api.past_world import (
     NAMES,
     PRECISION,
     STRANGER,
     Journal,
-    Told,
+    PastWorld,
     at,
     everything,
     show,
@@ -148,9 +148,9 @@ def test_a_withdrawal_shows_how_far_its_payment_is(fresh: World) -> None:
     assert payouts()[0] == {**signed, "state": "paid"}
 
 
-def test_transfers_add_up_to_the_balances(told: Told, reader: FlaskClient) -> None:
+def test_transfers_add_up_to_the_balances(past_world: PastWorld, reader: FlaskClient) -> None:
     """Double entry: whoever adds up an account's transfers gets its balances, to the last unit."""
-    state = told.state(None)
+    state = past_world.state(None)
     for name in (*NAMES, "peakecoin.fees"):
         sums: dict[str, dict[str, int]] = {}
         rows = everything(reader, f"/api/transfers?user={name}", "transfers", 101)
@@ -169,8 +169,8 @@ def test_transfers_add_up_to_the_balances(told: Told, reader: FlaskClient) -> No
     assert everything(reader, "/api/transfers?user=nobody", "transfers") == []
 
 
-def test_solvency(told: Told, reader: FlaskClient, journal: Journal) -> None:
-    state, body = told.state(None), reader.get("/api/solvency").json
+def test_solvency(past_world: PastWorld, reader: FlaskClient, journal: Journal) -> None:
+    state, body = past_world.state(None), reader.get("/api/solvency").json
     assert [row["symbol"] for row in body["tokens"]] == sorted(PRECISION)
     for row in body["tokens"]:
         symbol, decimals = row["symbol"], PRECISION[row["symbol"]]
@@ -216,10 +216,10 @@ def proof_of(body: dict[str, Any]) -> Proof:
     )
 
 
-def test_proofs(told: Told, reader: FlaskClient, moments: list[int | None]) -> None:
+def test_proofs(past_world: PastWorld, reader: FlaskClient, moments: list[int | None]) -> None:
     """Each proof checks, is of what the account holds, and leads to the roots of the state's text."""
     for block in moments[:25]:
-        state = told.state(block)
+        state = past_world.state(block)
         for name in (*NAMES, STRANGER):
             body = reader.get(f"/api/proof?user={name}{at(block)}").json
             proof = proof_of(body)
@@ -244,9 +244,9 @@ def test_proofs(told: Told, reader: FlaskClient, moments: list[int | None]) -> N
             at_root = (
                 reader.get(f"/api/state?block={body['root_block']}").text
                 if body["root_block"]
-                else told.states[START_BLOCK - 1]
+                else past_world.states[START_BLOCK - 1]
             )
             assert without_block(at_root) == without_block(
-                told.states[told.world.block if block is None else block]
+                past_world.states[past_world.world.block if block is None else block]
             )
             assert f"\nblock {body['root_block']} {body['root_block_id']}\n" in at_root

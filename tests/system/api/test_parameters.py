@@ -140,7 +140,7 @@ def test_depth_has_bounds(client: FlaskClient, value: str, status: int) -> None:
         ("/api/orders?base=PEK", "give base and quote together, or neither."),
         (
             "/api/orders?status=rejected",
-            "status rejected needs user, and takes neither base nor quote: no pair is kept.",
+            "status=rejected requires user, and takes neither base nor quote.",
         ),
         (
             "/api/orders?status=OPEN",

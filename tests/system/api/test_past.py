@@ -12,14 +12,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from settlement.core.journal.state_text import state_text
-from tests.system.api.told import (
+from tests.system.api.past_world import (
     NAMES,
     PRECISION,
     PRICE_DECIMALS,
     QUOTES,
     STRANGER,
     Journal,
-    Told,
+    PastWorld,
     at,
     everything,
     show,
@@ -32,17 +32,17 @@ def newest_with_lines(journal: Journal, block: int) -> int | None:
     return max((number for number in journal.times if number <= block), default=None)
 
 
-def test_much_happened(told: Told, journal: Journal) -> None:
+def test_much_happened(past_world: PastWorld, journal: Journal) -> None:
     """Else these tests would say little."""
     kinds = {fields[0] for _, fields in journal.lines}
     assert {"expire", "deposit", "refund", "order", "trade", "close", "withdraw", "paid", "return"} <= kinds
     assert {"outflow", "operator", "reject"} <= kinds
     assert len(journal.trades) > 60
-    assert len(told.states) - len(journal.times) > 20  # blocks without anything of ours
+    assert len(past_world.states) - len(journal.times) > 20  # blocks without anything of ours
 
 
 def test_every_answer_names_the_block_that_was_asked_for(
-    told: Told, reader: FlaskClient, journal: Journal, moments: list[int | None]
+    past_world: PastWorld, reader: FlaskClient, journal: Journal, moments: list[int | None]
 ) -> None:
     order = next(iter(journal.orders))
     paths = (
@@ -52,18 +52,18 @@ def test_every_answer_names_the_block_that_was_asked_for(
         "/api/proof?user=bob",
     )
     for block in moments:
-        number = told.world.block if block is None else block
+        number = past_world.world.block if block is None else block
         newest = newest_with_lines(journal, number)
         for path in paths if number < journal.orders[order][0] else (*paths, f"/api/orders/{order}?"):
             body = reader.get(path + at(block)).json
             assert body["block"] == number
-            if block is not None and block != told.world.block:
+            if block is not None and block != past_world.world.block:
                 assert body["ts"] == (None if newest is None else f"{journal.times[newest]}Z")
 
 
-def test_balances(told: Told, reader: FlaskClient, moments: list[int | None]) -> None:
+def test_balances(past_world: PastWorld, reader: FlaskClient, moments: list[int | None]) -> None:
     for block in moments:
-        state = told.state(block)
+        state = past_world.state(block)
         for name in (*NAMES, "peakecoin.fees", STRANGER, "nobody"):
             expected = []
             for symbol, held in sorted(state.balances[name].items()):
@@ -74,10 +74,10 @@ def test_balances(told: Told, reader: FlaskClient, moments: list[int | None]) ->
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_book(told: Told, reader: FlaskClient, moments: list[int | None], quote: str) -> None:
+def test_book(past_world: PastWorld, reader: FlaskClient, moments: list[int | None], quote: str) -> None:
     for block in moments:
         body = reader.get(f"/api/orderbook?base=PEK&quote={quote}&depth=500{at(block)}").json
-        state = told.state(block)
+        state = past_world.state(block)
         for name, side in (("bids", "buy"), ("asks", "sell")):
             assert [(level["price"], level["amount"], level["orders"]) for level in body[name]] == [
                 (show(price, PRICE_DECIMALS[quote]), show(remaining, 8), count)
@@ -85,9 +85,9 @@ def test_book(told: Told, reader: FlaskClient, moments: list[int | None], quote:
             ]
 
 
-def test_open_orders(told: Told, reader: FlaskClient, moments: list[int | None]) -> None:
+def test_open_orders(past_world: PastWorld, reader: FlaskClient, moments: list[int | None]) -> None:
     for block in moments:
-        state = told.state(block)
+        state = past_world.state(block)
         filters = [("", lambda _: True), ("&base=PEK&quote=HBD", lambda order: order[3] == "PEK/HBD")]
         filters += [(f"&user={name}", lambda order, name=name: order[2] == name) for name in NAMES]
         filters += [("&user=bob&base=PEK&quote=HBD", lambda order: order[2:4] == ["bob", "PEK/HBD"])]
@@ -110,10 +110,10 @@ def status_at(journal: Journal, id_: str, number: int) -> str:
 
 
 def test_all_orders_with_their_status(
-    told: Told, reader: FlaskClient, journal: Journal, moments: list[int | None]
+    past_world: PastWorld, reader: FlaskClient, journal: Journal, moments: list[int | None]
 ) -> None:
     for block in moments[:15]:
-        number = told.world.block if block is None else block
+        number = past_world.world.block if block is None else block
         placed = [id_ for id_, (since, _) in journal.orders.items() if since <= number][::-1]
         shown = everything(reader, f"/api/orders?{at(block, '')}", "orders")
         assert [(row["id"], row["status"]) for row in shown] == [
@@ -125,13 +125,13 @@ def test_all_orders_with_their_status(
 
 
 def test_one_order_as_it_stood(
-    told: Told, reader: FlaskClient, journal: Journal, moments: list[int | None]
+    past_world: PastWorld, reader: FlaskClient, journal: Journal, moments: list[int | None]
 ) -> None:
     """What it had filled, its trades and its lines, up to that block; before it was placed there is none."""
     chance = random.Random(8)
     traded = sorted({trade.maker for trade in journal.trades})
     for block in moments:
-        number = told.world.block if block is None else block
+        number = past_world.world.block if block is None else block
         for id_ in chance.sample(traded, 4):
             since, (_, _, _, _, side, type_, _, quantity, _) = journal.orders[id_]
             answer = reader.get(f"/api/orders/{id_}?limit=1000{at(block)}")
@@ -156,7 +156,9 @@ def test_one_order_as_it_stood(
             assert all(line["block"] <= number for line in answer.json["journal"])
 
 
-def test_the_trades_of_a_past_order_page_on(reader: FlaskClient, journal: Journal, told: Told) -> None:
+def test_the_trades_of_a_past_order_page_on(
+    reader: FlaskClient, journal: Journal, past_world: PastWorld
+) -> None:
     counts = dict.fromkeys(journal.orders, 0)
     for trade in journal.trades:
         counts[trade.taker] += 1
@@ -169,16 +171,18 @@ def test_the_trades_of_a_past_order_page_on(reader: FlaskClient, journal: Journa
     assert [row["id"] for row in shown] == [trade.n for trade in reversed(mine) if trade.block <= middle]
 
 
-def test_state(told: Told, reader: FlaskClient, journal: Journal, moments: list[int | None]) -> None:
+def test_state(
+    past_world: PastWorld, reader: FlaskClient, journal: Journal, moments: list[int | None]
+) -> None:
     """The same text; where nothing happened, that of the newest block before in which something did."""
     intents_only = set()
     for block in moments:
         answer = reader.get(f"/api/state{at(block, '?')}")
-        number = told.world.block if block is None else block
-        expected = told.states[number]
-        if number != told.world.block:
+        number = past_world.world.block if block is None else block
+        expected = past_world.states[number]
+        if number != past_world.world.block:
             named = int(answer.text.split("\n")[2].split(" ")[1])
-            assert answer.text == (told.states[named] if named else told.states[START_BLOCK - 1])
+            assert answer.text == (past_world.states[named] if named else past_world.states[START_BLOCK - 1])
             assert (newest_with_lines(journal, number) or 0) <= named <= number
             intents_only |= {named} - {newest_with_lines(journal, number), 0}
             assert without_block(answer.text) == without_block(expected)
@@ -204,7 +208,7 @@ def test_state(told: Told, reader: FlaskClient, journal: Journal, moments: list[
     ],
 )
 def test_blocks_that_cannot_be_asked_for(
-    told: Told, reader: FlaskClient, journal: Journal, path: str
+    past_world: PastWorld, reader: FlaskClient, journal: Journal, path: str
 ) -> None:
     path = path.format(order=next(iter(journal.orders)))
     for block, sentence in (
@@ -214,8 +218,8 @@ def test_blocks_that_cannot_be_asked_for(
             f"Block {START_BLOCK - 2} is before this venue: {START_BLOCK - 1} is the first available.",
         ),
         (
-            told.world.block + 1,
-            f"Block {told.world.block + 1} is not recorded yet: the newest is {told.world.block}.",
+            past_world.world.block + 1,
+            f"Block {past_world.world.block + 1} is not recorded yet: the newest is {past_world.world.block}.",
         ),
     ):
         answer = reader.get(f"{path}block={block}")
@@ -228,19 +232,19 @@ def test_blocks_that_cannot_be_asked_for(
 def test_what_is_rejected_has_no_past(reader: FlaskClient) -> None:
     answer = reader.get("/api/orders?user=bob&status=rejected&block=1005")
     assert (answer.status_code, answer.json["code"]) == (400, "E_INPUT")
-    assert answer.json["error"].startswith("status rejected takes no block")
+    assert answer.json["error"].startswith("status=rejected does not take block")
 
 
 def test_a_past_answer_stays_held_while_blocks_come(tmp_path_factory: pytest.TempPathFactory) -> None:
-    told = Told(tmp_path_factory.mktemp("more"), seed=9)
-    client = told.world.client()
+    past_world = PastWorld(tmp_path_factory.mktemp("more"), seed=9)
+    client = past_world.world.client()
     path = "/api/orderbook?base=PEK&quote=HBD&block=1050"
     before = client.get(path)
-    told.world.apply(told.world.order("alice", "sell", "1000", "0.3", quote="HBD"))
+    past_world.world.apply(past_world.world.order("alice", "sell", "1000", "0.3", quote="HBD"))
     after = client.get(path, headers={"If-None-Match": before.headers["ETag"]})
     assert after.status_code == 304
     assert client.get(path).data == before.data
-    told.world.close()
+    past_world.world.close()
 
 
 EMPTY = [

@@ -18,7 +18,7 @@ from api.settings import ApiSettings
 from settlement.core.parsing.amounts import show_units
 from settlement.core.state_machine import StateMachine
 from settlement.store.write.projector import make_read_indexes
-from tests.system.api.told import everything
+from tests.system.api.past_world import everything
 from tests.system.store.chains import lively, replay
 from tests.system.store.naive_journal import NaiveJournal, NaivePair
 

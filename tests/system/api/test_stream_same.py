@@ -33,7 +33,7 @@ class Exchange:
 
     def __init__(self, folder: Path) -> None:
         self.url = f"sqlite:///{folder / 'live.db'}"
-        self.archive = lively(seed=11, blocks=BLOCKS, ops=5).write(folder / "archive")
+        self.archive = lively(seed=4, blocks=BLOCKS, ops=5).write(folder / "archive")
         self.engine = open_writer(self.url)
         self.rules, self.recorder = load_or_initialise(self.engine, demo())
         self.seq = 0

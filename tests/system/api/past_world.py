@@ -1,6 +1,6 @@
 """A world with a past, and what anybody can read out of its journal and states without a database.
 
-`Told` lets much happen in 160 blocks: quiet ones, jumps in time, all that traders, strangers and the operator
+`PastWorld` lets much happen in 160 blocks: quiet ones, jumps in time, all that traders, strangers and the operator
 do. It keeps each block's state as the rules had it, and `Journal` reads the journal's lines in the plainest way.
 """
 
@@ -34,7 +34,7 @@ BLOCKS = 160
 JUMPS = (3, 3, 3, 3, 9, 57, 600, 3_600, 20_000, 86_400)
 
 
-class Told:
+class PastWorld:
     """The world, and the text of the state after each block."""
 
     def __init__(self, folder: Path, seed: int = 5) -> None:
