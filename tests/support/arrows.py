@@ -25,7 +25,9 @@ INSIDE_A_PACKAGE: Final = ("relay", "relay-users")
 
 def packages() -> list[str]:
     """The packages of ours that the contracts name, without those of which they name a part."""
-    named = set(re.findall(r"[\w.]+", str([c for c in SETTINGS["contracts"] if c["id"] not in INSIDE_A_PACKAGE])))
+    named = set(
+        re.findall(r"[\w.]+", str([c for c in SETTINGS["contracts"] if c["id"] not in INSIDE_A_PACKAGE]))
+    )
     ours = {name for name in named if name.split(".")[0] in SETTINGS["root_packages"]}
     return sorted(name for name in ours if not any(other.startswith(f"{name}.") for other in ours))
 
