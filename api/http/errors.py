@@ -164,13 +164,13 @@ def _database_error(error: DBAPIError) -> Response:
 
 
 def _busy(error: Exception) -> Response:
-    log.warning("the database did not answer: %s", error)
+    log.warning("The database did not answer: %s", error)
     return problem("E_BUSY", "The database is busy. Try again in a moment.")
 
 
 def _internal(error: Exception) -> Response:
     """An unexpected exception: the traceback goes to the log, only its id to the client."""
     error_id = request_id() or uuid.uuid4().hex
-    log.error("internal error %s", error_id, exc_info=error)
+    log.error("Internal error %s", error_id, exc_info=error)
     sentence = "Internal server error. Please report the id to the operator."
     return problem("E_INTERNAL", sentence, id=error_id)

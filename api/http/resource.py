@@ -1,4 +1,4 @@
-"""Endpoints: what one is made of, and how a response is rendered, cached and sent.
+"""Endpoints: their declaration, and how responses are rendered, cached and sent.
 
 A view is a function from a database snapshot and parameters to a Struct. Common to all of them are one
 snapshot per request, past blocks, the response cache, conditional requests (ETag, 304), and the warning while
@@ -35,7 +35,7 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(Generic[P]):
-    """Declaration of a path: enough to read its parameters and to describe it in OpenAPI."""
+    """Declaration of an endpoint, from which parameters are parsed and OpenAPI is generated."""
 
     path: str  # as Flask writes it: /api/orders/<id>
     parameters: type[P]  # a dataclass, see api.http.parameters

@@ -39,7 +39,7 @@ def _extend(old: CandleRow | None, new: CandleRow) -> CandleRow:
 
 
 def merge(candles: Iterable[CandleRow]) -> CandleRow:
-    """CandleTracker that follow each other as one, which starts where the first does. At least one."""
+    """Merge one or more consecutive candles into one that starts with the first."""
     parts = list(candles)
     first, last = parts[0], parts[-1]
     return CandleRow(

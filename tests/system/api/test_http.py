@@ -181,7 +181,7 @@ def test_a_bug_in_us_shows_an_id_and_nothing_from_inside(
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
     assert answer.json["id"] == answer.headers["X-Request-Id"]
-    assert f"error {answer.json['id']}" in caplog.text
+    assert f"Internal error {answer.json['id']}" in caplog.text
     assert "Traceback" in caplog.text
     [record] = [record for record in caplog.records if record.name == "peakedex.api"]
     assert record.request == answer.json["id"]
