@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-FILES: Final = sorted(path for name in ("tests", "bench") for path in (ROOT / name).rglob("*.py"))
 PRODUCT: Final = ("settlement", "indexer", "api", "hatch_build")
 PUBLIC: Final = {"_replace", "_asdict", "_fields", "_make", "_mapping", "_exit"}
 """Underscored names of public interfaces: named tuples, SQLAlchemy rows, `os._exit`."""
@@ -28,6 +28,17 @@ ALLOWED: Final[dict[tuple[str, str], str]] = {
     ): "blocks come in between two reads of one command",
     ("tests/system/export/test_command.py", "GROUP_ROWS"): "full row groups would take minutes to write",
 }
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """The modules of the tests and benchmarks by path."""
+    paths = [path.relative_to(ROOT) for name in ("tests", "bench") for path in (ROOT / name).rglob("*.py")]
+    return {
+        path.as_posix(): ast.parse((ROOT / path).read_bytes())
+        for path in sorted(paths)
+        if "node_modules" not in path.parts
+    }
 
 
 def private_attributes(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -91,9 +102,9 @@ def test_tests_use_what_a_caller_can_use(find: object) -> None:
     assert callable(find)
     found = [
         f"{name}:{line}: {what}"
-        for path in FILES
-        if (name := path.relative_to(ROOT).as_posix()) != "tests/support/waiting.py"
-        for line, what in find(ast.parse(path.read_bytes()))
+        for name, tree in trees().items()
+        if name != "tests/support/waiting.py"
+        for line, what in find(tree)
         if not any(name == file and part in what for file, part in ALLOWED)
     ]
     assert found == []
@@ -102,7 +113,7 @@ def test_tests_use_what_a_caller_can_use(find: object) -> None:
 def test_what_is_allowed_is_there() -> None:
     """An exception that nothing needs any more is deleted."""
     for name, part in ALLOWED:
-        tree = ast.parse((ROOT / name).read_bytes())
+        tree = trees()[name]
         assert any(
             part in what for find in (private_attributes, patched_internals) for _, what in find(tree)
         ), name

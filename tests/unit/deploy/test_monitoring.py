@@ -15,7 +15,9 @@ from tests.support.doc_examples import DOCUMENTS
 from tests.system.deploy.server import ROOT
 
 MONITORING: Final = ROOT / "deploy" / "monitoring"
-SOURCE: Final = (ROOT / "api" / "routes" / "metrics.py").read_text("utf-8")
+SOURCE: Final = "".join(
+    (ROOT / "api" / name).read_text("utf-8") for name in ("routes/metrics.py", "request_metrics.py")
+)
 SUFFIXES: Final = {
     "Gauge": [""],
     "Counter": ["_total"],
@@ -24,7 +26,7 @@ SUFFIXES: Final = {
 }
 METRICS: Final = {
     name + suffix
-    for kind, name in re.findall(r'(\w+)MetricFamily\(\s*"(\w+)"', SOURCE)
+    for kind, name in re.findall(r'(Gauge|Counter|Info|Histogram)(?:MetricFamily)?\(\s*"(\w+)"', SOURCE)
     for suffix in SUFFIXES[kind]
 }
 VALUES: Final = {"state": {*STATES, *NODE_STATES}}
