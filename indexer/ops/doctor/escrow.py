@@ -84,9 +84,7 @@ class Escrows:
         try:
             chain = self._read(tokens)
         except (NodeError, BlockError) as error:
-            yield fatal(
-                "escrow", f"the balances cannot be read: {error}", "see the nodes above"
-            )
+            yield fatal("escrow", f"the balances cannot be read: {error}", "see the nodes above")
             return
         yield from self._accounts(tokens, chain)
         yield from _listed(tokens, chain)

@@ -326,7 +326,7 @@ def test_a_packed_file_that_is_cut_off_is_named(here: Path, venue: Path, packing
     run = peakedex("replay", "--venue", venue, "--archive", archive, "--db", "dex.db")
     assert run.code == FAILED
     found = re.fullmatch(
-        rf"Error: stopped: blocks{re.escape(packing)}, line (\d+): cannot be read on: .+", run.complaint
+        rf"Error: stopped: blocks{re.escape(packing)}, line (\d+): cannot be read: .+", run.complaint
     )
     assert found, run.complaint
     assert 1 <= int(found[1]) <= LAST
@@ -342,7 +342,7 @@ def test_receipts_that_are_cut_off_are_named(here: Path, venue: Path, archive: P
     run = peakedex("replay", "--venue", venue, "--archive", archive, "--db", "dex.db")
     assert run.code == FAILED
     assert re.fullmatch(
-        r"Error: stopped: receipts\.jsonl\.zst, line \d+: cannot be read on: .+", run.complaint
+        r"Error: stopped: receipts\.jsonl\.zst, line \d+: cannot be read: .+", run.complaint
     )
 
 
@@ -360,7 +360,7 @@ def test_the_archive_of_another_chain_does_not_fit(here: Path, replayed: Run, ve
     run = peakedex("replay", "--venue", venue, "--archive", other, "--db", "dex.db")
     assert run.code == FAILED
     assert re.fullmatch(
-        rf"Error: stopped: blocks\.jsonl, line {LAST}: block {LAST} is .{{40}}, and .{{40}} was applied",
+        rf"Error: stopped: blocks\.jsonl, line {LAST}: block {LAST} is .{{40}}, but .{{40}} was applied",
         run.complaint,
     )
 
