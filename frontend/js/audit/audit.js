@@ -24,7 +24,7 @@ const tables = {
   nodes: nodesTable(),
 };
 let venue = null;
-let lastRefresh = 0;
+let lastRefresh = -Infinity; // by performance.now(), which is small at first
 let timer = 0;
 
 mountShell("audit");

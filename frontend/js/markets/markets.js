@@ -33,7 +33,7 @@ const COLUMNS = [
 
 let pairs = null;
 let venue = null;
-let lastRefresh = 0;
+let lastRefresh = -Infinity; // by performance.now(), which is small at first
 let timer = 0;
 let sort = JSON.parse(localStorage.getItem(SORT_KEY) ?? "null") ?? { name: "", down: true };
 const favourites = new Set((localStorage.getItem(FAVOURITES_KEY) ?? "").split(" ").filter(Boolean));
