@@ -14,12 +14,12 @@ from indexer.chain.blocks import (
     Block,
     BlockError,
     CustomJson,
-    NaiAmount,
     JsonDecoder,
+    NaiAmount,
     Transfer,
+    decode_leniently,
     native_amount,
     operation_of,
-    decode_leniently,
     seconds_of,
 )
 from tests.support import blocks as chain
