@@ -18,6 +18,7 @@ from sqlalchemy import URL, Connection, Engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from settlement.store import postgresql, sqlite
+from settlement.store.dialect import lock_migrations
 
 _EXAMPLES: Final = "sqlite:///peakedex.db or postgresql://HOST/NAME"
 
@@ -138,10 +139,12 @@ def _display_name(url: URL) -> str:
 
 
 def upgrade(engine: Engine) -> None:
-    """Migrate the schema to the newest revision, in one transaction."""
+    """Migrate the schema to the newest revision, in one transaction.
+
+    Of several processes at once, one migrates; the others wait, and find it done.
+    """
     with engine.begin() as connection:
-        if engine.dialect.name == postgresql.NAME:
-            postgresql.lock_migrations(connection)
+        lock_migrations(connection)
         if inspect(connection).get_table_names():
             current = check_revision(connection, allow_older=True)
             if current == newest_revision():

@@ -31,6 +31,12 @@ def lock_table(connection: Connection, table: Table) -> None:
         postgresql.lock_table(connection, table)
 
 
+def lock_migrations(connection: Connection) -> None:
+    """Block other changes of the schema until the end of the transaction (in SQLite: as `lock_table`)."""
+    if connection.dialect.name == postgresql.NAME:
+        postgresql.lock_migrations(connection)
+
+
 @contextmanager
 def tuned_for_indexing(connection: Connection) -> Iterator[None]:
     """Connection settings that make creating indexes faster."""

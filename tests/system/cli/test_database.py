@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from settlement.store.database import open_writer
+from settlement.store.database import newest_revision, open_writer
 from settlement.store.lease import Lease
+from tests.support import postgres
 from tests.system.cli.command import FAILED, MISUSED, OK, in_process, peakedex
 from tests.system.store.chains import dump
 
@@ -25,6 +27,17 @@ def database(venue: Path, archive: Path) -> Path:
 def execute(database: Path, statement: str) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         assert connection.execute(statement).rowcount > 0
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
+def test_two_upgrades_at_once_both_succeed(isolation: str) -> None:
+    url = postgres.new_database(migrated=False, isolation=isolation)
+    with ThreadPoolExecutor(2) as threads:
+        runs = list(threads.map(lambda _: in_process("db", "upgrade", "--db", url), range(2)))
+    assert [(run.code, run.lines, run.err) for run in runs] == 2 * [
+        (OK, [f"schema revision {newest_revision()}"], "")
+    ]
+    postgres.drop_database(url)
 
 
 def test_rebuild_makes_lost_rows_again(database: Path) -> None:
