@@ -1,18 +1,17 @@
-"""The shell examples of README.md and docs/: what they are, and a place in which they run as they stand.
+"""Runs the shell examples of README.md and docs/.
 
-A fenced block that begins with ```` ```sh ```` is run, all blocks of a document one after the other in one shell and
-one folder. A word after `sh` says why a block is not, or how:
+A fenced block that begins with ```` ```sh ```` is run; the blocks of a document run one after the other in one shell
+and one folder. A word after `sh` says why a block is not run, or how:
 
-- `network`, `root`, `secrets`: it needs what a test has not. Its `peakedex` lines are still held against the
+- `network`, `root`, `secrets`: it needs what a test does not have. Its `peakedex` lines are still checked against the
   command line, and tests/system/test_docs.py counts it.
-- `stays`: each line is a command that goes on until it is stopped: it is started, waited for until it says
-  something, and ended by SIGTERM, which must end it well.
+- `stays`: each line is a command that runs until it is stopped: the test starts it, waits for output, and ends it by
+  SIGTERM; it must exit with 0.
 
-The folder holds `venue.toml`, `recorded/` (an archive), `peakedex.db` (the exchange's database made of it) and
-`theirs.txt` (its journal), and `verify_journal.py` is there too. `https://dex.example.org` and
-`http://127.0.0.1:8080` are the exchange's API,
-`http://127.0.0.1:8091` is a devnet's node, and `postgresql://…@db1,db2/peakedex` a PostgreSQL: those of this very
-test take their place.
+The folder holds `venue.toml`, `recorded/` (an archive), `peakedex.db` (a database replayed from it), `theirs.txt` (its
+journal) and `verify_journal.py`. Addresses in the documents are replaced by those of the test's servers:
+`https://dex.example.org` and `http://127.0.0.1:8080` by the exchange's API, `http://127.0.0.1:8091` by a devnet's node,
+`postgresql://…@db1,db2/peakedex` by a PostgreSQL database.
 """
 
 from __future__ import annotations
@@ -52,14 +51,14 @@ API: Final = ("https://dex.example.org", "http://127.0.0.1:8080")
 DEVNET: Final = "http://127.0.0.1:8091"
 CLUSTER: Final = re.compile(r"postgresql://\w+@db1,db2/peakedex(\?)?")
 LATEST: Final = 60.0
-"""Seconds in which whatever is waited for must come about."""
+"""Seconds that a command may take to start or stop."""
 
 _FENCE: Final = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the words after the fence, the text, the line on which it begins."""
+    """A fenced block: the words after the fence, its text, and its first line in the document."""
 
     document: str
     line: int
@@ -72,7 +71,7 @@ class Block:
 
     @property
     def mark(self) -> str:
-        """Why it is not run, or how; empty where it is simply run."""
+        """Why it is not run, or how; empty for plain examples."""
         return " ".join(self.words[1:])
 
     @property
@@ -94,14 +93,14 @@ def shell_blocks(document: str) -> list[Block]:
 
 
 def calls(block: Block) -> Iterator[list[str]]:
-    """The words of each call of `peakedex` in a block, without what the shell makes of the rest of its line."""
+    """The arguments of each call of `peakedex` in a block, up to a pipe or redirection."""
     text = re.sub(r"<<'?(\w+)'?\n.*?^\1$", "", block.text, flags=re.MULTILINE | re.DOTALL)
     for found in re.finditer(r"(?:^|[\s(]|bin/)peakedex +([a-z][^|;&>)\n]*)", text.replace("\\\n", " ")):
         yield shlex.split(found[1], comments=True)
 
 
 def misuse(words: list[str]) -> str:
-    """What is wrong with a call, by the command line itself: no such command, no such option. Empty if nothing."""
+    """The error of a call with an unknown command or option; empty if there is none."""
     command: click.Command = main
     rest = list(words)
     while isinstance(command, click.Group) and rest and rest[0] in command.commands:
@@ -117,7 +116,7 @@ def misuse(words: list[str]) -> str:
 
 
 class Place:
-    """A folder as the documents describe it, the program on the path, and the addresses that they name."""
+    """A folder as the documents describe it, with the program on its path and servers for the addresses they name."""
 
     def __init__(self, folder: Path, needs: str, stack: ExitStack) -> None:
         self.folder = folder
@@ -167,7 +166,7 @@ class Place:
         return CLUSTER.sub(lambda found: self._cluster + ("&" if found[1] else ""), text)
 
     def run(self, some: list[Block]) -> list[str]:
-        """Run blocks in one shell; what each of them printed to standard output."""
+        """Run blocks in one shell; returns the standard output of each."""
         parts = [f"printf '\\n== {block.line}\\n'\n{self._here(block.text)}" for block in some]
         done = subprocess.run(
             ["sh", "-c", "set -eu\n" + "".join(parts)],
@@ -185,7 +184,7 @@ class Place:
         return [output.removesuffix("\n") + "\n" if output.strip() else "" for output in outputs]
 
     def start_and_stop(self, block: Block) -> None:
-        """Each line as a process: it must say something, go on, and end well when it is told to."""
+        """Run each line as a process: it must print something, keep running, and exit with 0 after SIGTERM."""
         for line in block.text.splitlines():
             words = shlex.split(self._here(line), comments=True)
             if not words:
@@ -208,7 +207,7 @@ class Place:
                     process.wait()
 
     def _wait(self, process: subprocess.Popen[bytes], log: Path, what: str) -> None:
-        """Until it has printed a line, or answers on its port, whichever it does."""
+        """Wait until the process has printed a line or answers on its port."""
 
         def has_started() -> bool:
             if log.read_text().count("\n") or answers(f"http://127.0.0.1:{self._port}/api/health"):
@@ -221,7 +220,7 @@ class Place:
 
 @contextmanager
 def _served(database: Path, folder: Path) -> Iterator[str]:
-    """The exchange's API over a database, at a port of its own."""
+    """Run the exchange's API over a database; yields its URL."""
     url = f"http://127.0.0.1:{(port := free_port())}"
     with running(folder, "serve", "--db", database, "--port", port, "--workers", "1") as process:
         process.wait_until(lambda: answers(f"{url}/api/health"))
@@ -237,7 +236,7 @@ def answers(url: str) -> bool:
 
 @contextmanager
 def place_for(document: str, folder: Path) -> Iterator[Place]:
-    """A place for a document's examples, with the servers that those which are run speak to."""
+    """A place for a document's examples, with the servers that they need."""
     home = folder / "home"
     home.mkdir()
     needs = "\n".join(
@@ -250,7 +249,7 @@ def place_for(document: str, folder: Path) -> Iterator[Place]:
 
 
 def run_document(document: str, folder: Path) -> list[tuple[Block, str]]:
-    """Run all of a document's examples that can run; each with what it printed."""
+    """Run a document's examples; returns each plain one with its output."""
     found = shell_blocks(document)
     plain = [block for block in found if not block.mark]
     with place_for(document, folder) as place:

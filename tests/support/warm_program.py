@@ -1,7 +1,7 @@
-"""The `peakedex` program for examples, without a second of imports each time: forked from a process that has them.
+"""Prefork server for the `peakedex` program: saves the second of imports that each start costs.
 
-`program(folder)` makes an executable `peakedex` there. It hands its arguments, folder, environment and open
-files to the warm process, which forks a child for them, and ends with the child's exit code. If it is ended, so is
+`program(folder)` makes an executable `peakedex` there. It hands its arguments, working folder, environment and open
+files to the server, which forks a child for them, and ends with the child's exit code. When the client ends, so does
 the child.
 """
 
@@ -43,7 +43,7 @@ def program(folder: Path) -> Path:
 
 @cache
 def _warm() -> str:
-    """The address of this process's warm one, which ends with it."""
+    """The address of this process's server, which ends with it."""
     folder = tempfile.TemporaryDirectory(prefix="peakedex-quick-")
     address = f"{folder.name}/warm"
     process = subprocess.Popen(
@@ -62,11 +62,11 @@ def _warm() -> str:
 
 
 def _serve(address: str) -> None:
-    """Fork for each who asks, until standard input ends."""
+    """Fork a child for each client, until standard input ends."""
     import api.app  # noqa: F401
     import indexer.cli  # noqa: F401
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how the first fork ended
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the exit code of the first fork is not used
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(16)
@@ -84,7 +84,7 @@ def _serve(address: str) -> None:
 
 
 def _answer(client: socket.socket) -> NoReturn:
-    """One command in a child of its own; its exit code to the client."""
+    """Run one command in a child and send its exit code to the client."""
     head, files, _, _ = socket.recv_fds(client, 4, 3)
     asked = b""
     while len(asked) < int.from_bytes(head, "big"):
@@ -106,7 +106,7 @@ def _answer(client: socket.socket) -> NoReturn:
         os.close(file)
     ended, status = 0, 0
     while not ended:
-        if select.select([client], [], [], 0.02)[0]:  # whoever asked is gone, and so the command goes
+        if select.select([client], [], [], 0.02)[0]:  # the client is gone
             os.kill(child, signal.SIGTERM)
             ended, status = os.waitpid(child, 0)
         else:
