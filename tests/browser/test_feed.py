@@ -46,6 +46,7 @@ def moving(world: World) -> Iterator[Callable[[], None]]:
         world.jobs.append(world.bots.step)
         wait_until(lambda: world.node.chain.head >= before + 8)
         world.jobs.remove(world.bots.step)
+        world.fill_book()  # the bots may have taken a whole side
 
     yield move
     if world.bots.step in world.jobs:

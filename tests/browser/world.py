@@ -51,9 +51,9 @@ class World:
         self.processes.append(self._pay())
         self.wait_until(lambda: self.get("health")["last_trade"] is not None, WARM_BLOCKS)
         self.jobs.remove(self.bots.step)
-        self._deepen()
+        self.fill_book()
 
-    def _deepen(self) -> None:
+    def fill_book(self) -> None:
         """Place a dozen orders on both sides of the first pair, so that its book is never empty."""
         name = self.trader()
         for level in range(12):
