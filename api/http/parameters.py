@@ -14,7 +14,14 @@ from typing import Annotated, Any, Final, get_type_hints
 from werkzeug.datastructures import MultiDict
 
 from api.http.errors import bad_input
-from settlement.core.parsing.names import is_account, is_ref, is_symbol
+from settlement.core.parsing.names import (
+    ACCOUNT_PATTERN,
+    MAX_ACCOUNT_LENGTH,
+    MIN_ACCOUNT_LENGTH,
+    is_account,
+    is_ref,
+    is_symbol,
+)
 
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
@@ -76,7 +83,9 @@ User = Annotated[
     _text(
         "the name of a Hive account, like alice",
         is_account,
-        pattern="^[a-z][a-z0-9.-]{1,14}[a-z0-9]$",  # a superset: the exact rule does not fit into a pattern
+        pattern=f"^{ACCOUNT_PATTERN}$",
+        minLength=MIN_ACCOUNT_LENGTH,
+        maxLength=MAX_ACCOUNT_LENGTH,
     ),
 ]
 Id = Annotated[

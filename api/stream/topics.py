@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from api.http.errors import ApiError, bad_input
-from settlement.core.parsing.names import is_account, is_symbol
+from settlement.core.parsing.names import ACCOUNT_PATTERN, is_account, is_symbol
 from settlement.store.read.market.candles import INTERVALS
 
 MAX_TOPICS: Final = 64
@@ -15,7 +15,7 @@ MAX_LENGTH: Final = 3_000
 """Characters of the parameter: enough for MAX_TOPICS of the longest kind."""
 _PAIR: Final = r"[A-Z.]{1,21}/[A-Z.]{1,21}"
 _TOPIC: Final = (
-    rf"((book|trades)(:{_PAIR})?|candles:{_PAIR}:[0-9]{{1,2}}[mhdw]|account:[a-z0-9.-]{{3,16}}|block)"
+    rf"((book|trades)(:{_PAIR})?|candles:{_PAIR}:[0-9]{{1,2}}[mhdw]|account:{ACCOUNT_PATTERN}|block)"
 )
 TOPICS_PATTERN: Final = f"^{_TOPIC}(,{_TOPIC})*$"
 """Approximate pattern for OpenAPI; `read_topics` decides."""

@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 from indexer.intents import place_limit, place_market, venue_of_api
 from settlement.core.parsing.amounts import MAX_UNITS
 from tests.browser.venue import venue
+from tests.unit.core.test_names import ACCOUNTS, NOT_ACCOUNTS
 
 ORDER = {"side": "buy", "base": "PEK", "quote": "SWAP.HIVE", "lots": 100_000, "ticks": 12_345}
 ROW = {
@@ -234,6 +235,17 @@ def test_invalid_orders_are_not_built(
 )
 def test_invalid_withdrawals_are_not_built(modules: Page, change: dict[str, Any], field: str) -> None:
     assert build(modules, "withdraw", {"symbol": "PEK", "units": 1, **change})["field"] == field
+
+
+def test_account_names_follow_the_same_rule_as_the_exchange(modules: Page) -> None:
+    names = [name for name in (*ACCOUNTS, *NOT_ACCOUNTS) if isinstance(name, str)]
+    valid = modules.evaluate(
+        "async (names) => { const { isAccount } = await import('/js/data/session.js'); return names.filter(isAccount); }",
+        names,
+    )
+    assert valid == ACCOUNTS
+    draft = build(modules, "withdraw", {"symbol": "PEK", "units": 1, "to": "my--name"})
+    assert payload(draft)["to"] == "my--name"
 
 
 def test_a_lone_surrogate_in_a_memo_is_refused(modules: Page) -> None:

@@ -1,7 +1,8 @@
 // The account whose orders and balances this browser shows. It is a name, not a login: all data is public.
 
 const KEY = "peakedex.account";
-const NAME = /^(?=.{3,16}$)[a-z](?:[a-z0-9]|-(?=[a-z0-9]))+[a-z0-9](?:\.[a-z](?:[a-z0-9]|-(?=[a-z0-9]))+[a-z0-9])*$/;
+// hived's rule (docs/protocol.md, section 1).
+const NAME = /^(?=.{3,16}$)[a-z][a-z0-9-]+[a-z0-9](?:\.[a-z][a-z0-9-]+[a-z0-9])*$/;
 
 /** @type {Set<(name: string|null) => void>} */
 const listeners = new Set();

@@ -7,9 +7,12 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
-_ACCOUNT: Final = re.compile(
-    r"(?=[a-z0-9-]{3})[a-z](?:-?[a-z0-9])+(?:\.(?=[a-z0-9-]{3})[a-z](?:-?[a-z0-9])+)*"
-)
+MIN_ACCOUNT_LENGTH: Final = 3
+MAX_ACCOUNT_LENGTH: Final = 16
+ACCOUNT_PATTERN: Final = r"[a-z][a-z0-9-]+[a-z0-9](\.[a-z][a-z0-9-]+[a-z0-9])*"
+"""An account name apart from its length, for regular expressions that name one."""
+
+_ACCOUNT: Final = re.compile(ACCOUNT_PATTERN)
 _SYMBOL: Final = re.compile(r"[A-Z]{1,10}(?:\.[A-Z]{1,10})?")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _ACTION: Final = re.compile(r"[A-Za-z]{1,32}")
@@ -24,8 +27,12 @@ NATIVE_PRECISION: Final = 3
 
 
 def is_account(value: object) -> bool:
-    """Hive's rule for account names (section 1)."""
-    return isinstance(value, str) and 3 <= len(value) <= 16 and _ACCOUNT.fullmatch(value) is not None
+    """Whether it is an account name by hived's rule (section 1)."""
+    return (
+        isinstance(value, str)
+        and MIN_ACCOUNT_LENGTH <= len(value) <= MAX_ACCOUNT_LENGTH
+        and _ACCOUNT.fullmatch(value) is not None
+    )
 
 
 def is_symbol(text: str) -> bool:

@@ -106,7 +106,7 @@ def is_account(text: str) -> bool:
     if not 3 <= len(text) <= 16:
         return False
     for segment in text.split("."):
-        if len(segment) < 3 or "--" in segment or segment[-1] == "-":
+        if len(segment) < 3 or segment[-1] == "-":
             return False
         if segment[0] not in "abcdefghijklmnopqrstuvwxyz":
             return False

@@ -15,6 +15,8 @@ ACCOUNTS = [
     "a-b",
     "abc-def",
     "a-b-c-d",
+    "my--name",
+    "a--b.c--d",
     "abc.def",
     "abc.d-f.g1h",
     "peakecoin.fees",
@@ -33,7 +35,7 @@ NOT_ACCOUNTS = [
         "ab/c",
         "abc\u0660",
     ),  # letters that are not allowed
-    *("1bc", "-bc", "abc-", "ab--c", "a.b"),  # beginning, end, double hyphen
+    *("1bc", "-bc", "abc-", "ab--", "--a", "a.b"),  # beginning, end
     *(
         "ab.cde",
         "abc.de",
