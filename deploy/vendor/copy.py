@@ -1,7 +1,7 @@
 """Copy the site's third-party files, with their licences, from node_modules to frontend/vendor.
 
-Run by `make site` after `npm ci`. The chart is saved as .js, because simple hosts serve .mjs with a wrong content
-type.
+Run by `make site` after `npm ci`. The chart is saved as .js, because simple hosts serve .mjs with a
+wrong content type.
 """
 
 from __future__ import annotations
