@@ -227,9 +227,9 @@ def blocks_coming_in(home: Path) -> Iterator[tuple[str, Connection, Any]]:
 
 def _write(home: Path, url: str, tells: Connection, recorded: Any, pace: Any) -> None:
     engine = open_writer(url)
-    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
+    rules, projector = load_or_initialise(engine, parse_venue(VENUE))
     last = 1 + OPEN_ORDERS // OPS_PER_BLOCK + HISTORY // OPS_PER_BLOCK
-    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter)).run(last)
+    Follower(rules, projector, ArchiveSource(home, rules.venue_filter)).run(last)
     make_read_indexes(engine)
     recorded.set()
 
@@ -238,5 +238,5 @@ def _write(home: Path, url: str, tells: Connection, recorded: Any, pace: Any) ->
         time.sleep(pace.value)
 
     Follower(
-        rules, recorder, ArchiveSource(home, rules.venue_filter), on_commit=committed, batch_blocks=1
+        rules, projector, ArchiveSource(home, rules.venue_filter), on_commit=committed, batch_blocks=1
     ).run()

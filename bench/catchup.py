@@ -121,10 +121,10 @@ def _transfer(url: str) -> None:
 def _follow(urls: list[str]) -> None:
     venue = parse_venue(VENUE)
     with tempfile.TemporaryDirectory() as home:
-        rules, recorder = load_or_initialise(open_writer(f"sqlite:///{home}/live.db"), venue)
+        rules, projector = load_or_initialise(open_writer(f"sqlite:///{home}/live.db"), venue)
         waiter = Waiter()
         source = HiveSource(urls, Sidechain([NO_SIDECHAIN], waiter), rules.venue_filter, waiter)
-        Follower(rules, recorder, source).run(BLOCKS)
+        Follower(rules, projector, source).run(BLOCKS)
         source.close()
 
 
@@ -142,7 +142,7 @@ def at_the_tip() -> None:
     taken: list[float] = []
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as home:
-        rules, recorder = load_or_initialise(open_writer(f"sqlite:///{home}/live.db"), parse_venue(VENUE))
+        rules, projector = load_or_initialise(open_writer(f"sqlite:///{home}/live.db"), parse_venue(VENUE))
         waiter = Waiter(stop)
         for server in servers:
             server.start()
@@ -151,7 +151,7 @@ def at_the_tip() -> None:
         source = HiveSource(urls, sidechain, rules.venue_filter, waiter, poll_seconds=POLL_SECONDS)
         follower = Follower(
             rules,
-            recorder,
+            projector,
             source,
             on_commit=lambda progress: taken.append(time.perf_counter() - made[progress.last_block]),
         )

@@ -99,8 +99,8 @@ def make_pattern(url: str, home: Path) -> None:
     blocks = {1: deposits, 2: opening, **{n: [flow.step() for _ in range(OPS_PER_BLOCK)] for n in PATTERN}}
     write_blocks(home, ((n, blocks.get(n, [])) for n in range(1, PATTERN.stop)), [receipt])
     engine = open_writer(url)
-    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
-    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter)).run()
+    rules, projector = load_or_initialise(engine, parse_venue(VENUE))
+    Follower(rules, projector, ArchiveSource(home, rules.venue_filter)).run()
     with engine.begin() as connection:
         for table in _MOVED:
             kept = _OF_PATTERN.get(table, f"block >= {PATTERN.start}")

@@ -115,14 +115,14 @@ def with_history(home: Path) -> History:
     write_archive(home, FEW_ORDERS, HISTORY_OPERATIONS)
     path = home / "growth.db"
     engine = open_writer(f"sqlite:///{path}")
-    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
+    rules, projector = load_or_initialise(engine, parse_venue(VENUE))
     tune_gc()
     marks = [Mark(0, 0, time.process_time())]
 
     def committed(progress: Progress) -> None:
         marks.append(Mark(progress.intents, progress.trades, time.process_time()))
 
-    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter), on_commit=committed).run()
+    Follower(rules, projector, ArchiveSource(home, rules.venue_filter), on_commit=committed).run()
     size, started = database_bytes(path), time.process_time()
     make_read_indexes(engine)
     index_seconds = time.process_time() - started
@@ -156,9 +156,9 @@ def open_orders(home: Path, count: int) -> None:
     """Make a database with `count` open orders."""
     write_archive(home, count, 0)
     engine = open_writer(f"sqlite:///{home / 'growth.db'}")
-    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
+    rules, projector = load_or_initialise(engine, parse_venue(VENUE))
     tune_gc()
-    Follower(rules, recorder, ArchiveSource(home, rules.venue_filter)).run()
+    Follower(rules, projector, ArchiveSource(home, rules.venue_filter)).run()
     assert len(rules.state.orders) == count
     make_read_indexes(engine)
     engine.dispose()
@@ -169,11 +169,11 @@ def start_up(home: Path) -> tuple[float, int]:
     engine = open_writer(f"sqlite:///{home / 'growth.db'}")
     before = resident_bytes()
     started = time.process_time()
-    rules, recorder = load_or_initialise(engine)
+    rules, projector = load_or_initialise(engine)
     seconds = time.process_time() - started
     memory = resident_bytes() - before
     assert rules.state.orders
-    assert recorder
+    assert projector
     return seconds, memory
 
 

@@ -115,14 +115,14 @@ def follow(url: str, home: Path) -> Followed:
     """Start, then index blocks, each in a transaction of its own."""
     engine = open_writer(url)
     started = time.process_time(), _server_seconds(engine)
-    rules, recorder = load_or_initialise(engine, parse_venue(VENUE))
+    rules, projector = load_or_initialise(engine, parse_venue(VENUE))
     start_seconds = time.process_time() - started[0] + _server_seconds(engine) - started[1]
     first, flow, open_orders = rules.next_block(), Flow(seed=rules.next_block()), len(rules.state.orders)
     blocks = range(first, first + LIVE_BLOCKS)
     write_blocks(home, ((n, [flow.step() for _ in range(LIVE_OPERATIONS)]) for n in blocks))
     tune_gc()
     started = time.process_time(), _server_seconds(engine)
-    progress = Follower(rules, recorder, ArchiveSource(home, rules.venue_filter), batch_blocks=1).run()
+    progress = Follower(rules, projector, ArchiveSource(home, rules.venue_filter), batch_blocks=1).run()
     ours, servers = time.process_time() - started[0], _server_seconds(engine) - started[1]
     assert progress.intents == LIVE_BLOCKS * LIVE_OPERATIONS, progress
     engine.dispose()

@@ -26,7 +26,7 @@ from indexer.sources.source import Cursor
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
-from settlement.store.write import projector as recorder
+from settlement.store.write import projector as projector_module
 from settlement.store.write.loader import load_or_initialise
 from tests.support.postgres import drop_database, new_database
 
@@ -35,7 +35,7 @@ OPEN_ORDERS = (1_000, 10_000, 100_000)
 
 Written = list[tuple[Any, list[Any]]]
 """Statements of the projector, each with its rows."""
-PARTS = ("reading", "decoding", "engine", "rows", "database", "loop")
+PARTS = ("reading", "decoding", "rules", "rows", "database", "loop")
 Parts = dict[str, float]
 """Seconds by part of the replay."""
 
@@ -66,7 +66,7 @@ def _speeds(open_orders: int, parts: Parts, raw: float) -> str:
     return (
         f"{open_orders:>9} open orders: {OPERATIONS / seconds:>8,.0f} operations/s, raw rows "
         f"{OPERATIONS / raw:>8,.0f}/s, ratio {raw / seconds:.2f}; "
-        f"it would be {raw / (seconds - parts['engine']):.2f} if the engine cost nothing\n"
+        f"it would be {raw / (seconds - parts['rules']):.2f} if the rules cost nothing\n"
         f"{'':10}µs an operation: {shares}; raw rows {raw / OPERATIONS * 1e6:.1f}"
     )
 
@@ -129,13 +129,15 @@ def _replay(home: Path, open_orders: int) -> tuple[Parts, Written, int, int]:
     return parts, written, _size(home) - before, _size_with_indexes(home) - indexed_before
 
 
-def _timed(engine: Any, rules: StateMachine, writer: recorder.Projector, home: Path) -> tuple[Parts, Written]:
+def _timed(
+    engine: Any, rules: StateMachine, writer: projector_module.Projector, home: Path
+) -> tuple[Parts, Written]:
     """Seconds for the operations by part, and the rows written."""
     tune_gc()
     written: list[
         tuple[Any, bytes]
     ] = []  # packed: millions of live rows would slow the garbage collector down
-    run, commit, timed = recorder.run, engine.dialect.do_commit, _Timed()
+    run, commit, timed = projector_module.run, engine.dialect.do_commit, _Timed()
     source = ArchiveSource(home, rules.venue_filter)
 
     def blocks(after: Cursor) -> Iterator[Any]:
@@ -146,17 +148,17 @@ def _timed(engine: Any, rules: StateMachine, writer: recorder.Projector, home: P
             written.append((statement, pickle.dumps(rows)))
         timed.call("database", run)(connection, statement, rows)
 
-    recorder.run, engine.dialect.do_commit = noting, timed.call("database", commit)
+    projector_module.run, engine.dialect.do_commit = noting, timed.call("database", commit)
     try:
         progress = Follower(
-            cast(Any, _Through(rules, apply=timed.call("engine", rules.apply))),
+            cast(Any, _Through(rules, apply=timed.call("rules", rules.apply))),
             cast(Any, _Through(writer, record=timed.call("rows", writer.record))),
             cast(Any, _Through(source, blocks=blocks)),
             read=timed.call("decoding", lambda *block: list(decode(*block))),
         ).run()
         parts = timed.end()
     finally:
-        recorder.run, engine.dialect.do_commit = run, commit
+        projector_module.run, engine.dialect.do_commit = run, commit
     assert progress.intents == OPERATIONS, progress
     return parts, [(statement, pickle.loads(rows)) for statement, rows in written]
 
@@ -219,7 +221,7 @@ def _size_with_indexes(home: Path) -> int:
     """The size of a copy of the database with the read indexes, in bytes."""
     copy = Path(shutil.copy(home / "bench.db", home / "indexed.db"))
     engine = open_writer(f"sqlite:///{copy}")
-    recorder.make_read_indexes(engine)
+    projector_module.make_read_indexes(engine)
     engine.dispose()
     size = copy.stat().st_size
     copy.unlink()

@@ -35,9 +35,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         text = b"".join(b + b"\n" for b in blocks)
         (Path(home) / "blocks.jsonl.zst").write_bytes(zstandard.ZstdCompressor(3).compress(text))
-        rules, recorder = load_or_initialise(open_writer(f"sqlite:///{home}/scan.db"), venue)
+        rules, projector = load_or_initialise(open_writer(f"sqlite:///{home}/scan.db"), venue)
         source = ArchiveSource(Path(home), rules.venue_filter)
-        whole = _timed(lambda: Follower(rules, recorder, source).run())
+        whole = _timed(lambda: Follower(rules, projector, source).run())
     print(f"  zstd archive → engine → SQLite {BLOCKS / whole:>9,.0f} blocks/s (goal: >= 12,000)")
 
 

@@ -108,7 +108,7 @@ def replay(folder: Path) -> Replayed:
     """Replay the archive into SQLite as `peakedex replay` does."""
     path = folder / DATABASE
     engine = open_writer(f"sqlite:///{path}")
-    rules, recorder = load_or_initialise(engine, demo())
+    rules, projector = load_or_initialise(engine, demo())
     tune_gc()
     marks = [(0, time.process_time())]
 
@@ -118,7 +118,7 @@ def replay(folder: Path) -> Replayed:
 
     started, cpu_started = time.perf_counter(), time.process_time()
     source = ArchiveSource(folder, rules.venue_filter)
-    progress = Follower(rules, recorder, source, on_commit=committed).run()
+    progress = Follower(rules, projector, source, on_commit=committed).run()
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     assert progress.blocks == BLOCKS, progress
     before = database_bytes(path)

@@ -105,8 +105,8 @@ def run_indexer(options: IndexerOptions, stop: threading.Event) -> None:
     with closing_writer(options.db) as engine, Lease(engine, on_lost=stop.set) as lease:
 
         def index() -> None:
-            rules, recorder = load_or_initialise(engine, options.venue)
-            source, _ = open_nodes(
+            rules, projector = load_or_initialise(engine, options.venue)
+            source = open_nodes(
                 options.nodes, options.engine_nodes, rules.venue_filter, Waiter(stop), options.quorum
             )
             log.info("catching up from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
@@ -119,7 +119,7 @@ def run_indexer(options: IndexerOptions, stop: threading.Event) -> None:
                 log.info("following from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
 
             report = _ProgressLog(rules, lease).committed
-            follower = Follower(rules, recorder, source, on_commit=report, on_caught_up=caught_up)
+            follower = Follower(rules, projector, source, on_commit=report, on_caught_up=caught_up)
             with (
                 closing(source),
                 _auditing(options, has_indexes) as (peers, claims),

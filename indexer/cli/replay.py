@@ -53,7 +53,7 @@ def replay(
     """
     rules_venue = require_venue(venue)
     with closing_writer(db or _IN_MEMORY) as engine, Lease(engine) if db else nullcontext() as lease:
-        rules, recorder = load_or_initialise(engine, rules_venue)
+        rules, projector = load_or_initialise(engine, rules_venue)
         _check_until(until, rules.next_block() - 1)
         trades_before = rules.state.last_trade
         source = ArchiveSource(archive, rules.venue_filter)
@@ -66,7 +66,7 @@ def replay(
             bar.reached(progress.last_block, until)
 
         with BlockProgress(rules.next_block() - 1, quiet=as_json) as bar:
-            follower = Follower(rules, recorder, source, batch_blocks=batch, on_commit=committed)
+            follower = Follower(rules, projector, source, batch_blocks=batch, on_commit=committed)
             progress = follower.run(until)
         seconds = time.perf_counter() - started
         make_read_indexes(engine)

@@ -60,7 +60,7 @@ class PastWorld:
         self._batch.append(world.rules.apply(BlockHeader(number, block_id(number), world.time), events))
         self.states[number] = state_text(world.rules.state)
         if flush or self._chance.random() < 0.4:
-            world.recorder.record(self._batch)
+            world.projector.record(self._batch)
             self._batch = []
 
     def _event(self) -> Event:

@@ -18,8 +18,8 @@ from tests.system.store.short_chain import short_chain, venue
 def test_claims_are_held_against_the_journal(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/claims.db"
     database = open_writer(url)
-    rules, recorder = load_or_initialise(database, venue())
-    read_on(rules, recorder, short_chain().write(tmp_path / "chain"), batch_blocks=2)
+    rules, projector = load_or_initialise(database, venue())
+    read_on(rules, projector, short_chain().write(tmp_path / "chain"), batch_blocks=2)
     with database.begin() as connection:
         blocks = connection.execute(select(schema.blocks.c.number, schema.blocks.c.journal_hash)).all()
         hashes = {row.number: row.journal_hash for row in blocks}

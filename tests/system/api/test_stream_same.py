@@ -35,7 +35,7 @@ class Exchange:
         self.url = f"sqlite:///{folder / 'live.db'}"
         self.archive = lively(seed=4, blocks=BLOCKS, ops=5).write(folder / "archive")
         self.engine = open_writer(self.url)
-        self.rules, self.recorder = load_or_initialise(self.engine, demo())
+        self.rules, self.projector = load_or_initialise(self.engine, demo())
         self.seq = 0
 
     def server(self) -> FlaskClient:
@@ -95,7 +95,7 @@ def exchange(tmp_path: Path) -> Exchange:
 def test_clients_that_stay_and_that_wander_know_what_a_new_one_is_told(exchange: Exchange) -> None:
     """One client stays, one wanders between two servers and ones that were just started."""
     chance = random.Random(5)
-    read_on(exchange.rules, exchange.recorder, exchange.archive, until=20, batch_blocks=1)
+    read_on(exchange.rules, exchange.projector, exchange.archive, until=20, batch_blocks=1)
     servers = [exchange.server(), exchange.server()]
     topics = exchange.topics()
     steady, wanderer = Mirror(), Wanderer(topics)
@@ -117,7 +117,7 @@ def test_clients_that_stay_and_that_wander_know_what_a_new_one_is_told(exchange:
     for until, batch in PHASES:
         read_on(
             exchange.rules,
-            exchange.recorder,
+            exchange.projector,
             exchange.archive,
             until=until,
             batch_blocks=batch,

@@ -43,7 +43,7 @@ class Flow:
         effects = world.rules.apply(BlockHeader(number, block_id(number), world.time), events)
         self.trades += [entry for entry in effects.entries if isinstance(entry, Traded)]
         self.orders.update({after.order.id: after.order for after in effects.orders})
-        world.recorder.record([effects])
+        world.projector.record([effects])
 
     def _event(self) -> Event:
         world, chance = self.world, self._chance

@@ -80,13 +80,13 @@ def block_id(number: int) -> str:
 
 
 class World:
-    """Blocks one by one through the rules and the recorder, as the indexer would."""
+    """Blocks one by one through the rules and the projector, as the indexer would."""
 
     def __init__(self, folder: Path, venue: str = VENUE) -> None:
         self.path = folder / "peakedex.db"
         self.url = databases.url(self.path)
         self.engine = open_writer(self.url)
-        self.rules, self.recorder = load_or_initialise(self.engine, parse_venue(venue))
+        self.rules, self.projector = load_or_initialise(self.engine, parse_venue(venue))
         make_read_indexes(self.engine)
         self.transactions = 0
         self.time = START_TIME
@@ -111,7 +111,7 @@ class World:
             self.time += seconds
             number = self.rules.next_block()
             batch.append(self.rules.apply(BlockHeader(number, block_id(number), self.time), events))
-        self.recorder.record(batch)
+        self.projector.record(batch)
 
     def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
         token = self.rules.state.tokens.get(symbol)

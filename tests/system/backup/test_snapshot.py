@@ -65,8 +65,8 @@ def test_a_node_that_starts_from_a_snapshot_goes_on_as_one_that_never_stopped(
     url = request.getfixturevalue("postgresql") if kind == "postgresql" else str(here / "new.db")
     load(here / "half", url)
     with closing_writer(url) as new, closing_writer(str(made / "peakedex.db")) as old:
-        rules, recorder = load_or_initialise(new, demo())
-        read_on(rules, recorder, made / "chain")
+        rules, projector = load_or_initialise(new, demo())
+        read_on(rules, projector, made / "chain")
         assert picture(rules.state) == picture(load_engine(old).state)
         assert dump(new) == dump(old)
         assert journal(new) == journal(old)
@@ -74,15 +74,15 @@ def test_a_node_that_starts_from_a_snapshot_goes_on_as_one_that_never_stopped(
 
 def test_it_is_of_one_moment_while_the_indexer_goes_on(made: Path, here: Path) -> None:
     with closing_writer(str(here / "live.db")) as live:
-        rules, recorder = load_or_initialise(live, demo())
-        read_on(rules, recorder, made / "chain", until=20)
+        rules, projector = load_or_initialise(live, demo())
+        read_on(rules, projector, made / "chain", until=20)
         before = state_hash(rules.state)
         reader = open_reader(str(here / "live.db"))
         with reader.connect() as connection, (here / "file").open("wb") as file:
 
             def meanwhile(_: int) -> None:
                 if rules.next_block() <= 40:
-                    read_on(rules, recorder, made / "chain", until=rules.next_block())
+                    read_on(rules, projector, made / "chain", until=rules.next_block())
 
             manifest = write_snapshot(connection, file, network="test", on_rows=meanwhile)
         reader.dispose()

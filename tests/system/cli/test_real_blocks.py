@@ -238,9 +238,9 @@ def test_the_same_traders_with_funds_get_their_orders(
     block = recorded.load(YEAR_2025)[index]
     number = number_of(block)
     venue = venue_file(here, number - 1)
-    rules, recorder = load_or_initialise(open_writer("dex.db"), parse_venue(venue.read_text()))
+    rules, projector = load_or_initialise(open_writer("dex.db"), parse_venue(venue.read_text()))
     funds = Movement("funds", "hive-engine", trader, "dex.tokens", "SWAP.HIVE", "10", None)
-    recorder.record([rules.apply(BlockHeader(number - 1, block["previous"], 1_752_000_000), [funds])])
+    projector.record([rules.apply(BlockHeader(number - 1, block["previous"], 1_752_000_000), [funds])])
     archive = archive_of(here / "chain", [block], shape)
     run = peakedex("replay", "--venue", venue, "--archive", archive, "--db", "dex.db", "--json")
     assert (run.code, run.json["open_orders"]) == (OK, 1), run.err

@@ -76,10 +76,10 @@ class World:
     def follow(self, database: Path, venue_text: str = VENUE_TEXT) -> None:
         """Index up to the last irreversible block, in this process."""
         engine = open_writer(str(database))
-        rules, recorder = load_or_initialise(engine, parse_venue(venue_text))
+        rules, projector = load_or_initialise(engine, parse_venue(venue_text))
         urls, engine_urls = (self.server.url,), (self.server.engine_url,)
-        source, _ = open_nodes(urls, engine_urls, rules.venue_filter, Waiter(), None)
-        Follower(rules, recorder, source).run(self.irreversible)
+        source = open_nodes(urls, engine_urls, rules.venue_filter, Waiter(), None)
+        Follower(rules, projector, source).run(self.irreversible)
         engine.dispose()
 
     def another_node(self) -> NodeServer:

@@ -103,11 +103,11 @@ def test_tables_are_the_same_for_batches_of_one_and_of_a_thousand(archive: Calla
 def test_a_restart_after_every_block(archive: Callable[[int], Path], seed: int) -> None:
     """All of the state is loaded from the rows after each block."""
     database = open_writer("sqlite://")
-    rules, recorder = load_or_initialise(database, demo())
+    rules, projector = load_or_initialise(database, demo())
     venue_filter = rules.venue_filter  # of the source, which is not restarted
     for block, receipts in ArchiveSource(archive(seed), venue_filter).blocks(Cursor(0)):
-        recorder.record([rules.apply(block.header, decode(block, rules.venue_filter, receipts))])
-        rules, recorder = load_or_initialise(database, demo())
+        projector.record([rules.apply(block.header, decode(block, rules.venue_filter, receipts))])
+        rules, projector = load_or_initialise(database, demo())
         venue_filter.escrows |= rules.venue_filter.escrows
     assert Outcome.of(rules, journal(database)) == plain(seed)
 

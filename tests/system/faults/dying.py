@@ -73,8 +73,8 @@ def within_statements(death: Death) -> None:
 def record(folder: Path, url: str, venue: Venue, batch: int) -> None:
     """All that a replay does with its database: migrate, initialise, write, and create the indexes."""
     engine = open_writer(url)
-    rules, recorder = load_or_initialise(engine, venue)
-    Follower(rules, recorder, ArchiveSource(folder, rules.venue_filter), batch_blocks=batch).run()
+    rules, projector = load_or_initialise(engine, venue)
+    Follower(rules, projector, ArchiveSource(folder, rules.venue_filter), batch_blocks=batch).run()
     make_read_indexes(engine)
     engine.dispose()
 

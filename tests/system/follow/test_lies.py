@@ -108,12 +108,12 @@ def test_a_conflict_below_the_irreversible_block_stops_with_a_report() -> None:
     """The database holds another chain: both ids, the block and the nodes are named, and nothing changes."""
     with World(seed=1) as other:
         database = open_writer("sqlite://")
-        rules, recorder = load_or_initialise(database, demo())
-        Follower(rules, recorder, other.open(rules)).run(20)
+        rules, projector = load_or_initialise(database, demo())
+        Follower(rules, projector, other.open(rules)).run(20)
     header = rules.state.header
     assert header is not None
     with World(seed=2) as world, pytest.raises(SourceError) as stopped:
-        Follower(rules, recorder, world.open(rules)).run(30)
+        Follower(rules, projector, world.open(rules)).run(30)
     theirs = Block(world.node.chain.stored(21))
     report = str(stopped.value)
     assert all(str(ident) in report for ident in (header.block_id, theirs.previous, theirs.block_id))
@@ -125,7 +125,7 @@ def test_a_conflict_below_the_irreversible_block_stops_with_a_report() -> None:
 def test_health_names_what_is_waited_for_and_each_node() -> None:
     with World(servers=2) as world:
         database = open_writer("sqlite://")
-        rules, recorder = load_or_initialise(database, demo())
+        rules, projector = load_or_initialise(database, demo())
         source = world.open(rules)
         world.servers[1].faults.engine_disagrees = True
         publisher = StatusPublisher(database, source)
@@ -140,7 +140,7 @@ def test_health_names_what_is_waited_for_and_each_node() -> None:
                 world.heal()
 
         world.plans.append(look)
-        Follower(rules, recorder, source).run(15)
+        Follower(rules, projector, source).run(15)
         (status, *_) = told
         assert {node["state"] for node in json.loads(status.nodes) if node["kind"] == "Hive-Engine"} == {
             "disagrees"
@@ -151,8 +151,8 @@ def test_the_receipts_that_were_used_are_enough_to_judge_again(tmp_path: Path) -
     """Every block once more, from the chain's blocks and the database's own receipts."""
     with World() as world:
         database = open_writer("sqlite://")
-        rules, recorder = load_or_initialise(database, demo())
-        Follower(rules, recorder, world.open(rules)).run(UNTIL)
+        rules, projector = load_or_initialise(database, demo())
+        Follower(rules, projector, world.open(rules)).run(UNTIL)
         with database.connect() as connection:
             stored = dict(
                 map(tuple, connection.execute(select(schema.receipts.c.block, schema.receipts.c.text)))

@@ -36,7 +36,7 @@ def test_at_once(faults: dict[str, Any]) -> None:
             server.faults.set(faults)
         stop = threading.Event()
         waiter = Waiter(stop)
-        rules, recorder = load_or_initialise(open_writer("sqlite://"), demo())
+        rules, projector = load_or_initialise(open_writer("sqlite://"), demo())
         sidechain = Sidechain([server.engine_url for server in world.servers], waiter)
         source = HiveSource([server.url for server in world.servers], sidechain, rules.venue_filter, waiter)
         stopped: list[float] = []
@@ -49,7 +49,7 @@ def test_at_once(faults: dict[str, Any]) -> None:
                 stop.set()
 
         threading.Timer(0.5, set_stop).start()
-        Follower(rules, recorder, source).run()
+        Follower(rules, projector, source).run()
         assert stopped, "it ended by itself"
         assert time.monotonic() - stopped[0] < 1.0
         if not faults:

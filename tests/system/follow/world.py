@@ -129,9 +129,9 @@ class World:
     def run(self, until: int, **options: Any) -> Outcome:
         """Follow to a block, whatever the nodes do; blocks come while the indexer waits."""
         database = open_writer("sqlite://")
-        rules, recorder = load_or_initialise(database, demo())
+        rules, projector = load_or_initialise(database, demo())
         source = self.open(rules, **options)
-        Follower(rules, recorder, source).run(until)
+        Follower(rules, projector, source).run(until)
         assert rules.next_block() == until + 1, f"it got no further than block {rules.next_block() - 1}"
         return outcome(rules, database)
 

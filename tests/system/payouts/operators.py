@@ -69,13 +69,13 @@ def _empty() -> bytes:
 
 
 class World:
-    """A ledger in a file: blocks one by one through the rules and the recorder."""
+    """A ledger in a file: blocks one by one through the rules and the projector."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "peakedex.db").write_bytes(_empty())
         self.url = f"sqlite:///{folder / 'peakedex.db'}"
         self.engine = open_writer(self.url)
-        self.rules, self.recorder = load_or_initialise(self.engine, parse_venue(VENUE))
+        self.rules, self.projector = load_or_initialise(self.engine, parse_venue(VENUE))
         self.transactions = 0
         self.time = START_TIME
 
@@ -87,7 +87,7 @@ class World:
         self.time += seconds
         number = self.rules.next_block()
         ident = f"{number:08x}{sha1(b'block %d' % number).hexdigest()[:32]}"
-        self.recorder.record([self.rules.apply(BlockHeader(number, ident, self.time), events)])
+        self.projector.record([self.rules.apply(BlockHeader(number, ident, self.time), events)])
 
     def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
         token = self.rules.state.tokens[symbol]

@@ -270,12 +270,12 @@ class Ledgers:
 
     def _open(self) -> None:
         self.engine: Engine = open_writer(self.url)
-        self.rules, self._recorder = load_or_initialise(self.engine, VENUE)
+        self.rules, self._projector = load_or_initialise(self.engine, VENUE)
 
     def follow(self, until: int | None = None) -> None:
         """Up to the last irreversible block, or to a block before it."""
         source = Blocks(self._node, self.rules.venue_filter)
-        Follower(self.rules, self._recorder, source).run(until)
+        Follower(self.rules, self._projector, source).run(until)
 
     def backup(self) -> bytes:
         """The database as it is now."""

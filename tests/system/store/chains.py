@@ -75,10 +75,10 @@ def lively(seed: int = 1, blocks: int = 120, ops: int = 20, shape: str = "block_
 
 
 def read_on(
-    rules: StateMachine, recorder: Any, folder: Path, *, until: int | None = None, **options: Any
+    rules: StateMachine, projector: Any, folder: Path, *, until: int | None = None, **options: Any
 ) -> Progress:
     """Let an engine go on along an archive."""
-    return Follower(rules, recorder, ArchiveSource(folder, rules.venue_filter), **options).run(until)
+    return Follower(rules, projector, ArchiveSource(folder, rules.venue_filter), **options).run(until)
 
 
 def replay(
@@ -92,8 +92,8 @@ def replay(
 ) -> tuple[StateMachine, Database]:
     """What `peakedex replay` does: an archive into a new database, or on from where that one stands."""
     database = open_writer(url or databases.fresh())
-    rules, recorder = load_or_initialise(database, venue or demo())
-    read_on(rules, recorder, folder, until=until, batch_blocks=batch, **options)
+    rules, projector = load_or_initialise(database, venue or demo())
+    read_on(rules, projector, folder, until=until, batch_blocks=batch, **options)
     return rules, database
 
 

@@ -24,9 +24,9 @@ def test_a_loaded_state_machine_equals_the_original(tmp_path: Path, seed: int) -
     """At several blocks: state text, hash, and all of the state in its order."""
     folder = lively(seed).write(tmp_path)
     database = open_writer(databases.fresh())
-    rules, recorder = load_or_initialise(database, demo())
+    rules, projector = load_or_initialise(database, demo())
     for until in (1, 2, 3, 17, 40, 77, 120):
-        read_on(rules, recorder, folder, until=until)
+        read_on(rules, projector, folder, until=until)
         loaded = load(database)
         assert loaded.next_block() == until + 1
         assert state_text(loaded.state) == state_text(rules.state)
@@ -85,8 +85,8 @@ def test_settings_outside_consensus_may_change_between_starts(tmp_path: Path) ->
     _, database = replay(folder, until=5)
     renamed = parse_venue(VENUE_TEXT.replace('name = "Peake DEX"', 'name = "Another name"'))
     assert renamed.hash == demo().hash
-    rules, recorder = load_or_initialise(database, renamed)
-    read_on(rules, recorder, folder)
+    rules, projector = load_or_initialise(database, renamed)
+    read_on(rules, projector, folder)
     assert load(database).state.venue.name == "Another name"
 
 

@@ -258,9 +258,9 @@ def test_state_text_of_every_block_of_a_random_chain(seed: int) -> None:
     """Against the naive model of the rules: every policy, odd tokens, a fee account that changes."""
     venue, blocks = random_chain(seed)
     database = open_writer(databases.fresh())
-    rules, recorder = load_or_initialise(database, venue)
+    rules, projector = load_or_initialise(database, venue)
     for at in range(0, len(blocks), 7):
-        recorder.record([rules.apply(block.header, block.events) for block in blocks[at : at + 7]])
+        projector.record([rules.apply(block.header, block.events) for block in blocks[at : at + 7]])
     with database.connect() as connection:
         for block in blocks:
             text = read_state_text(connection, block.header.number)

@@ -60,15 +60,15 @@ def in_batches(
     folder: Path, database: Database, size: int
 ) -> Iterator[tuple[list[BlockResult], StateMachine]]:
     """Apply and project an archive in batches; yields the blocks and the state machine after each."""
-    rules, recorder = load_or_initialise(database, demo())
+    rules, projector = load_or_initialise(database, demo())
     batch: list[BlockResult] = []
     for block, receipts in ArchiveSource(folder, rules.venue_filter).blocks(Cursor(0)):
         batch.append(rules.apply(block.header, decode(block, rules.venue_filter, receipts)))
         if len(batch) == size:
-            recorder.record(batch)
+            projector.record(batch)
             yield batch, rules
             batch = []
-    recorder.record(batch)
+    projector.record(batch)
     yield batch, rules
 
 
@@ -384,10 +384,10 @@ def test_pending_claims_are_read_as_decoded_text(tmp_path: Path) -> None:
 def test_an_inactive_block_moves_only_the_cursor(tmp_path: Path) -> None:
     folder = lively().write(tmp_path)
     rules, database = replay(folder, until=1)
-    _, recorder = load_or_initialise(database, demo())
+    _, projector = load_or_initialise(database, demo())
     before = dump(database)
     assert rules.state.header is not None
-    recorder.record([])
+    projector.record([])
     assert dump(database) == before
 
 
@@ -418,16 +418,16 @@ def test_two_writers_do_not_mix(tmp_path: Path) -> None:
     """A second indexer on the same database fails before it writes anything; the first one continues."""
     folder, url = lively().write(tmp_path), databases.url(tmp_path / "dex.db")
     replay(folder, url, until=10)
-    slow, its_recorder = load_or_initialise(open_writer(url), demo())
+    slow, its_projector = load_or_initialise(open_writer(url), demo())
     replay(folder, url, until=20)
     database = open_writer(url)
     before = dump(database)
     block, receipts = next(ArchiveSource(folder, slow.venue_filter).blocks(Cursor(10)))
     effects = slow.apply(block.header, decode(block, slow.venue_filter, receipts))
     with pytest.raises(StoreError, match="another process"):
-        its_recorder.record([effects])
+        its_projector.record([effects])
     with pytest.raises(StoreError, match="another process"):
-        its_recorder.record([])  # a quiet block would only have moved the cursor, and that back
+        its_projector.record([])  # a quiet block would only have moved the cursor, and that back
     assert dump(database) == before
     replay(folder, url)
     with database.connect() as connection:

@@ -17,8 +17,8 @@ def test_the_short_chain_uses_every_statement_and_every_kind_of_line(tmp_path: P
     database = open_writer("sqlite://")
     seen: set[str] = set()
     event.listen(database, "after_cursor_execute", lambda _, __, sql, *___: seen.add(sql))
-    rules, recorder = load_or_initialise(database, venue())
-    read_on(rules, recorder, short_chain().write(tmp_path), batch_blocks=2)
+    rules, projector = load_or_initialise(database, venue())
+    read_on(rules, projector, short_chain().write(tmp_path), batch_blocks=2)
     statements = compile_statements(database)
     assert [name for name, each in statements.items() if each.sql not in seen] == []
     found = kinds(journal(database))
