@@ -1,5 +1,9 @@
-# What deploy.sh and deploy-simple.sh share. They set DATABASE to `postgresql` or `sqlite`, say how a database is
-# prepared, and call `main "$@"`.
+# Shared by deploy.sh and deploy-simple.sh, which set DATABASE to `postgresql` or `sqlite`, define the functions that
+# prepare, copy and replace the database, and call `main "$@"`.
+#
+# Root writes only to folders that root alone can write. Whatever lies in a service's folder (/var/lib/peakedex) is
+# created, read and replaced as that service's user, see `as_user`: a compromised service may have put a link there.
+# Python runs with -I, so that it imports no module from the working folder.
 # shellcheck shell=bash
 
 set -euo pipefail
@@ -24,26 +28,25 @@ usage: $PROGRAM [install] --name HOST --venue FILE [OPTION...]
        $PROGRAM rollback [--restore-database] [OPTION...]
        $PROGRAM status [OPTION...]
 
-Installs Peake DEX on Debian or Ubuntu, or brings it to this checkout's version. Run again, it changes only
-what differs. Settings that stand in /etc/peakedex stay as they are.
+Installs Peake DEX on Debian or Ubuntu, or upgrades it to this checkout's version. A further run changes only what
+differs, and keeps the settings in /etc/peakedex.
 
-  --name HOST            the host name of the site, as in dex.example.org
-  --venue FILE           the venue file
-  --cors-origin URL      another site that may read the API (several: separated by spaces)
-  --network NAME         what /api/venue calls the network (mainnet)
-  --db URL               a PostgreSQL elsewhere instead of one on this machine (deploy.sh)
-  --cert FILE --key FILE the certificate; without it Let's Encrypt's, if it is there, else a self-signed one is
-                         made, so that nginx can start
-  --payouts              start the payouts service too: it needs the keys in /etc/peakedex/payouts.env
-  --no-packages          do not call apt-get
+  --name HOST            host name of the site, such as dex.example.org
+  --venue FILE           venue file
+  --cors-origin URLS     other sites whose pages may read the API, separated by spaces
+  --network NAME         name of the network in /api/venue (default: mainnet)
+  --db URL               existing PostgreSQL database, instead of one on this machine (deploy.sh only)
+  --cert FILE --key FILE certificate; default: Let's Encrypt's if there is one, otherwise a new self-signed one
+  --payouts              start the payouts service too; it needs the keys in /etc/peakedex/payouts.env
+  --restore-database     rollback: restore the copy of the database made before the upgrade
+  --no-packages          do not run apt-get
   --systemd, --no-systemd
-                         start the services, or put everything in place and start nothing; by itself: whether
-                         systemd runs here
-  --root DIR             put everything under DIR instead of / (for images, and to look at it)
-  --dry-run              say what would be done, and do nothing
-  --python PROGRAM       the Python to use (python3; 3.11 or newer)
-  --health-url URL       where the API is asked how it is, after the switch ($HEALTH_URL)
-  --health-seconds N     for how long it may be silent ($HEALTH_SECONDS)
+                         start the services, or only install them; default: whether systemd runs here
+  --root DIR             install under DIR instead of / (for images and for inspection)
+  --dry-run              print the steps without doing them
+  --python PROGRAM       Python 3.11 or newer (default: python3)
+  --health-url URL       health check of the API after an upgrade (default: $HEALTH_URL)
+  --health-seconds N     timeout of the health check (default: $HEALTH_SECONDS)
 TEXT
 }
 
@@ -54,7 +57,7 @@ die() {
     exit 2
 }
 
-# Does something, or says what in a dry run.
+# Runs a command, or prints it in a dry run.
 run() {
     if [ "$DRY_RUN" = yes ]; then
         say "would run: $*"
@@ -77,7 +80,7 @@ parse() {
             --restore-database) RESTORE_DATABASE=yes ;;
             -h | --help) usage && exit 0 ;;
             --*)
-                [ $# -gt 1 ] || die "$1 needs a value, or is no option: see --help"
+                [ $# -gt 1 ] || die "$1 needs a value, or is an unknown option: see --help"
                 case $1 in
                     --name) NAME=$2 ;;
                     --venue) VENUE=$2 ;;
@@ -90,11 +93,11 @@ parse() {
                     --python) PYTHON=$2 ;;
                     --health-url) HEALTH_URL=$2 ;;
                     --health-seconds) HEALTH_SECONDS=$2 ;;
-                    *) die "$1 is no option: see --help" ;;
+                    *) die "unknown option $1: see --help" ;;
                 esac
                 shift
                 ;;
-            *) die "$1 is no command: see --help" ;;
+            *) die "unknown command $1: see --help" ;;
         esac
         shift
     done
@@ -104,31 +107,32 @@ parse() {
         if [ -z "$ROOT" ] && [ -d /run/systemd/system ]; then SYSTEMD=yes; else SYSTEMD=no; fi
     fi
     [ "$DATABASE" != sqlite ] || [ -z "$DB_URL" ] ||
-        die "--db is for deploy.sh: here the database is an SQLite file in /var/lib/peakedex"
+        die "--db belongs to deploy.sh: $PROGRAM uses an SQLite file in /var/lib/peakedex"
     DB_URL=${DB_URL:-$OUR_DB}
+    if [[ $PYTHON = */* ]]; then PYTHON=$(realpath -s -- "$PYTHON"); fi
 }
 
 check() {
-    [[ -z $ROOT || $ROOT = /* ]] || die "--root: $ROOT is not absolute"
-    [ -n "$ROOT" ] || [ "$DRY_RUN" = yes ] || is_root || die "run it as root, or with --root DIR, or with --dry-run"
+    [[ -z $ROOT || $ROOT = /* ]] || die "--root: $ROOT is not an absolute path"
+    [ -n "$ROOT" ] || [ "$DRY_RUN" = yes ] || is_root || die "must run as root, or with --root DIR or --dry-run"
     if [ "$COMMAND" != install ]; then return; fi
-    [ -n "$NAME" ] || die "--name is missing: the host name of the site, as in --name dex.example.org"
+    [ -n "$NAME" ] || die "--name is missing: the host name of the site, such as --name dex.example.org"
     [[ $NAME =~ ^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$ ]] || die "--name: $NAME is not a host name"
-    [[ -z $CERT$KEY || (-f $CERT && -f $KEY) ]] || die "--cert and --key: name both, as files that are there"
-    [ -n "$VENUE" ] || [ -f "$ETC/venue.toml" ] || die "--venue is missing: the file that says what is traded"
-    [ -z "$VENUE" ] || [ -f "$VENUE" ] || die "--venue: $VENUE is not there"
+    [[ -z $CERT$KEY || (-f $CERT && -f $KEY) ]] || die "--cert and --key: both must be existing files"
+    [ -n "$VENUE" ] || [ -f "$ETC/venue.toml" ] || die "--venue is missing: the venue file"
+    [ -z "$VENUE" ] || [ -f "$VENUE" ] || die "--venue: $VENUE does not exist"
     if [ -n "$VENUE" ] && [ -f "$ETC/venue.toml" ] && ! cmp -s "$VENUE" "$ETC/venue.toml"; then
-        die "--venue: $VENUE differs from $ETC/venue.toml, with which the database was made. Another venue is" \
-            "another exchange: give it a machine of its own"
+        die "--venue: $VENUE differs from $ETC/venue.toml, for which the database was created. Install another" \
+            "venue on another machine"
     fi
-    [ -f "$SOURCE/requirements-server.lock" ] || die "$SOURCE is no checkout of Peake DEX"
+    [ -f "$SOURCE/requirements-server.lock" ] || die "$SOURCE is not a checkout of Peake DEX"
     [ -f "$SOURCE/frontend/vendor/lightweight-charts.js" ] ||
-        die "the site lacks its vendor folder: run \`make site\` in $SOURCE first (it needs Node.js), then again"
+        die "the site's libraries are missing: run \`make site\` in $SOURCE first (it needs Node.js)"
 }
 
 # ---------------------------------------------------------------- users and files
 
-# The number of a user or group, by the files under --root where it is given.
+# ID of a user or group, from the files under --root.
 number() { # passwd|group NAME
     awk -F: -v name="$2" '$1 == name { print $3 }' "$ROOT/etc/$1" 2>/dev/null
 }
@@ -146,7 +150,7 @@ add_user() { # NAME GROUP
 
 make_users() {
     if [ -n "$ROOT" ] && ! is_root; then
-        say "not root: no users are made, and all files are yours"
+        say "not root: no users are created, and all files belong to you"
         return
     fi
     add_group peakedex
@@ -157,19 +161,59 @@ make_users() {
     add_user peakedex-backup peakedex
 }
 
-# Owner and mode of a path.
+# Removes the environment of whoever runs the script, which may contain keys: other processes of the user that runs
+# next can read it.
+clean_environment() {
+    local name
+    for name in $(compgen -e); do
+        if [ "$name" != PATH ] && [ "$name" != LANG ]; then unset "$name" 2>/dev/null || true; fi
+    done
+}
+
+# Replaces this subshell by a command of another user, in a session of its own: on root's terminal it could type.
+# Without root the user stays.
+become() { # USER GROUP,... COMMAND...
+    local user=$1 group gids=''
+    for group in ${2//,/ }; do gids=$gids,$(number group "$group"); done
+    shift 2
+    cd /
+    if ! is_root; then exec "$@"; fi
+    gids=${gids#,}
+    exec setsid --wait setpriv --reuid "$(number passwd "$user")" --regid "${gids%%,*}" --groups "$gids" \
+        --no-new-privs -- "$@"
+}
+
+as_user() { # USER GROUP,... COMMAND...
+    (
+        clean_environment
+        become "$@"
+    )
+}
+
+# Sets the owner and mode of a path in a folder that only root can write.
 own() { # MODE OWNER GROUP PATH
     if [ "$DRY_RUN" = yes ]; then return; fi
-    if is_root; then chown "$(number passwd "$2"):$(number group "$3")" "$4"; fi
+    if is_root; then chown -h "$(number passwd "$2"):$(number group "$3")" "$4"; fi
     chmod "$1" "$4"
 }
 
+# Creates a folder in one that only root can write. An existing one must not be a link, nor belong to another user.
 folder() { # MODE OWNER GROUP PATH
-    [ -d "$4" ] || run mkdir -p "$4"
+    local owner
+    if [ -L "$4" ]; then die "$4 is a symbolic link: replace it by a folder or a bind mount"; fi
+    if [ -d "$4" ]; then
+        owner=$(stat -c %u "$4")
+        if is_root && [ "$owner" != 0 ] && [ "$owner" != "$(number passwd "$2")" ]; then
+            die "$4 belongs to user $owner instead of $2: check what it contains, then change its owner"
+        fi
+    else
+        run mkdir -p "$4"
+    fi
     own "$@"
 }
 
-# Standard input as a file, which appears whole or not at all. Remembers what has changed.
+# Writes standard input to a file in a folder that only root can write, atomically and only if it differs. Lists
+# changed files in CHANGED.
 put() { # MODE OWNER GROUP PATH
     local new
     new=$(cat && printf .)
@@ -186,7 +230,7 @@ put() { # MODE OWNER GROUP PATH
     mv "$4.new" "$4"
 }
 
-put_once() { # as `put`, but what is there stays
+put_once() { # like `put`, but keeps the content of an existing file
     if [ -f "$4" ]; then own "$@"; else put "$@"; fi
 }
 
@@ -195,7 +239,7 @@ make_folders() {
     folder 0755 root root "$OPT/versions"
     folder 0755 root root "$OPT/bin"
     folder 0755 root root "$ETC"
-    # The group writes: the indexer the ledger, payouts its records. New files belong to the group.
+    # The indexer and payouts both write here, as members of the group to which new files belong.
     folder 2770 peakedex-indexer peakedex "$VAR"
     folder 0755 root root "$LOG"
     folder 0755 root root "$VAR-acme"
@@ -204,7 +248,7 @@ make_folders() {
 make_settings() {
     if [ -n "$VENUE" ]; then put 0644 root root "$ETC/venue.toml" <"$VENUE"; fi
     put_once 0640 root peakedex "$ETC/peakedex.env" <<TEXT
-# The settings of all services: docs/operator.md has every one. No key stands here: keys are in payouts.env.
+# Settings of all services, see docs/operator.md. Keys belong in payouts.env, not here.
 PEAKEDEX_DB="$DB_URL"
 PEAKEDEX_VENUE=/etc/peakedex/venue.toml
 PEAKEDEX_NODE="https://api.hive.blog https://api.deathwing.me https://api.openhive.network https://techcoderx.com"
@@ -217,23 +261,20 @@ PEAKEDEX_CORS_ORIGIN="$ORIGINS"
 PEAKEDEX_LOG_FORMAT=text
 TEXT
     put_once 0600 root root "$ETC/payouts.env" <<'TEXT'
-# The active keys of the escrow accounts, under the names that the venue file gives them (key_env), a line each, as
-# PEK_SWAP_HIVE_KEY=5... . systemd reads this file as root and gives it to the payouts service alone.
+# Active keys of the escrow accounts, one a line, named by key_env in the venue file:
+# PEK_SWAP_HIVE_KEY=5...
+# Only root can read this file; systemd passes it to the payouts service.
 TEXT
     put_once 0600 root root "$ETC/backup.env" <<'TEXT'
-# Where backups go, and what opens the door there: docs/operator.md, "Backups". Then:
+# Backup storage and its credentials, see "Backups" in docs/operator.md. Then run
 # systemctl enable --now peakedex-backup.timer
 # PEAKEDEX_BACKUP_TO=sftp://backups@example.org/peakedex
 TEXT
-    if [ "$DATABASE" = sqlite ]; then
-        # SQLite gives the files beside it the same mode, so that both writers may use them.
-        put_once 0660 peakedex-indexer peakedex "$VAR/peakedex.db" </dev/null
-    fi
 }
 
-# ---------------------------------------------------------------- the program: a folder for each version
+# ---------------------------------------------------------------- versions
 
-# The version's name: its number and a digest of its sources.
+# Name of this version: its number and a digest of its sources.
 version_of_source() {
     local number digest
     number=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$SOURCE/pyproject.toml")
@@ -247,53 +288,49 @@ install_version() { # VERSION
     if [ -f "$folder/complete" ]; then return; fi
     say "installs version $1"
     if [ "$DRY_RUN" = yes ]; then return; fi
-    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "--python: $PYTHON is older than 3.11"
+    "$PYTHON" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "--python: $PYTHON is older than 3.11"
     rm -rf "$folder"
-    "$PYTHON" -m venv "$folder"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+    "$PYTHON" -I -m venv "$folder"
+    "$folder/bin/python" -I -m pip install --quiet --disable-pip-version-check --require-hashes \
         --requirement "$SOURCE/requirements-server.lock"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
+    "$folder/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
         --no-build-isolation "$SOURCE"
     mkdir "$folder/site"
     cp -R "$SOURCE/frontend/." "$folder/site/"
-    # The one file of the site that an operator edits is the operator's.
+    # The operator's own configuration of the site, if there is one.
     if [ -f "$ETC/config.js" ]; then cp "$ETC/config.js" "$folder/site/config.js"; fi
     (cd "$SOURCE/alembic/versions" && sha256sum -- *.py) >"$folder/schema"
     chmod -R u+rwX,go+rX,go-w "$folder"
     touch "$folder/complete"
 }
 
-# The version that a link names, if there is one.
+# The version that a link points to, if any.
 version_at() { # current|previous
     if [ -L "$OPT/$1" ]; then basename "$(readlink "$OPT/$1")"; fi
 }
 
-# A link is replaced in one step: there is no moment without it.
+# Replaces a link atomically.
 point() { # LINK TARGET
     ln -sfn "$2" "$OPT/$1.new"
     mv -T "$OPT/$1.new" "$OPT/$1"
 }
 
-# Goes on as another user, with the groups that its service has; under --root as who we are.
-become() { # USER GROUP,... COMMAND...
-    local user=$1 groups=$2
-    shift 2
-    if is_root && [ -z "$ROOT" ]; then
-        exec setpriv --reuid "$user" --regid "${groups%%,*}" --groups "$groups" -- "$@"
-    fi
-    exec "$@"
-}
-
-# A program of a version with the services' settings, in place of this (sub)shell.
-program() { # USER GROUP,... VERSION ARGUMENT...
-    local user=$1 groups=$2 version=$3
-    shift 3
+# Replaces this subshell's environment by the services' settings.
+load_settings() {
+    clean_environment
     set -a
     # shellcheck disable=SC1091
     . "$ETC/peakedex.env"
     export PEAKEDEX_DB=${PEAKEDEX_DB/#sqlite:\/\/\/\/var/sqlite:///$ROOT/var} PEAKEDEX_VENUE=$ETC/venue.toml
+    set +a
+}
+
+# Replaces this subshell by a version's program, with the services' settings.
+program() { # USER GROUP,... VERSION ARGUMENT...
+    local user=$1 groups=$2 version=$3
+    shift 3
+    load_settings
     umask 007
-    cd /
     become "$user" "$groups" "$OPT/versions/$version/bin/peakedex" "$@"
 }
 
@@ -301,20 +338,20 @@ program() { # USER GROUP,... VERSION ARGUMENT...
 
 services() {
     if [ "$SYSTEMD" = no ]; then
-        say "no systemd, so not done: systemctl $*"
+        say "without systemd, skipped: systemctl $*"
     else
         run systemctl "$@"
     fi
 }
 
-# The service of payouts, if it is wanted here.
+# The payouts service, if it was requested now or enabled before.
 payouts_service() {
     if [ "$PAYOUTS" = yes ] || { [ "$SYSTEMD" = yes ] && systemctl -q is-enabled peakedex-payouts 2>/dev/null; }; then
         say peakedex-payouts
     fi
 }
 
-# Payouts come last, when all else works. Fails if it does not.
+# Starts payouts last, when everything else is healthy. Fails otherwise.
 start_services() { # start|restart
     local payouts
     payouts=$(payouts_service)
@@ -343,67 +380,66 @@ install_units() {
     if changed /journald.conf.d/; then services restart systemd-journald; fi
 }
 
-# Whether this run has written a file whose path holds this.
+# Whether this run has changed a file whose path contains this text.
 changed() { [[ $CHANGED == *"$1"* ]]; }
 
-# Whether an API answers in time and can read its database.
+# Whether an API responds in time and can read its database.
 healthy() { # URL
-    "$PYTHON" - "$1" "$HEALTH_SECONDS" <<'TEXT'
+    "$PYTHON" -I - "$1" "$HEALTH_SECONDS" <<'TEXT'
 import json, sys, time, urllib.request
 
 url, seconds = sys.argv[1], float(sys.argv[2])
-end, said = time.monotonic() + seconds, "nothing"
+end, state = time.monotonic() + seconds, "no response"
 while time.monotonic() < end:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             health = json.load(answer)
-        said = health["database"]
-        if said == "ok" or "still empty" in said:  # before the first block there is nothing to read
+        state = health["database"]
+        if state == "ok" or "still empty" in state:  # a new installation has no blocks yet
             print(f"healthy: block {health['block'] or 'none yet'}")
             sys.exit(0)
     except (OSError, ValueError, KeyError) as error:
-        said = error
+        state = error
     time.sleep(0.2)
-sys.exit(f"not healthy within {seconds:g} s: {url}: {said}")
+sys.exit(f"not healthy within {seconds:g} s: {url}: {state}")
 TEXT
 }
 
-# ---------------------------------------------------------------- from one version to the next
+# ---------------------------------------------------------------- upgrade and rollback
 
 same_schema() { cmp -s "$OPT/versions/$1/schema" "$OPT/versions/$2/schema"; }
 
-# A copy of the database beside the version that made it, before the next one changes its tables.
+# Copies the database into the version's folder, which only root can read, before the next version migrates it.
 keep_database() { # VERSION
     local copy=$OPT/versions/$1/database
-    say "keeps the database of version $1: $copy"
-    (umask 077 && copy_database >"$copy.new")
-    mv "$copy.new" "$copy"
+    say "copies the database of version $1 to $copy"
+    (umask 077 && copy_database >"$copy.new") && mv "$copy.new" "$copy"
 }
 
-put_database_back() { # VERSION
+restore_database() { # VERSION
     local copy=$OPT/versions/$1/database
-    [ -f "$copy" ] || die "there is no copy of version $1's database: $copy"
-    say "puts back the database of version $1. Give no withdrawal back (payouts return) for an hour"
+    [ -f "$copy" ] || die "the copy of version $1's database is missing: $copy"
+    say "restores the database of version $1. Do not return withdrawals (payouts return) for an hour"
     services stop peakedex-api
     replace_database <"$copy"
 }
 
-# Puts the old version back, however far the new one came. No payment was made meanwhile.
+# Returns to the old version after any failed step of the upgrade. No payment was made meanwhile.
 go_back() { # OLD NEW
-    say "version $2 does not work: back to ${1:-nothing}" >&2
+    say "version $2 failed: returning to ${1:-no version}" >&2
     if [ -n "$1" ]; then
         stop_writers
-        if ! same_schema "$1" "$2"; then put_database_back "$1"; fi
+        if ! same_schema "$1" "$2"; then restore_database "$1"; fi
         point current "versions/$1"
         start_services restart
     fi
     exit 1
 }
 
-# Starts a version's API beside the one that runs, asks it how it is, and ends it.
+# Starts a version's API on a free port, checks its health, and stops it.
 trial() { # VERSION
     local port process code=0
-    port=$("$PYTHON" -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+    port=$("$PYTHON" -I -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
     (program peakedex-api peakedex-api,peakedex "$1" serve --host 127.0.0.1 --port "$port" --workers 1) &
     process=$!
     healthy "http://127.0.0.1:$port/api/health" || code=1
@@ -412,7 +448,7 @@ trial() { # VERSION
     return "$code"
 }
 
-# Migrate, try, switch, restart, ask; back by itself where one of these fails.
+# Migrates the database, tries the new version, switches to it and restarts; returns to the old one on any failure.
 switch() { # VERSION
     local old
     old=$(version_at current)
@@ -421,12 +457,15 @@ switch() { # VERSION
         return
     fi
     if [ "$DRY_RUN" = yes ]; then
-        say "would switch from ${old:-nothing} to $1"
+        say "would switch from ${old:-no version} to $1"
         return
     fi
     if [ -n "$old" ]; then
         stop_writers
-        if ! same_schema "$old" "$1"; then keep_database "$old"; fi
+        if ! same_schema "$old" "$1" && ! keep_database "$old"; then
+            start_services restart
+            die "the database cannot be copied: version $old continues"
+        fi
     fi
     (program peakedex-indexer peakedex "$1" db upgrade) || go_back "$old" "$1"
     grant || go_back "$old" "$1"
@@ -435,11 +474,11 @@ switch() { # VERSION
     point current "versions/$1"
     point bin/peakedex ../current/bin/peakedex
     start_services restart || go_back "$old" "$1"
-    say "version $1 is in place"
+    say "version $1 is installed"
     forget_versions
 }
 
-# The newest few stay, and the one that runs, and the one before it.
+# Keeps the newest few versions, the current one and the previous one.
 forget_versions() {
     local version
     # shellcheck disable=SC2012  # the names are our own
@@ -454,15 +493,15 @@ forget_versions() {
 roll_back() {
     local old new
     new=$(version_at current) old=$(version_at previous)
-    [ -n "$old" ] || die "there is no version before ${new:-the first one}"
+    [ -n "$old" ] || die "there is no previous version to return to"
     if ! same_schema "$old" "$new" && [ "$RESTORE_DATABASE" = no ]; then
-        die "version $new has other tables than $old: say --restore-database to put back the copy of then. Blocks" \
-            "since are read again from the chain; the records of payments since are lost"
+        die "version $new has another schema than $old: use --restore-database to restore the copy made before" \
+            "the upgrade. Later blocks are read again from the chain; later payout records are lost"
     fi
-    say "back from version $new to $old"
+    say "returns from version $new to $old"
     if [ "$DRY_RUN" = yes ]; then return; fi
     stop_writers
-    if ! same_schema "$old" "$new"; then put_database_back "$old"; fi
+    if ! same_schema "$old" "$new"; then restore_database "$old"; fi
     point current "versions/$old"
     point previous "versions/$new"
     start_services restart
@@ -470,7 +509,7 @@ roll_back() {
 
 status() {
     say "version $(version_at current)"
-    say "before it $(version_at previous)"
+    say "previous version $(version_at previous)"
     if [ "$SYSTEMD" = yes ]; then
         systemctl --no-pager --lines=0 status peakedex-indexer peakedex-api peakedex-payouts nginx || true
         healthy "$HEALTH_URL"
@@ -479,7 +518,7 @@ status() {
 
 # ---------------------------------------------------------------- nginx
 
-# Chooses the certificate; makes one where there is none.
+# Chooses the certificate, and creates a self-signed one if there is none.
 certificate() {
     local theirs=/etc/letsencrypt/live/$NAME
     if [ -n "$CERT" ]; then return; fi
@@ -490,8 +529,8 @@ certificate() {
     CERT=/etc/peakedex/tls/self-signed.pem KEY=/etc/peakedex/tls/self-signed.key
     folder 0700 root root "$ETC/tls"
     if [ -f "$ROOT$CERT" ]; then return; fi
-    say "makes a self-signed certificate. For a real one: certbot certonly --webroot -w /var/lib/peakedex-acme" \
-        "-d $NAME, then this again"
+    say "creates a self-signed certificate. For a trusted one run certbot certonly --webroot" \
+        "-w /var/lib/peakedex-acme -d $NAME, then this script again"
     (umask 077 && run openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
         -subj "/CN=$NAME" -keyout "$ROOT$KEY" -out "$ROOT$CERT" 2>/dev/null)
 }
@@ -516,7 +555,7 @@ install_nginx() {
     fi
 }
 
-# ---------------------------------------------------------------- the way
+# ---------------------------------------------------------------- commands
 
 packages() { # NAME...
     local name missing=()
@@ -541,7 +580,7 @@ install() {
     install_units
     switch "$version"
     install_nginx
-    if [ "$DRY_RUN" = yes ]; then say "nothing was done"; else say "done: https://$NAME"; fi
+    if [ "$DRY_RUN" = yes ]; then say "dry run: nothing was changed"; else say "done: https://$NAME"; fi
 }
 
 main() {

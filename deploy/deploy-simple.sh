@@ -1,35 +1,51 @@
 #!/usr/bin/env bash
-# One small server: SQLite, the indexer and the API as services of their own, nginx before them.
+# Installs Peake DEX on one small server: SQLite, the indexer and the API as separate services, behind nginx.
 #
 #   sudo deploy/deploy-simple.sh --name dex.example.org --venue venue.toml
 #
-# `--help` tells the rest, and docs/operator.md what to look after.
+# See --help, and docs/operator.md for operation.
 
 DATABASE=sqlite
 # shellcheck source=deploy/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-prepare_database() { :; } # a file, made with the settings
+as_indexer() { as_user peakedex-indexer peakedex "$@"; }
 
-grant() { :; } # rights are those of the file
-
-# SQLite's own copy, because a reader may still hold the last blocks outside the one file.
-copy_database() {
-    "$PYTHON" - "$VAR/peakedex.db" "$VAR/copy.db" <<'TEXT'
-import sqlite3, sys
-source, copy = map(sqlite3.connect, sys.argv[1:])
-source.backup(copy)
-copy.close()
-TEXT
-    cat "$VAR/copy.db"
-    rm "$VAR/copy.db"
+# Creates an empty file with the mode that SQLite copies to the files beside it, so that both writers can use them.
+# An existing one must be the indexer's.
+prepare_database() {
+    if [ "$DRY_RUN" = yes ]; then return; fi
+    # shellcheck disable=SC2016
+    as_indexer bash -c 'test -e "$1" || test -L "$1" || (umask 117 && : >"$1")
+        test ! -L "$1" && test -f "$1" && test -O "$1" && chmod 0660 "$1"' - "$VAR/peakedex.db" ||
+        die "$VAR/peakedex.db is not a regular file of the user peakedex-indexer: check what it is, and move it away"
 }
 
+grant() { :; } # the file's mode is enough
+
+# The whole database on standard output. SQLite's own copy includes blocks that are still in its write-ahead log.
+copy_database() {
+    as_indexer "$PYTHON" -I -c '
+import pathlib, shutil, sqlite3, sys, tempfile
+path = pathlib.Path(sys.argv[1])
+with tempfile.TemporaryDirectory(prefix="copy-", dir=path.parent) as folder:
+    copy = pathlib.Path(folder, "copy.db")
+    source, target = sqlite3.connect(path.as_uri() + "?mode=rw", uri=True), sqlite3.connect(copy)
+    source.backup(target)
+    target.close()
+    with copy.open("rb") as opened:
+        shutil.copyfileobj(opened, sys.stdout.buffer)
+' "$VAR/peakedex.db"
+}
+
+# Replaces the database by standard input.
 replace_database() {
-    cat >"$VAR/copy.db"
-    own 0660 peakedex-indexer peakedex "$VAR/copy.db"
-    rm -f "$VAR/peakedex.db-wal" "$VAR/peakedex.db-shm"
-    mv "$VAR/copy.db" "$VAR/peakedex.db"
+    # shellcheck disable=SC2016
+    as_indexer bash -ec 'umask 117
+        rm -f "$1.new" "$1-wal" "$1-shm" "$1-journal"
+        set -o noclobber
+        cat >"$1.new"
+        mv -T "$1.new" "$1"' - "$VAR/peakedex.db"
 }
 
 main "$@"

@@ -1,9 +1,12 @@
--- The roles of the services in the exchange's database, run in it by a superuser as often as you like. Each is named
--- like the system's user that it serves, who is let in by that name (`peer`): there is no password to lose.
+-- The services' roles, to be run by a superuser in the exchange's database, as often as needed. Each role has the name
+-- of the service's user and no password (`peer` authentication).
 --   peakedex-indexer   owns the tables, migrates them and writes the ledger
 --   peakedex-api       reads
 --   peakedex-backup    reads
---   peakedex-payouts   reads, and writes the payments' own tables alone (which the indexer's migrations make)
+--   peakedex-payouts   reads, and writes the payout tables (which the indexer's migrations create)
+
+-- The indexer owns the schema and the database's settings: the superuser must not call functions that it defined.
+SET search_path = pg_catalog, pg_temp;
 
 DO $$
 DECLARE
@@ -36,7 +39,7 @@ BEGIN
     FOR name IN
         SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND starts_with(tablename, 'payout_')
     LOOP
-        EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %I TO "peakedex-payouts"', name);
+        EXECUTE format('GRANT INSERT, UPDATE, DELETE ON public.%I TO "peakedex-payouts"', name);
     END LOOP;
 END
 $$;

@@ -1,4 +1,4 @@
-"""A machine on which the script ran once, for the tests that only look at it."""
+"""A machine on which the script ran once, for tests that do not change it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests.system.deploy.server import Done, Machine, machine
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Done]]:
-    """The machine after its first run, and what that came to."""
-    with machine(tmp_path_factory.mktemp("deploy")) as found:
+def installed() -> Iterator[tuple[Machine, Done]]:
+    """The machine after its first run, and the result of that run."""
+    with machine() as found:
         done = found.install()
         assert done.code == 0, done.out + done.err
         yield found, done

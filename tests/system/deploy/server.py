@@ -1,9 +1,10 @@
-"""The deploy scripts run for real, into a folder: on a small checkout, with a program for each version.
+"""Runs the deploy scripts into a folder (`--root`), from a small checkout.
 
-Only three things are not real. Making an environment (`python -m venv`, `pip`) copies the checkout's own
-`program.sh` as `peakedex`, which speaks to this repository's code or fails as a test wants it to. `systemctl`
-writes down what it is asked. The API that is asked after a switch is this process, which knows by the link
-`current` which version runs, and which of them are sick.
+Three parts are simulated. Creating an environment (`python -m venv`, `pip`) copies the checkout's `program.sh` as
+`peakedex`, which runs this repository's code or fails. `systemctl` records its arguments. The API of the health check
+after a switch is this process; it reads the link `current` to know which version runs.
+
+As root, the services' users are created in the folder's own `etc/passwd`, and the scripts really act as them.
 """
 
 from __future__ import annotations
@@ -13,55 +14,61 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
-from tests.support import warm_program as quick
+from tests.support import warm_program
+from tests.support.shared_python import shared_python, write_program
 from tests.system.cli.command import clean_environment
 from tests.system.store.chains import VENUE_TEXT
 
 ROOT: Final = Path(__file__).parents[3]
 NAME: Final = "dex.example.org"
 
-# The program of a version that works, and of one whose API does not start.
+IS_ROOT: Final = os.getuid() == 0
+USERS: Final = ("peakedex-indexer", "peakedex-api", "peakedex-payouts", "peakedex-backup")
+
+# The program of a version that works, and of one whose API does not start. The scripts clear the environment, so names
+# in capital letters are replaced when the file is written.
 WORKS: Final = """#!/bin/sh
-echo "peakedex $*" >> "$PEAKEDEX_TEST_LOG"
-exec "$PEAKEDEX_TEST_QUICK" "$@"
+echo "peakedex $*" >> "@LOG@"
+exec "@PEAKEDEX@" "$@"
 """
 MUTE: Final = """#!/bin/sh
-echo "peakedex $*" >> "$PEAKEDEX_TEST_LOG"
+echo "peakedex $*" >> "@LOG@"
 if [ "$1" = serve ]; then exit 1; fi
-exec "$PEAKEDEX_TEST_QUICK" "$@"
+exec "@PEAKEDEX@" "$@"
 """
-PYTHON: Final = f"""#!/bin/sh
-if [ "$1 $2" = "-m venv" ]; then
-    mkdir -p "$3/bin"
-    cp "$PEAKEDEX_TEST_CHECKOUT/program.sh" "$3/bin/peakedex"
-    printf '#!/bin/sh\\necho "python $*" >> "$PEAKEDEX_TEST_LOG"\\n' > "$3/bin/python"
-    chmod 755 "$3/bin/peakedex" "$3/bin/python"
+PYTHON: Final = """#!/bin/sh
+if [ "$1 $2 $3" = "-I -m venv" ]; then
+    mkdir -p "$4/bin"
+    cp "@CHECKOUT@/program.sh" "$4/bin/peakedex"
+    printf '#!/bin/sh\\necho "python $*" >> "@LOG@"\\n' > "$4/bin/python"
+    chmod 755 "$4/bin/peakedex" "$4/bin/python"
     exit
 fi
-exec {sys.executable} "$@"
+exec @PYTHON@ "$@"
 """
 SYSTEMCTL: Final = """#!/bin/sh
-echo "systemctl $*" >> "$PEAKEDEX_TEST_LOG"
+echo "systemctl $*" >> "@LOG@"
 case "$*" in
     *is-enabled*) exit 1 ;;
 esac
 """
 NGINX: Final = """#!/bin/sh
-echo "nginx $*" >> "$PEAKEDEX_TEST_LOG"
+echo "nginx $*" >> "@LOG@"
 """
 
 
 @dataclass
 class Done:
-    """What a run of the script came to; `did` is what it asked of other programs, in order."""
+    """Result of a run of the script; `did` lists the commands of other programs, in order."""
 
     code: int
     out: str
@@ -69,18 +76,18 @@ class Done:
     did: list[str]
 
     def at(self, words: str) -> int:
-        """The place in `did` of the one thing that begins so."""
+        """Index in `did` of the only command that starts with these words."""
         [place] = [number for number, line in enumerate(self.did) if line.startswith(words)]
         return place
 
 
 @dataclass
 class Machine:
-    """An empty root, a checkout, and the programs that the script finds."""
+    """An empty root folder, a checkout, and the programs that the script runs."""
 
     folder: Path
     sick: set[str] = field(default_factory=set)
-    """Versions whose API answers that it cannot read the database, once they run."""
+    """Versions whose API reports a broken database."""
     health: str = ""
 
     def __post_init__(self) -> None:
@@ -88,18 +95,21 @@ class Machine:
         self._programs, self._log = self.folder / "programs", self.folder / "log"
         (self.root / "etc").mkdir(parents=True)
         self._programs.mkdir()
-        quick.program(self._programs).rename(self._programs / "quick")
-        for name, text in (("python3", PYTHON), ("systemctl", SYSTEMCTL), ("nginx", NGINX)):
-            (self._programs / name).write_text(text)
-            (self._programs / name).chmod(0o755)
-        if os.getuid() == 0:  # users are made in these
-            for name in ("passwd", "group", "shadow", "gshadow"):
+        self._log.touch()
+        self._log.chmod(0o666)  # the services' users write to it
+        if IS_ROOT:
+            write_program(self._programs / "peakedex-now")
+            for name in ("passwd", "group", "shadow", "gshadow"):  # the script adds its users to these
                 shutil.copy(Path("/etc") / name, self.root / "etc" / name)
+        else:
+            warm_program.program(self._programs).rename(self._programs / "peakedex-now")
+        for name, text in (("python3", PYTHON), ("systemctl", SYSTEMCTL), ("nginx", NGINX)):
+            self._write_program(self._programs / name, text)
         (self.folder / "venue.toml").write_text(VENUE_TEXT)
-        self._furnish()
+        self._write_checkout()
 
-    def _furnish(self) -> None:
-        """A checkout with a file of each kind that makes a version."""
+    def _write_checkout(self) -> None:
+        """A checkout with a file of each kind that belongs to a version."""
         shutil.copytree(
             ROOT / "deploy", self.checkout / "deploy", ignore=shutil.ignore_patterns("vendor", "__pycache__")
         )
@@ -112,24 +122,35 @@ class Machine:
         self.program(WORKS)
 
     def program(self, text: str) -> None:
-        """The program of the versions to come."""
-        (self.checkout / "program.sh").write_text(text)
+        """Set the program of later versions."""
+        self._write_program(self.checkout / "program.sh", text)
+
+    def _write_program(self, path: Path, text: str) -> None:
+        for name, value in (
+            ("LOG", self._log),
+            ("PEAKEDEX", self._programs / "peakedex-now"),
+            ("CHECKOUT", self.checkout),
+            ("PYTHON", shared_python()),
+        ):
+            text = text.replace(f"@{name}@", str(value))
+        path.write_text(text)
+        path.chmod(0o755)
 
     def change(self, *, tables: bool = False) -> None:
-        """The checkout becomes another version, perhaps with other tables."""
+        """Make the checkout another version, optionally with another schema."""
         path = self.checkout / ("alembic/versions/0002.py" if tables else "settlement/core/state_machine.py")
         path.write_text(path.read_text() + "more\n" if path.exists() else "new\n")
 
-    def run(self, *words: object, script: str = "deploy-simple.sh") -> Done:
-        """Run the script with these words; `--root` and where to ask for health are given."""
+    def run(
+        self,
+        *words: object,
+        script: str = "deploy-simple.sh",
+        cwd: Path | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> Done:
+        """Run the script with these words, `--root` and `--health-url`."""
         self._log.write_text("")
-        environment = clean_environment() | {
-            "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "PEAKEDEX_TEST_LOG": str(self._log),
-            "PEAKEDEX_TEST_QUICK": str(self._programs / "quick"),
-            "PEAKEDEX_TEST_CHECKOUT": str(self.checkout),
-        }
+        path = {"PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
         done = subprocess.run(
             [
                 self.checkout / "deploy" / script,
@@ -139,7 +160,8 @@ class Machine:
                 self.health,
                 *map(str, words),
             ],
-            env=environment,
+            env={**clean_environment(), **path, **environment},
+            cwd=cwd,
             capture_output=True,
             text=True,
             check=False,
@@ -147,12 +169,17 @@ class Machine:
         )
         return Done(done.returncode, done.stdout, done.stderr, self._log.read_text().splitlines())
 
-    def install(self, *words: object, script: str = "deploy-simple.sh") -> Done:
+    def install(self, *words: object, **options: Any) -> Done:
         venue = self.folder / "venue.toml"
-        return self.run("--name", NAME, "--venue", venue, "--health-seconds", 20, *words, script=script)
+        return self.run("--name", NAME, "--venue", venue, "--health-seconds", 20, *words, **options)
+
+    def uid(self, user: str) -> int:
+        """ID of one of the services' users."""
+        lines = (self.root / "etc/passwd").read_text().splitlines()
+        return next(int(line.split(":")[2]) for line in lines if line.startswith(f"{user}:"))
 
     def version(self, link: str = "current") -> str | None:
-        """The version that a link names."""
+        """The version that a link points to."""
         path = self.root / "opt/peakedex" / link
         return path.readlink().name if path.is_symlink() else None
 
@@ -162,9 +189,17 @@ class Machine:
 
 
 @contextmanager
-def machine(folder: Path) -> Iterator[Machine]:
-    """A machine, and the API that it asks after a switch."""
-    here = Machine(folder)
+def machine() -> Iterator[Machine]:
+    """A machine in a temporary folder that every user may enter, and the API of its health checks."""
+    with tempfile.TemporaryDirectory(prefix="peakedex-deploy-") as folder:
+        Path(folder).chmod(0o755)
+        here = Machine(Path(folder))
+        with _api(here):
+            yield here
+
+
+@contextmanager
+def _api(here: Machine) -> Iterator[None]:
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -181,5 +216,5 @@ def machine(folder: Path) -> Iterator[Machine]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         here.health = f"http://127.0.0.1:{server.server_port}/api/health"
-        yield here
+        yield
         server.shutdown()

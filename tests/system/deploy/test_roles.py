@@ -1,4 +1,4 @@
-"""The roles of deploy/postgresql/roles.sql, in the order in which deploy.sh makes and uses them."""
+"""The roles of deploy/postgresql/roles.sql, as deploy.sh creates and uses them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROLES = (ROOT / "deploy" / "postgresql" / "roles.sql").read_text("utf-8")
 
 @pytest.fixture
 def database() -> Iterator[str]:
-    """A new database with the roles, migrated by the indexer's; the roles again, as after each migration."""
+    """A new database with the roles, migrated by the indexer; the roles are applied again, as after each migration."""
     url = new_database(migrated=False)
     execute(url, ROLES)
     open_writer(as_role(url, "peakedex-indexer")).dispose()
@@ -63,9 +63,9 @@ def test_each_role_may_do_what_its_service_needs_and_no_more(database: str) -> N
 
 
 def test_a_kept_copy_puts_the_database_back_with_the_rights_of_all(database: str) -> None:
-    """As the script does it before and after a version with other tables, as the indexer's role."""
+    """As the script does it around an upgrade with another schema, as the indexer's role."""
     script = (ROOT / "deploy" / "deploy.sh").read_text("utf-8")
-    copy, back = re.findall(r"\(as_owner (.*)\); \}", script)
+    copy, back = re.findall(r"\{ as_owner (.*); \}", script)
     owner = as_role(database, "peakedex-indexer")
 
     def run(words: str, given: bytes = b"") -> bytes:
@@ -90,6 +90,30 @@ def test_a_kept_copy_puts_the_database_back_with_the_rights_of_all(database: str
 
 
 def test_the_roles_of_tables_to_come_are_there_already(database: str) -> None:
-    """A later version's tables are readable before anybody runs the file again."""
+    """A later version's tables are readable before the file runs again."""
     execute(as_role(database, "peakedex-indexer"), "CREATE TABLE later (a integer)")
     execute(as_role(database, "peakedex-api"), "SELECT * FROM later")
+
+
+def test_the_superuser_calls_no_function_of_the_indexer(database: str) -> None:
+    """The indexer owns the schema and the database's settings: its functions could take the superuser's rights."""
+    name = conninfo_to_dict(database)["dbname"]
+    planted = [
+        f"""CREATE FUNCTION public.{function} RETURNS {result} LANGUAGE plpgsql AS $$ BEGIN
+            EXECUTE 'ALTER ROLE "peakedex-indexer" CREATEROLE'; RETURN {value}; END $$"""
+        for function, result, value in (
+            ("starts_with(name, text)", "boolean", "false"),
+            ("format(text, name)", "text", "'SELECT 1'"),
+            ("format(text, text)", "text", "'SELECT 1'"),
+            ("current_database()", "name", "'other'"),
+        )
+    ]
+    execute(
+        as_role(database, "peakedex-indexer"),
+        *planted,
+        f'ALTER DATABASE "{name}" SET search_path = public, pg_catalog',
+    )
+    execute(database, ROLES)
+    assert execute(database, "SELECT rolcreaterole FROM pg_roles WHERE rolname = 'peakedex-indexer'") == [
+        (False,)
+    ]

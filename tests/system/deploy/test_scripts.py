@@ -1,4 +1,4 @@
-"""deploy-simple.sh and deploy.sh, run: what they put where, and how they go from one version to the next."""
+"""deploy-simple.sh and deploy.sh: installed files and rights, upgrades, rollbacks."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.deploy.server import MUTE, NAME, ROOT, WORKS, Done, Machine, machine
+from tests.system.deploy.server import IS_ROOT, MUTE, NAME, ROOT, WORKS, Done, Machine, machine
 
 SCRIPTS = sorted((ROOT / "deploy").glob("*.sh"))
-IS_ROOT = os.getuid() == 0
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Machine]:
-    with machine(tmp_path) as found:
+def server() -> Iterator[Machine]:
+    with machine() as found:
         yield found
 
 
 def tree(root: Path) -> dict[str, object]:
-    """Every file, link and folder with its mode, owner, time and content; SQLite's working files aside."""
+    """Every file, link and folder with its mode, owner, time and content, except those of SQLite."""
     found: dict[str, object] = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
@@ -72,8 +71,8 @@ def test_who_may_read_and_write_what(installed: tuple[Machine, Done], path: str)
     root = installed[0].root
     wanted, owner, group = MODES[path]
     assert oct(mode(root / path)) == oct(wanted)
-    if not IS_ROOT:  # then all is ours, as the script says
-        assert "all files are yours" in installed[1].out
+    if not IS_ROOT:
+        assert "all files belong to you" in installed[1].out
         return
     names = {
         kind: dict(line.split(":")[:3:2] for line in (root / "etc" / kind).read_text().splitlines())
@@ -87,7 +86,7 @@ def test_the_services_users_have_no_shell_no_home_and_no_group_more_than_they_ne
     installed: tuple[Machine, Done],
 ) -> None:
     if not IS_ROOT:
-        assert "no users are made" in installed[1].out
+        assert "no users are created" in installed[1].out
         return
     root = installed[0].root / "etc"
     users = {line.split(":")[0]: line.split(":") for line in (root / "passwd").read_text().splitlines()}
@@ -109,7 +108,7 @@ def test_the_services_users_have_no_shell_no_home_and_no_group_more_than_they_ne
 
 def test_the_version_is_installed_from_the_lock_alone(installed: tuple[Machine, Done]) -> None:
     server, done = installed
-    first, second = (line for line in done.did if line.startswith("python -m pip install"))
+    first, second = (line for line in done.did if line.startswith("python -I -m pip install"))
     assert f"--require-hashes --requirement {server.checkout}/requirements-server.lock" in first
     assert "--no-deps --no-index --no-build-isolation" in second
     assert second.endswith(str(server.checkout))
@@ -128,14 +127,14 @@ def test_a_second_run_changes_nothing(installed: tuple[Machine, Done]) -> None:
     done = server.install()
     assert done.code == 0, done.err
     assert tree(server.root) == before
-    assert not [line for line in done.out.splitlines() if line.startswith(("writes", "installs", "makes"))]
+    assert not [line for line in done.out.splitlines() if line.startswith(("writes", "installs", "creates"))]
     assert not [line for line in done.did if line.startswith(("peakedex", "python"))]
 
 
 @pytest.fixture(scope="module")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A machine that was in use before the run: with settings of its own, and many versions."""
-    with machine(tmp_path_factory.mktemp("used")) as server:
+def used() -> Iterator[Machine]:
+    """A machine that was in use before the run: with its own settings, and many versions."""
+    with machine() as server:
         etc, home = server.root / "etc/peakedex", server.root / "opt/peakedex"
         etc.mkdir()
         (etc / "peakedex.env").write_text("PEAKEDEX_DB=sqlite:////var/lib/peakedex/peakedex.db\n# mine\n")
@@ -147,8 +146,6 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             shutil.copy(sorted((server.checkout / "alembic/versions").iterdir())[0], version / "schema")
             os.utime(version, (number, number))
         (home / "current").symlink_to("versions/0.0.1")
-        server.database.parent.mkdir(parents=True)
-        server.database.touch()
         done = server.install()
         assert done.code == 0, done.out + done.err
         yield server
@@ -176,22 +173,22 @@ def test_a_dry_run_does_nothing(server: Machine) -> None:
     assert tree(server.root) == before
     assert done.did == []
     assert "writes " in done.out
-    assert "would switch from nothing to 1.0.0-" in done.out
-    assert done.out.endswith("nothing was done\n")
+    assert "would switch from no version to 1.0.0-" in done.out
+    assert done.out.endswith("dry run: nothing was changed\n")
 
 
 REFUSED = {
     "--name is missing": ["--venue", "venue.toml"],
     "--name: Not A Host is not a host name": ["--name", "Not A Host"],
     "--venue is missing": ["--name", NAME],
-    "--venue: nowhere.toml is not there": ["--name", NAME, "--venue", "nowhere.toml"],
-    "--cert and --key: name both": ["--name", NAME, "--cert", "/etc/passwd"],
-    "--nmae is no option": ["--nmae", NAME],
+    "--venue: nowhere.toml does not exist": ["--name", NAME, "--venue", "nowhere.toml"],
+    "--cert and --key: both must be existing files": ["--name", NAME, "--cert", "/etc/passwd"],
+    "unknown option --nmae": ["--nmae", NAME],
     "--name needs a value": ["--name"],
-    "upgrade is no command": ["upgrade"],
-    "--db is for deploy.sh": ["--db", "postgresql:///elsewhere"],
-    "there is no version before": ["rollback"],
-    "--root: here is not absolute": ["--root", "here"],
+    "unknown command upgrade": ["upgrade"],
+    "--db belongs to deploy.sh": ["--db", "postgresql:///elsewhere"],
+    "there is no previous version": ["rollback"],
+    "--root: here is not an absolute path": ["--root", "here"],
 }
 
 
@@ -211,7 +208,7 @@ def test_another_venue_is_refused(installed: tuple[Machine, Done]) -> None:
     other.write_text((server.folder / "venue.toml").read_text() + "# another\n")
     done = server.run("--name", NAME, "--venue", other)
     assert done.code == 2
-    assert "Another venue is another exchange" in done.err
+    assert "Install another venue on another machine" in done.err
 
 
 def test_a_checkout_without_the_site_s_libraries_is_refused(server: Machine) -> None:
@@ -225,7 +222,7 @@ def test_a_checkout_without_the_site_s_libraries_is_refused(server: Machine) -> 
 
 
 def rows(database: Path) -> int:
-    """How many rows the table has that stands for what the new version did to the tables."""
+    """Number of rows of the table `mark`, which stands for the changes of the new version."""
     with closing(sqlite3.connect(database)) as plain:
         return int(plain.execute("SELECT count(*) FROM mark").fetchone()[0])
 
@@ -240,17 +237,17 @@ def mark(database: Path, *, make: bool = False) -> None:
 
 MARKS = WORKS.replace(
     "exec ",
-    f"""if [ "$1 $2" = "db upgrade" ]; then
-    "$PEAKEDEX_TEST_QUICK" "$@"
-    exec {sys.executable} -c '
+    """if [ "$1 $2" = "db upgrade" ]; then
+    "@PEAKEDEX@" "$@"
+    exec @PYTHON@ -c '
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1])
 database.execute("INSERT INTO mark VALUES (2)")
-database.commit()' "${{PEAKEDEX_DB#sqlite:///}}"
+database.commit()' "${PEAKEDEX_DB#sqlite:///}"
 fi
 exec """,
 )
-"""A program whose migration leaves a mark in the database."""
+"""A program whose migration adds a row to the database."""
 
 
 def test_an_upgrade_stops_writers_tries_switches_and_starts_payouts_last_and_goes_back_by_word(
@@ -291,7 +288,7 @@ def test_a_version_that_does_not_start_never_gets_in_place(server: Machine) -> N
     server.program(MUTE)
     done = server.install("--systemd", "--payouts", "--health-seconds", 1)
     assert done.code == 1
-    assert f"does not work: back to {old}" in done.err
+    assert f"failed: returning to {old}" in done.err
     assert (server.version(), server.version("previous")) == (old, None)
     assert done.at("peakedex serve") < done.at("systemctl restart peakedex-indexer peakedex-api")
     assert done.at("systemctl restart peakedex-payouts")
@@ -313,7 +310,7 @@ def test_a_version_that_falls_sick_is_taken_back_with_its_tables(server: Machine
     assert server.version() == old
     assert rows(server.database) == 1  # the migration's mark is gone
     assert oct(mode(server.database)) == "0o660"
-    assert "Give no withdrawal back (payouts return) for an hour" in done.out
+    assert "Do not return withdrawals (payouts return) for an hour" in done.out
     assert [line for line in done.did if "restart peakedex-payouts" in line] == []
 
 
@@ -333,7 +330,7 @@ def test_rollback_over_other_tables_takes_a_word_and_puts_the_copy_back(server: 
     new = server.version()
     refused = server.run("rollback")
     assert refused.code == 2
-    assert "say --restore-database" in refused.err
+    assert "use --restore-database" in refused.err
     assert (server.version(), rows(server.database)) == (new, 2)
     done = server.run("rollback", "--restore-database")
     assert done.code == 0, done.err
