@@ -16,6 +16,7 @@ from lighthive.client import Client
 from lighthive.exceptions import RPCNodeException
 
 from indexer.sources.json_rpc import call, call_for_blocks
+from settlement.net.chain_id import ExpectedChain
 from settlement.net.http_client import BadAnswer, HttpClient, Limits, NodeError
 from settlement.net.json_rpc import RpcError
 
@@ -45,9 +46,17 @@ class HiveClient(Client):  # type: ignore[misc]
     """
 
     def __init__(
-        self, nodes: Sequence[str], *, limits: Limits = LIMITS, range_limits: Limits = RANGE_LIMITS
+        self,
+        nodes: Sequence[str],
+        *,
+        limits: Limits = LIMITS,
+        range_limits: Limits = RANGE_LIMITS,
+        chain: ExpectedChain | None = None,
     ) -> None:
-        """Raises ValueError without nodes: lighthive would use a list of its own."""
+        """`chain` is checked before a node is used, and again after each failure; None: any chain.
+
+        Raises ValueError without nodes: lighthive would use a list of its own.
+        """
         if not nodes:
             raise ValueError("no Hive nodes given")
         super().__init__(nodes=list(nodes))
@@ -55,6 +64,8 @@ class HiveClient(Client):  # type: ignore[misc]
         self.node_list = deque(nodes)  # the base class has rotated its own
         self.current_node = self.node_list[0]
         self._range_limits = range_limits
+        self._chain = chain
+        self._checked: set[str] = set()  # URLs of nodes whose chain has been checked
 
     def set_logger(self, loglevel: int) -> None:
         """Use a silent logger: callers report failures, and the base class adds a handler per client."""
@@ -68,12 +79,16 @@ class HiveClient(Client):  # type: ignore[misc]
     def _send_request(self, url: str, request_data: Any, timeout: tuple[float, float]) -> dict[str, Any]:
         """lighthive's transport. Its `timeout` is ignored in favour of this client's limits."""
         try:
+            if self._chain is not None and url not in self._checked:
+                self._chain.check(url)
+                self._checked.add(url)
             if request_data["method"] == _RANGE_METHOD:
                 return {"result": call_for_blocks(self.http, url, request_data, self._range_limits)}
             return {"result": call(self.http, url, request_data)}
         except RpcError as error:
             return {"error": {"message": str(error), "code": error.code}}
         except NodeError as error:
+            self._checked.discard(url)
             raise _FailOver(error) from None
 
     def call_raw(self, api: str, method: str, params: dict[str, Any]) -> bytes:

@@ -11,7 +11,9 @@ from concurrent.futures import Future
 from typing import Final
 
 from indexer.sources.hive_client import HiveClient
+from indexer.sources.source import SourceError
 from settlement.net.backoff import Waiter
+from settlement.net.chain_id import OtherChainError
 from settlement.net.http_client import NodeError
 from settlement.net.node_pool import Node, NodePool
 
@@ -44,9 +46,13 @@ class IrreversibleQuorum:
         self._grace_seconds = grace_seconds
         self._reported: dict[HiveNode, int] = {}
         self._pending: dict[HiveNode, Future[int]] = {}
+        self._other_chain: set[HiveNode] = set()  # refused at their last answer
 
     def wait_beyond(self, number: int, poll_seconds: float) -> int:
-        """Wait until a block above `number` is irreversible; returns the last such block. Raises Stopped."""
+        """Wait until a block above `number` is irreversible; returns the last such block.
+
+        Raises Stopped, and SourceError where too many nodes belong to another chain for any quorum.
+        """
         self._poll(number)
         while self.number <= number:
             seconds = self._pool.seconds_until_available() or poll_seconds
@@ -55,6 +61,12 @@ class IrreversibleQuorum:
             self._waiter.pause(seconds, self._reason(number))
             self._poll(number)
         return self.number
+
+    def reaches(self, number: int) -> bool:
+        """Whether a block is irreversible, after one round of questions if it was not. Raises Stopped."""
+        if self.number < number:
+            self._poll(number - 1)
+        return self.number >= number
 
     @property
     def _has_quorum(self) -> bool:
@@ -71,8 +83,12 @@ class IrreversibleQuorum:
         while self.number <= above:
             has_quorum = self._has_quorum
             awaited = [each for each in (fresh if has_quorum else self._pending.values()) if not each.done()]
+            if not awaited:
+                return
             seconds = self._grace_seconds if has_quorum else None
-            if not awaited or not self._waiter.first_done(awaited, self._reason(above), seconds):
+            if not self._waiter.first_done(awaited, self._reason(above), seconds):
+                for node, request in self._pending.items():
+                    self._pool.late(node, request)
                 return
             self._take_answers()
 
@@ -87,10 +103,20 @@ class IrreversibleQuorum:
             self._reported[node] = future.result()
         except NodeError as error:
             self._pool.failed(node, error)
+            if isinstance(error, OtherChainError):
+                self._refuse(node, error)
             return
+        self._pool.answered(node)
+        self._other_chain.discard(node)
         if self._has_quorum:
             agreed = sorted(self._reported.values(), reverse=True)[self._quorum - 1]
             self.number = max(self.number, agreed)
+
+    def _refuse(self, node: HiveNode, error: OtherChainError) -> None:
+        """A wrong setting ends the indexer at once; nodes that change later do not."""
+        self._other_chain.add(node)
+        if not self.number and len(self._pool.nodes) - len(self._other_chain) < self._quorum:
+            raise SourceError(str(error))
 
     def _reason(self, number: int) -> str:
         if self._has_quorum:

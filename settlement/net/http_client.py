@@ -6,13 +6,14 @@ Redirections are not followed, and nothing is retried here.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import requests
 import urllib3
+
+from settlement.net.deadlines import Deadline, DeadlineAdapter
 
 _CHUNK_BYTES: Final = 1 << 18
 _LONGEST_RETRY_AFTER_DIGITS: Final = 5
@@ -64,8 +65,13 @@ class Limits(NamedTuple):
 
     connect_seconds: float = 5.0
     read_seconds: float = 10.0  # the longest silence while the answer is awaited or read
-    total_seconds: float | None = None  # from sending to the last byte; None: connect_seconds + read_seconds
+    total_seconds: float | None = None  # from connecting to the last byte; None: connect + read seconds
     max_bytes: int = 1 << 24  # of the body, decompressed
+
+    @property
+    def deadline_seconds(self) -> float:
+        """The longest time that a request can take."""
+        return self.connect_seconds + self.read_seconds if self.total_seconds is None else self.total_seconds
 
 
 class Answer(NamedTuple):
@@ -81,7 +87,10 @@ class HttpClient:
     def __init__(self, limits: Limits | None = None, headers: Mapping[str, str] | None = None) -> None:
         """`limits` hold for each request that names none of its own; `headers` are sent with each."""
         self.limits = limits or Limits()
+        self._deadline = Deadline()
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, DeadlineAdapter(self._deadline))
         self._session.headers.update(headers or {})
 
     def get(self, url: str, limits: Limits | None = None) -> Answer:
@@ -102,40 +111,35 @@ class HttpClient:
 
     def _request(self, method: str, url: str, body: bytes | None, limits: Limits | None) -> Answer:
         limits = limits or self.limits
-        total = limits.total_seconds
-        deadline = time.monotonic() + (
-            limits.connect_seconds + limits.read_seconds if total is None else total
-        )
+        self._deadline.start(limits.deadline_seconds)
+        connect_seconds = min(limits.connect_seconds, limits.deadline_seconds)
         try:
             with self._session.request(
                 method,
                 url,
                 data=body,
                 headers=None if body is None else {"Content-Type": "application/json"},
-                timeout=(limits.connect_seconds, limits.read_seconds),
+                timeout=(connect_seconds, limits.read_seconds),
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 if response.status_code != HTTPStatus.OK:
                     raise StatusError(url, response.status_code, _retry_after(response))
-                return Answer(_read_body(response, url, deadline, limits.max_bytes), response.headers)
+                return Answer(_read_body(response, url, limits.max_bytes), response.headers)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise NoAnswer(url, _reason(error)) from None
         except ValueError as error:  # requests lets some malformed URLs through to urllib
             raise NoAnswer(url, f"not a valid URL: {one_line(str(error))}") from None
 
 
-def _read_body(response: requests.Response, url: str, deadline: float, max_bytes: int) -> bytes:
+def _read_body(response: requests.Response, url: str, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    # read1 returns after each receive, so that the deadline is checked however slowly bytes arrive.
     while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         chunks.append(chunk)
         size += len(chunk)
         if size > max_bytes:
             raise AnswerTooLarge(url, f"the answer is longer than {max_bytes} bytes")
-        if time.monotonic() > deadline:
-            raise NoAnswer(url, "the answer takes too long")
     return b"".join(chunks)
 
 

@@ -1,7 +1,8 @@
 """RPC node pool: one worker thread per node, exponential backoff on failure.
 
-A node that fails rests for a growing pause; one that contradicts others rests for the longest. Requests run
-in the node's own thread, so that a slow node delays only those that wait for its future.
+A node that fails rests for a growing pause; one that contradicts others, or belongs to another chain, rests
+for the longest. Requests run in the node's own thread, so that a slow node delays only those that wait for
+its future. While a late request runs, the node gets no further ones.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from settlement.net.backoff import Waiter
+from settlement.net.chain_id import OtherChainError
 from settlement.net.change_logger import ChangeLogger
 from settlement.net.http_client import NodeError
 
@@ -41,6 +43,7 @@ class Node(Generic[C]):
         self.pause_seconds = 0.0  # of the last rest
         self.rests_until = 0.0  # by the waiter's clock
         self.rests_until_time: float | None = None  # the same in seconds since 1970
+        self.late: Future[Any] | None = None  # a request that takes long
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -102,17 +105,32 @@ class NodePool(Generic[C]):
         return next((node.error for node in self.nodes if node.error is not None), None)
 
     def available(self) -> list[Node[C]]:
-        """The nodes that are not resting, the best first."""
+        """The nodes that neither rest nor work on a late request, the best first."""
+        for node in self.nodes:
+            self._finish_late(node)
         now = self._waiter.now()
-        return [node for node in self._order if node.rests_until <= now]
+        return [node for node in self._order if node.late is None and node.rests_until <= now]
 
     def seconds_until_available(self, nodes: Iterable[Node[C]] | None = None) -> float:
         """Seconds until the first of the nodes (default: of all) ends its rest; 0 where one is available."""
         rests = [node.rests_until for node in (self.nodes if nodes is None else nodes)]
         return max(0.0, min(rests, default=0.0) - self._waiter.now())
 
+    def answered(self, node: Node[C]) -> None:
+        """Record an answer to any request: it ends a rest, though not a contradiction.
+
+        The next failure still gets a longer pause, unless the node has worked for a while: another kind of
+        request may go on failing.
+        """
+        if node.state != "resting":
+            return
+        if self._waiter.now() - node.rests_until > self._waiter.backoff.max_seconds:
+            self.succeeded(node)
+        else:
+            node.state, node.error, node.rests_until_time = "ok", None, None
+
     def succeeded(self, node: Node[C]) -> None:
-        """Record a usable answer."""
+        """Record a usable answer, uncontradicted by others."""
         if node.failure_logged:
             log.info("%s node recovered: %s", self.kind, node.url)
         node.failure_logged = False
@@ -126,11 +144,31 @@ class NodePool(Generic[C]):
         """
         if node.rests_until > self._waiter.now():
             return  # a second request that failed at the same time
+        if isinstance(error, OtherChainError):
+            if not node.failure_logged:
+                log.error("%s node refused: %s", self.kind, error)
+            node.failure_logged = True
+            self._rest(node, "resting", str(error), self._waiter.backoff.max_seconds)
+            return
         pause = self._waiter.backoff.after(node.pause_seconds, error.retry_after)
         if not node.failure_logged and (not quietly or node.pause_seconds >= QUIET_SECONDS):
             node.failure_logged = True
             log.warning("%s node fails: %s", self.kind, error)
         self._rest(node, "resting", str(error), pause)
+
+    def late(self, node: Node[C], request: Future[Any]) -> None:
+        """Record a request that takes long: until it ends, the node is not available."""
+        node.late = request
+        self.deprioritize(node)
+
+    def _finish_late(self, node: Node[C]) -> None:
+        request = node.late
+        if request is None or not request.done():
+            return
+        node.late = None
+        error = None if request.cancelled() else request.exception()
+        if isinstance(error, NodeError):
+            self.failed(node, error)
 
     def deprioritize(self, node: Node[C]) -> None:
         """Move a slow node to the end of the order."""
