@@ -25,7 +25,7 @@ def main() -> None:
     venue = parse_venue(VENUE)
     blocks = list(foreign_blocks(BLOCKS))
     size = sum(map(len, blocks)) / BLOCKS / 1000
-    print(f"scan of {BLOCKS} blocks of {size:.0f} KB with nothing of ours (goal: ratio >= 0.5)")
+    print(f"scan of {BLOCKS} irrelevant blocks of {size:.0f} KB (goal: ratio >= 0.5)")
     searched = min(_timed(lambda: [any(n in b for n in NEEDLES) for b in blocks]) for _ in range(3))
     rules, _ = load_or_initialise(open_writer("sqlite://"), venue)
     interest = Prefilter(rules.venue_filter)

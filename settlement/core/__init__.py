@@ -1,1 +1,1 @@
-"""The rules of the protocol: pure, deterministic, standard library only. Imports nothing else of ours."""
+"""The rules of the protocol: pure, deterministic, standard library only. Imports no other package."""

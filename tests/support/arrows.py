@@ -72,7 +72,7 @@ def drawing() -> str:
     order = sorted(arrows, key=lambda name: (-len(reachable[name]), arrows[name], name))
     lines = [(", ".join(names), targets) for targets, names in groupby(order, key=lambda name: arrows[name])]
     width = max(len(names) for names, _ in lines)
-    drawn = [f"{names:{width}} → {', '.join(targets) or 'nothing of ours'}" for names, targets in lines]
+    drawn = [f"{names:{width}} → {', '.join(targets) or 'no other package'}" for names, targets in lines]
     return "\n".join(["```", *drawn, "```", ""])
 
 

@@ -169,7 +169,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("room", "third_party"),
+    ("package", "third_party"),
     [
         ("settlement", set()),
         ("settlement/net", {"requests", "urllib3", "msgspec"}),
@@ -180,11 +180,12 @@ def imported(path: Path) -> Iterator[str]:
         ),
     ],
 )
-def test_third_parties_of_a_room(room: str, third_party: set[str]) -> None:
+def test_third_parties_of_a_package(package: str, third_party: set[str]) -> None:
     """The contracts forbid by name; this allows by name, so that a new package cannot slip in."""
-    deeper = {"settlement": ("net", "store", "payouts")}.get(room, ())
+    deeper = {"settlement": ("net", "store", "payouts")}.get(package, ())
     allowed = sys.stdlib_module_names | third_party | {"settlement"}
-    files = [f for f in (ROOT / room).rglob("*.py") if f.relative_to(ROOT / room).parts[0] not in deeper]
+    folder = ROOT / package
+    files = [f for f in folder.rglob("*.py") if f.relative_to(folder).parts[0] not in deeper]
     assert files
     assert {(f.name, name) for f in files for name in imported(f) if name not in allowed} == set()
 

@@ -84,7 +84,7 @@ def test_a_snapshot_then_a_change_for_every_block_of_ours(lively: World) -> None
         assert first.data["seq"] == 11
         assert first.id == f"11-{first.data['journal_hash'][:8]}"
         trade(lively)
-        lively.apply()  # nothing of ours: no event
+        lively.apply()  # an irrelevant block: no event
         lively.apply(lively.deposit("alice", "HBD", "1.000"))  # ours, but in no book
         changes = [stream.expect("change").data for _ in range(2)]
         assert [(change["prev"], change["seq"]) for change in changes] == [(11, 12), (12, 13)]
