@@ -1,7 +1,7 @@
 // Dialog that replaces an open order by one with another price or amount, with one signature.
 
 import { account } from "../data/session.js";
-import { market, parse } from "../lib/amounts.js";
+import { market, parse, trimmed } from "../lib/amounts.js";
 import { el } from "../lib/dom.js";
 import { field, NUMERIC, openFormDialog } from "../lib/widgets.js";
 import { replaceDialog as strings } from "../strings/account.js";
@@ -15,7 +15,7 @@ import { review } from "../wallet/review-dialog.js";
 export function openReplaceDialog(venue, order) {
   const pair = market(venue, order.base, order.quote);
   const price = field("replace-price", strings.price(order.quote), { ...NUMERIC, value: order.price });
-  const amount = field("replace-amount", strings.amount(order.base), { ...NUMERIC, value: order.remaining });
+  const amount = field("replace-amount", strings.amount(order.base), { ...NUMERIC, value: trimmed(order.remaining) });
   const note = el("p", { className: "hint bad", role: "alert" });
 
   function submit(event) {

@@ -99,7 +99,7 @@ export const ticket = {
   max: "Max",
   options: "Advanced options",
   timeInForce: "Time in force",
-  timesInForce: { GTC: "Good till cancelled", IOC: "Immediate or cancel", FOK: "Fill or kill" },
+  timesInForce: { GTC: "Good till cancel", IOC: "Immediate or cancel", FOK: "Fill or kill" },
   expires: "Expires",
   lifetime: (seconds) => `in ${duration(seconds)}`,
   postOnly: "Post-only",
