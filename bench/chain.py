@@ -154,7 +154,8 @@ def funding(flow: Flow) -> tuple[list[tuple[str, dict[str, object]]], dict[str, 
                     "logs": json.dumps({"events": events}),
                 }
             )
-    return operations, {"blockNumber": 1, "refHiveBlockNumber": 1, "transactions": transactions}
+    receipt = {"blockNumber": 1, "refHiveBlockNumber": 1, "refHiveBlockId": block_id(1)}
+    return operations, {**receipt, "transactions": transactions}
 
 
 def foreign_blocks(count: int, seed: int = 2) -> Iterator[bytes]:

@@ -18,6 +18,10 @@ class ReceiptError(ValueError):
     """A Hive-Engine block, or a log in it, is not valid."""
 
 
+class OrphanError(ReceiptError):
+    """The receipts are of another Hive block with the same number: their node followed a fork."""
+
+
 class SidechainTransaction(msgspec.Struct, frozen=True, rename="camel"):
     """One action that the sidechain executed or rejected; `payload` and `logs` are JSON text."""
 
@@ -40,6 +44,7 @@ class SidechainBlock(msgspec.Struct, frozen=True, rename="camel"):
 class _Numbers(msgspec.Struct, frozen=True, rename="camel"):
     block_number: int
     ref_hive_block_number: int
+    ref_hive_block_id: str | None = None
 
 
 _NUMBERS: Final = JsonDecoder(_Numbers)
@@ -49,10 +54,11 @@ _BLOCK: Final = JsonDecoder(SidechainBlock)
 class Receipts:
     """The receipts of one Hive block: block numbers decoded at once, the rest at first use.
 
-    `number` is the sidechain's own block number, `hive_number` the Hive block's; `raw` is the JSON text.
+    `number` is the sidechain's own block number; `hive_number` and `hive_id` name the Hive block that was
+    executed (the id is None where it is missing); `raw` is the JSON text.
     """
 
-    __slots__ = ("_logs", "_used", "hive_number", "number", "raw")
+    __slots__ = ("_logs", "_used", "hive_id", "hive_number", "number", "raw")
 
     def __init__(self, raw: bytes) -> None:
         """Decode the numbers; the whole text is checked to be JSON. Raises ReceiptError."""
@@ -63,10 +69,19 @@ class Receipts:
         self.raw = raw
         self.number = numbers.block_number
         self.hive_number = numbers.ref_hive_block_number
+        self.hive_id = numbers.ref_hive_block_id
         self._logs: dict[str, list[str]] | None = None
         self._used: dict[str, list[list[dict[str, object]]]] = {}
         if self.number < 0 or self.hive_number < 1:
             raise ReceiptError("blockNumber and refHiveBlockNumber must be block numbers")
+
+    def check_hive_id(self, block_id: str) -> None:
+        """Raise OrphanError unless these are the receipts of the Hive block with this id."""
+        if self.hive_id != block_id:
+            found = "have no refHiveBlockId" if self.hive_id is None else f"are of {self.hive_id[:40]}"
+            raise OrphanError(
+                f"the receipts of Hive block {self.hive_number} {found}, and Hive's block is {block_id}"
+            )
 
     def check(self) -> None:
         """Decode everything now. Raises ReceiptError for transactions with missing or mistyped fields."""
@@ -114,6 +129,7 @@ class Receipts:
         block = {
             "blockNumber": JsonNumber(str(self.number)),
             "refHiveBlockNumber": JsonNumber(str(self.hive_number)),
+            **({} if self.hive_id is None else {"refHiveBlockId": self.hive_id}),
             "transactions": [
                 {"transactionId": element_id, "logs": dumps({"events": _in_key_order(events)})}
                 for element_id, logs in self._used.items()

@@ -10,7 +10,7 @@ import click
 from indexer import settings as config
 from indexer.cli.support.common import json_option, read_venue, show, start_logging
 from indexer.cli.support.errors import ConfigurationError
-from indexer.cli.support.nodes import check_quorum, open_nodes
+from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain, open_nodes
 from indexer.cli.support.processes import interruptible_stop
 from indexer.cli.support.progress import BlockProgress
 from indexer.sources.archive_writer import FILE_BLOCKS, RecordError, Recording, plan_for, record
@@ -26,6 +26,8 @@ def archive() -> None:
 @config.setting("node")
 @config.setting("engine-node")
 @config.setting("quorum")
+@config.setting("trust-single-node")
+@config.setting("chain-id")
 @config.setting("venue", help="Fetch only the receipts that this venue needs; of every block by default.")
 @click.option(
     "--from", "first", type=click.IntRange(1), help="First block; the venue's start_block by default."
@@ -52,6 +54,8 @@ def record_command(
     node: tuple[str, ...],
     engine_node: tuple[str, ...],
     quorum: int | None,
+    trust_single_node: bool,
+    chain_id: str | None,
     venue: Path | None,
     first: int | None,
     last: int | None,
@@ -68,6 +72,8 @@ def record_command(
     """
     start_logging(log_level)
     check_quorum(quorum, node)
+    check_engine_nodes(engine_node, trust_single_node)
+    chain = expected_chain(chain_id)
     rules_venue = None if venue is None else read_venue(venue)
     started = time.perf_counter()
     aim = last
@@ -79,8 +85,8 @@ def record_command(
         Recording(out, plan, rules_venue, file_blocks=file_blocks) as recording,
         interruptible_stop() as stop,
     ):
-        source, sidechain = open_nodes(node, engine_node, recording.venue_filter, Waiter(stop), quorum)
-        receipts_of = sidechain.receipts if rules_venue is None else None
+        source = open_nodes(node, engine_node, recording.venue_filter, Waiter(stop), quorum, chain)
+        receipts_of = source.receipts if rules_venue is None else None
         with BlockProgress(recording.cursor.number, quiet=as_json) as bar:
             aim = record(source, recording, last, receipts_of, bar.reached)
     seconds = time.perf_counter() - started

@@ -25,7 +25,7 @@ from indexer.audit.compare import (
 from indexer.audit.targets import DatabaseTarget, open_target
 from indexer.cli.support.common import json_option, require_venue, show, start_logging, tune_gc
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
-from indexer.cli.support.nodes import check_quorum, open_nodes
+from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain, open_nodes
 from indexer.cli.support.processes import interruptible_stop
 from indexer.cli.support.progress import BlockProgress
 from indexer.follow.loop import Follower, Progress
@@ -35,6 +35,7 @@ from settlement.core.journal.state_text import state_hash, state_text
 from settlement.core.state import InvariantError
 from settlement.core.state_machine import StateMachine
 from settlement.net.backoff import Stopped, Waiter
+from settlement.net.chain_id import ExpectedChain
 
 
 @click.command()
@@ -47,6 +48,8 @@ from settlement.net.backoff import Stopped, Waiter
 @config.setting("node")
 @config.setting("engine-node")
 @config.setting("quorum")
+@config.setting("trust-single-node")
+@config.setting("chain-id")
 @click.option(
     "--against",
     required=True,
@@ -62,6 +65,8 @@ def verify(
     node: tuple[str, ...],
     engine_node: tuple[str, ...],
     quorum: int | None,
+    trust_single_node: bool,
+    chain_id: str | None,
     against: str,
     until: int | None,
     log_level: str,
@@ -81,11 +86,14 @@ def verify(
     if archive is not None and _is_given("node"):
         raise click.UsageError("--archive and --node cannot be combined")
     check_quorum(quorum, node)
+    if archive is None:
+        check_engine_nodes(engine_node, trust_single_node)
+    chain = expected_chain(chain_id)
     try:
         side = open_target(against, rules_venue.hash)
         rules = StateMachine(rules_venue)
         with interruptible_stop() as stop:
-            source = _source(rules, archive, node, engine_node, quorum, Waiter(stop))
+            source = _source(rules, archive, node, engine_node, quorum, chain, Waiter(stop))
             result = _Verification(rules, source, side, until, stop, quiet=as_json).run()
         if stop.is_set():
             raise CheckFailed(f"stopped at block {rules.next_block() - 1} without differences so far")
@@ -110,11 +118,12 @@ def _source(
     nodes: tuple[str, ...],
     engine_nodes: tuple[str, ...],
     quorum: int | None,
+    chain: ExpectedChain,
     waiter: Waiter,
 ) -> Source:
     if archive is not None:
         return ArchiveSource(archive, rules.venue_filter)
-    source, _ = open_nodes(nodes, engine_nodes, rules.venue_filter, waiter, quorum)
+    source = open_nodes(nodes, engine_nodes, rules.venue_filter, waiter, quorum, chain)
     return BoundedSource(source)
 
 

@@ -2,12 +2,14 @@
 
 `blocks*.jsonl[.gz|.zst]` holds one Hive block per line, `receipts*.jsonl[.gz|.zst]` one Hive-Engine block per
 line. Both are streamed in parallel. An archive is complete: for a Hive block without a receipts line the
-sidechain had none. Data out of order, malformed or truncated raises an error with file, line and block.
+sidechain had none. Data out of order, malformed or truncated, and receipts that do not name the id of their
+Hive block, raise an error with file, line and block.
 """
 
 from __future__ import annotations
 
 import gzip
+import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,6 +32,8 @@ _CHUNK_BYTES: Final = 1 << 15
 _LONGEST_LINE_BYTES: Final = 1 << 28
 _SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _ZSTD_LEVEL: Final = 3
+
+log = logging.getLogger("peakedex.archive")
 
 
 class Line(NamedTuple):
@@ -58,6 +62,7 @@ class ArchiveSource:
         self._folder = folder
         self._venue_filter = venue_filter
         self._check_ids = check_ids
+        self._found_unverifiable = False
         self._block_files = _files(folder, "blocks")
         self._receipt_files = _files(folder, "receipts")
         if not self._block_files:
@@ -98,9 +103,11 @@ class ArchiveSource:
                 raise line.error(error) from None
             if is_candidate and receipts is None:
                 self.candidates_without_receipts += 1
-            if is_candidate and receipts is not None and receipts_line is not None:
+            if receipts is not None and receipts_line is not None:
                 try:
-                    receipts.check()
+                    receipts.check_hive_id(block.block_id)
+                    if is_candidate:
+                        receipts.check()
                 except ReceiptError as error:
                     raise receipts_line.error(error) from None
             self._line = line
@@ -117,8 +124,13 @@ class ArchiveSource:
         """The block of a line; checks its links to the block before and to the cursor."""
         try:
             block = read_block(line.text, prefilter, after.number)
-            if self._check_ids:
-                check_id(block)
+            if self._check_ids and not check_id(block) and not self._found_unverifiable:
+                self._found_unverifiable = True
+                log.warning(
+                    "%s, line %s: block %s has a header extension that this version does not know, so its id "
+                    "cannot be verified. Update Peake DEX",
+                    *(line.path.name, line.number, block.number),
+                )
         except BlockError as error:
             expected = f"block {last.number + 1}" if last else "the first block"
             raise line.error(f"{expected} cannot be read: {error}") from None

@@ -252,7 +252,7 @@ def record(
     source: LiveSource,
     recording: Recording,
     until: int | None = None,
-    receipts_of: Callable[[int], Receipts | None] | None = None,
+    receipts_of: Callable[[Block], Receipts | None] | None = None,
     on_block: Callable[[int, int], object] = lambda _number, _until: None,
 ) -> int:
     """Record blocks after the cursor up to `until`, or until the source ends; returns the target block.
@@ -265,7 +265,7 @@ def record(
         return until
     for block, receipts in source.blocks(recording.cursor):
         until = source.irreversible if until is None else until
-        recording.add(block, receipts if receipts_of is None else receipts_of(block.number))
+        recording.add(block, receipts if receipts_of is None else receipts_of(block))
         on_block(block.number, until)
         if block.number >= until:
             break
@@ -285,8 +285,8 @@ def _whole_blocks(part: Iterable[bytes]) -> Iterator[tuple[Block, int]]:
             continue
         block = Block(line[1:-1])
         check_id(block)
-        if receipts is not None and receipts.hive_number != block.number:
-            raise SourceError("receipts of another block")
+        if receipts is not None:
+            receipts.check_hive_id(block.block_id)
         yield block, size
         receipts, size = None, 0
 

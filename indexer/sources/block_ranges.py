@@ -6,16 +6,24 @@ verifier that root is recomputed. Without one, every range is read from two node
 a block from which a node dropped an operation would not look relevant. Blocks that differ in their bytes and
 are relevant in either version are compared by content; a third node decides between two. Without a third the
 source waits and reports the dispute.
+
+A slow node does not hold up the others: after SLOW_SECONDS the range is requested from another node as well,
+and the first answer counts (hedged requests).
+
+A header with an extension that this version does not know cannot be verified. From the first one on, blocks
+are always compared with a second node's.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 
 from indexer.chain.blocks import Block, BlockError
+from indexer.chain.integrity.block_id import check_id, unknown_extension
 from indexer.chain.integrity.merkle import Verifier
 from indexer.chain.prefilter import Prefilter
 from indexer.sources.checked_range import (
@@ -35,9 +43,16 @@ from settlement.net.node_pool import NodePool
 
 LARGEST_RANGE: Final = 1000  # blocks; hived refuses more
 RANGES_AHEAD: Final = 2
+SLOW_SECONDS: Final = 2.0
+"""After this, blocks near the tip are requested from another node as well."""
+SLOW_RANGE_FACTOR: Final = 8
+"""The same for whole ranges while catching up, as a multiple."""
 RANGE_BYTES: Final = 32_000_000
 """Target size of a range, by the mean size of the blocks before. Memory for reading is this, times the ranges
 under way, times two nodes."""
+
+
+log = logging.getLogger("peakedex.blocks")
 
 
 @dataclass(slots=True)
@@ -65,6 +80,7 @@ class BlockRanges:
         verifier: Verifier | None = None,
         *,
         largest: int = LARGEST_RANGE,
+        slow_seconds: float = SLOW_SECONDS,
     ) -> None:
         self._pool = pool
         self._waiter = waiter
@@ -72,7 +88,9 @@ class BlockRanges:
         self._quorum = quorum
         self._verifier = verifier
         self._compares = verifier is None and len(pool.nodes) > 1
+        self._found_unverifiable = False
         self._largest = largest
+        self._slow_seconds = slow_seconds
         self._size = largest
         self._block_bytes = 0  # mean of the last range
         self._ahead: deque[_RangeRequest] = deque()
@@ -93,14 +111,14 @@ class BlockRanges:
     def after(self, last: Cursor, irreversible: int) -> list[Block]:
         """The blocks after `last`, at least one and at most a range. Raises Stopped and SourceError."""
         while True:
-            request = self._next(last, irreversible)
+            request = self._first_answered(self._next(last, irreversible))
             try:
-                reason = f"block {last.number + 1} from {request.node.url}"
-                blocks = self._waiter.result(request.blocks, reason)
+                blocks = request.blocks.result()
                 self._check_link(blocks[0], last, request.node)
             except NodeError as error:
                 self._give_up(request, error)
                 continue
+            self._note_unverifiable(blocks)
             self._unequal = {}
             texts = self._texts_of_second(request)
             if texts is not None:
@@ -109,6 +127,58 @@ class BlockRanges:
                 self._unequal = {block.number: text for block, text in pairs if block.raw != text}
             self._accept(request, blocks, irreversible)
             return blocks
+
+    def _note_unverifiable(self, blocks: list[Block]) -> None:
+        """From the first header that cannot be verified, compare all blocks with a second node's."""
+        if self._found_unverifiable:
+            return
+        for block in blocks:
+            kind = unknown_extension(block)
+            if kind is not None:
+                self._found_unverifiable = True
+                self._compares = len(self._pool.nodes) > 1
+                checked = (
+                    "it is compared with a second node"
+                    if self._compares
+                    else "with a single Hive node nothing else checks it: add another with --node"
+                )
+                log.warning(
+                    "block %s has a header extension that this version does not know (%s), so its id "
+                    "cannot be verified: %s. Update Peake DEX",
+                    *(block.number, kind, checked),
+                )
+                return
+
+    def _first_answered(self, request: _RangeRequest) -> _RangeRequest:
+        """This request, or one for the same blocks from another node if that answers first. Raises Stopped.
+
+        Its future is done; it may have failed.
+        """
+        requests = [request]
+        while True:
+            reason = f"block {request.after + 1} from {' and '.join(each.node.url for each in requests)}"
+            futures = [each.blocks for each in requests]
+            if self._waiter.first_done(futures, reason, self._slow_after(request)):
+                done = [each for each in requests if each.blocks.done()]
+                best = next((each for each in done if each.blocks.exception() is None), done[0])
+                for other in requests:
+                    if other is not best:
+                        self._pool.late(other.node, other.blocks)
+                return best
+            asked = {each.node for each in requests}
+            number, second = request.after + 1, request.second
+            node = self._available_node(number, asked | ({second} if second else set()))
+            node = node or self._available_node(number, asked)
+            if node is not None:
+                self._drop_ahead()
+                for each in requests:
+                    self._pool.late(each.node, each.blocks)
+                span = (request.after, request.count, request.near_tip)
+                requests.append(self._request(node, None if second is node else second, *span))
+
+    def _slow_after(self, request: _RangeRequest) -> float:
+        """Seconds after which another node is asked as well."""
+        return self._slow_seconds if request.near_tip else SLOW_RANGE_FACTOR * self._slow_seconds
 
     def _accept(self, request: _RangeRequest, blocks: list[Block], irreversible: int) -> None:
         self._unlinked.clear()
@@ -136,16 +206,15 @@ class BlockRanges:
                 return request
         node = self._node_for(last.number + 1)
         count = min(self._count(), irreversible - last.number)
-        return self._request(node, None, last.number, count, irreversible)
+        return self._request(node, None, last.number, count, irreversible - last.number < self._largest)
 
     def _count(self) -> int:
         by_bytes = RANGE_BYTES // self._block_bytes if self._block_bytes else self._size
         return max(1, min(self._size, by_bytes))
 
     def _request(
-        self, node: HiveNode, second: HiveNode | None, after: int, count: int, irreversible: int
+        self, node: HiveNode, second: HiveNode | None, after: int, count: int, near_tip: bool
     ) -> _RangeRequest:
-        near_tip = irreversible - after < self._largest
         verifier = self._verifier
         blocks = node.submit(lambda client: read_range(client, after, count, near_tip, verifier))
         request = _RangeRequest(after, count, near_tip, node, blocks, second)
@@ -166,7 +235,7 @@ class BlockRanges:
         end = self._ahead[-1].after + self._ahead[-1].count if self._ahead else request.after + request.count
         while len(self._ahead) < RANGES_AHEAD and irreversible - end >= self._largest:
             count = self._count()
-            self._ahead.append(self._request(request.node, request.second, end, count, irreversible))
+            self._ahead.append(self._request(request.node, request.second, end, count, near_tip=False))
             end += count
 
     def _drop_ahead(self) -> None:
@@ -202,10 +271,15 @@ class BlockRanges:
                 pause = self._pool.seconds_until_available(usable)
                 self._waiter.pause(max(pause, self._waiter.backoff.first_seconds), reason + error)
                 continue
+            second = request.second
             try:
-                return self._waiter.result(request.texts, reason)
+                if self._waiter.first_done((request.texts,), reason, self._slow_after(request)):
+                    return request.texts.result()
+                if self._available_node(number, {request.node, second}) is not None:
+                    self._pool.late(second, request.texts)
+                    request.second = None
             except NodeError as error:
-                self._pool.failed(request.second, error, quietly=isinstance(error, NotYetAvailable))
+                self._pool.failed(second, error, quietly=isinstance(error, NotYetAvailable))
                 request.second = None
         return None
 
@@ -306,11 +380,27 @@ class BlockRanges:
         self._pool.disputed((node, second), problem)
         self._waiter.pause(self._dispute_pause, f"a third node to decide: {problem}")
 
+    def block_id(self, number: int) -> str | None:
+        """The id of any block, from the first node that has it; None where none does. Raises Stopped."""
+        for node in self._pool.available():
+            text = self._version_of(node, number)
+            try:
+                block = None if text is None else Block(text)
+                if block is not None and block.number == number:
+                    check_id(block)
+                    return block.block_id
+            except BlockError as error:
+                self._pool.failed(node, NodeError(f"{node.url}: {error}"))
+        return None
+
     def _version_of(self, node: HiveNode, number: int) -> bytes | None:
         """Another node's text of the block; None if it fails."""
         future = node.submit(lambda client: read_texts(client, number, 1))
         try:
-            return self._waiter.result(future, f"block {number} from {node.url}")[0]
+            if not self._waiter.first_done((future,), f"block {number} from {node.url}", self._slow_seconds):
+                self._pool.late(node, future)
+                return None
+            return future.result()[0]
         except NodeError as error:
             self._pool.failed(node, error)
             return None

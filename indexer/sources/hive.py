@@ -15,13 +15,14 @@ from indexer.chain.decode import has_candidate
 from indexer.chain.integrity.merkle import Verifier
 from indexer.chain.prefilter import Prefilter
 from indexer.chain.receipts import Receipts
-from indexer.sources.block_ranges import LARGEST_RANGE, BlockRanges
+from indexer.sources.block_ranges import LARGEST_RANGE, SLOW_SECONDS, BlockRanges
 from indexer.sources.hive_client import LIMITS, RANGE_LIMITS, HiveClient
 from indexer.sources.irreversible_quorum import IrreversibleQuorum, quorum_of
 from indexer.sources.sidechain import Sidechain
 from indexer.sources.source import Cursor, SourceError
 from settlement.core.events import VenueFilter
 from settlement.net.backoff import Stopped, Waiter, Waiting
+from settlement.net.chain_id import ExpectedChain
 from settlement.net.http_client import Limits
 from settlement.net.node_pool import Node, NodePool, report_json
 
@@ -48,16 +49,18 @@ class HiveSource:
         waiter: Waiter | None = None,
         *,
         quorum: int | None = None,
+        chain: ExpectedChain | None = None,
         verifier: Verifier | None = None,
         poll_seconds: float = POLL_SECONDS,
         limits: Limits = LIMITS,
         range_limits: Limits = RANGE_LIMITS,
         largest_range: int = LARGEST_RANGE,
+        slow_seconds: float = SLOW_SECONDS,
     ) -> None:
-        """`nodes` are URLs; `quorum` as for `quorum_of`. Raises ValueError."""
+        """`nodes` are URLs; `quorum` as for `quorum_of`; `chain` as for HiveClient. Raises ValueError."""
         self._waiter = waiter or Waiter()
         members = [
-            Node(url, HiveClient([url], limits=limits, range_limits=range_limits))
+            Node(url, HiveClient([url], limits=limits, range_limits=range_limits, chain=chain))
             for url in dict.fromkeys(nodes)
         ]
         self._pool = NodePool(members, self._waiter, "Hive")
@@ -65,7 +68,9 @@ class HiveSource:
         self._irreversible = IrreversibleQuorum(self._pool, self._waiter, agreeing, poll_seconds)
         prefilter = Prefilter(venue_filter)
         self._ranges = BlockRanges(
-            self._pool, self._waiter, prefilter, agreeing, verifier, largest=largest_range
+            *(self._pool, self._waiter, prefilter, agreeing, verifier),
+            largest=largest_range,
+            slow_seconds=slow_seconds,
         )
         self._sidechain = sidechain
         self._venue_filter = venue_filter
@@ -114,7 +119,7 @@ class HiveSource:
                     if not self._ranges.confirm(block):
                         break
                     self._distance = self.irreversible - block.number
-                    receipts = self._receipts(block)
+                    receipts = self.receipts(block) if self._is_candidate(block) else None
                     self._waiter.done()
                     yield block, receipts
                     if self._waiter.stop.is_set():
@@ -131,12 +136,19 @@ class HiveSource:
             self._irreversible.wait_beyond(last.number, self._poll_seconds)
         return self._ranges.after(last, self.irreversible)
 
-    def _receipts(self, block: Block) -> Receipts | None:
+    def _is_candidate(self, block: Block) -> bool:
         try:
-            is_candidate = has_candidate(block, self._venue_filter)
+            return has_candidate(block, self._venue_filter)
         except BlockError as error:
             raise SourceError(str(error)) from None
-        return self._sidechain.receipts(block.number) if is_candidate else None
+
+    def receipts(self, block: Block) -> Receipts | None:
+        """The sidechain's receipts of an irreversible block, None for none. Raises Stopped."""
+        return self._sidechain.receipts(block.number, block.block_id, self._irreversible_id)
+
+    def _irreversible_id(self, number: int) -> str | None:
+        """The id of a block; None where it is not irreversible yet, or no node has it. Raises Stopped."""
+        return self._ranges.block_id(number) if self._irreversible.reaches(number) else None
 
     def close(self) -> None:
         """End the nodes' threads."""

@@ -1,17 +1,18 @@
 """Receipts from Hive-Engine nodes: what the sidechain executed for one Hive block (protocol, section 3).
 
-"No receipts" counts only from a node that has executed past the block and still keeps it. With several nodes,
-two must agree; until then the source waits without a time limit.
+"No receipts" counts only from a node that has executed past the block and still keeps it. Receipts count only
+under the Hive block's id: a node that executed another branch cannot answer. With several nodes, two must
+agree; until then the source waits without a time limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final
 
 from indexer.chain.receipts import Receipts
-from indexer.sources.sidechain_client import LIMITS, ReceiptsAnswer, SidechainClient
+from indexer.sources.sidechain_client import LIMITS, ForkedNodeError, ReceiptsAnswer, SidechainClient
 from settlement.net.backoff import Waiter
 from settlement.net.http_client import Limits, NodeError
 from settlement.net.node_pool import Node, NodePool
@@ -23,6 +24,8 @@ AGREEING_NODES: Final = 2
 _SHORTEST_PAUSE_SECONDS: Final = 0.025
 
 SidechainNode = Node[SidechainClient]
+HiveIds = Callable[[int], str | None]
+"""The id of a Hive block by its number; None where it is not irreversible yet."""
 
 
 class Sidechain:
@@ -46,9 +49,12 @@ class Sidechain:
         self._pool = NodePool(members, self._waiter, "Hive-Engine")
         self._quorum = min(AGREEING_NODES, len(urls))
 
-    def receipts(self, hive_number: int) -> Receipts | None:
-        """The receipts of a Hive block, None for none; waits until enough nodes agree. Raises Stopped."""
-        vote = _Vote(hive_number, self._quorum)
+    def receipts(self, hive_number: int, block_id: str, hive_ids: HiveIds) -> Receipts | None:
+        """The receipts of a Hive block, None for none; waits until enough nodes agree. Raises Stopped.
+
+        `hive_ids` is asked for other blocks, to recognise a node that executed a dropped branch.
+        """
+        vote = _Vote(hive_number, block_id, hive_ids, self._quorum)
         dispute_pause = 0.0
         while True:
             self._ask(vote)
@@ -80,7 +86,7 @@ class Sidechain:
             if len(vote.pending) - len(vote.slow) >= max(1, self._quorum - vote.most_agreeing()):
                 return
             if node not in vote.answers and node not in vote.pending and node not in vote.behind:
-                vote.pending[node] = node.submit(lambda client: client.receipts(vote.hive_number))
+                vote.pending[node] = node.submit(vote.ask)
 
     def _collect(self, vote: _Vote) -> None:
         """Wait for an answer, and take all that are there."""
@@ -99,11 +105,25 @@ class Sidechain:
             except NodeError as error:
                 self._pool.failed(node, error)
                 continue
-            if answer.is_final:
-                vote.answers[node] = answer
-            else:
-                vote.behind.add(node)
-                self._pool.deprioritize(node)
+            self._take(vote, node, answer)
+
+    def _take(self, vote: _Vote, node: SidechainNode, answer: ReceiptsAnswer) -> None:
+        is_known = answer.is_final
+        for reference in answer.neighbours:
+            block_id = vote.hive_ids(reference.number)
+            is_known = is_known and block_id is not None
+            if block_id is not None and block_id != reference.block_id:
+                problem = (
+                    f"it executed block {reference.block_id[:40] or 'without an id'} as Hive block "
+                    f"{reference.number}, and Hive's is {block_id}"
+                )
+                self._pool.failed(node, ForkedNodeError(node.url, problem))
+                return
+        if is_known:
+            vote.answers[node] = answer
+        else:
+            vote.behind.add(node)
+            self._pool.deprioritize(node)
 
     def _settle(self, vote: _Vote, agreed: ReceiptsAnswer) -> None:
         self._waiter.done()
@@ -125,13 +145,19 @@ class Sidechain:
 class _Vote:
     """The nodes' answers for one Hive block."""
 
-    def __init__(self, hive_number: int, quorum: int) -> None:
+    def __init__(self, hive_number: int, block_id: str, hive_ids: HiveIds, quorum: int) -> None:
         self.hive_number = hive_number
+        self.block_id = block_id
+        self.hive_ids = hive_ids
         self.pending: dict[SidechainNode, Future[ReceiptsAnswer]] = {}
         self.slow: set[SidechainNode] = set()  # of those pending
         self.answers: dict[SidechainNode, ReceiptsAnswer] = {}  # final ones
         self.behind: set[SidechainNode] = set()  # without a final answer yet
         self._quorum = quorum
+
+    def ask(self, client: SidechainClient) -> ReceiptsAnswer:
+        """One node's answer. Raises NodeError."""
+        return client.receipts(self.hive_number, self.block_id)
 
     def agreed(self) -> ReceiptsAnswer | None:
         """The answer that a quorum gave, None without one."""

@@ -1,4 +1,9 @@
-"""Client for one Hive-Engine node: the receipts of a Hive block, and whether they are final."""
+"""Client for one Hive-Engine node: the receipts of a Hive block, and whether they are final.
+
+A node fetches Hive blocks ahead of executing them, and after a fork of Hive it keeps the blocks of the branch
+that it followed. So "no receipts" counts only once the node has executed a later block, and receipts count
+only under the Hive block's own id.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +13,47 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from indexer.chain.comparison import receipts_content
-from indexer.chain.receipts import ReceiptError, Receipts
+from indexer.chain.receipts import OrphanError, ReceiptError, Receipts
 from indexer.sources.json_rpc import call, is_null
 from settlement.net.http_client import BadAnswer, HttpClient, Limits, NodeError
 
 LIMITS: Final = Limits(max_bytes=1 << 29)
+UNEXECUTED_BLOCKS: Final = 100
+"""A node counts as having executed all but this many blocks below `lastParsedHiveBlockNumber`.
+
+That number is the next block to fetch. Below it up to `antiForkBufferMaxSize` blocks wait unexecuted: 2 as
+shipped, but an operator may set more, and the setting is not published. 100 blocks are 5 minutes. Used only
+for a block after which the sidechain has executed nothing, which is rare on the main network.
+"""
 
 T = TypeVar("T")
 
 
-class _Latest(msgspec.Struct, rename="camel"):
+class _Executed(msgspec.Struct, rename="camel"):
+    block_number: int
     ref_hive_block_number: int
+    ref_hive_block_id: str = ""
 
 
 class _Status(msgspec.Struct, rename="camel"):
     last_parsed_hive_block_number: int = 0
+    last_block_ref_hive_block_number: int | None = None  # missing on older nodes
     light_node: bool = False
     first_block_number: int | None = None
+
+
+class HiveBlockReference(NamedTuple):
+    """The Hive block that one of the node's blocks executed."""
+
+    number: int
+    block_id: str  # as the node says; empty where it does not
+
+
+class ForkedNodeError(NodeError):
+    """The node followed a branch of Hive that was dropped: it cannot answer until it is replayed."""
+
+    def __init__(self, url: str, problem: object) -> None:
+        super().__init__(f"{url}: this Hive-Engine node followed a fork: it must be replayed ({problem})")
 
 
 class ReceiptsAnswer(NamedTuple):
@@ -33,6 +62,8 @@ class ReceiptsAnswer(NamedTuple):
     receipts: Receipts | None
     content: str | None  # the part that counts, for comparison with other nodes; None for no receipts
     is_final: bool  # whether the node has executed past the block, so that its answer cannot change
+    neighbours: tuple[HiveBlockReference, ...] = ()
+    """Without receipts, the nearest executed blocks before and after: after a fork their ids may differ."""
 
 
 class SidechainClient:
@@ -44,17 +75,23 @@ class SidechainClient:
         self._http = HttpClient(limits)
         self._ids = itertools.count(1)
         self._executed = range(0)  # the Hive blocks that the node has executed and still keeps
+        self._orphan: tuple[int, str] | None = None  # number and true id of a block that it has wrong
 
-    def receipts(self, hive_number: int) -> ReceiptsAnswer:
-        """The receipts of a Hive block. Raises NodeError."""
+    def receipts(self, hive_number: int, block_id: str) -> ReceiptsAnswer:
+        """The receipts of a Hive block. Raises NodeError; ForkedNodeError until the node is replayed."""
+        if self._orphan is not None:
+            self._read_receipts(*self._orphan)
+            self._orphan, self._executed = None, range(0)  # it was replayed
         is_executed = hive_number in self._executed
-        receipts = self._read_receipts(hive_number)
+        receipts = self._read_receipts(hive_number, block_id)
         if receipts is None and not is_executed:
             self._executed = self._read_executed(hive_number)
             if hive_number not in self._executed:
                 return ReceiptsAnswer(None, None, False)
             # The node may have executed the block between the two requests.
-            receipts = self._read_receipts(hive_number)
+            receipts = self._read_receipts(hive_number, block_id)
+        if receipts is None:
+            return ReceiptsAnswer(None, None, True, self._neighbours(hive_number))
         try:
             return ReceiptsAnswer(receipts, receipts_content(receipts), True)
         except ReceiptError as error:
@@ -64,7 +101,7 @@ class SidechainClient:
         """Close the connections."""
         self._http.close()
 
-    def _read_receipts(self, hive_number: int) -> Receipts | None:
+    def _read_receipts(self, hive_number: int, block_id: str) -> Receipts | None:
         result = self._call("getBlockInfoByHiveBlock", {"hiveBlockNumber": hive_number})
         if is_null(result):
             return None
@@ -77,21 +114,56 @@ class SidechainClient:
             raise BadAnswer(
                 self._url, f"Hive block {hive_number} was requested, {receipts.hive_number} returned"
             )
+        try:
+            receipts.check_hive_id(block_id)
+        except OrphanError as error:
+            self._orphan = hive_number, block_id
+            raise ForkedNodeError(self._url, error) from None
         return receipts
 
     def _read_executed(self, hive_number: int) -> range:
         """The blocks that the node has executed and keeps. Raises NodeError if it has dropped this one."""
-        latest = self._read(self._call("getLatestBlockInfo", {}), _Latest)
         status = self._read(self._call("getStatus", {}), _Status)
+        latest = status.last_block_ref_hive_block_number
+        if latest is None:
+            latest = self._latest().ref_hive_block_number
         first = 0
         if status.light_node:
             # A light node drops old blocks, and then reports no receipts for them.
-            oldest = {"blockNumber": status.first_block_number or 0}
-            first = self._read(self._call("getBlockInfo", oldest), _Latest).ref_hive_block_number
+            oldest = self._executed_block(status.first_block_number or 0)
+            first = hive_number + 1 if oldest is None else oldest.ref_hive_block_number
             if hive_number < first:
                 raise NodeError(f"{self._url}: a light node, without Hive block {hive_number}")
-        # The last parsed block is still being executed: only those below it are done.
-        return range(first, max(latest.ref_hive_block_number, status.last_parsed_hive_block_number))
+        return range(first, max(latest, status.last_parsed_hive_block_number - UNEXECUTED_BLOCKS))
+
+    def _neighbours(self, hive_number: int) -> tuple[HiveBlockReference, ...]:
+        """The nearest blocks that the node executed before and after a Hive block without receipts."""
+        after, before, step = self._latest(), None, 1
+        if after.ref_hive_block_number < hive_number:
+            return (_reference(after),)
+        low = 0  # number of the sidechain's block before, or of one that the node does not keep
+        while before is None and after.block_number - step > 0:
+            found = self._executed_block(after.block_number - step)
+            if found is None or found.ref_hive_block_number < hive_number:
+                before, low = found, after.block_number - step
+                break
+            after, step = found, 2 * step
+        while after.block_number - low > 1:
+            middle = (low + after.block_number) // 2
+            found = self._executed_block(middle)
+            if found is not None and found.ref_hive_block_number >= hive_number:
+                after = found
+            else:
+                before, low = found or before, middle
+        return tuple(map(_reference, (after,) if before is None else (before, after)))
+
+    def _latest(self) -> _Executed:
+        return self._read(self._call("getLatestBlockInfo", {}), _Executed)
+
+    def _executed_block(self, number: int) -> _Executed | None:
+        """One of the sidechain's blocks; None where the node does not keep it."""
+        result = self._call("getBlockInfo", {"blockNumber": number})
+        return None if is_null(result) else self._read(result, _Executed)
 
     def _read(self, result: bytes, kind: type[T]) -> T:
         try:
@@ -102,3 +174,7 @@ class SidechainClient:
     def _call(self, method: str, params: dict[str, Any]) -> bytes:
         request = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
         return call(self._http, f"{self._url}/blockchain", request)
+
+
+def _reference(block: _Executed) -> HiveBlockReference:
+    return HiveBlockReference(block.ref_hive_block_number, block.ref_hive_block_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -42,16 +43,21 @@ def block_texts(blocks: list[Block], shape: str) -> list[bytes]:
     return lines
 
 
-def receipt_text(block: Block) -> bytes | None:
-    """Receipts line of a block; None if it has none."""
-    return None if block.logs is None else receipts(block.number, block.logs, block.number + 1000)
+def receipt_texts(blocks: list[Block]) -> list[bytes]:
+    """Receipts lines of the blocks that have logs."""
+    ids = [json.loads(text)["block_id"] for text in block_texts(blocks, SHAPES[0])]
+    return [
+        receipts(block.number, block.logs, block.number + 1000, hive_id=block_id)
+        for block, block_id in zip(blocks, ids, strict=True)
+        if block.logs is not None
+    ]
 
 
 def write_archive(folder: Path, blocks: list[Block], shape: str) -> Path:
     """Record a chain as an archive folder."""
     folder.mkdir(exist_ok=True)
     write_lines(folder / "blocks-1.jsonl", block_texts(blocks, shape))
-    write_lines(folder / "receipts-1.jsonl", [text for block in blocks if (text := receipt_text(block))])
+    write_lines(folder / "receipts-1.jsonl", receipt_texts(blocks))
     return folder
 
 

@@ -175,13 +175,19 @@ def moved(sender: Any, recipient: Any, quantity: Any, symbol: Any = "SWAP.HIVE")
     return {"contract": "tokens", "event": "transfer", "data": data}
 
 
-def receipts(hive_number: int, logs: dict[str, Any], number: int | None = None) -> bytes:
-    """A Hive-Engine block: for each element id its events, or its whole log as JSON text."""
+def receipts(
+    hive_number: int, logs: dict[str, Any], number: int | None = None, *, hive_id: str | None = None
+) -> bytes:
+    """A Hive-Engine block: for each element id its events, or its whole log as JSON text.
+
+    `hive_id` is the Hive block's id, by default the one that `block_before` makes up.
+    """
     return as_text(
         {
             "_id": number or hive_number,
             "blockNumber": number or hive_number,
             "refHiveBlockNumber": hive_number,
+            "refHiveBlockId": hive_id or block_before(hive_number + 1),
             "transactions": [
                 {
                     "transactionId": element_id,

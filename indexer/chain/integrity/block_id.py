@@ -22,6 +22,14 @@ _VERSION_LIMITS: Final = (1 << 8, 1 << 8, 1 << 16)
 _EXTENSIONS: Final = {"void_t": 0, "version": 1, "hardfork_version_vote": 2}
 
 
+class UnknownExtensionError(BlockError):
+    """The header has an extension of an unknown kind, so the block's id cannot be computed."""
+
+    def __init__(self, kind: object) -> None:
+        super().__init__(f"unknown header extension: {kind!a}")
+        self.kind = kind
+
+
 def header_digest(fields: HeaderFields) -> bytes:
     """SHA-256 of the packed header: the 32 bytes that the witness signs. Raises BlockError."""
     return hashlib.sha256(pack_header(fields)).digest()
@@ -38,10 +46,31 @@ def signature_of(block: Block) -> bytes:
     return _hex(block.fields.witness_signature, _SIGNATURE_BYTES, "witness_signature")
 
 
-def check_id(block: Block) -> None:
-    """Raise BlockError unless the block's id is the one computed from its header."""
-    if block_id_of(block) != block.block_id:
+def check_id(block: Block) -> bool:
+    """Whether the block's id is verified against its header. Raises BlockError if it does not match.
+
+    False for a header with an extension of an unknown kind, such as a later hardfork may add: its id can then
+    only be compared with that of other nodes.
+    """
+    try:
+        computed = block_id_of(block)
+    except UnknownExtensionError:
+        return False
+    if computed != block.block_id:
         raise BlockError(f"block {block.number}: the id {block.block_id} does not match its header")
+    return True
+
+
+def unknown_extension(block: Block) -> str | None:
+    """The kind of a header extension that makes the block's id unverifiable; None for a verifiable one."""
+    if block.fields.extensions:
+        try:
+            pack_header(block.fields)
+        except UnknownExtensionError as error:
+            return ascii(error.kind)
+        except BlockError:
+            pass  # malformed: `check_id` refuses the block
+    return None
 
 
 def pack_header(fields: HeaderFields) -> bytes:
@@ -71,6 +100,8 @@ def _pack_extension(extension: object) -> bytes:
             pass
         case _:
             raise BlockError("malformed header extension")
+    if isinstance(kind, bool) or not isinstance(kind, str | int):
+        raise BlockError("malformed header extension")
     position = _EXTENSIONS.get(kind, -1) if isinstance(kind, str) else kind
     match position, value:
         case 0, _:
@@ -79,7 +110,9 @@ def _pack_extension(extension: object) -> bytes:
             return _varint(1) + _pack_version(value)
         case 2, {"hf_version": str(version), "hf_time": str(time)}:
             return _varint(2) + _pack_version(version) + struct.pack("<I", seconds_of(time))
-    raise BlockError(f"unknown header extension: {kind!a}")
+        case ((0 | 1 | 2), _):
+            raise BlockError(f"malformed header extension: {kind!a}")
+    raise UnknownExtensionError(kind)
 
 
 def _pack_version(text: str) -> bytes:

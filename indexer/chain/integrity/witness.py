@@ -15,7 +15,7 @@ import msgspec
 from coincurve import PublicKey
 
 from indexer.chain.blocks import Block, BlockError
-from indexer.chain.integrity.block_id import header_digest, signature_of
+from indexer.chain.integrity.block_id import UnknownExtensionError, header_digest, signature_of
 from settlement.net.hive_formats import KeyFormatError, parse_public_key
 
 _FIRST_COMPACT: Final = 31  # 27, and 4 for a compressed key
@@ -42,8 +42,14 @@ def recover(block: Block) -> bytes:
 
 
 def check_signature(block: Block) -> None:
-    """Raise BlockError unless a key signed the block: where the node names one, that key."""
-    key = recover(block)
+    """Raise BlockError unless a key signed the block: where the node names one, that key.
+
+    A header with an unknown extension cannot be checked, see `block_id.check_id`.
+    """
+    try:
+        key = recover(block)
+    except UnknownExtensionError:
+        return
     try:
         named = _decode_key(block.raw).signing_key
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -7,11 +7,13 @@ from typing import Final
 import click
 
 from indexer.chain.integrity.merkle import local_verifier
+from indexer.cli.support.errors import ConfigurationError
 from indexer.sources.hive import HiveSource
 from indexer.sources.irreversible_quorum import quorum_of
-from indexer.sources.sidechain import Sidechain
+from indexer.sources.sidechain import AGREEING_NODES, Sidechain
 from settlement.core.events import VenueFilter
 from settlement.net.backoff import Waiter
+from settlement.net.chain_id import ChainIdError, ExpectedChain
 
 POLL_SECONDS: Final = 0.5
 
@@ -24,22 +26,40 @@ def check_quorum(quorum: int | None, nodes: tuple[str, ...]) -> None:
         raise click.UsageError(f"--quorum: {error}; add more --node options") from None
 
 
+def check_engine_nodes(engine_nodes: tuple[str, ...], trust_single_node: bool) -> None:
+    """Raise UsageError for a single Hive-Engine node, unless it is trusted."""
+    if len({url.rstrip("/") for url in engine_nodes}) < AGREEING_NODES and not trust_single_node:
+        raise click.UsageError(
+            "a single Hive-Engine node would be believed alone: add another --engine-node, or accept that "
+            "with --trust-single-node"
+        )
+
+
+def expected_chain(chain_id: str | None) -> ExpectedChain:
+    """The chain that Hive nodes must belong to. Raises ConfigurationError."""
+    try:
+        return ExpectedChain(chain_id)
+    except ChainIdError as error:
+        raise ConfigurationError(f"--chain-id: {error}") from None
+
+
 def open_nodes(
     nodes: tuple[str, ...],
     engine_nodes: tuple[str, ...],
     venue_filter: VenueFilter,
     waiter: Waiter,
     quorum: int | None,
-) -> tuple[HiveSource, Sidechain]:
-    """The block source, and the sidechain that it reads receipts from."""
+    chain: ExpectedChain | None = None,
+) -> HiveSource:
+    """The source of blocks, with receipts from the sidechain nodes. `chain` None: any chain."""
     sidechain = Sidechain(engine_nodes, waiter, poll_seconds=POLL_SECONDS)
-    source = HiveSource(
+    return HiveSource(
         nodes,
         sidechain,
         venue_filter,
         waiter,
         quorum=quorum,
+        chain=chain,
         verifier=local_verifier(),
         poll_seconds=POLL_SECONDS,
     )
-    return source, sidechain

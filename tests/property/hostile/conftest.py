@@ -17,7 +17,7 @@ from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
 from settlement.store.read.audit.journal import read_journal
 from settlement.store.write.loader import load, load_or_initialise
-from tests.scenarios.chain import Block, block_texts, receipt_text, write_lines
+from tests.scenarios.chain import Block, block_texts, receipt_texts, write_lines
 from tests.scenarios.database import emptied, memory_database
 from tests.scenarios.scenario import read_venue
 
@@ -43,7 +43,7 @@ class Indexer:
 
     def record(self, blocks: list[Block], shape: str = "block_api") -> list[str]:
         """Record a chain and return its journal lines without the `block` lines."""
-        self.follow(block_texts(blocks, shape), [text for b in blocks if (text := receipt_text(b))])
+        self.follow(block_texts(blocks, shape), receipt_texts(blocks))
         return self.lines()
 
     def loaded(self) -> StateMachine:

@@ -11,7 +11,7 @@ from indexer.chain.blocks import BlockError
 from indexer.chain.receipts import ReceiptError
 from indexer.sources.source import SourceError
 from tests.property.hostile.conftest import Indexer
-from tests.scenarios.chain import Block, block_texts, custom_json, receipt_text, transaction_id
+from tests.scenarios.chain import Block, block_texts, custom_json, receipt_texts, transaction_id
 from tests.scenarios.scenario import START
 from tests.support.blocks import transfer
 
@@ -198,9 +198,7 @@ def _candidates() -> tuple[list[bytes], list[bytes]]:
     data = {"from": "alice", "to": "dex.tokens", "symbol": "TKN", "quantity": "1"}
     event = {"contract": "tokens", "event": "transfer", "data": data}
     blocks[1].logs = {transaction_id(2): json.dumps({"events": [event]})}
-    text = receipt_text(blocks[1])
-    assert text is not None
-    return block_texts(blocks, "block_api"), [text]
+    return block_texts(blocks, "block_api"), receipt_texts(blocks)
 
 
 def test_good_receipts_are_read(indexer: Indexer) -> None:

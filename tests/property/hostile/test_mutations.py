@@ -21,7 +21,7 @@ from indexer.chain.strict_json import ChainJsonError, loads
 from indexer.sources.source import SourceError
 from settlement.core.state import InvariantError
 from tests.property.hostile.conftest import Indexer
-from tests.scenarios.chain import SHAPES, Block, block_texts, custom_json, receipt_text, transaction_id
+from tests.scenarios.chain import SHAPES, Block, block_texts, custom_json, receipt_texts, transaction_id
 from tests.scenarios.scenario import HERE, START, Scenario, read_scenarios
 from tests.support.blocks import Operation
 
@@ -175,7 +175,7 @@ def is_json(text: str) -> bool:
 
 
 def lines_of(blocks: list[Block], shape: str) -> tuple[list[bytes], list[bytes]]:
-    return block_texts(blocks, shape), [text for block in blocks if (text := receipt_text(block))]
+    return block_texts(blocks, shape), receipt_texts(blocks)
 
 
 def test_the_undamaged_chain_is_long_and_lively(indexer: Indexer) -> None:

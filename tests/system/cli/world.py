@@ -47,7 +47,8 @@ class World:
     @property
     def nodes(self) -> tuple[str, ...]:
         """Command-line options with this world's nodes."""
-        return ("--node", self.server.url, "--engine-node", self.server.engine_url)
+        urls = ("--node", self.server.url, "--engine-node", self.server.engine_url)
+        return (*urls, "--trust-single-node", "--chain-id", "devnet")
 
     @property
     def irreversible(self) -> int:

@@ -295,7 +295,7 @@ def test_a_block_with_a_candidate_comes_with_its_receipts(serve: Callable[[Node]
 
     def answer(method: str, params: Any) -> Any:
         assert (method, params) == ("getBlockInfoByHiveBlock", {"hiveBlockNumber": 11})
-        return Text(chain.receipts(11, logs))
+        return Text(chain.receipts(11, logs, hive_id=Block(blocks[1]).block_id))
 
     node, engine = serve(hived(blocks, 12)), serve(Node(answer))
     waiter = Pauses().waiter()

@@ -1,4 +1,4 @@
-"""Asking the sidechain: "nothing" counts only from a node that is past the block and still keeps it."""
+"""Asking the sidechain: "nothing" counts only from a node that has executed past the block and still keeps it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from indexer.chain.receipts import Receipts
 from indexer.sources.sidechain import Sidechain
+from indexer.sources.sidechain_client import UNEXECUTED_BLOCKS
 from settlement.net.backoff import Stopped
 from settlement.net.http_client import Limits
 from tests.support import blocks as chain
@@ -20,23 +22,44 @@ from tests.system.sources.server import Node, Pauses, Raw, Text
 
 
 class Engine:
-    """A Hive-Engine node's view: which Hive blocks it has receipts for, and how far it is."""
+    """A Hive-Engine node's view: which Hive blocks it has receipts for, and the last one that it executed.
 
-    def __init__(self, *has: int, latest: int, parsed: int = 0, **status: Any) -> None:
+    Its own blocks up to 4 are those of Hive blocks 100, 200, 300 and 400; 5 is the last one.
+    """
+
+    def __init__(self, *has: int, latest: int, parsed: int | None = None, **status: Any) -> None:
         self.has = set(has)
         self.latest = latest
-        self.status = {"lastParsedHiveBlockNumber": parsed, **status}
+        self.ids: dict[int, str] = {}  # of Hive blocks of another branch that it executed
+        self.status = {"lastParsedHiveBlockNumber": latest + 3 if parsed is None else parsed, **status}
+
+    def executed(self, number: int, hive_number: int) -> dict[str, Any]:
+        return {
+            "blockNumber": number,
+            "refHiveBlockNumber": hive_number,
+            "refHiveBlockId": self.ids.get(hive_number, hive_id(hive_number)),
+            "transactions": [],
+        }
 
     def __call__(self, method: str, params: Any) -> Any:
         if method == "getBlockInfoByHiveBlock":
             number = params["hiveBlockNumber"]
-            return Text(chain.receipts(number, {})) if number in self.has else None
+            return self.executed(number, number) if number in self.has else None
         if method == "getLatestBlockInfo":
-            return {"blockNumber": 5, "refHiveBlockNumber": self.latest, "transactions": []}
+            return self.executed(5, self.latest)
         if method == "getBlockInfo":
-            return {"blockNumber": params["blockNumber"], "refHiveBlockNumber": 100 * params["blockNumber"]}
+            return self.executed(params["blockNumber"], 100 * params["blockNumber"])
         assert method == "getStatus"
         return self.status
+
+
+def hive_id(number: int) -> str:
+    """The made-up id of a Hive block, as nodes of Hive would tell it."""
+    return chain.block_before(number + 1)
+
+
+def ask(sidechain: Sidechain, number: int) -> Receipts | None:
+    return sidechain.receipts(number, hive_id(number), hive_id)
 
 
 @pytest.fixture
@@ -56,29 +79,39 @@ def methods(node: Node) -> list[str]:
 
 def test_receipts_are_given_as_soon_as_they_are_there(serve: Callable[[Any], Node]) -> None:
     node = serve(Engine(500, latest=500))
-    receipts = sidechain_of(node).receipts(500)
+    receipts = ask(sidechain_of(node), 500)
     assert receipts is not None
     assert receipts.hive_number == 500
     assert methods(node) == ["getBlockInfoByHiveBlock"]
 
 
-@pytest.mark.parametrize("engine", [Engine(latest=501), Engine(latest=400, parsed=501)])
-def test_nothing_is_the_answer_of_a_node_that_is_past_the_block(
+ENOUGH = 501 + UNEXECUTED_BLOCKS
+
+
+@pytest.mark.parametrize("engine", [Engine(latest=501), Engine(latest=400, parsed=ENOUGH)])
+def test_nothing_is_the_answer_of_a_node_that_has_executed_past_the_block(
     serve: Callable[[Any], Node], engine: Engine
 ) -> None:
     node = serve(engine)
     sidechain = sidechain_of(node)
-    assert sidechain.receipts(500) is None
-    asked = len(node.requests)
-    assert sidechain.receipts(499) is None
-    assert len(node.requests) == asked + 1, "how far the node is needs asking once"
+    assert ask(sidechain, 500) is None
+    assert ask(sidechain, 499) is None
+    assert methods(node).count("getStatus") == 1, "how far the node is needs asking once"
 
 
-@pytest.mark.parametrize("engine", [Engine(latest=499), Engine(latest=400, parsed=500)])
-def test_nothing_from_a_node_that_is_not_past_the_block_is_waited_out(
+@pytest.mark.parametrize(
+    "engine",
+    [
+        Engine(latest=499),
+        Engine(latest=499, parsed=502),
+        Engine(latest=400, parsed=ENOUGH - 1),
+        Engine(latest=400, parsed=502, lastBlockRefHiveBlockNumber=400),
+    ],
+)
+def test_nothing_from_a_node_that_has_only_fetched_past_the_block_is_waited_out(
     serve: Callable[[Any], Node], engine: Engine
 ) -> None:
-    """The block that a node is at work on does not count as done."""
+    """`lastParsedHiveBlockNumber` is the next block to fetch; blocks below it wait unexecuted."""
     node = serve(engine)
 
     def later(count: int) -> None:
@@ -88,7 +121,7 @@ def test_nothing_from_a_node_that_is_not_past_the_block_is_waited_out(
 
     reasons: list[Any] = []
     waiter = Pauses(later).waiter()
-    receipts = Sidechain([node.url], waiter, poll_seconds=0.5).receipts(500)
+    receipts = ask(Sidechain([node.url], waiter, poll_seconds=0.5), 500)
     assert receipts is not None
     assert [waiting.reason for waiting in reasons] == [
         "receipts of block 500: not executed by the sidechain yet"
@@ -106,17 +139,17 @@ def test_a_block_executed_between_two_questions_is_not_missed(serve: Callable[[A
             engine.latest = 501
         return result
 
-    assert sidechain_of(serve(answer)).receipts(500) is not None
+    assert ask(sidechain_of(serve(answer)), 500) is not None
 
 
 def test_a_node_that_lags_is_left_for_one_that_does_not(serve: Callable[[Any], Node]) -> None:
     behind, ahead, other = (serve(Engine(latest=400)), *(serve(Engine(500, latest=600)) for _ in range(2)))
     pauses = Pauses()
     sidechain = sidechain_of(behind, ahead, other, pauses=pauses)
-    assert sidechain.receipts(500) is not None
+    assert ask(sidechain, 500) is not None
     assert pauses.seconds == []
-    assert sidechain.receipts(500) is not None
-    assert len(behind.requests) == 3, "it goes behind the others"
+    assert ask(sidechain, 500) is not None
+    assert methods(behind).count("getBlockInfoByHiveBlock") == 1, "it goes behind the others"
 
 
 def test_of_two_nodes_both_must_have_executed_the_block(serve: Callable[[Any], Node]) -> None:
@@ -127,7 +160,7 @@ def test_of_two_nodes_both_must_have_executed_the_block(serve: Callable[[Any], N
             lagging.has.add(500)
 
     pauses = Pauses(later)
-    assert sidechain_of(serve(lagging), serve(Engine(500, latest=600)), pauses=pauses).receipts(500)
+    assert ask(sidechain_of(serve(lagging), serve(Engine(500, latest=600)), pauses=pauses), 500)
     assert len(pauses.seconds) == 3
 
 
@@ -151,7 +184,7 @@ def test_nodes_that_disagree_are_asked_again_with_growing_pauses_until_they_agre
     pauses = Pauses(later)
     waiter = pauses.waiter()
     sidechain = Sidechain([one.url, other.url], waiter)
-    assert sidechain.receipts(500) is not None
+    assert ask(sidechain, 500) is not None
     assert pauses.seconds == [0.25, 0.5, 1, 2]
     assert all(waiting is not None and "receipts of block 500: http" in waiting.reason for waiting in said)
     assert {node["state"] for node in sidechain.report()} == {"ok"}
@@ -164,7 +197,7 @@ def test_of_three_nodes_two_that_agree_decide_and_the_third_is_named(
         nodes = [serve(disagreeing(quantity)) for quantity in order]
         pauses = Pauses()
         sidechain = sidechain_of(*nodes, pauses=pauses)
-        receipts = sidechain.receipts(500)
+        receipts = ask(sidechain, 500)
         assert receipts is not None
         assert receipts.logs_of("ab")[0]["data"]["quantity"] == "1"  # type: ignore[index]
         assert pauses.seconds == []
@@ -187,7 +220,7 @@ def test_what_is_no_event_of_theirs_may_differ(serve: Callable[[Any], Node]) -> 
 
     pauses = Pauses()
     nodes = [serve(telling("no", False)), serve(telling("nope", True))]
-    assert sidechain_of(*nodes, pauses=pauses).receipts(500) is not None
+    assert ask(sidechain_of(*nodes, pauses=pauses), 500) is not None
     assert pauses.seconds == []
 
 
@@ -198,18 +231,18 @@ def test_a_silent_node_does_not_keep_two_others_from_deciding(serve: Callable[[A
     urls = [node.url for node in (silent, *others)]
     sidechain = Sidechain(urls, waiter, slow_seconds=0.1)
     started = time.monotonic()
-    assert sidechain.receipts(500) is not None
-    assert sidechain.receipts(501) is not None
+    assert ask(sidechain, 500) is not None
+    assert ask(sidechain, 501) is not None
     assert time.monotonic() - started < 1.2
 
 
 def test_a_light_node_that_forgot_the_block_cannot_say_nothing(serve: Callable[[Any], Node]) -> None:
     light = Engine(latest=900, lightNode=True, firstBlockNumber=6)
     full = Engine(500, latest=900)
-    assert sidechain_of(serve(light), serve(full), serve(full)).receipts(500) is not None
-    assert sidechain_of(serve(light)).receipts(600) is None
+    assert ask(sidechain_of(serve(light), serve(full), serve(full)), 500) is not None
+    assert ask(sidechain_of(serve(light)), 600) is None
     with pytest.raises(Stopped):
-        sidechain_of(serve(light)).receipts(599)
+        ask(sidechain_of(serve(light)), 599)
 
 
 @pytest.mark.parametrize(
@@ -235,16 +268,16 @@ def test_a_bad_answer_is_asked_for_again(serve: Callable[[Any], Node], fault: ob
     node = serve(Engine(500, latest=600))
     node.faults.extend([fault] * 3)
     pauses = Pauses()
-    assert sidechain_of(node, pauses=pauses).receipts(500) is not None
+    assert ask(sidechain_of(node, pauses=pauses), 500) is not None
     assert len(pauses.seconds) == 3
     node.faults.extend([None, fault])
-    assert sidechain_of(node).receipts(501) is None
+    assert ask(sidechain_of(node), 501) is None
 
 
 def test_a_node_that_refuses_connections_is_passed_over(serve: Callable[[Any], Node]) -> None:
     nodes = [serve(Engine(500, latest=600)) for _ in range(2)]
     pauses = Pauses()
-    assert sidechain_of("http://127.0.0.1:9", *nodes, pauses=pauses).receipts(500) is not None
+    assert ask(sidechain_of("http://127.0.0.1:9", *nodes, pauses=pauses), 500) is not None
     assert pauses.seconds == []
 
 
@@ -253,5 +286,88 @@ def test_it_needs_nodes_and_ends_when_told_to() -> None:
         Sidechain([])
     sidechain = sidechain_of("http://127.0.0.1:9")
     with pytest.raises(Stopped):
-        sidechain.receipts(1)
+        ask(sidechain, 1)
     sidechain.close()
+
+
+# ------------------------------------------------------------------ forks of Hive
+
+FORKED = "this Hive-Engine node followed a fork: it must be replayed"
+
+
+def forked(*has: int, latest: int, orphans: tuple[int, ...]) -> Engine:
+    """A node that executed another branch's blocks in place of some."""
+    engine = Engine(*has, latest=latest)
+    engine.ids = {number: f"{number:08x}" + "ee" * 16 for number in orphans}
+    return engine
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        forked(500, latest=600, orphans=(500,)),
+        forked(latest=600, orphans=(400,)),
+        forked(latest=501, orphans=(501,)),
+    ],
+    ids=["receipts of the orphan", "nothing, and the block before is an orphan", "and the one after"],
+)
+def test_a_node_that_followed_a_fork_cannot_answer(serve: Callable[[Any], Node], engine: Engine) -> None:
+    fork, *others = serve(engine), serve(Engine(500, latest=600)), serve(Engine(500, latest=600))
+    pauses = Pauses()
+    sidechain = sidechain_of(fork, *others, pauses=pauses)
+    assert ask(sidechain, 500) is not None
+    assert pauses.seconds == []
+    (state, *_) = sidechain.report()
+    assert state["state"] == "resting"
+    assert f"{fork.url}: {FORKED}" in str(state["error"])
+
+
+def test_two_nodes_that_followed_the_same_branch_are_waited_out_until_they_are_replayed(
+    serve: Callable[[Any], Node],
+) -> None:
+    """They agree, and are both wrong: a deposit would be lost, or credited that Hive does not have."""
+    engines = [forked(500, latest=600, orphans=(500,)) for _ in range(2)]
+    reasons = set()
+
+    def later(count: int) -> None:
+        reasons.add(waiter.waiting.reason if waiter.waiting else "")
+        if count == 6:
+            for engine in engines:
+                engine.ids.clear()
+
+    waiter = Pauses(later).waiter()
+    sidechain = Sidechain([serve(engine).url for engine in engines], waiter)
+    receipts = ask(sidechain, 500)
+    assert receipts is not None
+    assert receipts.hive_id == hive_id(500)
+    assert any(FORKED in reason for reason in reasons)
+    assert {node["state"] for node in sidechain.report()} == {"ok"}
+
+
+def test_a_node_that_followed_a_fork_is_not_asked_for_later_blocks_until_it_is_replayed(
+    serve: Callable[[Any], Node],
+) -> None:
+    """Its balances are others from then on, whatever the ids of later blocks."""
+    engine = forked(500, 550, latest=600, orphans=(500,))
+    pauses = Pauses(most=3)
+    sidechain = sidechain_of(serve(engine), pauses=pauses)
+    for number in (500, 550):
+        with pytest.raises(Stopped):
+            ask(sidechain, number)
+    engine.ids.clear()
+    sidechain = sidechain_of(serve(engine))
+    assert ask(sidechain, 550) is not None
+
+
+def test_nothing_waits_until_the_block_after_is_irreversible_and_known(serve: Callable[[Any], Node]) -> None:
+    """Only then can it be seen that the node did not execute another branch."""
+    known = {number: hive_id(number) for number in (100, 200, 300, 400)}
+
+    def later(count: int) -> None:
+        if count == 3:
+            known[501] = hive_id(501)
+
+    pauses = Pauses(later)
+    sidechain = sidechain_of(serve(Engine(latest=501)), pauses=pauses)
+    assert sidechain.receipts(500, hive_id(500), known.get) is None
+    assert len(pauses.seconds) == 3

@@ -5,6 +5,7 @@ Where the generated chains are wide, this one is small enough to be cut off at e
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any
 
@@ -90,7 +91,11 @@ def written(contents: list[list[Operation]], moves: dict[tuple[int, int], list[d
     logs: dict[int, dict[str, Any]] = {}
     for (number, index), events in moves.items():
         logs.setdefault(number, {})[transaction_id(number, index)] = events
-    return Chain(tuple(blocks), tuple(receipts(number, logs[number]) for number in sorted(logs)))
+    lines = (
+        receipts(number, logs[number], hive_id=json.loads(blocks[number - 1])["block_id"])
+        for number in sorted(logs)
+    )
+    return Chain(tuple(blocks), tuple(lines))
 
 
 @cache

@@ -23,7 +23,15 @@ CHAIN = chain.chain(10, *([[("vote", {"voter": "alice"})]] for _ in range(12)))
 PAY = [custom_json(action("transfer", {"to": ESCROW}, "tokens"))]
 
 
+REAL_NODES = Path(__file__).parents[2] / "data" / "real_nodes"
+PAYMENTS = chain.chain(10, [PAY], [PAY], [PAY])
 BEFORE = Cursor(9)
+
+
+def receipts_of(hive_number: int, blocks: list[bytes] = PAYMENTS, number: int | None = None) -> bytes:
+    """Receipts without transactions of one of the blocks, or of one that is not among them."""
+    ids = {block.number: block.block_id for block in map(Block, blocks)}
+    return chain.receipts(hive_number, {}, number, hive_id=ids.get(hive_number))
 
 
 def write(path: Path, lines: list[bytes]) -> None:
@@ -69,9 +77,9 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     logs = {chain.transaction_id(10, 0): [moved("alice", ESCROW, "1")]}
     with ArchiveWriter(tmp_path, 10) as writer:
         spread_out = json.dumps(json.loads(blocks[0]), indent=2).encode()
-        writer.write(spread_out, chain.receipts(10, logs))
+        writer.write(spread_out, chain.receipts(10, logs, hive_id=Block(blocks[0]).block_id))
         writer.write(blocks[1])
-        writer.write(blocks[2], chain.receipts(12, {}))
+        writer.write(blocks[2], chain.receipts(12, {}, hive_id=Block(blocks[2]).block_id))
     found = read(tmp_path)
     assert [(block.number, held and held.hive_number) for block, held in found] == [
         (10, 10),
@@ -209,8 +217,8 @@ def test_a_folder_without_blocks_is_refused(tmp_path: Path) -> None:
 
 def test_receipts_come_with_their_blocks(tmp_path: Path) -> None:
     write(tmp_path / "blocks.jsonl", CHAIN)
-    write(tmp_path / "receipts-1.jsonl.gz", [chain.receipts(number, {}) for number in (3, 9, 10, 13)])
-    write(tmp_path / "receipts-2.jsonl.zst", [chain.receipts(number, {}) for number in (14, 21, 25)])
+    write(tmp_path / "receipts-1.jsonl.gz", [receipts_of(number, CHAIN) for number in (3, 9, 10, 13)])
+    write(tmp_path / "receipts-2.jsonl.zst", [receipts_of(number, CHAIN) for number in (14, 21, 25)])
     found = read(tmp_path, Cursor(11))
     assert [block.number for block, receipts in found if receipts] == [13, 14, 21]
     assert all(receipts.hive_number == block.number for block, receipts in found if receipts)
@@ -218,8 +226,9 @@ def test_receipts_come_with_their_blocks(tmp_path: Path) -> None:
 
 def test_candidates_for_which_nothing_was_recorded_are_counted(tmp_path: Path) -> None:
     """The recording is complete, so that nothing means nothing; but many of them are worth a warning."""
-    write(tmp_path / "blocks.jsonl", chain.chain(10, [PAY], [], [PAY], [PAY]))
-    write(tmp_path / "receipts.jsonl", [chain.receipts(12, {})])
+    blocks = chain.chain(10, [PAY], [], [PAY], [PAY])
+    write(tmp_path / "blocks.jsonl", blocks)
+    write(tmp_path / "receipts.jsonl", [receipts_of(12, blocks)])
     source = ArchiveSource(tmp_path, watch())
     assert len(list(source.blocks(Cursor(9)))) == 4
     assert source.candidates_without_receipts == 2
@@ -241,18 +250,57 @@ def test_an_account_listed_on_the_way_counts_from_the_next_block_on(tmp_path: Pa
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ([chain.receipts(11, {}), chain.receipts(11, {}, 12)], "line 2: the receipts of Hive block 11 "),
-        ([chain.receipts(12, {}), chain.receipts(11, {}, 13)], "line 2: the receipts of Hive block 11 "),
-        ([chain.receipts(11, {}, 8), chain.receipts(12, {}, 8)], "line 2: .*sidechain block 8"),
-        ([chain.receipts(11, {}), b"{"], "line 2: .*after Hive block 11"),
-        ([chain.receipts(11, {})[:-9]], "line 1: "),
-        ([b'{"blockNumber":1,"refHiveBlockNumber":11}'], "line 1: receipts of Hive block 11: .*transactions"),
+        ([receipts_of(11), receipts_of(11, number=12)], "line 2: the receipts of Hive block 11 "),
+        ([receipts_of(12), receipts_of(12, number=13)], "line 2: the receipts of Hive block 12 "),
+        ([receipts_of(12), receipts_of(11, number=13)], "line 2: the receipts of Hive block 11 "),
+        ([receipts_of(11, number=8), receipts_of(12, number=8)], "line 2: .*sidechain block 8"),
+        ([receipts_of(11), b"{"], "line 2: .*after Hive block 11"),
+        ([receipts_of(11)[:-9]], "line 1: "),
+        (
+            [receipts_of(11).replace(b'"transactions"', b'"others"')],
+            "line 1: receipts of Hive block 11: .*transactions",
+        ),
+        (
+            [receipts_of(10), chain.receipts(12, {}, hive_id="0000000c" + "ee" * 16)],
+            "line 2: the receipts of Hive block 12 are of 0000000cee.*, and Hive's block is 0000000c",
+        ),
+        (
+            [b'{"blockNumber":1,"refHiveBlockNumber":11,"transactions":[]}'],
+            "line 1: the receipts of Hive block 11 have no refHiveBlockId",
+        ),
     ],
 )
 def test_broken_receipts_stop_the_read_with_their_place(
     tmp_path: Path, lines: list[bytes], problem: str
 ) -> None:
-    write(tmp_path / "blocks.jsonl", chain.chain(10, [PAY], [PAY], [PAY]))
+    write(tmp_path / "blocks.jsonl", PAYMENTS)
     write(tmp_path / "receipts.jsonl", lines)
     with pytest.raises(SourceError, match=rf"receipts.jsonl, {problem}"):
         read(tmp_path)
+
+
+def test_receipts_of_a_dropped_hive_block_stop_the_read_although_no_candidate_needs_them(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "blocks.jsonl", CHAIN)
+    write(tmp_path / "receipts.jsonl", [receipts_of(11, CHAIN), chain.receipts(15, {}, hive_id="f" * 40)])
+    with pytest.raises(
+        SourceError, match=r"receipts.jsonl, line 2: the receipts of Hive block 15 are of fff"
+    ):
+        read(tmp_path)
+
+
+def test_a_header_extension_of_an_unknown_kind_makes_the_id_unverifiable_and_is_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As recorded from hived's source for the next hardfork."""
+    stamped = json.loads((REAL_NODES / "hf29_state_stamp.json").read_text())
+    block_id = stamped["block_id"]
+    later = [json.loads(text) for text in chain.chain(43, [], [])]
+    blocks = [stamped, {**later[0], "previous": block_id, "extensions": stamped["extensions"]}]
+    write(tmp_path / "blocks.jsonl", list(map(chain.as_text, blocks)))
+    source = ArchiveSource(tmp_path, watch(), check_ids=True)
+    assert numbers(list(source.blocks(Cursor(41)))) == [42, 43]
+    (record,) = [record for record in caplog.records if "extension" in record.getMessage()]
+    assert "blocks.jsonl, line 1: block 42" in record.getMessage()
+    assert "Update Peake DEX" in record.getMessage()
