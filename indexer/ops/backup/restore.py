@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -13,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from sqlalchemy import Connection, select
 
 from indexer.ops.backup.chain_check import confirm_block, confirm_claim
+from indexer.ops.backup.folder_owner import acting_as_owner
 from indexer.ops.backup.snapshot_file import Manifest, SnapshotFile, open_snapshot
 from settlement.core.venue import Venue, parse_venue
 from settlement.store import payout_schema, schema
@@ -74,7 +76,7 @@ def restore(
             raise StoreError("an in-memory database cannot be restored: choose a file with --db")
         target = Path(parsed.database).absolute()
         _check_disk_space(target.parent, snapshot.manifest)
-        with _new_file(target) as new:
+        with acting_as_owner(target), _new_file(target) as new:
             venue_hash = snapshot.manifest.venue_hash if replace else None
             with _locked(target, venue_hash) if target.exists() else nullcontext():
                 restored = _fill(f"sqlite:///{new}", snapshot, checks, on_rows)
@@ -170,10 +172,8 @@ def _put_in_place(new: Path, target: Path, *, keep: bool) -> Path | None:
     At any moment there is a complete database under the target's name, unless the old one was empty.
     """
     old = None
-    if not target.exists():
-        _copy_permissions(new, target.parent, mode=False)
-    else:
-        _copy_permissions(new, target, mode=True)
+    _set_permissions(new, target)
+    if target.exists():
         if keep:
             old = target.with_name(f"{target.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
             os.link(target, old)
@@ -190,10 +190,16 @@ def _put_in_place(new: Path, target: Path, *, keep: bool) -> Path | None:
     return old
 
 
-def _copy_permissions(new: Path, model: Path, *, mode: bool) -> None:
-    """Copy mode and, as root, owner of the old file or the folder: root may restore for a service's user."""
-    status = model.stat()
-    if mode:
-        new.chmod(status.st_mode)
+def _set_permissions(new: Path, target: Path) -> None:
+    """Copy the old file's mode and group, and as root its owner. Without an old file, use the folder's."""
+    if not target.exists():
+        if os.geteuid() != os.getuid():  # root acts for the owner, with root's umask
+            new.chmod(stat.S_IMODE(target.parent.stat().st_mode) & 0o664)
+        return
+    old = target.lstat()
+    new.chmod(stat.S_IMODE(old.st_mode) & 0o666)
     if os.geteuid() == 0:
-        os.chown(new, status.st_uid, status.st_gid)
+        os.chown(new, old.st_uid, old.st_gid)
+    elif new.stat().st_gid != old.st_gid:
+        with suppress(PermissionError):  # not a member of that group
+            os.chown(new, -1, old.st_gid)
