@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-BENCHES = ("engine", "replay", "scan", "catchup", "api", "site")
+BENCHES = ("rules", "replay", "scan", "catchup", "api", "site")
 """Modules of this package; the `main()` of each prints its figures and their goals."""
 LONG = ("growth", "history", "year")
 """Those that take a quarter of an hour or more."""

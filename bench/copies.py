@@ -3,7 +3,7 @@
 The pattern is a real replay of some 9,000 trades. A copy is its rows with numbers, blocks and times moved on and ids
 of their own. What a copy leaves out: its journal's text beyond `JOURNAL_CHARS` a block, hashes of its own, and what
 its orders that stay open would lock, for they are given out as expired. Balances and open orders, and so the state,
-are those of the real part, so that an engine goes on behind the last copy.
+are those of the real part, so that an indexer continues after the last copy.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.alone import alone, database_bytes, resident_bytes
 from bench.bare import ACCOUNTS, flow, wall
 from bench.chain import VENUE, write_archive
-from bench.engine import apply_all, blocks_of, funded_engine, timed
+from bench.rules import apply_all, blocks_of, funded_machine, timed
 from indexer.cli.support.common import tune_gc
 from indexer.follow.loop import Follower, Progress
 from indexer.rules_build import name_of_build
@@ -68,27 +68,27 @@ def _print_curve(name: str, curve: dict[int, Grown], most_bytes: int) -> None:
 
 def with_open_orders(count: int) -> Grown:
     """Measure the flow with `count` resting orders."""
-    engine = funded_engine(())
+    machine = funded_machine(())
     before = resident_bytes()
-    for header, events in blocks_of(engine, wall(count, OPERATIONS + 1)):
-        engine.apply(header, events)
+    for header, events in blocks_of(machine, wall(count, OPERATIONS + 1)):
+        machine.apply(header, events)
     memory = (resident_bytes() - before) / count
-    assert len(engine.state.orders) == count
-    return _flow_seconds(engine, ACCOUNTS), memory
+    assert len(machine.state.orders) == count
+    return _flow_seconds(machine, ACCOUNTS), memory
 
 
 def with_accounts(count: int) -> Grown:
     """Measure the flow among `count` accounts, each with a balance of both tokens."""
     before = resident_bytes()
-    engine = funded_engine((), count)
+    machine = funded_machine((), count)
     memory = (resident_bytes() - before) / count
-    assert len(engine.state.accounts) > count
-    return _flow_seconds(engine, count), memory
+    assert len(machine.state.accounts) > count
+    return _flow_seconds(machine, count), memory
 
 
-def _flow_seconds(engine: StateMachine, accounts: int) -> float:
-    blocks = list(blocks_of(engine, flow(OPERATIONS, accounts=accounts)))
-    return timed(lambda: apply_all(engine, blocks, [0])) / OPERATIONS
+def _flow_seconds(machine: StateMachine, accounts: int) -> float:
+    blocks = list(blocks_of(machine, flow(OPERATIONS, accounts=accounts)))
+    return timed(lambda: apply_all(machine, blocks, [0])) / OPERATIONS
 
 
 @dataclass

@@ -38,7 +38,7 @@ def main() -> None:
         rules, projector = load_or_initialise(open_writer(f"sqlite:///{home}/scan.db"), venue)
         source = ArchiveSource(Path(home), rules.venue_filter)
         whole = _timed(lambda: Follower(rules, projector, source).run())
-    print(f"  zstd archive → engine → SQLite {BLOCKS / whole:>9,.0f} blocks/s (goal: >= 12,000)")
+    print(f"  zstd archive → rules → SQLite {BLOCKS / whole:>9,.0f} blocks/s (goal: >= 12,000)")
 
 
 def _timed(work: object) -> float:

@@ -44,46 +44,46 @@ def main() -> None:
     ops = flow(OPERATIONS)
     orders = sum(1 for op in ops if op.price)
     print(
-        f"engine ({name_of_build()}): {OPERATIONS} operations, {orders} orders, the rest cancels "
+        f"rules ({name_of_build()}): {OPERATIONS} operations, {orders} orders, the rest cancels "
         "(goal: ratio to U >= 0.10)"
     )
     for resting in OPEN_ORDERS:
         bare = Bare()
         bare.run(wall(resting, OPERATIONS + 1))
         bare_seconds = timed(lambda bare=bare: bare.run(ops))  # type: ignore[misc]
-        engine = funded_engine(wall(resting, OPERATIONS + 1))
-        blocks = list(blocks_of(engine, ops))
+        machine = funded_machine(wall(resting, OPERATIONS + 1))
+        blocks = list(blocks_of(machine, ops))
         trades = [0]
-        seconds = timed(lambda e=engine, b=blocks, t=trades: apply_all(e, b, t))  # type: ignore[misc]
-        state = engine.state
+        seconds = timed(lambda e=machine, b=blocks, t=trades: apply_all(e, b, t))  # type: ignore[misc]
+        state = machine.state
         assert (trades[0], len(state.orders)) == (len(bare.trades), len(bare.open)), "they must do the same"
         print(
-            f"  {resting:>7} resting: U {OPERATIONS / bare_seconds:>9,.0f}/s, engine {OPERATIONS / seconds:>8,.0f}/s, "
+            f"  {resting:>7} resting: U {OPERATIONS / bare_seconds:>9,.0f}/s, rules {OPERATIONS / seconds:>8,.0f}/s, "
             f"ratio {bare_seconds / seconds:.3f}; {trades[0]} trades, {len(state.orders) - resting} more left open; "
-            f"empty block {_empty_block(engine) * 1e6:.2f} µs"
+            f"empty block {_empty_block(machine) * 1e6:.2f} µs"
         )
 
 
-def funded_engine(resting: Iterable[Op], accounts: int = ACCOUNTS) -> StateMachine:
+def funded_machine(resting: Iterable[Op], accounts: int = ACCOUNTS) -> StateMachine:
     """A state machine with funded accounts and these resting orders."""
-    engine = StateMachine(VENUE)
+    machine = StateMachine(VENUE)
     for first in range(0, accounts, FUNDED_A_BLOCK):
-        number = engine.next_block()
+        number = machine.next_block()
         deposits: list[Event] = [
             Movement(f"d{i}.{n}", "hive-engine", f"trader{i}", token.escrow, token.symbol, "10000", None)
             for i in range(first, min(first + FUNDED_A_BLOCK, accounts))
             for n, token in enumerate(VENUE.tokens)
         ]
-        engine.apply(BlockHeader(number, f"{number:040x}", START + 3 * number), deposits)
-    for header, events in blocks_of(engine, resting):
-        engine.apply(header, events)
-    return engine
+        machine.apply(BlockHeader(number, f"{number:040x}", START + 3 * number), deposits)
+    for header, events in blocks_of(machine, resting):
+        machine.apply(header, events)
+    return machine
 
 
-def blocks_of(engine: StateMachine, ops: Iterable[Op]) -> Iterator[Block]:
+def blocks_of(machine: StateMachine, ops: Iterable[Op]) -> Iterator[Block]:
     """The operations as decoded events, in blocks three seconds apart."""
     left = iter(ops)
-    for number in count(engine.next_block()):
+    for number in count(machine.next_block()):
         events = [_event(op) for op in islice(left, A_BLOCK)]
         if not events:
             return
@@ -103,30 +103,29 @@ def _event(op: Op) -> Event:
     return Action(f"{op.id:040x}", signer, True, "buy" if op.is_buy else "sell", payload)
 
 
-def apply_all(engine: StateMachine, blocks: list[Block], trades: list[int]) -> None:
+def apply_all(machine: StateMachine, blocks: list[Block], trades: list[int]) -> None:
     """Apply all blocks and drop the results, as the indexer does after writing them."""
-    before = engine.state.last_trade
+    before = machine.state.last_trade
     for header, events in blocks:
-        engine.apply(header, events)
-    trades[0] = engine.state.last_trade - before
+        machine.apply(header, events)
+    trades[0] = machine.state.last_trade - before
 
 
-def _empty_block(engine: StateMachine) -> float:
+def _empty_block(machine: StateMachine) -> float:
     """Seconds for a block without events, excluding the construction of its header."""
-    first, now = engine.next_block(), engine.state.header
+    first, now = machine.next_block(), machine.state.header
     assert now is not None
     headers = [BlockHeader(first + i, "00", now.timestamp) for i in range(EMPTY_BLOCKS)]
 
     def run() -> None:
         for header in headers:
-            engine.apply(header)
+            machine.apply(header)
 
     return timed(run) / EMPTY_BLOCKS
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds of processor time, which other work on the machine disturbs least; what was there before is out of the
-    garbage collector's sight."""
+    """Processor seconds, which other load on the computer affects least. Existing objects are not garbage collected."""
     tune_gc()
     started = time.process_time()
     work()
