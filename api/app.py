@@ -12,6 +12,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from api import site
 from api.database import Database
 from api.feeds import coingecko, coinmarketcap, udf
+from api.heartbeat import HeartbeatMonitor
 from api.http import errors
 from api.http.client_address import ClientAddresses
 from api.http.docs import Docs
@@ -46,7 +47,7 @@ def create_app(settings: ApiSettings, is_stopping: Callable[[], bool] = lambda: 
     app.url_map.merge_slashes = False  # an API answers 404 instead of redirecting
     addresses = ClientAddresses(settings.trusted_proxies)
     metrics = RequestMetrics()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, HeartbeatMonitor(settings.monotonic))
     server = ResourceServer(settings, database)
     publisher = Publisher(
         database,

@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.heartbeat import HeartbeatMonitor, Liveness
 from api.http.errors import ApiError, not_found, not_ready
 from api.http.formatting import iso
 from settlement.store.database import StoreError, is_connection_lost, is_sqlite, open_reader, parse_url
@@ -37,6 +38,7 @@ class Snapshot:
     block: int  # the newest block, or the past one that was asked for
     timestamp: int | None  # of that block, seconds since 1970; None before the first
     journal_hash: str  # after that block
+    liveness: Liveness | None  # of the indexer; None if none has ever reported its status
 
     @property
     def stamp(self) -> tuple[int, str | None]:
@@ -51,7 +53,7 @@ class Snapshot:
         past = read_active_block(self.connection, block)
         journal_hash = "" if past is None else past.journal_hash
         timestamp = None if past is None else past.timestamp
-        return Snapshot(self.connection, self.at, block, timestamp, journal_hash)
+        return replace(self, block=block, timestamp=timestamp, journal_hash=journal_hash)
 
     def check_block(self, block: int) -> None:
         """Raises ApiError (404) for a block before the venue's first, or not recorded yet."""
@@ -67,8 +69,10 @@ class Snapshot:
 class Database:
     """Opens snapshots. The database may be created or replaced while the API runs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, heartbeat: HeartbeatMonitor | None = None) -> None:
+        """`heartbeat` observes the indexer's heartbeat in each snapshot; by default a new monitor."""
         self._url = url
+        self._heartbeat = heartbeat or HeartbeatMonitor()
         parsed = parse_url(url)
         self._path = (parsed.database or "") if is_sqlite(parsed) else None
         self._lock = threading.Lock()
@@ -87,7 +91,8 @@ class Database:
                 at = read_position(connection)
                 if at is None:
                     raise not_ready("The database is still empty: the indexer has not started yet.")
-                yield Snapshot(connection, at, at.block, at.timestamp, at.journal_hash)
+                liveness = self._heartbeat.observe(at.status_updated)
+                yield Snapshot(connection, at, at.block, at.timestamp, at.journal_hash, liveness)
         except SQLAlchemyError as error:
             if is_connection_lost(error):
                 self._retry_at = time.monotonic() + RETRY_SECONDS

@@ -50,17 +50,21 @@ def serve(
     try:
         # prometheus_client chooses its mode when it is imported, so the variable must be set before.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder
-        from api.app import create_app  # noqa: PLC0415
+        from api.app import DATABASE, create_app  # noqa: PLC0415
+        from api.heartbeat import observe_continuously  # noqa: PLC0415
         from api.http.limits import check_limit_store  # noqa: PLC0415
 
         check_limit_store(settings)
         descriptor = listen(host, port).detach()  # gunicorn closes it
     except BaseException:
+        del os.environ["PROMETHEUS_MULTIPROC_DIR"]
         shutil.rmtree(metrics_folder)
         raise
 
     def create(is_stopping: Callable[[], bool]) -> WSGIApplication:
-        return middleware(create_app(settings, is_stopping))
+        app = create_app(settings, is_stopping)
+        observe_continuously(app.extensions[DATABASE].snapshot, is_stopping)
+        return middleware(app)
 
     threads = settings.threads + settings.streams
     _Gunicorn(create, descriptor, workers, threads, metrics_folder).run()

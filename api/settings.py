@@ -39,6 +39,7 @@ class ApiSettings:
     threads: int = 16  # per process, for plain requests
     streams: int = 128  # per process, each with a thread of its own
     clock: Callable[[], float] = time.time  # for ages; tests replace it
+    monotonic: Callable[[], float] = time.monotonic  # for the indexer's heartbeat; tests replace it
 
     def __post_init__(self) -> None:
         for origin in self.cors_origins:

@@ -107,7 +107,7 @@ class ResourceServer:
         block = getattr(parameters, "block", None)
         with self._database.snapshot() as tip:
             snapshot = tip if block is None else tip.past(block)
-            staleness = find_staleness(tip.at, self._settings)
+            staleness = find_staleness(tip, self._settings)
             if resource.live:
                 body = _render(resource.view(snapshot, parameters), staleness)
                 return conditional_response(body, content_etag(snapshot.block, body.content))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from api.database import Snapshot
+from api.heartbeat import Liveness
 from api.settings import ApiSettings
-from settlement.store.read.position import Position
-
-SILENT_SECONDS: Final = 60
-"""The indexer writes its status every two seconds, also while it waits for a node."""
 
 
 class Staleness(NamedTuple):
@@ -18,10 +16,11 @@ class Staleness(NamedTuple):
     lag: int | None  # irreversible blocks not recorded yet; None while unknown
 
 
-def find_staleness(at: Position, settings: ApiSettings) -> Staleness | None:
-    """None while the database is up to date, or if no indexer has ever reported its status."""
+def find_staleness(snapshot: Snapshot, settings: ApiSettings) -> Staleness | None:
+    """None while the database is up to date, and as long as nothing else is known."""
+    at = snapshot.at
     if at.lag is not None and at.lag > settings.max_lag_blocks:
         return Staleness(f"The database is {at.lag} blocks behind the chain.", at.lag)
-    if at.status_updated is not None and settings.clock() - at.status_updated > SILENT_SECONDS:
+    if snapshot.liveness is Liveness.SILENT:
         return Staleness("The indexer is not running: the newest blocks are missing.", at.lag)
     return None

@@ -1,7 +1,7 @@
 """/api/health and /api/ready: liveness with details, and readiness.
 
-Health answers 200 even without a database. Ready answers 503 until a block is recorded, and while the
-database is too far behind the chain.
+Health answers 200 even without a database. Ready answers 503 until a block is recorded, until a heartbeat of
+the indexer is seen, and while the database is too far behind the chain.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.alarms import read_alarms
 from api.database import Database, Snapshot
-from api.http.errors import ApiError, encode
+from api.heartbeat import Liveness
+from api.http.errors import ApiError, encode, not_ready
 from api.http.formatting import iso
 from api.http.parameters import NoParameters
 from api.http.resource import DirectEndpoint, RenderedBody, conditional_response, content_etag
@@ -50,6 +51,11 @@ class IndexerHealth(Part, kw_only=True):
     """The indexer's last status, `age_seconds` old."""
 
     mode: str
+    liveness: Annotated[
+        str,
+        choice(*Liveness),
+        Meta(description="Whether the time of its status changes, as seen by this server process."),
+    ]
     ts: Time
     age_seconds: Count
     irreversible: Block | None
@@ -141,6 +147,8 @@ class Health:
             raise ApiError("E_NOT_READY", "No block has been read yet.")
         if health.warning is not None:
             raise ApiError("E_BEHIND", health.warning)
+        if health.indexer is not None and health.indexer.liveness == Liveness.UNKNOWN:
+            raise not_ready("No heartbeat of the indexer has been seen yet. Try again in a few seconds.")
         return _respond(ReadyAnswer(block=health.block, ts=health.ts, ready=True))
 
     def _inspect(self) -> HealthAnswer:
@@ -174,7 +182,7 @@ class Health:
         at = snapshot.at
         block, ts = snapshot.stamp
         last = find_trade(snapshot.connection, at.last_trade)
-        staleness = find_staleness(at, self._settings)
+        staleness = find_staleness(snapshot, self._settings)
         return HealthAnswer(
             block=block,
             ts=ts,
@@ -194,10 +202,11 @@ class Health:
 
     def _indexer(self, snapshot: Snapshot) -> IndexerHealth | None:
         status = read_status(snapshot.connection)
-        if status is None:
+        if status is None or snapshot.liveness is None:
             return None
         return IndexerHealth(
             mode=status.mode,
+            liveness=snapshot.liveness,
             ts=iso(status.updated),
             age_seconds=self._age(status.updated),
             irreversible=status.irreversible,

@@ -78,7 +78,7 @@ class MetricsEndpoint:
                     *_indexer(snapshot),
                     *_totals(self._rejections, snapshot),
                     *_money(snapshot),
-                    *_agreement(snapshot, self._settings),
+                    *_agreement(snapshot),
                 ]
         except (ApiError, SQLAlchemyError):
             found = []
@@ -103,7 +103,7 @@ def _position(snapshot: Snapshot, settings: ApiSettings) -> Iterator[Metric]:
     if at.timestamp is not None:
         age = max(0.0, settings.clock() - at.timestamp)
         yield GaugeMetricFamily("peakedex_block_age_seconds", "Age of the last block recorded.", age)
-    is_behind = find_staleness(at, settings) is not None
+    is_behind = find_staleness(snapshot, settings) is not None
     yield GaugeMetricFamily("peakedex_behind", "1 while responses carry a warning.", is_behind)
 
 
@@ -185,7 +185,7 @@ def _money(snapshot: Snapshot) -> Iterator[Metric]:
     yield from (held, owed, missing, payouts)
 
 
-def _agreement(snapshot: Snapshot, settings: ApiSettings) -> Iterator[Metric]:
+def _agreement(snapshot: Snapshot) -> Iterator[Metric]:
     """Whether the operator's checkpoints and other replicas agree with this one."""
     status = read_status(snapshot.connection)
     claims = read_checkpoint_claims(snapshot, status)
@@ -214,5 +214,7 @@ def _agreement(snapshot: Snapshot, settings: ApiSettings) -> Iterator[Metric]:
             common.add_metric([peer.url], peer.common_block)
         if peer.lag is not None and peer.answered is not None:
             lag.add_metric([peer.url], peer.lag)
-            silent.add_metric([peer.url], max(0.0, settings.clock() - peer.answered))
+        if status is not None and peer.answered is not None:
+            # Both times are by the clock of the indexer's host; this host's may differ.
+            silent.add_metric([peer.url], max(0, status.updated - peer.answered))
     yield from (up, differs, common, lag, silent)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from flask.testing import FlaskClient
 
+from api.heartbeat import observe_continuously
+from api.http.errors import ApiError
 from settlement.store.indexer_status import IndexerStatus, write_status
+from tests.support.waiting import wait_until
 from tests.system.api.described import Described
 from tests.system.api.world import World
 
 
-def tell(world: World, irreversible: int | None, ago: int = 0) -> None:
-    status = IndexerStatus(world.time - ago, "following", irreversible, None, None, None)
+def tell(world: World, irreversible: int | None) -> None:
+    status = IndexerStatus(world.time, "following", irreversible, None, None, None)
     write_status(world.engine, status)
 
 
@@ -48,17 +54,131 @@ def test_text_carries_it_as_a_header_alone(fresh: World, client: FlaskClient) ->
     assert late.text == fine
 
 
-def test_an_indexer_that_is_silent_is_told_too(fresh: World, client: FlaskClient) -> None:
-    tell(fresh, fresh.block, ago=50)
-    assert "warning" not in client.get("/api/pairs").json
-    assert client.get("/api/ready").status_code == 200
-    tell(fresh, fresh.block, ago=70)
-    late = client.get("/api/pairs").json
-    assert late["warning"] == "The indexer is not running: the newest blocks are missing."
-    assert late["lag"] == 0
-    ready = client.get("/api/ready")
-    assert (ready.status_code, ready.json["code"]) == (503, "E_BEHIND")
-    assert client.get("/api/health").json["warning"] == late["warning"]
+class Timeline:
+    """An API process and an indexer on hosts whose clocks differ; only `pass_time` moves them.
+
+    The indexer's heartbeats carry the time of `indexer_clock`; `offset` is how far the API host's wall clock
+    is ahead of the chain's time.
+    """
+
+    def __init__(self, world: World, offset: int = 0) -> None:
+        self.world = world
+        self.now = 1_000.0  # the API process's monotonic clock
+        self.indexer_clock = world.time
+        self.client = world.client(
+            monotonic=lambda: self.now, clock=lambda: world.time + offset + self.now - 1_000.0
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        self.indexer_clock += int(seconds)
+
+    def beat(self) -> None:
+        status = IndexerStatus(self.indexer_clock, "following", self.world.block, None, None)
+        write_status(self.world.engine, status)
+
+    def live(self, beats: int = 2) -> None:
+        """The indexer writes heartbeats, and the API answers requests meanwhile."""
+        for _ in range(beats):
+            self.pass_time(2)
+            self.beat()
+            self.ready()
+
+    def ready(self) -> tuple[int, str]:
+        response = self.client.get("/api/ready")
+        return response.status_code, "" if response.status_code == 200 else response.json["code"]
+
+    def warning(self) -> str:
+        return self.client.get("/api/pairs").json.get("warning", "")
+
+
+SILENT = "The indexer is not running: the newest blocks are missing."
+READY, BEHIND, UNKNOWN = (200, ""), (503, "E_BEHIND"), (503, "E_NOT_READY")
+
+
+@pytest.fixture
+def timeline(fresh: World) -> Timeline:
+    fresh.apply()
+    return Timeline(fresh)
+
+
+@pytest.mark.parametrize("offset", [0, 90, -3600])
+def test_the_indexer_is_judged_by_changes_of_its_heartbeat_not_by_clocks(fresh: World, offset: int) -> None:
+    fresh.apply()
+    timeline = Timeline(fresh, offset)
+    for _ in range(3):  # also when it comes back
+        timeline.live()
+        assert (timeline.ready(), timeline.warning()) == (READY, "")
+        timeline.pass_time(60)
+        assert (timeline.ready(), timeline.warning()) == (READY, "")
+        timeline.pass_time(1)
+        assert (timeline.ready(), timeline.warning()) == (BEHIND, SILENT)
+        health = timeline.client.get("/api/health").json
+        assert (health["warning"], health["indexer"]["liveness"]) == (SILENT, "silent")
+
+
+@pytest.mark.parametrize("offset", [0, 90, -3600])
+def test_a_new_process_is_not_ready_before_it_has_seen_a_heartbeat(fresh: World, offset: int) -> None:
+    fresh.apply()
+    timeline = Timeline(fresh, offset)
+    timeline.beat()
+    for seconds in (0, 30, 30):
+        timeline.pass_time(seconds)
+        assert (timeline.ready(), timeline.warning()) == (UNKNOWN, "")
+        assert timeline.client.get("/api/health").json["indexer"]["liveness"] == "unknown"
+    timeline.pass_time(1)
+    assert (timeline.ready(), timeline.warning()) == (BEHIND, SILENT)
+    timeline.beat()
+    assert (timeline.ready(), timeline.warning()) == (READY, "")
+
+
+def test_the_first_heartbeat_ever_is_one(timeline: Timeline) -> None:
+    assert timeline.ready() == READY
+    timeline.live(1)
+    assert timeline.ready() == READY
+
+
+def test_an_indexer_whose_clock_is_turned_back_is_alive(timeline: Timeline) -> None:
+    timeline.live()
+    timeline.indexer_clock -= 3600
+    timeline.live(40)
+    assert (timeline.ready(), timeline.warning()) == (READY, "")
+
+
+def test_after_an_hour_without_a_look_a_new_heartbeat_proves_nothing(timeline: Timeline) -> None:
+    """The indexer may have died at any time in that hour."""
+    timeline.live()
+    timeline.pass_time(1800)
+    timeline.beat()
+    timeline.pass_time(1800)
+    assert (timeline.ready(), timeline.warning()) == (UNKNOWN, "")
+    timeline.pass_time(61)
+    assert (timeline.ready(), timeline.warning()) == (BEHIND, SILENT)
+
+
+def test_heartbeats_of_standbys_of_different_age_are_no_changes(timeline: Timeline) -> None:
+    timeline.live()
+    newest = timeline.indexer_clock
+    for _ in range(16):
+        for timeline.indexer_clock in (newest - 2, newest):
+            timeline.beat()
+            timeline.now += 2
+            timeline.ready()
+    assert (timeline.ready(), timeline.warning()) == (BEHIND, SILENT)
+
+
+def test_the_heartbeat_is_observed_without_requests_and_through_failures() -> None:
+    looks: list[int] = []
+
+    @contextmanager
+    def snapshot() -> Iterator[None]:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            raise ApiError("E_NOT_READY", "There is no database yet.")
+        yield
+
+    observe_continuously(snapshot, lambda: len(looks) >= 3, seconds=0.001)
+    wait_until(lambda: len(looks) == 3)
 
 
 def test_before_an_indexer_ever_told_there_is_nothing_to_warn_of(client: FlaskClient) -> None:

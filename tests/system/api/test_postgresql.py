@@ -40,7 +40,7 @@ def world(primary: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def client_of(server: Server, world: World, **settings: object) -> FlaskClient:
-    given = {"network": "devnet", "clock": lambda: world.time, **settings}
+    given = {"network": "devnet", "clock": lambda: world.time, "monotonic": lambda: world.time, **settings}
     return create_app(ApiSettings(database_url=server.url("dex"), **given)).test_client()
 
 

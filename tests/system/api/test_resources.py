@@ -196,20 +196,19 @@ def test_health_and_ready_before_the_first_block(fresh: World) -> None:
 def test_health_tells_what_the_indexer_waits_for(fresh: World) -> None:
     node: dict[str, object] = {"url": "https://a.example", "kind": "Hive"}
     fresh.apply()
-    write_status(
-        fresh.engine,
-        IndexerStatus(
-            fresh.time,
-            "following",
-            fresh.block + 21,
-            "node https://a.example: timed out",
-            fresh.time - 60,
-            report_json([{**node, "state": "resting", "error": "timed out", "rested_until": fresh.time}]),
-        ),
+    status = IndexerStatus(
+        fresh.time,
+        "following",
+        fresh.block + 21,
+        "node https://a.example: timed out",
+        fresh.time - 60,
+        report_json([{**node, "state": "resting", "error": "timed out", "rested_until": fresh.time}]),
     )
+    write_status(fresh.engine, status)
     health = get(fresh.client(), "/api/health")
     assert health["indexer"] == {
         "mode": "following",
+        "liveness": "unknown",
         "ts": health["ts"],
         "age_seconds": 2,
         "irreversible": fresh.block + 21,
@@ -220,7 +219,10 @@ def test_health_tells_what_the_indexer_waits_for(fresh: World) -> None:
     }
     behind = get(fresh.client(), "/api/ready", 503)
     assert (behind["code"], behind["error"]) == ("E_BEHIND", "The database is 21 blocks behind the chain.")
-    assert get(fresh.client(max_lag_blocks=21), "/api/ready")["ready"] is True
+    patient = fresh.client(max_lag_blocks=21)
+    assert get(patient, "/api/ready", 503)["code"] == "E_NOT_READY"  # no heartbeat seen yet
+    write_status(fresh.engine, status._replace(updated=fresh.time + 2))
+    assert get(patient, "/api/ready")["ready"] is True
 
 
 def test_unknown_pairs_and_orders(client: FlaskClient) -> None:
