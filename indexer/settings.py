@@ -20,8 +20,15 @@ DEFAULT_NODES: Final = (
     "https://api.deathwing.me",
     "https://api.openhive.network",
     "https://techcoderx.com",
+    "https://rpc.mahdiyari.info",
+    "https://hive-api.arcange.eu",
+    "https://rpc.ecency.com",
 )
-DEFAULT_ENGINE_NODES: Final = ("https://api.hive-engine.com/rpc",)
+DEFAULT_ENGINE_NODES: Final = (
+    "https://api.hive-engine.com/rpc",
+    "https://engine.rishipanthee.com",
+    "https://enginerpc.com",
+)
 
 _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "db": {
@@ -48,7 +55,16 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "metavar": "URL",
         "multiple": True,
         "default": DEFAULT_ENGINE_NODES,
-        "help": "A Hive-Engine node; repeat for more: two must then agree.",
+        "help": "A Hive-Engine node; repeat for more, two of which must agree.",
+    },
+    "trust-single-node": {
+        "is_flag": True,
+        "help": "Allow a single Hive-Engine node, whose receipts nothing else then confirms.",
+    },
+    "chain-id": {
+        "metavar": "HEX",
+        "help": "Chain id: 64 hex digits, or `devnet` to read it from a devnet's /dev/status. Nodes of "
+        "another chain are refused. Default: the main network's.",
     },
     "host": {"default": "127.0.0.1", "show_default": True, "help": "Address to listen on."},
     "port": {
@@ -118,11 +134,6 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "default": "off",
         "show_default": True,
         "help": "Log each request with the client's address.",
-    },
-    "chain-id": {
-        "metavar": "HEX",
-        "help": "Chain id to sign for: 64 hex digits, or `devnet` to read it from a devnet's /dev/status. "
-        "Default: the main network's; it is never taken from any other node.",
     },
     "payout-expires-in": {
         "type": click.IntRange(60, 3600),
@@ -249,6 +260,9 @@ def read_file() -> dict[str, Any]:
         if _SETTINGS[key].get("multiple"):
             if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
                 raise click.UsageError(f'{path}: {key} must be a list, as in {key} = ["first", "second"]')
+        elif _SETTINGS[key].get("is_flag"):
+            if not isinstance(value, bool):
+                raise click.UsageError(f"{path}: {key} must be true or false")
         elif isinstance(value, bool) or not isinstance(value, str | int):
             raise click.UsageError(f"{path}: {key} must be a single string or number")
         kind = _SETTINGS[key].get("type")

@@ -104,7 +104,8 @@ def _run(demo: Demo, processes: ProcessGroup, stop: threading.Event, block_time:
             *("--block-time", str(block_time), "--bots" if bots else "--no-bots"),
         )
     )
-    processes.start(peakedex("follow", *venue_and_db, *nodes, *_LOG))
+    trust = ("--trust-single-node", "--chain-id", NETWORK)
+    processes.start(peakedex("follow", *venue_and_db, *nodes, *trust, *_LOG))
     if not _wait_for(demo.database.exists, processes, stop):
         return processes.wait(stop)
     processes.start(

@@ -12,6 +12,7 @@ import click
 
 from indexer import settings as config
 from indexer.cli.support.common import json_option
+from indexer.cli.support.nodes import expected_chain
 from indexer.ops.doctor import Finding, Subject, examine
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fatal": "red"}
@@ -24,6 +25,8 @@ _INDENT: Final = 23
 @config.setting("node")
 @config.setting("engine-node")
 @config.setting("quorum")
+@config.setting("trust-single-node")
+@config.setting("chain-id")
 @json_option
 @click.pass_context
 def doctor(
@@ -33,6 +36,8 @@ def doctor(
     node: tuple[str, ...],
     engine_node: tuple[str, ...],
     quorum: int | None,
+    trust_single_node: bool,
+    chain_id: str | None,
     as_json: bool,
 ) -> None:
     """Check machine, database, nodes and escrow accounts.
@@ -42,7 +47,16 @@ def doctor(
     Example: peakedex doctor --venue venues/example.toml --db peakedex.db
     """
     findings: list[Finding] = []
-    for finding in examine(Subject(venue, db, node, engine_node, quorum)):
+    subject = Subject(
+        venue,
+        db,
+        nodes=node,
+        engine_nodes=engine_node,
+        quorum=quorum,
+        chain=expected_chain(chain_id),
+        trust_single_node=trust_single_node,
+    )
+    for finding in examine(subject):
         findings.append(finding)
         if not as_json:
             _show(finding)

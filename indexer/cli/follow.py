@@ -19,7 +19,7 @@ from indexer.audit.checkpoints import CheckpointVerifier
 from indexer.audit.peers import PeerError, PeerMonitor, parse_url
 from indexer.cli.support.common import require_db, require_venue, start_logging, tune_gc
 from indexer.cli.support.errors import ConfigurationError
-from indexer.cli.support.nodes import check_quorum, open_nodes
+from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain, open_nodes
 from indexer.cli.support.processes import interruptible_stop
 from indexer.follow.heartbeat import StatusPublisher
 from indexer.follow.loop import Follower, Progress
@@ -27,6 +27,7 @@ from settlement.core.journal.state_text import state_hash
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
 from settlement.net.backoff import Backoff, Stopped, Waiter
+from settlement.net.chain_id import ExpectedChain
 from settlement.store.database import StoreError, closing_writer, explain, is_connection_lost, open_reader
 from settlement.store.lease import Lease
 from settlement.store.write.loader import load_or_initialise
@@ -36,7 +37,10 @@ REPORT_SECONDS: Final = 15.0
 MAX_RECONNECT_SECONDS: Final = 5.0
 """The longest pause before reconnecting to a lost database."""
 
-INDEXER_SETTINGS: Final = ("venue", "db", "node", "engine-node", "quorum", "peer", "checkpoint-every")
+INDEXER_SETTINGS: Final = (
+    *("venue", "db", "node", "quorum", "engine-node", "trust-single-node", "chain-id"),
+    *("peer", "checkpoint-every"),
+)
 
 log = logging.getLogger("peakedex.follow")
 
@@ -49,6 +53,7 @@ class IndexerOptions(NamedTuple):
     nodes: tuple[str, ...]  # Hive nodes
     engine_nodes: tuple[str, ...]  # Hive-Engine nodes
     quorum: int | None  # Hive nodes that must agree; None: the default for their number
+    chain: ExpectedChain  # of the Hive nodes
     peers: tuple[str, ...]  # replicas whose hashes are compared
     checkpoint_every: int  # blocks between comparisons of the state with peers
 
@@ -70,6 +75,8 @@ def follow(
     node: tuple[str, ...],
     engine_node: tuple[str, ...],
     quorum: int | None,
+    trust_single_node: bool,
+    chain_id: str | None,
     peer: tuple[str, ...],
     checkpoint_every: int,
     log_level: str,
@@ -84,7 +91,17 @@ def follow(
     start_logging(log_level, log_format)
     rules_venue, url = require_venue(venue), require_db(db)
     check_quorum(quorum, node)
-    options = IndexerOptions(rules_venue, url, node, engine_node, quorum, peer_urls(peer), checkpoint_every)
+    check_engine_nodes(engine_node, trust_single_node)
+    options = IndexerOptions(
+        rules_venue,
+        url,
+        nodes=node,
+        engine_nodes=engine_node,
+        quorum=quorum,
+        chain=expected_chain(chain_id),
+        peers=peer_urls(peer),
+        checkpoint_every=checkpoint_every,
+    )
     with interruptible_stop() as stop:
         run_indexer(options, stop)
 
@@ -106,9 +123,8 @@ def run_indexer(options: IndexerOptions, stop: threading.Event) -> None:
 
         def index() -> None:
             rules, projector = load_or_initialise(engine, options.venue)
-            source = open_nodes(
-                options.nodes, options.engine_nodes, rules.venue_filter, Waiter(stop), options.quorum
-            )
+            nodes = (options.nodes, options.engine_nodes)
+            source = open_nodes(*nodes, rules.venue_filter, Waiter(stop), options.quorum, options.chain)
             log.info("catching up from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
             tune_gc()
             has_indexes = threading.Event()

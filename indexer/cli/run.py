@@ -11,8 +11,9 @@ from indexer import settings as config
 from indexer.cli.follow import INDEXER_SETTINGS, indexer_settings, peer_urls
 from indexer.cli.serve import API_SETTINGS, api_settings
 from indexer.cli.support.common import require_db, require_venue
-from indexer.cli.support.nodes import check_quorum
+from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain
 from indexer.cli.support.processes import ProcessGroup, peakedex, stop_event
+from settlement.net.chain_id import DEVNET
 
 _LOG_SETTINGS: Final = ("log-level", "log-format")
 
@@ -32,6 +33,10 @@ def run(**options: Any) -> None:
     require_venue(options["venue"])
     require_db(options["db"])
     check_quorum(options["quorum"], options["node"])
+    check_engine_nodes(options["engine_node"], options["trust_single_node"])
+    if options["network"] == DEVNET and options["chain_id"] is None:
+        options["chain_id"] = DEVNET
+    expected_chain(options["chain_id"])
     peer_urls(options["peer"])
     processes = ProcessGroup()
     stop = stop_event()
@@ -41,11 +46,13 @@ def run(**options: Any) -> None:
 
 
 def _as_arguments(options: Mapping[str, Any], settings: Sequence[str]) -> list[str]:
-    """Settings as command-line arguments: a tuple as a repeated option, None omitted."""
+    """Settings as command-line arguments: a tuple as a repeated option, True as a flag, None omitted."""
     arguments: list[str] = []
     for name in settings:
         value = options[name.replace("-", "_")]
         for each in value if isinstance(value, tuple) else (value,):
-            if each is not None:
+            if each is True:
+                arguments.append(f"--{name}")
+            elif each is not None and each is not False:
                 arguments += [f"--{name}", str(each)]
     return arguments

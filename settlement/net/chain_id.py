@@ -107,7 +107,7 @@ class ExpectedChain:
             expected = self._chain_id
         if found != expected:
             raise OtherChainError(
-                f"{one_line(url)} is a node of another chain: its chain id is {found}, expected {expected}; "
-                "remove the node, or choose its chain with --chain-id"
+                f"{one_line(url)} is a node of another chain: its chain id is {found}, expected {expected} "
+                "(--chain-id)"
             )
         return True

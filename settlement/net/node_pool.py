@@ -46,6 +46,7 @@ class Node(Generic[C]):
         self.late: Future[Any] | None = None  # a request that takes long
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._last: Future[Any] | None = None  # the last request submitted
 
     def submit(self, task: Callable[[C], T]) -> Future[T]:
         """Run `task` in the node's thread, after those submitted before. The future may raise NodeError."""
@@ -66,8 +67,14 @@ class Node(Generic[C]):
             # A daemon, unlike the threads of an executor: a slow node must not delay the process's exit.
             self._thread = threading.Thread(target=self._work, name=f"node {self.url}", daemon=True)
             self._thread.start()
+        self._last = future
         self._tasks.put(run)
         return future
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a submitted request has not ended yet."""
+        return self._last is not None and not self._last.done()
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:

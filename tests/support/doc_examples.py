@@ -140,6 +140,7 @@ class Place:
                 "PEAKEDEX_DEVNET": chain.server.url,
                 "PEAKEDEX_NODE": chain.server.url,
                 "PEAKEDEX_ENGINE_NODE": chain.server.engine_url,
+                "PEAKEDEX_TRUST_SINGLE_NODE": "1",
                 "PEAKEDEX_CHAIN_ID": "devnet",
                 "PEAKEDEX_PORT": str(self._port),
             }

@@ -20,6 +20,7 @@ from indexer.ops.doctor.findings import Finding, fatal, ok, warn
 from indexer.ops.doctor.ledger import Ledger
 from indexer.sources.irreversible_quorum import quorum_of
 from settlement.core.venue import Venue, VenueError, parse_venue
+from settlement.net.chain_id import ExpectedChain
 
 __all__ = ["Finding", "Subject", "examine"]
 
@@ -35,6 +36,8 @@ class Subject:
     nodes: Sequence[str]  # URLs of Hive nodes
     engine_nodes: Sequence[str]  # URLs of Hive-Engine nodes
     quorum: int | None = None  # how many Hive nodes must agree; None for the default
+    chain: ExpectedChain | None = None  # of the Hive nodes; None: not checked
+    trust_single_node: bool = False  # whether one Hive-Engine node may be believed alone
 
 
 def examine(
@@ -49,7 +52,7 @@ def examine(
     yield finding
     ledger = Ledger(subject.db)
     yield from ledger.examine(venue, clock())
-    nodes = hive.inspect_nodes(subject.nodes)
+    nodes = hive.inspect_nodes(subject.nodes, subject.chain)
     engines = sidechain.inspect_nodes(subject.engine_nodes)
     well = sorted(
         (node for node in nodes if node.problem is None), key=lambda node: node.irreversible, reverse=True
@@ -58,7 +61,9 @@ def examine(
         yield machine.clock(clock(), max(node.head_time for node in well))
     yield from _hive(nodes, subject.quorum)
     irreversible = well[0].irreversible if well else 0
-    yield from sidechain.findings(engines, irreversible)
+    yield from sidechain.findings(
+        engines, irreversible, well[0] if well else None, trust_single_node=subject.trust_single_node
+    )
     if not well:
         return
     yield from _against_chain(venue, ledger, well[0])

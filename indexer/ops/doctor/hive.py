@@ -9,10 +9,11 @@ from typing import Final
 import msgspec
 
 from indexer.chain.blocks import Block, BlockError, seconds_of
-from indexer.chain.integrity.block_id import check_id
+from indexer.chain.integrity.block_id import check_id, unknown_extension
 from indexer.ops.doctor.findings import Finding, fatal, ok, warn
 from indexer.ops.doctor.node_client import NodeClient, in_parallel, milliseconds
 from indexer.sources.source import Cursor, SourceError, check_link
+from settlement.net.chain_id import ExpectedChain, OtherChainError
 from settlement.net.http_client import NodeError
 
 RANGE_BLOCKS: Final = 20
@@ -38,6 +39,9 @@ class HiveNode:
     head_time: int = 0
     seconds: float = 0.0  # answer time
     problem: str | None = None  # why it cannot be used
+    unknown_extension: str | None = None  # of a header whose id could not be verified
+    is_other_chain: bool = False
+    has_chain_id: bool = True  # whether it tells its chain id
 
     @property
     def url(self) -> str:
@@ -52,12 +56,12 @@ class HiveNode:
             return None
 
 
-def inspect_nodes(urls: Sequence[str]) -> list[HiveNode]:
-    """Query all nodes in parallel."""
-    return in_parallel(_inspect, list(dict.fromkeys(urls)))
+def inspect_nodes(urls: Sequence[str], chain: ExpectedChain | None = None) -> list[HiveNode]:
+    """Query all nodes in parallel. `chain` is what they must belong to; None: not checked."""
+    return in_parallel(lambda url: _inspect(url, chain), list(dict.fromkeys(urls)))
 
 
-def _inspect(url: str) -> HiveNode:
+def _inspect(url: str, chain: ExpectedChain | None) -> HiveNode:
     node = HiveNode(NodeClient(url))
     try:
         properties = node.client.call("database_api.get_dynamic_global_properties", {}, _Properties)
@@ -65,7 +69,11 @@ def _inspect(url: str) -> HiveNode:
         node.head = properties.head_block_number
         node.irreversible = properties.last_irreversible_block_num
         node.head_time = seconds_of(properties.time)
+        if chain is not None:
+            node.has_chain_id = chain.check(url)
         _read_range(node)
+    except OtherChainError as error:
+        node.problem, node.is_other_chain = str(error).removeprefix(f"{url} "), True
     except (NodeError, BlockError, SourceError) as error:
         node.problem = str(error).removeprefix(f"{url}: ")
     return node
@@ -82,6 +90,7 @@ def _read_range(node: HiveNode) -> None:
     for text in texts:
         block = Block(text)
         check_id(block)
+        node.unknown_extension = node.unknown_extension or unknown_extension(block)
         check_link(block, last)
         last = Cursor(block.number, block.block_id)
 
@@ -92,6 +101,15 @@ def findings(nodes: Sequence[HiveNode], quorum: int) -> Iterator[Finding]:
     best = max((node.head for node in well), default=0)
     for node in nodes:
         yield _finding(node, best, is_alone=not well)
+    unknown = next((node.unknown_extension for node in well if node.unknown_extension), None)
+    if unknown is not None:
+        alone = " With a single Hive node nothing else checks them." if len(nodes) == 1 else ""
+        yield warn(
+            "hive blocks",
+            f"headers have an extension that this version does not know ({unknown}), so block ids cannot be "
+            f"verified; blocks of several nodes are compared.{alone}",
+            "update Peake DEX" + (", and add another with --node" if alone else ""),
+        )
     if len(well) < quorum:
         yield fatal(
             "hive nodes",
@@ -102,6 +120,8 @@ def findings(nodes: Sequence[HiveNode], quorum: int) -> Iterator[Finding]:
 
 
 def _finding(node: HiveNode, best: int, *, is_alone: bool) -> Finding:
+    if node.is_other_chain:
+        return fatal(_CHECK, f"{node.url} {node.problem}", "remove it, or choose its chain with --chain-id")
     if node.problem is not None:
         level = fatal if is_alone else warn
         return level(_CHECK, f"{node.url}: {node.problem}", "add another with --node, or wait")
@@ -118,6 +138,9 @@ def _finding(node: HiveNode, best: int, *, is_alone: bool) -> Finding:
             f"{text}: irreversibility lags {node.head - node.irreversible} blocks",
             "wait: orders and deposits are processed only when their blocks are irreversible",
         )
+    if not node.has_chain_id:
+        text += ": it does not answer database_api.get_version, so its chain is not verified"
+        return warn(_CHECK, text, "choose a node that answers it with --node")
     if node.seconds > _SLOW_SECONDS:
         return warn(_CHECK, f"{text}: slow", "choose a faster node with --node")
     return ok(_CHECK, text)
