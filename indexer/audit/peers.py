@@ -12,6 +12,7 @@ import logging
 import re
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Annotated, Final, Literal, NamedTuple, Self, TypeVar
@@ -277,14 +278,11 @@ class Peer:
 
     def _first_difference(self, first: int, common: int) -> int:
         """Binary search: a journal hash covers all blocks before, so journals that differ never converge."""
-        same, different = first - 1, common
-        while different - same > 1:
-            middle = (same + different) // 2
-            if self._journal_hash(middle) == self._ours.journal_hash(middle):
-                same = middle
-            else:
-                different = middle
-        return different
+
+        def differs(block: int) -> bool:
+            return self._journal_hash(block) != self._ours.journal_hash(block)
+
+        return first + bisect_left(range(first, common), True, key=differs)
 
     def _compare_state(self, status: PeerStatus, common: int) -> PeerStatus:
         """Journals agree: compare the states, at the newest block where that is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final, NamedTuple
 
 from sqlalchemy import Column, Connection, bindparam, func, select
@@ -31,16 +32,11 @@ def find_key_range(connection: Connection, key: Column[int], blocks: BlockRange)
     """
     newest = connection.execute(select(func.max(key))).scalar() or 0
     block = key.table.c.block
-    block_at = select(block).where(key >= bindparam("key")).order_by(key).limit(1)
+    block_from = select(block).where(key >= bindparam("key")).order_by(key).limit(1)
 
-    def first_key_from(number: int) -> int:
-        low, high = 1, newest + 1
-        while low < high:
-            middle = (low + high) // 2
-            if connection.execute(block_at, {"key": middle}).scalar_one() < number:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+    def block_of(number: int) -> int:
+        return int(connection.execute(block_from, {"key": number}).scalar_one())
 
-    return KeyRange(first_key_from(blocks.first), first_key_from(blocks.last + 1) - 1)
+    keys = range(1, newest + 1)
+    first = 1 + bisect_left(keys, blocks.first, key=block_of)
+    return KeyRange(first, bisect_left(keys, blocks.last + 1, key=block_of))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -62,16 +63,14 @@ def read_last_block(connection: Connection, at: Position, day: date) -> int:
 
     Found by binary search: a block's time grows with its number.
     """
-    end, before = _end_of(day), read_first_block(connection) - 1
-    low, high = before, at.block
-    while low < high:
-        middle = (low + high + 1) // 2
-        past = read_active_block(connection, middle)
-        if past is None or past.timestamp < end:
-            low = middle
-        else:
-            high = past.number - 1
-    past = read_active_block(connection, low)
+
+    def time_at(block: int) -> int:
+        past = read_active_block(connection, block)
+        return 0 if past is None else past.timestamp
+
+    before = read_first_block(connection) - 1
+    last = before + bisect_left(range(before + 1, at.block + 1), _end_of(day), key=time_at)
+    past = read_active_block(connection, last)
     return before if past is None else past.number
 
 

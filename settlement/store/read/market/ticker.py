@@ -5,6 +5,7 @@ The 24 hours are 1,440 whole minutes: that of the last block, and the 1,439 befo
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -162,11 +163,8 @@ def first_trade_since(connection: Connection, timestamp: int, last_trade: int) -
 
     Binary search: trades are numbered without gaps in the order of blocks.
     """
-    low, high = 1, last_trade + 1
-    while low < high:
-        middle = (low + high) // 2
-        if connection.execute(_TRADE_TIME, {"n": middle}).scalar_one() < timestamp:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+
+    def time_of(number: int) -> int:
+        return int(connection.execute(_TRADE_TIME, {"n": number}).scalar_one())
+
+    return 1 + bisect_left(range(1, last_trade + 1), timestamp, key=time_of)
