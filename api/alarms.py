@@ -18,7 +18,7 @@ MAX_CHECKPOINTS: Final = 20
 """The newest ones are compared."""
 
 
-class CheckpointClaim(NamedTuple):
+class CheckpointCheck(NamedTuple):
     """A checkpoint of the operator and whether its hashes agree; None while that is unknown."""
 
     row: CheckpointRow
@@ -30,11 +30,11 @@ class CheckpointClaim(NamedTuple):
         return self.journal_agrees is False or self.state_agrees is False
 
 
-def read_checkpoint_claims(snapshot: Snapshot, status: IndexerStatus | None) -> list[CheckpointClaim]:
+def check_checkpoints(snapshot: Snapshot, status: IndexerStatus | None) -> list[CheckpointCheck]:
     """The operator's newest checkpoints, newest first."""
     ours = json.loads((status and status.claims) or "{}")
     return [
-        CheckpointClaim(row, row.journal_agrees(snapshot.at.block), _agrees(row, ours.get(str(row.n))))
+        CheckpointCheck(row, row.journal_agrees(snapshot.at.block), _agrees(row, ours.get(str(row.n))))
         for row in list_checkpoints(snapshot.connection, MAX_CHECKPOINTS)
     ]
 
@@ -43,10 +43,10 @@ def read_alarms(snapshot: Snapshot) -> list[str]:
     """One sentence for each checkpoint or peer that disagrees."""
     status = read_status(snapshot.connection)
     found = [
-        f"The operator's checkpoint of block {claim.row.claimed_block} has a different "
-        f"{'journal' if claim.journal_agrees is False else 'state'} hash than this replica."
-        for claim in read_checkpoint_claims(snapshot, status)
-        if claim.disagrees
+        f"The operator's checkpoint of block {check.row.claimed_block} has a different "
+        f"{'journal' if check.journal_agrees is False else 'state'} hash than this replica."
+        for check in check_checkpoints(snapshot, status)
+        if check.disagrees
     ]
     for peer in read_peers(status):
         if peer.state == "disagrees":

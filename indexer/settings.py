@@ -233,6 +233,17 @@ def setting(name: str, **changes: Any) -> Callable[[Command], Command]:
     return click.option(f"--{name}", **attributes)
 
 
+def settings(*names: str) -> Callable[[Command], Command]:
+    """Decorator that adds the options of several settings to a command."""
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(names):
+            command = setting(name)(command)
+        return command
+
+    return decorate
+
+
 def setting_names() -> tuple[str, ...]:
     """Names of all settings, as in options and `peakedex.toml`."""
     return tuple(_SETTINGS)

@@ -1,4 +1,4 @@
-"""/api/openapi.json, and /api/docs: the same as an HTML page that loads nothing from other sites."""
+"""/api/openapi.json, and /api/docs, an HTML page of it that loads nothing from other sites."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_DEPTH: Final = 5
 
 
 class Docs:
-    """Both endpoints, and what they describe: the given endpoints and themselves."""
+    """The two documentation endpoints. The document describes them as well as the given endpoints."""
 
     def __init__(self, endpoints: Sequence[Endpoint[Any]]) -> None:
         self._others = tuple(endpoints)
@@ -82,7 +82,7 @@ class Field(NamedTuple):
 
     name: str  # with the names of the objects around it: order.price
     kind: str  # type in words
-    says: str  # description
+    description: str
 
 
 class SuccessResponse(NamedTuple):
@@ -138,7 +138,7 @@ def _fields(schema: Json, schemas: Json, prefix: str = "", depth: int = 0) -> It
         for name, member in variant.get("properties", {}).items():
             full = f"{prefix}.{name}".lstrip(".")
             optional = "" if name in variant.get("required", ()) else ", optional"
-            yield Field(full, _kind(member, schemas) + optional, _says(member, schemas))
+            yield Field(full, _kind(member, schemas) + optional, _description(member, schemas))
             if depth < _MAX_DEPTH:
                 yield from _fields(member, schemas, full, depth + 1)
 
@@ -173,7 +173,7 @@ def _list_kind(schema: Json, schemas: Json) -> str:
     return "list of objects" if each == "object" else f"list of {each}"
 
 
-def _says(schema: Json, schemas: Json) -> str:
+def _description(schema: Json, schemas: Json) -> str:
     """The description of a field, else of its type."""
     for each in (schema, *_variants(schema, schemas)):
         if "description" in each:

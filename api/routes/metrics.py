@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.alarms import read_checkpoint_claims
+from api.alarms import check_checkpoints
 from api.database import Database, Snapshot
 from api.http.errors import ApiError
 from api.http.parameters import NoParameters
@@ -188,13 +188,13 @@ def _money(snapshot: Snapshot) -> Iterator[Metric]:
 def _agreement(snapshot: Snapshot) -> Iterator[Metric]:
     """Whether the operator's checkpoints and other replicas agree with this one."""
     status = read_status(snapshot.connection)
-    claims = read_checkpoint_claims(snapshot, status)
-    wrong = sum(claim.disagrees for claim in claims)
+    checks = check_checkpoints(snapshot, status)
+    wrong = sum(check.disagrees for check in checks)
     yield GaugeMetricFamily(
         "peakedex_checkpoints_disagreeing", "Disagreeing ones of the operator's newest 20 checkpoints.", wrong
     )
-    if claims:
-        newest = claims[0].row.claimed_block
+    if checks:
+        newest = checks[0].row.claimed_block
         yield GaugeMetricFamily("peakedex_checkpoint_block", "Block of the newest checkpoint.", newest)
     up = GaugeMetricFamily("peakedex_peer_up", "1 while the peer answers.", labels=["url"])
     differs = GaugeMetricFamily("peakedex_peer_disagrees", "1 if the peer's hashes differ.", labels=["url"])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import click
 from sqlalchemy import Engine
@@ -58,17 +58,8 @@ class IndexerOptions(NamedTuple):
     checkpoint_every: int  # blocks between comparisons of the state with peers
 
 
-def indexer_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator that adds the indexer's options to a command."""
-    for name in reversed(INDEXER_SETTINGS):
-        command = config.setting(name)(command)
-    return command
-
-
 @click.command()
-@indexer_settings
-@config.setting("log-level")
-@config.setting("log-format")
+@config.settings(*INDEXER_SETTINGS, "log-level", "log-format")
 def follow(
     venue: Path | None,
     db: str | None,

@@ -94,22 +94,22 @@ def _block_of_day(connection: Connection, day: date) -> int:
     return read_last_block(connection, at, day)
 
 
-def _forest(connection: Connection, block: int) -> tuple[str, MerkleSumTrees]:
+def _trees_at(connection: Connection, block: int) -> tuple[str, MerkleSumTrees]:
     at = newest_block(connection)
     return at.venue_hash, MerkleSumTrees(connection, at.venue_hash, None if block == at.block else block)
 
 
 def _roots(connection: Connection, block: int, token: str | None) -> Roots:
-    venue_hash, forest = _forest(connection, block)
-    trees = [tree for tree in forest.all() if token in (None, tree.symbol)]
-    return roots_of(venue_hash, *read_root_block(connection, block), trees)
+    venue_hash, trees = _trees_at(connection, block)
+    chosen = [tree for tree in trees.all() if token in (None, tree.symbol)]
+    return roots_of(venue_hash, *read_root_block(connection, block), chosen)
 
 
 def _proof(connection: Connection, block: int, account: str, token: str | None) -> Proof:
-    venue_hash, forest = _forest(connection, block)
+    venue_hash, trees = _trees_at(connection, block)
     root_block = read_root_block(connection, block)
-    trees = [tree for tree in forest.of(account) if token in (None, tree.symbol)]
-    found = tuple(filter(None, (tree.prove(account, *root_block) for tree in trees)))
+    chosen = [tree for tree in trees.of(account) if token in (None, tree.symbol)]
+    found = tuple(filter(None, (tree.prove(account, *root_block) for tree in chosen)))
     if not found:
         held = "no balance" if token is None else f"no {token}"
         raise CheckFailed(f"{account} has {held} at the end of block {block}, so there is nothing to prove")

@@ -8,8 +8,8 @@ from typing import Any, Final
 import click
 
 from indexer import settings as config
-from indexer.cli.follow import INDEXER_SETTINGS, indexer_settings, peer_urls
-from indexer.cli.serve import API_SETTINGS, api_settings
+from indexer.cli.follow import INDEXER_SETTINGS, peer_urls
+from indexer.cli.serve import API_SETTINGS
 from indexer.cli.support.common import require_db, require_venue
 from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain
 from indexer.cli.support.processes import ProcessGroup, peakedex, stop_event
@@ -19,10 +19,7 @@ _LOG_SETTINGS: Final = ("log-level", "log-format")
 
 
 @click.command()
-@indexer_settings
-@api_settings
-@config.setting("log-level")
-@config.setting("log-format")
+@config.settings(*INDEXER_SETTINGS, *API_SETTINGS, *_LOG_SETTINGS)
 def run(**options: Any) -> None:
     """Run the indexer and the API on one machine, as two processes.
 

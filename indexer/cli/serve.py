@@ -29,19 +29,10 @@ API_SETTINGS: Final = (
 )
 
 
-def api_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator that adds the API's options to a command."""
-    for name in reversed(API_SETTINGS):
-        command = config.setting(name)(command)
-    return command
-
-
 @click.command()
 @config.setting("db")
 @config.setting("node", help="A Hive node to ask whether an account exists; repeat for more.")
-@api_settings
-@config.setting("log-level")
-@config.setting("log-format")
+@config.settings(*API_SETTINGS, "log-level", "log-format")
 def serve(db: str | None, node: tuple[str, ...], log_level: str, log_format: str, **api: Any) -> None:
     """Serve the read API and the site.
 

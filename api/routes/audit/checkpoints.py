@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from api.alarms import MAX_CHECKPOINTS, CheckpointClaim, read_checkpoint_claims
+from api.alarms import MAX_CHECKPOINTS, CheckpointCheck, check_checkpoints
 from api.database import Snapshot
 from api.http.formatting import iso
 from api.http.parameters import NoParameters
@@ -39,12 +39,12 @@ class Checkpoints(Answer, kw_only=True):
 
 
 def _view(snapshot: Snapshot, _: NoParameters) -> Checkpoints:
-    claims = read_checkpoint_claims(snapshot, read_status(snapshot.connection))
-    return Checkpoints(*snapshot.stamp, checkpoints=[_checkpoint(claim) for claim in claims])
+    checks = check_checkpoints(snapshot, read_status(snapshot.connection))
+    return Checkpoints(*snapshot.stamp, checkpoints=[_checkpoint(check) for check in checks])
 
 
-def _checkpoint(claim: CheckpointClaim) -> Checkpoint:
-    row = claim.row
+def _checkpoint(check: CheckpointCheck) -> Checkpoint:
+    row = check.row
     return Checkpoint(
         id=row.id,
         ts=iso(row.timestamp),
@@ -52,8 +52,8 @@ def _checkpoint(claim: CheckpointClaim) -> Checkpoint:
         claimed_block=row.claimed_block,
         state_hash=row.state_hash,
         journal_hash=row.journal_hash,
-        agrees=claim.journal_agrees,
-        state_agrees=claim.state_agrees,
+        agrees=check.journal_agrees,
+        state_agrees=check.state_agrees,
     )
 
 
