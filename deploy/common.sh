@@ -252,7 +252,7 @@ make_settings() {
 PEAKEDEX_DB="$DB_URL"
 PEAKEDEX_VENUE=/etc/peakedex/venue.toml
 PEAKEDEX_NODE="https://api.hive.blog https://api.deathwing.me https://api.openhive.network https://techcoderx.com"
-PEAKEDEX_ENGINE_NODE="https://api.hive-engine.com/rpc"
+PEAKEDEX_ENGINE_NODE="https://api.hive-engine.com/rpc https://engine.rishipanthee.com https://enginerpc.com"
 PEAKEDEX_NETWORK=$NETWORK
 PEAKEDEX_HOST=127.0.0.1
 PEAKEDEX_PORT=8080

@@ -7,8 +7,7 @@ a block from which a node dropped an operation would not look relevant. Blocks t
 are relevant in either version are compared by content; a third node decides between two. Without a third the
 source waits and reports the dispute.
 
-A slow node does not hold up the others: after SLOW_SECONDS the range is requested from another node as well,
-and the first answer counts (hedged requests).
+Hedged requests: after SLOW_SECONDS a range is requested from another node as well; the first answer counts.
 
 A header with an extension that this version does not know cannot be verified. From the first one on, blocks
 are always compared with a second node's.
@@ -43,14 +42,11 @@ from settlement.net.node_pool import NodePool
 
 LARGEST_RANGE: Final = 1000  # blocks; hived refuses more
 RANGES_AHEAD: Final = 2
-SLOW_SECONDS: Final = 2.0
-"""After this, blocks near the tip are requested from another node as well."""
-SLOW_RANGE_FACTOR: Final = 8
-"""The same for whole ranges while catching up, as a multiple."""
+SLOW_SECONDS: Final = 2.0  # after this, blocks near the tip are requested from another node as well
+SLOW_RANGE_FACTOR: Final = 8  # the same for whole ranges while catching up, as a multiple
 RANGE_BYTES: Final = 32_000_000
 """Target size of a range, by the mean size of the blocks before. Memory for reading is this, times the ranges
 under way, times two nodes."""
-
 
 log = logging.getLogger("peakedex.blocks")
 
@@ -157,16 +153,14 @@ class BlockRanges:
         requests = [request]
         while True:
             reason = f"block {request.after + 1} from {' and '.join(each.node.url for each in requests)}"
-            futures = [each.blocks for each in requests]
-            if self._waiter.first_done(futures, reason, self._slow_after(request)):
+            if self._waiter.first_done((each.blocks for each in requests), reason, self._slow_after(request)):
                 done = [each for each in requests if each.blocks.done()]
                 best = next((each for each in done if each.blocks.exception() is None), done[0])
                 for other in requests:
                     if other is not best:
                         self._pool.late(other.node, other.blocks)
                 return best
-            asked = {each.node for each in requests}
-            number, second = request.after + 1, request.second
+            number, second, asked = request.after + 1, request.second, {each.node for each in requests}
             node = self._available_node(number, asked | ({second} if second else set()))
             node = node or self._available_node(number, asked)
             if node is not None:

@@ -25,6 +25,8 @@ _MAX_ANSWER_BYTES: Final = 1 << 29
 LIMITS: Final = Limits(max_bytes=_MAX_ANSWER_BYTES)
 RANGE_LIMITS: Final = Limits(read_seconds=60.0, max_bytes=_MAX_ANSWER_BYTES)
 """A range of a thousand blocks takes a node longer than other answers."""
+SMALL_RANGE: Final = 100
+"""Up to this many blocks, the limits of other answers hold."""
 
 
 class _FailOver(requests.exceptions.RequestException):
@@ -83,7 +85,8 @@ class HiveClient(Client):  # type: ignore[misc]
                 self._chain.check(url)
                 self._checked.add(url)
             if request_data["method"] == _RANGE_METHOD:
-                return {"result": call_for_blocks(self.http, url, request_data, self._range_limits)}
+                limits = self._range_limits if request_data["params"]["count"] > SMALL_RANGE else None
+                return {"result": call_for_blocks(self.http, url, request_data, limits)}
             return {"result": call(self.http, url, request_data)}
         except RpcError as error:
             return {"error": {"message": str(error), "code": error.code}}

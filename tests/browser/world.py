@@ -39,7 +39,8 @@ class World:
         )
         self.node = self.devnet.node
         self.bots = Bots(self.node, self.view, seed=7, traders=8, acts=4)
-        self.processes = [self._start("follow", "--venue", str(self.venue_file), *self._nodes())]
+        options = ("--venue", str(self.venue_file), "--trust-single-node", *self._nodes())
+        self.processes = [self._start("follow", *options)]
         self._wait((home / "peakedex.db").exists)
         port = free_port()
         self.site = f"http://127.0.0.1:{port}"
@@ -63,7 +64,8 @@ class World:
         self.wait(f"orders?user={name}", lambda body: len(body["orders"]) == 24)
 
     def _nodes(self) -> tuple[str, ...]:
-        return ("--node", self.devnet.url, "--engine-node", self.devnet.engine_url)
+        urls = ("--node", self.devnet.url, "--engine-node", self.devnet.engine_url)
+        return (*urls, "--chain-id", "devnet")
 
     def _serve(self, port: int) -> subprocess.Popen[bytes]:
         where = ("--port", str(port), "--workers", "1", "--threads", "48")
@@ -72,7 +74,7 @@ class World:
 
     def _pay(self) -> subprocess.Popen[bytes]:
         keys = escrow_keys(self.venue_file.read_text("utf-8"))
-        options = ("--venue", str(self.venue_file), "--first-run", "--chain-id", "devnet", *self._nodes())
+        options = ("--venue", str(self.venue_file), "--first-run", *self._nodes())
         return self._start("payouts", *options, environment=keys)
 
     def _start(

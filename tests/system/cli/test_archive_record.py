@@ -197,6 +197,7 @@ def test_a_process_that_is_ended_goes_on(
     slow.faults.delay_ms = 60
     words = ("archive", "record", "--venue", venue, "--out", "recorded", "--json", "--file-blocks", 20)
     nodes = ("--node", slow.url, "--engine-node", slow.engine_url)
+    nodes += ("--trust-single-node", "--chain-id", "devnet")
     with running(here, *words, *nodes) as run:
         part = here / "recorded" / "recording.part"
         run.wait_until(lambda: part.exists() and part.stat().st_size > 0)

@@ -88,6 +88,7 @@ def look(
         (live.server.url,) if nodes is None else nodes,
         (live.server.engine_url,) if engine_nodes is None else engine_nodes,
         quorum,
+        trust_single_node=True,
     )
     chain_now = live.node.chain.head_time + 1
     return list(examine(subject, clock=lambda: chain_now if now is None else now, wait=wait))
@@ -152,7 +153,7 @@ def test_the_command_prints_a_table_and_json(live: World, venue: Path, here: Pat
 
 
 def test_a_fatal_finding_is_exit_code_1_with_its_cure(calm: World, venue: Path, database: Path) -> None:
-    nodes = ("--node", "http://127.0.0.1:9", "--engine-node", calm.server.engine_url)
+    nodes = ("--node", "http://127.0.0.1:9", "--engine-node", calm.server.engine_url, "--trust-single-node")
     words = ("doctor", "--venue", venue, "--db", database, *nodes)
     run = peakedex(*words)
     assert run.code == FAILED

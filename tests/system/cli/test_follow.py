@@ -68,6 +68,7 @@ class Follower:
 
     def __init__(self, url: str, log: TextIO) -> None:
         words = ("--venue", "venue.toml", "--db", "dex.db", "--node", url, "--engine-node", f"{url}/engine")
+        words += ("--trust-single-node", "--chain-id", "devnet")
         self.log = log
         self.process = subprocess.Popen(
             [sys.executable, "-m", "indexer.cli", "follow", *words],

@@ -116,7 +116,7 @@ def test_follow_ends_while_nobody_answers(
     if fault == "a silent sidechain":
         silent.faults.engine_silent = True
     url = "http://127.0.0.1:9" if fault == "no node at all" else silent.url
-    nodes = ("--node", url, "--engine-node", f"{url}/engine")
+    nodes = ("--node", url, "--engine-node", f"{url}/engine", "--trust-single-node", "--chain-id", "devnet")
     with running(here, "follow", "--venue", venue, "--db", database, *nodes) as follow:
         follow.wait_until(lambda: "catching up" in follow.said)
         time.sleep(0.5)

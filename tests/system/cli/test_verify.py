@@ -428,6 +428,7 @@ def test_a_signal_ends_it(here: Path, venue: Path) -> None:
             url,
             "--engine-node",
             url,
+            "--trust-single-node",
         ) as process,
     ):
         process.wait_until(lambda: url in asked)

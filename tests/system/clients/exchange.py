@@ -39,13 +39,14 @@ class Exchange:
         self.public = NodeServer(self.node)
         self.public.start()
         with self._log.open("wb") as log:
-            self._processes = [subprocess.Popen(self._command("follow"), stderr=log, stdout=log)]
+            follow = self._command("follow", "--trust-single-node")
+            self._processes = [subprocess.Popen(follow, stderr=log, stdout=log)]
         self.api: FlaskClient = create_app(
             ApiSettings(database_url=self.db, network="devnet", max_lag_blocks=1000)
         ).test_client()
 
         self.wait("/api/health", lambda body: bool(body["block"]))
-        payouts = self._command("payouts", "--chain-id", "devnet", "--first-run")
+        payouts = self._command("payouts", "--first-run")
         keys = escrow_keys(self.venue_file.read_text("utf-8"))
         with self._log.open("ab") as log:
             self._processes.append(
@@ -54,7 +55,7 @@ class Exchange:
 
     def _command(self, name: str, *options: str) -> list[str]:
         files = ("--venue", str(self.venue_file), "--db", self.db)
-        nodes = ("--node", self.devnet.url, "--engine-node", self.devnet.engine_url)
+        nodes = ("--node", self.devnet.url, "--engine-node", self.devnet.engine_url, "--chain-id", "devnet")
         return [sys.executable, "-m", "indexer.cli", name, *files, *nodes, *options]
 
     def close(self) -> None:

@@ -86,6 +86,7 @@ def test_killed_fifty_times_it_ends_where_a_calm_run_ends(tmp_path: Path) -> Non
         arguments = ["--venue", str(venue), "--db", str(path), "--log-level", "error"]
         for server in world.servers:
             arguments += ["--node", server.url, "--engine-node", server.engine_url]
+        arguments += ["--chain-id", "devnet"]
         reached = [0]
         with ticking(world):
             usual = 0.0  # seconds from the start to the first block

@@ -130,7 +130,8 @@ class Operator:
         if name == "serve":
             return (*common, "--port", str(free_port()), "--workers", "1")
         if name == "follow":
-            return (*common, *files, "--node", devnet.url, "--engine-node", devnet.engine_url)
+            nodes = ("--node", devnet.url, "--engine-node", devnet.engine_url)
+            return (*common, *files, *nodes, "--trust-single-node", "--chain-id", "devnet")
         nodes = ("--node", public.url, "--engine-node", public.engine_url, "--chain-id", "devnet")
         return (*common, *files, *nodes, *self._options)
 

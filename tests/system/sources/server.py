@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -138,6 +139,38 @@ def serve(node: Node) -> Iterator[Node]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def hanging(head: bytes = b"", drip: bytes = b"") -> Iterator[str]:
+    """A node that accepts connections and requests, sends `head`, then a byte of `drip` from time to time."""
+    stop = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def hold(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(head)
+            while not stop.wait(0.1):
+                connection.sendall(drip)
+
+    def accept() -> None:
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                threads.append(threading.Thread(target=hold, args=(listening.accept()[0],)))
+                threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.1)
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            stop.set()
+            accepting.join()
+            for thread in threads:
+                thread.join()
 
 
 class Pauses:

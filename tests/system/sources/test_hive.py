@@ -171,7 +171,7 @@ def test_a_node_that_is_too_slow_is_passed_over(serve: Callable[[Node], Node]) -
     slow, *nodes = (serve(hived(CHAIN)) for _ in range(3))
     slow.faults.extend([None, Raw(delay=0.6)])
     pauses = Pauses()
-    source = source_of(slow, *nodes, pauses=pauses, range_limits=Limits(0.2, 0.2))
+    source = source_of(slow, *nodes, pauses=pauses, limits=Limits(0.2, 0.2))
     assert numbers(source, 30) == EVERYTHING
     assert pauses.seconds == []
     assert f'"state": "resting", "error": "{slow.url}: no answer in time"' in source.nodes

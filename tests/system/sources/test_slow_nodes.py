@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import Any
 
@@ -23,7 +22,7 @@ from tests.support import blocks as chain
 from tests.support.blocks import transfer, watch
 from tests.support.waiting import wait_until
 from tests.system.sources import server
-from tests.system.sources.server import Node, Raw, Text, rpc_error
+from tests.system.sources.server import Node, Raw, Text, hanging, rpc_error
 
 CHAIN = chain.chain(10, *([[transfer("alice", "bob", "1.000 HIVE")]] for _ in range(12)))
 LAST = 21
@@ -51,38 +50,6 @@ def hived(irreversible: int = LAST, chain_id: object = MAINNET, blocks: list[byt
 def serve() -> Iterator[Callable[[Node], Node]]:
     with ExitStack() as stack:
         yield lambda node: stack.enter_context(server.serve(node))
-
-
-@contextmanager
-def hanging(head: bytes = b"", drip: bytes = b"") -> Iterator[str]:
-    """A node that accepts connections and requests, sends `head`, then a byte of `drip` from time to time."""
-    stop = threading.Event()
-    threads: list[threading.Thread] = []
-
-    def hold(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.recv(65536)
-            connection.sendall(head)
-            while not stop.wait(0.1):
-                connection.sendall(drip)
-
-    def accept() -> None:
-        while not stop.is_set():
-            with suppress(TimeoutError):
-                threads.append(threading.Thread(target=hold, args=(listening.accept()[0],)))
-                threads[-1].start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(0.1)
-        accepting = threading.Thread(target=accept)
-        accepting.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            stop.set()
-            accepting.join()
-            for thread in threads:
-                thread.join()
 
 
 def source_of(*urls: str, stop: threading.Event | None = None, **options: Any) -> HiveSource:
@@ -162,7 +129,7 @@ def test_an_exchange_ends_at_its_deadline_and_the_node_rests(serve: Callable[[No
     good, stop = serve(hived()), threading.Event()
     limits = Limits(connect_seconds=1, read_seconds=1, total_seconds=0.5)
     with hanging(b"HTTP/1.1 200 OK\r\n", b"x") as slow:
-        source = source_of(slow, good.url, quorum=1, limits=limits, stop=stop)
+        source = source_of(slow, good.url, quorum=1, limits=limits, range_limits=limits, stop=stop)
         with reading(source, stop):
             wait_until(lambda: states(source)[slow] == "resting", "a rest")
             assert "no answer in time" in json.loads(source.nodes)[0]["error"]
