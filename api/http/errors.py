@@ -24,7 +24,7 @@ PROBLEM: Final = "application/problem+json"
 RETRY_SECONDS: Final = 3
 
 
-class Kind(NamedTuple):
+class ErrorKind(NamedTuple):
     """Meaning of an error code."""
 
     status: int  # HTTP status
@@ -32,22 +32,28 @@ class Kind(NamedTuple):
     when: str  # for the documentation; completes "returned when …"
 
 
-KINDS: Final[dict[str, Kind]] = {
-    "E_INPUT": Kind(400, "Bad parameter", "a parameter is unknown, missing, repeated or invalid"),
-    "E_NOT_FOUND": Kind(404, "Not found", "the address, order or intent does not exist (yet)"),
-    "E_PAIR": Kind(404, "No such pair", "the pair does not exist"),
-    "E_BLOCK": Kind(404, "Block not recorded", "the block is before the venue's first, or not recorded yet"),
-    "E_METHOD": Kind(405, "Method not allowed", "the method is not GET, HEAD or OPTIONS"),
-    "E_TOO_MANY": Kind(
+KINDS: Final[dict[str, ErrorKind]] = {
+    "E_INPUT": ErrorKind(400, "Bad parameter", "a parameter is unknown, missing, repeated or invalid"),
+    "E_NOT_FOUND": ErrorKind(404, "Not found", "the address, order or intent does not exist (yet)"),
+    "E_PAIR": ErrorKind(404, "No such pair", "the pair does not exist"),
+    "E_BLOCK": ErrorKind(
+        404, "Block not recorded", "the block is before the venue's first, or not recorded yet"
+    ),
+    "E_METHOD": ErrorKind(405, "Method not allowed", "the method is not GET, HEAD or OPTIONS"),
+    "E_TOO_MANY": ErrorKind(
         429, "Too many requests", "the client exceeded its rate limit: try again after `Retry-After` seconds"
     ),
-    "E_INTERNAL": Kind(500, "Internal error", "the server failed; `id` identifies the entry in its log"),
-    "E_NOT_READY": Kind(503, "Not ready", "there is no database yet, or it has no block"),
-    "E_BEHIND": Kind(
+    "E_INTERNAL": ErrorKind(500, "Internal error", "the server failed; `id` identifies the entry in its log"),
+    "E_NOT_READY": ErrorKind(
+        503,
+        "Not ready",
+        "there is no database or block yet, or `/api/ready` has seen no heartbeat of the indexer yet",
+    ),
+    "E_BEHIND": ErrorKind(
         503, "Behind the chain", "only from `/api/ready`: the newest blocks are not recorded yet"
     ),
-    "E_BUSY": Kind(503, "Database busy", "the database is busy: try again after `Retry-After` seconds"),
-    "E_STREAMS": Kind(
+    "E_BUSY": ErrorKind(503, "Database busy", "the database is busy: try again after `Retry-After` seconds"),
+    "E_STREAMS": ErrorKind(
         503, "Too many streams", "only from `/api/stream`: the server's maximum of streams is open"
     ),
 }

@@ -454,7 +454,9 @@ def test_peers_are_told_by_the_api(make) -> None:
     assert client.get("/api/peers").json["peers"] == []
     with served(other) as url:
         peers = ask(ours, url, "http://127.0.0.1:1")
-    status = IndexerStatus(ours.time, "following", ours.block, None, None, peers=peers.report())
+    answered = peers.peers[0].status.answered
+    assert answered is not None
+    status = IndexerStatus(int(answered) + 5, "following", ours.block, None, None, peers=peers.report())
     first = client.get("/api/peers").headers["ETag"]
     write_status(ours.engine, status)
     answer = client.get("/api/peers", headers={"If-None-Match": first})
@@ -470,3 +472,4 @@ def test_peers_are_told_by_the_api(make) -> None:
     assert f'peakedex_peer_disagrees{{url="{url}"}} 1.0' in text
     assert 'peakedex_peer_up{url="http://127.0.0.1:1"} 0.0' in text
     assert f'peakedex_peer_common_block{{url="{url}"}} 1029.0' in text
+    assert f'peakedex_peer_silent_seconds{{url="{url}"}} 5.0' in text
