@@ -1,7 +1,7 @@
 """Compares a replay with a target's journal, block by block and line by line, and with its state at the end.
 
 The target is untrusted: its lines are hashed here, and its hashes only compared. A mismatch names the first
-line that differs, and the operation of the chain behind our version.
+line that differs, and the operation on the chain that caused the replay's version.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Mismatch:
     what: str  # JOURNAL_LINE, JOURNAL_HASH, STATE_LINE or "rows"
     block: int
     line: int | None  # from 1 in the block's part of the journal, or in the state
-    ours: str | None  # None where we have no such line
+    ours: str | None  # None where the replay has no such line
     theirs: str | None  # None where the target has no such line
     behind: str  # the operation behind the line, or another explanation
 
@@ -238,7 +238,7 @@ def _plain(line: str | None) -> str | None:
 
 
 def compare_states(rules: StateMachine, theirs: str, where: str) -> None:
-    """Raises MismatchFound unless `theirs` is our state text; `where` names its origin in the message."""
+    """Raise MismatchFound unless `theirs` is the replay's state text. `where`: its origin, for messages."""
     ours = state_text(rules.state)
     if ours == theirs:
         return

@@ -1,4 +1,4 @@
-"""Monitors the venue's other replicas: compares their journal and state hashes with ours.
+"""Monitors the venue's other replicas: compares their journal and state hashes with this replica's.
 
 Replicas that replay the chain independently must have the same hashes. A peer may be down, slow, behind, of
 another venue, or lie; that only changes its reported status. Each peer has a thread of its own, so that a
@@ -55,12 +55,12 @@ class PeerError(Exception):
 
 
 class PeerStatus(NamedTuple):
-    """Result of the comparison with a peer. Times in seconds since 1970, by our clock."""
+    """Result of the comparison with a peer. Times in seconds since 1970, by this machine's clock."""
 
     url: str
     state: State = "unknown"
     block: int | None = None  # the peer's newest
-    lag: int | None = None  # blocks that it is behind us
+    lag: int | None = None  # blocks that it is behind this replica
     common_block: int | None = None  # newest block whose journal hashes were compared
     state_block: int | None = None  # newest block whose state hashes were compared
     differs_in: str | None = None  # "journal" or "state"
@@ -139,7 +139,7 @@ def parse_url(text: str) -> str:
 
 
 class _Position(NamedTuple):
-    """Position of our own database."""
+    """Position of this replica's database."""
 
     first_block: int
     block: int
@@ -161,7 +161,7 @@ class _OwnHashes:
         with self._reader.connect() as connection:
             at = read_position(connection)
             if at is None:
-                raise PeerError("our own database is still empty")
+                raise PeerError("this replica's database is still empty")
             return _Position(read_first_block(connection), at.block, at.venue_hash)
 
     def journal_hash(self, block: int) -> str:
@@ -190,7 +190,7 @@ class _OwnHashes:
 def _check_recorded(connection: Connection, block: int) -> None:
     at = read_position(connection)
     if at is None or at.block < block:
-        raise PeerError("our own database replica lags: compared again later")
+        raise PeerError("this standby lags: compared again later")
 
 
 class Peer:
@@ -318,7 +318,7 @@ class Peer:
 def describe_difference(differs_in: str | None, differs_at: int | None) -> str:
     """A sentence about what differs, for logs and alarms."""
     if differs_in == "state":
-        return f"its state of block {differs_at} differs from ours, although the journals agree"
+        return f"its state of block {differs_at} differs from this replica's, although the journals agree"
     if differs_at is None:
-        return "its journal differs from ours"
-    return f"its journal differs from ours from block {differs_at} on"
+        return "its journal differs from this replica's"
+    return f"its journal differs from this replica's from block {differs_at} on"

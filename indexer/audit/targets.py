@@ -27,7 +27,7 @@ from settlement.store.read.position import read_position
 from settlement.store.write.loader import load
 
 LIMITS: Final = Limits(connect_seconds=5.0, read_seconds=120.0, total_seconds=120.0, max_bytes=1 << 27)
-"""The API computes a state while we wait."""
+"""For a state, which the API computes on request."""
 MAX_STATE_BYTES: Final = 1 << 31
 ATTEMPTS: Final = 5
 BACKOFF: Final = Backoff(0.5, 60.0)

@@ -19,7 +19,7 @@ class IndexerStatus(NamedTuple):
     waiting_since: int | None
     nodes: str | None = None  # JSON array: url, kind, state, error, rested_until of each node
     peers: str | None = None  # JSON array: the fields of `indexer.audit.peers.PeerStatus` of each peer
-    claims: str | None = None  # JSON object: our state hash by n of the operator's newest checkpoints
+    claims: str | None = None  # JSON object: own state hash, by n of the operator's newest checkpoints
 
 
 def write_status(engine: Engine, status: IndexerStatus) -> None:

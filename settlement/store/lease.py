@@ -2,8 +2,8 @@
 
 A holder on this machine is alive as long as its process exists. A holder elsewhere (another machine or
 container) is judged by its heartbeats: a process that wants the lease watches, by its own clock, whether one
-arrives within some seconds, so clocks need not agree. The projector's check that nobody else has moved the
-cursor is the second line of defence.
+arrives within some seconds, so clocks need not agree. As a second safeguard, the projector checks that no
+other process has moved the cursor.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Lease(PeriodicThread):
             raise self._lost
 
     def renew(self) -> bool:
-        """Write a heartbeat. Returns whether the lease is still ours."""
+        """Write a heartbeat. Returns whether this process still holds the lease."""
         table = self._table
         heartbeat = update(table).where(table.c.token == self._token).values(heartbeat=int(self._clock()))
         with self._engine.begin() as connection:
@@ -178,7 +178,7 @@ def read_holder(connection: Connection, table: Table = schema.lease) -> Holder |
 
 
 def _is_local(holder: Holder) -> bool:
-    """Whether the holder's process, if it is alive, is visible in our PID namespace."""
+    """Whether the holder's process, if it is alive, is visible in the PID namespace of this process."""
     return holder.pid_namespace is not None and holder.pid_namespace == _pid_namespace()
 
 

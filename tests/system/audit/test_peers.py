@@ -140,7 +140,10 @@ def test_the_first_block_that_differs_is_found(make, seed: int, caplog: pytest.L
         (peer,) = peers.peers
         status = peer.status
         assert (status.state, status.differs_in, status.differs_at) == ("disagrees", "journal", odd)
-        assert f"DISAGREEMENT: peer {url}: its journal differs from ours from block {odd} on" in caplog.text
+        assert (
+            f"DISAGREEMENT: peer {url}: its journal differs from this replica's from block {odd} on"
+            in caplog.text
+        )
         caplog.clear()
         peer.check()  # said once
     assert peer.status.differs_at == odd
@@ -159,7 +162,7 @@ def test_journals_alike_and_a_changed_balance_is_a_difference_in_the_state(make,
         peers.peers[0].check()
         assert peers.peers[0].status.state == "disagrees"
     assert (status.state, status.differs_in, status.differs_at) == ("disagrees", "state", 1023)
-    assert "its state of block 1023 differs from ours" in caplog.text
+    assert "its state of block 1023 differs from this replica's" in caplog.text
 
 
 def test_a_reader_of_ours_that_lags_makes_nobody_a_liar(make) -> None:
@@ -171,7 +174,7 @@ def test_a_reader_of_ours_that_lags_makes_nobody_a_liar(make) -> None:
     status = peers.peers[0].status
     assert (status.state, status.error) == (
         "unknown",
-        "our own database replica lags: compared again later",
+        "this standby lags: compared again later",
     )
 
 

@@ -1,4 +1,4 @@
-"""The operator's checkpoints, compared with our own journal."""
+"""The operator's checkpoints, with the journal hashes of this database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from settlement.store import schema
 
 
 class CheckpointRow(NamedTuple):
-    """A checkpoint, and our journal hash after its block (the newest one, if the block is not processed yet).
+    """A checkpoint, and this database's journal hash after its block, or the newest one before that.
 
     The state hash can be compared only if `our_block` is the claimed block: the state includes the block's
     id, which is stored for active blocks only.
