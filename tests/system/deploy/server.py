@@ -147,12 +147,14 @@ class Machine:
         script: str = "deploy-simple.sh",
         cwd: Path | None = None,
         environment: Mapping[str, str] = MappingProxyType({}),
+        terminal: int | None = None,
     ) -> Done:
-        """Run the script with these words, `--root` and `--health-url`."""
+        """Run the script with these words, `--root` and `--health-url`, optionally in a session of this terminal."""
         self._log.write_text("")
         path = {"PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
         done = subprocess.run(
             [
+                *(() if terminal is None else ("setsid", "--ctty", "--wait")),
                 self.checkout / "deploy" / script,
                 "--root",
                 self.root,
@@ -162,6 +164,7 @@ class Machine:
             ],
             env={**clean_environment(), **path, **environment},
             cwd=cwd,
+            stdin=terminal,
             capture_output=True,
             text=True,
             check=False,

@@ -326,7 +326,8 @@ def test_rollback_over_other_tables_takes_a_word_and_puts_the_copy_back(server: 
         server.program(MARKS)
         assert server.install().code == 0
     assert rows(server.database) == 2
-    assert oct(mode(server.root / f"opt/peakedex/versions/{old}/database")) == "0o600"
+    copy = server.root / f"opt/peakedex/versions/{old}/database"
+    assert (oct(mode(copy)), copy.stat().st_uid) == ("0o600", os.getuid())
     new = server.version()
     refused = server.run("rollback")
     assert refused.code == 2
@@ -335,6 +336,9 @@ def test_rollback_over_other_tables_takes_a_word_and_puts_the_copy_back(server: 
     done = server.run("rollback", "--restore-database")
     assert done.code == 0, done.err
     assert (server.version(), rows(server.database)) == (old, 1)
+    assert oct(mode(server.database)) == "0o660"
+    if IS_ROOT:
+        assert server.database.stat().st_uid == server.uid("peakedex-indexer")
 
 
 def test_deploy_sh_names_the_database_of_this_machine(server: Machine) -> None:
