@@ -307,7 +307,7 @@ HOSTILE = {
     "a redirection": (body(b"", 302, Location="http://127.0.0.1:1/"), "HTTP status 302"),
     "an error": (body(b"", 500), "HTTP status 500"),
     "endless": (endless, "is longer than 1048576 bytes"),
-    "dripping": (dripping, "takes too long"),
+    "dripping": (dripping, "no answer in time"),
 }
 
 
