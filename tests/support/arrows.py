@@ -24,7 +24,7 @@ INSIDE_A_PACKAGE: Final = ("relay", "relay-users")
 
 
 def packages() -> list[str]:
-    """The packages of ours that the contracts name, without those of which they name a part."""
+    """The project's packages that the contracts name, without those of which they name a part."""
     named = set(
         re.findall(r"[\w.]+", str([c for c in SETTINGS["contracts"] if c["id"] not in INSIDE_A_PACKAGE]))
     )

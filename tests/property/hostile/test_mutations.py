@@ -1,4 +1,4 @@
-"""Mutation tests: a damaged chain is either recorded completely, or reading stops with an error of ours.
+"""Mutation tests: a damaged chain is either recorded completely, or reading stops with one of the indexer's errors.
 
 The chains are made of the scenarios of tests/scenarios. Damage inside the text of a custom_json never stops reading.
 Damage to the JSON of a block or receipt may stop it, but only with one of the indexer's own errors, and everything

@@ -1,4 +1,4 @@
-"""Requests have ids, and a log that nobody from outside can write lines into."""
+"""Request ids, and an access log into which clients cannot inject lines."""
 
 from __future__ import annotations
 

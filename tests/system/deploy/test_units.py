@@ -1,4 +1,4 @@
-"""The services: each under a user of its own, without rights, and keys for one of them alone."""
+"""The systemd units: a separate unprivileged user each, and keys for payouts only."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def as_reader(folder: Path, look: Callable[[], str]) -> str:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """A database in a folder that strangers may enter (pytest's own may not be)."""
+    """A database in a folder that other users may enter, unlike pytest's own."""
     folder = Path(f"/tmp/peakedex-view-{os.getpid()}-{tmp_path.name}")
     folder.mkdir()
     yield folder / "peakedex.db"  # type: ignore[misc]

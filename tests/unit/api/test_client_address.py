@@ -1,4 +1,4 @@
-"""Who asks: only a proxy that the operator has named is believed."""
+"""Client addresses: forwarding headers count only from trusted proxies."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ TRUSTED = ("10.0.0.1", "192.168.0.0/16", "fd00::/8")
     ("remote", "forwarded", "address"),
     [
         ("203.0.113.9", None, "203.0.113.9"),
-        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  # a stranger who claims to be another
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  # an untrusted client that claims another address
         ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
         ("10.0.0.1", None, "10.0.0.1"),
         ("10.0.0.1", "", "10.0.0.1"),
-        ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),  # what the client itself wrote is left of ours
-        ("10.0.0.1", "198.51.100.1, 192.168.3.4", "198.51.100.1"),  # two proxies of ours
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),  # the client's own entry precedes the proxy's
+        ("10.0.0.1", "198.51.100.1, 192.168.3.4", "198.51.100.1"),  # two trusted proxies
         ("10.0.0.1", "192.168.3.4, 192.168.3.5", "192.168.3.4"),
         ("10.0.0.1", "198.51.100.1, unknown", "10.0.0.1"),
         ("10.0.0.1", "198.51.100.1, 192.168.3.4, <script>", "10.0.0.1"),

@@ -1,4 +1,4 @@
-"""Block ids, recomputed from headers: the proof that a block was not altered on its way."""
+"""Block ids recomputed from headers, which detects altered headers."""
 
 from __future__ import annotations
 

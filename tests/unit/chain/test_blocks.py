@@ -1,4 +1,4 @@
-"""Blocks, in both shapes that nodes speak, and what is wrong with those that no node would write."""
+"""Parsing of blocks in both JSON shapes, and rejection of invalid ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHAPES = pytest.mark.parametrize("shape", ["block_api", "condenser"])
 
 
 def operations(read: Block) -> list[tuple[str, object]]:
-    """Every operation of a block: its name, and its value where it is one that we read."""
+    """Every operation of a block: its name, and its value if it is a transfer or custom_json."""
     kinds = {"transfer": JsonDecoder(Transfer), "custom_json": JsonDecoder(CustomJson)}
     found: list[tuple[str, object]] = []
     for transaction in read.transactions:
@@ -95,7 +95,7 @@ def test_a_block_says_its_number_and_time_and_what_is_in_it(shape: str) -> None:
 )
 @SHAPES
 def test_no_memo_can_make_a_block_unreadable(memo: str, escaped: str, shape: str) -> None:
-    """A lone surrogate's escape is JSON, although msgspec refuses it; NUL is a character like others."""
+    """The escape of a lone surrogate is valid JSON, although msgspec refuses it; NUL is an ordinary character."""
     text = block(5, [transfer("alice", "bob", "1.000 HIVE", "MEMO")], shape=shape)
     read = Block(text.replace(b"MEMO", escaped.encode()))
     ((_, value),) = operations(read)
@@ -108,7 +108,7 @@ def test_no_memo_can_make_a_block_unreadable(memo: str, escaped: str, shape: str
 
 @given(st.text(st.sampled_from('\\ud8c0af"1/ \x00é'), max_size=14))
 def test_the_slow_reader_and_the_fast_one_read_the_same(content: str) -> None:
-    """Any escape, right or wrong, in a memo: either both readers have the same text, or it is no block."""
+    """Any escape in a memo, valid or not: both readers return the same text, or reject the block."""
     text = block(5, [transfer("alice", "bob", "1.000 HIVE", "MEMO")])
     text = text.replace(b"MEMO", content.encode())
     try:
@@ -124,7 +124,7 @@ def test_the_slow_reader_and_the_fast_one_read_the_same(content: str) -> None:
 
 
 def test_a_value_read_by_the_slow_reader_is_no_less_strict() -> None:
-    """A precision in quotes is no number, even where a lone surrogate stands beside it."""
+    """A precision in quotes is not a number, also in a block with a lone surrogate."""
     for precision in ("3", '"3"'):
         amount = f'{{"amount":"1","precision":{precision},"nai":"@@000000021"}}'
         for memo in ("plain", "\\ud800"):

@@ -1,4 +1,4 @@
-"""Whether two nodes say the same: by content, whatever their JSON looks like."""
+"""Comparison of two nodes' blocks and receipts by content, whatever their JSON format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a block asks of the engine: each rule of protocol section 3, told as a block and its events."""
+"""Decoding of blocks into events: each rule of protocol section 3, as a block and its events."""
 
 from __future__ import annotations
 
@@ -202,14 +202,14 @@ def test_tokens_move_as_far_as_the_receipts_show_it() -> None:
 
 
 def test_a_custom_json_that_names_no_escrow_account_moves_nothing() -> None:
-    """Not even if receipts say so: the rule is on the text on Hive, the same for every replica."""
+    """Not even with receipts: the rule applies to the text on Hive, which is the same for every replica."""
     ask = [custom_json(action("transfer", {"to": "bob"}, "tokens"))]
     assert not needs_receipts(ask)
     assert events_of(ask, logs={T0: [moved("alice", ESCROW, "1")]}) == []
 
 
 def test_what_an_escrow_account_signs_is_looked_at_whatever_its_text_says() -> None:
-    """A payout's text names its recipient alone: without the signer money could leave unseen."""
+    """A payout's text names only its recipient: without this rule an outflow could be missed."""
     pay = {"symbol": "SWAP.HIVE", "to": "bob", "quantity": "1", "memo": "peakedex:a"}
     sent = [custom_json(action("transfer", pay, "tokens"), ESCROW)]
     assert needs_receipts(sent)
@@ -338,7 +338,7 @@ def listing(escrow: str) -> dict[str, Any]:
 
 
 def test_an_account_listed_in_a_block_counts_from_the_next_element_on() -> None:
-    """The engine adds to the watch while the block is being decoded."""
+    """The state machine adds to the venue filter while the block is being decoded."""
     looking = watch()
     pay = action("transfer", {"to": "new.escrow"}, "tokens")
     text = block(

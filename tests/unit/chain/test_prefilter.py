@@ -1,4 +1,4 @@
-"""The search of raw bytes must change nothing but the time it takes."""
+"""The prefilter changes the time of decoding, never its result."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def respelled(text: str, luck: random.Random, share: float) -> str:
 
 @st.composite
 def contents(draw: st.DrawFn) -> str:
-    """The JSON text of a custom_json: ours, the sidechain's, flat or noise, oddly spaced and spelled."""
+    """The JSON text of a custom_json: for the venue, for the sidechain, flat or irrelevant, with odd spacing and escapes."""
     name = draw(NAMES)
     elements = draw(
         st.lists(
@@ -110,7 +110,7 @@ def all_receipts(transactions: list[Any]) -> Receipts:
 
 
 def run(text: bytes, looking: VenueFilter, *, prefilter: bool) -> tuple[list[Event], bool]:
-    """Decode as the engine would, which lists a new account at the first `listToken`."""
+    """Decode as with a state machine that lists a new account at the first `listToken`."""
     read = read_block(text, Prefilter(looking)) if prefilter else Block(text)
     waits = has_candidate(read, looking, prefilter=prefilter)
     found = []
@@ -164,7 +164,7 @@ def without_ids(value: dict[str, Any]) -> bytes:
 
 
 def test_operations_are_read_once_and_again_only_where_there_is_more_to_look_for() -> None:
-    """The look for what must wait and the decoding share what was read; a listing begins a second reading."""
+    """The search for candidates and the decoding share their result; a listing causes a second search."""
     ours = [custom_json(action("buy")), custom_json(action("sell")), custom_json(action("listToken"))]
     text = block(5, *([each] for each in ours), [transfer("a", "b", "1.000 HIVE")])
     for listing in (False, True):

@@ -1,4 +1,4 @@
-"""Hive-Engine blocks: what the sidechain says that it did, and the lies of a bad node."""
+"""Receipts of the sidechain, and rejection of invalid ones."""
 
 from __future__ import annotations
 

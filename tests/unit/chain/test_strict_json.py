@@ -1,4 +1,4 @@
-"""Strangers' JSON: strict, of any depth, numbers by their text; two readers that must agree on everything."""
+"""The strict JSON parser: any depth, numbers as literal text, and two implementations that must agree."""
 
 from __future__ import annotations
 

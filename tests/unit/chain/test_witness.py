@@ -1,4 +1,4 @@
-"""Who signed a block: the key recovered from its header and signature."""
+"""Witness signatures: the key recovered from a block's header and signature."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The fifteen codes, and that checks come in the protocol's order (section 4).
 
 Each row is an action that fails two checks and gets the earlier code, and the same with the first fault
-mended, which gets the later one.
+fixed, which gets the later one.
 """
 
 from __future__ import annotations
@@ -279,8 +279,8 @@ ROWS: list[tuple[Code, Action, Code, Action]] = [
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{n}: {a} before {b}" for n, (a, _, b, _) in enumerate(ROWS)])
 def test_of_two_errors_the_earlier_check_decides(row: tuple[Code, Action, Code, Action]) -> None:
-    earlier, both, later, mended = row
-    for code, action in ((earlier, both), (later, mended)):
+    earlier, both, later, fixed = row
+    for code, action in ((earlier, both), (later, fixed)):
         ledger = sample_ledger()
         state = ledger.text().splitlines()
         flat = action._replace(flat=isinstance(action.payload, dict) and "base" in action.payload)
