@@ -77,7 +77,7 @@ class Mismatch:
     line: int | None  # from 1 in the block's part of the journal, or in the state
     ours: str | None  # None where the replay has no such line
     theirs: str | None  # None where the target has no such line
-    behind: str  # the operation behind the line, or another explanation
+    cause: str  # the operation that caused the line, or another explanation
 
 
 class MismatchFound(Exception):
@@ -165,11 +165,11 @@ class JournalComparator:
             lines = _lines(ours or theirs)[:2]
             line, shown = len(lines), _plain(lines[-1])
             mine, other = (shown, None) if ours else (None, shown)
-        behind = self._behind(line - 2) if mine is not None else self._behind_id(other or "")
-        return Mismatch(JOURNAL_LINE, block, line, mine, other, behind)
+        cause = self._cause(line - 2) if mine is not None else self._cause_of_line(other or "")
+        return Mismatch(JOURNAL_LINE, block, line, mine, other, cause)
 
-    def _behind(self, effect: int) -> str:
-        """The operation behind a journal entry of this block (from 0), as the chain has it."""
+    def _cause(self, effect: int) -> str:
+        """The operation that caused a journal entry of this block (from 0), as on the chain."""
         if effect < 0:
             return "the block itself, not an operation in it"
         events = [event for before, event in self._trace.events if before <= effect]
@@ -179,7 +179,7 @@ class JournalComparator:
             return f"no operation: the block's time, {iso_time(header.timestamp)}, ends orders"
         return self._operation(events[-1].id)
 
-    def _behind_id(self, line: str) -> str:
+    def _cause_of_line(self, line: str) -> str:
         """The operation of this block that a line of the target names."""
         for word in line.split(" ")[1:]:
             for _, event in self._trace.events:
@@ -243,8 +243,8 @@ def compare_states(rules: StateMachine, theirs: str, where: str) -> None:
     if ours == theirs:
         return
     line, mine, other = first_difference(ours, theirs)
-    behind = f"the journals agree: {where} does not follow from the journal"
-    raise MismatchFound(Mismatch(STATE_LINE, rules.next_block() - 1, line, mine, other, behind))
+    cause = f"the journals agree: {where} does not follow from the journal"
+    raise MismatchFound(Mismatch(STATE_LINE, rules.next_block() - 1, line, mine, other, cause))
 
 
 class BoundedSource:

@@ -209,8 +209,8 @@ class _Verification:
             rows = side.rows()
         except InvariantError as error:
             last = self._rules.next_block() - 1
-            behind = "the journal is identical, but the rows that the API serves do not follow from it"
-            raise MismatchFound(Mismatch("rows", last, None, None, str(error), behind)) from None
+            cause = "the journal is identical, but the rows that the API serves do not follow from it"
+            raise MismatchFound(Mismatch("rows", last, None, None, str(error), cause)) from None
         self._derive(rows.next_block() - 1, bar)
         if rows.state.header != self._rules.state.header:
             return False
@@ -233,4 +233,4 @@ def _show_difference(found: Mismatch, *, as_json: bool) -> None:
     click.echo(f"DIFFERS in a {found.what} of block {found.block}{line}")
     click.echo(f"derived  {'(none)' if found.ours is None else found.ours}")
     click.echo(f"theirs   {'(none)' if found.theirs is None else found.theirs}")
-    click.echo(f"behind   {found.behind}")
+    click.echo(f"cause    {found.cause}")

@@ -213,10 +213,10 @@ def test_a_changed_line_is_named_with_both_versions_and_the_operation(
         "line": line,
         "ours": trade,
         "theirs": f"{trade}0",
-        "behind": said["behind"],
+        "cause": said["cause"],
     }
-    assert said["behind"].startswith(f"transaction {transaction}, operation ")
-    assert "custom_json" in said["behind"]
+    assert said["cause"].startswith(f"transaction {transaction}, operation ")
+    assert "custom_json" in said["cause"]
     plain = verify(venue, path, "--archive", archive)
     assert plain.code == FAILED
     assert plain.lines[:3] == [
@@ -227,7 +227,7 @@ def test_a_changed_line_is_named_with_both_versions_and_the_operation(
 
 
 @pytest.mark.parametrize(
-    ("kind", "behind"),
+    ("kind", "cause"),
     [
         ("deposit ", '"transfer_operation"|custom_json'),
         ("expire ", "no operation: the block's time, "),
@@ -236,17 +236,17 @@ def test_a_changed_line_is_named_with_both_versions_and_the_operation(
         ("block ", "the block itself"),
     ],
 )
-def test_the_operation_behind_each_kind_of_line(
-    kind: str, behind: str, here: Path, venue: Path, archive: Path, made: Path
+def test_the_operation_that_caused_each_kind_of_line(
+    kind: str, cause: str, here: Path, venue: Path, archive: Path, made: Path
 ) -> None:
     old = line_of(made, kind)
     path, block, _ = lie(made, here, f"{old}\n", f"{old}x\n")
     said = difference(verify(venue, path, "--archive", archive, "--json"))
     assert (said["block"], said["ours"]) == (block, old)
-    assert any(word in said["behind"] for word in behind.split("|")), said["behind"]
+    assert any(word in said["cause"] for word in cause.split("|")), said["cause"]
 
 
-def test_a_cancel_is_behind_the_close_of_an_older_order(
+def test_a_cancel_is_the_cause_of_the_close_of_an_older_order(
     here: Path, venue: Path, archive: Path, made: Path
 ) -> None:
     """The line names the order's transaction; what closed it is another one, in this block."""
@@ -260,7 +260,7 @@ def test_a_cancel_is_behind_the_close_of_an_older_order(
                 path, number, _ = lie(made, here, f"{line}\n", "")
                 said = difference(verify(venue, path, "--archive", archive, "--json"))
                 assert (said["block"], said["ours"]) == (number, line)
-                assert words[1][:40] not in said["behind"].split(":")[0]
+                assert words[1][:40] not in said["cause"].split(":")[0]
                 return
     pytest.fail("no order was cancelled later")
 
@@ -281,7 +281,7 @@ def test_blocks_in_which_nothing_of_ours_happened(here: Path, venue: Path) -> No
         said = difference(verify(venue, "extra.txt", "--archive", quiet(here), "--json"))
         assert (said["block"], said["line"], said["ours"]) == (3, line, None)
         assert said["theirs"] == text.splitlines()[line - 1]
-        assert said["behind"] == "no relevant operation of this block"
+        assert said["cause"] == "no relevant operation of this block"
 
 
 def quiet(folder: Path) -> Path:
