@@ -48,7 +48,7 @@ NEEDED: Final = {
 
 
 def options(name: str) -> dict[str, list[str]]:
-    """The options of a unit's [Service], each with all its values in order."""
+    """The options of a unit's [Service] section, each with all its values in order."""
     found: dict[str, list[str]] = {}
     section = ""
     for line in UNITS[name].read_text("ascii").splitlines():
@@ -66,7 +66,7 @@ def test_a_service_has_no_rights(name: str) -> None:
     assert {key: found.get(key) for key in NEEDED} == {key: [value] for key, value in NEEDED.items()}
     assert found["SystemCallFilter"][0] == "@system-service"
     assert found["SystemCallFilter"][1].startswith("~@privileged ")
-    assert "Environment" not in found  # `systemctl show` tells it to everybody
+    assert "Environment" not in found  # `systemctl show` displays it to every user
     assert "PassEnvironment" not in found
     assert found["ExecStart"][0].startswith("/opt/peakedex/bin/peakedex ")
 
@@ -76,7 +76,7 @@ def test_payouts_keep_their_secrets() -> None:
     alone = {
         "UMask": "0077",
         "MemorySwapMax": "0",
-        "InaccessiblePaths": "/etc/peakedex/payouts.env",  # its keys are in its environment: no file to read
+        "InaccessiblePaths": "/etc/peakedex/payouts.env",  # the keys come in its environment
         "ProtectProc": "invisible",
         "ExecStart": "/opt/peakedex/bin/peakedex payouts",
         "SocketBindDeny": "any",  # it holds keys: it listens on no port
@@ -112,7 +112,7 @@ def test_each_has_a_user_of_its_own_and_the_api_writes_nowhere() -> None:
 
 
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
-    """Where systemd is; elsewhere every line is at least an option of the kinds that it knows."""
+    """Verified by systemd where it is installed; otherwise only the syntax of each line."""
     for path in FOLDER.iterdir():
         for line in path.read_text("ascii").splitlines():
             assert re.fullmatch(r"(#.*|\[[A-Z][a-z]+\]|[A-Z][A-Za-z]+=.*|)", line), f"{path.name}: {line}"
@@ -132,7 +132,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
 
 
 def as_reader(folder: Path, look: Callable[[], str]) -> str:
-    """What a process says that may read this folder and not write: another user where we are root."""
+    """Result of `look` in a process that can read this folder but not write it (as another user, if we are root)."""
     folder.chmod(0o755 if os.getuid() == 0 else 0o555)
     for path in folder.iterdir():
         path.chmod(0o644 if os.getuid() == 0 else 0o444)
@@ -167,7 +167,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def test_the_api_s_view_of_an_sqlite_file_is_read_only(database: Path) -> None:
-    """It reads while the indexer writes, cannot write, and is there after the indexer's stop, by the unit's own cure."""
+    """It reads while the indexer writes, cannot write, and works after the unit's ExecStopPost."""
     writer = open_writer(str(database))
 
     def note(value: str) -> None:
@@ -190,7 +190,7 @@ def test_the_api_s_view_of_an_sqlite_file_is_read_only(database: Path) -> None:
     note("one")
     assert as_reader(database.parent, look) == "one"
     assert "readonly" in as_reader(database.parent, write)
-    writer.dispose()  # the last writer takes the two files beside the database away
+    writer.dispose()  # the last writer deletes the two files beside the database
     assert "StoreError" in as_reader(database.parent, look)
     [cure] = options("peakedex-indexer")["ExecStopPost"]
     command = re.fullmatch(r"-/bin/sh -c '(.*)'", cure)
