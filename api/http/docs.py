@@ -13,9 +13,10 @@ from flask import Flask, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.http.errors import KINDS, encode
+from api.http.etag import RenderedBody, conditional_response
 from api.http.openapi import Json, describe
 from api.http.parameters import NoParameters
-from api.http.resource import DirectEndpoint, Endpoint, RenderedBody, conditional_response
+from api.http.resource import DirectEndpoint, Endpoint
 from api.http.shapes import Text
 
 HTML: Final = "text/html; charset=utf-8"

@@ -1,8 +1,8 @@
 """Endpoints: their declaration, and how responses are rendered, cached and sent.
 
 A view is a function from a database snapshot and parameters to a Struct. Common to all of them are one
-snapshot per request, past blocks, the response cache, conditional requests (ETag, 304), and the warning while
-the database is behind the chain.
+snapshot per request, past blocks, the response cache, conditional requests (`api.http.etag`), and the warning
+while the database is behind the chain.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from hashlib import sha256
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from cachetools import LRUCache
 from flask import Flask, Response, request
@@ -19,13 +18,12 @@ from msgspec import UNSET
 
 from api.database import Database, Snapshot
 from api.http.errors import encode
+from api.http.etag import JSON, RenderedBody, conditional_response, content_etag, snapshot_etag
 from api.http.parameters import ParameterReader
 from api.http.shapes import Answer, Text
 from api.http.staleness import Staleness, find_staleness
 from api.settings import ApiSettings, program_version
-from settlement.store.read.position import Position
 
-JSON: Final = "application/json"
 PLAIN: Final = "text/plain; charset=utf-8"
 CACHE_BYTES: Final = 16 << 20
 MAX_CACHED_BYTES: Final = CACHE_BYTES // 8
@@ -67,14 +65,6 @@ class DirectEndpoint(Endpoint[P]):
     conditional: bool = False  # whether it supports ETag and 304
 
 
-class RenderedBody(NamedTuple):
-    """Body of a 200 response."""
-
-    content: bytes
-    content_type: str = JSON
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 class ResourceServer:
     """Answers requests for resources from one database, with an LRU cache of rendered bodies keyed by ETag.
 
@@ -111,7 +101,7 @@ class ResourceServer:
             if resource.live:
                 body = _render(resource.view(snapshot, parameters), staleness)
                 return conditional_response(body, content_etag(snapshot.block, body.content))
-            etag = self._etag(snapshot, tip.at, staleness)
+            etag = snapshot_etag(snapshot, tip.at, staleness, self._version)
             with self._cache_lock:
                 cached = self._cache.get(etag)
             body = cached or _render(resource.view(snapshot, parameters), staleness)
@@ -119,18 +109,6 @@ class ResourceServer:
             with self._cache_lock:
                 self._cache[etag] = body
         return conditional_response(body, etag)
-
-    def _etag(self, snapshot: Snapshot, tip: Position, staleness: Staleness | None) -> str:
-        """Block number, and a hash of the address, the journal, the warning and the program's version."""
-        inputs = (
-            self._version,
-            tip.venue_hash,
-            snapshot.journal_hash,
-            staleness,
-            request.path,
-            request.query_string,
-        )
-        return f"{snapshot.block}-{sha256(repr(inputs).encode()).hexdigest()[:24]}"
 
 
 def _render(answer: object, staleness: Staleness | None) -> RenderedBody:
@@ -144,18 +122,3 @@ def _render(answer: object, staleness: Staleness | None) -> RenderedBody:
         answer.warning = staleness.sentence
         answer.lag = UNSET if staleness.lag is None else staleness.lag
     return RenderedBody(encode(answer), headers=headers)
-
-
-def content_etag(block: int | None, content: bytes) -> str:
-    """ETag of a body that changes without a new block."""
-    return f"{block}-{sha256(content).hexdigest()[:24]}"
-
-
-def conditional_response(body: RenderedBody, etag: str) -> Response:
-    """The response with its ETag; 304 without a body if If-None-Match names the same ETag."""
-    response = Response(body.content, 200, content_type=body.content_type)
-    response.headers.extend(body.headers)
-    response.set_etag(etag, weak=True)  # proxies may compress it
-    response.headers["Cache-Control"] = "no-cache"
-    response.make_conditional(request)
-    return response

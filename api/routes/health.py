@@ -17,9 +17,10 @@ from api.alarms import read_alarms
 from api.database import Database, Snapshot
 from api.heartbeat import Liveness
 from api.http.errors import ApiError, encode, not_ready
+from api.http.etag import RenderedBody, conditional_response, content_etag
 from api.http.formatting import iso
 from api.http.parameters import NoParameters
-from api.http.resource import DirectEndpoint, RenderedBody, conditional_response, content_etag
+from api.http.resource import DirectEndpoint
 from api.http.shapes import Block, Count, Hash, Part, Time, choice
 from api.http.staleness import find_staleness
 from api.settings import ApiSettings, program_version

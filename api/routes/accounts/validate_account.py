@@ -20,9 +20,10 @@ from flask import Response
 from msgspec import Meta
 
 from api.http.errors import encode
+from api.http.etag import JSON
 from api.http.formatting import iso
 from api.http.parameters import Rule
-from api.http.resource import JSON, DirectEndpoint
+from api.http.resource import DirectEndpoint
 from api.http.shapes import Part, Time, choice
 from api.settings import ApiSettings
 from settlement.core.parsing.names import is_account
