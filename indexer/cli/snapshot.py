@@ -133,6 +133,7 @@ def show_restored(
         **facts,
         **_facts(restored.manifest),
         "checkpoint": checkpoint,
+        "payouts": "start paused: see `peakedex payouts status`",
         "old_database": None if restored.old is None else str(restored.old),
     }
     show(facts, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from typing import Any, Final, Generic, TypeVar
 
@@ -57,6 +58,25 @@ def not_json(url: str, content: bytes) -> BadAnswer:
     return BadAnswer(url, f"the answer is not JSON: {one_line(content[:200].decode('latin-1'))}")
 
 
+_CONTROL_ESCAPE: Final = re.compile(rb"\\(?:\\|u00([01][0-9a-f])|([bf]))", re.IGNORECASE)
+_SHORT_ESCAPES: Final = {b"b": b"\b", b"f": b"\f"}
+
+
+def encode(value: object) -> bytes:
+    r"""JSON that hived reads as it was meant: UTF-8, and control characters as they are.
+
+    hived decodes only the escapes `\n \t \r \" \\ \/`. Of `\u00fc`, `\b` and `\f` it drops the backslash, so
+    that a signature over the text no longer fits. It accepts raw control characters, which JSON forbids.
+    """
+    return _CONTROL_ESCAPE.sub(_raw_control, msgspec.json.encode(value))
+
+
+def _raw_control(found: re.Match[bytes]) -> bytes:
+    if found[1]:
+        return bytes([int(found[1], 16)])
+    return _SHORT_ESCAPES[found[2]] if found[2] else found[0]
+
+
 class JsonRpcClient:
     """JSON-RPC to one node, its paths below one URL. Not thread-safe."""
 
@@ -75,7 +95,7 @@ class JsonRpcClient:
         url = self.url + path
         request = self.request(method, params)
         started = time.perf_counter()
-        content = self.http.post_json(url, msgspec.json.encode(request))
+        content = self.http.post_json(url, encode(request))
         self.seconds = time.perf_counter() - started
         try:
             reply = msgspec.json.decode(content, type=Reply[result_type])  # type: ignore[valid-type]

@@ -7,7 +7,7 @@ last, or not at all.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Final, TypeVar
 
@@ -15,9 +15,10 @@ from settlement.net.http_client import NodeError
 from settlement.net.node_pool import Node
 
 SLOW_SECONDS: Final = 2.0
-"""After this another node is asked as well, and slow nodes are not awaited once a majority has answered."""
+"""After this another node is asked as well, and slow nodes are not awaited once half have answered."""
 
 T = TypeVar("T")
+K = TypeVar("K")
 C = TypeVar("C")
 
 
@@ -26,7 +27,7 @@ def ask_all(
 ) -> list[T]:
     """The answers of all nodes that give one, in the order of the nodes.
 
-    Waits at most `seconds`, and `slow_seconds` once a majority has answered. Raises the first node's
+    Waits at most `seconds`, and `slow_seconds` once half of them have answered. Raises the first node's
     NodeError if there is no answer.
     """
     idle = [node for node in nodes if not node.is_busy] or list(nodes)
@@ -37,7 +38,7 @@ def ask_all(
     while pending and (left := deadline - time.monotonic()) > 0:
         pending = wait(pending, left, return_when=FIRST_COMPLETED).not_done
         answered = sum(future.done() and future.exception() is None for future in futures.values())
-        if not is_shortened and 2 * answered > len(nodes):
+        if not is_shortened and 2 * answered >= len(nodes):
             is_shortened = True
             deadline = min(deadline, time.monotonic() + slow_seconds)
     failure: NodeError | None = None
@@ -50,6 +51,18 @@ def ask_all(
     if failure is not None and not answers:
         raise failure
     return answers
+
+
+def most_common(answers: Sequence[T]) -> T:
+    """The answer that most nodes give, the first of several. Raises ValueError without answers."""
+    return max(answers, key=answers.count)
+
+
+def most_common_of_each(answers: Sequence[Mapping[K, T]]) -> dict[K, T]:
+    """The same for each key, where most nodes have it."""
+    keys = dict.fromkeys(key for answer in answers for key in answer)
+    chosen = {key: most_common([answer.get(key) for answer in answers]) for key in keys}
+    return {key: value for key, value in chosen.items() if value is not None}
 
 
 def ask_in_turn(

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from settlement.payouts.authority import KeyRing
 from settlement.payouts.chain import ChainNodes
+from settlement.payouts.pause import RestoreMark
 
 STEPS: Final = (
     *("start", "hold", "held"),
@@ -28,3 +29,4 @@ class Dependencies(NamedTuple):
     guard: Callable[[], object] = lambda: None  # raises where another process has taken over
     refresh: Callable[[], object] = lambda: None  # compares keys with the chain
     step: Callable[[str], object] = lambda _: None  # called with each of STEPS
+    mark: RestoreMark | None = None  # notices a restored database; None: nothing does

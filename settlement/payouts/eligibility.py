@@ -6,11 +6,14 @@ A check never changes a transaction: it is signed as planned, or not at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from settlement.core.events import HIVE_ENGINE
 from settlement.core.venue import Venue
+from settlement.payouts.chain import Restrictions
 from settlement.payouts.payout_log import (
     APPROVED,
     RETURNING,
@@ -19,23 +22,29 @@ from settlement.payouts.payout_log import (
     PayoutStatus,
     read_decisions,
     read_records,
+    read_retries,
     read_settings,
 )
 from settlement.payouts.plan import (
     ClaimRef,
     Payment,
-    age,
     build_all,
     latest_attempt,
+    payments_in_rotation,
     slot_after,
     slot_time,
     unpayable_reason,
 )
 from settlement.payouts.policy import HISTORY_SECONDS, Policy
+from settlement.payouts.refusals import Refusals, is_tried, read_refusals, refused_status
+from settlement.payouts.token_holds import Holding, read_holdings, read_token_holds
 from settlement.store.read.payouts import HELD, QUEUED, WAITING_APPROVAL, Ledger, PayoutClaim, read_ledger
 
 MAX_REFERENCE_AGE: Final = 65_000
 """In blocks. A transaction can refer to one of the last 65,536."""
+
+_REFUSED_NAMES: Final = ("constructor",)
+"""Accounts that Hive-Engine takes for blacklisted because its blacklist is a JavaScript object."""
 
 
 class LedgerView(NamedTuple):
@@ -43,12 +52,16 @@ class LedgerView(NamedTuple):
 
     ledger: Ledger
     pending: dict[ClaimRef, PayoutClaim]
-    # Of attempts that have not expired, oldest first. Each member was pending when the slot began, and may
-    # have been settled since.
+    # Of attempts that have not expired, by accounts in turn. Each member was pending when the slot began, and
+    # may have been settled since.
     payments: tuple[Payment, ...]
     records: tuple[PayoutRecord, ...]  # signed transactions with a pending member
     decisions: dict[ClaimRef, int]  # the operator's: APPROVED or RETURNING
     settings: PayoutSettings
+    refusals: dict[ClaimRef, Refusals]  # of claims whose payments were executed and did not settle them
+    holdings: dict[Holding, Fraction]  # of listed tokens, as the ledger counts them
+    token_holds: dict[tuple[str, str], PayoutStatus]  # why nothing of a token is paid, by chain and symbol
+    restrictions: Restrictions = Restrictions()  # the sidechain's, as last read
 
     def live_records(self) -> Iterator[PayoutRecord]:
         """Signed transactions that may still get into a block, or into one that is not recorded yet."""
@@ -67,13 +80,17 @@ def read_ledger_view(connection: Connection, venue: Venue, policy: Policy) -> Le
         for slot in sorted(slot for slot in slots if slot is not None)
         for payment in build_all(connection, ledger, venue, policy, slot)
     ]
+    records, decisions = tuple(read_records(connection)), read_decisions(connection)
     return LedgerView(
         ledger,
         pending,
-        tuple(sorted(payments, key=age)),
-        tuple(read_records(connection)),
-        read_decisions(connection),
+        tuple(payments_in_rotation(payments)),
+        records,
+        decisions,
         read_settings(connection),
+        read_refusals(records, read_retries(connection)),
+        read_holdings(connection),
+        read_token_holds(connection, venue, decisions),
     )
 
 
@@ -84,6 +101,9 @@ def blocking_status(payment: Payment, view: LedgerView, policy: Policy) -> Payou
         return PayoutStatus(QUEUED, "its batch is partly settled: it is paid with the next one", after)
     for claim in payment.members:
         status = claim_blocking_status(claim, view, after)
+        if status is None and not is_tried(claim, payment.slot, view.refusals.get(claim.ref), policy):
+            turn = payment.slot + policy.period
+            status = refused_status(claim, view.refusals[claim.ref], policy, turn)
         if status is not None:
             return status
     if payment.limit_exceeded and view.decisions.get(payment.members[0].ref) != APPROVED:
@@ -107,7 +127,10 @@ def waiting_status(claim: PayoutClaim, view: LedgerView, policy: Policy, has_dup
     if reason is not None:
         return PayoutStatus(HELD, reason, None)
     slot = latest_attempt(claim, policy, view.ledger.timestamp)
-    after = slot_time(slot_after(claim.opened) if slot is None else slot + policy.period)
+    turn = slot_after(claim.opened) if slot is None else slot + policy.period
+    after, refusals = slot_time(turn), view.refusals.get(claim.ref)
+    if refusals is not None:
+        return claim_blocking_status(claim, view, after) or refused_status(claim, refusals, policy, turn)
     reason = "an identical payment goes first" if has_duplicate else None
     return claim_blocking_status(claim, view, after) or PayoutStatus(QUEUED, reason, after)
 
@@ -118,6 +141,15 @@ def claim_blocking_status(claim: PayoutClaim, view: LedgerView, after: int) -> P
         return PayoutStatus(HELD, f"{claim.id} is being returned by the operator", None)
     if claim.to in view.ledger.escrows:
         return PayoutStatus(HELD, f"{claim.to} is an escrow account now: it cannot be paid", None)
+    if claim.chain == HIVE_ENGINE:
+        if claim.to in view.restrictions.blacklist or claim.to in _REFUSED_NAMES:
+            reason = f"Hive-Engine refuses transfers to {claim.to}: the account is on its blacklist"
+            return PayoutStatus(HELD, reason, None)
+        if claim.escrow in view.restrictions.denied:
+            reason = f"Hive-Engine has restricted {claim.escrow} to one action a day (resourcemanager)"
+            return PayoutStatus(HELD, reason, None)
+    if (claim.chain, claim.symbol) in view.token_holds:
+        return view.token_holds[claim.chain, claim.symbol]
     settings = view.settings
     # A process with another policy may have signed claims of that time, and the chain may still accept it.
     # It cannot have signed later claims; but a later payment with a custom memo may equal an earlier one.

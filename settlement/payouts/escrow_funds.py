@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from settlement.core.events import HIVE, HIVE_ENGINE
 from settlement.core.parsing.amounts import read_quantity
@@ -11,9 +13,8 @@ from settlement.core.parsing.names import NATIVE_PRECISION
 from settlement.payouts.chain import ChainNodes
 from settlement.payouts.eligibility import LedgerView
 from settlement.payouts.plan import Payment, amount
+from settlement.payouts.token_holds import Holding
 from settlement.store.read.payouts import PayoutClaim
-
-Holding = tuple[str, str, str]  # account, chain, symbol
 
 
 def holding_of(claim: PayoutClaim) -> Holding:
@@ -36,15 +37,39 @@ def real_amounts(holdings: Iterable[Holding], chain: ChainNodes) -> dict[Holding
     return {holding: real.get(holding, Fraction()) for holding in requested}
 
 
-def free_amounts(payments: Sequence[Payment], view: LedgerView, chain: ChainNodes) -> dict[Holding, Fraction]:
-    """Balances that the payments draw on, less what signed transactions may still take. Raises ChainError."""
-    free = real_amounts((holding_of(payment.members[0]) for payment in payments), chain)
+class Funds(NamedTuple):
+    """Balances that payments draw on."""
+
+    free: dict[Holding, Fraction]  # less what signed transactions may still take
+    missing: dict[
+        Holding, str
+    ]  # why nothing is paid from a holding, where the ledger counts more than is there
+
+
+def free_amounts(payments: Sequence[Payment], view: LedgerView, chain: ChainNodes) -> Funds:
+    """Balances that the payments draw on. Raises ChainError."""
+    real = real_amounts((holding_of(payment.members[0]) for payment in payments), chain)
+    free = dict(real)
     for record in view.live_records():
         for ref in record.members:
             claim = view.pending.get(ref)
             if claim is not None and holding_of(claim) in free:
                 free[holding_of(claim)] -= amount(claim)
-    return free
+    missing = {}
+    for holding, held in real.items():
+        escrow, _, symbol = holding
+        # What was signed and is not settled may have left the account already.
+        least = view.holdings.get(holding, Fraction()) - (held - free[holding])
+        if held < least:
+            missing[holding] = (
+                f"{escrow} holds {_text(held)} {symbol}, the ledger counts {_text(view.holdings[holding])}"
+            )
+    return Funds(free, missing)
+
+
+def _text(amount: Fraction) -> str:
+    """A decimal fraction without trailing zeros."""
+    return f"{Decimal(amount.numerator) / Decimal(amount.denominator):f}"
 
 
 def parse_balance(text: str) -> Fraction:

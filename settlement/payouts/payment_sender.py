@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
+from settlement.net.change_logger import ChangeLogger
 from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.eligibility import LedgerView
 from settlement.payouts.payout_log import (
@@ -15,14 +17,16 @@ from settlement.payouts.payout_log import (
     read_records,
     record_answer,
 )
-from settlement.payouts.plan import slot_time
+from settlement.payouts.plan import in_rotation, slot_time
 from settlement.payouts.policy import Policy
 from settlement.payouts.send_limits import SendRateLimit
 from settlement.payouts.signing import SignedTransaction
 from settlement.store.read.payouts import SENT, SIGNED
 
 RESEND_SECONDS: Final = 30
-"""Chain time after which a payment that the ledger does not show is sent again."""
+"""Chain time after which a payment that the ledger does not show is sent again; it doubles from then on."""
+MAX_SENDS: Final = 50
+"""Broadcasts in a round: the ledger is read again after them."""
 
 log = logging.getLogger("peakedex.payouts")
 
@@ -33,17 +37,21 @@ class PaymentSender:
     def __init__(self, dependencies: Dependencies, policy: Policy) -> None:
         self._dependencies = dependencies
         self._policy = policy
+        self._answers = ChangeLogger(log)  # by transaction: the same answer is logged once
 
     def run(self, view: LedgerView, head: int, statuses: Statuses) -> None:
         """Send what is complete and was not sent lately. Raises SQLAlchemyError."""
         with self._dependencies.reader.connect() as connection:
             records = [r for r in read_records(connection) if r.expires >= view.ledger.timestamp]
-        rate = SendRateLimit(records)
-        for record in records:
+        rate, left = SendRateLimit(records), MAX_SENDS
+        for record in _in_order(records, view):
+            if record.refusals:
+                continue
             claims = [view.pending.get(ref) for ref in record.members]
             reason = record.answer
-            if None not in claims and _is_due(record, view, head):
+            if left and None not in claims and _is_due(record, view, head):
                 reason = self._send(record, head, rate)
+                left -= rate.last_sent(record) != record.last_sent
                 record = record._replace(last_sent=rate.last_sent(record))
             status = self._status(record, reason)
             statuses |= {claim.ref: status for claim in claims if claim is not None}
@@ -65,8 +73,7 @@ class PaymentSender:
             record_answer(connection, record.n, head, answer)
         rate.sent(record, head)
         dependencies.step("answered")
-        if answer is not None:
-            log.warning("sent %s, %s", record.id, answer)
+        self._answers.log(f"sent {record.id}, {answer or 'accepted'}", record.id, _level(answer))
         return answer
 
     def _status(self, record: PayoutRecord, reason: str | None) -> PayoutStatus:
@@ -81,5 +88,23 @@ class PaymentSender:
 def _is_due(record: PayoutRecord, view: LedgerView, head: int) -> bool:
     if any(view.decisions.get(ref) == RETURNING for ref in record.members):
         return False
-    is_unsent = record.last_sent is None or head - record.last_sent >= RESEND_SECONDS
-    return record.is_complete and is_unsent and record.expires > head
+    return record.is_complete and head >= _next_send(record) and record.expires > head
+
+
+def _next_send(record: PayoutRecord) -> int:
+    """Chain time of the next broadcast: the time between two doubles."""
+    if record.last_sent is None:
+        return 0
+    elapsed = record.last_sent - (record.first_sent or record.last_sent)
+    return record.last_sent + max(RESEND_SECONDS, elapsed)
+
+
+def _in_order(records: Sequence[PayoutRecord], view: LedgerView) -> list[PayoutRecord]:
+    """What was never sent comes first; each part by accounts in turn, refunds last."""
+    firsts = [view.pending[record.members[0]] for record in records if record.members[0] in view.pending]
+    ranks = {claim.ref: rank for rank, claim in enumerate(in_rotation(firsts))}
+    return sorted(records, key=lambda one: (one.last_sent is not None, ranks.get(one.members[0], 0), one.n))
+
+
+def _level(answer: str | None) -> int:
+    return logging.INFO if answer is None else logging.WARNING

@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import Final
 
 from settlement.payouts.dependencies import Dependencies
-from settlement.payouts.eligibility import LedgerView, blocking_status
+from settlement.payouts.eligibility import LedgerView, blocking_status, claim_blocking_status
 from settlement.payouts.escrow_funds import free_amounts, holding_of
 from settlement.payouts.payout_log import RETURNING, PayoutStatus, Statuses, add_record, read_decisions
-from settlement.payouts.plan import Payment, amount, slot_time
+from settlement.payouts.plan import Payment, amount
 from settlement.payouts.policy import Policy
 from settlement.payouts.send_limits import UnsentLimit
 from settlement.payouts.signing import SigningError
@@ -40,7 +40,7 @@ class PaymentSigner:
         eligible = self._eligible(view, head, statuses)
         self._dependencies.step("selected")
         funded = self._with_funds(self._with_recipients(eligible, head, statuses), view, statuses)
-        signed = list(self._sign(funded, UnsentLimit(view.live_records()), statuses))
+        signed = list(self._sign(funded, UnsentLimit(view.live_records(), view.pending), statuses))
         for payment, signatures in signed:
             self._record(payment, signatures)
 
@@ -52,12 +52,11 @@ class PaymentSigner:
             if payment.id in recorded or not self._dependencies.keys.can_sign(payment.escrow):
                 continue
             status = blocking_status(payment, view, self._policy)
-            if status is None and payment.transaction.expires - head < MIN_SECONDS_TO_EXPIRY:
-                status = PayoutStatus(QUEUED, None, slot_time(payment.slot + self._policy.period))
-            if status is None:
+            if status is not None:
+                statuses |= _statuses(payment, status, view)
+            elif payment.transaction.expires - head >= MIN_SECONDS_TO_EXPIRY:
                 eligible.append(payment)
-            else:
-                statuses |= {claim.ref: status for claim in payment.members if claim.closed is None}
+            # Else it is too late for this turn: what the claims waited for is still their status.
         return eligible
 
     def _with_recipients(self, payments: Sequence[Payment], head: int, statuses: Statuses) -> list[Payment]:
@@ -85,16 +84,22 @@ class PaymentSigner:
         return payable
 
     def _with_funds(self, payments: Sequence[Payment], view: LedgerView, statuses: Statuses) -> list[Payment]:
-        """Payments that the accounts can pay beside all that is signed and not settled; oldest first."""
+        """Payments that the accounts can pay beside all that is signed and not settled.
+
+        Nothing is paid from an account that holds less than the ledger says.
+        """
         if not payments:
             return []
-        free = free_amounts(payments, view, self._dependencies.chain)
+        funds = free_amounts(payments, view, self._dependencies.chain)
+        free = funds.free
         payable = []
         for payment in payments:
             claim, total = payment.members[0], sum(map(amount, payment.members), Fraction())
             holding = holding_of(claim)
-            if total > free[holding]:
+            reason = funds.missing.get(holding)
+            if reason is None and total > free[holding]:
                 reason = f"{claim.escrow} holds too little {claim.symbol} now"
+            if reason is not None:
                 status = PayoutStatus(WAITING_FUNDS, reason, None)
                 statuses |= {claim.ref: status for claim in payment.members}
             else:
@@ -108,7 +113,7 @@ class PaymentSigner:
         """The payments within the limit, each with our signatures by public key."""
         step, keys = self._dependencies.step, self._dependencies.keys
         for payment in payments:
-            if not unsent.acquire(payment.escrow):
+            if not unsent.acquire(payment):
                 continue
             step("sign")
             try:
@@ -136,6 +141,21 @@ class PaymentSigner:
             "signed %s: %s payments from %s, expires %sZ",
             *(payment.id, len(payment.members), payment.escrow, payment.transaction.expiration),
         )
+
+
+def _statuses(payment: Payment, status: PayoutStatus, view: LedgerView) -> Statuses:
+    """Statuses of the pending members of a payment that is not signed."""
+    if len(payment.members) == 1:
+        return {claim.ref: status for claim in payment.members if claim.closed is None}
+    after = status.next_attempt
+    waits = PayoutStatus(
+        QUEUED, "its batch cannot be paid as a whole: it is paid alone in its next turn", after
+    )
+    found: Statuses = {}
+    for claim in payment.members:
+        if claim.closed is None:
+            found[claim.ref] = claim_blocking_status(claim, view, after or 0) or waits
+    return found
 
 
 def _other_recipients(payment: Payment) -> set[str]:

@@ -32,6 +32,10 @@ from settlement.store.read.payouts import REFUND, WITHDRAWAL, PayoutClaim
 
 APPROVED: Final = 0
 RETURNING: Final = 1
+TOKEN: Final = 2
+"""In decisions, beside the kinds of claims: a token, by its number in order of listing."""
+_REFUSED: Final = "refused in a block: "
+"""Begins the `answer` of an executed payment; the members' errors as JSON follow."""
 
 
 class PayoutRecord(NamedTuple):
@@ -50,11 +54,18 @@ class PayoutRecord(NamedTuple):
     last_sent: int | None
     answer: str | None  # of the last broadcast; None where it was accepted
     members: tuple[ClaimRef, ...]  # the claims that it pays
+    # Once the ledger has read its block: errors of the members that were not settled. Else empty.
+    refusals: Mapping[ClaimRef, str]
 
     @property
     def is_complete(self) -> bool:
         """Whether the signatures reach the threshold."""
         return self.weight >= self.needed
+
+    @property
+    def is_token_payment(self) -> bool:
+        """Whether it pays tokens, not coins."""
+        return self.transaction.operations[0][0] == "custom_json"
 
 
 class PayoutSettings(NamedTuple):
@@ -144,6 +155,20 @@ def record_answer(connection: Connection, n: int, time: int, answer: str | None)
     connection.execute(update(t).where(t.c.n == n).values(first_sent=first, last_sent=time, answer=answer))
 
 
+def record_refusals(connection: Connection, n: int, refusals: Mapping[ClaimRef, str]) -> None:
+    """Record the errors of the members that an executed transaction did not settle."""
+    t = payout_schema.transactions
+    errors = [[*ref, error] for ref, error in refusals.items()]
+    answer = _REFUSED + json.dumps(errors, ensure_ascii=False)
+    connection.execute(update(t).where(t.c.n == n).values(answer=answer))
+
+
+def _refusals(answer: str | None) -> dict[ClaimRef, str]:
+    if answer is None or not answer.startswith(_REFUSED):
+        return {}
+    return {(kind, claim): error for kind, claim, error in json.loads(answer.removeprefix(_REFUSED))}
+
+
 def _records(connection: Connection, rows: Collection[Row[tuple[object, ...]]]) -> list[PayoutRecord]:
     members: dict[int, list[ClaimRef]] = {}
     numbers = [row.n for row in rows]
@@ -164,6 +189,7 @@ def _records(connection: Connection, rows: Collection[Row[tuple[object, ...]]]) 
             last_sent=row.last_sent,
             answer=row.answer,
             members=tuple(members[row.n]),
+            refusals=_refusals(row.answer),
         )
         for row in rows
     ]
@@ -192,10 +218,17 @@ def read_decisions(connection: Connection) -> dict[ClaimRef, int]:
     }
 
 
+def read_retries(connection: Connection) -> dict[ClaimRef, int]:
+    """Approved claims, with the chain time of the decision: refusals before it do not count."""
+    d = payout_schema.decisions.c
+    rows = connection.execute(select(d.kind, d.claim, d.since).where(d.decision == APPROVED, d.kind < TOKEN))
+    return {(kind, n): since for kind, n, since in rows if since is not None}
+
+
 def read_returns(connection: Connection) -> dict[ClaimRef, int]:
     """The claims that are being returned, with the chain time of the decision."""
     d = payout_schema.decisions.c
-    rows = connection.execute(select(d.kind, d.claim, d.since).where(d.decision == RETURNING))
+    rows = connection.execute(select(d.kind, d.claim, d.since).where(d.decision == RETURNING, d.kind < TOKEN))
     return {(kind, n): since for kind, n, since in rows if since is not None}
 
 

@@ -9,6 +9,7 @@ proof is in docs/payouts.md.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,7 +21,7 @@ from settlement.core.events import HIVE
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION, is_account, is_symbol
 from settlement.core.venue import Venue
-from settlement.payouts.policy import HISTORY_SECONDS, HOUR_SECONDS, SLOT_SECONDS, Policy
+from settlement.payouts.policy import DAY_SECONDS, HISTORY_SECONDS, HOUR_SECONDS, SLOT_SECONDS, Policy
 from settlement.payouts.signing import Operation, Transaction
 from settlement.store.read.payouts import (
     WITHDRAWAL,
@@ -46,7 +47,7 @@ class Payment:
 
     escrow: str
     slot: int
-    members: tuple[PayoutClaim, ...]  # the claims that it pays, oldest first
+    members: tuple[PayoutClaim, ...]  # the claims that it pays, in the order of its actions
     transaction: Transaction
     reference: int  # number of the block that the transaction refers to
     limit_exceeded: str | None  # why it needs the operator's approval; None where it needs none
@@ -93,6 +94,11 @@ def latest_attempt(claim: PayoutClaim, policy: Policy, timestamp: int) -> int | 
     """The latest slot at or before a time in which the claim has its turn; None before the first."""
     first, now = slot_after(claim.opened), timestamp // SLOT_SECONDS
     return None if now < first else now - (now - first) % policy.period
+
+
+def turn_number(claim: PayoutClaim, slot: int, policy: Policy) -> int:
+    """Number of a claim's turns before the one of that slot: 0 for its first."""
+    return (slot - slot_after(claim.opened)) // policy.period
 
 
 def expires(slot: int, policy: Policy) -> int:
@@ -156,6 +162,8 @@ def over_limits(claims: Iterable[PayoutClaim], policy: Policy, time: int) -> dic
     """The pending claims that need an approval as of a time, with the limit that they exceed.
 
     Payments of the preceding hour count against the hour limit, and so do older claims that need no approval.
+    A claim of such a token that has been pending for a day needs one itself and no longer counts, so that a
+    claim that is refused for ever does not use up the limit for ever.
     """
     limited = policy.limits.keys() | policy.hour_limits.keys()
     counted = [claim for claim in claims if claim.symbol in limited]
@@ -171,6 +179,8 @@ def over_limits(claims: Iterable[PayoutClaim], policy: Policy, time: int) -> dic
         sum_ = total.get(claim.symbol, Fraction()) + amount(claim)
         if limit is not None and amount(claim) > limit:
             over[claim.ref] = "above the limit for one payout"
+        elif hour_limit is not None and claim.opened < time - DAY_SECONDS:
+            over[claim.ref] = "pending for more than a day, and the token has a limit for an hour"
         elif hour_limit is not None and sum_ > hour_limit:
             over[claim.ref] = "above the limit for an hour"
         else:
@@ -192,8 +202,9 @@ def compose(
     """The payments of all escrow accounts in a slot, oldest first.
 
     `reference` is the newest recorded block before the slot. Each coin payment is a transaction of its own.
-    Token payments that nothing can hold back (to the requesting account, within the limits) are batched. All
-    others are alone, so that holding one back neither delays others nor changes their bytes.
+    Token payments in their first turn that nothing can hold back (to the requesting account, within the
+    limits) are batched. All others are alone, so that holding one back neither delays others nor changes
+    their bytes.
     """
     over = over_limits(claims, policy, slot_time(slot))
     payments: list[Payment] = []
@@ -207,19 +218,36 @@ def compose(
         payments.append(Payment(members[0].escrow, slot, members, transaction, reference.number, limit))
 
     for claim in due(claims, policy, slot):
-        if claim.chain == HIVE or _is_alone(claim, over):
+        is_first = turn_number(claim, slot, policy) == 0
+        if claim.chain == HIVE or not is_first or _is_alone(claim, over):
             pay(claim)
         else:
             batches.setdefault((claim.escrow, claim.symbol), []).append(claim)
     for batch in batches.values():
-        for members in _batches(batch):
+        for members in _batches(in_rotation(batch)):
             pay(*members)
-    return sorted(payments, key=age)
+    return sorted(payments, key=lambda payment: _age(payment.members[0]))
 
 
-def age(payment: Payment) -> tuple[int, int, int]:
-    """Sort key: the oldest payment first."""
-    claim = payment.members[0]
+def in_rotation(claims: Iterable[PayoutClaim]) -> list[PayoutClaim]:
+    """The claims by accounts in turn: the oldest of each, then the second of each. Refunds come last."""
+    ranks: Counter[tuple[bool, str]] = Counter()
+    keyed: list[tuple[bool, int, tuple[int, int, int], PayoutClaim]] = []
+    for claim in sorted(claims, key=_age):
+        group = (claim.kind != WITHDRAWAL, claim.account)
+        keyed.append((group[0], ranks[group], _age(claim), claim))
+        ranks[group] += 1
+    return [claim for *_, claim in sorted(keyed)]
+
+
+def payments_in_rotation(payments: Iterable[Payment]) -> list[Payment]:
+    """The payments by accounts in turn, each as that of its first member: see `in_rotation`."""
+    by_first = {payment.members[0].ref: payment for payment in payments}  # a claim has one turn at a time
+    return [by_first[claim.ref] for claim in in_rotation(payment.members[0] for payment in by_first.values())]
+
+
+def _age(claim: PayoutClaim) -> tuple[int, int, int]:
+    """Sort key: the oldest claim first."""
     return (claim.opened, claim.kind, claim.n)
 
 

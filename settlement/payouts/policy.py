@@ -24,7 +24,8 @@ MAX_LIFETIME_SECONDS: Final = 3600
 """Hive's limit on a transaction's lifetime before hardfork 28; payments need no more."""
 DEFAULT_LIFETIME_SECONDS: Final = 600
 HOUR_SECONDS: Final = 3600
-COMPOSITION_VERSION: Final = 1
+DAY_SECONDS: Final = 86_400
+COMPOSITION_VERSION: Final = 2
 """Incremented by every change of `plan` that builds other bytes from the same rows."""
 HISTORY_SECONDS: Final = 3 * MAX_LIFETIME_SECONDS
 """Age of the oldest closed claims that a plan may depend on: a lifetime, and an hour or a lifetime before."""
@@ -54,6 +55,12 @@ class Policy:
     def period(self) -> int:
         """Slots between two attempts to pay a claim: the first has expired when the second begins."""
         return self.expires_in // SLOT_SECONDS + 2
+
+    @property
+    def max_stride(self) -> int:
+        """Turns between two attempts of a claim that was refused often: a power of two, up to a day."""
+        turns = DAY_SECONDS // (self.period * SLOT_SECONDS)
+        return 1 << (turns.bit_length() - 1)
 
     def text(self, venue: Venue) -> str:
         """Everything that shapes transactions, one fact a line: the same for operators who sign together."""

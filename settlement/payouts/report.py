@@ -13,6 +13,7 @@ from settlement.core.venue import parse_venue
 from settlement.payouts import returns
 from settlement.payouts.chain import ChainNodes
 from settlement.payouts.escrow_funds import real_amounts
+from settlement.payouts.pause import pause_reason
 from settlement.payouts.payout_log import read_settings
 from settlement.store import payout_schema, schema
 from settlement.store.lease import read_holder
@@ -57,6 +58,7 @@ def status(connection: Connection) -> dict[str, object]:
         "block": None if ledger is None else ledger.block,
         "ts": None if ledger is None else f"{iso_time(ledger.timestamp)}Z",
         "paused": settings.paused,
+        "paused_reason": pause_reason(connection),
         "process": None if holder is None else str(holder),
         "hold_until": f"{iso_time(settings.hold_until)}Z" if held else None,
         "policy_hash": settings.policy_hash,

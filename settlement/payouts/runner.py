@@ -17,10 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from settlement.core.journal.text import iso_time
 from settlement.core.venue import Venue
 from settlement.net.change_logger import ChangeLogger
-from settlement.payouts.chain import ChainError
+from settlement.payouts.chain import ChainError, Restrictions
 from settlement.payouts.chain_time import latest_time
 from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.eligibility import LedgerView, read_ledger_view, waiting_status
+from settlement.payouts.execution_check import ExecutionCheck
+from settlement.payouts.pause import pause_reason
 from settlement.payouts.payment_sender import PaymentSender
 from settlement.payouts.payment_signer import PaymentSigner
 from settlement.payouts.payout_log import (
@@ -36,6 +38,7 @@ from settlement.payouts.plan import ClaimRef
 from settlement.payouts.policy import MAX_LIFETIME_SECONDS, Policy
 from settlement.store import schema
 from settlement.store.database import explain
+from settlement.store.payout_pause import AFTER_RESTORE, pause_cause, read_mark, set_paused
 from settlement.store.read.payouts import (
     HELD,
     KINDS,
@@ -69,6 +72,9 @@ class Runner:
         self._block = 0  # of the last round
         self._refreshed: int | None = None  # head time of the last refresh
         self._failures = ChangeLogger(log)
+        self._check = ExecutionCheck(dependencies, self._failures)
+        self._restrictions = Restrictions()
+        self._warned: set[tuple[ClaimRef, str]] = set()  # claims and states that were logged
 
     def run(self, stop: threading.Event, poll_seconds: float = POLL_SECONDS) -> None:
         """Run rounds until the event is set. Failures of nodes and database are logged and retried."""
@@ -99,6 +105,7 @@ class Runner:
         """
         step = self._dependencies.step
         step("start")
+        self._pause_after_restore()
         with self._dependencies.writer.connect() as connection:
             before = read_settings(connection)
             self._statuses = read_statuses(connection)
@@ -122,15 +129,27 @@ class Runner:
             write_settings(connection, PayoutSettings(policy_hash, hold_from, hold_until, paused))
         step("held")
 
+    def _pause_after_restore(self) -> None:
+        """Pause if the database was restored, and say why payouts are paused."""
+        mark = self._dependencies.mark
+        with self._dependencies.writer.begin() as connection:
+            is_behind = mark is not None and mark.is_behind(read_mark(connection))
+            if is_behind or pause_cause(connection) == AFTER_RESTORE:
+                set_paused(connection, paused=True, cause=AFTER_RESTORE)
+            reason = pause_reason(connection)
+        if reason is not None:
+            log.warning("payouts are paused: %s", reason)
+
     def round(self) -> None:
         """Read the ledger once and do what it requires. Raises ChainError, SQLAlchemyError."""
         dependencies = self._dependencies
         dependencies.guard()
         dependencies.step("read")
-        with dependencies.reader.connect() as connection:
-            view = read_ledger_view(connection, self._venue, self._policy)
+        view = self._read()
         if view is None:
             return
+        if self._check.run(view):
+            view = self._read() or view
         self._block = view.ledger.block
         keys = Counter(claim.payment_key for claim in view.ledger.claims)
         statuses = {
@@ -139,15 +158,33 @@ class Runner:
         }
         if (view.payments or view.records) and not view.settings.paused:
             head = dependencies.chain.head_time()
-            self._refresh(head)
+            self._refresh(head, view)
+            view = view._replace(restrictions=self._restrictions)
             self._signer.run(view, head, statuses)
             self._sender.run(view, head, statuses)
         self._write(statuses, view)
 
-    def _refresh(self, head: int) -> None:
-        if self._refreshed is None or head - self._refreshed >= REFRESH_SECONDS:
-            self._refreshed = head
-            self._dependencies.refresh()
+    def _read(self) -> LedgerView | None:
+        with self._dependencies.reader.connect() as connection:
+            view = read_ledger_view(connection, self._venue, self._policy)
+            mark = read_mark(connection)
+        if self._dependencies.mark is not None:
+            self._dependencies.mark.update(mark)
+        return None if view is None else view._replace(restrictions=self._restrictions)
+
+    def _refresh(self, head: int, view: LedgerView) -> None:
+        if self._refreshed is not None and head - self._refreshed < REFRESH_SECONDS:
+            return
+        self._refreshed = head
+        self._dependencies.refresh()
+        try:
+            self._restrictions = self._dependencies.chain.restrictions(view.ledger.escrows)
+        except ChainError as error:
+            self._failures.log(f"the restrictions of Hive-Engine cannot be read: {error}", "restrictions")
+            return
+        for escrow in sorted(self._restrictions.denied):
+            reason = f"Hive-Engine has restricted {escrow} to one action a day: its tokens are not paid"
+            self._failures.log(reason, f"denied {escrow}")
 
     def _first_status(self, claim: PayoutClaim, view: LedgerView, *, has_duplicate: bool) -> PayoutStatus:
         """Status of a claim before the round does anything."""
@@ -173,7 +210,13 @@ class Runner:
         self._dependencies.step("status written")
         for ref, status in changed.items():
             before = self._statuses.get(ref)
-            if status.state in (HELD, *_WAITING) and (before is None or before.state != status.state):
+            is_new = (before is None or before.state != status.state) and (
+                ref,
+                status.state,
+            ) not in self._warned
+            if status.state in (HELD, *_WAITING) and is_new:
+                self._warned.add((ref, status.state))
                 claim = view.pending[ref]
                 log.warning("%s %s is not paid: %s", KINDS[claim.kind], claim.id, status.reason)
+        self._warned = {(ref, state) for ref, state in self._warned if ref in view.pending}
         self._statuses = dict(statuses)

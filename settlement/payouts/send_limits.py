@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from settlement.payouts.payout_log import PayoutRecord
+from settlement.payouts.plan import ClaimRef, Payment
+from settlement.store.read.payouts import PayoutClaim
 
 WINDOW_SECONDS: Final = 9
 """Chain time, three blocks. MAX_ACTIONS and MAX_CUSTOM_JSON are per escrow account and window."""
@@ -16,25 +18,35 @@ MAX_UNSENT: Final = 10
 """Fully signed payments of an account that wait to be sent. No more are signed until they are."""
 MAX_INCOMPLETE: Final = 200
 """The same for payments that wait for signatures of other operators."""
+SHARE: Final = 5
+"""Payments beyond a limit, as a multiple of it, for accounts of which none waits yet."""
 
 
 class UnsentLimit:
-    """Limits the payments of an escrow account that are signed and not sent."""
+    """Limits the payments of an escrow account that are signed and not sent.
 
-    def __init__(self, records: Iterable[PayoutRecord]) -> None:
+    Beyond the limit one payment for each account is signed, so that the claims of one delay no other's.
+    """
+
+    def __init__(self, records: Iterable[PayoutRecord], pending: Mapping[ClaimRef, PayoutClaim]) -> None:
         self._unsent: Counter[str] = Counter()
         self._incomplete: Counter[str] = Counter()
+        self._waiting: set[tuple[str, str]] = set()  # escrow account, and account that is paid
         for record in records:
-            if not record.is_complete:
-                self._incomplete[record.escrow] += 1
-            elif record.last_sent is None:
-                self._unsent[record.escrow] += 1
+            if record.is_complete and record.last_sent is not None:
+                continue
+            (self._unsent if record.is_complete else self._incomplete)[record.escrow] += 1
+            claims = (pending.get(ref) for ref in record.members)
+            self._waiting |= {(record.escrow, claim.account) for claim in claims if claim is not None}
 
-    def acquire(self, escrow: str) -> bool:
+    def acquire(self, payment: Payment) -> bool:
         """Count one more payment; False where the account has reached its limit."""
-        if self._unsent[escrow] >= MAX_UNSENT or self._incomplete[escrow] >= MAX_INCOMPLETE:
+        escrow, account = payment.escrow, payment.members[0].account
+        share = 1 if (escrow, account) in self._waiting else SHARE
+        if self._unsent[escrow] >= share * MAX_UNSENT or self._incomplete[escrow] >= share * MAX_INCOMPLETE:
             return False
         self._unsent[escrow] += 1
+        self._waiting |= {(escrow, claim.account) for claim in payment.members}
         return True
 
 
@@ -49,12 +61,12 @@ class SendRateLimit:
 
     def allows(self, record: PayoutRecord, head: int) -> bool:
         """Whether the payment may be sent at this head time."""
-        if not _is_token(record):
+        if not record.is_token_payment:
             return True
         recent = [
             other
             for other in self._records.values()
-            if _is_token(other)
+            if other.is_token_payment
             and other.escrow == record.escrow
             and other.n != record.n
             and other.last_sent is not None
@@ -70,7 +82,3 @@ class SendRateLimit:
     def last_sent(self, record: PayoutRecord) -> int | None:
         """Head time at which the payment was last sent."""
         return self._records[record.n].last_sent
-
-
-def _is_token(record: PayoutRecord) -> bool:
-    return record.transaction.operations[0][0] == "custom_json"

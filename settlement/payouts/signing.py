@@ -25,12 +25,10 @@ from coincurve import PrivateKey, PublicKey
 from settlement.core.journal.text import iso_time
 from settlement.net.hive_formats import KeyFormatError, format_public_key, parse_wif
 
-MAINNET: Final = "beeab0de" + "0" * 56
 SIGNATURE_BYTES: Final = 65
 
 _WIF: Final = re.compile(r"5[HJK][1-9A-HJ-NP-Za-km-z]{49}")
 _NOT_WIF: Final = "not a private key in wallet import format (51 characters, begins with 5)"
-_CHAIN_ID: Final = re.compile(r"[0-9a-f]{64}")
 _BLOCK_ID: Final = re.compile(r"[0-9a-f]{40}")
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{130}")
 _FIRST_COMPACT: Final = 31  # 27, and 4 for a compressed key
@@ -199,13 +197,6 @@ def signer(transaction: Transaction, signature: str, chain_id: str) -> str:
         )
     except ValueError:
         raise SigningError("no public key can be recovered from the signature") from None
-
-
-def check_chain_id(text: str) -> str:
-    """The text itself if it is a chain id (64 hex digits). Raises SigningError."""
-    if _CHAIN_ID.fullmatch(text) is None:
-        raise SigningError("the chain id must be 64 lower-case hex digits")
-    return text
 
 
 def show_key(key: PublicKey) -> str:

@@ -16,6 +16,7 @@ import click
 from indexer.cli.payouts.options import SHARED_SETTINGS, PayoutOptions, with_settings
 from indexer.cli.support.common import json_option, require_db, require_venue, show
 from indexer.cli.support.errors import CheckFailed
+from indexer.cli.support.nodes import expected_chain
 from settlement.store.database import open_reader
 from settlement.store.read.venue import read_tokens
 
@@ -132,7 +133,7 @@ def _collector(options: PayoutOptions, *, writes: bool = False) -> SignatureColl
     venue, url = require_venue(options.venue), require_db(options.db)
     policy = options.policy()
     reader = open_reader(url)
-    nodes = ChainNodes(options.node)
+    nodes = ChainNodes(options.node, chain=expected_chain(options.chain_id))
     with reader.connect() as connection:
         authorities = Authorities(token.escrow for token in read_tokens(connection))
     try:

@@ -13,11 +13,12 @@ import click
 from indexer import settings as config
 from indexer.cli.support.common import json_option, require_db
 from indexer.cli.support.errors import CheckFailed
+from indexer.cli.support.nodes import expected_chain
 from settlement.core.journal.text import iso_time
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_reader
 from settlement.store.read.payouts import WITHDRAWAL, PayoutClaim
-from settlement.store.read.venue import read_venue
+from settlement.store.read.venue import read_tokens, read_venue
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -50,33 +51,46 @@ def resume(db: str | None) -> None:
 
 
 def _switch(url: str, *, paused: bool) -> None:
-    from settlement.payouts.payout_log import read_settings, write_settings
+    from settlement.store.payout_pause import set_paused
 
-    with _writing(url) as connection:
-        write_settings(connection, read_settings(connection)._replace(paused=paused))
+    with _deciding(url) as connection:
+        set_paused(connection, paused)
 
 
 @click.command()
-@click.argument("claim_id", metavar="ID")
+@click.argument("what", metavar="ID|TOKEN")
 @config.setting("db")
-def approve(claim_id: str, db: str | None) -> None:
-    """Approve a payout that exceeds a limit.
+def approve(what: str, db: str | None) -> None:
+    """Approve a payout that exceeds a limit, or was refused too often; or a token that was listed later.
 
+    Before you approve a token, check that its escrow account is yours and holds the token.
+
+    \b
     Example: peakedex payouts approve 0f3c…e1 --db peakedex.db
+             peakedex payouts approve SWAP.BTC --db peakedex.db
     """
-    from settlement.payouts.payout_log import APPROVED, record_decision
+    from settlement.payouts.chain_time import latest_time
+    from settlement.payouts.payout_log import APPROVED, TOKEN, record_decision
 
-    with _writing(require_db(db)) as connection:
-        claim = _pending(connection, claim_id)
-        record_decision(connection, claim.ref, APPROVED)
-    click.echo(f"Approved: {claim.quantity} {claim.symbol} to {claim.to}")
+    with _deciding(require_db(db)) as connection:
+        tokens = {token.symbol: token for token in read_tokens(connection)}
+        if what in tokens:
+            token = tokens[what]
+            record_decision(connection, (TOKEN, token.id), APPROVED)
+            approved = f"payouts of {what} from {token.escrow}"
+        else:
+            claim = _pending(connection, what)
+            record_decision(connection, claim.ref, APPROVED, since=latest_time(connection, 0))
+            approved = f"{claim.quantity} {claim.symbol} to {claim.to}"
+    click.echo(f"Approved: {approved}")
 
 
 @click.command("return")
 @click.argument("claim_id", metavar="ID")
 @config.setting("db")
 @config.setting("node")
-def return_(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
+@config.setting("chain-id")
+def return_(claim_id: str, db: str | None, node: tuple[str, ...], chain_id: str | None) -> None:
     """Return a withdrawal that cannot be paid to its account.
 
     The first call stops the payment (`approve` undoes that). After one hour of chain time nothing signed for
@@ -92,10 +106,11 @@ def return_(claim_id: str, db: str | None, node: tuple[str, ...]) -> None:
     with open_reader(url).connect() as connection:
         _pending_withdrawal(connection, claim_id)
     try:
-        head_time = ChainNodes(node).head_time()  # before the write transaction: it must not wait for nodes
+        # Before the write transaction, which must not wait for nodes.
+        head_time = ChainNodes(node, chain=expected_chain(chain_id)).head_time()
     except ChainError as error:
         raise CheckFailed(f"not stopped, because the chain time is unknown: {error}") from error
-    with _writing(url) as connection:
+    with _deciding(url) as connection:
         claim = _pending_withdrawal(connection, claim_id)
         returns.start_return(connection, claim, head_time)
         stop = returns.pending_returns(connection)[claim.ref]
@@ -116,15 +131,17 @@ def _pending_withdrawal(connection: Connection, claim_id: str) -> PayoutClaim:
 
 
 @contextmanager
-def _writing(url: str) -> Iterator[Connection]:
-    """A write transaction."""
+def _deciding(url: str) -> Iterator[Connection]:
+    """A write transaction with a decision of the operator, which is counted: see `payouts.pause`."""
     from settlement.payouts.payout_log import open_payout_log
+    from settlement.store.payout_pause import count_decision
 
     open_reader(url).dispose()  # raises if there is no database
     writer = open_payout_log(url)
     try:
         with writer.begin() as connection:
             yield connection
+            count_decision(connection)
     finally:
         writer.dispose()
 
@@ -162,8 +179,8 @@ def status(db: str | None, as_json: bool) -> None:
 def _show_status(found: dict[str, Any]) -> None:
     click.echo(f"block {found['block']}, {found['ts']}")
     click.echo(f"process: {found['process'] or 'none, start `peakedex payouts`'}")
-    if found["paused"]:
-        click.echo("PAUSED: `peakedex payouts resume` ends it")
+    if found["paused_reason"]:
+        click.echo(f"PAUSED: {found['paused_reason']}")
     if found["hold_until"]:
         click.echo(f"older claims are held until {found['hold_until']} (chain time)")
     claims = found["claims"]
@@ -192,8 +209,15 @@ def _show_status(found: dict[str, Any]) -> None:
 @config.setting("db")
 @config.setting("node")
 @config.setting("engine-node")
+@config.setting("chain-id")
 @json_option
-def reconcile(db: str | None, node: tuple[str, ...], engine_node: tuple[str, ...], as_json: bool) -> None:
+def reconcile(
+    db: str | None,
+    node: tuple[str, ...],
+    engine_node: tuple[str, ...],
+    chain_id: str | None,
+    as_json: bool,
+) -> None:
     """Compare the ledger's holdings with the escrow accounts' balances on both chains.
 
     The exit code is 1 if a balance is too low in four readings over nine seconds (a payment may be pending).
@@ -204,7 +228,8 @@ def reconcile(db: str | None, node: tuple[str, ...], engine_node: tuple[str, ...
     from settlement.payouts import report
     from settlement.payouts.chain import ChainError, ChainNodes
 
-    nodes, reader = ChainNodes(node, engine_node), open_reader(require_db(db))
+    nodes = ChainNodes(node, engine_node, chain=expected_chain(chain_id))
+    reader = open_reader(require_db(db))
     rows: list[Difference] = []
     for reading in range(ROUNDS):
         if reading:

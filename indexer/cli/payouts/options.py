@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from indexer import settings as config
 from indexer.cli.support.errors import ConfigurationError
+from indexer.cli.support.nodes import expected_chain
+from settlement.net.chain_id import DEVNET, MAINNET
 
 if TYPE_CHECKING:
     from settlement.payouts.chain import ChainNodes
     from settlement.payouts.policy import Policy
     from settlement.payouts.signing import Key
-
-DEVNET: Final = "devnet"
 
 log = logging.getLogger("peakedex.payouts")
 
@@ -58,14 +58,10 @@ class PayoutOptions(NamedTuple):
 
         Raises ChainError and ConfigurationError.
         """
-        from settlement.payouts.signing import MAINNET, SigningError, check_chain_id
-
         if self.chain_id == DEVNET:
-            return nodes.hive[0].devnet_chain_id()
-        try:
-            return check_chain_id(self.chain_id or MAINNET)
-        except SigningError as error:
-            raise ConfigurationError(f"--chain-id: {error}") from error
+            return nodes.devnet_chain_id()
+        expected_chain(self.chain_id)
+        return self.chain_id or MAINNET
 
 
 SHARED_SETTINGS: Final = (

@@ -21,6 +21,7 @@ from indexer.cli.payouts.options import (
 from indexer.cli.payouts.relay import relay
 from indexer.cli.support.common import require_db, require_venue, start_logging
 from indexer.cli.support.errors import ConfigurationError
+from indexer.cli.support.nodes import expected_chain
 from indexer.cli.support.processes import interruptible_stop
 from settlement.core.venue import Venue
 from settlement.net.backoff import Stopped
@@ -95,7 +96,7 @@ def _run(options: PayoutOptions) -> None:
     venue, db = require_venue(options.venue), require_db(options.db)
     policy = options.policy()
     with interruptible_stop() as stop:
-        nodes = ChainNodes(options.node, options.engine_node)
+        nodes = ChainNodes(options.node, options.engine_node, chain=expected_chain(options.chain_id))
         # First, so that keys leave the environment before anything waits for a node.
         variables, texts = _take_keys(venue, db, options.checkpoint_key_env)
         chain_id = _until_answered(lambda: options.resolve_chain_id(nodes), stop)
@@ -110,6 +111,7 @@ def _pay(context: _Context, stop: threading.Event) -> None:
     from settlement.payouts.cosign.collector import SignatureCollector
     from settlement.payouts.cosign.relay_client import RelayClient, RelayUrlError
     from settlement.payouts.dependencies import Dependencies
+    from settlement.payouts.pause import RestoreMark
     from settlement.payouts.payout_log import open_payout_log
     from settlement.payouts.runner import Runner
 
@@ -126,6 +128,7 @@ def _pay(context: _Context, stop: threading.Event) -> None:
             *(reader, writer, nodes, keys),
             guard=lease.check,
             refresh=lambda: findings.log(keys.check(nodes)),
+            mark=RestoreMark.of_database(context.db),
         )
         runner = Runner(dependencies, venue, policy)
         findings.log(_until_answered(lambda: keys.check(nodes), stop))
@@ -150,7 +153,8 @@ def _checkpoints(context: _Context, texts: Mapping[str, str]) -> AbstractContext
     key = read_checkpoint_key(texts, context.options.checkpoint_key_env, every)
     if key is None:
         return nullcontext()
-    nodes = ChainNodes(context.options.node)  # its own: clients are not thread-safe
+    chain = expected_chain(context.options.chain_id)
+    nodes = ChainNodes(context.options.node, chain=chain)  # its own: clients are not thread-safe
     return CheckpointPoster(open_reader(context.db), nodes, context.venue, key, context.chain_id, every)
 
 
@@ -178,13 +182,15 @@ def _take_keys(venue: Venue, db: str, operator_variable: str) -> tuple[list[KeyV
 
 
 def _until_answered(call: Callable[[], T], stop: threading.Event) -> T:
-    """Retry a call until a node answers. Raises Stopped."""
-    from settlement.payouts.chain import ChainError
+    """Retry a call until a node answers. Raises Stopped, and ConfigurationError for another chain."""
+    from settlement.payouts.chain import ChainError, WrongChainError
 
     failures = ChangeLogger(log)
     while True:
         try:
             return call()
+        except WrongChainError as error:
+            raise ConfigurationError(error) from error
         except ChainError as error:
             failures.log(f"waiting: {error}")
         if stop.wait(RETRY_SECONDS):

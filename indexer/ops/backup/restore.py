@@ -20,6 +20,7 @@ from settlement.core.venue import Venue, parse_venue
 from settlement.store import payout_schema, schema
 from settlement.store.database import StoreError, closing_writer, is_sqlite, parse_url
 from settlement.store.lease import Lease
+from settlement.store.payout_pause import pause_at_next_start
 from settlement.store.write.snapshot import (
     CheckpointClaim,
     SnapshotError,
@@ -97,6 +98,7 @@ def _fill(
             write_rows(connection, table, _counted(parts, on_rows))
         prepare_reading(connection)
         claim = _check(connection, snapshot.manifest, checks)
+        pause_at_next_start(connection)
     return Restored(snapshot.manifest, claim)
 
 

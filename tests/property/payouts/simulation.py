@@ -67,6 +67,8 @@ SYMBOLS = {"HBD": ("1", "1.5", "2.5"), "PEK": ("0.01", "2", "0.5"), "SWAP.HIVE":
 CALM_SECONDS = 45
 """From block to block at the end: the shortest transactions live for 15 seconds more."""
 LATE_COMERS = ("dave", "erin", "frank")
+REFUSED = ("gate", "vault")
+"""Accounts that the sidechain sends nothing to; its nodes tell of the second one alone."""
 SIGNED_EVERY = 10
 KINDS = (
     "paid ",
@@ -180,6 +182,8 @@ class Simulation:
         sidechain.random = self.random
         self.mempool = Mempool(chain, self.random, authorized=not self._signed)
         self.wire = Wire(self.node, self.mempool, self.random, signed=self._signed)
+        sidechain.refused_recipients = frozenset(REFUSED)
+        self.wire.blacklist = frozenset(REFUSED[1:])
         self.observer = Observer(self.node, sidechain)
         self.replicas = [
             self._replica(folder, database, name) for name in "ab"[: self.random.choice((1, 2, 2))]
@@ -316,7 +320,7 @@ class Simulation:
         trader, symbol = self.random.choice(TRADERS), self.random.choice(list(SYMBOLS))
         payload: dict[str, object] = {"symbol": symbol, "quantity": self.random.choice(SYMBOLS[symbol])}
         if self._happens(0.25):
-            payload["to"] = self.random.choice((*TRADERS, *LATE_COMERS))
+            payload["to"] = self.random.choice((*TRADERS, *LATE_COMERS, *REFUSED))
         if self._happens(0.4):
             payload["memo"] = self.random.choice(("rent", "rent", "peakedex:1", "é", "x" * 250, '{"a":1}'))
         for _ in range(self.random.choice((1, 1, 1, 1, 2, 3))):
@@ -548,7 +552,7 @@ class Simulation:
         chosen = [claim for claim in claims if claim.id not in self.returning and is_wanted()]
         with _writing(replica) as connection:
             for claim in chosen:
-                record_decision(connection, claim.ref, APPROVED)
+                record_decision(connection, claim.ref, APPROVED, since=self.node.chain.head_time)
 
     def _new_account(self) -> None:
         name = self.random.choice(LATE_COMERS)
@@ -627,9 +631,9 @@ class Simulation:
 
 
 def _is_unpayable(outgo: Outgo) -> bool:
-    """A sidechain would run the memo of such a transfer as an action of the escrow account."""
-    _, symbol, _, _, memo = outgo
-    return symbol == "HBD" and memo.startswith("{")
+    """The sidechain refuses the recipient, or would run the memo as an action of the escrow account."""
+    _, symbol, _, to, memo = outgo
+    return memo.startswith("{") if symbol == "HBD" else to in REFUSED
 
 
 def _copy(ledger: Ledgers) -> bytes:
@@ -656,6 +660,8 @@ def _prepared() -> DevNode:
     node = DevNode(LateChain(sign=False), sidechain)
     node.prepare(VIEW)
     sidechain.create_token("DUST", 8)
+    for name in REFUSED:
+        node.faucet(name)
     for trader in TRADERS:
         node.faucet(trader, "DUST", "1000")
         for symbol in SYMBOLS:

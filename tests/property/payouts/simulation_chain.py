@@ -19,9 +19,9 @@ from indexer.devnet.hive.serialization import Transaction
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.block_methods import read_transaction
 from indexer.devnet.sidechain.chain import Logs, Sidechain
-from settlement.payouts.chain import Account, Authority, ChainError, Outcome
+from settlement.payouts.chain import Account, Authority, ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.signing import SignedTransaction
-from tests.system.payouts.world import PUBLIC, VIEW
+from tests.system.payouts.world import PUBLIC, VIEW, execution
 
 ESCROWS = frozenset(VIEW.escrows)
 Outgo = tuple[str, str, str, str, str]  # escrow, symbol, amount, recipient, memo
@@ -41,6 +41,7 @@ class WatchedSidechain(Sidechain):
     def __init__(self, random: Random) -> None:
         super().__init__(heartbeat=0)
         self.refusing = 0.0
+        self.refused_recipients: frozenset[str] = frozenset()  # payments to them fail for ever
         self.outgoes: Counter[Outgo] = Counter()
         self.random = random
 
@@ -55,6 +56,9 @@ class WatchedSidechain(Sidechain):
         return super().execute(block)
 
     def transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
+        if payload.get("to") in self.refused_recipients:
+            logs.errors.append(f"not allowed to send to {payload['to']}")
+            return
         if sender in ESCROWS and self.random.random() < self.refusing:
             logs.errors.append("overdrawn balance")
             return
@@ -127,6 +131,7 @@ class Wire:
         self.node = node
         self.mempool = mempool
         self.faults = 0.25
+        self.blacklist: frozenset[str] = frozenset()  # as nodes tell it
         self.sent: Counter[str] = Counter()
         self._random = random
         self._signed = signed
@@ -139,7 +144,17 @@ class Wire:
             return ChainError("no node answers")
         if question == "head_time":
             return self._head_time(starting)
+        if question == "execution":
+            return self._execution(*arguments)
+        if question == "restrictions":
+            return Restrictions(blacklist=self.blacklist)
         return self._accounts(*arguments) if question == "accounts" else self._balances(*arguments)
+
+    def _execution(self, ident: str) -> Execution | None:
+        """As the sidechain has it; sometimes the node has not come so far."""
+        if self._random.random() < self.faults:
+            return None
+        return execution(self.node.sidechain, ident)
 
     def _head_time(self, starting: bool) -> int:
         """One node that is up to date is enough for a start: the latest time of all counts."""

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from settlement.payouts.authority import KeyRing, KeyVariable
-from settlement.payouts.chain import Account, ChainError, Outcome
+from settlement.payouts.chain import Account, ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
@@ -142,6 +142,14 @@ class _Talk:
 
     def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:
         found: dict[tuple[str, str], str] = self.say("ask", "balances", sorted(accounts), sorted(symbols))
+        return found
+
+    def execution(self, transaction_id: str) -> Execution | None:
+        found: Execution | None = self.say("ask", "execution", transaction_id)
+        return found
+
+    def restrictions(self, accounts: Iterable[str]) -> Restrictions:
+        found: Restrictions = self.say("ask", "restrictions", sorted(accounts))
         return found
 
     def broadcast(self, signed: SignedTransaction) -> Outcome:

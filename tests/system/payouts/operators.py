@@ -18,7 +18,7 @@ from indexer.devnet.rpc.block_methods import read_transaction
 from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, Movement
 from settlement.core.venue import parse_venue
 from settlement.payouts.authority import KeyRing, KeyVariable
-from settlement.payouts.chain import Account, Authority, Outcome
+from settlement.payouts.chain import Account, Authority, Execution, Outcome, Restrictions
 from settlement.payouts.cosign.collector import SignatureCollector
 from settlement.payouts.cosign.message import Proposal
 from settlement.payouts.dependencies import Dependencies
@@ -117,6 +117,12 @@ class Chain:
 
     def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:
         return {(account, symbol): "1000000000" for account in accounts for symbol in symbols}
+
+    def execution(self, transaction_id: str) -> Execution | None:
+        return None
+
+    def restrictions(self, accounts: Iterable[str]) -> Restrictions:
+        return Restrictions()
 
     def accepts(self, signed: SignedTransaction) -> bool:
         made = hive.Authority(self.needed, tuple((public, 1) for public in sorted(PUBLICS[:3])))

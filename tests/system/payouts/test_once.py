@@ -75,8 +75,8 @@ def test_a_payment_that_the_sidechain_refuses_is_planned_anew(world: World) -> N
     world.run(runner, 30)
     assert world.states() == {claim: "pending"}, "not before the first can happen no more"
     assert len(world.nodes.sent) == 1
-    world.run(runner, A_PERIOD)
-    assert world.states() == {claim: "paid"}
+    world.run(runner, 2 * A_PERIOD)
+    assert world.states() == {claim: "paid"}, "in the turn after the next"
     assert len(world.nodes.sent) == 2
     world.check()
 
@@ -128,7 +128,7 @@ def test_two_processes_with_databases_of_their_own_send_the_same(world: World, t
             runner.round()
     assert world.states() == dict.fromkeys(claims, "paid")
     assert len(world.nodes.sent) == 2
-    assert set(world.nodes.sent.values()) == {2}
+    assert max(world.nodes.sent.values()) == 2, "the one that lags may find the other's payment executed"
     world.check()
 
 

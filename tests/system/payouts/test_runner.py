@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
 
+from indexer.devnet.traders.payloads import custom_json, movement, token_transfer
 from settlement.payouts.eligibility import blocking_status, read_ledger_view
 from settlement.payouts.payout_log import (
     APPROVED,
@@ -22,6 +25,7 @@ from settlement.payouts.payout_log import (
 )
 from settlement.payouts.plan import build, compose, expires, slot_after, slot_time
 from settlement.payouts.policy import Policy, read_limits
+from settlement.payouts.refusals import MAX_REFUSALS
 from settlement.store import payout_schema
 from settlement.store.lease import Lease, LeaseError
 from settlement.store.read.payouts import (
@@ -34,7 +38,8 @@ from settlement.store.read.payouts import (
     read_payouts,
 )
 from settlement.store.write.projector import make_read_indexes
-from tests.system.payouts.world import VENUE, OneKey, World
+from tests.system.cli.command import OK, peakedex
+from tests.system.payouts.world import VENUE, VIEW, OneKey, World
 
 SHORT = Policy(expires_in=60)
 
@@ -60,6 +65,11 @@ def say(world: World, ident: str, decision: int) -> None:
 def pause(world: World, paused: bool) -> None:
     with open_payout_log(world.ledger.url).begin() as connection:
         write_settings(connection, read_settings(connection)._replace(paused=paused))
+
+
+def refuse(world: World, *names: str) -> None:
+    """The sidechain sends nothing to these accounts."""
+    world.node.sidechain.refused_recipients = frozenset(names)  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------- the way of a payment
@@ -154,37 +164,152 @@ def test_a_withdrawal_to_nobody_waits_until_there_is_somebody(world: World) -> N
     world.check()
 
 
-def test_no_more_is_paid_than_the_account_holds(world: World) -> None:
-    """Somebody has moved the coins away; what is left goes to the oldest."""
+def test_nothing_is_paid_from_an_account_that_holds_less_than_the_ledger_says(world: World) -> None:
+    """Coins have left without a line: until that is found out, the rest stays where it is."""
     accounts = world.node.chain.accounts
     held = accounts.get("peakedex.hbd").balances["HBD"]
-    accounts.get("peakedex.hbd").balances["HBD"] = 1500
-    first, second = world.withdraw("alice", "HBD", "1"), world.withdraw("bob", "HBD", "1")
+    accounts.get("peakedex.hbd").balances["HBD"] = held - 1
+    claims = [world.withdraw("alice", "HBD", "1"), world.withdraw("bob", "PEK", "0.01")]
     runner = world.runner()
-    world.run(runner, 90)
-    assert world.states() == {first: "paid", second: "pending"}
-    assert payout(world, second)[:2] == ("waiting_funds", "peakedex.hbd holds too little HBD now")
-    accounts.get("peakedex.hbd").balances["HBD"] += held - 1500
+    world.run(runner, 60)
+    assert world.states() == {claims[0]: "pending", claims[1]: "paid"}
+    reason = "peakedex.hbd holds 29999.999 HBD, the ledger counts 30000"
+    assert payout(world, claims[0])[:2] == ("waiting_funds", reason)
+    accounts.get("peakedex.hbd").balances["HBD"] += 1
     world.run(runner, 30)
-    assert world.states()[second] == "paid"
+    assert world.states() == dict.fromkeys(claims, "paid")
     world.check()
 
 
-def test_what_is_signed_and_not_settled_is_spoken_for(world: World) -> None:
+def test_what_is_signed_and_not_settled_is_not_spent_twice(world: World) -> None:
     """Two payments of one round, and one of the round before, whose transaction is still on its way."""
-    accounts = world.node.chain.accounts
-    accounts.get("peakedex.hbd").balances["HBD"] = 2500
     world.nodes.faults.append("dropped")
     runner = world.runner()
-    idents = [world.withdraw("alice", "HBD", "1")]
+    idents = [world.refund("alice", "2.5")]
     while not world.nodes.sent:
         world.tick()
         runner.round()
-    idents += [world.withdraw("bob", "HBD", "1"), world.withdraw("carol", "HBD", "1")]
+    world.node.sidechain.tokens["DUST"].balances["peakedex.btc"] = 10**8
+    idents += [world.refund("bob", "2"), world.refund("carol", "2.25")]
     while len(world.nodes.sent) < 2:
         world.tick()
         runner.round()
     assert [payout(world, ident).state for ident in idents] == ["sent", "sent", "waiting_funds"]
+    assert payout(world, idents[2]).reason == "peakedex.btc holds too little DUST now"
+
+
+def test_nothing_is_paid_of_a_token_with_more_liabilities_than_holdings(world: World) -> None:
+    """Somebody has the escrow account's key: the ledger reads an outflow that no claim explains."""
+    world.node.broadcast([movement(VIEW, VIEW.tokens["HBD"], "peakedex.hbd", "bob", 1000)])
+    claim = world.withdraw("alice", "HBD", "1")
+    world.run(world.runner(SHORT), 120)
+    assert world.states() == {claim: "pending"}
+    assert payout(world, claim)[:2] == ("waiting_funds", "the ledger holds 29999.000 HBD and owes 30000.000")
+    assert not world.nodes.sent
+
+
+def test_a_token_that_is_listed_later_waits_for_an_approval(world: World) -> None:
+    for name in ("new.escrow", "alice"):
+        world.node.faucet(name)
+    world.node.sidechain.create_token("NEW", 4)
+    world.node.faucet("alice", "NEW", "10")
+    world.operate("listToken", symbol="NEW", precision=4, chain="hive-engine", escrow="new.escrow")
+    world.tick(2)
+    world.node.broadcast([custom_json(VIEW, "alice", token_transfer("NEW", "new.escrow", "5"))])
+    world.tick(2)
+    other, claim = world.withdraw("alice", "PEK", "0.01"), world.withdraw("alice", "NEW", "5")
+    runner = world.runner(SHORT)
+    world.run(runner, 120)
+    assert world.states() == {other: "paid", claim: "pending"}
+    state, reason = payout(world, claim)[:2]
+    assert state == "waiting_approval"
+    assert reason == "NEW was listed later, with the escrow account new.escrow: approve the token"
+    assert peakedex("payouts", "approve", "NEW", "--db", world.ledger.url).code == OK
+    world.run(runner, 120)
+    assert world.states()[claim] == "paid"
+    world.check()
+
+
+# ---------------------------------------------------------------- what the sidechain refuses
+
+
+def test_a_refused_payment_is_tried_ever_less_often_then_held(world: World) -> None:
+    """The recipient is on the sidechain's blacklist, and the node does not tell."""
+    world.node.faucet("gate")
+    refuse(world, "gate")
+    runner = world.runner(SHORT)
+    claim = world.withdraw("alice", "PEK", "0.01", to="gate")
+    world.run(runner, 60)
+    told = payout(world, claim)
+    assert told[:2] == ("queued", "refused once: not allowed to send to gate")
+    for times in range(2, MAX_REFUSALS + 1):
+        assert payout(world, claim).state == "queued"
+        world.skip(max(3, (payout(world, claim).next_attempt or 0) - world.node.chain.head_time))
+        world.run(runner, 75)
+        assert f"refused {times} times" in str(payout(world, claim).reason)
+    assert len(world.nodes.sent) == MAX_REFUSALS
+    told = payout(world, claim)
+    assert told[:2] == ("held", f"refused {MAX_REFUSALS} times, last: not allowed to send to gate")
+    slots = [row.slot for row in world.ledger.rows(payout_schema.transactions)]
+    gaps = [(later - slot) // SHORT.period for slot, later in itertools.pairwise(slots)]
+    assert gaps[:6] == [2, 2, 4, 8, 16, 32]
+    assert 43_200 < gaps[-1] * SHORT.period * 15 <= 86_400, "at last about once a day"
+    assert set(world.nodes.sent.values()) == {1}, "what has been executed is not sent again"
+    world.node.sidechain.refused_recipients = frozenset()  # type: ignore[attr-defined]
+    assert peakedex("payouts", "approve", claim, "--db", world.ledger.url).code == OK
+    world.run(runner, 120)
+    assert world.states() == {claim: "paid"}
+    world.check()
+
+
+def test_a_recipient_on_the_blacklist_is_held_at_once(world: World) -> None:
+    world.node.faucet("gate")
+    world.nodes.blacklist.add("gate")
+    claims = [world.withdraw("alice", symbol, "0.1", to="gate") for symbol in ("PEK", "HBD")]
+    world.run(world.runner(SHORT), 120)
+    assert world.states() == {claims[0]: "pending", claims[1]: "paid"}, "coins do not pass the sidechain"
+    reason = "Hive-Engine refuses transfers to gate: the account is on its blacklist"
+    assert payout(world, claims[0])[:2] == ("held", reason)
+
+
+def test_a_restricted_escrow_account_pays_no_tokens_until_it_is_free(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.nodes.denied.add("peakedex.pek")
+    runner = world.runner(SHORT)
+    claims = [world.withdraw("alice", symbol, "0.1") for symbol in ("PEK", "SWAP.HIVE")]
+    world.run(runner, 60)
+    assert world.states() == {claims[0]: "pending", claims[1]: "paid"}
+    assert "one action a day" in str(payout(world, claims[0]).reason)
+    assert "Hive-Engine has restricted peakedex.pek to one action a day" in caplog.text
+    world.nodes.denied.clear()
+    world.skip(300)
+    world.run(runner, 120)
+    assert world.states()[claims[0]] == "paid"
+
+
+def test_an_ordinary_withdrawal_is_paid_within_a_round_beside_200_refused_ones(world: World) -> None:
+    """Before, the older ones were sent again and again before it."""
+    world.node.faucet("gate")
+    refuse(world, "gate")
+    runner = world.runner(SHORT)
+    for n in range(200):
+        world.withdraw("alice", "PEK", "0.0001", to="gate", memo=f"dust {n}")
+        if n % 20 == 0:
+            world.tick()
+    world.run(runner, 90)
+    for seconds in (3, 300):  # in the first turns of the dust, and among its retries
+        claim = world.withdraw("bob", "PEK", "0.01")
+        refund = world.refund("carol")
+        world.run(runner, SHORT.expires_in)
+        assert world.states()[claim] == "paid"
+        world.run(runner, seconds)
+        assert world.states()[refund] == "paid"
+    most = Counter(
+        row.last_sent // 9 for row in world.ledger.rows(payout_schema.transactions) if row.last_sent
+    )
+    assert max(most.values()) <= 8, "the sidechain's limits hold"
+    world.check()
 
 
 def test_a_pause_stops_everything_until_it_ends(world: World) -> None:

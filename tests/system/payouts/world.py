@@ -6,6 +6,7 @@ The chain is the devnet's, without HTTP and without signatures; the indexer and 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,14 +22,14 @@ from indexer.devnet.hive.chain import Chain
 from indexer.devnet.hive.errors import ChainError as DevnetError
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.block_methods import read_transaction
-from indexer.devnet.sidechain.chain import Sidechain
+from indexer.devnet.sidechain.chain import Logs, Sidechain
 from indexer.devnet.traders.payloads import custom_json, deposit, intent, token_transfer
 from indexer.devnet.venue import read_venue
 from indexer.follow.loop import Follower
 from indexer.sources.source import Cursor
 from settlement.core.events import VenueFilter
 from settlement.core.venue import parse_venue
-from settlement.payouts.chain import Account, Authority, ChainError, Outcome
+from settlement.payouts.chain import Account, Authority, ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
@@ -81,6 +82,8 @@ class ChainNodes:
         self.sent: Counter[str] = Counter()
         self.bytes: dict[str, set[bytes]] = {}
         self.hidden: set[str] = set()
+        self.blacklist: set[str] = set()  # as the node says; the sidechain has its own
+        self.denied: set[str] = set()
 
     def _ask(self) -> None:
         if self.away:
@@ -109,6 +112,14 @@ class ChainNodes:
             if symbol in wanted and name in token.balances
         }
 
+    def execution(self, transaction_id: str) -> Execution | None:
+        self._ask()
+        return execution(self.node.sidechain, transaction_id)
+
+    def restrictions(self, accounts: Iterable[str]) -> Restrictions:
+        self._ask()
+        return Restrictions(frozenset(self.blacklist), frozenset(self.denied) & frozenset(accounts))
+
     def broadcast(self, signed: SignedTransaction) -> Outcome:
         self.sent[signed.id] += 1
         self.bytes.setdefault(signed.id, set()).add(repr(signed.to_json()).encode())
@@ -127,6 +138,30 @@ class ChainNodes:
         if fault == "twice":
             return Outcome("sent", "the node had it already")
         return Outcome("sent")
+
+
+def execution(sidechain: Sidechain, transaction_id: str) -> Execution | None:
+    """How the sidechain has executed a transaction of one operation, as payouts read it."""
+    blocks = (sidechain.block(number) for number in range(sidechain.block_number, 0, -1))
+    for block in map(json.loads, filter(None, blocks)):
+        found = [row for row in block["transactions"] if row["transactionId"].split("-")[0] == transaction_id]
+        if found:
+            logs = [json.loads(row["logs"]) for row in found]
+            errors = tuple("" if log.get("events") else "; ".join(log.get("errors", ())) for log in logs)
+            return Execution(block["refHiveBlockNumber"], errors)
+    return None
+
+
+class RefusingSidechain(Sidechain):
+    """Sends nothing to the accounts in `refused_recipients`, as to those on the blacklist."""
+
+    refused_recipients: frozenset[str] = frozenset()
+
+    def transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
+        if payload.get("to") in self.refused_recipients:
+            logs.errors.append(f"not allowed to send to {payload['to']}")
+        else:
+            super().transfer(sender, payload, logs)
 
 
 class OneKey:
@@ -155,7 +190,7 @@ class World:
 
     def __init__(self, folder: Path, *, lag: int = 1, name: str = "dex.db") -> None:
         self.folder = folder
-        self.node = DevNode(Chain(sign=False, lag=lag), Sidechain(heartbeat=0))
+        self.node = DevNode(Chain(sign=False, lag=lag), RefusingSidechain(heartbeat=0))
         self.node.prepare(VIEW)
         self.nodes = ChainNodes(self.node)
         self.ledger = Ledgers(self.node, folder / name)
