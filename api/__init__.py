@@ -1,1 +1,1 @@
-"""Read-only HTTP API and static site over the exchange's database. It never writes."""
+"""Read-only HTTP API and static site over the database. Imports settlement.store.read and core."""

@@ -1,1 +1,1 @@
-"""Hive blocks and sidechain receipts: types, decoding, comparison. Imports settlement.core alone."""
+"""Hive blocks and sidechain receipts: types, decoding, comparison. Imports settlement.core and net."""

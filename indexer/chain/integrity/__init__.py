@@ -1,1 +1,1 @@
-"""Integrity checks of blocks: ids, witness signatures, merkle roots."""
+"""Integrity checks, which detect blocks that a node has altered: ids, witness signatures, merkle roots."""
