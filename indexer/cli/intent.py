@@ -17,15 +17,16 @@ from indexer import intents
 from indexer import settings as config
 from indexer.cli.support.common import read_venue, show
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
+from indexer.cli.support.nodes import expected_chain
 from indexer.intents import Draft, IntentError, venue_of_api
 from settlement.core.venue import Venue
+from settlement.net.chain_id import DEVNET, MAINNET
 from settlement.net.http_client import HttpClient, HttpError
 
 if TYPE_CHECKING:
     from settlement.payouts.chain import ChainPosition, HiveNode
     from settlement.payouts.signing import Key, SignedTransaction
 
-DEVNET: Final = "devnet"
 DEFAULT_KEY_ENV: Final = "PEAKEDEX_ACTIVE_KEY"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -59,12 +60,7 @@ _COMMON: Final = (
         show_default=True,
         help="Environment variable with the account's private active key.",
     ),
-    click.option(
-        "--chain-id",
-        metavar="HEX",
-        help=f"64 hex digits, or `{DEVNET}` to read it from a devnet's /dev/status; the main network's by "
-        "default. A public node's own claim is never used.",
-    ),
+    config.setting("chain-id"),
     click.option(
         "--expires-in",
         metavar="SECONDS",
@@ -191,15 +187,16 @@ def _key(common: Common) -> Key:
 
 def _chain(common: Common) -> tuple[HiveNode, ChainPosition, str]:
     """The first node that responds, its chain's position, and the chain id to sign for."""
-    from settlement.payouts.chain import ChainError, HiveNode, check_clock
-    from settlement.payouts.signing import MAINNET, check_chain_id
+    from settlement.payouts.chain import ChainError, HiveNode
+    from settlement.payouts.chain_time import check_clock
 
     failure = ChainError("no node: use --node URL")
-    fixed = None if common.chain_id == DEVNET else check_chain_id(common.chain_id or MAINNET)
+    chain = expected_chain(common.chain_id)
     for at, url in enumerate(common.node):
-        node = HiveNode(url)
+        node = HiveNode(url, chain=chain)
         try:
-            chain_id = fixed or node.devnet_chain_id()
+            is_devnet = common.chain_id == DEVNET
+            chain_id = node.devnet_chain_id() if is_devnet else common.chain_id or MAINNET
             position = node.position()
             if chain_id == MAINNET:
                 check_clock(position, time.time())
@@ -235,40 +232,39 @@ _ref = _option("--ref", "Your reference, 1 to 32 of A-Z a-z 0-9 . _ -")
 _order_id = _option("--id", "Order id.", required=True)
 
 
-def _limit_options(function: Function) -> Function:
-    for option in (
-        _ref,
-        _settle,
-        _option("--post-only", "Reject the order if it would execute immediately.", is_flag=True),
-        _option(
-            "--time-in-force", "Time in force; GTC by default.", type=click.Choice(["GTC", "IOC", "FOK"])
-        ),
-        _option(
-            "--expiration", "Seconds until the order expires, at most the venue's order_lifetime.", type=int
-        ),
-        _option("--price", "Limit price, in quote per base.", required=True),
-        _option("--quantity", "Quantity of base.", required=True),
-        _quote,
-        _symbol,
-    ):
-        function = option(function)
-    return function
+def _options(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Decorator that adds several options to a command."""
 
-
-def _market_options(quantity: str) -> Callable[[Function], Function]:
     def add(function: Function) -> Function:
-        for option in (
-            _ref,
-            _settle,
-            _option("--price", "Worst acceptable price; no limit by default."),
-            _option("--quantity", quantity, required=True),
-            _quote,
-            _symbol,
-        ):
+        for option in reversed(options):
             function = option(function)
         return function
 
     return add
+
+
+_limit_options = _options(
+    _symbol,
+    _quote,
+    _option("--quantity", "Quantity of base.", required=True),
+    _option("--price", "Limit price, in quote per base.", required=True),
+    _option("--expiration", "Seconds until the order expires, at most the venue's order_lifetime.", type=int),
+    _option("--time-in-force", "Time in force; GTC by default.", type=click.Choice(["GTC", "IOC", "FOK"])),
+    _option("--post-only", "Reject the order if it would execute immediately.", is_flag=True),
+    _settle,
+    _ref,
+)
+
+
+def _market_options(quantity: str) -> Callable[[Function], Function]:
+    return _options(
+        _symbol,
+        _quote,
+        _option("--quantity", quantity, required=True),
+        _option("--price", "Worst acceptable price; no limit by default."),
+        _settle,
+        _ref,
+    )
 
 
 @intent.command()

@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from indexer.cli import main
 from indexer.devnet.hive.keys import PrivateKey, recover_public_key
 from indexer.devnet.rpc.block_methods import read_transaction
-from settlement.payouts.chain import ChainError, ChainPosition, HiveNode, check_clock
+from settlement.payouts.chain import ChainError, ChainPosition, HiveNode
+from settlement.payouts.chain_time import check_clock
 from settlement.payouts.signing import Key, SignedTransaction, SigningError, Transaction, signer
 from tests.system.clients.exchange import Exchange, available
 from tests.system.sources import server
@@ -192,13 +193,15 @@ def test_what_is_missing_is_said(cli: Cli) -> None:
     assert "set the environment variable PEAKEDEX_ACTIVE_KEY" in absent.stderr
     assert cli.run("cancel-all", "--sign", *DEVNET).exit_code == 2
     assert cli.run("cancel-all", "--json").exit_code == 2
-    assert cli.run("cancel-all", "--sign", "--account", USER, "--chain-id", "beeab0de").exit_code == 1
+    assert cli.run("cancel-all", "--sign", "--account", USER, "--chain-id", "beeab0de").exit_code == 2
 
 
-def test_the_main_networks_chain_id_is_the_default_whatever_the_node_says(cli: Cli) -> None:
+def test_a_node_of_another_chain_than_the_main_network_has_to_be_named(cli: Cli) -> None:
     result = cli.run("cancel-all", "--sign", "--account", USER, "--json")
     assert result.exit_code == 1
-    assert "and the chain id that of the node's chain" in result.stderr
+    own = cli.exchange.node.chain.chain_id.hex()
+    assert f"is a node of another chain: its chain id is {own}, expected {MAINNET}" in result.stderr
+    assert result.stdout == ""
     named = cli.run(
         *("cancel-all", "--sign", "--account", USER, "--json"),
         *("--chain-id", cli.exchange.node.chain.chain_id.hex()),

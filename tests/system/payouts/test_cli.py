@@ -116,7 +116,8 @@ def test_pause_and_resume(world: World, runner: Runner) -> None:
 
 
 def give_back(world: World, server: NodeServer | Node, ident: str) -> Run:
-    return peakedex("payouts", "return", ident, "--db", world.ledger.url, "--node", server.url)
+    where = ("--db", world.ledger.url, "--node", server.url, "--chain-id", "devnet")
+    return peakedex("payouts", "return", ident, *where)
 
 
 def test_a_withdrawal_to_nobody_is_given_back(world: World, runner: Runner, server: NodeServer) -> None:
@@ -219,6 +220,7 @@ def test_a_refund_cannot_be_given_back(world: World, runner: Runner, server: Nod
 
 def test_the_accounts_are_compared_with_the_ledger(world: World, server: NodeServer) -> None:
     where = ("--db", world.ledger.url, "--node", server.url, "--engine-node", server.engine_url)
+    where += ("--chain-id", "devnet")
     world.node.faucet("peakedex.pek", "PEK", "7")
     run = peakedex("payouts", "reconcile", *where, "--json")
     assert run.code == OK
@@ -240,6 +242,7 @@ def test_less_than_the_ledger_says_is_a_failure(
     monkeypatch.setattr(time, "sleep", looks.append)
     world.node.chain.accounts.get("peakedex.hbd").balances["HBD"] -= 1
     where = ("--db", world.ledger.url, "--node", server.url, "--engine-node", server.engine_url)
+    where += ("--chain-id", "devnet")
     run = peakedex("payouts", "reconcile", *where, "--json")
     assert run.code == FAILED
     assert run.error == "Error: 1 balances are below the ledger's holdings"

@@ -80,5 +80,6 @@ def test_everything_is_paid_once_whatever_happens(chain: Chain, operator: Operat
     assert operator.scalar(select(func.count()).select_from(schema.outflows)) == 0
     devnet = chain.devnet
     where = ("--db", operator.db, "--node", devnet.url, "--engine-node", devnet.engine_url)
+    where += ("--chain-id", "devnet")
     checked = operator.command("payouts", "reconcile", *where)
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 
 from indexer.devnet.hive.keys import PrivateKey, recover_public_key
 from indexer.devnet.rpc.block_methods import read_transaction
+from settlement.net.chain_id import MAINNET
 from settlement.net.hive_formats import format_wif
 from settlement.payouts import signing
 from settlement.payouts.signing import (
-    MAINNET,
     Key,
     Operation,
     SignedTransaction,
     SigningError,
     Transaction,
-    check_chain_id,
     iso_time,
     signer,
     unix_time,
@@ -215,12 +214,9 @@ def test_it_refers_to_a_block_by_its_id() -> None:
         Transaction.after("05", 60, TRANSFER)
 
 
-def test_times_and_chain_ids() -> None:
+def test_times() -> None:
     assert iso_time(1_700_000_060) == "2023-11-14T22:14:20"
     assert unix_time("2023-11-14T22:14:20") == 1_700_000_060
-    assert check_chain_id(MAINNET) == MAINNET
-    with pytest.raises(SigningError, match="64 lower-case hex digits"):
-        check_chain_id("beeab0de")
 
 
 # -- keys show nothing ----------------------------------------------------------------------------
