@@ -46,6 +46,7 @@ class Faults:
     engine_refuses: bool = False
     engine_silent: bool = False
     engine_disagrees: bool = False  # other quantities in the receipts
+    engine_forked: bool = False  # it followed the branch that the last fork with `sidechain` dropped
 
     def set(self, changes: Mapping[str, object]) -> None:
         """Change the given faults. Raises ValueError without changing anything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -23,14 +24,21 @@ COIN_PRECISION: Final = 3
 class DevNode:
     """A Hive node and the Hive-Engine node that follows it.
 
-    The sidechain executes irreversible blocks only, so a fork never reaches it. `behind` delays it by that
-    many Hive blocks. `skip_slots` is the number of coming block slots without a block. `venue` is the venue
-    whose accounts and tokens exist on it (see `prepare`).
+    The sidechain fetches blocks up to the head, and executes them when `buffer` later ones are there (the
+    node's `antiForkBufferMaxSize`) and they are irreversible, so a fork never reaches it. `behind` delays it
+    by that many Hive blocks more. `forked` is the sidechain of a node that followed a dropped branch, see
+    `fork`. `skip_slots` is the number of coming block slots without a block. `venue` is the venue whose
+    accounts and tokens exist on it (see `prepare`).
     """
 
-    def __init__(self, chain: Chain | None = None, sidechain: Sidechain | None = None) -> None:
+    def __init__(
+        self, chain: Chain | None = None, sidechain: Sidechain | None = None, *, buffer: int = 0
+    ) -> None:
         self.chain = chain or Chain()
         self.sidechain = sidechain or Sidechain()
+        self.buffer = buffer
+        self.forked: Sidechain | None = None
+        self.forked_ended = False  # it met a transaction of the dropped branch again, at which nodes end
         self.lock = threading.RLock()
         self.behind = 0
         self.skip_slots = 0
@@ -53,12 +61,28 @@ class DevNode:
             self._follow()
             return block
 
-    def fork(self, depth: int, *, forget: bool = False) -> list[Block]:
+    @property
+    def next_hive_block(self) -> int:
+        """`lastParsedHiveBlockNumber` of the sidechain's status: the next Hive block to fetch."""
+        return min(self.chain.head, self.sidechain.last_hive_block + self.buffer) + 1
+
+    def fork(self, depth: int, *, forget: bool = False, sidechain: bool = False) -> list[Block]:
         """Drop the newest `depth` blocks; the next ones form another branch. Returns the dropped ones.
 
-        With `forget` their transactions are lost. Raises ValueError if one is irreversible.
+        With `forget` their transactions are lost. With `sidechain` one sidechain node (`forked`) has executed
+        the dropped blocks, keeps its blocks for them, and goes on with the new branch where they end. Raises
+        ValueError if a block is irreversible.
         """
         with self.lock:
+            if depth > self.chain.head - self.chain.irreversible:
+                raise ValueError(
+                    f"cannot drop {depth} blocks: the head is {self.chain.head}, and "
+                    f"{self.chain.irreversible} is irreversible"
+                )
+            if sidechain:
+                self.forked, self.forked_ended = copy.deepcopy(self.sidechain), False
+                for block in self._to_execute:
+                    self.forked.execute(block)
             dropped = self.chain.rewind(self.chain.head - depth, forget=forget)
             while self._to_execute and self._to_execute[-1].number > self.chain.head:
                 self._to_execute.pop()
@@ -71,8 +95,19 @@ class DevNode:
             self._follow()
 
     def _follow(self) -> None:
-        while self._to_execute and self._to_execute[0].number <= self.chain.irreversible - self.behind:
-            self.sidechain.execute(self._to_execute.popleft())
+        last = min(self.chain.irreversible, self.chain.head - self.buffer) - self.behind
+        while self._to_execute and self._to_execute[0].number <= last:
+            block = self._to_execute.popleft()
+            self.sidechain.execute(block)
+            self._execute_forked(block)
+
+    def _execute_forked(self, block: Block) -> None:
+        if self.forked is None or self.forked_ended or block.number <= self.forked.last_hive_block:
+            return
+        if self.forked.has_executed(block):
+            self.forked_ended = True
+        else:
+            self.forked.execute(block)
 
     # -- transactions ----------------------------------------------------------------------------
 

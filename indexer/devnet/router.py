@@ -49,7 +49,7 @@ class Router:
         self._faults = faults
         self._closing = closing
         self._hive = Dispatcher(hive_methods(node))
-        sidechain = SidechainMethods(node)
+        sidechain = SidechainMethods(node, faults)
         self._blockchain = SidechainDispatcher(sidechain.blockchain())
         self._contracts = SidechainDispatcher(sidechain.contracts())
         self._dev = DevMethods(node, faults)
@@ -105,14 +105,21 @@ class Router:
             answer = answer[: len(answer) // 2]
         return Reply(HTTPStatus.OK, answer)
 
-    def _answer_sidechain(self, dispatcher: Dispatcher, body: bytes) -> Reply:
+    def _answer_sidechain(self, dispatcher: SidechainDispatcher, body: bytes) -> Reply:
         if self._faults.engine_silent:
             self._closing.wait(SILENCE_SECONDS)
+            return Reply(HTTPStatus.OK, None)
+        if self._faults.engine_forked and self._node.forked_ended:
             return Reply(HTTPStatus.OK, None)
         if self._faults.engine_refuses:
             return Reply(HTTPStatus.SERVICE_UNAVAILABLE, HTML_503, HTML)
         with self._node.lock:
             answer = dispatcher.answer(body)
+        if answer is None:
+            error = b'{"error":"Error processing requests"}'
+            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, error)
+        if not answer:
+            return Reply(HTTPStatus.NO_CONTENT, b"")
         return Reply(
             HTTPStatus.OK, self._faults.distort_receipts(answer) if self._faults.engine_disagrees else answer
         )

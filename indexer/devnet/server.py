@@ -26,6 +26,7 @@ from indexer.devnet.venue import VenueView
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 4_000_000
+SIDECHAIN_BUFFER: Final = 2  # `antiForkBufferMaxSize` of the published configuration
 # Wallets reference a block a few blocks below head, so a new chain starts with some.
 WARM_UP_BLOCKS: Final = 5
 
@@ -219,16 +220,18 @@ def start_devnet(
     host: str = "127.0.0.1",
     port: int = 0,
     lag: int = 1,
+    buffer: int = SIDECHAIN_BUFFER,
     seed: int = 0,
     after_block: Callable[[], None] | None = None,
 ) -> Devnet:
     """Start a devnet with the venue's accounts and tokens. Raises OSError if the port is taken.
 
-    `lag` is the number of blocks by which irreversibility trails head. The caller must call `stop`.
+    `lag` is the number of blocks by which irreversibility trails head, `buffer` that of the blocks that the
+    sidechain has fetched but not executed. The caller must call `stop`.
     """
     slot = max(1, round(block_time))
     genesis = int(time.time()) - (WARM_UP_BLOCKS + 1) * slot
-    node = DevNode(Chain(seed=seed, block_time=slot, genesis=genesis, lag=lag))
+    node = DevNode(Chain(seed=seed, block_time=slot, genesis=genesis, lag=lag), buffer=buffer)
     for _ in range(WARM_UP_BLOCKS):
         node.tick()
     if venue is not None:

@@ -78,7 +78,7 @@ def faults(changes: tuple[str, ...], off: bool, url: str, as_json: bool) -> None
 @_url
 @json_option
 def chain(changes: tuple[str, ...], url: str, as_json: bool) -> None:
-    """Change the chain: lag, stalled and skip_slots, and behind for the sidechain.
+    """Change the chain: lag, stalled and skip_slots, and behind and buffer for the sidechain.
 
     Example: peakedex devnet chain lag=20 stalled=true
     """
@@ -88,14 +88,18 @@ def chain(changes: tuple[str, ...], url: str, as_json: bool) -> None:
 @click.command()
 @click.argument("depth", type=click.IntRange(0))
 @click.option("--forget", is_flag=True, help="Discard the transactions of the dropped blocks.")
+@click.option(
+    "--sidechain", is_flag=True, help="Nodes with engine_forked executed the dropped blocks."
+)
 @_url
 @json_option
-def fork(depth: int, forget: bool, url: str, as_json: bool) -> None:
+def fork(depth: int, forget: bool, sidechain: bool, url: str, as_json: bool) -> None:
     """Fork the chain: drop the newest DEPTH blocks and continue on another branch.
 
     Example: peakedex devnet fork 3
     """
-    show(call_devnet(url, "fork", {"depth": depth, "forget": forget}), as_json=as_json)
+    changes = {"depth": depth, "forget": forget, "sidechain": sidechain}
+    show(call_devnet(url, "fork", changes), as_json=as_json)
 
 
 @click.command()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from indexer.devnet.hive.authority import Authority, Role
-from indexer.devnet.hive.errors import CODE_ASSERT, CODE_SERVER, ChainError, Frame
+from indexer.devnet.hive.errors import CODE_ASSERT, ChainError, Frame, UnknownAccountError
 from indexer.devnet.hive.keys import PrivateKey
-from indexer.devnet.hive.operations import COINS, MAX_MILS, Coin, Operation, Transfer
+from indexer.devnet.hive.operations import COINS, MAX_MILS, Coin, Operation, Transfer, name_error
 from settlement.core.parsing.names import is_account
-
-__all__ = ["CODE_ASSERT", "CODE_SERVER", "Account", "Accounts", "ChainError", "Delta"]
-
-BALANCE_FIELDS: Final = {"HIVE": "balance", "HBD": "hbd_balance"}
 
 # (account, coin, change in mils): a balance change of an operation, which a fork can revert.
 Delta = tuple[str, str, int]
@@ -63,7 +59,7 @@ class Accounts:
         account = self._by_name.get(name)
         if account is None:
             if not is_account(name):
-                raise ChainError(f"Assert Exception:Account name {name[:32]} is invalid")
+                raise ChainError(name_error(name))
             account = self._by_name[name] = Account(name, len(self._by_name) + 1, created)
         if authorities:
             account.authorities.update(authorities)
@@ -74,8 +70,7 @@ class Accounts:
         """The account. Raises ChainError if there is none."""
         account = self._by_name.get(name)
         if account is None:
-            frame = Frame("get_account", "unknown key: ${name}", {"name": name})
-            raise ChainError(f"unknown key:unknown key: {name}", CODE_SERVER, frame)
+            raise UnknownAccountError(name)
         return account
 
     def private_key(self, name: str, role: str) -> PrivateKey:
@@ -125,7 +120,11 @@ class Accounts:
                 self.get(name)
             return
         mils, symbol = operation.amount
-        sender, recipient = self.get(operation.sender), self.get(operation.recipient)
+        sender, recipient = self.get(operation.sender), self._by_name.get(operation.recipient)
+        if recipient is None:
+            text = '_account != nullptr && "By name": Account {} doesn\'t exist'
+            frame = Frame("get_account", "Account ${acc} doesn't exist", {"acc": operation.recipient})
+            raise ChainError(f"Assert Exception:{text.format(operation.recipient)}", CODE_ASSERT, frame)
         if sender.balances[symbol] < mils:
             raise _overdrawn(sender, operation.amount)
         for account, delta in ((sender, -mils), (recipient, mils)):
@@ -143,16 +142,10 @@ def _overdrawn(account: Account, required: Coin) -> ChainError:
         "Account ${acc} does not have sufficient funds for balance adjustment. "
         "Required: ${r}, Available: ${a}"
     )
-    available = Coin(account.balances[required.symbol], required.symbol)
+    change = Coin(-required.mils, required.symbol).nai()  # hived shows the change itself
+    available = Coin(account.balances[required.symbol], required.symbol).nai()
     message = text.replace("${acc}", account.name)
-    message = message.replace(
-        "${r}", f"-{required.text()}"
-    )  # hived shows the change itself, which is negative
-    message = message.replace("${a}", available.text())
-    field_name = BALANCE_FIELDS[required.symbol]
-    frame = Frame(
-        "adjust_balance",
-        text,
-        {"acc": account.name, "r": Coin(-required.mils, required.symbol).nai(), "a": available.nai()},
-    )
-    return ChainError(f"Assert Exception:a.get_{field_name}() >= -delta: {message}", CODE_ASSERT, frame)
+    for field_name, value in (("${r}", change), ("${a}", available)):
+        message = message.replace(field_name, json.dumps(value, separators=(",", ":")))
+    frame = Frame("adjust_balance", text, {"acc": account.name, "r": change, "a": available})
+    return ChainError(f"Assert Exception:available >= -delta: {message}", CODE_ASSERT, frame)

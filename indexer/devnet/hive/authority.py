@@ -1,4 +1,8 @@
-"""Weighted authorities of keys and accounts, verified as Hive does."""
+"""Weighted authorities of keys and accounts, verified as Hive does since hardfork 28.
+
+Authorities are strict: an active operation needs the active authority (not the owner's), a posting operation
+the posting authority. Other signatures are ignored, and one transaction may need both.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from typing import Final, Literal
 from indexer.devnet.hive.errors import (
     ASSERT,
     DUPLICATE,
-    IRRELEVANT,
     MISSING_ACTIVE,
     MISSING_POSTING,
     AuthorityError,
+    Frame,
 )
 from indexer.devnet.hive.keys import SignatureError, recover_public_key
 from indexer.devnet.hive.operations import Transfer
@@ -21,6 +25,10 @@ from indexer.devnet.hive.serialization import Packing, Transaction
 Role = Literal["owner", "active", "posting"]
 ROLES: Final[tuple[Role, ...]] = ("owner", "active", "posting")
 MAX_DEPTH: Final = 2
+_INSERTED: Final = (
+    "new_signature_info.signature_keys.insert(fc::ecc::public_key(signature, new_signature_info.sig_digest))"
+    ".second"
+)
 _PACKINGS: Final[tuple[Packing, ...]] = ("legacy", "nai")
 
 
@@ -84,18 +92,12 @@ def authorize(transaction: Transaction, chain_id: bytes, lookup: Lookup) -> Tran
 def _verify(transaction: Transaction, chain_id: bytes, lookup: Lookup) -> None:
     keys = _signing_keys(transaction, chain_id)
     active, posting = required(transaction)
-    if active and posting:
-        raise AuthorityError(ASSERT, "cannot combine active and posting authorities")
-    used: set[str] = set()
-    for name in sorted(posting):
-        if not any(satisfied(lookup(name, role), role, keys, used, lookup, 0) for role in reversed(ROLES)):
-            raise AuthorityError(MISSING_POSTING, "Missing Posting Authority ${id}", id=name)
     for name in sorted(active):
-        roles: tuple[Role, ...] = ("active", "owner")
-        if not any(satisfied(lookup(name, role), role, keys, used, lookup, 0) for role in roles):
-            raise AuthorityError(MISSING_ACTIVE, "Missing Active Authority ${id}", id=name)
-    if set(keys) - used:
-        raise AuthorityError(IRRELEVANT, "Unnecessary signature(s) detected")
+        if not satisfied(lookup(name, "active"), "active", keys, lookup, 0):
+            raise AuthorityError.missing(MISSING_ACTIVE, "Active", name)
+    for name in sorted(posting):
+        if not satisfied(lookup(name, "posting"), "posting", keys, lookup, 0):
+            raise AuthorityError.missing(MISSING_POSTING, "Posting", name)
 
 
 def _signing_keys(transaction: Transaction, chain_id: bytes) -> Sequence[str]:
@@ -103,32 +105,21 @@ def _signing_keys(transaction: Transaction, chain_id: bytes) -> Sequence[str]:
     try:
         keys = [recover_public_key(digest, signature) for signature in transaction.signatures]
     except SignatureError as error:
-        raise AuthorityError(ASSERT, f"is_canonical( c ): signature is not canonical: {error}") from error
+        frame = Frame("public_key", "signature is not canonical")
+        text = f"{ASSERT.prefix}:is_canonical(c): signature is not canonical"
+        raise AuthorityError(text, frame=frame) from error
     if len(set(keys)) != len(keys):
-        raise AuthorityError(DUPLICATE, "Duplicate Signature detected")
+        frame = Frame("compute_signature_keys", "Duplicate signature detected")
+        raise AuthorityError(f"{DUPLICATE.prefix}:{_INSERTED}: Duplicate signature detected", frame=frame)
     return keys
 
 
-def satisfied(
-    authority: Authority, role: Role, keys: Sequence[str], used: set[str], lookup: Lookup, depth: int
-) -> bool:
-    """Whether the keys reach the threshold. The keys that count are added to `used`."""
-    weight = 0
-    counted: set[str] = set()
-    for key, key_weight in authority.key_auths:
-        if weight >= authority.threshold:
-            break  # as hived: a signature of a later key is unnecessary
-        if key in keys:
-            counted.add(key)
-            weight += key_weight
+def satisfied(authority: Authority, role: Role, keys: Sequence[str], lookup: Lookup, depth: int) -> bool:
+    """Whether the keys reach the threshold."""
+    weight = sum(key_weight for key, key_weight in authority.key_auths if key in keys)
     for name, account_weight in authority.account_auths:
         if weight >= authority.threshold or depth >= MAX_DEPTH:
             break
-        # An account in an active or owner authority counts by its active authority.
-        delegated: Role = "posting" if role == "posting" else "active"
-        if satisfied(lookup(name, delegated), delegated, keys, counted, lookup, depth + 1):
+        if satisfied(lookup(name, role), role, keys, lookup, depth + 1):
             weight += account_weight
-    if weight < authority.threshold:
-        return False
-    used |= counted
-    return True
+    return weight >= authority.threshold

@@ -16,17 +16,18 @@ import msgspec
 
 from indexer.devnet.hive import serialization as packing
 from indexer.devnet.hive.accounts import Accounts, Delta
-from indexer.devnet.hive.authority import authorize
+from indexer.devnet.hive.authority import authorize, required
 from indexer.devnet.hive.blocks import Block
-from indexer.devnet.hive.errors import CODE_SERVER, ChainError
+from indexer.devnet.hive.errors import ChainError, Frame
 from indexer.devnet.hive.keys import BlockSigner, PlaceholderSigner, PrivateKey
 from indexer.devnet.hive.operations import CustomJson, OperationError, Transfer, parse_operation
-from indexer.devnet.hive.serialization import Transaction, iso_time
+from indexer.devnet.hive.serialization import Transaction
 
 MAX_EXPIRATION_SECONDS: Final = 86_400
 DEFAULT_EXPIRATION_SECONDS: Final = 60
 DEFAULT_BLOCK_BYTES: Final = 65_536
 MAX_TRANSACTION_BYTES: Final = 65_536 - 256
+RC_COST: Final = 147_527_684
 DEFAULT_GENESIS: Final = 1_760_000_000
 WITNESSES: Final = ("witness-ann", "witness-bob", "witness-cat", "witness-dan")
 
@@ -61,6 +62,7 @@ class Chain:
         self.first_block = first_block
         self.lag = lag
         self.stalled = False
+        self.without_rc: frozenset[str] = frozenset()  # accounts whose signed transactions are refused
         self.check_json = check_json
         self.max_block_bytes = max_block_bytes
         self.chain_id = hashlib.sha256(f"peakedex devnet {seed}".encode()).digest()
@@ -172,44 +174,64 @@ class Chain:
 
         `authorized` skips the signatures. Raises ChainError without changing anything.
         """
+        self._check_size(transaction)
+        self._check_expiration(transaction)
+        self._check_known(transaction)
         self._check_transaction(transaction)
         if not authorized:
             transaction = authorize(transaction, self.chain_id, self.accounts.authority)
-        if transaction.id in self._located or transaction.id in self._pending:
-            raise ChainError(
-                "Assert Exception:!is_known_transaction( trx_id ): Duplicate transaction check failed"
-            )
-        self._pending[transaction.id] = transaction, self.accounts.apply(transaction.operations)
+            self._check_known(transaction)  # under the packing that was signed
+        deltas = self.accounts.apply(transaction.operations)
+        if not authorized and not self.without_rc.isdisjoint(frozenset.union(*required(transaction))):
+            self.accounts.revert(deltas)
+            raise _no_rc(min(self.without_rc & frozenset.union(*required(transaction))))
+        self._pending[transaction.id] = transaction, deltas
         return transaction.id
 
-    def _check_transaction(self, transaction: Transaction) -> None:
+    def _check_known(self, transaction: Transaction) -> None:
+        if transaction.id in self._located or transaction.id in self._pending:
+            text = "Duplicate transaction check failed"
+            raise ChainError(
+                f"Assert Exception:!is_known_transaction( trx_id ): {text}",
+                frame=Frame("_push_transaction", text),
+            )
+
+    def _check_size(self, transaction: Transaction) -> None:
         if not transaction.operations:
             raise ChainError(
                 "Assert Exception:operations.size() > 0: A transaction must have at least one operation"
             )
         if transaction.size > MAX_TRANSACTION_BYTES:
             raise ChainError(
-                "Assert Exception:trx_size <= (HIVE_MAX_TRANSACTION_SIZE - 256): transaction is too big"
+                "Assert Exception:trx_size <= trx_size_limit: Transaction too large - "
+                f"size = {transaction.size}, limit {MAX_TRANSACTION_BYTES}"
             )
+
+    def _check_expiration(self, transaction: Transaction) -> None:
         if not self.head_time < transaction.expiration:
             raise ChainError(
-                "transaction expiration exception:now < trx.expiration: "
-                f"transaction expired, now {iso_time(self.head_time)}, "
-                f"trx.expiration {iso_time(transaction.expiration)}",
-                CODE_SERVER,
+                "transaction expiration exception:now < full_transaction->get_runtime_expiration(): "
             )
         if transaction.expiration > self.head_time + MAX_EXPIRATION_SECONDS:
-            raise ChainError("transaction expiration exception:expiration is too far ahead", CODE_SERVER)
+            raise ChainError(
+                "transaction expiration exception:"
+                "trx.expiration <= now + HIVE_MAX_TIME_UNTIL_SIGNATURE_EXPIRATION: "
+            )
+
+    def _check_transaction(self, transaction: Transaction) -> None:
         behind = (self.head - transaction.ref_block_num) & 0xFFFF
         refers_to = self.head - behind
         known = self.id_of(refers_to) if self.has(refers_to) else self._origin
         if packing.reference(known) != (transaction.ref_block_num, transaction.ref_block_prefix):
-            raise ChainError("transaction tapos exception:reference block is not of this chain", CODE_SERVER)
+            raise ChainError(
+                "transaction tapos exception:trx.ref_block_prefix == tapos_block_summary.block_id._hash[1]: "
+            )
         if self.check_json:
             for operation in transaction.operations:
                 if isinstance(operation, CustomJson) and not _is_json(operation.json):
                     raise ChainError(
-                        "Assert Exception:fc::json::is_valid( json ): JSON Metadata not valid JSON"
+                        "Assert Exception:fc::json::is_valid(json, "
+                        "fc::json::format_validation_mode::relaxed ): JSON is not valid JSON"
                     )
 
     # -- blocks ----------------------------------------------------------------------------------
@@ -313,6 +335,21 @@ class Chain:
                     self.push(transaction, authorized=True)
                 except ChainError:
                     continue
+
+
+def _no_rc(account: str) -> ChainError:
+    text = (
+        "Account: ${account_name} has ${rc_current} RC, needs ${rc} RC. "
+        "Please wait to transact or power up HIVE."
+    )
+    data = {"account_name": account, "rc_current": 0, "rc": RC_COST}
+    message = text
+    for name, value in data.items():
+        message = message.replace(f"${{{name}}}", str(value))
+    return ChainError(
+        f"payer has not enough RC mana for transaction:has_mana: {message}",
+        frame=Frame("operator()", text, data),
+    )
 
 
 def _is_json(text: str) -> bool:

@@ -14,12 +14,14 @@ from settlement.core.parsing.names import is_account
 from settlement.net.hive_formats import COIN_BY_NAI, COIN_BY_SYMBOL
 
 COINS: Final = tuple(COIN_BY_SYMBOL)
-_COIN_TEXT: Final = re.compile(r"(0|[1-9][0-9]{0,15})\.([0-9]{3}) (HIVE|HBD)", re.ASCII)
+_COIN_TEXT: Final = re.compile(r"(-?)(0|[1-9][0-9]{0,15})\.([0-9]{3}) (HIVE|HBD)", re.ASCII)
 _MILS_TEXT: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
 MAX_MEMO_BYTES: Final = 2047
 MAX_JSON_BYTES: Final = 8192
 MAX_ID_BYTES: Final = 32
+MAX_NAME_BYTES: Final = 16
+MIN_NAME_BYTES: Final = 3
 MAX_MILS: Final = 2**63 - 1
 
 
@@ -35,7 +37,8 @@ class Coin(NamedTuple):
 
     def text(self) -> str:
         """The condenser_api text, such as `"1.234 HIVE"`."""
-        return f"{self.mils // 1000}.{self.mils % 1000:03d} {self.symbol}"
+        sign, mils = "-" if self.mils < 0 else "", abs(self.mils)
+        return f"{sign}{mils // 1000}.{mils % 1000:03d} {self.symbol}"
 
     def nai(self) -> dict[str, object]:
         """The block_api object."""
@@ -69,7 +72,8 @@ def parse_coin(raw: object) -> Coin:
         match = _COIN_TEXT.fullmatch(raw)
         if match is None:
             raise OperationError(f"Assert Exception:equal: Invalid asset: {raw[:64]}")
-        return Coin(int(match[1]) * 1000 + int(match[2]), match[3])
+        mils = int(match[2]) * 1000 + int(match[3])
+        return Coin(-mils if match[1] else mils, match[4])
     if isinstance(raw, Mapping):
         coin = COIN_BY_NAI.get(str(raw.get("nai")))
         amount = str(raw.get("amount"))
@@ -139,30 +143,55 @@ def _bytes(text: str, what: str) -> int:
         raise OperationError(f"Assert Exception:fc::is_utf8( {what} ): {what} is not UTF8") from error
 
 
+def name_error(name: str) -> str:
+    """hived's text for an invalid account name."""
+    if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
+        size = len(name.encode("utf-8", "surrogatepass"))
+        return (
+            f"Assert Exception:in_len <= sizeof(data): Input too large: `{name}` ({size}) "
+            f"for fixed size string: ({MAX_NAME_BYTES})"
+        )
+    if len(name) < MIN_NAME_BYTES:
+        return (
+            "Assert Exception:validity_check_result != account_name_validity::too_short: "
+            f"Account name '{name}' is too short. Use at least {MIN_NAME_BYTES} characters."
+        )
+    return (
+        "Assert Exception:validity_check_result != account_name_validity::invalid_sequence: "
+        f"Account name '{name}' is not valid. Please follow the RFC 1035 rules."
+    )
+
+
 def check_operation(operation: Operation) -> None:
     """Validate an operation without state. Raises OperationError."""
     if isinstance(operation, Transfer):
         for name in (operation.sender, operation.recipient):
             if not is_account(name):
-                raise OperationError(f"Assert Exception:Account name {name[:32]} is invalid")
+                raise OperationError(name_error(name))
         if not 0 < operation.amount.mils <= MAX_MILS:
             raise OperationError(
-                "Assert Exception:amount.amount > 0: Cannot transfer a negative amount (aka: stealing)"
+                'Assert Exception:amount.amount > 0 && "Cannot transfer a negative amount (aka: stealing)": '
             )
         if _bytes(operation.memo, "memo") > MAX_MEMO_BYTES:
-            raise OperationError("Assert Exception:memo.size() < HIVE_MAX_MEMO_SIZE: Memo is too large")
+            raise OperationError(
+                'Assert Exception:memo.size() < HIVE_MAX_MEMO_SIZE && "Transfer memo is too large": '
+            )
         return
     auths = operation.required_auths + operation.required_posting_auths
     if not auths:
         raise OperationError(
-            "Assert Exception:( required_auths.size() + required_posting_auths.size() ) > 0: "
+            "Assert Exception:(required_auths.size() + required_posting_auths.size()) > 0: "
             "at least one account must be specified"
         )
     for name in auths:
         if not is_account(name):
-            raise OperationError(f"Assert Exception:Account name {name[:32]} is invalid")
-    if _bytes(operation.id, "id") > MAX_ID_BYTES:
-        raise OperationError("Assert Exception:id.size() <= HIVE_CUSTOM_OP_ID_MAX_LENGTH: id is too long")
+            raise OperationError(name_error(name))
+    id_bytes = _bytes(operation.id, "id")
+    if id_bytes > MAX_ID_BYTES:
+        raise OperationError(
+            f"Assert Exception:in_len <= sizeof(data): Input too large: `{operation.id}` ({id_bytes}) "
+            f"for fixed size string: ({MAX_ID_BYTES})"
+        )
     if _bytes(operation.json, "json") > MAX_JSON_BYTES:
         raise OperationError(
             "Assert Exception:o.json.length() <= HIVE_CUSTOM_OP_DATA_MAX_LENGTH: "

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from indexer.devnet.faults import Faults
+from indexer.devnet.hive.accounts import Account
 from indexer.devnet.hive.authority import ROLES, Authority, Role
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.node import DevNode
@@ -32,6 +33,7 @@ class DevMethods:
             "practice": self._practice,
             "faults": self.faults,
             "chain": self._chain,
+            "limits": self._limits,
             "fork": self._fork,
             "produce": self._produce,
             "status": lambda _: self.status(),
@@ -60,6 +62,7 @@ class DevMethods:
             "pending": chain.pending_count,
             "accounts": len(chain.accounts),
             "behind": self._node.behind,
+            "buffer": self._node.buffer,
             "sidechain_block": sidechain.block_number,
             "sidechain_hive_block": sidechain.last_hive_block,
         }
@@ -88,7 +91,7 @@ class DevMethods:
         return self._balances(account)
 
     def _balances(self, account: str) -> dict[str, str]:
-        found = self._node.chain.accounts.get(account)
+        found = self._account(account)
         held = {symbol: f"{mils // 1000}.{mils % 1000:03d}" for symbol, mils in found.balances.items()}
         for token in self._node.sidechain.tokens.values():
             if account in token.balances:
@@ -97,7 +100,7 @@ class DevMethods:
 
     def _keys(self, body: Body) -> dict[str, dict[str, str]]:
         account, accounts = _text(body, "account"), self._node.chain.accounts
-        accounts.get(account)
+        self._account(account)
         keys: dict[str, dict[str, str]] = {}
         for role in (*ROLES, "memo"):
             key = accounts.private_key(account, role)
@@ -113,6 +116,8 @@ class DevMethods:
             self._node.chain.lag = _count(body, "lag")
         if "behind" in body:
             self._node.behind = _count(body, "behind")
+        if "buffer" in body:
+            self._node.buffer = _count(body, "buffer")
         if "skip_slots" in body:
             self._node.skip_slots = _count(body, "skip_slots")
         if "stalled" in body:
@@ -121,8 +126,32 @@ class DevMethods:
         return self.status()
 
     def _fork(self, body: Body) -> dict[str, object]:
-        self._node.fork(_count(body, "depth"), forget=body.get("forget") is True)
+        self._node.fork(
+            _count(body, "depth"),
+            forget=body.get("forget") is True,
+            sidechain=body.get("sidechain") is True,
+        )
         return self.status()
+
+    def _limits(self, body: Body) -> dict[str, object]:
+        if "without_rc" in body:
+            self._node.chain.without_rc = frozenset(_names(body, "without_rc"))
+        for sidechain in filter(None, (self._node.sidechain, self._node.forked)):
+            if "blacklist" in body:
+                sidechain.blacklist = _names(body, "blacklist")
+            if "denied" in body:
+                sidechain.denied = frozenset(_names(body, "denied"))
+        sidechain = self._node.sidechain
+        return {
+            "blacklist": list(sidechain.blacklist),
+            "denied": sorted(sidechain.denied),
+            "without_rc": sorted(self._node.chain.without_rc),
+        }
+
+    def _account(self, name: str) -> Account:
+        if name not in self._node.chain.accounts:
+            raise ChainError(f"unknown account: {name}")
+        return self._node.chain.accounts.get(name)
 
     def _produce(self, body: Body) -> dict[str, object]:
         for _ in range(min(_count(body, "count", 1), 1000)):
@@ -135,6 +164,13 @@ def _text(body: Body, name: str) -> str:
     if not isinstance(value, str):
         raise ChainError(f"{name} must be a string")
     return value
+
+
+def _names(body: Body, name: str) -> tuple[str, ...]:
+    value = body.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ChainError(f"{name} must be a list of account names")
+    return tuple(value)
 
 
 def _count(body: Body, name: str, default: int | None = None) -> int:

@@ -1,7 +1,13 @@
-"""JSON-RPC 2.0 as hived implements it: both call styles, batches, and errors with HTTP status 200."""
+"""JSON-RPC 2.0 as hived and the Hive-Engine node implement it.
+
+hived: both call styles, batches, and errors with HTTP status 200. Its JSON reader decodes few escapes, see
+`read_json`. The Hive-Engine node: one call at a time, no batches.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -14,6 +20,11 @@ CODE_INVALID_REQUEST: Final = -32600
 CODE_METHOD_NOT_FOUND: Final = -32601
 CODE_NO_PARAMS: Final = -32001
 CODE_PARSE_PARAMS: Final = -32002
+
+CODE_BATCH_TOO_LONG: Final = -32099
+_ESCAPE: Final = re.compile(rb"\\(.)", re.DOTALL)
+_DECODED: Final = b'ntr"\\/'
+"""What hived decodes after a backslash. It drops the backslash of others: `\\u00fc` becomes `u00fc`."""
 
 Method = Callable[["Params"], object]
 Methods = Mapping[str, Mapping[str, Method]]
@@ -66,6 +77,18 @@ class Params:
         return value
 
 
+def read_json(text: bytes) -> object:
+    """Parse JSON as hived does: few escapes are decoded, and raw control characters are accepted.
+
+    Raises ValueError.
+    """
+    plain = _ESCAPE.sub(lambda match: match[0] if match[1] in _DECODED else match[1], text)
+    try:
+        return msgspec.json.decode(plain)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(plain, strict=False)
+
+
 class Dispatcher:
     """Dispatches JSON-RPC requests to methods."""
 
@@ -75,8 +98,8 @@ class Dispatcher:
     def answer(self, body: bytes) -> bytes:
         """The response to the body of a POST: one call or a batch."""
         try:
-            request = msgspec.json.decode(body)
-        except (msgspec.DecodeError, RecursionError) as error:
+            request = read_json(body)
+        except (ValueError, RecursionError) as error:
             return msgspec.json.encode(_error_response(None, CODE_PARSE, f"Parse Error:{error}"))
         if not isinstance(request, list):
             return msgspec.json.encode(self._one(request))
@@ -138,18 +161,56 @@ class Dispatcher:
         return self._methods[api][method], params
 
 
-class SidechainDispatcher(Dispatcher):
-    """Dispatcher of the sidechain node, whose method names have no api, and which has no `call`."""
+class SidechainDispatcher:
+    """Dispatcher of the sidechain node: one call at a time, by method names without api."""
 
     def __init__(self, methods: Mapping[str, Method]) -> None:
-        super().__init__({})
-        self._by_name = methods
+        self._methods = methods
 
-    def _find(self, request: Mapping[str, object]) -> tuple[Method, object]:
-        method = self._by_name.get(str(request.get("method")))
+    def answer(self, body: bytes) -> bytes | None:
+        """The response to the body of a POST; empty for a call without id. None for malformed JSON."""
+        if not body:
+            return msgspec.json.encode(_invalid_request())
+        try:
+            request = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(request, list):
+            if len(request) > 1:
+                text = "Invalid request: Maximum batch length exceeded"
+                return msgspec.json.encode(_sidechain_error(None, CODE_BATCH_TOO_LONG, text))
+            answers = list(map(self._one, request)) if request else [_invalid_request()]
+            return msgspec.json.encode(answers if request else answers[0])
+        if not isinstance(request, dict):
+            return None
+        answer = self._one(request)
+        return b"" if request.get("id") is None and "error" not in answer else msgspec.json.encode(answer)
+
+    def _one(self, request: object) -> dict[str, object]:
+        if not isinstance(request, dict) or request.get("jsonrpc") != "2.0":
+            return _invalid_request()
+        request_id, name, params = request.get("id"), request.get("method"), request.get("params")
+        if isinstance(request_id, bool | dict | list) or not isinstance(name, str):
+            return _invalid_request()
+        if "params" in request and not isinstance(params, list | dict):
+            return _invalid_request()
+        method = self._methods.get(name)
         if method is None:
-            raise RpcError(CODE_METHOD_NOT_FOUND, "Method not found")
-        return method, request.get("params", {})
+            return _sidechain_error(request_id, CODE_METHOD_NOT_FOUND, "Method not found")
+        try:
+            # By name only: parameters in an array are as good as none.
+            result = method(Params(params if isinstance(params, dict) else {}))
+        except RpcError as error:
+            return _sidechain_error(request_id, error.code, str(error))
+        return {"jsonrpc": "2.0", "id": request_id, "result": result}
+
+
+def _invalid_request() -> dict[str, object]:
+    return _sidechain_error(None, CODE_INVALID_REQUEST, "Invalid request")
+
+
+def _sidechain_error(request_id: object, code: int, message: str) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}
 
 
 def _error_response(

@@ -7,23 +7,48 @@ from typing import Any, Final
 
 import msgspec
 
+from indexer.devnet.faults import Faults
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.json_rpc import Method, Params, RpcError
-from indexer.devnet.sidechain.chain import TOKENS, Token
+from indexer.devnet.sidechain.chain import TOKENS, Sidechain, Token
 
-VERSION: Final = "1.10.0"
+VERSION: Final = "ivm-1.1.4"
+NODE_CHAIN_ID: Final = "mainnet-hive"
+DISABLED: Final = "getBlockRangeInfo"
 MAX_LIMIT: Final = 1000
 CODE_BAD_PARAMS: Final = 400
 
 Row = dict[str, Any]
 
+_TOKENS_PARAMS: Final[Row] = {
+    "tokenCreationFee": "100",
+    "enableDelegationFee": "1000",
+    "enableStakingFee": "1000",
+    "_id": 1,
+    "blacklist": {},
+    "heAccounts": {"hive-engine": 1, "swap-eth": 1, "btc-swap": 1, "graphene-swap": 1, "honey-swap": 1},
+}
+_RESOURCE_PARAMS: Final[Row] = {
+    "numberOfFreeTx": 1,
+    "denyMaxTx": 1,
+    "multiTransactionFee": "0.001",
+    "burnSymbol": "BEED",
+    "allowlistBurnFee": "10",
+    "_id": 1,
+}
+
 
 class SidechainMethods:
     """Methods of `/blockchain` and `/contracts` of a sidechain node."""
 
-    def __init__(self, node: DevNode) -> None:
+    def __init__(self, node: DevNode, faults: Faults | None = None) -> None:
         self._node = node
-        self._sidechain = node.sidechain
+        self._faults = faults or Faults()
+
+    @property
+    def _sidechain(self) -> Sidechain:
+        forked = self._node.forked if self._faults.engine_forked else None
+        return forked or self._node.sidechain
 
     def blockchain(self) -> dict[str, Method]:
         """Methods of `/blockchain`."""
@@ -31,7 +56,7 @@ class SidechainMethods:
             "getStatus": self._get_status,
             "getLatestBlockInfo": lambda _: self._raw(self._sidechain.block(self._sidechain.block_number)),
             "getBlockInfo": lambda params: self._raw(self._sidechain.block(_integer(params, "blockNumber"))),
-            "getBlockRangeInfo": self._get_block_range,
+            DISABLED: _disabled,
             "getBlockInfoByHiveBlock": lambda params: self._raw(
                 self._sidechain.block_of_hive(_integer(params, "hiveBlockNumber"))
             ),
@@ -42,7 +67,7 @@ class SidechainMethods:
         """Methods of `/contracts`."""
         return {
             "getContract": lambda params: {"name": TOKENS} if params.get(0, "name") == TOKENS else None,
-            "findOne": lambda params: next(iter(self._find(params, 1)), None),
+            "findOne": lambda params: next(iter(self._find(params, 1) or ()), None),
             "find": lambda params: self._find(params, MAX_LIMIT),
         }
 
@@ -52,27 +77,18 @@ class SidechainMethods:
 
     def _get_status(self, _: Params) -> Row:
         latest = self._sidechain.block(self._sidechain.block_number)
-        status: Row = {
-            "lastParsedHiveBlockNumber": self._sidechain.last_hive_block,
+        block: Row = {} if latest is None else msgspec.json.decode(latest)
+        return {
+            "lastBlockNumber": block.get("blockNumber", 0),
+            "lastBlockRefHiveBlockNumber": block.get("refHiveBlockNumber", 0),
+            "lastHash": block.get("hash", ""),
+            "lastParsedHiveBlockNumber": self._node.next_hive_block,
             "SSCnodeVersion": VERSION,
             "domain": "",
-            "chainId": self._sidechain.chain_id,
-            "disabledMethods": {},
+            "chainId": NODE_CHAIN_ID,
+            "disabledMethods": {"blockchain": [DISABLED], "contracts": []},
             "lightNode": False,
         }
-        if latest is not None:
-            block: Row = msgspec.json.decode(latest)
-            status["lastBlockNumber"] = block["blockNumber"]
-            status["lastBlockRefHiveBlockNumber"] = block["refHiveBlockNumber"]
-            status["lastHash"] = block["hash"]
-        return status
-
-    def _get_block_range(self, params: Params) -> object:
-        start, count = _integer(params, "startBlockNumber"), _integer(params, "count")
-        if count > MAX_LIMIT:
-            raise RpcError(CODE_BAD_PARAMS, "count can not be over 1000")
-        found = (self._sidechain.block(number) for number in range(start, start + count))
-        return [msgspec.Raw(block) for block in found if block is not None]
 
     def _get_transaction(self, params: Params) -> object:
         ident = params.get(0, "txid")
@@ -82,7 +98,7 @@ class SidechainMethods:
 
     # -- tables ----------------------------------------------------------------------------------
 
-    def _find(self, params: Params, most: int) -> list[Row]:
+    def _find(self, params: Params, most: int) -> list[Row] | None:
         contract, table, query = (
             params.get(at, name) for at, name in enumerate(("contract", "table", "query"))
         )
@@ -93,19 +109,35 @@ class SidechainMethods:
         limit, offset = params.number(3, "limit", most), params.number(4, "offset", 0)
         if limit > MAX_LIMIT:
             raise RpcError(CODE_BAD_PARAMS, f"limit is too high, maximum limit is {MAX_LIMIT}")
-        rows: Iterable[Row] = ()
-        if contract == TOKENS and table == "tokens":
-            rows = (_token_row(at, token) for at, token in enumerate(self._sidechain.tokens.values(), 1))
-        elif contract == TOKENS and table == "balances":
-            rows = (
-                row for token in self._sidechain.tokens.values() for row in self._sidechain.balances_of(token)
-            )
-        return [row for row in rows if _matches(row, query)][offset : offset + min(limit, most)]
+        rows = self._rows(contract, table)
+        if rows is None:
+            return None
+        return [row for row in rows if _matches(row, query)][offset : offset + min(limit or most, most)]
+
+    def _rows(self, contract: str, table: str) -> Iterable[Row] | None:
+        """The rows of a table; None for an unknown contract or table."""
+        sidechain = self._sidechain
+        match contract, table:
+            case "tokens", "tokens":
+                return (_token_row(at, token) for at, token in enumerate(sidechain.tokens.values(), 1))
+            case "tokens", "balances":
+                return sidechain.balance_rows()
+            case "tokens", "params":
+                return [_TOKENS_PARAMS | {"blacklist": dict.fromkeys(sidechain.blacklist, 1)}]
+            case "tokens", "pendingUnstakes" | "delegations" | "contractsBalances":
+                return ()
+            case "resourcemanager", "params":
+                return [_RESOURCE_PARAMS]
+            case "resourcemanager", "accountControls":
+                return (
+                    {"account": name, "isDenied": True, "isAllowed": False, "_id": at}
+                    for at, name in enumerate(sorted(sidechain.denied), 1)
+                )
+        return None
 
 
 def _token_row(number: int, token: Token) -> Row:
     return {
-        "_id": number,
         "issuer": token.issuer,
         "symbol": token.symbol,
         "name": token.symbol,
@@ -115,13 +147,24 @@ def _token_row(number: int, token: Token) -> Row:
         "supply": token.text(token.supply),
         "circulatingSupply": token.text(token.supply),
         "stakingEnabled": False,
+        "unstakingCooldown": 1,
         "delegationEnabled": False,
+        "undelegationCooldown": 0,
+        "_id": number,
     }
 
 
+def _disabled(_: Params) -> object:
+    raise RpcError(CODE_BAD_PARAMS, f"method blockchain.{DISABLED} is disabled")
+
+
 def _matches(row: Row, query: Mapping[str, object]) -> bool:
-    """Whether a row matches a query of equalities and `$in`, the operators that readers of balances use."""
+    """Whether a row matches a query of equalities, `$in` and `$gt`, which readers of balances use."""
     for field, expected in query.items():
+        if isinstance(expected, Mapping) and "$gt" in expected:
+            if not row.get(field, 0) > expected["$gt"]:
+                return False
+            continue
         choices = expected.get("$in") if isinstance(expected, Mapping) else [expected]
         if not isinstance(choices, list) or row.get(field) not in choices:
             return False
@@ -129,7 +172,7 @@ def _matches(row: Row, query: Mapping[str, object]) -> bool:
 
 
 def _integer(params: Params, name: str) -> int:
-    value = params.get(0 if name != "count" else 1, name)
-    if isinstance(value, bool) or not isinstance(value, int):
+    value = params.get(0, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
         raise RpcError(CODE_BAD_PARAMS, f"missing or wrong parameters: {name} is required")
-    return value
+    return int(value)

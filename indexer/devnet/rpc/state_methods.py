@@ -19,6 +19,20 @@ MAX_ACCOUNTS: Final = 1000
 
 Row = dict[str, Any]
 
+_VEST_FIELDS: Final = (
+    *("vesting_shares", "delegated_vesting_shares", "received_vesting_shares", "vesting_withdraw_rate"),
+    "post_voting_power",
+)
+_COUNT_FIELDS: Final = (
+    *("withdrawn", "to_withdraw", "withdraw_routes", "pending_transfers", "curation_rewards"),
+    "posting_rewards",
+)
+_LIST_FIELDS: Final = (
+    *("transfer_history", "market_history", "post_history", "vote_history", "other_history"),
+    *("witness_votes", "tags_usage", "guest_bloggers"),
+)
+"""Fields of condenser_api alone. Keychain's menu needs `witness_votes`."""
+
 
 def _vests(micros: int) -> str:
     return f"{micros // 10**6}.{micros % 10**6:06d} VESTS"
@@ -203,8 +217,9 @@ class StateMethods:
         zero = {symbol: Coin(0, symbol) for symbol in coins}
         write = Coin.text if condenser else Coin.nai
         no_vests: object = _vests(0) if condenser else {"amount": "0", "precision": 6, "nai": VESTS.nai}
-        head_time = iso_time(self._chain.head_time)
-        return {
+        epoch, never = "1970-01-01T00:00:00", "1969-12-31T23:59:59"
+        manabar = {"current_mana": 0, "last_update_time": self._chain.head_time}
+        row: Row = {
             "id": account.number,
             "name": name,
             "owner": accounts.authority(name, "owner").to_json(),
@@ -214,35 +229,43 @@ class StateMethods:
             "json_metadata": "",
             "posting_json_metadata": "",
             "proxy": "",
-            "recovery_account": "",
+            **dict.fromkeys(("previous_owner_update", "last_owner_update", "last_account_update"), epoch),
             "created": iso_time(account.created),
             "mined": False,
+            "recovery_account": "",
+            "last_account_recovery": epoch,
+            "reset_account": "null",
+            **dict.fromkeys(("comment_count", "lifetime_vote_count", "post_count"), 0),
             "can_vote": True,
-            "voting_manabar": {"current_mana": "0", "last_update_time": self._chain.head_time},
-            "downvote_manabar": {"current_mana": "0", "last_update_time": self._chain.head_time},
-            "voting_power": 10_000,
+            "voting_manabar": manabar,
+            "downvote_manabar": manabar,
             "balance": write(coins["HIVE"]),
-            "hbd_balance": write(coins["HBD"]),
             "savings_balance": write(zero["HIVE"]),
+            "hbd_balance": write(coins["HBD"]),
+            "hbd_seconds": "0",
+            **dict.fromkeys(("hbd_seconds_last_update", "hbd_last_interest_payment"), epoch),
             "savings_hbd_balance": write(zero["HBD"]),
-            "reward_hive_balance": write(zero["HIVE"]),
+            "savings_hbd_seconds": "0",
+            **dict.fromkeys(("savings_hbd_seconds_last_update", "savings_hbd_last_interest_payment"), epoch),
+            "savings_withdraw_requests": 0,
             "reward_hbd_balance": write(zero["HBD"]),
+            "reward_hive_balance": write(zero["HIVE"]),
             "reward_vesting_balance": no_vests,
             "reward_vesting_hive": write(zero["HIVE"]),
-            "vesting_shares": no_vests,
-            "delegated_vesting_shares": no_vests,
-            "received_vesting_shares": no_vests,
-            "vesting_withdraw_rate": no_vests,
-            "savings_withdraw_requests": 0,
-            "withdraw_routes": 0,
-            "post_count": 0,
-            "last_owner_update": "1970-01-01T00:00:00",
-            "last_account_update": "1970-01-01T00:00:00",
-            "last_vote_time": head_time,
-            "last_post": "1970-01-01T00:00:00",
-            "hbd_last_interest_payment": "1970-01-01T00:00:00",
-            "reputation": 0,
+            **dict.fromkeys(_VEST_FIELDS, no_vests),
+            "next_vesting_withdrawal": never,
+            **dict.fromkeys(_COUNT_FIELDS, 0),
+            "proxied_vsf_votes": [0, 0, 0, 0],
+            "witnesses_voted_for": 0,
+            **dict.fromkeys(("last_post", "last_root_post", "last_vote_time"), epoch),
+            **dict.fromkeys(("post_bandwidth", "pending_claimed_accounts", "open_recurrent_transfers"), 0),
+            "delayed_votes": [],
+            "governance_vote_expiration_ts": never,
         }
+        if not condenser:
+            return row | {"last_post_edit": epoch, "is_smt": False}
+        row |= {"voting_power": 10_000, "vesting_balance": write(zero["HIVE"]), "reputation": 0}
+        return row | {name: [] for name in _LIST_FIELDS}
 
     def _rows(self, names: list[str], *, condenser: bool) -> list[Row]:
         known = [name for name in names[:MAX_ACCOUNTS] if name in self._chain.accounts]

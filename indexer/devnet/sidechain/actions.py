@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from math import isfinite
 from typing import Final
 
@@ -14,7 +15,9 @@ from indexer.devnet.hive.blocks import Block
 from indexer.devnet.hive.operations import CustomJson, Operation, Transfer
 
 SIDECHAIN_ID: Final = "ssc-mainnet-hive"
-_MAX_EXACT: Final = 2**53
+_MAX_PLAIN: Final = 1e21  # JavaScript writes larger numbers with an exponent
+_RESERVED: Final = ("callingContractInfo", "recipient", "amountHIVEHBD", "isSignedWithActiveKey")
+"""Members of a payload that only the sidechain sets."""
 
 Row = dict[str, object]
 
@@ -48,7 +51,9 @@ def _script_number(text: str) -> int | float | None:
     number = float(text)
     if not isfinite(number):
         return None
-    return int(number) if number.is_integer() and abs(number) <= _MAX_EXACT else number
+    if number.is_integer() and abs(number) < _MAX_PLAIN:
+        return int(Decimal(repr(number)))  # the shortest digits, then zeros
+    return number
 
 
 def _load_json(text: str) -> object:
@@ -67,7 +72,7 @@ def actions_of(block: Block, chain_id: str = SIDECHAIN_ID) -> list[Action]:
     for transaction in block.transactions:
         many = len(transaction.operations) > 1
         for index, operation in enumerate(transaction.operations):
-            if chain_id not in (operation.memo if isinstance(operation, Transfer) else operation.id):
+            if isinstance(operation, Transfer) and "{" not in operation.memo:
                 continue
             base = f"{transaction.id}-{index}" if many else transaction.id
             found.extend(_actions_in(operation, base, chain_id))
@@ -97,6 +102,8 @@ def _actions_in(operation: Operation, base: str, chain_id: str) -> Iterable[Acti
     except ValueError:
         return
     for index, element in enumerate(elements):
+        if element is None:
+            return  # the published streamer fails at it, and drops the actions after it
         action = _action(element, f"{base}-{index}" if len(elements) > 1 else base, sender, extra)
         if action is not None:
             yield action
@@ -111,7 +118,7 @@ def _action(element: object, ident: str, sender: str, extra: Row) -> Action | No
     if not (isinstance(contract, str) and isinstance(name, str) and contract and name):
         return None
     if isinstance(payload, dict):
-        payload = {key: value for key, value in payload.items() if key != "callingContractInfo"} | extra
+        payload = {key: value for key, value in payload.items() if key not in _RESERVED} | extra
     elif not isinstance(payload, list):
         return None
     try:

@@ -1,8 +1,8 @@
 """A simulated Hive-Engine sidechain: executes the actions in Hive blocks and stores their receipts.
 
-It follows the public node's streamer and `tokens` contract: actions come from custom_json and memos, a failed
-check adds an error to the logs without reverting anything, `to` is trimmed, quantities are strings. Block
-hashes are chained, but not computed by the public node's formula.
+It follows the published node's streamer and its contracts `tokens` and `resourcemanager`: actions come from
+custom_json and memos, a failed check adds an error to the logs without reverting anything, `to` is trimmed,
+quantities are strings. Block hashes are chained, but not computed by the published formula.
 """
 
 from __future__ import annotations
@@ -26,8 +26,23 @@ MAX_PRECISION: Final = 8
 TOKENS: Final = "tokens"
 # A contract that exists on the devnet only: several transfers in one action, so several events in one log.
 SPLITTER: Final = "devnetsplit"
+DENIED_ACTIONS: Final = 1
+DAY_SECONDS: Final = 86_400
+BLACKLIST: Final = (
+    *("gateiodeposit", "deepcrypto8", "bittrex", "poloniex", "huobi-pro", "binance-hot", "bitvavo"),
+    *("blocktrades", "probitsteem", "probithive", "ionomy", "mxchive", "coinbasebase", "orinoco"),
+    "user.dunamu",
+)
+"""Recipients that the published contract refuses, as recorded in 2026."""
+# The contract looks the recipient up in a plain JavaScript object, which has this member.
+_ALWAYS_BLACKLISTED: Final = "constructor"
+_SCRIPT_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+"""What JavaScript's `trim` removes."""
 ERROR_ACTIVE_KEY: Final = "you must use a custom_json signed with your active key"
 ERROR_TOO_MANY: Final = "max transaction limit per block reached."
+ERROR_DENIED: Final = "max transaction limit per day reached."
 
 
 @dataclass(slots=True)
@@ -39,10 +54,28 @@ class Token:
     issuer: str
     supply: int = 0
     balances: dict[str, int] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)  # first balances, stored as the sender wrote them
 
     def text(self, units: int) -> str:
         """Units as decimal text with the token's precision."""
         return units_text(units, self.precision)
+
+    def balance_text(self, account: str) -> str:
+        """An account's balance as the node stores it."""
+        return self.written.get(account) or self.text(self.balances[account])
+
+    def credit(self, account: str, units: int, written: str) -> None:
+        """Add to a balance; the first one is stored as it was written."""
+        if account in self.balances:
+            self.written.pop(account, None)
+        else:
+            self.written[account] = written
+        self.balances[account] = self.balances.get(account, 0) + units
+
+    def debit(self, account: str, units: int) -> None:
+        """Subtract from a balance."""
+        self.written.pop(account, None)
+        self.balances[account] -= units
 
 
 @dataclass(slots=True)
@@ -84,6 +117,9 @@ class Sidechain:
         self.heartbeat = heartbeat
         self.keep_blocks = keep_blocks
         self.tokens: dict[str, Token] = {}
+        self.blacklist: tuple[str, ...] = BLACKLIST  # `params.blacklist` of the contract `tokens`
+        self.denied: frozenset[str] = frozenset()  # accounts that `resourcemanager` marks as isDenied
+        self._denied_at: dict[str, int] = {}  # when a denied account last acted
         self.last_hive_block = 0
         self._blocks: list[bytes] = []
         self._by_hive: dict[int, int] = {}
@@ -110,16 +146,23 @@ class Sidechain:
         number = self._by_hive.get(hive_number)
         return self.block(number) if number is not None else None
 
-    def transaction(self, ident: str) -> Row | None:
-        """An executed action by its id, with its block number, or None."""
+    def transaction(self, ident: str) -> Row | list[Row] | None:
+        """An executed action by its id, or all those of a Hive transaction by its id; None for none."""
         raw = self.block(self._by_transaction.get(ident, 0))
         if raw is None:
             return None
         decoded: dict[str, Any] = msgspec.json.decode(raw)
-        for row in decoded["transactions"]:
+        number, several = decoded["blockNumber"], []
+        for index, row in enumerate(decoded["transactions"]):
             if row["transactionId"] == ident:
-                return {"blockNumber": decoded["blockNumber"], **row}
-        return None
+                return {"blockNumber": number, **row}
+            if row["transactionId"].startswith(f"{ident}-"):
+                several.append({"blockNumber": number, "transactionIndex": index, **row})
+        return several
+
+    def has_executed(self, block: Block) -> bool:
+        """Whether it executed an action of this Hive block before, in another block."""
+        return any(action.id in self._by_transaction for action in actions_of(block, self.chain_id))
 
     def balance(self, account: str, symbol: str) -> int:
         """An account's balance of a token in units; 0 for an unknown account or token."""
@@ -143,7 +186,7 @@ class Sidechain:
         if value is None or value.infinite or value.digits <= 0 or value.decimals > token.precision:
             raise ValueError(f"{quantity!r} is not a positive quantity of {symbol}")
         units = value.units(token.precision)
-        token.balances[account] = token.balances.get(account, 0) + units
+        token.credit(account, units, token.text(units))
         token.supply += units
 
     # -- blocks ----------------------------------------------------------------------------------
@@ -161,7 +204,9 @@ class Sidechain:
         for action in actions_of(block, self.chain_id):
             count[action.sender] += 1
             logs = Logs()
-            if logs.require(count[action.sender] <= ACTIONS_PER_ACCOUNT, ERROR_TOO_MANY):
+            if logs.require(count[action.sender] <= ACTIONS_PER_ACCOUNT, ERROR_TOO_MANY) and logs.require(
+                self._may_act(action.sender, block.timestamp), ERROR_DENIED
+            ):
                 self._run(action, logs)
             rows.append(self._row(block.number, action, logs.text()))
         virtual: list[Row] = []
@@ -169,6 +214,16 @@ class Sidechain:
             virtual.append(self._virtual_action(block.number))
         self.last_block = self._seal(block, rows, virtual) if rows or virtual else None
         return self.last_block
+
+    def _may_act(self, account: str, now: int) -> bool:
+        """Whether `resourcemanager` lets it act: a denied account once in 24 hours."""
+        if account not in self.denied:
+            return True
+        last = self._denied_at.get(account)
+        if last is not None and now - last < DAY_SECONDS:
+            return False
+        self._denied_at[account] = now
+        return True
 
     def _row(self, hive_number: int, action: Action, logs: str) -> Row:
         text = f"{hive_number}{action.id}{action.sender}{action.contract}{action.name}{action.payload_text}"
@@ -200,7 +255,6 @@ class Sidechain:
         previous_hash, number = self._hash, self._number + 1
         roots = _merkle([(str(row["hash"]), str(row["databaseHash"])) for row in rows + virtual])
         sealed: Row = {
-            "_id": number,
             "blockNumber": number,
             "refHiveBlockNumber": block.number,
             "refHiveBlockId": block.id.hex(),
@@ -218,6 +272,8 @@ class Sidechain:
             "witness": "",
             "signingKey": "",
             "roundSignature": "",
+            "enablePerUserTxLimit": True,
+            "_id": number,
         }
         text = (
             f"{previous_hash}{number}{block.number}{block.id.hex()}{sealed['timestamp']}{roots[0]}{roots[1]}"
@@ -230,13 +286,16 @@ class Sidechain:
             self._blocks.append(msgspec.json.encode(sealed))
             self._by_hive[block.number] = number
             for row in rows:
-                self._by_transaction[str(row["transactionId"])] = number
+                ident = str(row["transactionId"])
+                self._by_transaction[ident] = self._by_transaction[ident.partition("-")[0]] = number
         return sealed
 
     # -- contracts -------------------------------------------------------------------------------
 
     def _run(self, action: Action, logs: Logs) -> None:
-        if action.contract not in (TOKENS, SPLITTER):
+        if action.name == "createSSC":
+            logs.errors.append("you cannot trigger this action")
+        elif action.contract not in (TOKENS, SPLITTER):
             logs.errors.append("contract doesn't exist")
         elif not isinstance(action.payload, dict):
             logs.errors.append(ERROR_ACTIVE_KEY)
@@ -257,13 +316,17 @@ class Sidechain:
         ):
             logs.errors.append("invalid params")
             return
-        value, recipient = parse_quantity(quantity), to.strip()
+        value, recipient = parse_quantity(quantity), to.strip(_SCRIPT_SPACE)
         if value is None:
             logs.errors.append("invalid params")
             return
         if not (
             logs.require(recipient != sender, "cannot transfer to self")
             and logs.require(is_account(recipient), "invalid to")
+            and logs.require(
+                recipient not in self.blacklist and recipient != _ALWAYS_BLACKLISTED,
+                f"not allowed to send to {recipient}",
+            )
             and logs.require(symbol in self.tokens, "symbol does not exist")
         ):
             return
@@ -279,8 +342,8 @@ class Sidechain:
         ):
             return
         units = value.units(token.precision)
-        token.balances[sender] -= units
-        token.balances[recipient] = token.balances.get(recipient, 0) + units
+        token.debit(sender, units)
+        token.credit(recipient, units, quantity)
         logs.emit(
             TOKENS, "transfer", {"from": sender, "to": recipient, "symbol": symbol, "quantity": quantity}
         )
@@ -295,19 +358,20 @@ class Sidechain:
             if logs.require(isinstance(entry, list) and len(entry) == 2, "invalid entry"):
                 self.transfer(sender, payload | {"to": entry[0], "quantity": entry[1]}, logs)
 
-    def balances_of(self, token: Token) -> Iterable[Row]:
+    def balance_rows(self) -> Iterable[Row]:
         """Rows of the table `tokens.balances`."""
-        for number, (account, units) in enumerate(token.balances.items(), 1):
+        held = [(token, account) for token in self.tokens.values() for account in token.balances]
+        for number, (token, account) in enumerate(held, 1):
             yield {
-                "_id": number,
                 "account": account,
                 "symbol": token.symbol,
-                "balance": token.text(units),
+                "balance": token.balance_text(account),
                 "stake": "0",
                 "pendingUnstake": "0",
                 "delegationsIn": "0",
                 "delegationsOut": "0",
                 "pendingUndelegations": "0",
+                "_id": number,
             }
 
 

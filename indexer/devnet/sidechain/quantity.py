@@ -6,9 +6,9 @@ import re
 from typing import Final, NamedTuple
 
 _DECIMAL: Final = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?", re.ASCII)
-_BASED: Final = re.compile(r"(-?)0([xbo])([0-9a-f]+)", re.ASCII | re.IGNORECASE)
+_BASED: Final = re.compile(r"(-?)0([xbo])([0-9a-f]+)(?:\.([0-9a-f]*))?", re.ASCII | re.IGNORECASE)
 _INFINITE: Final = re.compile(r"-?Infinity")
-_BASES: Final = {"x": 16, "b": 2, "o": 8}
+_BITS: Final = {"x": 4, "b": 1, "o": 3}  # of a digit, by prefix
 _WHITE: Final = " \t\n\r\v\f\u00a0\ufeff\u2028\u2029"
 
 # Larger exponents are not expanded: such a number exceeds every balance.
@@ -35,11 +35,14 @@ def parse_quantity(text: str) -> Quantity | None:
     if _INFINITE.fullmatch(trimmed):
         return Quantity(-1 if trimmed.startswith("-") else 1, 0, infinite=True)
     if match := _BASED.fullmatch(trimmed):
+        bits, fraction = _BITS[match[2].lower()], match[4] or ""
         try:
-            number = int(match[3], _BASES[match[2].lower()])
+            number = int(match[3] + fraction, 1 << bits)
         except ValueError:
             return None
-        return Quantity(-number if match[1] else number, 0)
+        decimals = bits * len(fraction)  # a half is 5 tenths: each bit of the fraction is a decimal
+        digits = str(number * 5**decimals).zfill(decimals + 1)
+        return _decimal(bool(match[1]), digits[: len(digits) - decimals], digits[len(digits) - decimals :], 0)
     match = _DECIMAL.fullmatch(trimmed)
     if match is None or not (match[2] or match[3]):
         return None

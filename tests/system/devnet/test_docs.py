@@ -72,7 +72,8 @@ def test_every_habit_of_the_chain_is_described() -> None:
     node = DevNode(Chain(sign=False))
     for name in names:
         DevMethods(node, Faults()).method("chain")({name: 1 if name != "stalled" else True})  # type: ignore[misc]
-    assert (node.chain.lag, node.chain.stalled, node.skip_slots, node.behind) == (1, True, 1, 1)
+    assert (node.chain.lag, node.chain.stalled, node.skip_slots) == (1, True, 1)
+    assert (node.behind, node.buffer) == (1, 1)
 
 
 def test_every_method_is_listed() -> None:
@@ -124,7 +125,7 @@ def test_the_command_says_what_is_wrong(server: NodeServer) -> None:
     )
     assert run("faults", "lag") == (2, "Error: 'lag' must be NAME=VALUE, such as lag=5")
     assert run("fork", "99")[0] == 1
-    assert run("keys", "nobody")[1] == "Error: rejected by the devnet: unknown key:unknown key: nobody"
+    assert run("keys", "nobody")[1] == "Error: rejected by the devnet: unknown account: nobody"
     code, words = run("status", "--url", "http://127.0.0.1:9")
     assert (code, words) == (
         1,

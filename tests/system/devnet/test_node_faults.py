@@ -106,8 +106,9 @@ def test_who_has_too_little_is_told_so_in_the_frame_that_wallets_read(server: No
     )
     assert error["code"] == -32003
     assert error["message"] == (
-        "Assert Exception:a.get_balance() >= -delta: Account alice does not have sufficient funds for "
-        "balance adjustment. Required: -10.001 HIVE, Available: 10.000 HIVE"
+        "Assert Exception:available >= -delta: Account alice does not have sufficient funds for balance "
+        'adjustment. Required: {"amount":"-10001","precision":3,"nai":"@@000000021"}, '
+        'Available: {"amount":"10000","precision":3,"nai":"@@000000021"}'
     )
     assert (error["data"]["code"], error["data"]["name"]) == (10, "assert_exception")
     [frame] = error["data"]["stack"]
@@ -118,33 +119,39 @@ def test_who_has_too_little_is_told_so_in_the_frame_that_wallets_read(server: No
 
 
 @pytest.mark.parametrize(
-    ("signers", "code", "name", "text"),
+    ("signers", "code", "name", "text", "method"),
     [
         (
             [],
             3010000,
             "tx_missing_active_auth",
-            "missing required active authority:Missing Active Authority alice",
+            "missing required active authority:s.check_authority( id ): Missing Active Authority alice",
+            "operator()",
         ),
-        (["bobby"], 3010000, "tx_missing_active_auth", "Missing Active Authority alice"),
-        (["alice", "bobby"], 3050000, "tx_irrelevant_sig", "irrelevant signature included:"),
-        (["alice", "alice"], 3060000, "tx_duplicate_sig", "duplicate signature included:"),
+        (["bobby"], 3010000, "tx_missing_active_auth", "Missing Active Authority alice", "operator()"),
+        (
+            ["alice", "alice"],
+            3060000,
+            "tx_duplicate_sig",
+            "duplicate signature included:",
+            "compute_signature_keys",
+        ),
     ],
 )
 def test_a_wrong_signature_has_its_name(
-    server: NodeServer, call: Call, signers: list[str], code: int, name: str, text: str
+    server: NodeServer, call: Call, signers: list[str], code: int, name: str, text: str, method: str
 ) -> None:
     error = call("condenser_api.broadcast_transaction", [signed(server.node, *signers).condenser()])
-    assert error["code"] == -32000
+    assert error["code"] == -32003
     assert (error["data"]["code"], error["data"]["name"]) == (code, name)
     assert text in error["message"]
-    assert error["data"]["stack"][0]["context"]["method"] == "verify_authority"
+    assert error["data"]["stack"][0]["context"]["method"] == method
 
 
 def test_an_expired_transaction_has_its_name(server: NodeServer, call: Call) -> None:
     old = replace(signed(server.node, "alice"), expiration=server.node.chain.head_time)
     error = call("condenser_api.broadcast_transaction", [old.condenser()])
-    assert error["message"].startswith("transaction expiration exception:now < trx.expiration")
+    assert error["message"].startswith("transaction expiration exception:now < full_transaction")
     assert error["data"]["stack"][0]["context"]["method"] == "validate_transaction"
     assert error["data"]["name"] == "transaction_expiration_exception"
 

@@ -300,7 +300,8 @@ def test_the_sidechain_answers_under_engine(call: Call, dev: Call) -> None:
     block = call("getBlockInfoByHiveBlock", {"hiveBlockNumber": 13}, blockchain)
     assert [row["transactionId"] for row in block["transactions"]] == [ident]
     status = call("getStatus", {}, blockchain)
-    assert status["lastParsedHiveBlockNumber"] == 13
+    assert status["lastParsedHiveBlockNumber"] == 14, "the next block to fetch"
+    assert status["lastBlockRefHiveBlockNumber"] == 13
     assert call("getLatestBlockInfo", {}, blockchain)["refHiveBlockNumber"] == 13
     assert call("getBlockInfo", {"blockNumber": block["blockNumber"]}, blockchain) == block
     assert call("getTransactionInfo", {"txid": ident}, blockchain)["sender"] == "alice"
@@ -309,7 +310,7 @@ def test_the_sidechain_answers_under_engine(call: Call, dev: Call) -> None:
     assert call("nope", {}, blockchain)["code"] == -32601
     query = {"contract": "tokens", "table": "balances", "query": {"account": "peakedex.pek"}}
     [row] = call("find", query, contracts)
-    assert (row["symbol"], row["balance"]) == ("PEK", "2.50000000")
+    assert (row["symbol"], row["balance"]) == ("PEK", "2.5"), "as the sender wrote it"
     assert call("findOne", query, contracts) == row
     both = {**query, "query": {"account": {"$in": ["alice", "peakedex.pek"]}, "symbol": "PEK"}, "limit": 1}
     assert len(call("find", both, contracts)) == 1
@@ -317,6 +318,9 @@ def test_the_sidechain_answers_under_engine(call: Call, dev: Call) -> None:
     assert token["precision"] == 8
     assert call("find", {**query, "limit": 1001}, contracts)["code"] == 400
     assert call("find", {"contract": "tokens"}, contracts)["code"] == 400
+    assert call("getBlockRangeInfo", {}, blockchain)["message"].endswith("getBlockRangeInfo is disabled")
+    params = call("findOne", {"contract": "tokens", "table": "params", "query": {}}, contracts)
+    assert "bittrex" in params["blacklist"]
 
 
 def test_lighthive_reads_properties_and_blocks(server: NodeServer) -> None:

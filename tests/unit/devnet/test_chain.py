@@ -134,8 +134,8 @@ def test_expiration_and_reference_block_are_checked() -> None:
     chain.produce()
     good = chain.build([pay(1)])
     for bad, text in (
-        (replace(good, expiration=chain.head_time), "expired"),
-        (replace(good, expiration=chain.head_time + MAX_EXPIRATION_SECONDS + 1), "too far"),
+        (replace(good, expiration=chain.head_time), "get_runtime_expiration"),
+        (replace(good, expiration=chain.head_time + MAX_EXPIRATION_SECONDS + 1), "SIGNATURE_EXPIRATION"),
         (replace(good, ref_block_prefix=good.ref_block_prefix ^ 1), "tapos"),
         (replace(good, ref_block_num=good.ref_block_num + 1), "tapos"),
         (replace(good, operations=()), "at least one operation"),

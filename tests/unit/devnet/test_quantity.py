@@ -30,6 +30,9 @@ from indexer.devnet.sidechain.quantity import parse_quantity, units_text
         ("0e99", 0),
         ("-1", -(10**8)),
         ("1.10000000000", 110_000_000),
+        ("0x1.8", 150_000_000),
+        ("0b1.01", 125_000_000),
+        ("-0o0.4", -50_000_000),
     ],
 )
 def test_what_counts_as_a_number(text: str, units: int) -> None:
