@@ -1,4 +1,4 @@
-"""One small world for all the tests that only read it."""
+"""Fixtures: one small exchange for all tests that only read it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SQLITE_ALONE = (
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What asks the database much is tested on both kinds; frame, limits and servers on SQLite alone."""
+    """Tests with many queries run on both kinds of database; limits and servers only on SQLite."""
     on_both(metafunc, ON_BOTH, SQLITE_ALONE)
 
 
@@ -43,7 +43,7 @@ def client(world: World) -> FlaskClient:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[World]:
-    """A world of one's own, without any block."""
+    """A new world without blocks."""
     world = World(tmp_path)
     yield world
     world.close()
@@ -58,7 +58,7 @@ def past_world(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def reader(past_world: PastWorld) -> FlaskClient:
-    """Asks the world that has a past."""
+    """A client of the world with past blocks."""
     return past_world.world.client()
 
 
@@ -69,6 +69,6 @@ def journal(reader: FlaskClient) -> Journal:
 
 @pytest.fixture(scope="session")
 def moments(past_world: PastWorld) -> list[int | None]:
-    """The tip, the ends, and 50 blocks at random."""
+    """The newest block, the first ones, and 50 random blocks."""
     numbers = sorted(past_world.states)
     return [None, numbers[0], numbers[1], numbers[-1], *random.Random(3).sample(numbers, 50)]

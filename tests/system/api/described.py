@@ -1,4 +1,4 @@
-"""The OpenAPI description as a judge: is an answer one of those that it allows?"""
+"""Validates responses against the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 
 class Described:
-    """The description that an application gives of itself."""
+    """The OpenAPI document of an application."""
 
     def __init__(self, client: FlaskClient) -> None:
         self.document: dict[str, Any] = client.get("/api/openapi.json").json
@@ -23,7 +23,7 @@ class Described:
         return sorted(self.document["paths"])
 
     def response(self, path: str, status: int) -> dict[str, Any]:
-        """What is described of a status of a path. Fails where nothing is."""
+        """The documented response of a status of a path. Fails if there is none."""
         responses = self.document["paths"][path]["get"]["responses"]
         assert str(status) in responses, f"{path} answered {status}, which is not described"
         response = responses[str(status)]
@@ -37,7 +37,7 @@ class Described:
         return jsonschema_rs.Draft202012Validator({**content[media]["schema"], **self._components})
 
     def check(self, path: str, status: int, content_type: str, content: bytes) -> None:
-        """Fail unless an answer is as described: status, type, and every field of it."""
+        """Fail unless a response matches: status, content type and every field."""
         if status == 304:
             assert (self.response(path, status).get("content"), content) == (None, b"")
             return

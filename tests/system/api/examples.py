@@ -1,7 +1,7 @@
-"""The examples of docs/api.md: found, and made anew.
+"""Finds and updates the examples of docs/api.md.
 
-`python -m tests.system.api.examples` asks the small world for each address that the document names, and writes the
-answers into the document and into api/http/examples.json, from which the OpenAPI description takes them.
+`python -m tests.system.api.examples` requests each address of the document from the small world, and writes the
+responses into the document and into api/http/examples.json, which the OpenAPI document uses.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EXAMPLE = re.compile(r"(`GET (/api/[^`]*)`\n\n```(json|text)\n)(.*?)(```\n)", r
 
 
 class Exact(float):
-    """A number of an answer that remembers how it was written."""
+    """A JSON number as literal text."""
 
     def __new__(cls, text: str) -> Exact:
         number = super().__new__(cls, text)
@@ -36,7 +36,7 @@ class Exact(float):
 
 
 class Example(NamedTuple):
-    """An address that the documentation asks, and the answer that it shows."""
+    """A request in the documentation, and the response shown there."""
 
     address: str
     body: Any

@@ -1,4 +1,4 @@
-"""A client of the stream as anyone might write it: reads events, and holds what they say."""
+"""A stream client: reads events and maintains the state that they describe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Event(NamedTuple):
 
 
 def events(chunks: Iterable[bytes]) -> Iterator[Event]:
-    """Server-Sent Events out of bytes, however they are cut."""
+    """Parses Server-Sent Events from chunks of bytes."""
     held = b""
     for chunk in chunks:
         held += chunk
@@ -40,7 +40,7 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
 
 
 class Reading:
-    """An open stream, read by a thread, so that a test waits for an event with a deadline."""
+    """An open stream, read by a thread, so that tests can wait for events with a deadline."""
 
     def __init__(self, chunks: Iterable[bytes], close: Callable[[], None]) -> None:
         self._queue: Queue[Event | None] = Queue()
@@ -63,14 +63,14 @@ class Reading:
             self._queue.put(None)
 
     def next(self, within: float = PATIENCE_SECONDS) -> Event | None:
-        """The next event; None at the end. Raises AssertionError where none comes in time."""
+        """The next event; None at the end. Raises AssertionError after a timeout."""
         try:
             return self._queue.get(timeout=max(within, 0.0))
         except Empty:
             raise AssertionError("nothing came in time") from None
 
     def expect(self, *names: str) -> Event:
-        """The next event of these names; others are passed over."""
+        """The next event of these names; others are skipped."""
         end = time.monotonic() + PATIENCE_SECONDS
         while (event := self.next(end - time.monotonic())) is not None:
             if event.name in names:
@@ -78,7 +78,7 @@ class Reading:
         raise AssertionError(f"the stream ended before any of {names}")
 
     def arrived(self) -> list[Event]:
-        """What has come by now."""
+        """The events received so far."""
         return [event for _ in range(self._queue.qsize()) if (event := self._queue.get()) is not None]
 
     def rest(self) -> list[Event]:
@@ -89,12 +89,12 @@ class Reading:
         return found
 
     def close(self) -> None:
-        """Go away. The other side notices when it next sends something."""
+        """Disconnect. The server notices at its next write."""
         self._gone = True
 
 
 def listen(client: FlaskClient, topics: str, last: str | None = None) -> Reading:
-    """A stream of an application in this process. Raises AssertionError where it is refused."""
+    """A stream of an application in this process. Raises AssertionError if it is rejected."""
     headers = {} if last is None else {"Last-Event-ID": last}
     response = client.get(f"/api/stream?topics={topics}", headers=headers, buffered=False)
     assert response.status_code == 200, response.data
@@ -103,7 +103,7 @@ def listen(client: FlaskClient, topics: str, last: str | None = None) -> Reading
 
 
 class Mirror:
-    """What a client knows. It asserts that the numbers of the changes have no gap."""
+    """The client's state. Asserts that changes are numbered without gaps."""
 
     def __init__(self, trades: int = 100) -> None:
         self._most_trades = trades
@@ -172,12 +172,12 @@ class Mirror:
         self.withdrawals.update((row["id"], row) for row in account.get("withdrawals", ()))
 
     def follow(self, reading: Reading, seq: int) -> None:
-        """Take events until that one."""
+        """Apply events up to that one."""
         while self.seq < seq:
             self.take(reading.expect("snapshot", "change", "reset"))
 
     def picture(self) -> dict[str, Any]:
-        """All that a fresh snapshot tells, in one form: empty wallets and books are nothing."""
+        """The state in the form of a new snapshot, without empty accounts and books."""
         return {
             **self.at,
             "books": {
@@ -200,7 +200,7 @@ def _pair(part: dict[str, Any]) -> tuple[str, str]:
 
 
 def snapshot(client: FlaskClient, topics: str) -> Mirror:
-    """What somebody who comes now is told."""
+    """The snapshot of a new client."""
     mirror, reading = Mirror(), listen(client, topics)
     mirror.take(reading.expect("snapshot"))
     reading.close()

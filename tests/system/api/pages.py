@@ -1,4 +1,4 @@
-"""What an HTML page holds, as a browser would see it."""
+"""Parser of HTML pages: tags, loaded files, inline code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """Its tags with their attributes, and all that they load from where they lie."""
+    """Tags with their attributes, and the addresses of everything that is loaded."""
 
     LOADING = ("script", "link", "img", "iframe", "source", "object", "embed", "audio", "video", "use")
 
@@ -27,7 +27,7 @@ class Page(HTMLParser):
         ]
 
     def inline(self) -> list[str]:
-        """What a policy without `unsafe-inline` would stop."""
+        """Inline code that a policy without `unsafe-inline` would block."""
         return [
             tag
             for tag, attributes in self.tags

@@ -1,7 +1,7 @@
-"""A world with a past, and what anybody can read out of its journal and states without a database.
+"""A world with past blocks, and readers of its journal and state text that use no database.
 
-`PastWorld` lets much happen in 160 blocks: quiet ones, jumps in time, all that traders, strangers and the operator
-do. It keeps each block's state as the rules had it, and `Journal` reads the journal's lines in the plainest way.
+`PastWorld` has 160 blocks with all actions of traders and the operator, malformed input, quiet blocks and jumps in
+time. It stores the state text after each block; `Journal` interprets journal lines in the simplest way.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class PastWorld:
         self._block([], flush=True)
 
     def state(self, block: int | None) -> StateText:
-        """What the rules held at the end of a block; None is the tip."""
+        """The state text at the end of a block; None for the newest one."""
         return StateText(self.states[self.world.block if block is None else block])
 
     def _block(self, events: list[Event], flush: bool = False) -> None:
@@ -137,7 +137,7 @@ class Trade(NamedTuple):
 
 
 class Journal:
-    """What the lines of a journal say, read one by one."""
+    """Interpreter of journal lines."""
 
     def __init__(self, text: str) -> None:
         self.lines: list[tuple[int, list[str]]] = []
@@ -166,7 +166,7 @@ class Journal:
 
 
 class StateText:
-    """What a state's text says."""
+    """Interpreter of a state text."""
 
     def __init__(self, text: str) -> None:
         self.balances: dict[str, dict[str, list[int]]] = defaultdict(dict)
@@ -202,13 +202,13 @@ def seconds(time: str) -> int:
 
 
 def show(units: int, decimals: int) -> str:
-    """Decimal text, the plain way."""
+    """Units as decimal text."""
     sign, digits = ("-" if units < 0 else ""), f"{abs(units):0{decimals + 1}d}"
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def at(block: int | None, separator: str = "&") -> str:
-    """The parameter that asks for a block; nothing for the tip."""
+    """The `block` parameter; empty for the newest block."""
     return "" if block is None else f"{separator}block={block}"
 
 

@@ -1,4 +1,4 @@
-"""What every error must look like."""
+"""Checks common to all error responses."""
 
 from __future__ import annotations
 

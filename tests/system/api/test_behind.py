@@ -1,4 +1,4 @@
-"""While the database is behind the chain, answers say so; and they are other answers."""
+"""Warnings while the database is behind the chain, and their ETags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bot of docs/examples, against a real server: it understands the formats, and what it says is right."""
+"""The bot of docs/examples against a real server."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_market_without_a_trade(fresh: World) -> None:
 
 
 def test_it_does_not_take_again_what_it_holds(past_world: PastWorld, address: str) -> None:
-    """The second look at the same block is answered with 304 throughout, and comes out the same."""
+    """Requests for the same block are answered with 304, with the same result."""
     spec = importlib.util.spec_from_file_location("market_bot", BOT)
     assert spec is not None
     assert spec.loader is not None

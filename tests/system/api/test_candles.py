@@ -1,4 +1,4 @@
-"""/api/candles, and the figures of 24 hours: what the trades of the journal add up to by hand."""
+"""/api/candles and 24-hour statistics, compared with sums of the journal's trades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/api/checkpoints: a claim agrees where its journal hash is ours, and nothing is said of what is not there yet."""
+"""/api/checkpoints: comparison of hashes, and unknown results for blocks that are not recorded yet."""
 
 from __future__ import annotations
 

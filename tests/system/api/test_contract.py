@@ -1,4 +1,4 @@
-"""Schemathesis asks every path of the OpenAPI description with good and bad parameters.
+"""Schemathesis requests every path of the OpenAPI document with valid and invalid parameters.
 
 No answer may be a server error, have a status, a content type, a header or a field that is not described, or
 take what the description forbids. The live stream, which does not end, has tests of its own.

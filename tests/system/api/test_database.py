@@ -1,4 +1,4 @@
-"""The handle cannot write; a database that is missing, empty, busy, foreign or replaced stops nothing."""
+"""Read-only access; missing, empty, busy, foreign and replaced databases."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def client_of(path: Path):
 
 
 def test_the_handle_cannot_write(world: World) -> None:
-    """Neither rows nor tables, nor by switching its own protection off."""
+    """Neither rows nor tables, nor after an attempt to disable the protection."""
     database = Database(world.url)
     with database.snapshot() as snapshot:
         for sql in (
@@ -111,7 +111,7 @@ def test_a_replaced_database_is_seen(tmp_path: Path) -> None:
 
 
 def test_after_the_writer_has_gone(tmp_path: Path) -> None:
-    """The writer takes its write-ahead log with it when it stops; readers go on."""
+    """A stopped writer removes its write-ahead log; readers continue."""
     world = small_world(tmp_path)
     world.close()
     assert not world.path.with_name("peakedex.db-wal").exists()
@@ -141,7 +141,7 @@ def test_an_error_in_a_query_is_a_bug_not_a_busy_database(fresh: World) -> None:
 
 
 def test_one_request_sees_one_block(tmp_path: Path) -> None:
-    """A block that is committed in the middle of a request is not half seen."""
+    """A block committed during a request is not partially visible."""
     world = small_world(tmp_path)
     database = Database(world.url)
     with database.snapshot() as snapshot:

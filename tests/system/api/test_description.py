@@ -1,4 +1,4 @@
-"""The OpenAPI description says what the code does, its examples are true, and its page loads nothing else."""
+"""The OpenAPI document matches the code, its examples are valid, and its page loads nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every parameter of every path with what nobody should send: an answer as described, never a bug of ours."""
+"""Every parameter of every path with invalid values: documented responses, never an internal error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/api/history of an account: its trades and no others, on which side it stood, page by page."""
+"""/api/history of an account: exactly its trades, its side in each, and paging."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all paths have in common: methods, ETag and 304, headers, errors, other sites' pages."""
+"""Behaviour common to all paths: methods, ETag and 304, headers, errors, CORS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/api/blocks and /api/journal: the hash chain and the text, as auditors put them together."""
+"""/api/blocks and /api/journal: the hash chain and the text, recomputed as auditors do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/api/liabilities: the roots that all proofs lead to, at any block and at the end of a day."""
+"""/api/liabilities: the roots of proofs, at any block and at the end of a day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits on how often one address may ask: told by 429, counted per client, never in the way of operators."""
+"""Rate limits: 429 per client address; exempt monitoring; failing stores."""
 
 from __future__ import annotations
 

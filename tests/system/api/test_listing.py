@@ -1,5 +1,5 @@
-"""The formats of CoinGecko, CoinMarketCap and TradingView: each field as their documents have it, each value
-as our own paths and the journal have it.
+"""The formats of CoinGecko, CoinMarketCap and TradingView: fields as documented by them, values as in
+the other endpoints and the journal.
 """
 
 from __future__ import annotations

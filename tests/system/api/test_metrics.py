@@ -1,4 +1,4 @@
-"""/metrics: what an operator's alarms are built on."""
+"""/metrics: all metrics used by alarms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money in and out, the ledger's transfers, solvency and proofs, against the journal and the rules' state."""
+"""Deposits, withdrawals, ledger transfers, solvency and proofs, compared with the journal and the state."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_withdrawals(reader: FlaskClient, journal: Journal) -> None:
 
 
 def test_a_withdrawal_shows_how_far_its_payment_is(fresh: World) -> None:
-    """What the payouts program has noted; paid is what the chain shows, whatever that says."""
+    """The status recorded by payouts; `paid` depends only on the chain."""
     fresh.apply(fresh.deposit("alice", "PEK", "100"))
     asked = [fresh.action("alice", "withdraw", symbol="PEK", quantity=str(n)) for n in (1, 2, 3)]
     fresh.apply(*asked)
@@ -149,7 +149,7 @@ def test_a_withdrawal_shows_how_far_its_payment_is(fresh: World) -> None:
 
 
 def test_transfers_add_up_to_the_balances(past_world: PastWorld, reader: FlaskClient) -> None:
-    """Double entry: whoever adds up an account's transfers gets its balances, to the last unit."""
+    """Double entry: the sum of an account's transfers is its balance."""
     state = past_world.state(None)
     for name in (*NAMES, "peakecoin.fees"):
         sums: dict[str, dict[str, int]] = {}
@@ -217,7 +217,7 @@ def proof_of(body: dict[str, Any]) -> Proof:
 
 
 def test_proofs(past_world: PastWorld, reader: FlaskClient, moments: list[int | None]) -> None:
-    """Each proof checks, is of what the account holds, and leads to the roots of the state's text."""
+    """Each proof is valid, has the account's balance, and leads to the roots computed from the state text."""
     for block in moments[:25]:
         state = past_world.state(block)
         for name in (*NAMES, STRANGER):

@@ -1,4 +1,4 @@
-"""Pages: none is skipped, none comes twice, also while new rows arrive."""
+"""Paging: no row is skipped or repeated, also while new rows arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad parameters: each is refused with its name, the reason and the cure; nothing breaks."""
+"""Invalid parameters: rejected with name, reason and fix."""
 
 from __future__ import annotations
 

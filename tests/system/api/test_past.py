@@ -1,7 +1,4 @@
-"""Past blocks: what the API says of 50 of them, and of the tip, is what journal and rules said then.
-
-The other side of each comparison is plain text: the journal's lines, and the state's text of that block.
-"""
+"""Past blocks: responses for 50 of them and the newest one, compared with journal lines and state text of that block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API and its server: it goes, it comes back, it is a standby that hears nothing. (The rest runs on both.)"""
+"""The API on PostgreSQL: lost connections, and a standby. Other tests run on both kinds of database."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def client_of(server: Server, world: World, **settings: object) -> FlaskClient:
 
 
 def test_the_api_outlives_its_server(primary: Server, world: World) -> None:
-    """503 with Retry-After and at once while it is away, for whatever is asked; then the same as before."""
+    """503 with Retry-After while the server is down, then the same responses as before."""
     client = client_of(primary, world)
     before = client.get("/api/pairs")
     assert before.status_code == 200

@@ -1,5 +1,5 @@
-"""An auditor who has nothing but this API: the journal that it gives, read line by line, accounts for every
-balance, book, order and state that it shows, at the tip and at 50 past blocks.
+"""An auditor with only the API: its journal, interpreted line by line, explains every balance, book, order and state
+that it returns, at the newest and at 50 past blocks.
 
 The chain is the generator's busy one: tokens and pairs are listed along the way, rules change, pairs close.
 """

@@ -1,4 +1,4 @@
-"""Each path once more, by what a reader of the protocol would expect to see."""
+"""Each resource, with the values expected from the protocol."""
 
 from __future__ import annotations
 

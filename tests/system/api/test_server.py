@@ -1,4 +1,4 @@
-"""A real server: it answers, it stops at once, and says in one line why it cannot start."""
+"""A real server: responses, shutdown, and one-line errors at start."""
 
 from __future__ import annotations
 

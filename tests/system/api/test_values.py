@@ -1,4 +1,4 @@
-"""What the API says equals what the rules hold: book, balances, orders, trades after a random flow."""
+"""Responses equal the state of the rules after a random flow: book, balances, orders, trades."""
 
 from __future__ import annotations
 

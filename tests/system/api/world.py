@@ -1,4 +1,4 @@
-"""A small exchange in a database: what the API's tests, and the examples of docs/api.md, look at."""
+"""A small exchange in a database, for the API's tests and the examples of docs/api.md."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class World:
 
 
 def small_world(folder: Path) -> World:
-    """Two traders, a book, a few trades, every status of an order, and a stranger's odd deposit."""
+    """Two traders, a book, a few trades, every status of an order, and a deposit with odd text."""
     world = World(folder)
     world.apply(
         world.deposit("alice", "PEK", "1000000"),

@@ -1,4 +1,4 @@
-"""`peakedex doctor`: all is well, and then one thing after another is broken."""
+"""`peakedex doctor`: findings without problems, and for each problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks that really happened, through the real command: read, linked, and understood.
+"""Recorded blocks of the real chain through the real command.
 
 None of them holds anything for this venue. So each story gives the venue an escrow account that somebody
 really sent coins to, or listens to the contract `market`, whose orders have the shape of ours.

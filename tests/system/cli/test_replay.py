@@ -1,4 +1,4 @@
-"""`peakedex replay`, and what auditors do with its database: print, hash, compare."""
+"""`peakedex replay`, and auditors' commands on its database."""
 
 from __future__ import annotations
 
@@ -183,9 +183,7 @@ def test_the_last_block_s_state_is_the_same_by_its_number(replayed: Run) -> None
 def test_a_block_that_is_not_recorded_has_no_state(replayed: Run) -> None:
     run = peakedex("state", "--db", "dex.db", "--block", LAST + 1)
     assert run.code == MISUSED
-    assert run.complaint == (
-        f"Error: --block {LAST + 1} is not recorded yet: the newest block is {LAST}"
-    )
+    assert run.complaint == (f"Error: --block {LAST + 1} is not recorded yet: the newest block is {LAST}")
 
 
 # ---------------------------------------------------------------- what can be wrong
@@ -213,9 +211,7 @@ def test_a_command_without_a_venue_says_how_to_name_one(archive: Path) -> None:
 def test_a_reader_s_database_that_is_missing_is_named(words: tuple[str, ...]) -> None:
     run = peakedex(*words, "--db", "nowhere.db")
     assert run.code == MISUSED
-    assert run.complaint == (
-        "Error: database nowhere.db does not exist: run `peakedex follow` or fix --db"
-    )
+    assert run.complaint == ("Error: database nowhere.db does not exist: run `peakedex follow` or fix --db")
 
 
 def test_serve_names_a_database_or_a_port_that_it_cannot_have() -> None:
@@ -341,9 +337,7 @@ def test_receipts_that_are_cut_off_are_named(here: Path, venue: Path, archive: P
     (archive / "receipts.jsonl.zst").write_bytes(packed[: len(packed) * 3 // 4])
     run = peakedex("replay", "--venue", venue, "--archive", archive, "--db", "dex.db")
     assert run.code == FAILED
-    assert re.fullmatch(
-        r"Error: stopped: receipts\.jsonl\.zst, line \d+: cannot be read: .+", run.complaint
-    )
+    assert re.fullmatch(r"Error: stopped: receipts\.jsonl\.zst, line \d+: cannot be read: .+", run.complaint)
 
 
 def test_an_archive_without_receipts_is_worth_a_note(venue: Path, archive: Path) -> None:

@@ -1,4 +1,4 @@
-"""`peakedex verify`: what is the same is found to be the same, and every lie is named with its place."""
+"""`peakedex verify`: identical targets, and every kind of difference with its place."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_an_api_of_a_real_server(here: Path, venue: Path, archive: Path, made: P
 
 
 def test_nodes_and_an_archive_of_theirs_against_an_indexer_that_goes_on(here: Path, venue: Path) -> None:
-    """The indexer writes while we read: what it has written since is followed, rows and all."""
+    """The indexer writes during the comparison: later blocks are compared, too."""
     with world(blocks=24) as chain:
         chain.follow(here / "dex.db")
         began = chain.irreversible
@@ -249,7 +249,7 @@ def test_the_operation_that_caused_each_kind_of_line(
 def test_a_cancel_is_the_cause_of_the_close_of_an_older_order(
     here: Path, venue: Path, archive: Path, made: Path
 ) -> None:
-    """The line names the order's transaction; what closed it is another one, in this block."""
+    """The line names the order's transaction; another one, in this block, closed it."""
     blocks = (made / "journal.txt").read_text().split("block ")[1:]
     for block in blocks:
         lines = block.splitlines()
@@ -275,7 +275,7 @@ def test_a_block_that_one_side_does_not_have(here: Path, venue: Path, archive: P
 
 
 def test_blocks_in_which_nothing_of_ours_happened(here: Path, venue: Path) -> None:
-    """Whoever tells something of them lies."""
+    """Any lines for them are false."""
     for text, line in (("block 3 00\nreject a b c E_INPUT\n", 2), ("block 3 00\n", 1)):
         (here / "extra.txt").write_text(text, newline="")
         said = difference(verify(venue, "extra.txt", "--archive", quiet(here), "--json"))
@@ -349,7 +349,7 @@ def test_a_lie_about_the_past_is_found_by_asking_for_the_past(
 
 
 def test_whoever_rewrites_hashes_too_is_found_by_the_lines(venue: Path, archive: Path, theirs: Path) -> None:
-    """A forger makes the whole chain of hashes anew; they prove nothing to us."""
+    """A forger can recompute the whole hash chain; the lines still differ."""
     from settlement.core.journal.text import chain_hash
 
     change(theirs, "update journal set lines = replace(lines, ' E_FUNDS', ' E_INPUT') where block > 5")

@@ -1,4 +1,4 @@
-"""Every fault of a node or of the chain, alone: the journal is that of a calm run, and every row."""
+"""Each fault of a node or the chain by itself: journal and rows equal those of a run without faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A node that lies: it is found out, named, and not used for that range; and a conflict stops the indexer."""
+"""Lying nodes: detected, named, and not used for that range; a conflict with recorded blocks stops the indexer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults in random combinations, from a printed seed, over hundreds of blocks: the same hashes in the end."""
+"""Random combinations of faults from a printed seed, over hundreds of blocks: the same hashes as without faults."""
 
 from __future__ import annotations
 

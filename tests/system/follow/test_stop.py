@@ -1,4 +1,4 @@
-"""The stop event ends whatever the indexer is at, at once: also a question that is never answered."""
+"""The stop event ends the indexer at once, also while it waits for a silent node."""
 
 from __future__ import annotations
 

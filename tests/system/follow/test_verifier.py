@@ -1,4 +1,4 @@
-"""With a local verifier a single node is enough, and no lie of it passes."""
+"""With a local verifier a single node is enough, and its false blocks are detected."""
 
 from __future__ import annotations
 

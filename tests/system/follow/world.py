@@ -1,4 +1,4 @@
-"""One simulated chain behind several HTTP nodes, each with faults of its own, and an indexer that follows it.
+"""A simulated chain behind several HTTP nodes, each with its own faults, and an indexer that follows it.
 
 Nothing sleeps: when the indexer pauses, the world moves on by a block, and whatever the test has planned
 happens. `run` follows as `peakedex follow` does; `calm` is what must come of it: the same blocks and receipts,
