@@ -1,9 +1,9 @@
 # Shared by deploy.sh and deploy-simple.sh, which set DATABASE to `postgresql` or `sqlite`, define the functions that
 # prepare, copy and replace the database, and call `main "$@"`.
 #
-# Root writes only to folders that root alone can write. Whatever lies in a service's folder (/var/lib/peakedex) is
-# created, read and replaced as that service's user, see `as_user`: a compromised service may have put a link there.
-# Python runs with -I, so that it imports no module from the working folder.
+# Root writes only in folders that only root can write. Files in a service's folder (/var/lib/peakedex) are created,
+# read and replaced as the service's user (`as_user`), because a compromised service may have placed links there.
+# Python runs with -I, so that it imports no modules from the working folder.
 # shellcheck shell=bash
 
 set -euo pipefail
@@ -170,8 +170,8 @@ clean_environment() {
     done
 }
 
-# Replaces this subshell by a command of another user, in a session of its own: on root's terminal it could type.
-# Without root the user stays.
+# Replaces this subshell by a command of another user, in a new session: with root's terminal it could insert input
+# there. Without root, the user stays the same.
 become() { # USER GROUP,... COMMAND...
     local user=$1 group gids=''
     for group in ${2//,/ }; do gids=$gids,$(number group "$group"); done
@@ -197,7 +197,7 @@ own() { # MODE OWNER GROUP PATH
     chmod "$1" "$4"
 }
 
-# Creates a folder in one that only root can write. An existing one must not be a link, nor belong to another user.
+# Creates a folder in one that only root can write. Refuses an existing one that is a link or belongs to another user.
 folder() { # MODE OWNER GROUP PATH
     local owner
     if [ -L "$4" ]; then die "$4 is a symbolic link: replace it by a folder or a bind mount"; fi
@@ -418,7 +418,6 @@ keep_database() { # VERSION
 
 restore_database() { # VERSION
     local copy=$OPT/versions/$1/database
-    [ -f "$copy" ] || die "the copy of version $1's database is missing: $copy"
     say "restores the database of version $1. Do not return withdrawals (payouts return) for an hour"
     services stop peakedex-api
     replace_database <"$copy"
@@ -497,6 +496,9 @@ roll_back() {
     if ! same_schema "$old" "$new" && [ "$RESTORE_DATABASE" = no ]; then
         die "version $new has another schema than $old: use --restore-database to restore the copy made before" \
             "the upgrade. Later blocks are read again from the chain; later payout records are lost"
+    fi
+    if ! same_schema "$old" "$new" && [ ! -f "$OPT/versions/$old/database" ]; then
+        die "the copy of version $old's database is missing: $OPT/versions/$old/database"
     fi
     say "returns from version $new to $old"
     if [ "$DRY_RUN" = yes ]; then return; fi

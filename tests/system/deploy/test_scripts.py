@@ -339,6 +339,10 @@ def test_rollback_over_other_tables_takes_a_word_and_puts_the_copy_back(server: 
     assert oct(mode(server.database)) == "0o660"
     if IS_ROOT:
         assert server.database.stat().st_uid == server.uid("peakedex-indexer")
+    again = server.run("rollback", "--restore-database", "--systemd")
+    assert again.code == 2
+    assert f"the copy of version {new}'s database is missing" in again.err
+    assert again.did == []  # the services were not stopped
 
 
 def test_deploy_sh_names_the_database_of_this_machine(server: Machine) -> None:
