@@ -118,7 +118,7 @@ def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path, rela
 
 
 def test_signatures_travel_as_files(chain: Chain, tmp_path: Path) -> None:
-    """No wire between them: what one exports, the other imports; strangers' files are refused."""
+    """No wire between them: what one exports, the other imports; files of other people are refused."""
     first, second, _ = operators(chain, tmp_path, None)
     both = (first, second)
     try:

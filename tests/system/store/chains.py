@@ -1,7 +1,7 @@
-"""Recorded chains for these tests, and the two ways to look at what became of them.
+"""Generated chains for these tests, and two ways to compare the results.
 
-`lively` is a short chain on which everything happens that can happen: the generator's, with its seldom acts
-made frequent. `picture` is an engine's whole memory as plain values, `dump` all that a database holds.
+`lively` is a short generated chain with every kind of event; rare ones are made frequent. `picture` is the complete
+state of a state machine as plain values, `dump` the complete content of a database.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def demo() -> Venue:
 
 @dataclass(frozen=True)
 class Chain:
-    """Blocks and receipts as an archive holds them: one JSON text each."""
+    """Blocks and receipts as in an archive: one JSON text each."""
 
     blocks: tuple[bytes, ...]
     receipts: tuple[bytes, ...]
 
     def write(self, folder: Path, packing: str = ".jsonl") -> Path:
-        """The archive in a folder, which is made."""
+        """Write the archive into a new folder."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, lines in (("blocks", self.blocks), ("receipts", self.receipts)):
             text = b"".join(line + b"\n" for line in lines)
@@ -77,7 +77,7 @@ def lively(seed: int = 1, blocks: int = 120, ops: int = 20, shape: str = "block_
 def read_on(
     rules: StateMachine, projector: Any, folder: Path, *, until: int | None = None, **options: Any
 ) -> Progress:
-    """Let an engine go on along an archive."""
+    """Apply further blocks of an archive to a state machine."""
     return Follower(rules, projector, ArchiveSource(folder, rules.venue_filter), **options).run(until)
 
 
@@ -90,7 +90,7 @@ def replay(
     batch: int = BATCH_BLOCKS,
     **options: Any,
 ) -> tuple[StateMachine, Database]:
-    """What `peakedex replay` does: an archive into a new database, or on from where that one stands."""
+    """Like `peakedex replay`: an archive into a new database, or a continuation of it."""
     database = open_writer(url or databases.fresh())
     rules, projector = load_or_initialise(database, venue or demo())
     read_on(rules, projector, folder, until=until, batch_blocks=batch, **options)
@@ -109,7 +109,7 @@ def kinds(text: str) -> Counter[str]:
 
 
 def dump(database: Database) -> dict[str, list[Any]]:
-    """Every row of every table, but for what the indexer says of itself."""
+    """Every row of every table except the indexer's status."""
     with database.connect() as connection:
         return {
             table.name: sorted(
@@ -122,7 +122,7 @@ def dump(database: Database) -> dict[str, list[Any]]:
 
 
 def picture(state: State) -> dict[str, Any]:
-    """All that the rules remember, in the order in which they remember it; empty wallets are nothing."""
+    """The complete state in its order, without empty balances."""
     return {
         "header": state.header,
         "journal hash": state.journal_hash,

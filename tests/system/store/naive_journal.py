@@ -1,7 +1,7 @@
-"""The venue as its journal tells it: an auditor's own book-keeping, line by line, from the text alone.
+"""Naive interpreter of the journal: an auditor's ledger, computed line by line from the text.
 
-Nothing of the engine is used. What the journal does not say is given: the decimals of tokens and pairs, and
-who gets the fees. Simple on purpose: every question is answered by looking through everything.
+It shares no code with the rules. Decimals of tokens and pairs and the fee account, which are not in the journal, are
+parameters. It is deliberately simple: every query is a linear scan.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class NaiveTrade(NamedTuple):
 
 @dataclass
 class NaiveJournal:
-    """What stands after the lines read so far."""
+    """The ledger after the lines read so far."""
 
     precisions: Mapping[str, int]
     """Of every token that is ever listed, in the order of listing."""
@@ -210,10 +210,10 @@ class NaiveJournal:
         self.listed += action == "listToken"
 
     def _expire(self, _: str) -> None:
-        """Its close follows."""
+        """Nothing: its `close` line follows."""
 
     def _internal(self, *_: str) -> None:
-        """From one escrow account to another: all of them together hold as much as before."""
+        """Between two escrow accounts: the total holdings are unchanged."""
 
     def _reject(self, *_: str) -> None:
         """Nothing changed."""

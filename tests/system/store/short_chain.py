@@ -1,6 +1,6 @@
 """A chain of eight short blocks, written by hand, that writes every table and changes every kind of row.
 
-Where the generated chains are wide, this one is small enough to be cut off at every single statement.
+It is small enough to be interrupted at every single statement.
 """
 
 from __future__ import annotations

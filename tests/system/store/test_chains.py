@@ -1,4 +1,4 @@
-"""The chain that the other tests of this folder replay must be worth it: everything happens on it."""
+"""The chain that other tests of this folder replay contains every kind of event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard and the alarms speak of metrics, labels and states that exist, and each alarm has its line in the guide."""
+"""Dashboard and alarms refer only to existing metrics, labels and states; each alarm is in the operator's guide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes, ids, signatures: ours against the devnet's own packing and keys, and nothing signed that differs."""
+"""Serialization, ids and signatures of payments, compared with the devnet's implementation."""
 
 from __future__ import annotations
 

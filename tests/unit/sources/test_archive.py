@@ -1,4 +1,4 @@
-"""Archives: read whole and in step, or stopped with file, line and block."""
+"""Archives: blocks with their receipts, or an error with file, line and block."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_candidates_for_which_nothing_was_recorded_are_counted(tmp_path: Path) -
 
 
 def test_an_account_listed_on_the_way_counts_from_the_next_block_on(tmp_path: Path) -> None:
-    """The engine adds it while the source stands still at that block."""
+    """The state machine adds it while the source waits at that block."""
     looking = watch(escrows=set())
     write(tmp_path / "blocks.jsonl", chain.chain(10, [PAY], [PAY], [PAY]))
     source = ArchiveSource(tmp_path, looking)
