@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import signal
 import stat
 from collections.abc import Callable, Iterator
@@ -70,7 +71,7 @@ def assert_nothing_leaked(server: Machine, before: dict[str, Outside]) -> None:
 def remove(server: Machine) -> None:
     """Remove everything that the attacker, or SQLite, has left in the data folder."""
     for path in data(server).iterdir():
-        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 @contextmanager
