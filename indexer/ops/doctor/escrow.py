@@ -56,6 +56,8 @@ class OnChain:
     amounts: dict[Place, str] = field(default_factory=dict)  # decimal text, where not zero
     precisions: dict[str, int] = field(default_factory=dict)
     knows_tokens: bool = False  # whether a sidechain node was asked
+    denied: set[str] = field(default_factory=set)  # may act once a day (contract `resourcemanager`)
+    blacklisted: set[str] = field(default_factory=set)  # `tokens.transfer` to them is refused
 
 
 @dataclass
@@ -88,6 +90,7 @@ class Escrows:
             return
         yield from self._accounts(tokens, chain)
         yield from _listed(tokens, chain)
+        yield from _restricted(tokens, chain)
         if self.ledger.state is not None:
             yield from _debts(self.ledger.state)
             yield from self._balances(tokens, chain)
@@ -213,6 +216,12 @@ class Escrows:
             precision = row.get("precision")
             if isinstance(precision, int):
                 chain.precisions[_text(row, "symbol")] = precision
+        for row in engine.find("accountControls", {"account": {"$in": list(names)}}, "resourcemanager"):
+            if row.get("isDenied") is True:
+                chain.denied.add(_text(row, "account"))
+        for row in engine.find("params", {}):
+            blacklist = row.get("blacklist")
+            chain.blacklisted |= set(blacklist) if isinstance(blacklist, dict) else set()
 
 
 def _listed(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
@@ -229,6 +238,28 @@ def _listed(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
             text = f"{token.symbol} has {precision} decimals on the sidechain, {token.precision} in the venue"
             cure = "fix the venue file: with fewer decimals deposits are refunded, with more payouts fail"
             yield (warn if precision > token.precision else fatal)("token", text, cure)
+
+
+def _restricted(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
+    """Whether the sidechain lets the escrow accounts send and receive its tokens."""
+    if not chain.knows_tokens:
+        return
+    escrows = _escrows([token for token in tokens if token.chain == HIVE_ENGINE])
+    for name in escrows:
+        if name in chain.denied:
+            yield fatal(
+                "escrow",
+                f"Hive-Engine has restricted {name} to one action a day: its tokens are not paid",
+                "ask Hive-Engine to lift the restriction",
+            )
+        if name in chain.blacklisted:
+            yield fatal(
+                "escrow",
+                f"{name} is on Hive-Engine's blacklist: deposits of tokens are refused",
+                "ask Hive-Engine to remove it",
+            )
+    if not chain.denied & set(escrows) and not chain.blacklisted & set(escrows):
+        yield ok("escrow", "Hive-Engine restricts none of the accounts")
 
 
 def _debts(state: State) -> Iterator[Finding]:

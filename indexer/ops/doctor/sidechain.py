@@ -52,13 +52,14 @@ class SidechainNode:
     def url(self) -> str:
         return self.client.url
 
-    def find(self, table: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-        """All rows of a table of the contract `tokens`. Raises NodeError."""
+    def find(self, table: str, query: dict[str, Any], contract: str = "tokens") -> list[dict[str, Any]]:
+        """All rows of a contract's table; none of an unknown one. Raises NodeError."""
         rows: list[dict[str, Any]] = []
         for page in range(_MAX_PAGES):
-            asked = {"contract": "tokens", "table": table, "query": query}
+            asked = {"contract": contract, "table": table, "query": query}
             limits = {"limit": _PAGE, "offset": page * _PAGE, "indexes": []}
-            found = self.client.call("find", {**asked, **limits}, list[dict[str, Any]], "/contracts")
+            answer = self.client.call("find", {**asked, **limits}, list[dict[str, Any]] | None, "/contracts")
+            found = answer or []
             rows += found
             if len(found) < _PAGE:
                 return rows

@@ -13,7 +13,10 @@ import zstandard
 
 from indexer.ops.backup.restore import RestoreChecks, Restored, restore
 from indexer.ops.backup.snapshot_file import Manifest, write_snapshot
-from settlement.store.database import open_reader
+from settlement.store import payout_schema
+from settlement.store.database import closing_writer, open_reader
+from settlement.store.payout_pause import AFTER_RESTORE, pause_cause
+from settlement.store.read.payouts import REFUND
 
 Members = dict[str, bytes]
 
@@ -30,6 +33,13 @@ def create(url: str, path: Path, **options: Any) -> Manifest:
 def load(path: Path, url: str, **wanted: Any) -> Restored:
     """Restore a snapshot, ignoring checkpoints, which are random in generated chains."""
     return restore(path, url, RestoreChecks(**{"ignore_checkpoint": True, **wanted}))
+
+
+def resume_payouts(url: str) -> None:
+    """Take back what a restore leaves in a database: payouts start paused."""
+    with closing_writer(url) as engine, engine.begin() as connection:
+        assert pause_cause(connection) == AFTER_RESTORE
+        connection.execute(payout_schema.decisions.delete().where(payout_schema.decisions.c.kind > REFUND))
 
 
 def members(path: Path) -> Members:

@@ -15,7 +15,7 @@ from indexer.ops.backup.storage import Credentials, StorageError, open_storage
 from settlement.store import payout_schema, schema
 from settlement.store.database import closing_writer, open_reader
 from settlement.store.lease import Lease
-from tests.system.backup.archives import create, files, members
+from tests.system.backup.archives import create, files, members, resume_payouts
 from tests.system.backup.servers import KINDS, PASSWORD, Server, running, sftp
 from tests.system.cli.command import FAILED, MISUSED, OK, in_process, peakedex
 from tests.system.store.chains import dump
@@ -45,6 +45,7 @@ def test_a_backup_comes_back_as_it_was(server: Server, database: Path, scratch: 
     assert again.code == OK, again.err
     assert (again.json["name"], again.json["state_hash"]) == (name, run.json["state_hash"])
     create(str(database), here / "before", payouts=True)
+    resume_payouts("new.db")
     create("new.db", here / "after", payouts=True)
     both = [members(path) for path in (here / "before", here / "after")]
     assert both[0] == both[1]
@@ -266,6 +267,7 @@ def test_a_database_on_postgresql_is_backed_up_and_comes_back_into_a_new_one(
     assert peakedex("backup", "--db", postgresql, "--to", server.url).code == OK
     second = new_database(migrated=False)
     assert peakedex(*words, second).code == OK
+    resume_payouts(second)
     create(second, here / "second", payouts=True)
     create(str(database), here / "first", payouts=True)
     assert (here / "second").read_bytes() == (here / "first").read_bytes()

@@ -26,7 +26,7 @@ from settlement.store.database import StoreError, closing_writer, open_reader
 from settlement.store.write.loader import load as load_engine
 from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.snapshot import PAYOUT_TABLES, STATE_TABLES, SnapshotError
-from tests.system.backup.archives import create, files, load, members
+from tests.system.backup.archives import create, files, load, members, resume_payouts
 from tests.system.cli.command import FAILED, MISUSED, OK, peakedex
 from tests.system.store.chains import VENUE_TEXT, demo, dump, journal, picture, read_on, replay
 
@@ -126,6 +126,7 @@ def test_records_of_payouts_travel_only_where_they_are_asked_for(database: Path,
         assert any(name.startswith("payout_") for name in members(here / "file")) is payouts
         new = here / f"{payouts}.db"
         load(here / "file", str(new))
+        resume_payouts(str(new))
         assert payout_rows(new) == (theirs if payouts else {name: [] for name in theirs})
 
 

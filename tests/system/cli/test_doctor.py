@@ -435,6 +435,17 @@ def test_a_surplus_is_named(live: World, venue: Path, here: Path) -> None:
     ]
 
 
+def test_an_escrow_account_that_the_sidechain_restricts(calm: World, venue: Path) -> None:
+    sidechain = calm.node.sidechain
+    [name] = {token.escrow for token in calm.venue.tokens.values() if token.symbol == "PEK"}
+    sidechain.denied = frozenset({name})
+    found = the_one(look(calm, venue), "fatal", "escrow")
+    assert found.text == f"Hive-Engine has restricted {name} to one action a day: its tokens are not paid"
+    sidechain.denied, sidechain.blacklist = frozenset(), (name,)
+    found = the_one(look(calm, venue), "fatal", "escrow")
+    assert found.text == f"{name} is on Hive-Engine's blacklist: deposits of tokens are refused"
+
+
 def test_an_escrow_account_that_nobody_registered(calm: World, venue: Path) -> None:
     venue.write_text(VENUE_TEXT.replace('"peakedex.btc"', '"peakedex.nobody"'))
     found = the_one(look(calm, venue), "fatal", "escrow")

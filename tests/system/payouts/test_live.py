@@ -47,7 +47,7 @@ def test_everything_is_paid_once_whatever_happens(chain: Chain, operator: Operat
     chain.node.broadcast([custom_json(VIEW, "bob", token_transfer("DUST", "venue.pek", "2.50"))])
     chain.public.faults.lost_replies = 2
     claims = [
-        chain.withdraw("alice", "HBD", "1.000"),
+        chain.withdraw("alice", "HBD", "1.000", memo="ü€ #1"),
         chain.withdraw("alice", "PEK", "1.5", memo="Grüße"),
         chain.withdraw("alice", "PEK", "2.5", to="bob"),
     ]
@@ -71,6 +71,9 @@ def test_everything_is_paid_once_whatever_happens(chain: Chain, operator: Operat
         if (folder / f"backup{suffix}").exists():
             shutil.move(folder / f"backup{suffix}", f"{database}{suffix}")
     operator.up()
+    wait_until(lambda: "payouts are paused: the database was restored" in operator.log(), "the pause")
+    resumed = operator.command("payouts", "resume", "--db", operator.db)
+    assert resumed.returncode == 0, resumed.stderr
     operator.wait_paid(*claims)
 
     assert chain.holds("alice", "HBD") - hbd == 3000

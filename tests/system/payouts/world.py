@@ -31,6 +31,7 @@ from settlement.core.events import VenueFilter
 from settlement.core.venue import parse_venue
 from settlement.payouts.chain import Account, Authority, ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.dependencies import Dependencies
+from settlement.payouts.pause import RestoreMark
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import Runner
@@ -246,6 +247,7 @@ class World:
         ledger: Ledgers | None = None,
         signing: OneKey | None = None,
         start: bool = True,
+        mark: RestoreMark | None = None,
         **options: bool,
     ) -> Runner:
         """A payouts process on a ledger."""
@@ -257,6 +259,7 @@ class World:
             signing or OneKey(),
             step=step,
             guard=guard,
+            mark=mark,
         )
         runner = Runner(parts, VENUE, policy or Policy())
         if start:

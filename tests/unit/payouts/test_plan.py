@@ -19,6 +19,7 @@ from settlement.payouts.plan import (
     compose,
     due,
     expires,
+    in_rotation,
     is_pending,
     latest_attempt,
     over_limits,
@@ -29,10 +30,12 @@ from settlement.payouts.plan import (
 from settlement.payouts.policy import (
     HISTORY_SECONDS,
     MAX_LIFETIME_SECONDS,
+    SLOT_SECONDS,
     Policy,
     PolicyError,
     read_limits,
 )
+from settlement.payouts.refusals import MAX_REFUSALS, Refusals, is_tried, stride_of
 from settlement.payouts.signing import Key, signer
 from settlement.store.read.payouts import REFUND, WITHDRAWAL, PayoutClaim, Reference
 from tests.support.examples import examples
@@ -216,6 +219,52 @@ def test_a_batch_stays_below_the_longest_json() -> None:
     assert [len(json.loads(text)) for text in texts] == [len(payment.members) for payment in payments]
 
 
+def test_from_the_second_turn_on_each_travels_alone() -> None:
+    claims = [claim(n) for n in range(1, 6)]
+    slot = slot_after(START) + Policy().period
+    payments = compose(claims, REFERENCE, VENUE, Policy(), slot)
+    assert [tuple(one.n for one in payment.members) for payment in payments] == [(1,), (2,), (3,), (4,), (5,)]
+
+
+def test_accounts_take_turns_and_refunds_come_last() -> None:
+    """200 claims of one account delay another's by one."""
+    many = [claim(n, opened=START + n) for n in range(1, 200)]
+    others = [
+        claim(1, kind=REFUND, account="carol", to="carol", opened=START),
+        claim(301, account="bob", to="bob", opened=START + 300),
+        claim(302, account="carol", to="carol", opened=START + 301),
+        claim(303, account="bob", to="bob", opened=START + 302),
+    ]
+    order = [(one.kind, one.account, one.n) for one in in_rotation([*reversed(many), *others])]
+    assert order[:5] == [
+        *((WITHDRAWAL, "alice", 1), (WITHDRAWAL, "bob", 301), (WITHDRAWAL, "carol", 302)),
+        *((WITHDRAWAL, "alice", 2), (WITHDRAWAL, "bob", 303)),
+    ]
+    assert order[-1] == (REFUND, "carol", 1)
+    assert len(order) == len(many) + len(others)
+
+
+def test_a_batch_takes_accounts_in_turn() -> None:
+    claims = [claim(n) for n in range(1, 21)] + [claim(21, account="bob", to="bob")]
+    first, _ = compose(claims, REFERENCE, VENUE, Policy(), slot_after(START))
+    assert [one.n for one in first.members[:3]] == [1, 21, 2]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_turns_of_a_refused_claim_are_among_those_of_one_refused_less(policy: Policy) -> None:
+    """So operators who have counted differently meet; the last ones are a day apart, or almost."""
+    one, first = claim(), slot_after(START)
+    slots = range(first, first + 300 * policy.period, policy.period)
+    tried = [
+        {slot for slot in slots if is_tried(one, slot, Refusals(times, "") if times else None, policy)}
+        for times in range(MAX_REFUSALS)
+    ]
+    assert all(later <= earlier for earlier, later in itertools.pairwise(tried))
+    assert all(first in some for some in tried)
+    assert not is_tried(one, first, Refusals(MAX_REFUSALS, ""), policy)
+    assert 43_200 < stride_of(99, policy) * policy.period * SLOT_SECONDS <= 86_400
+
+
 def test_what_could_be_held_back_travels_alone() -> None:
     """Another's account, a refund, what is above a limit: else one would hold the others back."""
     plain = [claim(1), claim(2)]
@@ -356,6 +405,15 @@ def test_what_was_paid_within_the_hour_counts() -> None:
     assert limited(paid, returned, *others, time=START + 50 + 3600) == {4: "hour"}
     assert limited(paid, returned, *others, time=START + 51 + 3600) == {}
     assert limited(paid, *others, time=START + 50) == {4: "hour"}, "still pending then"
+
+
+def test_a_claim_of_a_day_uses_up_no_limit_of_an_hour() -> None:
+    """It may be refused for ever; it needs an approval itself."""
+    day = 86_400
+    refused, other = claim(1, quantity="5"), claim(2, quantity="4", opened=START + day - 9)
+    large = claim(3, quantity="2", opened=START + day - 9)
+    assert limited(refused, other, large, time=START + day) == {3: "hour"}
+    assert limited(refused, other, large, time=START + day + 1) == {1: "hour"}
 
 
 def test_limits_are_read_exactly() -> None:

@@ -1,0 +1,121 @@
+"""A pause that no restored database undoes: payouts start paused after every restore, and say what to check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from settlement.payouts.pause import RestoreMark
+from settlement.payouts.policy import Policy
+from settlement.payouts.runner import Runner
+from settlement.store import payout_pause
+from settlement.store.payout_pause import Mark
+from tests.system.cli.command import OK, peakedex
+from tests.system.payouts.world import World
+
+SHORT = Policy(expires_in=60)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def start(world: World) -> Runner:
+    return world.runner(SHORT, mark=RestoreMark.of_database(world.ledger.url))
+
+
+def switch(world: World, command: str, *arguments: str) -> str:
+    run = peakedex("payouts", command, *arguments, "--db", world.ledger.url)
+    assert run.code == OK, run.err
+    return run.out
+
+
+def test_an_older_copy_starts_paused_and_says_what_to_check(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One payment was signed since the copy."""
+    runner = start(world)
+    backup = world.ledger.backup()
+    world.withdraw("alice", "HBD", "1")
+    world.run(runner, 60)
+    world.ledger.restore(backup)
+    claim = world.withdraw("alice", "HBD", "2")
+    world.run(start(world), 60)
+    assert world.states()[claim] == "pending"
+    for text in ("the database was restored", "payouts reconcile", "payouts return ID", "payouts resume"):
+        assert text in caplog.text
+        assert text in switch(world, "status")
+    world.run(start(world), 60)
+    assert world.states()[claim] == "pending", "a restart does not end it"
+    switch(world, "resume")
+    runner = start(world)
+    world.run(runner, 60)
+    assert world.states()[claim] == "paid"
+    world.check()
+
+
+@pytest.mark.parametrize("decision", ["pause", "approve", "resume"])
+def test_a_copy_from_before_a_decision_starts_paused(world: World, decision: str) -> None:
+    """Of a pause above all: the copy knows nothing of it."""
+    runner = start(world)
+    claim = world.withdraw("alice", "PEK", "0.01", to="dave")
+    world.run(runner, 15)
+    backup = world.ledger.backup()
+    switch(world, decision, *([claim] if decision == "approve" else []))
+    runner.round()
+    world.ledger.restore(backup)
+    world.tick()
+    start(world)
+    assert "PAUSED: the database was restored" in switch(world, "status")
+
+
+def test_the_same_database_does_not_pause(world: World) -> None:
+    runner = start(world)
+    for _ in range(2):
+        claim = world.withdraw("alice", "HBD", "1")
+        world.run(runner, 60)
+        assert world.states()[claim] == "paid"
+        runner = start(world)
+
+
+def test_a_restored_snapshot_starts_paused_though_nothing_is_known_of_it(world: World) -> None:
+    """As `peakedex restore` leaves it, on a machine that has never paid."""
+    with world.ledger.engine.begin() as connection:
+        payout_pause.pause_at_next_start(connection)
+    claim = world.withdraw("alice", "HBD", "1")
+    runner = start(world)
+    world.run(runner, 60)
+    assert world.states() == {claim: "pending"}
+    switch(world, "resume")
+    world.run(runner, 100)
+    assert world.states() == {claim: "paid"}
+
+
+def test_the_mark_lies_beside_the_database_or_in_the_state_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    RestoreMark.of_database(f"sqlite:///{tmp_path}/dex.db").update(Mark(1, 2))
+    assert (tmp_path / "dex.db.payouts").read_text() == '{"decisions": 1, "payments": 2}'
+    url = "postgresql://payouts:secret@localhost/dex"
+    RestoreMark.of_database(url).update(Mark(3, 4))
+    [file] = (tmp_path / "state").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o660
+    other = RestoreMark.of_database(url.replace("secret", "changed"))
+    assert other.is_behind(Mark(3, 3))
+    assert other.is_behind(Mark(2, 9))
+    assert not other.is_behind(Mark(3, 4))
+
+
+def test_a_mark_that_cannot_be_written_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    mark = RestoreMark(tmp_path / "file" / "mark")
+    mark.update(Mark(1, 1))
+    assert "cannot be written" in caplog.text
+    assert not mark.is_behind(Mark(0, 0))
+    (tmp_path / "mark").write_text("no JSON")
+    assert not RestoreMark(tmp_path / "mark").is_behind(Mark(0, 0))
