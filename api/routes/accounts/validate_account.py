@@ -89,10 +89,13 @@ class AccountLookup:
                 checked = cache.get(name)
                 if checked is not None:
                     return LookupResult(exists, int(checked), "cache")
-        if not self._may_query() or not self._waiting.acquire(blocking=False):
-            return _UNAVAILABLE
+            if not self._may_query() or not self._waiting.acquire(blocking=False):
+                return _UNAVAILABLE
+            if name not in self._running:
+                self._running[name] = self._threads.submit(self._run, name)
+            query = self._running[name]
         try:
-            exists = self._start(name).result(self._wait_seconds)
+            exists = query.result(self._wait_seconds)
         except FutureTimeout:
             return _UNAVAILABLE
         except Exception as error:  # beem raises many types of exceptions
@@ -103,21 +106,13 @@ class AccountLookup:
         return LookupResult(exists, int(self._clock()), "node")
 
     def _may_query(self) -> bool:
-        """False during a pause. After it, one request tries the nodes again."""
-        with self._lock:
-            if self._failures < MAX_FAILURES:
-                return True
-            if self._monotonic() < self._paused_until:
-                return False
-            self._paused_until = self._monotonic() + PAUSE_SECONDS
+        """False during a pause. After it, one request tries the nodes again. The caller holds the lock."""
+        if self._failures < MAX_FAILURES:
             return True
-
-    def _start(self, name: str) -> Future[bool]:
-        """Start a query, or join the one that is running."""
-        with self._lock:
-            if name not in self._running:
-                self._running[name] = self._threads.submit(self._run, name)
-            return self._running[name]
+        if self._monotonic() < self._paused_until:
+            return False
+        self._paused_until = self._monotonic() + PAUSE_SECONDS
+        return True
 
     def _run(self, name: str) -> bool:
         try:
