@@ -94,12 +94,18 @@ def falls_behind(world: World, pause: int) -> None:
     world.node.advance()
 
 
-@pytest.mark.parametrize("trouble", [stall, lag, miss_slots, forks, falls_behind])
+def fetches_ahead(world: World, pause: int) -> None:
+    """Large and changing buffers of fetched blocks that are not executed."""
+    world.node.buffer = (9, 2, 15, 0)[pause // 10 % 4]
+    world.node.advance()
+
+
+@pytest.mark.parametrize("trouble", [stall, lag, miss_slots, forks, falls_behind, fetches_ahead])
 def test_of_the_chain(trouble: Callable[[World, int], None], tmp_path: Path) -> None:
     with World(lag=3, servers=2) as world:
         world.plans.append(lambda pause: trouble(world, pause))
         check(world, world.run(UNTIL), UNTIL, tmp_path)
-        if trouble is falls_behind:
+        if trouble in (falls_behind, fetches_ahead):
             assert any(reason.startswith("receipts of block") for reason in world.said)
 
 
@@ -112,3 +118,22 @@ def test_catching_up_with_long_ranges_ahead(tmp_path: Path) -> None:
     with World(blocks=120) as world:
         check(world, world.run(115), 115, tmp_path)
         assert world.pauses == 0
+
+
+@pytest.mark.parametrize("forked", [(0,), (0, 1)], ids=["one of three", "two of three, until replayed"])
+def test_sidechain_nodes_that_followed_a_fork(forked: tuple[int, ...], tmp_path: Path) -> None:
+    """They keep their blocks of the branch that lost, and are named until they are replayed."""
+    with World(lag=8, blocks=12) as world:
+        world.node.fork(6, forget=True, sidechain=True)
+        for which in forked:
+            world.servers[which].faults.engine_forked = True
+        told: list[str] = []
+
+        def later(pause: int) -> None:
+            told.extend(str(node["error"]) for node in world.states().values())
+            if len(forked) > 1 and pause == 60:
+                world.heal()
+
+        world.plans.append(later)
+        check(world, world.run(UNTIL), UNTIL, tmp_path)
+        assert any("this Hive-Engine node followed a fork: it must be replayed" in error for error in told)

@@ -56,7 +56,7 @@ class World:
         self, *, seed: int = 1, servers: int = 3, lag: int = 2, ops: int = 6, blocks: int = 25
     ) -> None:
         """`blocks` are there from the beginning; `ops` go into each."""
-        self.node = DevNode(Chain(seed=seed, lag=lag, check_json=False), DevSidechain(heartbeat=0))
+        self.node = DevNode(Chain(seed=seed, lag=lag, check_json=False), DevSidechain(heartbeat=0), buffer=2)
         self.servers = [NodeServer(self.node) for _ in range(servers)]
         self.now = 0.0
         self.pauses = 0

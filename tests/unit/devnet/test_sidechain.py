@@ -258,3 +258,72 @@ def test_it_runs_irreversible_blocks_only_and_may_be_held_back(node: DevNode) ->
     node.behind = 0
     node.advance()
     assert node.sidechain.last_hive_block == node.chain.irreversible == 5
+
+
+def test_blocks_are_fetched_before_they_are_executed() -> None:
+    """As recorded from the published node: two blocks wait below the next one to fetch."""
+    node = DevNode(Chain(sign=False), Sidechain(heartbeat=1), buffer=2)
+    for _ in range(12):
+        node.tick()
+    assert (node.next_hive_block, node.sidechain.last_hive_block) == (13, 10)
+    node.buffer = 5
+    node.tick()
+    assert (node.next_hive_block, node.sidechain.last_hive_block) == (14, 10)
+
+
+def test_a_node_that_followed_a_fork_keeps_its_blocks_of_the_branch_that_lost(node: DevNode) -> None:
+    node.chain.lag = 3
+    for _ in range(3):
+        node.tick()
+    dropped = node.broadcast([custom(move("1"))])
+    node.tick()
+    orphan_id = node.chain.id_of(4).hex()
+    node.fork(1, forget=True, sidechain=True)
+    kept = node.broadcast([custom(move("2"))])
+    for _ in range(6):
+        node.tick()
+    later = node.broadcast([custom(move("3"))])
+    for _ in range(4):
+        node.tick()
+    assert node.forked is not None
+    [ours, theirs] = [json.loads(each.block_of_hive(4) or b"") for each in (node.sidechain, node.forked)]
+    assert ours["refHiveBlockId"] == node.chain.id_of(4).hex() != theirs["refHiveBlockId"] == orphan_id
+    assert [block["transactions"][0]["transactionId"] for block in (ours, theirs)] == [kept, dropped]
+    assert node.forked.transaction(kept) is None
+    assert node.forked.transaction(later) is not None, "it goes on with the new branch"
+    assert node.forked.balance(ESCROW, "PEK") == 4_000
+    assert node.sidechain.balance(ESCROW, "PEK") == 5_000
+    assert not node.forked_ended
+
+
+def test_a_node_that_meets_a_transaction_of_the_branch_that_lost_again_ends(node: DevNode) -> None:
+    node.chain.lag = 3
+    for _ in range(3):
+        node.tick()
+    transaction = node.chain.build([custom(move("1"))])
+    node.chain.push(transaction, authorized=True)
+    node.tick()
+    node.fork(1, forget=True, sidechain=True)
+    node.tick()
+    node.chain.push(transaction, authorized=True)
+    for _ in range(6):
+        node.tick()
+    assert node.forked_ended
+    assert node.sidechain.balance(ESCROW, "PEK") == 1_000
+
+
+def test_denied_accounts_act_once_a_day(node: DevNode) -> None:
+    node.sidechain.denied = frozenset(("alice",))
+    logs = [run(node, custom(move("1")))[1][0]["logs"] for _ in range(2)]
+    assert "events" in logs[0]
+    assert logs[1] == {"errors": ["max transaction limit per day reached."]}
+    node.tick(node.chain.head_time + 86_400)
+    assert "events" in run(node, custom(move("1")))[1][0]["logs"]
+
+
+def test_who_is_blacklisted_receives_nothing(node: DevNode) -> None:
+    _, [row] = run(node, custom(move("1", to=" bittrex ")))
+    assert row["logs"] == {"errors": ["not allowed to send to bittrex"]}
+    node.sidechain.blacklist = ("bobby",)
+    _, [row] = run(node, custom(move("1", to="bobby")))
+    assert row["logs"] == {"errors": ["not allowed to send to bobby"]}
