@@ -132,5 +132,5 @@ def test_dhive_hears_why_it_is_refused(exchange: Exchange, key_of: str, amount: 
     assert words in trader.run(operation)["error"]
     # Keychain reads the frame's method, and the account name of a missing authority.
     frame = trader.seen["info"]["stack"][0]
-    expected = "adjust_balance" if key_of == "poor-dhive" else "verify_authority"
+    expected = "adjust_balance" if key_of == "poor-dhive" else "operator()"
     assert frame["context"]["method"] == expected
