@@ -161,16 +161,21 @@ class Runner:
             self._refresh(head, view)
             view = view._replace(restrictions=self._restrictions)
             self._signer.run(view, head, statuses)
+            self._update_mark()  # before anything signed leaves the process
             self._sender.run(view, head, statuses)
         self._write(statuses, view)
 
     def _read(self) -> LedgerView | None:
         with self._dependencies.reader.connect() as connection:
             view = read_ledger_view(connection, self._venue, self._policy)
-            mark = read_mark(connection)
-        if self._dependencies.mark is not None:
-            self._dependencies.mark.update(mark)
+        self._update_mark()
         return None if view is None else view._replace(restrictions=self._restrictions)
+
+    def _update_mark(self) -> None:
+        if self._dependencies.mark is not None:
+            with self._dependencies.writer.connect() as connection:
+                mark = read_mark(connection)
+            self._dependencies.mark.update(mark)
 
     def _refresh(self, head: int, view: LedgerView) -> None:
         if self._refreshed is not None and head - self._refreshed < REFRESH_SECONDS:
