@@ -164,6 +164,21 @@ def test_a_withdrawal_to_nobody_waits_until_there_is_somebody(world: World) -> N
     world.check()
 
 
+def test_a_claim_for_a_missing_account_says_so_between_its_tries_and_once_in_the_log(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    ident = world.withdraw("alice", "PEK", "0.01", to="dave")
+    runner = world.runner(SHORT)
+    world.run(runner, 30)
+    states = set()
+    for _ in range(100):  # three turns and all that is between them
+        world.tick()
+        runner.round()
+        states.add(payout(world, ident).state)
+    assert states == {"waiting_account"}
+    assert caplog.text.count("there is no account dave on Hive") == 1
+
+
 def test_nothing_is_paid_from_an_account_that_holds_less_than_the_ledger_says(world: World) -> None:
     """Coins have left without a line: until that is found out, the rest stays where it is."""
     accounts = world.node.chain.accounts
