@@ -277,6 +277,17 @@ def test_a_sidechain_that_is_behind(live: World) -> None:
     assert "30 blocks behind Hive" in the_one(look(live), "warn", "sidechain node").text
 
 
+def test_a_sidechain_that_followed_a_fork(live: World) -> None:
+    live.node.chain.lag = 8
+    live.trade(12)
+    live.node.fork(6, forget=True, sidechain=True)
+    live.trade(12)
+    live.server.faults.engine_forked = True
+    found = the_one(look(live), "fatal", "sidechain node")
+    assert "this Hive-Engine node followed a fork" in found.text
+    assert "it must be replayed" in found.cure
+
+
 def test_a_sidechain_that_refuses(calm: World, venue: Path, database: Path) -> None:
     refusing = calm.another_node()
     refusing.faults.engine_refuses = True
