@@ -88,9 +88,7 @@ def chain(changes: tuple[str, ...], url: str, as_json: bool) -> None:
 @click.command()
 @click.argument("depth", type=click.IntRange(0))
 @click.option("--forget", is_flag=True, help="Discard the transactions of the dropped blocks.")
-@click.option(
-    "--sidechain", is_flag=True, help="Nodes with engine_forked executed the dropped blocks."
-)
+@click.option("--sidechain", is_flag=True, help="Nodes with engine_forked executed the dropped blocks.")
 @_url
 @json_option
 def fork(depth: int, forget: bool, sidechain: bool, url: str, as_json: bool) -> None:

@@ -120,7 +120,10 @@ def test_usage(database: Path, here: Path) -> None:
         (("B O B", "--db", database), "is not a Hive account name"),
         (("bob",), "no database: use --db URL"),
         (("--roots", "--db", database, "--block", BLOCKS + 1), "the newest block is 40"),
-        (("--roots", "--db", database, "--day", "2999-01-01"), "the chain has not reached the end of that day"),
+        (
+            ("--roots", "--db", database, "--day", "2999-01-01"),
+            "the chain has not reached the end of that day",
+        ),
     ):
         refused = peakedex("prove", *words)
         assert refused.code == MISUSED, words

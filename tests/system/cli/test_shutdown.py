@@ -218,9 +218,7 @@ def test_a_second_indexer_is_refused_and_told_who_works_there(
     run = in_process(command, "--venue", venue, "--db", database, *more[command], timeout=60)
     assert run.code == MISUSED
     told = [line for line in run.err.splitlines() if line.startswith("Error: ")]
-    expected = (
-        f"another indexer is running on this database (process {first.run.pid} on {socket.gethostname()}, since "
-    )
+    expected = f"another indexer is running on this database (process {first.run.pid} on {socket.gethostname()}, since "
     assert len(told) == 1
     assert expected in told[0]
     assert told[0].endswith("): stop it, or use another --db")

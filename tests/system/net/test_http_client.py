@@ -153,6 +153,7 @@ def test_each_failure_is_one_error_with_its_reason(
     assert failed.value.retry_after == (7.0 if path == "busy" else None)
     assert time.monotonic() - began < 3  # the deadline is one second
 
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "ftp://host/", "http://[/", "http://a..b/"])
 def test_an_address_without_a_server_is_no_answer(address: str) -> None:
     with pytest.raises(NoAnswer):

@@ -45,12 +45,12 @@ def recorded(seed: int, batch: int, restart_every: int) -> Database:
     """A random chain, projected in batches, with a restart after every `restart_every` of them."""
     chain_venue, blocks = random_chain(seed)
     database = open_writer(databases.fresh())
-    rules, recorder = load_or_initialise(database, chain_venue)
+    rules, projector = load_or_initialise(database, chain_venue)
     batches = [blocks[at : at + batch] for at in range(0, len(blocks), batch)]
     for number, some in enumerate(batches, start=1):
-        recorder.record([rules.apply(block.header, block.events) for block in some])
+        projector.record([rules.apply(block.header, block.events) for block in some])
         if number % restart_every == 0:
-            rules, recorder = load_or_initialise(database, chain_venue)
+            rules, projector = load_or_initialise(database, chain_venue)
     return database
 
 

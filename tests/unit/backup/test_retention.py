@@ -1,4 +1,4 @@
-"""Which backups stay, and which files are backups at all."""
+"""Names of backups, and the retention policy."""
 
 from __future__ import annotations
 

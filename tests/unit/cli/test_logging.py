@@ -1,4 +1,4 @@
-"""Logs as JSON: one object a line, whatever is in it."""
+"""JSON log lines."""
 
 from __future__ import annotations
 
