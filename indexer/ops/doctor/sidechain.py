@@ -58,8 +58,10 @@ class SidechainNode:
         for page in range(_MAX_PAGES):
             asked = {"contract": contract, "table": table, "query": query}
             limits = {"limit": _PAGE, "offset": page * _PAGE, "indexes": []}
-            answer = self.client.call("find", {**asked, **limits}, list[dict[str, Any]] | None, "/contracts")
-            found = answer or []
+            # An unknown contract or table gives null.
+            rows_or_null: Any = list[dict[str, Any]] | None
+            answer = self.client.call("find", {**asked, **limits}, rows_or_null, "/contracts")
+            found: list[dict[str, Any]] = answer or []
             rows += found
             if len(found) < _PAGE:
                 return rows
