@@ -24,8 +24,8 @@ from settlement.net.chain_id import DEVNET, MAINNET
 from settlement.net.http_client import HttpClient, HttpError
 
 if TYPE_CHECKING:
-    from settlement.payouts.chain import ChainPosition, HiveNode
-    from settlement.payouts.signing import Key, SignedTransaction
+    from settlement.payouts.chain.nodes import ChainPosition, HiveNode
+    from settlement.payouts.signing.transactions import Key, SignedTransaction
 
 DEFAULT_KEY_ENV: Final = "PEAKEDEX_ACTIVE_KEY"
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -127,8 +127,8 @@ def _account(common: Common, option: str) -> str:
 
 
 def _send(draft: Draft, common: Common) -> None:
-    from settlement.payouts.chain import ChainError
-    from settlement.payouts.signing import SignedTransaction, SigningError, Transaction
+    from settlement.payouts.chain.nodes import ChainError
+    from settlement.payouts.signing.transactions import SignedTransaction, SigningError, Transaction
 
     operation = draft.operation(_account(common, "--sign"))
     try:
@@ -171,7 +171,7 @@ def _report(signed: SignedTransaction, status: str, reason: str, node: HiveNode,
 
 
 def _key(common: Common) -> Key:
-    from settlement.payouts.signing import Key, SigningError
+    from settlement.payouts.signing.transactions import Key, SigningError
 
     text = os.environ.get(common.key_env, "").strip()
     if not text:
@@ -187,8 +187,8 @@ def _key(common: Common) -> Key:
 
 def _chain(common: Common) -> tuple[HiveNode, ChainPosition, str]:
     """The first node that responds, its chain's position, and the chain id to sign for."""
-    from settlement.payouts.chain import ChainError, HiveNode
-    from settlement.payouts.chain_time import check_clock
+    from settlement.payouts.chain.chain_time import check_clock
+    from settlement.payouts.chain.nodes import ChainError, HiveNode
 
     failure = ChainError("no node: use --node URL")
     chain = expected_chain(common.chain_id)

@@ -21,11 +21,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.core.venue import Venue
 from settlement.net.change_logger import ChangeLogger
-from settlement.payouts.authority import Authorities
-from settlement.payouts.chain import ChainError, ChainNodes
+from settlement.payouts.chain.nodes import ChainError, ChainNodes
 from settlement.payouts.operator_intents import operator_action
 from settlement.payouts.payout_log import read_settings
-from settlement.payouts.signing import Key, SignedTransaction, SigningError, Transaction
+from settlement.payouts.signing.authority import Authorities
+from settlement.payouts.signing.transactions import Key, SignedTransaction, SigningError, Transaction
 from settlement.store.database import explain
 from settlement.store.periodic_thread import PeriodicThread
 from settlement.store.read.audit.checkpoints import list_checkpoints

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Engine
 
-from settlement.payouts.authority import KeyRing
-from settlement.payouts.chain import ChainNodes
-from settlement.payouts.pause import RestoreMark
+from settlement.payouts.chain.nodes import ChainNodes
+from settlement.payouts.holds.pause import RestoreMark
+from settlement.payouts.signing.authority import KeyRing
 
 STEPS: Final = (
     *("start", "hold", "held"),

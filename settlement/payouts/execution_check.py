@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from settlement.net.change_logger import ChangeLogger
-from settlement.payouts.chain import ChainError
+from settlement.payouts.chain.nodes import ChainError
 from settlement.payouts.dependencies import Dependencies
-from settlement.payouts.eligibility import LedgerView
+from settlement.payouts.holds.eligibility import LedgerView
+from settlement.payouts.holds.refusals import refusals_of, rejection_of
 from settlement.payouts.payout_log import PayoutRecord, record_refusals
 from settlement.payouts.plan import ClaimRef
-from settlement.payouts.refusals import refusals_of, rejection_of
 
 DELAY_SECONDS: Final = 15
 """Chain time after which a payment that was sent is looked up, and between two look-ups of one."""

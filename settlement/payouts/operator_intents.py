@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from settlement.core.venue import Venue
-from settlement.payouts.signing import Operation
+from settlement.payouts.signing.transactions import Operation
 
 
 def operator_action(venue: Venue, name: str, payload: Mapping[str, object]) -> Operation:

@@ -8,7 +8,8 @@ from typing import Final
 
 from settlement.net.change_logger import ChangeLogger
 from settlement.payouts.dependencies import Dependencies
-from settlement.payouts.eligibility import LedgerView
+from settlement.payouts.holds.eligibility import LedgerView
+from settlement.payouts.holds.send_limits import SendRateLimit
 from settlement.payouts.payout_log import (
     RETURNING,
     PayoutRecord,
@@ -19,8 +20,7 @@ from settlement.payouts.payout_log import (
 )
 from settlement.payouts.plan import in_rotation, slot_time
 from settlement.payouts.policy import Policy
-from settlement.payouts.send_limits import SendRateLimit
-from settlement.payouts.signing import SignedTransaction
+from settlement.payouts.signing.transactions import SignedTransaction
 from settlement.store.read.payouts import SENT, SIGNED
 
 RESEND_SECONDS: Final = 30

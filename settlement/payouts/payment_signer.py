@@ -8,13 +8,13 @@ from fractions import Fraction
 from typing import Final
 
 from settlement.payouts.dependencies import Dependencies
-from settlement.payouts.eligibility import LedgerView, blocking_status, claim_blocking_status
-from settlement.payouts.escrow_funds import free_amounts, holding_of
+from settlement.payouts.holds.eligibility import LedgerView, blocking_status, claim_blocking_status
+from settlement.payouts.holds.escrow_funds import free_amounts, holding_of
+from settlement.payouts.holds.send_limits import UnsentLimit
 from settlement.payouts.payout_log import RETURNING, PayoutStatus, Statuses, add_record, read_decisions
 from settlement.payouts.plan import Payment, amount
 from settlement.payouts.policy import Policy
-from settlement.payouts.send_limits import UnsentLimit
-from settlement.payouts.signing import SigningError
+from settlement.payouts.signing.transactions import SigningError
 from settlement.store.read.payouts import HELD, QUEUED, WAITING_ACCOUNT, WAITING_FUNDS
 
 MIN_SECONDS_TO_EXPIRY: Final = 15

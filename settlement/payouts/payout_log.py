@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from settlement.payouts.plan import ClaimRef, Payment
-from settlement.payouts.signing import Transaction
+from settlement.payouts.signing.transactions import Transaction
 from settlement.store import payout_schema, schema
 from settlement.store.database import open_writer
 from settlement.store.read.payouts import REFUND, WITHDRAWAL, PayoutClaim

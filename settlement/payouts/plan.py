@@ -22,7 +22,7 @@ from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION, is_account, is_symbol
 from settlement.core.venue import Venue
 from settlement.payouts.policy import DAY_SECONDS, HISTORY_SECONDS, HOUR_SECONDS, SLOT_SECONDS, Policy
-from settlement.payouts.signing import Operation, Transaction
+from settlement.payouts.signing.transactions import Operation, Transaction
 from settlement.store.read.payouts import (
     WITHDRAWAL,
     Ledger,

@@ -11,9 +11,9 @@ from settlement.core.parsing.amounts import show_units
 from settlement.core.parsing.names import decode
 from settlement.core.venue import parse_venue
 from settlement.payouts import returns
-from settlement.payouts.chain import ChainNodes
-from settlement.payouts.escrow_funds import real_amounts
-from settlement.payouts.pause import pause_reason
+from settlement.payouts.chain.nodes import ChainNodes
+from settlement.payouts.holds.escrow_funds import real_amounts
+from settlement.payouts.holds.pause import pause_reason
 from settlement.payouts.payout_log import read_settings
 from settlement.store import payout_schema, schema
 from settlement.store.lease import read_holder

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from settlement.core.venue import Venue
-from settlement.payouts.chain_time import latest_time
+from settlement.payouts.chain.chain_time import latest_time
 from settlement.payouts.operator_intents import operator_action
 from settlement.payouts.payout_log import RETURNING, read_returns, record_decision
 from settlement.payouts.plan import ClaimRef

@@ -17,12 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from settlement.core.journal.text import iso_time
 from settlement.core.venue import Venue
 from settlement.net.change_logger import ChangeLogger
-from settlement.payouts.chain import ChainError, Restrictions
-from settlement.payouts.chain_time import latest_time
+from settlement.payouts.chain.chain_time import latest_time
+from settlement.payouts.chain.nodes import ChainError, Restrictions
 from settlement.payouts.dependencies import Dependencies
-from settlement.payouts.eligibility import LedgerView, read_ledger_view, waiting_status
 from settlement.payouts.execution_check import ExecutionCheck
-from settlement.payouts.pause import pause_reason
+from settlement.payouts.holds.eligibility import LedgerView, read_ledger_view, waiting_status
+from settlement.payouts.holds.pause import pause_reason
 from settlement.payouts.payment_sender import PaymentSender
 from settlement.payouts.payment_signer import PaymentSigner
 from settlement.payouts.payout_log import (

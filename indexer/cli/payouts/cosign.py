@@ -125,10 +125,10 @@ def _proposals(files: Iterable[TextIO]) -> Iterator[Proposal]:
 
 def _collector(options: PayoutOptions, *, writes: bool = False) -> SignatureCollector:
     """The collector of this database, with the accounts' current authorities."""
-    from settlement.payouts.authority import Authorities
-    from settlement.payouts.chain import ChainError, ChainNodes
+    from settlement.payouts.chain.nodes import ChainError, ChainNodes
     from settlement.payouts.cosign.collector import SignatureCollector
     from settlement.payouts.payout_log import open_payout_log
+    from settlement.payouts.signing.authority import Authorities
 
     venue, url = require_venue(options.venue), require_db(options.db)
     policy = options.policy()

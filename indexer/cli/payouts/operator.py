@@ -69,7 +69,7 @@ def approve(what: str, db: str | None) -> None:
     Example: peakedex payouts approve 0f3c…e1 --db peakedex.db
              peakedex payouts approve SWAP.BTC --db peakedex.db
     """
-    from settlement.payouts.chain_time import latest_time
+    from settlement.payouts.chain.chain_time import latest_time
     from settlement.payouts.payout_log import APPROVED, TOKEN, record_decision
 
     with _deciding(require_db(db)) as connection:
@@ -100,7 +100,7 @@ def return_(claim_id: str, db: str | None, node: tuple[str, ...], chain_id: str 
     Example: peakedex payouts return 0f3c…e1 --db peakedex.db
     """
     from settlement.payouts import returns
-    from settlement.payouts.chain import ChainError, ChainNodes
+    from settlement.payouts.chain.nodes import ChainError, ChainNodes
 
     url = require_db(db)
     with open_reader(url).connect() as connection:
@@ -226,7 +226,7 @@ def reconcile(
     """
     from indexer.ops.doctor.escrow import ROUND_SECONDS, ROUNDS
     from settlement.payouts import report
-    from settlement.payouts.chain import ChainError, ChainNodes
+    from settlement.payouts.chain.nodes import ChainError, ChainNodes
 
     nodes = ChainNodes(node, engine_node, chain=expected_chain(chain_id))
     reader = open_reader(require_db(db))

@@ -13,9 +13,9 @@ from indexer.cli.support.nodes import expected_chain
 from settlement.net.chain_id import DEVNET, MAINNET
 
 if TYPE_CHECKING:
-    from settlement.payouts.chain import ChainNodes
+    from settlement.payouts.chain.nodes import ChainNodes
     from settlement.payouts.policy import Policy
-    from settlement.payouts.signing import Key
+    from settlement.payouts.signing.transactions import Key
 
 log = logging.getLogger("peakedex.payouts")
 
@@ -82,7 +82,7 @@ def with_settings(*names: str) -> Callable[[Command], Command]:
 
 def read_checkpoint_key(texts: Mapping[str, str], variable: str, every: int) -> Key | None:
     """The operator's key; None, with the reason logged, if checkpoints are not to be posted."""
-    from settlement.payouts.signing import Key, SigningError
+    from settlement.payouts.signing.transactions import Key, SigningError
 
     if not every or variable not in texts:
         reason = f"{variable} is not set" if every else "checkpoint-every is 0"

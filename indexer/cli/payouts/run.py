@@ -33,9 +33,9 @@ from settlement.store.read.position import read_position
 from settlement.store.read.venue import read_tokens
 
 if TYPE_CHECKING:
-    from settlement.payouts.authority import Finding, KeyRing, KeyVariable
-    from settlement.payouts.chain import ChainNodes
+    from settlement.payouts.chain.nodes import ChainNodes
     from settlement.payouts.policy import Policy
+    from settlement.payouts.signing.authority import Finding, KeyRing, KeyVariable
 
 RETRY_SECONDS: Final = 2.0
 
@@ -87,9 +87,9 @@ def payouts(context: click.Context, /, **options: Any) -> None:
 
 def _run(options: PayoutOptions) -> None:
     """The payouts process."""
-    from settlement.payouts import hardening
-    from settlement.payouts.authority import KeyRing
-    from settlement.payouts.chain import ChainNodes
+    from settlement.payouts.chain.nodes import ChainNodes
+    from settlement.payouts.signing import hardening
+    from settlement.payouts.signing.authority import KeyRing
 
     hardening.harden()
     start_logging(options.log_level, options.log_format)
@@ -111,7 +111,7 @@ def _pay(context: _Context, stop: threading.Event) -> None:
     from settlement.payouts.cosign.collector import SignatureCollector
     from settlement.payouts.cosign.relay_client import RelayClient, RelayUrlError
     from settlement.payouts.dependencies import Dependencies
-    from settlement.payouts.pause import RestoreMark
+    from settlement.payouts.holds.pause import RestoreMark
     from settlement.payouts.payout_log import open_payout_log
     from settlement.payouts.runner import Runner
 
@@ -146,7 +146,7 @@ def _pay(context: _Context, stop: threading.Event) -> None:
 
 def _checkpoints(context: _Context, texts: Mapping[str, str]) -> AbstractContextManager[object]:
     """Posts checkpoints while it is entered; does nothing where they are disabled or the key is missing."""
-    from settlement.payouts.chain import ChainNodes
+    from settlement.payouts.chain.nodes import ChainNodes
     from settlement.payouts.checkpoints import CheckpointPoster
 
     every = context.options.checkpoint_every
@@ -163,8 +163,8 @@ def _take_keys(venue: Venue, db: str, operator_variable: str) -> tuple[list[KeyV
 
     Raises ConfigurationError for a database of another venue.
     """
-    from settlement.payouts import hardening
-    from settlement.payouts.authority import KeyVariable, key_variable
+    from settlement.payouts.signing import hardening
+    from settlement.payouts.signing.authority import KeyVariable, key_variable
 
     named = {token.symbol: token.key_env for token in venue.tokens}
     with open_reader(db).connect() as connection:
@@ -183,7 +183,7 @@ def _take_keys(venue: Venue, db: str, operator_variable: str) -> tuple[list[KeyV
 
 def _until_answered(call: Callable[[], T], stop: threading.Event) -> T:
     """Retry a call until a node answers. Raises Stopped, and ConfigurationError for another chain."""
-    from settlement.payouts.chain import ChainError, WrongChainError
+    from settlement.payouts.chain.nodes import ChainError, WrongChainError
 
     failures = ChangeLogger(log)
     while True:

@@ -14,12 +14,12 @@ from typing import Final
 from sqlalchemy import Engine, select, update
 
 from settlement.core.venue import Venue
-from settlement.payouts.authority import ActiveAuthority, Authorities
 from settlement.payouts.cosign.comparison import Later, Refused, explain_unsigned, quoted
 from settlement.payouts.cosign.message import Proposal, Verdict
 from settlement.payouts.payout_log import PayoutRecord, read_record, read_records
 from settlement.payouts.policy import Policy
-from settlement.payouts.signing import SigningError, signer
+from settlement.payouts.signing.authority import ActiveAuthority, Authorities
+from settlement.payouts.signing.transactions import SigningError, signer
 from settlement.store import payout_schema, schema
 
 UNAUTHENTICATED_CODES: Final = frozenset({"other_chain", "unknown_escrow", "bad_signature", "unknown_key"})

@@ -18,7 +18,7 @@ from settlement.core.venue import Venue
 from settlement.payouts.cosign.message import Proposal
 from settlement.payouts.plan import ClaimRef, Payment, build, due, expires, is_pending, slot_time
 from settlement.payouts.policy import HISTORY_SECONDS, MAX_LIFETIME_SECONDS, Policy
-from settlement.payouts.signing import Transaction
+from settlement.payouts.signing.transactions import Transaction
 from settlement.store.read.payouts import Ledger, PayoutClaim, read_ledger
 
 _SHOWN_CHARACTERS: Final = 60

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from settlement.net.http_client import one_line
-from settlement.payouts.signing import SigningError, Transaction
+from settlement.payouts.signing.transactions import SigningError, Transaction
 
 VERSION: Final = 1
 

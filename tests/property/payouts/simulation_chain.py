@@ -19,8 +19,8 @@ from indexer.devnet.hive.serialization import Transaction
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.block_methods import read_transaction
 from indexer.devnet.sidechain.chain import Logs, Sidechain
-from settlement.payouts.chain import Account, Authority, ChainError, Execution, Outcome, Restrictions
-from settlement.payouts.signing import SignedTransaction
+from settlement.payouts.chain.nodes import Account, Authority, ChainError, Execution, Outcome, Restrictions
+from settlement.payouts.signing.transactions import SignedTransaction
 from tests.system.payouts.world import PUBLIC, VIEW, execution
 
 ESCROWS = frozenset(VIEW.escrows)

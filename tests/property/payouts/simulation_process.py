@@ -17,13 +17,13 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from settlement.payouts.authority import KeyRing, KeyVariable
-from settlement.payouts.chain import Account, ChainError, Execution, Outcome, Restrictions
+from settlement.payouts.chain.nodes import Account, ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import IDLE_SECONDS, Runner
-from settlement.payouts.signing import SignedTransaction
+from settlement.payouts.signing.authority import KeyRing, KeyVariable
+from settlement.payouts.signing.transactions import SignedTransaction
 from settlement.store import payout_schema
 from settlement.store.database import open_reader
 from settlement.store.lease import Lease, LeaseError

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Connection
 
-from settlement.payouts import eligibility, plan, returns
+from settlement.payouts import plan, returns
+from settlement.payouts.holds import eligibility
 from settlement.payouts.policy import SLOT_SECONDS, Policy
 from settlement.store.read.payouts import PayoutClaim, Reference, read_reference
 from tests.property.payouts.simulation import SimulationFailed, simulate
@@ -66,13 +67,17 @@ def _newest_reference(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_hold(patch: pytest.MonkeyPatch) -> None:
-    """Another policy signs at once what the last one may have signed."""
+    """Another policy signs at once what the last one may have signed.
+
+    Nor are real balances compared with the ledger's holdings: that comparison alone withholds most of it.
+    """
     stopped = eligibility.claim_blocking_status
 
     def unheld(claim: PayoutClaim, view: eligibility.LedgerView, after: int) -> object:
         return stopped(claim, view._replace(settings=view.settings._replace(hold_until=0)), after)
 
     patch.setattr(eligibility, "claim_blocking_status", unheld)
+    patch.setattr(eligibility, "read_holdings", lambda _: {})
 
 
 def _no_wait(patch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from indexer.cli import main
 from indexer.devnet.hive.keys import PrivateKey, recover_public_key
 from indexer.devnet.rpc.block_methods import read_transaction
-from settlement.payouts.chain import ChainError, ChainPosition, HiveNode
-from settlement.payouts.chain_time import check_clock
-from settlement.payouts.signing import Key, SignedTransaction, SigningError, Transaction, signer
+from settlement.payouts.chain.chain_time import check_clock
+from settlement.payouts.chain.nodes import ChainError, ChainPosition, HiveNode
+from settlement.payouts.signing.transactions import Key, SignedTransaction, SigningError, Transaction, signer
 from tests.system.clients.exchange import Exchange, available
 from tests.system.sources import server
 from tests.system.sources.server import Raw

@@ -17,15 +17,15 @@ from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.rpc.block_methods import read_transaction
 from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, Movement
 from settlement.core.venue import parse_venue
-from settlement.payouts.authority import KeyRing, KeyVariable
-from settlement.payouts.chain import Account, Authority, Execution, Outcome, Restrictions
+from settlement.payouts.chain.nodes import Account, Authority, Execution, Outcome, Restrictions
 from settlement.payouts.cosign.collector import SignatureCollector
 from settlement.payouts.cosign.message import Proposal
 from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.payout_log import PayoutRecord, open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import Runner
-from settlement.payouts.signing import SignedTransaction
+from settlement.payouts.signing.authority import KeyRing, KeyVariable
+from settlement.payouts.signing.transactions import SignedTransaction
 from settlement.store.database import closing_writer, open_reader, open_writer
 from settlement.store.write.loader import load_or_initialise
 

@@ -15,7 +15,8 @@ from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.block_methods import read_transaction
 from indexer.devnet.server import NodeServer
-from settlement.payouts.authority import (
+from settlement.payouts.chain.nodes import ChainError, ChainNodes
+from settlement.payouts.signing.authority import (
     OK,
     UNPAID,
     WARN,
@@ -25,8 +26,7 @@ from settlement.payouts.authority import (
     KeyVariable,
     key_variable,
 )
-from settlement.payouts.chain import ChainError, ChainNodes
-from settlement.payouts.signing import SignedTransaction, Transaction
+from settlement.payouts.signing.transactions import SignedTransaction, Transaction
 from tests.support.examples import examples
 
 KEYS = [PrivateKey(f"operator {number}") for number in range(5)]

@@ -16,8 +16,8 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.venue import EXAMPLE, read_venue
 from settlement.core.journal.text import iso_time
-from settlement.payouts.chain import LIMITS, ChainError, ChainNodes, Outcome, SidechainNode
-from settlement.payouts.signing import Key, SignedTransaction, Transaction
+from settlement.payouts.chain.nodes import LIMITS, ChainError, ChainNodes, Outcome, SidechainNode
+from settlement.payouts.signing.transactions import Key, SignedTransaction, Transaction
 
 AWAY = "http://127.0.0.1:9"
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select, update
 
 from settlement.core.journal.state_text import state_hash
-from settlement.payouts.chain import ChainError
+from settlement.payouts.chain.nodes import ChainError
 from settlement.payouts.checkpoints import MAX_REFERENCE_AGE, WINDOW_SECONDS, CheckpointPoster, due_checkpoint
 from settlement.payouts.payout_log import open_payout_log, read_settings, write_settings
-from settlement.payouts.signing import SigningError
+from settlement.payouts.signing.transactions import SigningError
 from settlement.store import schema
 from settlement.store.database import open_reader
 from tests.system.payouts.world import PUBLIC, SIGNATURE, VENUE, Ledgers, World

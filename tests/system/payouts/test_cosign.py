@@ -12,10 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.payouts.authority import Authorities
 from settlement.payouts.cosign.message import Proposal, ProposalError
 from settlement.payouts.policy import Policy
-from settlement.payouts.signing import Key, Operation, SignedTransaction, SigningError, Transaction
+from settlement.payouts.signing.authority import Authorities
+from settlement.payouts.signing.transactions import (
+    Key,
+    Operation,
+    SignedTransaction,
+    SigningError,
+    Transaction,
+)
 from tests.support.examples import examples
 from tests.system.payouts.operators import CHAIN_ID, KEYS, PUBLICS, Group
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from settlement.payouts.hardening import take_variables
+from settlement.payouts.signing.hardening import take_variables
 
 ROOT = Path(__file__).parents[3]
 SECRET = "5Jsecretsecretsecretsecretsecretsecretsecretsecrets"
@@ -31,7 +31,7 @@ def run(program: str, folder: Path) -> list[str]:
 def test_a_key_is_in_no_environment_once_it_is_read(tmp_path: Path) -> None:
     said = run(
         "import os, subprocess, sys\n"
-        "from settlement.payouts.hardening import take_variables\n"
+        "from settlement.payouts.signing.hardening import take_variables\n"
         "first = open('/proc/self/environ', 'rb').read()\n"
         "print(take_variables(['MY_KEY', 'YOUR_KEY', 'NO_KEY'])['YOUR_KEY'])\n"
         "after = open('/proc/self/environ', 'rb').read()\n"
@@ -47,7 +47,7 @@ def test_a_key_is_in_no_environment_once_it_is_read(tmp_path: Path) -> None:
 def test_the_process_cannot_be_dumped_or_read_and_its_files_are_its_own(tmp_path: Path) -> None:
     said = run(
         "import ctypes, resource\n"
-        "from settlement.payouts.hardening import harden\n"
+        "from settlement.payouts.signing.hardening import harden\n"
         "harden()\n"
         "print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\n"
         "open('written', 'w').close()\n",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement.payouts.pause import RestoreMark
+from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import Runner
 from settlement.store import payout_pause

@@ -22,7 +22,7 @@ from settlement.payouts.cosign import BUNDLES_PATH, MAX_BUNDLE_BYTES, MAX_PAGE_B
 from settlement.payouts.cosign.message import Proposal
 from settlement.payouts.cosign.relay import Limits, Relay, RelayError, parse_address
 from settlement.payouts.cosign.relay_client import LIMITS, RelayClient, RelayUrlError
-from settlement.payouts.signing import Key
+from settlement.payouts.signing.transactions import Key
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.system.payouts.operators import CHAIN_ID, KEYS, Group, Operator

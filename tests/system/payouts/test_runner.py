@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from indexer.devnet.traders.payloads import custom_json, movement, token_transfer
-from settlement.payouts.eligibility import blocking_status, read_ledger_view
+from settlement.payouts.holds.eligibility import blocking_status, read_ledger_view
+from settlement.payouts.holds.refusals import MAX_REFUSALS
 from settlement.payouts.payout_log import (
     APPROVED,
     RETURNING,
@@ -25,7 +26,6 @@ from settlement.payouts.payout_log import (
 )
 from settlement.payouts.plan import build, compose, expires, slot_after, slot_time
 from settlement.payouts.policy import Policy, read_limits
-from settlement.payouts.refusals import MAX_REFUSALS
 from settlement.store import payout_schema
 from settlement.store.lease import Lease, LeaseError
 from settlement.store.read.payouts import (

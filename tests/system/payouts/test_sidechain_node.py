@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from settlement.payouts.chain import ChainError, Execution, SidechainNode
+from settlement.payouts.chain.nodes import ChainError, Execution, SidechainNode
 from tests.support import real_nodes
 
 RECORDED = "engine_transactions"

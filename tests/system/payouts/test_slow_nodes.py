@@ -16,8 +16,8 @@ from indexer.devnet.server import NodeServer
 from indexer.devnet.venue import EXAMPLE, read_venue
 from settlement.net.chain_id import MAINNET, ExpectedChain
 from settlement.net.http_client import Limits
-from settlement.payouts.chain import ChainNodes, WrongChainError
-from settlement.payouts.signing import Key, SignedTransaction, Transaction
+from settlement.payouts.chain.nodes import ChainNodes, WrongChainError
+from settlement.payouts.signing.transactions import Key, SignedTransaction, Transaction
 from tests.system.sources.server import Node, Text, hanging, rpc_error, serve
 
 LIMITS = Limits(connect_seconds=5, read_seconds=30)

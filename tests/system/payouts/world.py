@@ -29,13 +29,13 @@ from indexer.follow.loop import Follower
 from indexer.sources.source import Cursor
 from settlement.core.events import VenueFilter
 from settlement.core.venue import parse_venue
-from settlement.payouts.chain import Account, Authority, ChainError, Execution, Outcome, Restrictions
+from settlement.payouts.chain.nodes import Account, Authority, ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.dependencies import Dependencies
-from settlement.payouts.pause import RestoreMark
+from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import Runner
-from settlement.payouts.signing import SignedTransaction, Transaction
+from settlement.payouts.signing.transactions import SignedTransaction, Transaction
 from settlement.store import schema
 from settlement.store.database import open_reader, open_writer
 from settlement.store.read.payouts import Ledger, PayoutClaim, read_ledger

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from settlement.net.json_rpc import encode
-from settlement.payouts.broadcast_answers import classify
+from settlement.payouts.chain.broadcast_answers import classify
 from tests.support import real_nodes
 
 CAUSES_BY_NAME = {

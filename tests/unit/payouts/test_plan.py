@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from settlement.payouts.holds.refusals import MAX_REFUSALS, Refusals, is_tried, stride_of
 from settlement.payouts.plan import (
     MAX_ACTIONS,
     MAX_JSON_BYTES,
@@ -35,8 +36,7 @@ from settlement.payouts.policy import (
     PolicyError,
     read_limits,
 )
-from settlement.payouts.refusals import MAX_REFUSALS, Refusals, is_tried, stride_of
-from settlement.payouts.signing import Key, signer
+from settlement.payouts.signing.transactions import Key, signer
 from settlement.store.read.payouts import REFUND, WITHDRAWAL, PayoutClaim, Reference
 from tests.support.examples import examples
 from tests.system.payouts.world import VENUE

@@ -16,8 +16,8 @@ from indexer.devnet.hive.keys import PrivateKey, recover_public_key
 from indexer.devnet.rpc.block_methods import read_transaction
 from settlement.net.chain_id import MAINNET
 from settlement.net.hive_formats import format_wif
-from settlement.payouts import signing
-from settlement.payouts.signing import (
+from settlement.payouts.signing import transactions as signing
+from settlement.payouts.signing.transactions import (
     Key,
     Operation,
     SignedTransaction,

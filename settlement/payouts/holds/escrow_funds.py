@@ -10,10 +10,10 @@ from typing import NamedTuple
 from settlement.core.events import HIVE, HIVE_ENGINE
 from settlement.core.parsing.amounts import read_quantity
 from settlement.core.parsing.names import NATIVE_PRECISION
-from settlement.payouts.chain import ChainNodes
-from settlement.payouts.eligibility import LedgerView
+from settlement.payouts.chain.nodes import ChainNodes
+from settlement.payouts.holds.eligibility import LedgerView
+from settlement.payouts.holds.token_holds import Holding
 from settlement.payouts.plan import Payment, amount
-from settlement.payouts.token_holds import Holding
 from settlement.store.read.payouts import PayoutClaim
 
 

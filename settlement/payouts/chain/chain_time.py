@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from settlement.payouts.chain import ChainError, ChainPosition
+from settlement.payouts.chain.nodes import ChainError, ChainPosition
 from settlement.store.read.position import read_position
 
 MAX_CLOCK_DIFFERENCE_SECONDS: Final = 600

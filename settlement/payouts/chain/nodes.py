@@ -28,8 +28,8 @@ from settlement.net.parallel import (
     most_common,
     most_common_of_each,
 )
-from settlement.payouts.broadcast_answers import Cause, classify
-from settlement.payouts.signing import SignedTransaction, unix_time
+from settlement.payouts.chain.broadcast_answers import Cause, classify
+from settlement.payouts.signing.transactions import SignedTransaction, unix_time
 
 MAX_HEAD_DIFFERENCE_SECONDS: Final = 3600
 LIMITS: Final = Limits(connect_seconds=5.0, read_seconds=20.0, max_bytes=1 << 24)

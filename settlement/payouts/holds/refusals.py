@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from settlement.payouts.broadcast_answers import classify
+from settlement.payouts.chain.broadcast_answers import classify
 from settlement.payouts.payout_log import PayoutRecord, PayoutStatus
 from settlement.payouts.plan import ClaimRef, slot_time, turn_number
 from settlement.payouts.policy import Policy

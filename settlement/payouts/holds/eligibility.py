@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 
 from settlement.core.events import HIVE_ENGINE
 from settlement.core.venue import Venue
-from settlement.payouts.chain import Restrictions
+from settlement.payouts.chain.nodes import Restrictions
+from settlement.payouts.holds.refusals import Refusals, is_tried, read_refusals, refused_status
+from settlement.payouts.holds.token_holds import Holding, read_holdings, read_token_holds
 from settlement.payouts.payout_log import (
     APPROVED,
     RETURNING,
@@ -36,8 +38,6 @@ from settlement.payouts.plan import (
     unpayable_reason,
 )
 from settlement.payouts.policy import HISTORY_SECONDS, Policy
-from settlement.payouts.refusals import Refusals, is_tried, read_refusals, refused_status
-from settlement.payouts.token_holds import Holding, read_holdings, read_token_holds
 from settlement.store.read.payouts import HELD, QUEUED, WAITING_APPROVAL, Ledger, PayoutClaim, read_ledger
 
 MAX_REFERENCE_AGE: Final = 65_000

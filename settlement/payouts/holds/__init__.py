@@ -1,0 +1,1 @@
+"""What may not be paid now: eligibility, limits, refusals, token holds, missing funds and the pause."""

@@ -1,0 +1,1 @@
+"""Keys and signatures: authorities of escrow accounts, transactions and their bytes, process hardening."""
