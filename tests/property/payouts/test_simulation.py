@@ -85,7 +85,7 @@ def _no_wait(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(returns.PendingReturn, "is_safe", True)
 
 
-MUTANTS = ((_overlapping_attempts, 37), (_newest_reference, 22), (_no_hold, 73), (_no_wait, 14))
+MUTANTS = ((_overlapping_attempts, 37), (_newest_reference, 22), (_no_hold, 243), (_no_wait, 14))
 MOST_SEEDS = 40
 
 
