@@ -20,6 +20,8 @@ from settlement.store.periodic_thread import PeriodicThread
 PUBLISH_SECONDS: Final = 2.0
 QUIET_SECONDS: Final = 3
 """Shorter waits are not reported: waiting for the next block is normal."""
+LOG_SECONDS: Final = 30
+"""Shorter waits are not logged: the sidechain executes a block about 9 s after it is irreversible."""
 
 log = logging.getLogger("peakedex.follow")
 
@@ -58,7 +60,8 @@ class StatusPublisher(PeriodicThread):
         reason, since = problem, now if problem else None
         if problem is None and waiting is not None and now - waiting.since > QUIET_SECONDS:
             reason, since = waiting.reason, waiting.since
-        self._log(mode, reason, problem)
+        is_long = problem is not None or (since is not None and now - since > LOG_SECONDS)
+        self._log(mode, reason if is_long else None, problem)
         status = IndexerStatus(
             int(now),
             mode,
