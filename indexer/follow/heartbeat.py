@@ -18,10 +18,6 @@ from settlement.store.indexer_status import IndexerStatus, write_status
 from settlement.store.periodic_thread import PeriodicThread
 
 PUBLISH_SECONDS: Final = 2.0
-QUIET_SECONDS: Final = 3
-"""Shorter waits are not reported: waiting for the next block is normal."""
-LOG_SECONDS: Final = 30
-"""Shorter waits are not logged: the sidechain executes a block about 9 s after it is irreversible."""
 
 log = logging.getLogger("peakedex.follow")
 
@@ -58,10 +54,9 @@ class StatusPublisher(PeriodicThread):
         now = time.time()
         waiting = self._source.waiting
         reason, since = problem, now if problem else None
-        if problem is None and waiting is not None and now - waiting.since > QUIET_SECONDS:
+        if problem is None and waiting is not None and now - waiting.since > waiting.quiet_seconds:
             reason, since = waiting.reason, waiting.since
-        is_long = problem is not None or (since is not None and now - since > LOG_SECONDS)
-        self._log(mode, reason if is_long else None, problem)
+        self._log(mode, reason, problem)
         status = IndexerStatus(
             int(now),
             mode,

@@ -20,6 +20,9 @@ from settlement.net.node_pool import Node, NodePool
 POLL_SECONDS: Final = 1.0
 SLOW_SECONDS: Final = 2.0
 """After this, another node is asked as well."""
+EXECUTION_SECONDS: Final = 30.0
+"""Waiting up to this for a block's execution is normal: the published node executes it about 9 s after it is
+irreversible."""
 AGREEING_NODES: Final = 2
 _SHORTEST_PAUSE_SECONDS: Final = 0.025
 
@@ -67,7 +70,7 @@ class Sidechain:
                 continue
             if vote.behind:
                 reason = vote.reason("not executed by the sidechain yet")
-                self._waiter.pause(self._poll_seconds, reason)
+                self._waiter.pause(self._poll_seconds, reason, quiet_seconds=EXECUTION_SECONDS)
                 vote.behind.clear()
             elif len(vote.answers) >= self._quorum:
                 problem = vote.reason(f"{' and '.join(node.url for node in vote.answers)} disagree")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Final, NamedTuple, TypeVar
 
+QUIET_SECONDS: Final = 3.0
+"""Shorter waits are not reported: waiting for the next block is normal."""
 _STOP_POLL_SECONDS: Final = 0.05  # how soon a stop event is noticed while futures are awaited
 
 T = TypeVar("T")
@@ -36,6 +38,7 @@ class Waiting(NamedTuple):
 
     reason: str
     since: float  # seconds since 1970 (UTC)
+    quiet_seconds: float = QUIET_SECONDS  # a shorter wait is normal and not reported
 
 
 class Waiter:
@@ -59,9 +62,9 @@ class Waiter:
         self.now = now
         self._sleep = sleep or self.stop.wait
 
-    def pause(self, seconds: float, reason: str) -> None:
+    def pause(self, seconds: float, reason: str, *, quiet_seconds: float = QUIET_SECONDS) -> None:
         """Sleep. Raises Stopped."""
-        self._set_reason(reason)
+        self._set_reason(reason, quiet_seconds)
         if self._sleep(seconds) or self.stop.is_set():
             raise Stopped
 
@@ -91,5 +94,6 @@ class Waiter:
                 return False
         raise Stopped
 
-    def _set_reason(self, reason: str) -> None:
-        self.waiting = Waiting(reason, self.waiting.since if self.waiting else time.time())
+    def _set_reason(self, reason: str, quiet_seconds: float = QUIET_SECONDS) -> None:
+        before = self.waiting or Waiting(reason, time.time())
+        self.waiting = Waiting(reason, before.since, max(before.quiet_seconds, quiet_seconds))

@@ -57,6 +57,20 @@ def pool_of(*urls: str, clock: Clock) -> NodePool[str]:
     return NodePool([Node(url, url) for url in urls], waiter, "Hive")
 
 
+def test_an_expected_wait_stays_quiet_until_it_ends() -> None:
+    """Whatever else it waits for in between; the next wait is reported as usual."""
+    waiter = Waiter(sleep=lambda _: False)
+    waiter.pause(1, "no answer yet")
+    assert waiter.waiting is not None
+    since, usual = waiter.waiting.since, waiter.waiting.quiet_seconds
+    waiter.pause(1, "not executed yet", quiet_seconds=10 * usual)
+    waiter.pause(1, "no answer yet")
+    assert (waiter.waiting.since, waiter.waiting.quiet_seconds) == (since, 10 * usual)
+    waiter.done()
+    waiter.pause(1, "no answer yet")
+    assert waiter.waiting.quiet_seconds == usual
+
+
 def test_a_node_that_fails_rests_longer_each_time_and_goes_to_the_end() -> None:
     clock = Clock()
     pool = pool_of("one", "two", clock=clock)
