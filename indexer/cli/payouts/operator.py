@@ -132,7 +132,7 @@ def _pending_withdrawal(connection: Connection, claim_id: str) -> PayoutClaim:
 
 @contextmanager
 def _deciding(url: str) -> Iterator[Connection]:
-    """A write transaction with a decision of the operator, which is counted: see `payouts.pause`."""
+    """A write transaction with a decision of the operator, which is counted: see `payouts.holds.pause`."""
     from settlement.payouts.payout_log import open_payout_log
     from settlement.store.payout_pause import count_decision
 

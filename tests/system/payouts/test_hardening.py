@@ -72,13 +72,14 @@ def test_the_program_runs_without_memory_that_is_written_and_executed(tmp_path: 
     )
     work = (
         "from settlement.net.chain_id import MAINNET\n"
-        "from settlement.payouts import hardening, signing, chain, cosign, runner\n"
+        "from settlement.payouts import runner\n"
+        "from settlement.payouts.signing import hardening, transactions\n"
         "hardening.harden()\n"
         "hardening.take_variables(['MY_KEY'])\n"
         "from indexer.devnet.hive.keys import PrivateKey\n"
-        "made = signing.Transaction((('transfer', {'from': 'a', 'to': 'b', 'amount': '1.000 HBD',"
+        "made = transactions.Transaction((('transfer', {'from': 'a', 'to': 'b', 'amount': '1.000 HBD',"
         " 'memo': ''}),), 1, 2, 3)\n"
-        "print(len(signing.Key(PrivateKey('a').wif).sign(made, MAINNET)))\n"
+        "print(len(transactions.Key(PrivateKey('a').wif).sign(made, MAINNET)))\n"
     )
     (tmp_path / "work.py").write_text(work)
     done = subprocess.run(
