@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from indexer.cli.payouts.options import SHARED_SETTINGS, PayoutOptions, with_settings
+from indexer import settings as config
+from indexer.cli.payouts.options import SHARED_SETTINGS, PayoutOptions
 from indexer.cli.support.common import json_option, require_db, require_venue, show
 from indexer.cli.support.errors import CheckFailed
 from indexer.cli.support.nodes import expected_chain
@@ -34,7 +35,7 @@ def cosign() -> None:
 
 
 @cosign.command("list")
-@with_settings(*SHARED_SETTINGS)
+@config.settings(*SHARED_SETTINGS)
 @json_option
 def list_(as_json: bool, **options: Any) -> None:
     """List the payments signed here that are not settled, with the keys that have signed each.
@@ -58,7 +59,7 @@ def _show_record(record: PayoutRecord, as_json: bool) -> None:
 
 
 @cosign.command()
-@with_settings(*SHARED_SETTINGS)
+@config.settings(*SHARED_SETTINGS)
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
 def export(file: str, **options: Any) -> None:
     """Write the payments that still lack signatures into FILE, one JSON object per line.
@@ -75,7 +76,7 @@ def export(file: str, **options: Any) -> None:
 
 
 @cosign.command("import")
-@with_settings(*SHARED_SETTINGS)
+@config.settings(*SHARED_SETTINGS)
 @click.argument("files", type=click.File("r", encoding="utf-8"), nargs=-1, required=True, metavar="FILE...")
 @json_option
 def import_(files: tuple[TextIO, ...], as_json: bool, **options: Any) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from indexer import settings as config
 from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.nodes import expected_chain
 from settlement.net.chain_id import DEVNET, MAINNET
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from settlement.payouts.signing.transactions import Key
 
 log = logging.getLogger("peakedex.payouts")
-
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class PayoutOptions(NamedTuple):
@@ -67,17 +63,6 @@ class PayoutOptions(NamedTuple):
 SHARED_SETTINGS: Final = (
     *("venue", "db", "node", "chain-id", "payout-expires-in", "payout-limit", "payout-hour-limit"),
 )
-
-
-def with_settings(*names: str) -> Callable[[Command], Command]:
-    """Decorator: gives a command the options of these settings."""
-
-    def decorate(command: Command) -> Command:
-        for name in reversed(names):
-            command = config.setting(name)(command)
-        return command
-
-    return decorate
 
 
 def read_checkpoint_key(texts: Mapping[str, str], variable: str, every: int) -> Key | None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
+from indexer import settings as config
 from indexer.cli.payouts.cosign import cosign
 from indexer.cli.payouts.operator import approve, pause, reconcile, resume, return_, status
 from indexer.cli.payouts.options import (
     SHARED_SETTINGS,
     PayoutOptions,
     read_checkpoint_key,
-    with_settings,
 )
 from indexer.cli.payouts.relay import relay
 from indexer.cli.support.common import require_db, require_venue, start_logging
@@ -57,7 +57,7 @@ class _Context(NamedTuple):
 
 
 @click.group(invoke_without_command=True)
-@with_settings(
+@config.settings(
     *SHARED_SETTINGS,
     *("engine-node", "cosign-relay", "checkpoint-every", "checkpoint-key-env", "log-level", "log-format"),
 )

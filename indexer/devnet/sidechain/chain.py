@@ -26,7 +26,6 @@ MAX_PRECISION: Final = 8
 TOKENS: Final = "tokens"
 # A contract that exists on the devnet only: several transfers in one action, so several events in one log.
 SPLITTER: Final = "devnetsplit"
-DENIED_ACTIONS: Final = 1
 DAY_SECONDS: Final = 86_400
 BLACKLIST: Final = (
     *("gateiodeposit", "deepcrypto8", "bittrex", "poloniex", "huobi-pro", "binance-hot", "bitvavo"),
