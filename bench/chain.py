@@ -10,7 +10,7 @@ from pathlib import Path
 VENUE = """
 [venue]
 name = "Bench"
-protocol = 1
+protocol = 2
 start_block = 1
 operator = "operator"
 fee_account = "bench.fees"
@@ -18,13 +18,13 @@ max_open_orders = 10000
 
 [tokens.PEK]
 precision = 8
-chain = "hive-engine"
 escrow = "bench.pek"
+min_withdrawal = "0.001"
 
 [tokens."SWAP.HIVE"]
 precision = 8
-chain = "hive-engine"
 escrow = "bench.hive"
+min_withdrawal = "0.001"
 
 [[pairs]]
 base = "PEK"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from api.http.shapes import Amount, Block, Part, Price, Side, Time
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 from settlement.core.parsing.amounts import show_units
 from settlement.store.read.market.trades import TradeRow
 from settlement.store.read.venue import PairRow

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from api.stream.candles import CandleTracker, CurrentCandles
 from api.stream.order_books import Level, OpenOrder, OrderBooks, OutOfSync
 from api.stream.topics import Pair
-from settlement.core.journal.text import chain_hash
+from settlement.core.journal.lines import chain_hash
 from settlement.store.read.market.trades import TradeRow
 from settlement.store.read.position import ActiveBlock
 from settlement.store.read.stream import StreamBlock

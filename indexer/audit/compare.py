@@ -19,8 +19,8 @@ from indexer.chain.receipts import Receipts
 from indexer.sources.source import Cursor, LiveSource
 from settlement.core.events import Event, VenueFilter
 from settlement.core.journal.entries import BlockResult
+from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.journal.state_text import state_text
-from settlement.core.journal.text import chain_hash, iso_time
 from settlement.core.state_machine import StateMachine
 from settlement.net.backoff import Waiting
 

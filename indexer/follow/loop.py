@@ -5,7 +5,7 @@ Catching up, following, replaying and verifying are this one loop; they differ i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -14,13 +14,14 @@ from indexer.chain.decode import decode
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.source import Cursor, Source, SourceError
 from settlement.core.events import Event, VenueFilter
-from settlement.core.journal.entries import BlockResult
+from settlement.core.journal.lines import JournalEntry
 from settlement.core.state_machine import StateMachine
+from settlement.store.write.projector import Batch, totals_of
 
 BATCH_BLOCKS: Final = 5_000
 """The most blocks in one transaction while catching up."""
-BATCH_ENTRIES: Final = 20_000
-"""The most journal entries (each makes one row or a few) in one transaction while catching up."""
+BATCH_CHARACTERS: Final = 4_000_000
+"""The most characters of journal text in one transaction while catching up."""
 
 
 @dataclass(slots=True)
@@ -35,28 +36,28 @@ class Progress:
 
 
 @dataclass(slots=True)
-class _Batch:
+class _Pending:
     """Applied blocks that are not committed yet."""
 
     blocks: int = 0
-    entries: int = 0
-    results: list[BlockResult] = field(default_factory=list)  # of blocks with entries or intents
+    characters: int = 0  # of journal text
+    entries: list[JournalEntry] = field(default_factory=list)  # of blocks with lines
     receipts: list[tuple[int, str]] = field(default_factory=list)  # Hive block, JSON text
 
-    def add(self, block: BlockResult, used_receipts: bytes | None) -> None:
+    def add(self, entry: JournalEntry, used_receipts: bytes | None) -> None:
         self.blocks += 1
         if used_receipts is not None:
-            self.receipts.append((block.header.number, used_receipts.decode("ascii")))
-        if block.entries or block.outcomes:
-            self.results.append(block)
-            self.entries += len(block.entries) + len(block.outcomes)
+            self.receipts.append((entry.header.number, used_receipts.decode("ascii")))
+        if entry.text:
+            self.entries.append(entry)
+            self.characters += len(entry.text)
 
 
-class BlockSink(Protocol):
+class BatchSink(Protocol):
     """Takes applied blocks: the projector records them, `audit.compare` compares them."""
 
-    def record(self, batch: Sequence[BlockResult], receipts: Sequence[tuple[int, str]] = ()) -> None:
-        """Take a batch of applied blocks: those with journal entries or intents."""
+    def project(self, batch: Batch) -> None:
+        """Take a batch of applied blocks."""
         ...
 
 
@@ -66,11 +67,11 @@ class Follower:
     def __init__(
         self,
         rules: StateMachine,
-        sink: BlockSink,
+        sink: BatchSink,
         source: Source,
         *,
         batch_blocks: int = BATCH_BLOCKS,
-        batch_entries: int = BATCH_ENTRIES,
+        batch_characters: int = BATCH_CHARACTERS,
         read: Callable[[Block, VenueFilter, Receipts | None], Iterable[Event]] = decode,
         on_commit: Callable[[Progress], None] | None = None,
         on_caught_up: Callable[[], None] | None = None,
@@ -82,11 +83,11 @@ class Follower:
         self._sink = sink
         self._source = source
         self._batch_blocks = batch_blocks
-        self._batch_entries = batch_entries
+        self._batch_characters = batch_characters
         self._read = read
         self._on_commit = on_commit
         self._on_caught_up = on_caught_up
-        self._batch = _Batch()
+        self._pending = _Pending()
 
     def run(self, until: int | None = None) -> Progress:
         """Apply and record every block of the source, up to `until` where given.
@@ -102,8 +103,8 @@ class Follower:
             return self.progress
         try:
             for block, receipts in source.blocks(after):
-                result = self._apply(block, receipts)
-                self._batch.add(result, None if receipts is None else receipts.used())
+                entry = self._apply(block, receipts)
+                self._pending.add(entry, None if receipts is None else receipts.used())
                 if not source.catching_up or self._is_full():
                     self._commit()
                 if block.number == until:
@@ -114,28 +115,32 @@ class Follower:
         self._commit()
         return self.progress
 
-    def _apply(self, block: Block, receipts: Receipts | None) -> BlockResult:
+    def _apply(self, block: Block, receipts: Receipts | None) -> JournalEntry:
         rules = self._rules
         try:
             return rules.apply(block.header, self._read(block, rules.venue_filter, receipts))
         except (BlockError, ReceiptError) as error:
-            self._batch = _Batch()  # the block is half applied: nothing of the batch may be recorded
+            self._pending = _Pending()  # the block is half applied: nothing of the batch may be recorded
             raise SourceError(f"{self._source.where}: {error}") from None
 
     def _is_full(self) -> bool:
-        return self._batch.blocks >= self._batch_blocks or self._batch.entries >= self._batch_entries
+        pending = self._pending
+        return pending.blocks >= self._batch_blocks or pending.characters >= self._batch_characters
 
     def _commit(self) -> None:
         """Record the batch in one transaction, then report progress."""
-        batch, self._batch = self._batch, _Batch()
-        if not batch.blocks:
+        pending, self._pending = self._pending, _Pending()
+        if not pending.blocks:
             return
-        self._sink.record(batch.results, batch.receipts)
+        state = self._rules.state
+        assert state.header is not None
+        self._sink.project(Batch(pending.entries, pending.receipts, state.header, totals_of(state)))
         progress = self.progress
-        progress.blocks += batch.blocks
-        for block in batch.results:
-            progress.intents += len(block.outcomes)
-            progress.rejected += sum(outcome.code is not None for outcome in block.outcomes)
+        progress.blocks += pending.blocks
+        for entry in pending.entries:
+            rejected = entry.text.count("\nreject ")
+            progress.intents += entry.text.count("\naccept ") + rejected
+            progress.rejected += rejected
         progress.trades = self._rules.state.last_trade
         progress.last_block = self._rules.next_block() - 1
         if self._on_commit is not None:

@@ -1,6 +1,6 @@
-"""Accounts, their balances by token, and listed tokens.
+"""Accounts: balances by token, open orders and stops, grants and cancel-all timers (protocol, sections 1, 5, 6).
 
-Amounts are units of a token (protocol, section 1).
+Amounts are units of a token. Only the rules of this package change these objects.
 """
 
 from __future__ import annotations
@@ -9,22 +9,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from settlement.core.order_book import Order
+    from settlement.core.order_book import Order, Stop
 
 AVAILABLE: Final = 0
 LOCKED: Final = 1
 WITHDRAWING: Final = 2
 ESCROW: Final = 3
 BUCKETS: Final = ("available", "locked", "withdrawing", "escrow")
-"""Names of a balance's buckets by number.
-
-The escrow bucket is the counterpart of all deposits: never positive.
-"""
+"""Names of a balance's buckets by number. The escrow bucket is the counterpart of all deposits: never positive."""
 
 
 @dataclass(slots=True, eq=False)
 class Balance:
-    """An account's balance of one token, in four buckets. The `checked` fields belong to `invariants`."""
+    """What one account holds of one token, in four buckets. The `checked` fields belong to `invariants`."""
 
     account: str
     symbol: str
@@ -39,12 +36,38 @@ class Balance:
 
 
 @dataclass(slots=True, eq=False)
+class Grant:
+    """Permission to trade for an account within limits (section 6)."""
+
+    account: Account  # the granting account
+    to: str  # `posting`, or an account
+    until: int  # when it vanishes, Unix seconds
+    band_bps: int  # how far from the mark an order may be priced, in basis points
+    pairs: frozenset[str]  # BASE/QUOTE texts
+    per_day: dict[str, int]  # daily allowance by symbol, units
+    day: int | None = None  # the day (Unix seconds // 86400) of the last order that counted
+    used: dict[str, int] = field(default_factory=dict)  # what was counted on that day, by symbol, units
+
+
+@dataclass(slots=True, eq=False)
+class Timer:
+    """A cancel-all timer."""
+
+    account: Account
+    by: str  # how it was set: `active`, `posting` or a grantee's name
+    due: int  # Unix seconds
+
+
+@dataclass(slots=True, eq=False)
 class Account:
     """An account that the ledger knows."""
 
     name: str  # percent-encoded
     balances: dict[str, Balance] = field(default_factory=dict)  # by symbol
     orders: dict[str, Order] = field(default_factory=dict)  # open orders by id, in order of sequence
+    stops: dict[str, Stop] = field(default_factory=dict)  # open stops by id, in order of sequence
+    grants: dict[str, Grant] = field(default_factory=dict)  # by `to`
+    timers: dict[str, Timer] = field(default_factory=dict)  # by `by`
 
 
 @dataclass(slots=True, eq=False)
@@ -55,9 +78,11 @@ class Token:
     precision: int  # decimals of its smallest unit
     chain: str  # "hive" or "hive-engine"
     escrow: str  # the account that holds its deposits
+    min_withdrawal: int  # units
     contra: (
         Balance  # contra account: the escrow account's balance, whose escrow bucket is minus all liabilities
     )
+    holdings: int = 0  # what the escrow account holds as far as the chain shows; may be negative (section 8)
 
     @property
     def liabilities_units(self) -> int:

@@ -1,162 +1,182 @@
-"""Custody: deposits, refunds, withdrawals, and the movements that pay them (protocol, section 7)."""
+"""Money in and out: deposits, refunds due, withdrawals, payments seen on the chain (protocol, section 8)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final
 
 from settlement.core.accounts import AVAILABLE, ESCROW, WITHDRAWING, Balance, Token, balance_of
 from settlement.core.codes import Code
 from settlement.core.events import Movement
-from settlement.core.journal.entries import (
-    Deposited,
-    InternalMove,
-    Outflow,
-    Paid,
-    RefundOpened,
-    WithdrawalOpened,
-    WithdrawalReturned,
-)
+from settlement.core.journal import lines
 from settlement.core.parsing.amounts import (
     MAX_UNITS,
     Quantity,
+    integer_text,
     quantity_units,
     read_quantity,
     to_units,
     units_at_least,
+    units_at_most,
 )
 from settlement.core.parsing.intents import WithdrawIntent
 from settlement.core.parsing.names import encode
 from settlement.core.payments import Refund, Withdrawal
 from settlement.core.state import InvariantError, State
 
-
-class _Valuation(NamedTuple):
-    """Token and amount of a movement, as far as the venue can value them."""
-
-    token: Token | None  # the listed token; None for others, also of the same name on another chain
-    quantity: Quantity | None  # by value; None where the text is no number
-    units: int | None  # exact units of the token; None where it cannot be credited
+MAX_PENDING_WITHDRAWALS: Final = 20
+MAX_REFUNDS_DUE: Final = 20
+RETURN_SECONDS: Final = 3_600
 
 
-def record_movement(state: State, movement: Movement) -> None:
-    """Record a movement from or to an escrow account.
-
-    It has happened on the chain, so it is never rejected.
-    """
+def move(state: State, movement: Movement) -> None:
+    """Record a movement from or to an escrow account. Nothing is rejected here: it happened on the chain."""
+    escrows = state.venue_filter.escrows
     token = state.tokens.get(movement.symbol)
     if token is not None and token.chain != movement.chain:
-        token = None
+        token = None  # another chain's token of the same name
     quantity = read_quantity(movement.quantity)
-    units = None if token is None or quantity is None else quantity_units(quantity, token.precision)
-    valuation = _Valuation(token=token, quantity=quantity, units=units)
-    escrows = state.venue_filter.escrows
     if movement.sender not in escrows:
-        _record_incoming(state, movement, valuation)
-    elif movement.recipient in escrows:
-        _record_internal(state, movement, units)
+        _arrive(state, movement, token, quantity)
+    elif movement.recipient in escrows and not movement.outflow_only:
+        _move_within(state, movement, token, quantity)
     else:
-        _record_outgoing(state, movement, valuation)
+        _pay_out(state, movement, token, quantity)
 
 
-def _record_incoming(state: State, movement: Movement, valuation: _Valuation) -> None:
-    """Credit a deposit; one that cannot be credited becomes a refund."""
-    token, _, units = valuation
-    if token is None or units is None or token.liabilities_units + units > MAX_UNITS:
-        _open_refund(state, movement, valuation.quantity)
+def _arrive(state: State, movement: Movement, token: Token | None, quantity: Quantity | None) -> None:
+    """Credit a deposit; else record a refund due, or ignore what arrived."""
+    account, symbol, escrow = encode(movement.sender), encode(movement.symbol), movement.recipient
+    if token is None or quantity is None:
+        _ignore(state, movement)
         return
-    account = encode(movement.sender)
-    balance = balance_of(state.account(account), token.symbol)
-    state.transfer(token.contra, ESCROW, balance, AVAILABLE, units)
-    state.change_holdings(movement.recipient, token.symbol, units)
-    state.changes.entries.append(
-        Deposited(
-            id=movement.id, account=account, symbol=token.symbol, amount=units, escrow=movement.recipient
+    units = quantity_units(quantity, token.precision)
+    if escrow == token.escrow and units is not None and token.liabilities_units + units <= MAX_UNITS:
+        balance = balance_of(state.account(account), symbol)
+        state.transfer(token.contra, ESCROW, balance, AVAILABLE, units)
+        token.holdings += units
+        state.write(lines.Deposit(movement.id, account, symbol, units, escrow))
+        return
+    is_enough = units_at_most(quantity, token.precision) >= token.min_withdrawal
+    if not is_enough or state.refunds.count_of[account] >= MAX_REFUNDS_DUE:
+        _ignore(state, movement)
+        return
+    if movement.id in state.refunds.by_id:
+        raise InvariantError(f"refund {movement.id} is due already: no chain has one id twice")
+    state.last_payment += 1
+    refund = Refund(
+        n=state.last_payment,
+        id=movement.id,
+        account=account,
+        symbol=symbol,
+        quantity=encode(movement.quantity),
+        value=value_text(quantity),
+        escrow=escrow,
+    )
+    state.refunds.open(refund)
+    state.write(lines.Refund(refund.id, account, symbol, refund.quantity, escrow))
+
+
+def _ignore(state: State, movement: Movement) -> None:
+    state.write(
+        lines.Ignore(
+            id=movement.id,
+            account=encode(movement.sender),
+            chain=movement.chain,
+            symbol=encode(movement.symbol),
+            quantity=encode(movement.quantity),
+            escrow=movement.recipient,
         )
     )
 
 
-def _open_refund(state: State, movement: Movement, quantity: Quantity | None) -> None:
-    if movement.id in state.refunds.by_id:
-        raise InvariantError(f"refund {movement.id} is already due: ids on a chain are unique")
-    state.last_refund += 1
-    refund = Refund(
-        n=state.last_refund,
-        id=movement.id,
-        account=encode(movement.sender),
-        chain=movement.chain,
-        symbol=encode(movement.symbol),
-        quantity=encode(movement.quantity),
-        value=value_text(quantity, movement.quantity),
-        escrow=movement.recipient,
-    )
-    state.refunds.open(refund)
-    state.changes.entries.append(RefundOpened(refund))
-
-
-def value_text(quantity: Quantity | None, literal: str) -> str:
-    """A quantity in the form in which payments are compared: by value, else `=` and the literal text."""
-    if quantity is None:
-        return f"={encode(literal)}"
+def value_text(quantity: Quantity) -> str:
+    """A quantity as payments compare it: by value."""
     return f"{quantity.digits or '0'}e{quantity.exponent}"
 
 
-def _record_internal(state: State, movement: Movement, units: int | None) -> None:
-    symbol = encode(movement.symbol)
-    if units is not None:
-        state.change_holdings(movement.sender, symbol, -units)
-        state.change_holdings(movement.recipient, symbol, units)
-    state.changes.entries.append(
-        InternalMove(
+def _move_within(state: State, movement: Movement, token: Token | None, quantity: Quantity | None) -> None:
+    """Record a movement between escrow accounts: holdings change where one of them is the token's own."""
+    change = 0
+    if token is not None and quantity is not None and movement.sender != movement.recipient:
+        if movement.sender == token.escrow:
+            change = -units_at_least(quantity, token.precision)
+        elif movement.recipient == token.escrow:
+            change = units_at_most(quantity, token.precision)
+    if token is not None:
+        token.holdings += change
+    state.write(
+        lines.Internal(
             id=movement.id,
             sender=movement.sender,
             recipient=movement.recipient,
-            symbol=symbol,
-            amount=encode(movement.quantity) if units is None else str(units),
-            units=units,
-        )
-    )
-
-
-def _record_outgoing(state: State, movement: Movement, valuation: _Valuation) -> None:
-    """Settle the oldest pending payment that the movement matches; without one it is an outflow."""
-    token, quantity, units = valuation
-    escrow, to, symbol = movement.sender, encode(movement.recipient), encode(movement.symbol)
-    memo = "" if movement.memo is None else encode(movement.memo)
-    if token is not None and units is not None and escrow == token.escrow:
-        withdrawal = state.withdrawals.oldest((symbol, str(units), to, memo))
-        if withdrawal is not None:
-            _close_withdrawal(state, withdrawal, credit=token.contra, bucket=ESCROW)
-            state.change_holdings(escrow, symbol, -units)
-            state.changes.entries.append(Paid(payment=withdrawal, movement_id=movement.id))
-            return
-    value = value_text(quantity, movement.quantity)
-    refund = state.refunds.oldest((symbol, value, to, memo, escrow, movement.chain))
-    if refund is not None:  # neither the deposit nor its refund counts in holdings
-        state.refunds.close(refund)
-        state.changes.entries.append(Paid(payment=refund, movement_id=movement.id))
-        return
-    spent = None if token is None or quantity is None else units_at_least(quantity, token.precision)
-    if spent is not None:
-        state.change_holdings(escrow, symbol, -spent)
-    state.changes.entries.append(
-        Outflow(
-            id=movement.id,
-            escrow=escrow,
-            symbol=symbol,
-            quantity=encode(movement.quantity),
-            to=to,
             chain=movement.chain,
-            units=spent,
+            symbol=encode(movement.symbol),
+            amount=_amount_text(movement, abs(change)),
         )
     )
 
 
-def withdraw(state: State, intent_id: str, signer: str, intent: WithdrawIntent) -> Code | None:
-    """Decide a `withdraw`: token, precision, range, funds (section 4)."""
+def _amount_text(movement: Movement, units: int) -> str:
+    """By how much holdings changed, or `=` and the literal quantity where they did not."""
+    return integer_text(units) if units else f"={encode(movement.quantity)}"
+
+
+def _pay_out(state: State, movement: Movement, token: Token | None, quantity: Quantity | None) -> None:
+    """Settle the oldest pending withdrawal that an outgoing movement pays, else a refund; else it is an outflow."""
+    escrow, to, symbol = movement.sender, encode(movement.recipient), encode(movement.symbol)
+    if token is not None and quantity is not None and not movement.outflow_only:
+        memo = "" if movement.memo is None else encode(movement.memo)
+        units = quantity_units(quantity, token.precision)
+        if escrow == token.escrow and units is not None:
+            withdrawal = state.withdrawals.oldest((symbol, str(units), to, memo))
+            if withdrawal is not None:
+                _close_withdrawal(state, withdrawal, token.contra, ESCROW)
+                token.holdings -= units
+                state.write(lines.Paid(withdrawal.id, movement.id))
+                return
+        refund = state.refunds.oldest((symbol, value_text(quantity), to, memo, escrow))
+        if refund is not None:  # its deposit is not counted in the holdings, and neither is this
+            state.refunds.close(refund)
+            state.write(lines.Paid(refund.id, movement.id))
+            return
+    fall = 0
+    if token is not None and quantity is not None and escrow == token.escrow:
+        fall = units_at_least(quantity, token.precision)
+        token.holdings -= fall
+    state.write(lines.Outflow(movement.id, escrow, movement.chain, symbol, _amount_text(movement, fall), to))
+
+
+def open_withdrawal(
+    state: State, withdrawal_id: str, balance: Balance, amount: int, *, to: str, memo: str | None
+) -> None:
+    """Move available → withdrawing and open a withdrawal. `to` and `memo` are percent-encoded."""
+    if withdrawal_id in state.withdrawals.by_id:
+        raise InvariantError(f"withdrawal {withdrawal_id} is pending already: no chain has one id twice")
+    state.last_payment += 1
+    withdrawal = Withdrawal(state.last_payment, withdrawal_id, balance, amount, to, memo)
+    state.transfer(balance, AVAILABLE, balance, WITHDRAWING, amount)
+    state.withdrawals.open(withdrawal)
+    opened = state.changes.withdrawing
+    opened[balance.symbol] = opened.get(balance.symbol, 0) + amount
+    state.write(lines.Withdraw(withdrawal_id, balance.account, balance.symbol, amount, to, memo))
+
+
+def _close_withdrawal(state: State, withdrawal: Withdrawal, to: Balance, bucket: int) -> None:
+    balance, opened = withdrawal.balance, state.changes.withdrawing
+    state.withdrawals.close(withdrawal)
+    if withdrawal.returning is not None:
+        state.returns.discard((withdrawal.returning, withdrawal.n))
+    state.transfer(balance, WITHDRAWING, to, bucket, withdrawal.amount)
+    opened[balance.symbol] = opened.get(balance.symbol, 0) - withdrawal.amount
+
+
+def check_withdrawal(state: State, account: str, intent: WithdrawIntent) -> int | Code:
+    """The amount of a withdrawal in units, or the code of its rejection (section 5, from check 5 on)."""
     token = state.tokens.get(intent.symbol)
     if token is None:
         return Code.E_TOKEN
-    balance = balance_of(state.account(signer), intent.symbol)
+    balance = balance_of(state.account(account), intent.symbol)
+    pending = state.withdrawals.count_of[account]
     if intent.quantity is None:
         amount = balance.available
     else:
@@ -166,38 +186,31 @@ def withdraw(state: State, intent_id: str, signer: str, intent: WithdrawIntent) 
         if units > MAX_UNITS:
             return Code.E_RANGE
         amount = units
-    if not 0 < amount <= balance.available:
-        return Code.E_FUNDS
-    memo = None if intent.memo is None else encode(intent.memo)
-    open_withdrawal(state, intent_id, balance, amount, to=intent.to or signer, memo=memo)
-    return None
+    if pending >= MAX_PENDING_WITHDRAWALS:
+        return Code.E_LIMIT
+    if amount < token.min_withdrawal and (intent.quantity is not None or pending):
+        return Code.E_MINIMUM
+    return amount if 0 < amount <= balance.available else Code.E_FUNDS
 
 
-def open_withdrawal(
-    state: State, withdrawal_id: str, balance: Balance, amount: int, *, to: str, memo: str | None
-) -> None:
-    """Move available → withdrawing and open a withdrawal. `to` and `memo` are percent-encoded."""
-    if withdrawal_id in state.withdrawals.by_id:
-        raise InvariantError(f"withdrawal {withdrawal_id} is already pending: ids on a chain are unique")
-    state.last_withdrawal += 1
-    withdrawal = Withdrawal(
-        n=state.last_withdrawal, id=withdrawal_id, balance=balance, amount=amount, to=to, memo=memo
-    )
-    state.transfer(balance, AVAILABLE, balance, WITHDRAWING, amount)
-    state.withdrawals.open(withdrawal)
-    opened = state.changes.withdrawing
-    opened[balance.symbol] = opened.get(balance.symbol, 0) + amount
-    state.changes.entries.append(WithdrawalOpened(withdrawal))
+def find_withdrawal(state: State, withdrawal_id: str, account: str | None = None) -> Withdrawal | Code:
+    """A pending withdrawal that is not returning, of that account where one is given (section 5, check 4)."""
+    withdrawal = state.withdrawals.by_id.get(withdrawal_id)
+    if withdrawal is None or withdrawal.returning is not None:
+        return Code.E_NOT_FOUND
+    return withdrawal if account in (None, withdrawal.account) else Code.E_OWNER
 
 
-def return_withdrawal(state: State, withdrawal: Withdrawal) -> None:
-    """Return a pending withdrawal to its account: withdrawing → available (section 8)."""
-    _close_withdrawal(state, withdrawal, credit=withdrawal.balance, bucket=AVAILABLE)
-    state.changes.entries.append(WithdrawalReturned(withdrawal))
+def start_return(state: State, withdrawal: Withdrawal, now: int) -> None:
+    """Mark a pending withdrawal as returning: it goes back in an hour unless it is paid before."""
+    withdrawal.returning = now + RETURN_SECONDS
+    state.returns.put((withdrawal.returning, withdrawal.n), withdrawal)
+    state.write(lines.Returning(withdrawal.id, withdrawal.returning))
 
 
-def _close_withdrawal(state: State, withdrawal: Withdrawal, *, credit: Balance, bucket: int) -> None:
-    balance, opened = withdrawal.balance, state.changes.withdrawing
-    state.withdrawals.close(withdrawal)
-    state.transfer(balance, WITHDRAWING, credit, bucket, withdrawal.amount)
-    opened[balance.symbol] = opened.get(balance.symbol, 0) - withdrawal.amount
+def return_due(state: State, now: int) -> None:
+    """Return the withdrawals whose return is due, by (due, order of opening) (section 3, step 3)."""
+    while (key := state.returns.first_key()) is not None and key[0] <= now:
+        withdrawal = state.returns.items[key]
+        _close_withdrawal(state, withdrawal, withdrawal.balance, AVAILABLE)
+        state.write(lines.Return(withdrawal.id))

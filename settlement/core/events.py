@@ -1,8 +1,8 @@
-"""Input of the rules: token movements and signed actions, as decoded from a block (protocol, section 3)."""
+"""Input of the rules: token movements and signed actions, as decoded from a block (protocol, section 4)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 Chain = Literal["hive", "hive-engine"]
@@ -37,11 +37,12 @@ class Movement(NamedTuple):
     recipient: str
     symbol: str
     quantity: str  # literal text
-    memo: str | None  # the transfer's memo, or `contractPayload.memo` where that is a string
+    memo: str | None  # the transfer's memo, or `contractPayload.memo` where that is text
+    outflow_only: bool = False  # a stake or a transfer to a contract: it can settle nothing
 
 
 class Action(NamedTuple):
-    """An intent or operator action: an element of a custom_json addressed to the venue (sections 4 and 8).
+    """An intent or operator action: an element of a custom_json addressed to the venue (sections 4, 5 and 9).
 
     JSON values are as decoded, with numbers as `JsonNumber`.
     """
@@ -57,15 +58,11 @@ class Action(NamedTuple):
 Event = Movement | Action
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class VenueFilter:
-    """Which operations of a block concern the venue.
-
-    The state adds to `escrows` when a token is listed, so a lazily decoded block finds transfers to the new
-    account from the next operation on (section 8).
-    """
+    """Which operations of a block concern the venue (section 4)."""
 
     contract: str  # contractName of the venue's actions
     custom_json_id: str
     accept_flat_intents: bool
-    escrows: set[str] = field(default_factory=set)  # escrow accounts
+    escrows: frozenset[str]  # escrow accounts; a venue never gets new ones

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, Generic, TypeVar
 
-K = TypeVar("K", int, tuple[int, int])
+K = TypeVar("K", int, tuple[int, int], tuple[int, str, str])
 V = TypeVar("V")
 
 _SLACK: Final = 64

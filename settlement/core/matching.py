@@ -1,20 +1,23 @@
-"""Price-time priority matching: who trades with whom, how much, at what price (protocol, section 5).
+"""Price-time priority matching: who trades with whom, how much, at what price (protocol, section 7).
 
-`match_order` executes an incoming order against the book; `preview_match` is its dry run, for orders whose
-acceptance depends on the book.
+`match` executes an incoming order against the book; `preview` is its dry run, for orders whose acceptance depends
+on the book.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from settlement.core.accounts import AVAILABLE, LOCKED, balance_of
-from settlement.core.journal.entries import Traded
-from settlement.core.order_book import Order, PriceLevel
+from settlement.core.journal import lines
+from settlement.core.order_book import BookSide, Order
 from settlement.core.parsing.amounts import BPS, MAX_UNITS
 from settlement.core.state import State
+
+FOK_ORDERS: Final = 1_000
+"""How many resting orders a fill-or-kill order may count, own ones included."""
 
 
 class MatchEnd(Enum):
@@ -28,8 +31,8 @@ class MatchEnd(Enum):
     """It met an order of its own account under `cancel_incoming`."""
 
 
-def match_order(state: State, taker: Order, close: Callable[[State, Order, str], None]) -> MatchEnd:
-    """Match an incoming order, whose lock is taken, against the book.
+def match(state: State, taker: Order, block: int, close: Callable[[State, Order, str], None]) -> MatchEnd:
+    """Match an incoming order, whose lock is taken, against the book, in that block.
 
     `close` closes a resting order that is filled, or cancelled by the self-trade policy.
     """
@@ -48,7 +51,7 @@ def match_order(state: State, taker: Order, close: Callable[[State, Order, str],
                 return MatchEnd.SELF_TRADE
             close(state, maker, "cancelled")
             continue
-        _trade(state, taker, maker, price=price, quantity=quantity)
+        _trade(state, taker, maker, price=price, quantity=quantity, block=block)
         if maker.remaining == 0:
             close(state, maker, "filled")
     return MatchEnd.DONE
@@ -58,7 +61,7 @@ def trade_price(taker: Order, maker: Order) -> int:
     """The price in ticks at which two orders trade, by the pair's price policy."""
     policy = taker.pair.price_policy
     assert maker.price is not None
-    if policy == "maker" or taker.price is None:
+    if policy == "maker" or taker.price is None or taker.fired_fee_bps is not None:
         return maker.price
     if policy == "midpoint":
         return (taker.price + maker.price) // 2
@@ -79,14 +82,15 @@ def _open_quantity(taker: Order, price: int) -> int:
     return taker.remaining
 
 
-def _trade(state: State, taker: Order, maker: Order, *, price: int, quantity: int) -> None:
+def _trade(state: State, taker: Order, maker: Order, *, price: int, quantity: int, block: int) -> None:
     """One fill: pay from the locks, take fees, release what the buyer's limit locked above the price."""
     pair = taker.pair
     quote_amount = pair.value(price, quantity)
+    taker_bps, maker_bps = _taker_fee_bps(taker), min(pair.maker_fee_bps, maker.maker_fee_bps)
     if taker.is_buy:
-        buyer, seller, buyer_bps, seller_bps = taker, maker, pair.taker_fee_bps, pair.maker_fee_bps
+        buyer, seller, buyer_bps, seller_bps = taker, maker, taker_bps, maker_bps
     else:
-        buyer, seller, buyer_bps, seller_bps = maker, taker, pair.maker_fee_bps, pair.taker_fee_bps
+        buyer, seller, buyer_bps, seller_bps = maker, taker, maker_bps, taker_bps
     buyer_fee = quantity * buyer_bps // BPS
     seller_fee = quote_amount * seller_bps // BPS
     _pay(state, buyer, seller, amount=quote_amount, fee=seller_fee)
@@ -101,13 +105,22 @@ def _trade(state: State, taker: Order, maker: Order, *, price: int, quantity: in
             release(state, buyer, pair.value(buyer.price, quantity) - quote_amount)
     assert maker.level is not None
     maker.level.remaining -= quantity
+    changes = state.changes
+    changes.traded[pair.name] = pair
+    if maker.account is not taker.account:
+        assert maker.price is not None
+        at_maker_price = quote_amount if price == maker.price else pair.value(maker.price, quantity)
+        pair.mark.add(block, quantity, at_maker_price)
     state.last_trade += 1
-    state.changes.orders[maker.seq] = maker
-    state.changes.entries.append(
-        Traded(
+    changes.locks[maker.seq] = maker
+    state.write(
+        lines.Trade(
             n=state.last_trade,
-            taker=taker,
-            maker=maker,
+            taker=taker.id,
+            maker=maker.id,
+            buyer=buyer.account.name,
+            seller=seller.account.name,
+            pair=pair.name,
             price=price,
             quantity=quantity,
             quote_amount=quote_amount,
@@ -115,6 +128,11 @@ def _trade(state: State, taker: Order, maker: Order, *, price: int, quantity: in
             seller_fee=seller_fee,
         )
     )
+
+
+def _taker_fee_bps(taker: Order) -> int:
+    now = taker.pair.taker_fee_bps
+    return now if taker.fired_fee_bps is None else min(now, taker.fired_fee_bps)
 
 
 def _pay(state: State, payer: Order, payee: Order, *, amount: int, fee: int) -> None:
@@ -132,55 +150,41 @@ def release(state: State, order: Order, amount: int) -> None:
     """Release part of an order's lock."""
     if amount:
         order.locked -= amount
-        order.released += amount
+        order.released = min(order.released + amount, MAX_UNITS)
         state.transfer(order.gives, LOCKED, order.gives, AVAILABLE, amount)
 
 
 class MatchPreview(NamedTuple):
-    """Result of a dry run."""
+    """What an incoming order would do."""
 
     tradable: int  # base units that it could trade, counted up to what was asked for
     self_trade_first: bool  # under `cancel_incoming` it would meet its own account's order before any trade
 
 
-def preview_match(order: Order, enough: int) -> MatchPreview:
-    """Dry run of `match_order`: counts tradable base units up to `enough`.
+def preview(order: Order, *, enough: int, most_orders: int | None = None) -> MatchPreview:
+    """Dry run of `match`: counts tradable base units up to `enough`, over at most `most_orders` resting orders.
 
-    Own orders count only under `allow` (section 5). Costs O(price levels needed + own orders): a level is
-    counted as a whole, less the account's own part.
+    Own orders count for nothing, except under `allow` (section 7).
     """
-    pair = order.pair
-    own = {} if pair.self_trade == "allow" else _own_units(order)
+    policy = order.pair.self_trade
     tradable = 0
-    for level in pair.side(not order.is_buy).levels.ascending():
-        assert level.head is not None
-        if tradable >= enough or not _crosses(order, level.head) or not _affords_a_lot(order, level.head):
+    for count, resting in enumerate(_in_turn(order.pair.side(not order.is_buy))):
+        if tradable >= enough or count == most_orders:
             break
-        if level.price in own and pair.self_trade == "cancel_incoming":
-            tradable += _units_before_own(order, level, enough - tradable)
-            return MatchPreview(tradable, self_trade_first=tradable == 0)
-        tradable += level.remaining - own.get(level.price, 0)
+        if not _crosses(order, resting) or not _open_quantity(order, trade_price(order, resting)):
+            break
+        if resting.account is order.account and policy != "allow":
+            if policy == "cancel_incoming":
+                return MatchPreview(tradable, self_trade_first=tradable == 0)
+            continue
+        tradable += resting.remaining
     return MatchPreview(tradable, self_trade_first=False)
 
 
-def _affords_a_lot(order: Order, resting: Order) -> bool:
-    return _open_quantity(order, trade_price(order, resting)) > 0
-
-
-def _own_units(order: Order) -> dict[int, int]:
-    """Base units that the order's own account has resting on the opposite side, by price."""
-    own: dict[int, int] = {}
-    for resting in order.account.orders.values():
-        if resting.pair is order.pair and resting.is_buy != order.is_buy and resting.price is not None:
-            own[resting.price] = own.get(resting.price, 0) + resting.remaining
-    return own
-
-
-def _units_before_own(order: Order, level: PriceLevel, enough: int) -> int:
-    """Base units of a level ahead of the account's own first order there, counted up to `enough`."""
-    units = 0
-    resting = level.head
-    while resting is not None and resting.account is not order.account and units < enough:
-        units += resting.remaining
-        resting = resting.newer
-    return units
+def _in_turn(side: BookSide) -> Iterator[Order]:
+    """The resting orders of a side in the order in which they trade."""
+    for level in side.levels.ascending():
+        resting = level.head
+        while resting is not None:
+            yield resting
+            resting = resting.newer

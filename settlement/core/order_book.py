@@ -1,14 +1,16 @@
-"""Orders, pairs and their order books in price-time priority (protocol, sections 1 and 5).
+"""Orders, stops, pairs and their order books in price-time priority (protocol, sections 1 and 7).
 
 Amounts are units, prices ticks. Only the rules of this package change these objects.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from settlement.core.accounts import Account, Balance, Token, balance_of
 from settlement.core.heap_map import HeapMap
+from settlement.core.mark import Mark
 
 
 @dataclass(slots=True, eq=False)
@@ -34,13 +36,21 @@ class Order:
     price: int | None  # limit price in ticks; of a market order the worst price, if it has one
     quantity: int  # base units; of a market buy its budget in quote units
     expiry: int | None  # Unix seconds; None for market orders
-    to_wallet: bool  # withdraw what it received and released when it closes
-    seq: int = 0  # sequence number, counting accepted orders from 1
+    to_wallet: bool = False  # withdraw what it received and released when it closes
+    stop_price: int | None = None  # trigger of its protective stop, ticks
+    stop_limit: int | None = None  # worst price of its protective stop, ticks
+    time_in_force: str = "GTC"  # GTC, IOC or FOK
+    post_only: bool = False
+    fired_fee_bps: int | None = (
+        None  # of an order that a stop fired: the taker fee when the stop was accepted
+    )
+    maker_fee_bps: int = 0  # the pair's maker fee at acceptance
+    taker_fee_bps: int = 0  # the pair's taker fee at acceptance
+    seq: int = 0  # sequence number; orders and stops are counted together from 1
     remaining: int = field(init=False)  # what is left of `quantity`
     locked: int = 0  # units of `gives`
-    received: int = 0  # units of `receives`, net of fees
-    released: int = 0  # units of `gives` that left the lock unspent
-    status: str = "open"  # open, filled, cancelled or expired
+    received: int = 0  # units of `receives`, net of fees; at most 2^63 - 1
+    released: int = 0  # units of `gives` that left the lock unspent; at most 2^63 - 1
     gives: Balance = field(init=False)  # quote for a buy, base for a sell
     receives: Balance = field(init=False)  # base for a buy, quote for a sell
     checked_locked: int = 0  # `locked` at the end of the last block that was checked
@@ -56,9 +66,53 @@ class Order:
 
     @property
     def required_lock(self) -> int:
-        """The lock that a resting order needs for what remains of it (section 5), in units of `gives`."""
+        """The lock that a limit order needs for what remains of it (section 7), in units of `gives`."""
         assert self.price is not None
         return self.pair.value(self.price, self.remaining) if self.is_buy else self.remaining
+
+    @property
+    def action(self) -> str:
+        """The name of the action that makes such an order."""
+        return action_name(is_buy=self.is_buy, market=self.market)
+
+
+@dataclass(slots=True, eq=False)
+class Stop:
+    """An order that waits until the mark reaches its trigger price (section 7)."""
+
+    id: str
+    account: Account
+    pair: Pair
+    is_buy: bool
+    market: bool
+    price: int | None  # limit price, or worst price; ticks
+    quantity: int  # base units; of a market buy its budget in quote units
+    expiry: int  # Unix seconds
+    above: bool  # reached when the mark is at the trigger price or above it; else at it or below
+    trigger_price: int  # ticks
+    time_in_force: str  # GTC, IOC or FOK
+    post_only: bool
+    taker_fee_bps: int  # the pair's taker fee at acceptance
+    locked: int  # units of `gives`
+    seq: int = 0  # sequence number, shared with orders
+    gives: Balance = field(init=False)  # quote for a buy, base for a sell
+    checked_locked: int = 0  # `locked` at the end of the last block that was checked
+
+    def __post_init__(self) -> None:
+        token = self.pair.quote if self.is_buy else self.pair.base
+        self.gives = balance_of(self.account, token.symbol)
+
+    @property
+    def action(self) -> str:
+        """The name of the action that makes such a stop."""
+        return action_name(is_buy=self.is_buy, market=self.market)
+
+
+def action_name(*, is_buy: bool, market: bool) -> str:
+    """buy, sell, marketBuy or marketSell."""
+    if market:
+        return "marketBuy" if is_buy else "marketSell"
+    return "buy" if is_buy else "sell"
 
 
 class BookSide:
@@ -114,6 +168,47 @@ class BookSide:
             self.levels.discard(self.sign * level.price)
 
 
+class TriggerIndex:
+    """Stops and orders with protective stops that wait for the mark to reach a price from one side.
+
+    Adding and removing one is O(log n) or better; the reached ones come first.
+    """
+
+    __slots__ = ("_above", "_waiting")
+
+    def __init__(self, *, above: bool) -> None:
+        self._above = above
+        self._waiting: HeapMap[tuple[int, int], Stop | Order] = HeapMap()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, waiting: Stop | Order) -> None:
+        self._waiting.put(self._key(waiting), waiting)
+
+    def remove(self, waiting: Stop | Order) -> None:
+        self._waiting.discard(self._key(waiting))
+
+    def reached(self, pair: Pair) -> Iterator[Stop | Order]:
+        """Those whose price is reached, nearest price first; the index must not change during the iteration."""
+        for waiting in self._waiting.ascending():
+            if not pair.is_reached(trigger_price(waiting), above=self._above):
+                return
+            yield waiting
+
+    def _key(self, waiting: Stop | Order) -> tuple[int, int]:
+        price = trigger_price(waiting)
+        return (price if self._above else -price, waiting.seq)
+
+
+def trigger_price(waiting: Stop | Order) -> int:
+    """The price, in ticks, at which a stop or an order's protective stop fires."""
+    if isinstance(waiting, Stop):
+        return waiting.trigger_price
+    assert waiting.stop_price is not None
+    return waiting.stop_price
+
+
 @dataclass(slots=True, eq=False)
 class Pair:
     """A listed pair with its rules and its order book."""
@@ -132,6 +227,9 @@ class Pair:
     lot_value: int = field(init=False)  # quote units of one lot at a price of one tick
     bids: BookSide = field(default_factory=lambda: BookSide(-1))
     asks: BookSide = field(default_factory=lambda: BookSide(1))
+    mark: Mark = field(default_factory=Mark)
+    above: TriggerIndex = field(default_factory=lambda: TriggerIndex(above=True))
+    below: TriggerIndex = field(default_factory=lambda: TriggerIndex(above=False))
 
     def __post_init__(self) -> None:
         self.name = f"{self.base.symbol}/{self.quote.symbol}"
@@ -145,6 +243,18 @@ class Pair:
     def value(self, price: int, quantity: int) -> int:
         """Quote units of `quantity` base units at `price` ticks. Exact, because quantities are whole lots."""
         return price * (quantity // self.lot_units) * self.lot_value
+
+    def is_reached(self, price: int, *, above: bool) -> bool:
+        """Whether the mark is at a price or beyond it; never without a mark (section 7)."""
+        if not self.mark.base:
+            return False
+        value = self.value(price, self.mark.base)
+        return self.mark.quote >= value if above else self.mark.quote <= value
+
+    def waiting(self, waiting: Stop | Order) -> TriggerIndex:
+        """The index in which a stop or an order's protective stop waits: sells' protective stops wait below."""
+        above = waiting.above if isinstance(waiting, Stop) else waiting.is_buy
+        return self.above if above else self.below
 
     def affordable(self, price: int, budget: int) -> int:
         """The most base units, in whole lots, that `budget` quote units buy at `price` ticks."""

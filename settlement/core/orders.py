@@ -1,206 +1,440 @@
-"""Life of an order: place, cancel, replace, expire (protocol, sections 4 to 6).
+"""Orders and stops from acceptance to close: place, cancel, replace, expire (protocol, sections 3, 5 and 7).
 
-Functions that decide an intent return a rejection code, and have changed nothing then, or their result.
+Each function that decides returns the code of a rejection, in which case it has changed nothing, or None.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import NamedTuple
 
 from settlement.core.accounts import AVAILABLE, LOCKED, Account
 from settlement.core.codes import Code
-from settlement.core.custody import open_withdrawal
-from settlement.core.journal.entries import OrderClosed, OrderExpired, OrderPlaced
-from settlement.core.matching import MatchEnd, match_order, preview_match, release
-from settlement.core.order_book import Order, Pair
+from settlement.core.custody import MAX_PENDING_WITHDRAWALS, open_withdrawal
+from settlement.core.grants import Context, check_limits, count, may_touch
+from settlement.core.journal import lines
+from settlement.core.matching import FOK_ORDERS, MatchEnd, match, preview, release
+from settlement.core.order_book import Order, Pair, Stop
 from settlement.core.parsing.amounts import MAX_UNITS, Decimal, to_units
-from settlement.core.parsing.intents import CancelAllIntent, CancelIntent, OrderIntent, ReplaceIntent
+from settlement.core.parsing.intents import (
+    CancelAllIntent,
+    CancelIntent,
+    OrderIntent,
+    ProtectiveStop,
+    ReplaceIntent,
+)
 from settlement.core.state import InvariantError, State
 
-DEFAULT_QUOTE: Final = "SWAP.HIVE"
 
-
-def place(state: State, intent_id: str, signer: str, intent: OrderIntent, now: int) -> Order | Code:
-    """Decide a new order by the checks of section 4, in their order; then match it, and rest or close it."""
-    pair = find_pair(state, intent.symbol, intent.quote)
+def place(state: State, context: Context, intent: OrderIntent) -> Code | None:
+    """Decide a new order or stop by the checks of section 5 from 5 on, and carry it out."""
+    pair = state.pairs.get(f"{intent.symbol}/{intent.quote}")
     if pair is None:
         return Code.E_PAIR
-    account = state.account(signer)
-    order = _draft(state, intent_id, account, pair, intent, now)
-    if isinstance(order, Code):
-        return order
-    if not order.market and len(account.orders) >= state.max_open_orders:
+    terms = _read_terms(pair, intent)
+    if isinstance(terms, Code):
+        return terms
+    expiry = context.now + _lifetime(state, intent)
+    order = _draft(context.id, context.account, pair, intent, terms, expiry)
+    if intent.max_fee_bps is not None and intent.max_fee_bps < pair.taker_fee_bps:
+        return Code.E_FEE
+    if context.grant is not None:
+        code = check_limits(context.grant, order, order.locked, context.now)
+        if code is not None:
+            return code
+    trigger = intent.trigger
+    counts = trigger is not None or (not order.market and order.time_in_force == "GTC")
+    if counts and len(order.account.orders) + len(order.account.stops) >= state.max_open_orders:
         return Code.E_LIMIT
-    code = _check_book(order, intent)
+    if trigger is not None:
+        assert terms.trigger_price is not None
+        if pair.is_reached(terms.trigger_price, above=trigger.above):
+            return Code.E_TRIGGER
+    code = last_checks(order, available=order.gives.available, waits=trigger is not None)
     if code is not None:
         return code
-    if order.locked > order.gives.buckets[AVAILABLE]:
-        return Code.E_FUNDS
-    _enter(state, order, intent.time_in_force)
-    return order
+    accept(state, context, intent.action)
+    if context.grant is not None:
+        count(context.grant, order.gives.symbol, order.locked, context.now)
+    if trigger is None:
+        enter(state, order, context.block)
+    else:
+        assert terms.trigger_price is not None
+        _open_stop(state, order, above=trigger.above, trigger_price=terms.trigger_price)
+    return None
 
 
-def find_pair(state: State, symbol: str, quote: str | None) -> Pair | None:
-    """The pair that an intent names. Without a quote: the base's only pair, else its pair with SWAP.HIVE."""
-    if quote is None:
-        quotes = state.quotes_of.get(symbol, ())
-        quote = quotes[0] if len(quotes) == 1 else DEFAULT_QUOTE
-    return state.pairs.get((symbol, quote))
+class _Terms(NamedTuple):
+    """Amounts and prices of an intent in units and ticks."""
+
+    quantity: int
+    price: int | None
+    trigger_price: int | None = None
+    stop_price: int | None = None
+    stop_limit: int | None = None
 
 
-def _draft(
-    state: State, order_id: str, account: Account, pair: Pair, intent: OrderIntent, now: int
-) -> Order | Code:
-    """The order of an intent, after the checks of status, precision and range.
-
-    Its `locked` says what it will lock (section 5); nothing is locked yet.
-    """
+def _read_terms(pair: Pair, intent: OrderIntent) -> _Terms | Code:
+    """Status, precision and range (section 5, checks 5 and 6)."""
     if pair.status != "active":
         return Code.E_PAUSED
     is_budget = intent.market and intent.is_buy
     quantity = to_units(intent.quantity, (pair.quote if is_budget else pair.base).precision)
-    price = None if intent.price is None else to_units(intent.price, pair.price_decimals)
     if quantity is None or (not is_budget and quantity % pair.lot_units):
         return Code.E_PRECISION
-    if price is None and intent.price is not None:
+    protective = intent.protective_stop
+    prices = [
+        intent.price,
+        None if intent.trigger is None else intent.trigger.price,
+        None if protective is None else protective.price,
+        None if protective is None else protective.limit,
+    ]
+    ticks = [None if price is None else to_units(price, pair.price_decimals) for price in prices]
+    if any(tick is None and price is not None for tick, price in zip(ticks, prices, strict=True)):
         return Code.E_PRECISION
-    if quantity > MAX_UNITS or (price is not None and price > MAX_UNITS):
+    if quantity > MAX_UNITS or any(tick is not None and tick > MAX_UNITS for tick in ticks):
         return Code.E_RANGE
-    lifetime = state.venue.order_lifetime
+    terms = _Terms(quantity, *ticks)
+    if not intent.market:
+        assert terms.price is not None
+        if pair.value(terms.price, quantity) > MAX_UNITS:
+            return Code.E_RANGE
+    return terms
+
+
+def _lifetime(state: State, intent: OrderIntent) -> int:
+    """Seconds until an order or stop expires."""
+    most = state.venue.order_lifetime
+    return min(intent.expiration or most, most)
+
+
+def _draft(
+    order_id: str, account: Account, pair: Pair, intent: OrderIntent, terms: _Terms, expiry: int
+) -> Order:
+    """The order of an intent; `locked` is what it would lock (section 7), nothing is locked yet."""
     order = Order(
         id=order_id,
         account=account,
         pair=pair,
         is_buy=intent.is_buy,
         market=intent.market,
-        price=price,
-        quantity=quantity,
-        expiry=None if intent.market else now + min(intent.expiration or lifetime, lifetime),
+        price=terms.price,
+        quantity=terms.quantity,
+        expiry=None if intent.market and intent.trigger is None else expiry,
         to_wallet=intent.to_wallet,
+        stop_price=terms.stop_price,
+        stop_limit=terms.stop_limit,
+        time_in_force=intent.time_in_force,
+        post_only=intent.post_only,
     )
-    order.locked = quantity if price is None or intent.market else order.required_lock
-    return Code.E_RANGE if order.locked > MAX_UNITS else order
+    order.locked = order.quantity if order.market else order.required_lock
+    return order
 
 
-def _check_book(order: Order, intent: OrderIntent) -> Code | None:
-    """The checks that depend on the order book, in their order. A plain GTC order needs none of them."""
-    fill_or_kill = intent.time_in_force == "FOK"
-    must_trade = order.market or intent.time_in_force == "IOC"
-    cancel_incoming = order.pair.self_trade == "cancel_incoming"
-    if not (intent.post_only or fill_or_kill or must_trade or cancel_incoming):
+def last_checks(order: Order, *, available: int, waits: bool) -> Code | None:
+    """Protective stop, funds, and what depends on the book, unless the order waits for a trigger (checks 9 to 11)."""
+    if order.stop_price is not None and order.pair.is_reached(order.stop_price, above=order.is_buy):
+        return Code.E_TRIGGER
+    if order.locked > available:
+        return Code.E_FUNDS
+    return None if waits else _check_book(order)
+
+
+def _check_book(order: Order) -> Code | None:
+    """The checks that depend on the book, in their order. Most orders need no preview."""
+    fill_or_kill = order.time_in_force == "FOK"
+    must_fill = order.market or order.time_in_force == "IOC"
+    stops_at_own = order.pair.self_trade == "cancel_incoming"
+    if not (order.post_only or fill_or_kill or must_fill or stops_at_own):
         return None
-    expected = preview_match(order, enough=order.quantity if fill_or_kill else 1)
-    if intent.post_only and (expected.tradable or expected.self_trade_first):
+    ahead = preview(
+        order,
+        enough=order.quantity if fill_or_kill else 1,
+        most_orders=FOK_ORDERS if fill_or_kill else None,
+    )
+    if order.post_only and (ahead.tradable or ahead.self_trade_first):
         return Code.E_POST_ONLY
-    if fill_or_kill and expected.tradable < order.quantity:
+    if fill_or_kill and ahead.tradable < order.quantity:
         return Code.E_FOK
-    if expected.self_trade_first:
+    if ahead.self_trade_first:
         return Code.E_SELF_TRADE
-    if must_trade and not expected.tradable:
+    if must_fill and not ahead.tradable:
         return Code.E_NO_LIQUIDITY
     return None
 
 
-def _enter(state: State, order: Order, time_in_force: str) -> None:
-    """Accept an order: lock its funds, match it, then rest or close it."""
-    state.last_seq += 1
-    order.seq = state.last_seq
+def accept(state: State, context: Context, action: str) -> None:
+    """Write the `accept` line of an intent."""
+    state.write(lines.Accept(context.id, context.account.name, context.by, action, context.ref))
+
+
+def enter(state: State, order: Order, block: int) -> None:
+    """Lock, match, then rest or close: nothing can reject the order any more."""
+    pair = order.pair
+    order.seq = _next_seq(state)
+    order.taker_fee_bps = pair.taker_fee_bps
+    order.maker_fee_bps = pair.maker_fee_bps
     state.transfer(order.gives, AVAILABLE, order.gives, LOCKED, order.locked)
-    state.changes.entries.append(OrderPlaced(order))
-    state.changes.orders[order.seq] = order
-    end = match_order(state, order, close)
+    state.changes.locks[order.seq] = order
+    state.write(
+        lines.Order(
+            id=order.id,
+            seq=order.seq,
+            account=order.account.name,
+            pair=pair.name,
+            side="buy" if order.is_buy else "sell",
+            type="market" if order.market else "limit",
+            price=order.price,
+            quantity=order.quantity,
+            expiry=order.expiry,
+            maker_fee_bps=None if order.market else order.maker_fee_bps,
+            taker_fee_bps=order.taker_fee_bps,
+            settle="wallet" if order.to_wallet else "venue",
+            stop_price=order.stop_price,
+            stop_limit=order.stop_limit,
+        )
+    )
+    end = match(state, order, block, close)
     if end is MatchEnd.DONE:
         close(state, order, "filled")
-    elif end is MatchEnd.SELF_TRADE or order.market or time_in_force != "GTC":
+    elif end is MatchEnd.SELF_TRADE or order.market or order.time_in_force != "GTC":
         close(state, order, "cancelled")
     else:
         rest(state, order)
 
 
-def rest(state: State, order: Order) -> None:
-    """Add an open order to the book and to every index. The loader restores orders with it too."""
-    if order.id in state.orders:
-        raise InvariantError(f"order {order.id} is already open: ids on a chain are unique")
+def _next_seq(state: State) -> int:
+    state.last_seq += 1
+    return state.last_seq
+
+
+def _open_stop(state: State, order: Order, *, above: bool, trigger_price: int) -> None:
+    """Open the stop of an order that waits for its trigger."""
+    pair = order.pair
     assert order.expiry is not None
+    stop = Stop(
+        id=order.id,
+        account=order.account,
+        pair=pair,
+        is_buy=order.is_buy,
+        market=order.market,
+        price=order.price,
+        quantity=order.quantity,
+        expiry=order.expiry,
+        above=above,
+        trigger_price=trigger_price,
+        time_in_force=order.time_in_force,
+        post_only=order.post_only,
+        taker_fee_bps=pair.taker_fee_bps,
+        locked=order.locked,
+        seq=_next_seq(state),
+    )
+    state.transfer(stop.gives, AVAILABLE, stop.gives, LOCKED, stop.locked)
+    put_stop(state, stop)
+    state.write(
+        lines.Stop(
+            id=stop.id,
+            seq=stop.seq,
+            account=stop.account.name,
+            pair=pair.name,
+            side="buy" if stop.is_buy else "sell",
+            type="market" if stop.market else "limit",
+            price=stop.price,
+            quantity=stop.quantity,
+            expiry=stop.expiry,
+            taker_fee_bps=stop.taker_fee_bps,
+            when="above" if stop.above else "below",
+            trigger_price=stop.trigger_price,
+            time_in_force=stop.time_in_force,
+            post="post" if stop.post_only else None,
+        )
+    )
+
+
+def put_stop(state: State, stop: Stop) -> None:
+    """Put an open stop into every index."""
+    _check_id(state, stop.id)
+    state.stops[stop.id] = stop
+    stop.account.stops[stop.id] = stop
+    state.expiries.put((stop.expiry, stop.seq), stop)
+    stop.pair.waiting(stop).add(stop)
+    state.changes.locks[stop.seq] = stop
+
+
+def rest(state: State, order: Order) -> None:
+    """Put an open order on the book and into every index."""
+    _check_id(state, order.id)
     order.pair.side(order.is_buy).add(order)
     state.orders[order.id] = order
     order.account.orders[order.id] = order
+    assert order.expiry is not None
     state.expiries.put((order.expiry, order.seq), order)
+    if order.stop_price is not None:
+        order.pair.waiting(order).add(order)
+
+
+def _check_id(state: State, order_id: str) -> None:
+    if order_id in state.orders or order_id in state.stops:
+        raise InvariantError(f"order {order_id} is open already: no chain has one id twice")
 
 
 def close(state: State, order: Order, status: str) -> None:
-    """Close an order, resting or incoming: release its lock, then withdraw its proceeds if `to_wallet`."""
-    _close(state, order, status)
+    """Close an order, resting or incoming: release its lock, settle it to the wallet if it asked so."""
+    close_unsettled(state, order, status)
     if order.to_wallet:
-        _settle_to_wallet(state, order, reserve=0)
+        _settle(state, order)
 
 
-def _close(state: State, order: Order, status: str) -> None:
+def close_unsettled(state: State, order: Order, status: str) -> int:
+    """Close an order without a settlement to the wallet; the units that were still locked."""
     if order.level is not None:
         assert order.expiry is not None
         order.pair.side(order.is_buy).remove(order)
         del state.orders[order.id]
         del order.account.orders[order.id]
         state.expiries.discard((order.expiry, order.seq))
+        if order.stop_price is not None:
+            order.pair.waiting(order).remove(order)
     released = order.locked
     release(state, order, released)
-    order.status = status
-    state.changes.orders[order.seq] = order
-    state.changes.entries.append(OrderClosed(order, status, released))
+    state.changes.locks[order.seq] = order
+    state.write(lines.Close(order.id, status, released))
+    return released
 
 
-def _settle_to_wallet(state: State, order: Order, reserve: int) -> None:
-    """Withdraw what an order received and released, as far as it is still available (section 5).
+def close_stop(state: State, stop: Stop, status: str) -> None:
+    """Close an open stop and release its lock."""
+    del state.stops[stop.id]
+    del stop.account.stops[stop.id]
+    state.expiries.discard((stop.expiry, stop.seq))
+    stop.pair.waiting(stop).remove(stop)
+    released, stop.locked = stop.locked, 0
+    state.transfer(stop.gives, LOCKED, stop.gives, AVAILABLE, released)
+    state.changes.locks[stop.seq] = stop
+    state.write(lines.Close(stop.id, status, released))
 
-    `reserve` units of what it gives are kept for the order that replaces it.
-    """
+
+def close_any(state: State, waiting: Order | Stop, status: str) -> None:
+    """Close an open order or stop."""
+    if isinstance(waiting, Order):
+        close(state, waiting, status)
+    else:
+        close_stop(state, waiting, status)
+
+
+def _settle(state: State, order: Order) -> None:
+    """Withdraw what a closed order received and released, as far as available and allowed (section 7)."""
     amounts = (
-        (order.gives, min(order.released, order.gives.available - reserve)),
+        (order.gives, min(order.released, order.gives.available)),
         (order.receives, min(order.received, order.receives.available)),
     )
     for balance, amount in sorted(amounts, key=lambda item: item[0].symbol):
-        if amount > 0:
-            withdrawal_id = f"{order.id}#{balance.symbol}"
-            open_withdrawal(state, withdrawal_id, balance, amount, to=balance.account, memo=None)
+        is_enough = amount >= state.tokens[balance.symbol].min_withdrawal
+        if is_enough and state.withdrawals.count_of[balance.account] < MAX_PENDING_WITHDRAWALS:
+            open_withdrawal(
+                state, f"{order.id}#{balance.symbol}", balance, amount, to=balance.account, memo=None
+            )
 
 
-def _own_order(state: State, signer: str, order_id: str) -> Order | Code:
-    order = state.orders.get(order_id)
-    if order is None:
+def cancel(state: State, context: Context, intent: CancelIntent) -> Code | None:
+    """Close an open order or stop of the account; also in a paused pair."""
+    found = state.orders.get(intent.id) or state.stops.get(intent.id)
+    if found is None:
         return Code.E_NOT_FOUND
-    return order if order.account.name == signer else Code.E_OWNER
-
-
-def cancel(state: State, signer: str, intent: CancelIntent) -> Code | None:
-    """Cancel an open order of the signer; this works in paused pairs too."""
-    order = _own_order(state, signer, intent.id)
-    if isinstance(order, Code):
-        return order
-    close(state, order, "cancelled")
+    if found.account is not context.account:
+        return Code.E_OWNER
+    if context.grant is not None and not (isinstance(found, Order) and may_touch(context.grant, found)):
+        return Code.E_GRANT
+    accept(state, context, "cancel")
+    close_any(state, found, "cancelled")
     return None
 
 
-def cancel_all(state: State, signer: str, intent: CancelAllIntent) -> Code | None:
-    """Cancel the signer's open orders by sequence: all, or those of a base, a quote or a pair."""
+def cancel_all(state: State, context: Context, intent: CancelAllIntent) -> Code | None:
+    """Close the account's open orders and stops by sequence: all, or those of a base, a quote or a pair."""
     symbol, quote = intent.symbol, intent.quote
-    if (symbol, quote) != (None, None) and not any(
-        symbol in (None, base) and quote in (None, other) for base, other in state.pairs
-    ):
+
+    def fits(pair: Pair) -> bool:
+        return symbol in (None, pair.base.symbol) and quote in (None, pair.quote.symbol)
+
+    if (symbol, quote) != (None, None) and not any(map(fits, state.pairs.values())):
         return Code.E_PAIR
-    for order in sorted(state.account(signer).orders.values(), key=lambda order: order.seq):
-        if symbol in (None, order.pair.base.symbol) and quote in (None, order.pair.quote.symbol):
-            close(state, order, "cancelled")
+    accept(state, context, "cancelAll")
+    orders = [order for order in context.account.orders.values() if may_touch(context.grant, order)]
+    stops = context.account.stops.values() if context.grant is None else ()
+    found: list[Order | Stop] = [*orders, *stops]
+    for waiting in sorted(found, key=lambda waiting: waiting.seq):
+        if fits(waiting.pair):
+            close_any(state, waiting, "cancelled")
     return None
 
 
-def replace(state: State, intent_id: str, signer: str, intent: ReplaceIntent, now: int) -> Order | Code:
-    """Cancel and place anew in one step. If the new order would be rejected, the old one stays."""
-    old = _own_order(state, signer, intent.id)
-    if isinstance(old, Code):
-        return old
+def fire_timers(state: State, now: int) -> None:
+    """Cancel the orders of the timers that are due, by (due, account, how they were set) (section 3, step 2)."""
+    while (key := state.timers.first_key()) is not None and key[0] <= now:
+        timer = state.timers.items[key]
+        account = timer.account
+        del account.timers[timer.by]
+        state.timers.discard(key)
+        state.write(lines.Timeout(account.name, timer.by))
+        grant = account.grants.get(timer.by)
+        orders = [order for order in account.orders.values() if may_touch(grant, order)]
+        for order in sorted(orders, key=lambda order: order.seq):
+            close(state, order, "cancelled")
+
+
+def replace(state: State, context: Context, intent: ReplaceIntent) -> Code | None:
+    """Cancel and place anew as one step; where the new order would be rejected, the old one stays."""
+    old = state.orders.get(intent.id)
+    if old is None:
+        return Code.E_NOT_FOUND
+    if old.account is not context.account:
+        return Code.E_OWNER
+    if intent.protective_stop is not None and old.to_wallet:
+        return Code.E_INPUT
+    if context.grant is not None and (old.to_wallet or not may_touch(context.grant, old)):
+        return Code.E_GRANT
+    pair = old.pair
+    wish = _replacement(old, intent)
+    terms = _read_terms(pair, wish)
+    if isinstance(terms, Code):
+        return terms
+    expiry = context.now + state.venue.order_lifetime
+    order = _draft(context.id, context.account, pair, wish, terms, expiry)
+    if intent.max_fee_bps is not None and intent.max_fee_bps < pair.taker_fee_bps:
+        return Code.E_FEE
+    counted = 0
+    if context.grant is not None:
+        order.expiry = old.expiry
+        counted = _counted_for_replace(old, order)
+        code = check_limits(context.grant, order, counted, context.now)
+        if code is not None:
+            return code
+    if len(old.account.orders) + len(old.account.stops) - 1 >= state.max_open_orders:
+        return Code.E_LIMIT
+    code = last_checks(order, available=order.gives.available + old.locked, waits=False)
+    if code is not None:
+        return code
+    accept(state, context, "replace")
+    if context.grant is not None:
+        count(context.grant, order.gives.symbol, counted, context.now)
+    close_unsettled(state, old, "cancelled")
+    if old.to_wallet:
+        order.received = old.received
+    enter(state, order, context.block)
+    return None
+
+
+def _replacement(old: Order, intent: ReplaceIntent) -> OrderIntent:
+    """The intent that places an order anew."""
     pair = old.pair
     assert old.price is not None
-    new = OrderIntent(
+    protective = intent.protective_stop
+    if protective is None and old.stop_price is not None:
+        assert old.stop_limit is not None
+        protective = ProtectiveStop(
+            Decimal(old.stop_price, pair.price_decimals), Decimal(old.stop_limit, pair.price_decimals)
+        )
+    return OrderIntent(
         symbol=pair.base.symbol,
         quote=pair.quote.symbol,
         is_buy=old.is_buy,
@@ -208,27 +442,22 @@ def replace(state: State, intent_id: str, signer: str, intent: ReplaceIntent, no
         quantity=intent.quantity or Decimal(old.remaining, pair.base.precision),
         price=intent.price or Decimal(old.price, pair.price_decimals),
         to_wallet=old.to_wallet,
+        protective_stop=protective,
     )
-    order = _draft(state, intent_id, old.account, pair, new, now)
-    if isinstance(order, Code):
-        return order
-    if len(old.account.orders) - 1 >= state.max_open_orders:
-        return Code.E_LIMIT
-    code = _check_book(order, new)
-    if code is not None:
-        return code
-    if order.locked > order.gives.available + old.locked:
-        return Code.E_FUNDS
-    _close(state, old, "cancelled")
-    if old.to_wallet:
-        _settle_to_wallet(state, old, reserve=order.locked)
-    _enter(state, order, new.time_in_force)
-    return order
 
 
-def expire_orders(state: State, now: int) -> None:
-    """Close every order whose expiry has passed, by (expiry, sequence) (section 6)."""
+def _counted_for_replace(old: Order, order: Order) -> int:
+    """What a replace counts against the allowance: at a price that is no worse, only what it locks beyond the old
+    order's lock (section 6)."""
+    assert old.price is not None
+    assert order.price is not None
+    is_worse = order.price > old.price if order.is_buy else order.price < old.price
+    return order.locked if is_worse else max(0, order.locked - old.locked)
+
+
+def expire(state: State, now: int) -> None:
+    """Close every order and stop whose time has come, by (expiry, sequence) (section 3, step 1)."""
     while (key := state.expiries.first_key()) is not None and key[0] <= now:
-        order = state.expiries.items[key]
-        state.changes.entries.append(OrderExpired(order))
-        close(state, order, "expired")
+        waiting = state.expiries.items[key]
+        state.write(lines.Expire(waiting.id))
+        close_any(state, waiting, "expired")

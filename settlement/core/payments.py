@@ -1,7 +1,8 @@
-"""Payments that the venue owes: pending withdrawals and refunds due (protocol, section 7)."""
+"""Payments that the venue owes: pending withdrawals and refunds due (protocol, section 8)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,7 +11,7 @@ from settlement.core.heap_map import HeapMap
 from settlement.core.parsing.names import encode
 
 PaymentKey = tuple[str, ...]
-"""Fields of the outgoing movement that settles a payment."""
+"""What identifies the outgoing movement that settles a payment."""
 
 
 def default_memo(payment_id: str) -> str:
@@ -24,12 +25,17 @@ def default_memo(payment_id: str) -> str:
 class Withdrawal:
     """A pending withdrawal."""
 
-    n: int  # counts withdrawals from 1 in order of opening
+    n: int  # counts withdrawals in order of opening
     id: str
     balance: Balance  # the balance that it is paid from
     amount: int  # units
     to: str  # recipient, percent-encoded
     memo: str | None  # percent-encoded; None for the default memo
+    returning: int | None = None  # when it is returned, Unix seconds; None while nobody has asked for that
+
+    @property
+    def account(self) -> str:
+        return self.balance.account
 
     @property
     def payment_key(self) -> PaymentKey:
@@ -41,36 +47,37 @@ class Withdrawal:
 class Refund:
     """A deposit that could not be credited and is due back. All text is percent-encoded."""
 
-    n: int  # counts refunds from 1 in order of arrival
+    n: int  # counts refunds in order of arrival
     id: str
     account: str  # the sender of the deposit
-    chain: str
-    symbol: str
+    symbol: str  # a listed token, on its own chain
     quantity: str  # the literal quantity
     value: str  # the quantity by value, see `custody.value_text`
     escrow: str  # the account in which the deposit lies
 
     @property
     def payment_key(self) -> PaymentKey:
-        """Token, value, recipient, memo, escrow account and chain."""
-        return (self.symbol, self.value, self.account, default_memo(self.id), self.escrow, self.chain)
+        """Token, value, recipient, memo and escrow account."""
+        return (self.symbol, self.value, self.account, default_memo(self.id), self.escrow)
 
 
 PendingPayment = TypeVar("PendingPayment", Withdrawal, Refund)
 
 
 class PendingPayments(Generic[PendingPayment]):
-    """Pending payments by id, in order of opening, and by the key of the movement that settles them."""
+    """Payments not yet made: by id, in order of opening, and by what the movement that settles one looks like."""
 
-    __slots__ = ("_by_key", "by_id")
+    __slots__ = ("_by_key", "by_id", "count_of")
 
     def __init__(self) -> None:
         self.by_id: dict[str, PendingPayment] = {}
+        self.count_of: Counter[str] = Counter()  # by account; zero rows are removed
         self._by_key: dict[PaymentKey, HeapMap[int, PendingPayment]] = {}
 
     def open(self, payment: PendingPayment) -> None:
         """Add a payment; payments are opened in order of `n`."""
         self.by_id[payment.id] = payment
+        self.count_of[payment.account] += 1
         self._by_key.setdefault(payment.payment_key, HeapMap()).put(payment.n, payment)
 
     def oldest(self, key: PaymentKey) -> PendingPayment | None:
@@ -81,6 +88,9 @@ class PendingPayments(Generic[PendingPayment]):
     def close(self, payment: PendingPayment) -> None:
         """Remove a payment that was made or returned."""
         del self.by_id[payment.id]
+        self.count_of[payment.account] -= 1
+        if not self.count_of[payment.account]:
+            del self.count_of[payment.account]
         queue = self._by_key[payment.payment_key]
         queue.discard(payment.n)
         if not queue:

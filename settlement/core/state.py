@@ -1,18 +1,17 @@
 """State of the venue between two blocks, and the only functions that change a balance or holdings.
 
-`settlement.core.journal.state_text` writes it as text, `settlement.store` keeps it,
-`settlement.core.invariants` checks it.
+`settlement.core.journal.state_text` writes it as text and reads it back; `settlement.core.invariants` checks it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from settlement.core.accounts import ESCROW, Account, Balance, Token, balance_of
+from settlement.core.accounts import ESCROW, Account, Balance, Grant, Timer, Token, balance_of
 from settlement.core.events import BlockHeader, VenueFilter
 from settlement.core.heap_map import HeapMap
-from settlement.core.journal.entries import ActionOutcome, CheckpointClaim, JournalEntry, LedgerTransfer
-from settlement.core.order_book import Order, Pair
+from settlement.core.journal import lines
+from settlement.core.order_book import Order, Pair, Stop
 from settlement.core.payments import PendingPayments, Refund, Withdrawal
 from settlement.core.venue import PairRules, TokenRules, Venue
 
@@ -23,18 +22,16 @@ class InvariantError(Exception):
 
 @dataclass(slots=True)
 class BlockChanges:
-    """Changes made by the block in progress."""
+    """What the block in progress has done so far."""
 
-    entries: list[JournalEntry] = field(default_factory=list)
-    outcomes: list[ActionOutcome] = field(default_factory=list)
-    checkpoints: list[CheckpointClaim] = field(default_factory=list)
-    transfers: list[LedgerTransfer] = field(default_factory=list)
-    orders: dict[int, Order] = field(default_factory=dict)  # changed orders by sequence
+    journal: list[str] = field(default_factory=list)  # encoded lines
+    balances: dict[Balance, None] = field(default_factory=dict)  # changed ones
+    locks: dict[int, Order | Stop] = field(default_factory=dict)  # changed orders and stops by sequence
     withdrawing: dict[str, int] = field(
         default_factory=dict
     )  # by symbol: units of withdrawals opened less closed
-    holdings: dict[tuple[str, str], None] = field(default_factory=dict)  # changed (escrow, symbol)
-    rules_changed: bool = False  # tokens, pairs or venue settings changed
+    traded: dict[str, Pair] = field(default_factory=dict)  # pairs that traded, or became active, by name
+    fired: dict[str, int] = field(default_factory=dict)  # by pair: stops and protective stops that fired
 
 
 class State:
@@ -47,24 +44,28 @@ class State:
             contract=venue.contract,
             custom_json_id=venue.custom_json_id,
             accept_flat_intents=venue.accept_flat_intents,
+            escrows=venue.escrows,
         )
         self.header: BlockHeader | None = None  # of the last block; None before the first
         self.journal_hash = self.venue_hash
         self.max_open_orders = venue.max_open_orders
+        self.upgrade: lines.Upgrade | None = None  # the announced one
         self.tokens: dict[str, Token] = {}  # by symbol
-        self.pairs: dict[tuple[str, str], Pair] = {}  # by base and quote symbol
-        self.quotes_of: dict[str, list[str]] = {}  # quote symbols of each base symbol's pairs
+        self.pairs: dict[str, Pair] = {}  # by BASE/QUOTE
         self.accounts: dict[str, Account] = {}  # by name
         self.fee_account = self.account(venue.fee_account)
         self.orders: dict[str, Order] = {}  # open orders by id
-        self.expiries: HeapMap[tuple[int, int], Order] = HeapMap()  # open orders by (expiry, sequence)
+        self.stops: dict[str, Stop] = {}  # open stops by id
+        self.expiries: HeapMap[tuple[int, int], Order | Stop] = HeapMap()  # by (expiry, sequence)
+        self.grants: HeapMap[tuple[int, str, str], Grant] = HeapMap()  # by (until, account, to)
+        self.timers: HeapMap[tuple[int, str, str], Timer] = HeapMap()  # by (due, account, by)
         self.withdrawals: PendingPayments[Withdrawal] = PendingPayments()
+        self.returns: HeapMap[tuple[int, int], Withdrawal] = HeapMap()  # returning ones by (due, n)
         self.refunds: PendingPayments[Refund] = PendingPayments()
-        self.holdings: dict[tuple[str, str], int] = {}  # by escrow account and symbol
-        self.last_seq = 0  # sequence of the last order
+        self.left_over: list[str] = []  # pairs left over by firing, sorted
+        self.last_seq = 0  # sequence of the last order or stop
         self.last_trade = 0
-        self.last_withdrawal = 0
-        self.last_refund = 0
+        self.last_payment = 0  # counts withdrawals and refunds; not in the state text
         self.changes = BlockChanges()
         for token in venue.tokens:
             self.add_token(token)
@@ -79,20 +80,19 @@ class State:
         return account
 
     def add_token(self, rules: TokenRules) -> None:
-        """List a token; operations of its escrow account are decoded from now on."""
+        """List a token."""
         self.tokens[rules.symbol] = Token(
             symbol=rules.symbol,
             precision=rules.precision,
             chain=rules.chain,
             escrow=rules.escrow,
+            min_withdrawal=rules.min_withdrawal,
             contra=balance_of(self.account(rules.escrow), rules.symbol),
         )
-        self.holdings.setdefault((rules.escrow, rules.symbol), 0)
-        self.venue_filter.escrows.add(rules.escrow)
 
     def add_pair(self, rules: PairRules) -> None:
         """List a pair of listed tokens whose decimals fit."""
-        self.pairs[rules.base, rules.quote] = Pair(
+        self.pairs[rules.name] = Pair(
             base=self.tokens[rules.base],
             quote=self.tokens[rules.quote],
             price_decimals=rules.price_decimals,
@@ -103,7 +103,10 @@ class State:
             self_trade=rules.self_trade,
             status=rules.status,
         )
-        self.quotes_of.setdefault(rules.base, []).append(rules.quote)
+
+    def write(self, line: lines.Line) -> None:
+        """Append a line to the block's journal."""
+        self.changes.journal.append(lines.encode(line))
 
     def transfer(
         self, debit: Balance, debit_bucket: int, credit: Balance, credit_bucket: int, amount: int
@@ -116,14 +119,5 @@ class State:
             )
         held[debit_bucket] -= amount
         credit.buckets[credit_bucket] += amount
-        self.changes.transfers.append(LedgerTransfer(debit, debit_bucket, credit, credit_bucket, amount))
-
-    def change_holdings(self, escrow: str, symbol: str, change: int) -> None:
-        """Add `change` units to the holdings of an escrow account."""
-        key = (escrow, symbol)
-        self.holdings[key] = self.holdings.get(key, 0) + change
-        self.changes.holdings[key] = None
-
-    def holdings_of(self, symbol: str) -> int:
-        """Units of a token over all escrow accounts, as the chain shows them."""
-        return sum(units for (_, held), units in self.holdings.items() if held == symbol)
+        balances = self.changes.balances
+        balances[debit] = balances[credit] = None

@@ -1,44 +1,63 @@
-"""State machine of the venue: the events of one block in, its journal out (the whole protocol).
+"""State transition of the exchange: one block's events in, its journal entry out (the whole of the protocol).
 
-`StateMachine.apply` is the only way in which the state changes, whether catching up, following, replaying or
-auditing. It uses no clock, no database and no network.
+`StateMachine.apply` is the only way in which state changes, whether catching up, following, replaying or auditing.
+It reads no clock, no database and no network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from settlement.core.accounts import Balance
 from settlement.core.codes import Code
-from settlement.core.custody import record_movement, withdraw
-from settlement.core.events import Action, BlockHeader, Event, Movement, VenueFilter
-from settlement.core.invariants import check_block
-from settlement.core.journal.entries import (
-    ActionOutcome,
-    BalanceAfter,
-    BlockResult,
-    HoldingsAfter,
-    OrderAfter,
-    Rejected,
+from settlement.core.custody import (
+    check_withdrawal,
+    find_withdrawal,
+    move,
+    open_withdrawal,
+    return_due,
+    start_return,
 )
-from settlement.core.journal.text import chain_hash, journal_text
-from settlement.core.operator_actions import OPERATOR_ACTIONS, apply_operator_action
-from settlement.core.order_book import Order
-from settlement.core.orders import cancel, cancel_all, expire_orders, place, replace
+from settlement.core.events import Action, BlockHeader, Event, Movement, VenueFilter
+from settlement.core.firing import MAX_FIRED, fire
+from settlement.core.grants import (
+    MAX_GRANT_SECONDS,
+    Context,
+    authorize,
+    check_grant,
+    close_grant,
+    expire_grants,
+    open_grant,
+    set_timer,
+)
+from settlement.core.invariants import check_block
+from settlement.core.journal import lines
+from settlement.core.journal.lines import JournalEntry
+from settlement.core.operator_actions import OPERATOR_ACTIONS, Place, may_act
+from settlement.core.operator_actions import decide as read_operator_action
+from settlement.core.orders import accept, cancel, cancel_all, expire, fire_timers, place, replace
 from settlement.core.parsing.intents import (
     CancelAllIntent,
     CancelIntent,
+    CancelWithdrawalIntent,
+    GrantIntent,
     Intent,
     OrderIntent,
     ReplaceIntent,
+    RevokeIntent,
+    TimerIntent,
     WithdrawIntent,
     read_flat_intent,
     read_intent,
+    read_principal,
 )
 from settlement.core.parsing.names import action_text, encode
 from settlement.core.parsing.payload_reader import PayloadReader
 from settlement.core.state import BlockChanges, InvariantError, State
-from settlement.core.venue import Venue
+from settlement.core.venue import PROTOCOL, Venue
+
+
+class UpgradeRequired(Exception):
+    """The next block is under a protocol that this program does not know."""
 
 
 class StateMachine:
@@ -49,7 +68,7 @@ class StateMachine:
 
     @property
     def venue_filter(self) -> VenueFilter:
-        """Which operations must be decoded; it grows within a block when a token is listed."""
+        """Which operations a decoder must look for."""
         return self.state.venue_filter
 
     def next_block(self) -> int:
@@ -57,102 +76,188 @@ class StateMachine:
         header = self.state.header
         return self.state.venue.start_block if header is None else header.number + 1
 
-    def apply(self, header: BlockHeader, events: Iterable[Event] = ()) -> BlockResult:
-        """Apply one block.
+    def apply(self, header: BlockHeader, events: Iterable[Event] = ()) -> JournalEntry:
+        """Apply one block in the order of work of section 3.
 
-        `events` may be lazy: each is read after those before it have taken effect (section 3).
-        Raises InvariantError for a block out of sequence and when the books do not balance.
+        Raises InvariantError if the books do not balance or the block is out of turn, UpgradeRequired before a block
+        of another protocol. `events` is read one by one, each after the effects of those before.
         """
-        if header.number != self.next_block():
-            raise InvariantError(f"block {header.number} is out of sequence, expected {self.next_block()}")
-        state = self.state
-        now = header.timestamp
-
-        # 1. Orders whose expiry has passed close (section 6).
-        expire_orders(state, now)
-
-        # 2. Movements and actions, in the order of the chain (sections 3 to 8).
+        self._check_turn(header)
+        state, now, block = self.state, header.timestamp, header.number
+        expire(state, now)
+        expire_grants(state, now)
+        fire_timers(state, now)
+        return_due(state, now)
+        fire(state, state.left_over, block=block)
         for event in events:
             if isinstance(event, Movement):
-                record_movement(state, event)
+                move(state, event)
             else:
-                self._apply_action(event, now)
+                self._decide(event, now=now, block=block)
+        fire(state, state.changes.traded, block=block)
+        return self._finish(header)
 
-        # 3. The block ends: invariants, journal text, journal hash (section 9).
-        state.header = header
-        changes = state.changes
-        if not changes.entries and not changes.outcomes:  # most blocks of the chain
-            return BlockResult(header=header, journal_hash=state.journal_hash)
-        state.changes = BlockChanges()
-        touched: dict[Balance, None] = {}  # an ordered set
-        for transfer in changes.transfers:
-            touched[transfer.debit] = touched[transfer.credit] = None
-        check_block(touched, changes.orders.values(), changes.withdrawing)
-        text = journal_text(header, changes.entries)
-        state.journal_hash = chain_hash(state.journal_hash, text)
-        return BlockResult(
-            header=header,
-            journal_hash=state.journal_hash,
-            entries=changes.entries,
-            outcomes=changes.outcomes,
-            checkpoints=changes.checkpoints,
-            transfers=changes.transfers,
-            balances=[BalanceAfter(balance, *balance.buckets) for balance in touched],
-            orders=[
-                OrderAfter(o, o.remaining, o.locked, o.received, o.released, o.status)
-                for o in changes.orders.values()
-            ],
-            holdings=[
-                HoldingsAfter(escrow, symbol, state.holdings[escrow, symbol])
-                for escrow, symbol in changes.holdings
-            ],
-            text=text,
-            rules_changed=changes.rules_changed,
-        )
-
-    def _apply_action(self, action: Action, now: int) -> None:
-        """Decide one signed action and record its outcome."""
-        signer = encode(action.signer)  # changes nothing in a valid account name
-        name = action_text(action.name)
-        reader = PayloadReader(action.payload)
-        ref = reader.ref()
-        if name in OPERATOR_ACTIONS and not action.flat:
-            is_operator = action.active and signer == self.state.venue.operator
-            result: Order | Code | None = apply_operator_action(
-                self.state, action.id, name, reader, is_operator=is_operator
+    def _check_turn(self, header: BlockHeader) -> None:
+        if header.number != self.next_block():
+            raise InvariantError(f"block {header.number} is out of turn, {self.next_block()} is next")
+        upgrade = self.state.upgrade
+        if upgrade is not None and upgrade.block is not None and header.number >= upgrade.block:
+            raise UpgradeRequired(
+                f"block {header.number} is the first under protocol {upgrade.protocol}, and this program runs "
+                f"protocol {PROTOCOL}: install a newer version"
             )
-        else:
-            result = self._apply_intent(action, signer, reader, now)
-        code = result if isinstance(result, Code) else None
-        seq = result.seq if isinstance(result, Order) else None
-        changes = self.state.changes
-        changes.outcomes.append(ActionOutcome(action.id, signer, name, code, ref or None, seq))
-        if code is not None:
-            changes.entries.append(Rejected(id=action.id, account=signer, action=name, code=code))
 
-    def _apply_intent(
-        self, action: Action, signer: str, reader: PayloadReader, now: int
-    ) -> Order | Code | None:
-        """Decide an intent by the checks of section 4: shape, authority, then those of its action."""
-        intent = read_flat_intent(action.name, reader) if action.flat else read_intent(action.name, reader)
+    def _finish(self, header: BlockHeader) -> JournalEntry:
+        """Check the books, extend the journal, and move to the end of the block."""
         state = self.state
-        if intent is None or reader.invalid or _withdraws_to_escrow(state, signer, intent):
+        changes = state.changes
+        state.header = header
+        state.left_over = sorted(name for name, fired in changes.fired.items() if fired >= MAX_FIRED)
+        if not changes.journal:  # then nothing moved: most blocks of a chain
+            return JournalEntry(header, "", state.journal_hash)
+        state.changes = BlockChanges()
+        check_block(changes)
+        text = lines.block_text(header, changes.journal)
+        state.journal_hash = lines.chain_hash(state.journal_hash, text)
+        return JournalEntry(header, text, state.journal_hash)
+
+    def _decide(self, action: Action, *, now: int, block: int) -> None:
+        """Decide one signed action; write its lines, or why it was rejected."""
+        signer = encode(action.signer)  # itself, but for names that no chain has
+        reader = PayloadReader(action.payload)
+        ref = reader.ref() or None
+        name = action.name
+        if type(name) is str and name in OPERATOR_ACTIONS and not action.flat:
+            code = self._decide_operator_action(action, name, reader, signer, ref, Place(now, block))
+        else:
+            code = self._decide_intent(action, reader, signer, ref, Place(now, block))
+        if code is not None:
+            self.state.write(lines.Reject(action.id, signer, action_text(name), ref, code.value))
+
+    def _decide_operator_action(
+        self, action: Action, name: str, reader: PayloadReader, signer: str, ref: str | None, place: Place
+    ) -> Code | None:
+        """An operator action, by the order of checks of section 5."""
+        state = self.state
+        not_after = reader.not_after()
+        check = read_operator_action(state, name, reader, place)
+        if reader.invalid:
             return Code.E_INPUT
-        if not action.active or (action.flat and reader.raw("username") not in (None, signer)):
+        if not may_act(state, name, signer=signer, active=action.active):
             return Code.E_AUTH
+        if not_after is not None and place.now > not_after:
+            return Code.E_LATE
+        decided = check()
+        if isinstance(decided, Code):
+            return decided
+        state.write(lines.Accept(action.id, signer, "active", name, ref))
+        decided()
+        return None
+
+    def _decide_intent(
+        self, action: Action, reader: PayloadReader, signer: str, ref: str | None, place: Place
+    ) -> Code | None:
+        """A trader's intent: checks 1 to 3 of section 5, then those of its kind."""
+        state = self.state
+        not_after = reader.not_after()
+        if action.flat:
+            intent: Intent | None = read_flat_intent(action.name, reader)
+            principal = None
+        else:
+            intent = read_intent(action.name, reader)
+            principal = read_principal(reader)
+        if intent is None or reader.invalid or principal == signer:
+            return Code.E_INPUT
+        if not self._fits_block(intent, signer=signer, account=principal or signer, now=place.now):
+            return Code.E_INPUT
+        if action.flat and reader.raw("username") not in (None, signer):
+            return Code.E_AUTH
+        actor = authorize(state, intent, signer=signer, active=action.active, principal=principal)
+        if isinstance(actor, Code):
+            return actor
+        if not_after is not None and place.now > not_after:
+            return Code.E_LATE
+        context = Context(
+            id=action.id,
+            ref=ref,
+            account=actor.account,
+            by=actor.by,
+            grant=actor.grant,
+            now=place.now,
+            block=place.block,
+        )
+        return self._carry_out(context, intent)
+
+    def _fits_block(self, intent: Intent, *, signer: str, account: str, now: int) -> bool:
+        """The ranges that depend on the block or on the escrow accounts (section 5, check 1)."""
+        if isinstance(intent, WithdrawIntent):
+            return (intent.to or account) not in self.state.venue_filter.escrows
+        if isinstance(intent, GrantIntent):
+            return intent.to != signer and now < intent.until <= now + MAX_GRANT_SECONDS
+        return True
+
+    def _carry_out(self, context: Context, intent: Intent) -> Code | None:
+        """Checks 4 to 11 of section 5 and the effects of an intent, by its kind."""
+        state = self.state
         match intent:
             case OrderIntent():
-                return place(state, action.id, signer, intent, now)
+                return place(state, context, intent)
             case CancelIntent():
-                return cancel(state, signer, intent)
+                return cancel(state, context, intent)
             case CancelAllIntent():
-                return cancel_all(state, signer, intent)
+                return cancel_all(state, context, intent)
             case ReplaceIntent():
-                return replace(state, action.id, signer, intent, now)
+                return replace(state, context, intent)
+            case TimerIntent():
+                accept(state, context, "cancelAllAfter")
+                set_timer(state, context, intent)
+                return None
             case WithdrawIntent():
-                return withdraw(state, action.id, signer, intent)
+                return self._withdraw(context, intent)
+            case CancelWithdrawalIntent():
+                return self._cancel_withdrawal(context, intent)
+            case GrantIntent():
+                return self._grant(context, intent)
+            case RevokeIntent():
+                return self._revoke(context, intent)
 
+    def _withdraw(self, context: Context, intent: WithdrawIntent) -> Code | None:
+        state, account = self.state, context.account
+        amount = check_withdrawal(state, account.name, intent)
+        if isinstance(amount, Code):
+            return amount
+        accept(state, context, "withdraw")
+        open_withdrawal(
+            state,
+            context.id,
+            account.balances[intent.symbol],
+            amount,
+            to=intent.to or account.name,
+            memo=None if intent.memo is None else encode(intent.memo),
+        )
+        return None
 
-def _withdraws_to_escrow(state: State, signer: str, intent: Intent) -> bool:
-    """Section 4 forbids withdrawals to escrow accounts."""
-    return isinstance(intent, WithdrawIntent) and (intent.to or signer) in state.venue_filter.escrows
+    def _cancel_withdrawal(self, context: Context, intent: CancelWithdrawalIntent) -> Code | None:
+        withdrawal = find_withdrawal(self.state, intent.id, context.account.name)
+        if isinstance(withdrawal, Code):
+            return withdrawal
+        accept(self.state, context, "cancelWithdrawal")
+        start_return(self.state, withdrawal, context.now)
+        return None
+
+    def _grant(self, context: Context, intent: GrantIntent) -> Code | None:
+        per_day = check_grant(self.state, context.account, intent)
+        if isinstance(per_day, Code):
+            return per_day
+        accept(self.state, context, "grant")
+        open_grant(self.state, context.account, intent, per_day)
+        return None
+
+    def _revoke(self, context: Context, intent: RevokeIntent) -> Code | None:
+        grant = context.account.grants.get(intent.to)
+        if grant is None:
+            return Code.E_NOT_FOUND
+        accept(self.state, context, "revoke")
+        close_grant(self.state, grant)
+        self.state.write(lines.Revoke(context.account.name, intent.to))
+        return None

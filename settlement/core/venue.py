@@ -1,7 +1,7 @@
-"""Venue file: parsing, validation and hash (protocol, section 2).
+"""The venue file: what all replicas must agree on before the first block (protocol, section 2).
 
-An invalid file is rejected as a whole, with field, reason and cure. The consensus fields have one canonical
-text, whose SHA-256 is the venue hash.
+An invalid file is refused whole, with all its mistakes: field, reason and cure of each. The SHA-256 of the canonical
+text of its consensus fields is the venue hash.
 """
 
 from __future__ import annotations
@@ -12,25 +12,27 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from settlement.core.events import HIVE, HIVE_ENGINE
-from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION, is_account, is_symbol
+from settlement.core.journal import lines
+from settlement.core.parsing.amounts import MAX_UNITS, read_decimal, to_units
+from settlement.core.parsing.intents import MAX_FEE_BPS
+from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION, chain_of, is_account, is_symbol
 
-MAX_FEE_BPS: Final = 1000
+PROTOCOL: Final = 2
 MAX_OPEN_ORDERS: Final = 10_000
 MAX_PRICE_DECIMALS: Final = 18
 MIN_QUANTITY_DECIMALS: Final = -12
 MAX_TOKEN_PRECISION: Final = 8
-MAX_ORDER_LIFETIME: Final = 100 * 365 * 86_400
+MIN_ORDER_LIFETIME: Final = 60
+MAX_ORDER_LIFETIME: Final = 365 * 86_400
 MAX_BLOCK: Final = 2**32 - 1
 
-CHAINS: Final = (HIVE, HIVE_ENGINE)
 PRICE_POLICIES: Final = ("maker", "ask", "bid", "midpoint")
 SELF_TRADE_POLICIES: Final = ("cancel_resting", "cancel_incoming", "allow")
 PAIR_STATUSES: Final = ("active", "paused", "closed")
 
 
-class VenueError(ValueError):
-    """An invalid venue file: `field`, and `reason` with the cure."""
+class Mistake(Exception):
+    """One mistake in a venue file."""
 
     def __init__(self, field_name: str, reason: str) -> None:
         super().__init__(f"{field_name}: {reason}")
@@ -38,149 +40,193 @@ class VenueError(ValueError):
         self.reason = reason
 
 
+class VenueError(ValueError):
+    """An invalid venue file; `mistakes` are all that were found, one a line of the text."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """A token's settings in the venue file or a `listToken`."""
+    """A token as the venue file or `listToken` lists it."""
 
     symbol: str
-    precision: int  # decimals of its smallest unit
-    chain: str  # one of CHAINS
+    precision: int  # decimals of a unit
     escrow: str  # the account that holds its deposits
-    key_env: str | None = None  # environment variable with the escrow key, for payouts; not consensus
+    min_withdrawal: int  # units
+    key_env: str | None = None  # the environment variable with the escrow account's key; not consensus
+
+    @property
+    def chain(self) -> str:
+        return chain_of(self.symbol)
+
+    def line(self) -> str:
+        """The `token` line, with its LF."""
+        return lines.encode(lines.Token(self.symbol, self.precision, self.escrow, self.min_withdrawal))
 
 
 @dataclass(frozen=True, slots=True)
 class PairRules:
-    """A pair's settings in the venue file or a `listPair`."""
+    """A pair as the venue file or `listPair` lists it. Fees are in basis points of what a side receives."""
 
-    base: str  # symbol
-    quote: str  # symbol
-    price_decimals: int  # a tick is 10^-price_decimals quote per base
-    quantity_decimals: int  # a lot is 10^-quantity_decimals base
-    maker_fee_bps: int = 0  # basis points of what the maker receives
-    taker_fee_bps: int = 0  # basis points of what the taker receives
-    price_policy: str = "maker"  # one of PRICE_POLICIES
-    self_trade: str = "cancel_resting"  # one of SELF_TRADE_POLICIES
-    status: str = "active"  # one of PAIR_STATUSES
+    base: str
+    quote: str
+    price_decimals: int
+    quantity_decimals: int
+    maker_fee_bps: int = 0
+    taker_fee_bps: int = 0
+    price_policy: str = "maker"
+    self_trade: str = "cancel_resting"
+    status: str = "active"
+
+    @property
+    def name(self) -> str:
+        return f"{self.base}/{self.quote}"
+
+    def line(self) -> str:
+        """The `pair` line, with its LF."""
+        return lines.encode(
+            lines.Pair(
+                pair=self.name,
+                price_decimals=self.price_decimals,
+                quantity_decimals=self.quantity_decimals,
+                maker_fee_bps=self.maker_fee_bps,
+                taker_fee_bps=self.taker_fee_bps,
+                price_policy=self.price_policy,
+                self_trade=self.self_trade,
+                status=self.status,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A valid venue file."""
+    """A valid venue. `text` is the file as it was read; `hash` covers the consensus fields alone."""
 
-    name: str  # display name; not consensus
-    contract: str  # contractName of the venue's actions
+    name: str
+    contract: str
     custom_json_id: str
-    start_block: int  # the first block that is read
-    operator: str  # the account that signs operator actions
+    start_block: int
+    operator: str
+    checkpoint_account: str
     fee_account: str
-    max_open_orders: int  # per account
-    order_lifetime: int  # seconds: default and maximum
+    max_open_orders: int
+    order_lifetime: int  # seconds
     accept_flat_intents: bool
     tokens: tuple[TokenRules, ...]
     pairs: tuple[PairRules, ...]
-    text: str = field(compare=False, repr=False, default="")  # the file as it was read
+    text: str = field(compare=False, repr=False, default="")
+
+    @property
+    def escrows(self) -> frozenset[str]:
+        """The escrow accounts; tokens listed later use these too."""
+        return frozenset(token.escrow for token in self.tokens)
 
     def canonical(self) -> str:
-        """Canonical text: one consensus field a line, tokens and pairs sorted."""
-        lines = [
-            "peakedex-venue 1",
-            "protocol 1",
+        """The text whose SHA-256 is the venue hash."""
+        head = [
+            f"peakedex-venue {PROTOCOL}",
             f"contract {self.contract}",
             f"custom_json_id {self.custom_json_id}",
             f"start_block {self.start_block}",
             f"operator {self.operator}",
+            f"checkpoint_account {self.checkpoint_account}",
             f"fee_account {self.fee_account}",
             f"max_open_orders {self.max_open_orders}",
             f"order_lifetime {self.order_lifetime}",
             f"accept_flat_intents {'true' if self.accept_flat_intents else 'false'}",
         ]
-        lines += sorted(f"token {t.symbol} {t.precision} {t.chain} {t.escrow}" for t in self.tokens)
-        lines += sorted(
-            f"pair {p.base}/{p.quote} {p.price_decimals} {p.quantity_decimals} {p.maker_fee_bps} "
-            f"{p.taker_fee_bps} {p.price_policy} {p.self_trade} {p.status}"
-            for p in self.pairs
+        tokens = sorted(self.tokens, key=lambda token: token.symbol)
+        pairs = sorted(self.pairs, key=lambda pair: pair.name)
+        return "".join(
+            [*(f"{line}\n" for line in head), *(t.line() for t in tokens), *(p.line() for p in pairs)]
         )
-        return "\n".join(lines) + "\n"
 
     @property
     def hash(self) -> str:
-        """Venue hash, 64 hex digits: the start of the journal's hash chain."""
+        """64 hex digits; the journal's hash chain starts from it."""
         return sha256(self.canonical().encode("ascii")).hexdigest()
 
 
-def possible_token(symbol: str, precision: int, chain: str) -> bool:
-    """Whether such a token can exist on that chain: HIVE and HBD are the only native coins."""
-    if chain == HIVE:
-        return symbol in NATIVE_COINS and precision == NATIVE_PRECISION
-    return symbol not in NATIVE_COINS
-
-
 def decimals_fit(
-    price_decimals: int, quantity_decimals: int, base_precision: int, quote_precision: int
+    *, price_decimals: int, quantity_decimals: int, base_precision: int, quote_precision: int
 ) -> bool:
-    """The rule of section 1 that makes price × quantity a whole number of quote units."""
+    """The rule of section 1 by which price × quantity is always whole: matching never rounds."""
     return quantity_decimals <= base_precision and price_decimals + quantity_decimals <= quote_precision
 
 
 def parse_venue(text: str) -> Venue:
-    """Parse and validate a venue file. Raises VenueError."""
+    """Read a venue file. Raises VenueError with all mistakes."""
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also numbers of 5,000 digits and deep nesting
-        raise VenueError("file", f"is not valid TOML: {error}") from error
-    top = _Table("", document)
-    head = _Table("venue", top.table("venue"))
-    if head.integer("protocol", 0, MAX_BLOCK) != 1:
-        raise VenueError("venue.protocol", "this version supports only protocol 1: write 1, or upgrade")
-    tokens = tuple(_token(symbol, table) for symbol, table in top.table("tokens").items())
-    pairs = tuple(_pair(index, table) for index, table in enumerate(top.tables("pairs")))
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits and deep nesting included
+        raise VenueError([Mistake("file", f"is not valid TOML: {error}; correct it")]) from error
+    mistakes: list[Mistake] = []
+    top = _Table("", document, mistakes)
+    head = _Table("venue", top.table("venue"), mistakes)
+    protocol = head.integer("protocol", 0, MAX_BLOCK)
+    if protocol != PROTOCOL and not mistakes:
+        mistakes.append(
+            Mistake("venue.protocol", f"this program runs protocol {PROTOCOL} alone; write {PROTOCOL}")
+        )
+    tokens = tuple(_token(symbol, table, mistakes) for symbol, table in top.table("tokens").items())
+    pairs = tuple(_pair(index, table, mistakes) for index, table in enumerate(top.tables("pairs")))
     top.done()
+    operator = head.text("operator", None, is_account, "a Hive account name")
     venue = Venue(
-        name=head.text("name", "Peake DEX", _is_title, "at most 100 printable characters"),
-        contract=head.text("contract", "peakedex", _is_word, "1 to 32 of A-Z a-z 0-9 . _ -"),
-        custom_json_id=head.text("custom_json_id", "ssc-mainnet-hive", _is_word, "1 to 32 characters"),
-        start_block=head.integer("start_block", 1, MAX_BLOCK),
-        operator=head.text("operator", None, is_account, "a Hive account name"),
+        name=head.text("name", None, _is_title, "1 to 100 printable characters"),
+        contract=head.text("contract", None, _is_word, "one word of printable ASCII, at most 32 characters"),
+        custom_json_id=head.text(
+            "custom_json_id", None, _is_word, "one word of printable ASCII, at most 32 characters"
+        ),
+        start_block=head.integer("start_block", 0, MAX_BLOCK),
+        operator=operator,
+        checkpoint_account=head.text("checkpoint_account", operator, is_account, "a Hive account name"),
         fee_account=head.text("fee_account", None, is_account, "a Hive account name"),
         max_open_orders=head.integer("max_open_orders", 1, MAX_OPEN_ORDERS, 200),
-        order_lifetime=head.integer("order_lifetime", 1, MAX_ORDER_LIFETIME, 2_592_000),
-        accept_flat_intents=head.boolean("accept_flat_intents", True),
+        order_lifetime=head.integer("order_lifetime", MIN_ORDER_LIFETIME, MAX_ORDER_LIFETIME, 2_592_000),
+        accept_flat_intents=head.boolean("accept_flat_intents", default=True),
         tokens=tokens,
         pairs=pairs,
         text=text,
     )
     head.done()
-    _check_pairs(venue)
+    mistakes += _mistakes_between_fields(venue)
+    if mistakes:
+        raise VenueError(mistakes)
     return venue
 
 
-def _token(symbol: str, table: object) -> TokenRules:
+def _token(symbol: str, table: object, mistakes: list[Mistake]) -> TokenRules:
     where = f'tokens."{symbol}"'
     if not is_symbol(symbol):
-        raise VenueError(
-            where, "is not a valid symbol: up to 10 capital letters, optionally a dot and up to 10 more"
+        mistakes.append(
+            Mistake(
+                where,
+                "is not a symbol; use 1 to 10 capital letters, optionally one dot and 1 to 10 more",
+            )
         )
-    fields = _Table(where, table)
+    fields = _Table(where, table, mistakes)
+    precision = fields.integer("precision", 0, MAX_TOKEN_PRECISION)
+    if symbol in NATIVE_COINS and precision != NATIVE_PRECISION:
+        mistakes.append(
+            Mistake(f"{where}.precision", f"{symbol} has precision {NATIVE_PRECISION}; write that")
+        )
     token = TokenRules(
         symbol=symbol,
-        precision=fields.integer("precision", 0, MAX_TOKEN_PRECISION),
-        chain=fields.choice("chain", CHAINS),
+        precision=precision,
         escrow=fields.text("escrow", None, is_account, "a Hive account name"),
+        min_withdrawal=fields.amount("min_withdrawal", precision),
         key_env=fields.optional_text("key_env"),
     )
     fields.done()
-    if not possible_token(symbol, token.precision, token.chain):
-        is_coin_on_hive = symbol in NATIVE_COINS and token.chain == HIVE
-        raise VenueError(
-            f"{where}.{'precision' if is_coin_on_hive else 'chain'}",
-            'HIVE and HBD (precision 3) are on chain "hive", all other tokens on "hive-engine"',
-        )
     return token
 
 
-def _pair(index: int, table: object) -> PairRules:
-    fields = _Table(f"pairs[{index}]", table)
+def _pair(index: int, table: object, mistakes: list[Mistake]) -> PairRules:
+    fields = _Table(f"pairs[{index}]", table, mistakes)
     pair = PairRules(
         base=fields.text("base", None, is_symbol, "a listed symbol"),
         quote=fields.text("quote", None, is_symbol, "a listed symbol"),
@@ -196,37 +242,57 @@ def _pair(index: int, table: object) -> PairRules:
     return pair
 
 
-def _check_pairs(venue: Venue) -> None:
-    precisions = {token.symbol: token.precision for token in venue.tokens}
-    seen: set[tuple[str, str]] = set()
-    for index, pair in enumerate(venue.pairs):
-        where, name = f"pairs[{index}]", f"{pair.base}/{pair.quote}"
-        for side, symbol in (("base", pair.base), ("quote", pair.quote)):
-            if symbol not in precisions:
-                raise VenueError(
-                    f"{where}.{side}", f'{symbol} is not listed; add a [tokens."{symbol}"] table'
-                )
-        if pair.base == pair.quote:
-            raise VenueError(f"{where}.quote", f"base and quote of {name} must differ; name another")
-        if (pair.base, pair.quote) in seen:
-            raise VenueError(where, f"{name} is listed twice; remove one")
-        seen.add((pair.base, pair.quote))
-        base, quote = precisions[pair.base], precisions[pair.quote]
-        if not decimals_fit(pair.price_decimals, pair.quantity_decimals, base, quote):
-            field_name = "quantity_decimals" if pair.quantity_decimals > base else "price_decimals"
-            raise VenueError(
-                f"{where}.{field_name}",
-                f"{name}: quantity_decimals must be at most {base} ({pair.base}), and price_decimals + "
-                f"quantity_decimals at most {quote} ({pair.quote}); lower one of them",
+def _mistakes_between_fields(venue: Venue) -> list[Mistake]:
+    mistakes = []
+    for escrow in sorted(venue.escrows - {""}):
+        if escrow in venue.contract:
+            mistakes.append(
+                Mistake("venue.contract", f"contains the escrow account's name {escrow}; choose another name")
             )
+        if escrow == venue.fee_account:
+            mistakes.append(
+                Mistake("venue.fee_account", f"{escrow} is an escrow account; fees need another account")
+            )
+    precisions = {token.symbol: token.precision for token in venue.tokens}
+    seen: set[str] = set()
+    for index, pair in enumerate(venue.pairs):
+        mistakes += _pair_mistakes(f"pairs[{index}]", pair, precisions)
+        if pair.name in seen:
+            mistakes.append(Mistake(f"pairs[{index}]", f"{pair.name} is listed twice; remove one"))
+        seen.add(pair.name)
+    return mistakes
+
+
+def _pair_mistakes(where: str, pair: PairRules, precisions: dict[str, int]) -> list[Mistake]:
+    unlisted = [
+        Mistake(f"{where}.{side}", f'{symbol} is not listed; add a [tokens."{symbol}"] table')
+        for side, symbol in (("base", pair.base), ("quote", pair.quote))
+        if symbol and symbol not in precisions
+    ]
+    if unlisted or not (pair.base and pair.quote):
+        return unlisted
+    if pair.base == pair.quote:
+        return [Mistake(f"{where}.quote", f"base and quote of {pair.name} must differ; name another")]
+    base, quote = precisions[pair.base], precisions[pair.quote]
+    if decimals_fit(
+        price_decimals=pair.price_decimals,
+        quantity_decimals=pair.quantity_decimals,
+        base_precision=base,
+        quote_precision=quote,
+    ):
+        return []
+    field_name = "quantity_decimals" if pair.quantity_decimals > base else "price_decimals"
+    return [
+        Mistake(
+            f"{where}.{field_name}",
+            f"{pair.name}: quantity_decimals must be at most {base} ({pair.base}), and price_decimals + "
+            f"quantity_decimals at most {quote} ({pair.quote}); lower one of them",
+        )
+    ]
 
 
 def _is_word(value: str) -> bool:
-    return (
-        0 < len(value) <= 32
-        and value.isascii()
-        and all(letter.isalnum() or letter in "._-" for letter in value)
-    )
+    return 0 < len(value) <= 32 and all("!" <= letter <= "~" for letter in value)
 
 
 def _is_title(value: str) -> bool:
@@ -234,13 +300,19 @@ def _is_title(value: str) -> bool:
 
 
 class _Table:
-    """Reads one table of the file field by field; `done` rejects unknown fields."""
+    """Reads one table of the file field by field; a bad field is noted in `mistakes` and yields a placeholder."""
 
-    def __init__(self, where: str, value: object) -> None:
-        if not isinstance(value, Mapping):
-            raise VenueError(where or "file", "must be a table")
+    def __init__(self, where: str, value: object, mistakes: list[Mistake]) -> None:
         self._where = where
-        self._left: dict[str, Any] = dict(value)
+        self._mistakes = mistakes
+        self._left: dict[str, Any] = {}
+        if isinstance(value, Mapping):
+            self._left = dict(value)
+        else:
+            self._note(where or "file", "must be a table; write it as one")
+
+    def _note(self, name: str, reason: str) -> None:
+        self._mistakes.append(Mistake(name, reason))
 
     def _name(self, key: str) -> str:
         return f"{self._where}.{key}" if self._where else key
@@ -248,48 +320,73 @@ class _Table:
     def _take(self, key: str, default: object) -> Any:
         value = self._left.pop(key, default)
         if value is None:
-            raise VenueError(self._name(key), "is missing; add it")
+            self._note(self._name(key), "is missing; add it")
         return value
 
     def table(self, key: str) -> Mapping[str, object]:
         value = self._take(key, {} if key != "venue" else None)
-        if not isinstance(value, Mapping):
-            raise VenueError(self._name(key), "must be a table")
-        return value
+        if isinstance(value, Mapping):
+            return value
+        if value is not None:
+            self._note(self._name(key), "must be a table; write it as one")
+        return {}
 
     def tables(self, key: str) -> list[object]:
         value = self._take(key, [])
-        if not isinstance(value, list):
-            raise VenueError(self._name(key), "must be an array of tables: [[pairs]]")
-        return value
+        if isinstance(value, list):
+            return value
+        self._note(self._name(key), "must be an array of tables: [[pairs]]")
+        return []
 
-    def text(self, key: str, default: str | None, valid: Callable[[str], bool], expected: str) -> str:
+    def text(self, key: str, default: str | None, valid: Callable[[str], bool], wanted: str) -> str:
         value = self._take(key, default)
+        if value is None or (value == "" and default == ""):  # noted already
+            return ""
         if not isinstance(value, str) or not valid(value):
-            raise VenueError(self._name(key), f"{value!r} is not {expected}")
+            self._note(self._name(key), f"{value!r} is not valid; write {wanted}")
+            return ""
         return value
 
     def optional_text(self, key: str) -> str | None:
         return None if key not in self._left else self.text(key, None, _is_word, "the name of a variable")
 
-    def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str:
+    def amount(self, key: str, precision: int) -> int:
+        value = self._take(key, None)
+        if value is None:
+            return 1
+        number = read_decimal(value)
+        units = None if number is None else to_units(number, precision)
+        if units is None or not 0 < units <= MAX_UNITS:
+            self._note(
+                self._name(key),
+                f'{value!r} is no amount above zero with at most {precision} decimals; write text such as "0.1"',
+            )
+            return 1
+        return units
+
+    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
         value = self._take(key, default)
         if value not in choices:
-            raise VenueError(self._name(key), f"{value!r} is not one of {', '.join(choices)}")
+            self._note(self._name(key), f"{value!r} is unknown; use one of {', '.join(choices)}")
+            return default
         return str(value)
 
     def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         value = self._take(key, default)
         if type(value) is not int or not low <= value <= high:
-            raise VenueError(self._name(key), f"{value!r} is not a whole number from {low} to {high}")
+            if value is not None:
+                self._note(self._name(key), f"{value!r} is out of range; use an integer from {low} to {high}")
+            return low
         return value
 
-    def boolean(self, key: str, default: bool) -> bool:
+    def boolean(self, key: str, *, default: bool) -> bool:
         value = self._take(key, default)
         if type(value) is not bool:
-            raise VenueError(self._name(key), f"{value!r} is neither true nor false")
+            self._note(self._name(key), f"{value!r} is no boolean; write true or false")
+            return default
         return value
 
     def done(self) -> None:
+        """Note the fields that were not read."""
         for key in self._left:
-            raise VenueError(self._name(key), "is an unknown field; remove it or correct its name")
+            self._note(self._name(key), "is not a field of a venue file; remove it or correct its name")

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 from settlement.core.parsing.amounts import show_units
 from settlement.core.parsing.names import decode
 from settlement.core.venue import parse_venue

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 from settlement.core.venue import Venue
 from settlement.net.change_logger import ChangeLogger
 from settlement.payouts.chain.chain_time import latest_time

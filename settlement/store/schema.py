@@ -1,13 +1,13 @@
 """The tables of the exchange. Those of payouts are in `payout_schema`.
 
-Amounts are 64-bit integers in a token's smallest unit, prices 64-bit integers in ticks, times seconds since
-1970 (UTC). Text from the chain is percent-encoded (protocol, section 9), so that any database can hold it.
-Accounts, tokens and pairs are integers in the rows of the history. The projector assigns all keys. Foreign
-keys are not declared: SQLite would not check them, and PostgreSQL would look each one up.
+All rows are a projection of the journal (protocol, section 11); `settlement.store.write` makes them. Amounts are 64-bit
+integers in a token's smallest unit, prices 64-bit integers in ticks, times Unix seconds. Text from the chain is
+percent-encoded, so that any database can hold it. Accounts, tokens and pairs are integers in the rows of the history.
+The projector assigns all keys. Foreign keys are not declared: SQLite would not check them, and PostgreSQL would look
+each one up.
 
-Derived tables and columns answer queries about past blocks and markets without reading the history:
-`balance_changes`, `order_changes`, `holding_changes`, `candles`, `totals`, the columns `fork`, and the
-counters of `blocks`. The projector maintains them; `settlement.store.write.rebuild` recomputes them.
+Derived tables and columns answer queries about past blocks and markets without reading the history: `balance_changes`,
+`order_changes`, `holding_changes`, `candles`, `totals`, the columns `fork`, and the counters of `blocks`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from sqlalchemy import (
 
 metadata: Final = MetaData()
 
-OPEN, FILLED, CANCELLED, EXPIRED = range(4)
-ORDER_STATUSES: Final = ("open", "filled", "cancelled", "expired")
+OPEN, FILLED, CANCELLED, EXPIRED, TRIGGERED, WAITING = range(6)
+ORDER_STATUSES: Final = ("open", "filled", "cancelled", "expired", "triggered", "waiting")
+"""Statuses of orders and stops. An open stop is `waiting`; one that fired is `triggered`."""
+TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK")
 PENDING, PAID, RETURNED = range(3)
 CLAIM_STATUSES: Final = ("pending", "paid", "returned")
 CANDLES: Final = (60, 3_600, 86_400)
@@ -96,8 +98,6 @@ cursor: Final = table(
     string("journal_hash", length=64),
     integer("last_seq"),
     integer("last_trade"),
-    integer("last_withdrawal"),
-    integer("last_refund"),
     integer("last_block_n", "n of the newest row of blocks; 0 if none"),
     integer("max_open_orders", bits=32),
     string("fee_account"),
@@ -112,6 +112,7 @@ tokens: Final = table(
     integer("precision", bits=16),
     string("chain"),
     string("escrow"),
+    integer("min_withdrawal"),
 )
 
 pairs: Final = table(
@@ -126,6 +127,16 @@ pairs: Final = table(
     string("status"),
 )
 
+settings: Final = table(
+    "settings",
+    key_column(),
+    integer("block", "start_block - 1 for what the venue file says"),
+    string("kind", "token, pair, rules or upgrade"),
+    string("key", "symbol or pair; empty for the others"),
+    long_text("line", "the journal line without LF"),
+    comment="every token, pair, rules and upgrade line: what held at a past block",
+)
+
 blocks: Final = table(
     "blocks",
     key_column("number"),
@@ -133,10 +144,12 @@ blocks: Final = table(
     integer("timestamp"),
     string("journal_hash", "after this block", length=64),
     integer("n", "1, 2, 3 … without gaps"),
-    integer("last_seq", "last order number after this block; likewise the next three"),
+    integer("last_seq", "last order number after this block; likewise the others"),
     integer("last_trade"),
     integer("last_withdrawal"),
     integer("last_refund"),
+    integer("last_grant"),
+    integer("last_timer"),
     comment="active blocks: those with at least one journal line or intent",
 )
 
@@ -150,7 +163,8 @@ intents: Final = table(
     integer("tx_key", "lookup key of the transaction id"),
     string("id"),
     integer("block"),
-    integer("account_id"),
+    integer("account_id", "acted for; of a rejected one its signer"),
+    string("by", "active, posting or the grantee's name; null if rejected", null=True),
     string("action", length=32),
     string("code", "rejection code; null if accepted", length=16, null=True),
     string("ref", length=32, null=True),
@@ -160,7 +174,8 @@ intents: Final = table(
 orders: Final = table(
     "orders",
     key_column("seq"),
-    integer("intent"),
+    integer("intent", "the intent that placed it, or its stop"),
+    flag("protective"),  # placed by a protective stop: its id is the intent's with `~stop`
     integer("account_id"),
     integer("pair_id"),
     flag("is_buy"),
@@ -169,14 +184,27 @@ orders: Final = table(
     integer("quantity", "base units; quote units for a market buy"),
     integer("expiry", null=True),
     flag("to_wallet"),
+    integer("maker_fee_bps", "at acceptance; null for market orders and stops", null=True, bits=16),
+    integer("taker_fee_bps", "at acceptance", bits=16),
+    integer("stop_price", "trigger of its protective stop", null=True),
+    integer("stop_limit", null=True),
+    integer("trigger_price", "of a stop; null for an order", null=True),
+    Column("above", Boolean, nullable=True, comment="of a stop: reached at the trigger price or above it"),
+    integer("time_in_force", "of a stop: see TIMES_IN_FORCE", null=True, bits=16),
+    Column("post_only", Boolean, nullable=True, comment="of a stop"),
     integer("block"),
     integer("remaining"),
     integer("locked"),
     integer("received", "net of fees, in units of the token received"),
     integer("released", "locked funds returned, in units of the token given"),
+    integer("traded_base"),
+    integer("traded_quote"),
+    integer("fees", "units of the token received"),
     integer("status", bits=16),
+    string("fired_code", "why the order that it fired was rejected", length=16, null=True),
     integer("closed_block", null=True),
     _fork(),
+    comment="orders and stops, which share one sequence",
 )
 
 order_changes: Final = table(
@@ -186,6 +214,9 @@ order_changes: Final = table(
     integer("remaining"),
     integer("received"),
     integer("released"),
+    integer("traded_base"),
+    integer("traded_quote"),
+    integer("fees"),
     comment="partially filled open orders, after each block that changed them",
     sqlite_with_rowid=False,
 )
@@ -248,19 +279,82 @@ totals: Final = table(
 
 holdings: Final = table(
     "holdings",
-    string("escrow", primary_key=True),
     string("symbol", primary_key=True),
-    string("units", "as text: an outflow can exceed 64 bits"),
+    string("units", "as text: holdings have no limit"),
+    comment="what a token's escrow account holds as far as the chain shows",
 )
 
 holding_changes: Final = table(
     "holding_changes",
-    string("escrow", primary_key=True),
     string("symbol", primary_key=True),
     key_part("block"),
     string("units"),
     comment="holdings after each block that changed them",
     sqlite_with_rowid=False,
+)
+
+marks: Final = table(
+    "marks",
+    key_part("pair_id"),
+    key_part("block"),
+    string("base", "base units, as text: sums have no limit"),
+    string("quote", "quote units at the resting orders' prices"),
+    comment="trades between different accounts, by block: the last ten are a pair's mark window",
+    sqlite_with_rowid=False,
+)
+
+left_over: Final = table(
+    "left_over",
+    key_part("block"),
+    key_part("pair_id"),
+    comment="pairs left over by firing at the end of a block",
+    sqlite_with_rowid=False,
+)
+
+grants: Final = table(
+    "grants",
+    key_column(),
+    integer("account_id"),
+    string("to", "posting, or an account"),
+    integer("until", "when it ends"),
+    integer("band_bps", bits=16),
+    long_text("pairs", "comma between, sorted"),
+    long_text("per_day", "SYMBOL:units, comma between, by symbol"),
+    integer("block"),
+    integer("status", "0 in force, 1 revoked or replaced", bits=16),
+    integer("closed_block", "in which it was revoked or replaced", null=True),
+    _fork(),
+)
+
+grant_usage: Final = table(
+    "grant_usage",
+    key_part("grant_n"),
+    key_part("block"),
+    integer("day", "Unix seconds // 86400"),
+    long_text("used", "SYMBOL:units, comma between, by symbol"),
+    comment="what was counted against a grant's allowance, after each block that counted something",
+    sqlite_with_rowid=False,
+)
+
+timers: Final = table(
+    "timers",
+    key_column(),
+    integer("account_id"),
+    string("by", "active, posting or a grantee's name"),
+    integer("due"),
+    integer("block"),
+    integer("status", "0 armed, 1 fired, replaced or disarmed", bits=16),
+    integer("closed_block", null=True),
+    _fork(),
+    comment="cancel-all timers",
+)
+
+change_sets: Final = table(
+    "change_sets",
+    key_column(),
+    integer("block"),
+    long_text("text", "JSON, see settlement.store.write.change_set"),
+    comment="what the newest blocks changed, for the live stream; n as in blocks",
 )
 
 candles: Final = table(
@@ -319,8 +413,23 @@ withdrawals: Final = table(
     long_text("memo", "the trader's memo, encoded; null for the default memo", null=True),
     integer("status", bits=16),
     string("paid_by", null=True),
+    integer("return_due", "when it is returned; null while nobody has asked for that", null=True),
+    integer("returning_block", "in which that was asked for", null=True),
     integer("closed_block", null=True),
     _fork(),
+)
+
+ignored: Final = table(
+    "ignored",
+    key_column(),
+    string("id"),
+    integer("block"),
+    string("account"),
+    string("chain"),
+    string("symbol"),
+    string("quantity", "as spelled on the chain, encoded"),
+    string("escrow"),
+    comment="arrivals for which nothing is due",
 )
 
 outflows: Final = table(
@@ -331,9 +440,8 @@ outflows: Final = table(
     string("escrow"),
     string("chain"),
     string("symbol"),
-    string("quantity"),
+    string("amount", "units by which holdings fell, or = and the spelled quantity"),
     string("to"),
-    string("units", "decrease of holdings; null for an unlisted token", null=True),
 )
 
 internal_moves: Final = table(
@@ -343,16 +451,17 @@ internal_moves: Final = table(
     integer("block"),
     string("sender"),
     string("recipient"),
+    string("chain"),
     string("symbol"),
-    string("amount", "units, or the spelled quantity of an unlisted token"),
-    string("units", "change of holdings; null for an unlisted token", null=True),
+    string("amount", "units by which holdings changed, or = and the spelled quantity"),
 )
 
 checkpoints: Final = table(
     "checkpoints",
     key_column(),
     string("id"),
-    integer("block", "block of the operator's checkpoint"),
+    string("account", "who signed it"),
+    integer("block", "block of the checkpoint"),
     integer("claimed_block"),
     string("state_hash", length=64),
     string("journal_hash", length=64),

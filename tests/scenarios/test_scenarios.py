@@ -21,8 +21,8 @@ from indexer.follow.loop import Follower
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
 from settlement.core.invariants import check_all
+from settlement.core.journal.lines import chain_hash
 from settlement.core.journal.state_text import state_text
-from settlement.core.journal.text import chain_hash
 from settlement.store.read.audit.journal import read_journal
 from settlement.store.write.loader import load, load_or_initialise
 from tests.scenarios.chain import SHAPES, write_archive

@@ -14,7 +14,7 @@ from indexer import settings as config
 from indexer.cli.support.common import json_option, require_db
 from indexer.cli.support.errors import CheckFailed
 from indexer.cli.support.nodes import expected_chain
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_reader
 from settlement.store.read.payouts import WITHDRAWAL, PayoutClaim

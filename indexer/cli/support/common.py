@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from settlement.core.venue import Venue, VenueError, parse_venue
+from settlement.core.venue import Mistake, Venue, VenueError, parse_venue
 
 
 def read_venue(path: Path) -> Venue:
@@ -21,7 +21,7 @@ def read_venue(path: Path) -> Venue:
     try:
         return parse_venue(path.read_text("utf-8"))
     except UnicodeDecodeError as error:
-        raise VenueError("file", f"{path} is not UTF-8 text") from error
+        raise VenueError([Mistake("file", f"{path} is not UTF-8 text; save it as UTF-8")]) from error
 
 
 def require_db(url: str | None) -> str:

@@ -23,7 +23,7 @@ import msgspec
 import zstandard
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, SmallInteger, String, Table
 
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 from settlement.store.database import newest_revision
 from settlement.store.write.snapshot import (
     PAYOUT_TABLES,

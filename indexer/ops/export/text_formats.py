@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
 from indexer.ops.export.tables import Column, Row, Type
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 
 Show = Callable[[Any], Any]
 

@@ -6,7 +6,6 @@ Nothing passes through a float or a locale, and nothing rounds except `units_at_
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 MAX_UNITS: Final = 2**63 - 1
@@ -20,17 +19,25 @@ BPS: Final = 10_000
 
 _DECIMAL: Final = re.compile(r"(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
-_QUANTITY: Final = re.compile(r"\+?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?)0*([0-9]{1,2}))?")
+_QUANTITY: Final = re.compile(r"(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?)0*([0-9]{1,4}))?")
+_PREFIXED: Final = re.compile(
+    r"(?:(?:(?:0x)+|(?:0X)+)(?P<x>(?:[0-9a-f]+(?:\.[0-9a-f]*)?|[0-9A-F]+(?:\.[0-9A-F]*)?))"
+    r"|(?:(?:0o)+|(?:0O)+)(?P<o>[0-7]+(?:\.[0-7]*)?)"
+    r"|(?:(?:0b)+|(?:0B)+)(?P<b>[01]+(?:\.[01]*)?))"
+)
+_BITS: Final = {"x": 4, "o": 3, "b": 1}
 # White space to the sidechain's number library: ECMAScript's \s.
 _WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
-_MAX_EXPONENT: Final = 30
+_MAX_EXPONENT: Final = 9999
+_CHUNK: Final = 4000
+"""Digits converted at once: Python refuses more than 4,300 in `int` and `str`."""
+_CHUNK_POWER: Final = 10**_CHUNK
 _POWERS: Final[tuple[int, ...]] = tuple(10**power for power in range(19))
 
 
-@dataclass(slots=True)
-class Decimal:
+class Decimal(NamedTuple):
     """A non-negative decimal, `mantissa / 10**places`, without trailing zeros in its places."""
 
     mantissa: int
@@ -76,35 +83,51 @@ def show_units(units: int, precision: int) -> str:
 
 
 class Quantity(NamedTuple):
-    """The value of a movement's quantity, `digits × 10**exponent`, normalized: equal values compare equal.
+    """The value of a movement's quantity, `digits * 10**exponent`, in one normal form.
 
-    Digits are text because the sidechain accepts thousands of them. Zero is `("", 0)`.
+    `digits` has neither leading nor trailing zeros; zero is `("", 0)`. Kept as text, because the sidechain accepts
+    thousands of digits.
     """
 
-    digits: str  # without leading and trailing zeros
+    digits: str
     exponent: int
 
 
 def read_quantity(text: str) -> Quantity | None:
-    """Parse a movement's quantity by value (section 3); None where it is no number in the accepted form."""
-    match = _QUANTITY.fullmatch(text.strip(_WHITE_SPACE))
+    """Parse a movement's quantity by value (section 4); None where it is no number."""
+    text = text.strip(_WHITE_SPACE)
+    text = text[1:] if text.startswith("+") else text
+    match = _QUANTITY.fullmatch(text)
     if match is None:
-        return None
+        return _read_prefixed(text)
     whole, fraction, only_fraction, sign, power = match.groups()
     exponent = int(power or 0)
-    if exponent > _MAX_EXPONENT:
-        return None
     fraction = only_fraction or fraction or ""
-    digits = ((whole or "") + fraction).lstrip("0")
+    return _normal((whole or "") + fraction, (-exponent if sign == "-" else exponent) - len(fraction))
+
+
+def _read_prefixed(text: str) -> Quantity | None:
+    """A hexadecimal, octal or binary quantity; fractions are exact, because 2 divides 10."""
+    match = _PREFIXED.fullmatch(text)
+    if match is None:
+        return None
+    kind = str(match.lastgroup)
+    whole, _, fraction = match[kind].partition(".")
+    places = len(fraction) * _BITS[kind]
+    numerator = int(whole + fraction, 1 << _BITS[kind]) * int(5**places)
+    return _normal(integer_text(numerator), -places)
+
+
+def _normal(digits: str, exponent: int) -> Quantity:
+    digits = digits.lstrip("0")
     significant = digits.rstrip("0")
-    if not significant:
-        return Quantity("", 0)
-    exponent = -exponent if sign == "-" else exponent
-    return Quantity(significant, exponent - len(fraction) + len(digits) - len(significant))
+    return (
+        Quantity(significant, exponent + len(digits) - len(significant)) if significant else Quantity("", 0)
+    )
 
 
 def quantity_units(quantity: Quantity, precision: int) -> int | None:
-    """`quantity` in units of `10**-precision`; None where it is zero, too precise or beyond 63 bits."""
+    """`quantity` in units of `10**-precision`; None where it is zero, has more decimals, or exceeds 63 bits."""
     shift = quantity.exponent + precision
     if not quantity.digits or shift < 0 or len(quantity.digits) + shift > 19:
         return None
@@ -112,14 +135,41 @@ def quantity_units(quantity: Quantity, precision: int) -> int | None:
     return units if units <= MAX_UNITS else None
 
 
-def units_at_least(quantity: Quantity, precision: int) -> int:
-    """`quantity` in units of `10**-precision`, rounded up, so that an outflow is never counted too small.
-
-    Capped at 10^40, because the text may have thousands of digits.
-    """
+def units_at_most(quantity: Quantity, precision: int) -> int:
+    """`quantity` in units of `10**-precision`, rounded down. Without limit."""
     shift = quantity.exponent + precision
-    if len(quantity.digits) + shift > 40:
-        return 10**40
     if shift >= 0:
-        return int(quantity.digits or "0") * int(10**shift)
-    return int(quantity.digits[:shift] or "0") + 1
+        return read_integer_text(quantity.digits or "0") * int(10**shift)
+    return read_integer_text(quantity.digits[:shift] or "0")
+
+
+def units_at_least(quantity: Quantity, precision: int) -> int:
+    """`quantity` in units of `10**-precision`, rounded up, so that no outflow counts too little. Without limit."""
+    is_whole = quantity.exponent + precision >= 0 or not quantity.digits
+    return units_at_most(quantity, precision) + (not is_whole)
+
+
+def integer_text(value: int) -> str:
+    """Decimal text of an integer of any length."""
+    if -_CHUNK_POWER < value < _CHUNK_POWER:
+        return str(value)
+    sign, value = ("-", -value) if value < 0 else ("", value)
+    chunks = []
+    while value >= _CHUNK_POWER:
+        value, rest = divmod(value, _CHUNK_POWER)
+        chunks.append(f"{rest:0{_CHUNK}d}")
+    return sign + str(value) + "".join(reversed(chunks))
+
+
+def read_integer_text(text: str) -> int:
+    """The integer of a decimal text of any length. Raises ValueError."""
+    if len(text) <= _CHUNK:
+        return int(text)
+    if text.startswith("-"):
+        return -read_integer_text(text[1:])
+    value = 0
+    first = len(text) % _CHUNK
+    for start in range(first - _CHUNK if first else 0, len(text), _CHUNK):
+        chunk = text[max(start, 0) : start + _CHUNK]
+        value = value * _CHUNK_POWER + int(chunk)
+    return value

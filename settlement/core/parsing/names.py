@@ -1,4 +1,4 @@
-"""Account names, symbols, and percent-encoding of free text (protocol, sections 1 and 9)."""
+"""Names and free text: accounts, symbols, and percent-encoding of untrusted text (protocol, sections 1 and 11)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ NATIVE_COINS: Final = ("HIVE", "HBD")
 NATIVE_PRECISION: Final = 3
 
 
+def chain_of(symbol: str) -> str:
+    """The chain on which a token of that symbol lives (section 1)."""
+    return "hive" if symbol in NATIVE_COINS else "hive-engine"
+
+
 def is_account(value: object) -> bool:
     """Whether it is an account name by hived's rule (section 1)."""
     return (
@@ -46,12 +51,12 @@ def _matches_symbol(text: str) -> bool:
 
 
 def is_ref(text: str) -> bool:
-    """Whether it is a valid trader's reference (section 4)."""
-    return _REF.fullmatch(text) is not None
+    """Whether it is a valid trader's reference (section 5)."""
+    return _REF.fullmatch(text) is not None and text != "-"
 
 
 def action_text(name: object) -> str:
-    """An action's name for the journal: itself, or `-` where it is no plain word (section 9)."""
+    """An action's name for the journal: itself, or `-` where it is no plain word (section 11)."""
     is_word = type(name) is str and len(name) <= _LONGEST_ACTION and _matches_action(name)
     return str(name) if is_word else "-"
 
@@ -62,10 +67,10 @@ def _matches_action(text: str) -> bool:
 
 
 def encode(text: str) -> str:
-    """Percent-encode free text for the journal (section 9): injective, printable ASCII, no spaces.
+    """Percent-encode free text for the journal (section 11): injective, printable ASCII, no spaces.
 
-    A lone surrogate is written as its three bytes. Free text from the chain is kept in this form in memory
-    and in the database.
+    A lone surrogate is written as its three bytes. Free text from the chain is kept in this form in memory and in
+    the database.
     """
     if _PLAIN.fullmatch(text) is None:
         return quote(text, safe="", errors="surrogatepass")

@@ -1,4 +1,4 @@
-"""Payload reader: shape and grammar, the first check of every action (protocol, sections 1, 4 and 8)."""
+"""Payload reader: the first check of every action, shape and grammar of its fields (protocol, sections 1, 5, 9)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from settlement.core.events import JsonNumber
-from settlement.core.parsing.amounts import Decimal, read_decimal, read_integer
+from settlement.core.parsing.amounts import MAX_INTEGER, Decimal, read_decimal, read_integer
 from settlement.core.parsing.names import is_account, is_ref, is_symbol
 
 _ZERO: Final = Decimal(mantissa=0, places=0)
@@ -15,8 +15,8 @@ _ZERO: Final = Decimal(mantissa=0, places=0)
 class PayloadReader:
     """Reads a payload field by field.
 
-    A missing or bad value sets `invalid` (`E_INPUT`) and yields a placeholder of the right type, so that all
-    fields can be read before the flag is checked.
+    A missing or bad value sets `invalid` (`E_INPUT`) and yields a placeholder of the right type, so that all fields
+    can be read before the flag is checked.
     """
 
     __slots__ = ("_payload", "invalid")
@@ -37,9 +37,13 @@ class PayloadReader:
 
     def amount(self, key: str) -> Decimal:
         """A decimal above zero."""
-        value = read_decimal(self._payload.get(key))
-        if value is not None and value.mantissa:
-            return value
+        return self.positive(self._payload.get(key))
+
+    def positive(self, value: object) -> Decimal:
+        """A JSON value that must be a decimal above zero."""
+        number = read_decimal(value)
+        if number is not None and number.mantissa:
+            return number
         self.invalid = True
         return _ZERO
 
@@ -106,5 +110,9 @@ class PayloadReader:
         return False
 
     def ref(self) -> str | None:
-        """The trader's own reference, which every action may carry (section 4)."""
+        """The trader's own reference, which every action may carry (section 5)."""
         return self.text("ref", is_ref) if "ref" in self._payload else None
+
+    def not_after(self) -> int | None:
+        """The deadline that every action may carry, in Unix seconds (section 5)."""
+        return self.integer("notAfter", 0, MAX_INTEGER) if "notAfter" in self._payload else None

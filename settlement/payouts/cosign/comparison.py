@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from sqlalchemy import Connection
 
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 from settlement.core.parsing.amounts import read_decimal
 from settlement.core.venue import Venue
 from settlement.payouts.cosign.message import Proposal

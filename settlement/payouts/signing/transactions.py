@@ -22,7 +22,7 @@ from beembase.operations import Transfer as TransferOperation
 from beembase.signedtransactions import Signed_Transaction
 from coincurve import PrivateKey, PublicKey
 
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 from settlement.net.hive_formats import KeyFormatError, format_public_key, parse_wif
 
 SIGNATURE_BYTES: Final = 65

@@ -25,7 +25,7 @@ from settlement.store.write.candles import Candles
 from settlement.store.write.statements import Row as Values
 from settlement.store.write.statements import Statement, compile_statements, run
 
-_MANY: Final = 1_000
+_MANY: Final = 10_000
 """Rows that are read, or written, at a time."""
 _DERIVED: Final = (
     schema.balance_changes,

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Table, func, literal, select
 
+from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.journal.state_text import state_hash
-from settlement.core.journal.text import chain_hash, iso_time
 from settlement.core.state import InvariantError
 from settlement.core.state_machine import StateMachine
 from settlement.store import payout_schema, schema

@@ -43,8 +43,12 @@ Row = tuple[Any, ...]
 _Columns = dict[str, ColumnElement[Any]]
 _Merge = Callable[[_Columns, _Columns], _Columns]
 
-ORDER_PROGRESS: Final = ("remaining", "locked", "received", "released", "status", "closed_block", "fork")
-CLAIM_PROGRESS: Final = ("status", "paid_by", "closed_block", "fork")
+ORDER_PROGRESS: Final = (
+    *("remaining", "locked", "received", "released", "traded_base", "traded_quote", "fees"),
+    *("status", "fired_code", "closed_block", "fork"),
+)
+PAYMENT_PROGRESS: Final = ("status", "paid_by", "closed_block", "fork")
+END_PROGRESS: Final = ("status", "closed_block", "fork")
 
 
 class Statement(Protocol):
@@ -82,9 +86,20 @@ def _compiled(kind: str) -> Mapping[str, Statement]:
         "totals": on.merge(schema.totals, _add),
         "deposits": on.insert(schema.deposits),
         "refunds": on.insert(schema.refunds),
-        "refunds_progress": on.progress(schema.refunds, "n", CLAIM_PROGRESS),
+        "refunds_progress": on.progress(schema.refunds, "n", PAYMENT_PROGRESS),
         "withdrawals": on.insert(schema.withdrawals),
-        "withdrawals_progress": on.progress(schema.withdrawals, "n", CLAIM_PROGRESS),
+        "withdrawals_progress": on.progress(schema.withdrawals, "n", PAYMENT_PROGRESS),
+        "withdrawals_returning": on.progress(schema.withdrawals, "n", ("return_due", "returning_block")),
+        "ignored": on.insert(schema.ignored),
+        "grants": on.insert(schema.grants),
+        "grants_progress": on.progress(schema.grants, "n", END_PROGRESS),
+        "grant_usage": on.insert(schema.grant_usage),
+        "timers": on.insert(schema.timers),
+        "timers_progress": on.progress(schema.timers, "n", END_PROGRESS),
+        "marks": on.insert(schema.marks),
+        "left_over": on.insert(schema.left_over),
+        "settings": on.insert(schema.settings),
+        "change_sets": on.insert(schema.change_sets),
         "outflows": on.insert(schema.outflows),
         "internal_moves": on.insert(schema.internal_moves),
         "checkpoints": on.insert(schema.checkpoints),

@@ -23,30 +23,30 @@ START_TIME = 1_790_000_000
 VENUE = """
 [venue]
 name = "Peake DEX"
-protocol = 1
+protocol = 2
 start_block = 1000
 operator = "peakecoin"
 fee_account = "peakecoin.fees"
 
 [tokens.PEK]
 precision = 8
-chain = "hive-engine"
 escrow = "peakedex.pek"
+min_withdrawal = "0.001"
 
 [tokens."SWAP.HIVE"]
 precision = 8
-chain = "hive-engine"
 escrow = "peakedex.hive"
+min_withdrawal = "0.001"
 
 [tokens."SWAP.BTC"]
 precision = 8
-chain = "hive-engine"
 escrow = "peakedex.btc"
+min_withdrawal = "0.001"
 
 [tokens.HBD]
 precision = 3
-chain = "hive"
 escrow = "peakedex.hbd"
+min_withdrawal = "0.001"
 
 [[pairs]]
 base = "PEK"

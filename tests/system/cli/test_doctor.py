@@ -314,7 +314,7 @@ def test_another_venue(calm: World, venue: Path, database: Path) -> None:
 
 
 def test_a_venue_file_that_is_not_valid(calm: World, venue: Path) -> None:
-    venue.write_text(VENUE_TEXT.replace("protocol = 1", "protocol = 9"))
+    venue.write_text(VENUE_TEXT.replace("protocol = 2", "protocol = 9"))
     assert "protocol" in the_one(look(calm, venue), "fatal", "venue").text
 
 

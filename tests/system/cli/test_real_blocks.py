@@ -30,7 +30,7 @@ def venue_file(folder: Path, start_block: int, escrow: str = "nobody.dex", contr
     text = f"""
 [venue]
 name = "Real blocks"
-protocol = 1
+protocol = 2
 contract = "{contract}"
 custom_json_id = "ssc-mainnet-hive"
 start_block = {start_block}

@@ -244,7 +244,7 @@ def test_the_database_of_another_venue_is_refused(replayed: Run, here: Path, arc
 
 
 def test_a_bad_venue_file_is_refused_before_anything_is_made(here: Path, archive: Path) -> None:
-    (here / "bad.toml").write_text(VENUE_TEXT.replace("protocol = 1", "protocol = 2"), "utf-8")
+    (here / "bad.toml").write_text(VENUE_TEXT.replace("protocol = 2", "protocol = 1"), "utf-8")
     run = peakedex("replay", "--venue", "bad.toml", "--archive", archive, "--db", "new.db")
     assert run.code == MISUSED
     assert run.complaint.startswith("Error: venue file: venue.protocol: ")

@@ -350,7 +350,7 @@ def test_a_lie_about_the_past_is_found_by_asking_for_the_past(
 
 def test_whoever_rewrites_hashes_too_is_found_by_the_lines(venue: Path, archive: Path, theirs: Path) -> None:
     """A forger can recompute the whole hash chain; the lines still differ."""
-    from settlement.core.journal.text import chain_hash
+    from settlement.core.journal.lines import chain_hash
 
     change(theirs, "update journal set lines = replace(lines, ' E_FUNDS', ' E_INPUT') where block > 5")
     value = demo().hash

@@ -20,8 +20,8 @@ from indexer.chain.decode import decode
 from indexer.chain.receipts import Receipts
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
+from settlement.core.journal.lines import chain_hash
 from settlement.core.journal.state_text import state_text
-from settlement.core.journal.text import chain_hash
 from settlement.core.state_machine import StateMachine
 from settlement.store.database import open_reader, open_writer
 from settlement.store.write.loader import load, load_or_initialise

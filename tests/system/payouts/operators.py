@@ -34,25 +34,25 @@ KEYS = [PrivateKey(f"operator {number}") for number in range(4)]
 PUBLICS = [key.public_key for key in KEYS]
 VENUE = """
 [venue]
-protocol = 1
+protocol = 2
 start_block = 1000
 operator = "peakecoin"
 fee_account = "peakecoin.fees"
 
 [tokens.PEK]
 precision = 8
-chain = "hive-engine"
 escrow = "peakedex.pek"
+min_withdrawal = "0.001"
 
 [tokens.HBD]
 precision = 3
-chain = "hive"
 escrow = "peakedex.hbd"
+min_withdrawal = "0.001"
 
 [tokens."SWAP.HIVE"]
 precision = 8
-chain = "hive-engine"
 escrow = "peakedex.hive"
+min_withdrawal = "0.001"
 """
 START_TIME = 1_790_000_000
 ESCROWS = ("peakedex.hbd", "peakedex.pek", "peakedex.hive")

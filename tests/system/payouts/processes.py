@@ -28,7 +28,7 @@ BLOCK_SECONDS = 0.25
 PATIENCE_SECONDS = 240.0
 VENUE = """
 [venue]
-protocol = 1
+protocol = 2
 contract = "peakedex"
 custom_json_id = "ssc-mainnet-hive"
 start_block = 1
@@ -37,14 +37,14 @@ fee_account = "peakecoin.fees"
 
 [tokens.HBD]
 precision = 3
-chain = "hive"
 escrow = "venue.hbd"
+min_withdrawal = "0.001"
 key_env = "TEST_HBD_KEY"
 
 [tokens.PEK]
 precision = 8
-chain = "hive-engine"
 escrow = "venue.pek"
+min_withdrawal = "0.001"
 key_env = "TEST_PEK_KEY"
 
 [[pairs]]

@@ -15,7 +15,7 @@ from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.venue import EXAMPLE, read_venue
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 from settlement.payouts.chain.nodes import LIMITS, ChainError, ChainNodes, Outcome, SidechainNode
 from settlement.payouts.signing.transactions import Key, SignedTransaction, Transaction
 

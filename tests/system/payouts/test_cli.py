@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from indexer.devnet.server import NodeServer
-from settlement.core.journal.text import iso_time
+from settlement.core.journal.lines import iso_time
 from settlement.payouts.policy import Policy, read_limits
 from settlement.payouts.runner import Runner
 from settlement.store import payout_schema

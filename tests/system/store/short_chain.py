@@ -25,7 +25,7 @@ from tests.system.store.chains import Chain
 VENUE_TEXT = """
 [venue]
 name = "Brief"
-protocol = 1
+protocol = 2
 contract = "peakedex"
 custom_json_id = "ssc-mainnet-hive"
 start_block = 1
@@ -37,18 +37,18 @@ accept_flat_intents = true
 
 [tokens.HIVE]
 precision = 3
-chain = "hive"
 escrow = "dex.hive"
+min_withdrawal = "0.001"
 
 [tokens.HBD]
 precision = 3
-chain = "hive"
 escrow = "dex.hbd"
+min_withdrawal = "0.001"
 
 [tokens.PEK]
 precision = 8
-chain = "hive-engine"
 escrow = "dex.pek"
+min_withdrawal = "0.001"
 
 [[pairs]]
 base = "HIVE"

@@ -16,7 +16,7 @@ from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
 from settlement.core.accounts import BUCKETS, ESCROW
 from settlement.core.journal.entries import BlockResult
-from settlement.core.journal.text import chain_hash, iso_time
+from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.state import State
 from settlement.core.state_machine import StateMachine
 from settlement.store import schema

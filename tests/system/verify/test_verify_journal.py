@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from settlement.core.journal.lines import chain_hash
 from settlement.core.journal.state_text import state_hash
-from settlement.core.journal.text import chain_hash
 from tests.scenarios.chain import write_archive
 from tests.scenarios.golden.golden import SEEDS, read
 from tests.scenarios.scenario import HERE, read_scenarios

@@ -1,0 +1,85 @@
+"""Line codec: NamedTuples to lines of text and back, for the journal and the state (protocol, section 11).
+
+A line is a kind and its fields, separated by one space; an absent field is `-`. A kind is one NamedTuple whose
+fields are `int`, `str` (a word, or percent-encoded text), or either of them or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar, get_type_hints
+
+L = TypeVar("L", bound=tuple[Any, ...])
+
+ABSENT = "-"
+
+
+class LineError(ValueError):
+    """A line that no journal or state text has."""
+
+
+def _optional_int(word: str) -> int | None:
+    return None if word == ABSENT else int(word)
+
+
+def _optional_str(word: str) -> str | None:
+    return None if word == ABSENT else word
+
+
+_CONVERTERS: dict[Any, Callable[[str], Any]] = {
+    int: int,
+    str: str,
+    int | None: _optional_int,
+    str | None: _optional_str,
+}
+
+
+class LineCodec(Generic[L]):
+    """Encodes and parses the lines of one kind of text. `kinds` maps the first word of a line to its type."""
+
+    def __init__(self, kinds: dict[str, type[L]]) -> None:
+        self.kinds = kinds
+        self._formats: dict[type[L], tuple[str, bool]] = {}
+        self._parsers: dict[str, tuple[type[L], list[Callable[[str], Any]]]] = {}
+        for word, kind in kinds.items():
+            hints = list(get_type_hints(kind).values())
+            self._formats[kind] = (
+                " ".join([word] + ["%s"] * len(hints)) + "\n",
+                str | None in hints or int | None in hints,
+            )
+            self._parsers[word] = (kind, [_CONVERTERS[hint] for hint in hints])
+
+    def encode(self, line: L) -> str:
+        """The line's text with its LF."""
+        text, has_optional = self._formats[type(line)]
+        if has_optional:
+            return text % tuple([ABSENT if value is None else value for value in line])
+        return text % line
+
+    def parse(self, text: str) -> L:
+        """The line of that text, without LF. Raises LineError."""
+        word, *words = text.split(" ")
+        parser = self._parsers.get(word)
+        if parser is None:
+            raise LineError(f"unknown kind of line: {text[:80]!r}")
+        kind, converters = parser
+        if len(words) != len(converters):
+            raise LineError(f"{word} has {len(converters)} fields: {text[:80]!r}")
+        try:
+            return kind(*[convert(word) for convert, word in zip(converters, words, strict=True)])
+        except ValueError as error:
+            raise LineError(f"{error}: {text[:80]!r}") from None
+
+    def parse_all(self, lines: Iterable[str]) -> list[L]:
+        """Parse lines without their LF. Raises LineError."""
+        return [self.parse(line) for line in lines]
+
+
+def fields_of(kind: type[tuple[Any, ...]]) -> dict[str, str]:
+    """Field names of a kind with their documentation, out of its docstring's `name: text` lines."""
+    documented = {}
+    for line in (kind.__doc__ or "").split("\n"):
+        name, colon, text = line.strip().partition(": ")
+        if colon and name in get_type_hints(kind):
+            documented[name] = text
+    return documented
