@@ -1,4 +1,4 @@
-"""The tables of protocol 1.
+"""The tables of protocol 2.
 
 The column functions are those of `settlement.store.schema`, copied because a revision must not change later.
 """
@@ -6,7 +6,7 @@ The column functions are those of `settlement.store.schema`, copied because a re
 from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, Integer, SmallInteger, String, Text
 
-revision = "0001"
+revision = "0002"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -15,7 +15,7 @@ KEY_TYPE = BigInteger().with_variant(Integer(), "sqlite")
 PLAIN_TEXT = Text(collation="C")
 
 
-def key(name="n"):
+def key_column(name="n"):
     return Column(name, KEY_TYPE, primary_key=True, autoincrement=False)
 
 
@@ -78,24 +78,23 @@ def upgrade() -> None:
         string("journal_hash", length=64),
         integer("last_seq"),
         integer("last_trade"),
-        integer("last_withdrawal"),
-        integer("last_refund"),
         integer("last_block_n", "n of the newest row of blocks; 0 if none"),
         integer("max_open_orders", bits=32),
         string("fee_account"),
     )
-    op.create_table("accounts", key("id"), string("name", unique=True))
+    op.create_table("accounts", key_column("id"), string("name", unique=True))
     op.create_table(
         "tokens",
-        key("id"),
+        key_column("id"),
         string("symbol", unique=True),
         integer("precision", bits=16),
         string("chain"),
         string("escrow"),
+        integer("min_withdrawal"),
     )
     op.create_table(
         "pairs",
-        key("id"),
+        key_column("id"),
         string("base"),
         string("quote"),
         *(integer(name, bits=16) for name in ("price_decimals", "quantity_decimals")),
@@ -105,28 +104,40 @@ def upgrade() -> None:
         string("status"),
     )
     op.create_table(
+        "settings",
+        key_column(),
+        integer("block", "start_block - 1 for what the venue file says"),
+        string("kind", "token, pair, rules or upgrade"),
+        string("key", "symbol or pair; empty for the others"),
+        long_text("line", "the journal line without LF"),
+        comment="every token, pair, rules and upgrade line: what held at a past block",
+    )
+    op.create_table(
         "blocks",
-        key("number"),
+        key_column("number"),
         string("block_id"),
         integer("timestamp"),
         string("journal_hash", "after this block", length=64),
         integer("n", "1, 2, 3 … without gaps"),
-        integer("last_seq", "last order number after this block; likewise the next three"),
+        integer("last_seq", "last order number after this block; likewise the others"),
         integer("last_trade"),
         integer("last_withdrawal"),
         integer("last_refund"),
+        integer("last_grant"),
+        integer("last_timer"),
         comment="active blocks: those with at least one journal line or intent",
     )
     op.create_table(
-        "journal", key("block"), long_text("lines", "the block's journal lines, each ending with LF")
+        "journal", key_column("block"), long_text("lines", "the block's journal lines, each ending with LF")
     )
     op.create_table(
         "intents",
-        key(),
+        key_column(),
         integer("tx_key", "lookup key of the transaction id"),
         string("id"),
         integer("block"),
-        integer("account_id"),
+        integer("account_id", "acted for; of a rejected one its signer"),
+        string("by", "active, posting or the grantee's name; null if rejected", null=True),
         string("action", length=32),
         string("code", "rejection code; null if accepted", length=16, null=True),
         string("ref", length=32, null=True),
@@ -134,8 +145,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "orders",
-        key("seq"),
-        integer("intent"),
+        key_column("seq"),
+        integer("intent", "the intent that placed it, or its stop"),
+        flag("protective"),  # placed by a protective stop: its id is the intent's with `~stop`
         integer("account_id"),
         integer("pair_id"),
         flag("is_buy"),
@@ -144,14 +156,29 @@ def upgrade() -> None:
         integer("quantity", "base units; quote units for a market buy"),
         integer("expiry", null=True),
         flag("to_wallet"),
+        integer("maker_fee_bps", "at acceptance; null for market orders and stops", null=True, bits=16),
+        integer("taker_fee_bps", "at acceptance", bits=16),
+        integer("stop_price", "trigger of its protective stop", null=True),
+        integer("stop_limit", null=True),
+        integer("trigger_price", "of a stop; null for an order", null=True),
+        Column(
+            "above", Boolean, nullable=True, comment="of a stop: reached at the trigger price or above it"
+        ),
+        integer("time_in_force", "of a stop: see TIMES_IN_FORCE", null=True, bits=16),
+        Column("post_only", Boolean, nullable=True, comment="of a stop"),
         integer("block"),
         integer("remaining"),
         integer("locked"),
         integer("received", "net of fees, in units of the token received"),
         integer("released", "locked funds returned, in units of the token given"),
+        integer("traded_base"),
+        integer("traded_quote"),
+        integer("fees", "units of the token received"),
         integer("status", bits=16),
+        string("fired_code", "why the order that it fired was rejected", length=16, null=True),
         integer("closed_block", null=True),
         _fork(),
+        comment="orders and stops, which share one sequence",
     )
     op.create_table(
         "order_changes",
@@ -160,12 +187,15 @@ def upgrade() -> None:
         integer("remaining"),
         integer("received"),
         integer("released"),
+        integer("traded_base"),
+        integer("traded_quote"),
+        integer("fees"),
         comment="partially filled open orders, after each block that changed them",
         sqlite_with_rowid=False,
     )
     op.create_table(
         "trades",
-        key(),
+        key_column(),
         integer("block"),
         integer("pair_id"),
         integer("taker"),
@@ -181,7 +211,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "transfers",
-        key(),
+        key_column(),
         integer("block"),
         integer("token_id"),
         integer("debit_id"),
@@ -216,18 +246,75 @@ def upgrade() -> None:
     )
     op.create_table(
         "holdings",
-        string("escrow", primary_key=True),
         string("symbol", primary_key=True),
-        string("units", "as text: an outflow can exceed 64 bits"),
+        string("units", "as text: holdings have no limit"),
+        comment="what a token's escrow account holds as far as the chain shows",
     )
     op.create_table(
         "holding_changes",
-        string("escrow", primary_key=True),
         string("symbol", primary_key=True),
         key_part("block"),
         string("units"),
         comment="holdings after each block that changed them",
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "marks",
+        key_part("pair_id"),
+        key_part("block"),
+        string("base", "base units, as text: sums have no limit"),
+        string("quote", "quote units at the resting orders' prices"),
+        comment="trades between different accounts, by block: the last ten are a pair's mark window",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "left_over",
+        key_part("block"),
+        key_part("pair_id"),
+        comment="pairs left over by firing at the end of a block",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "grants",
+        key_column(),
+        integer("account_id"),
+        string("to", "posting, or an account"),
+        integer("until", "when it ends"),
+        integer("band_bps", bits=16),
+        long_text("pairs", "comma between, sorted"),
+        long_text("per_day", "SYMBOL:units, comma between, by symbol"),
+        integer("block"),
+        integer("status", "0 in force, 1 revoked or replaced", bits=16),
+        integer("closed_block", "in which it was revoked or replaced", null=True),
+        _fork(),
+    )
+    op.create_table(
+        "grant_usage",
+        key_part("grant_n"),
+        key_part("block"),
+        integer("day", "Unix seconds // 86400"),
+        long_text("used", "SYMBOL:units, comma between, by symbol"),
+        comment="what was counted against a grant's allowance, after each block that counted something",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "timers",
+        key_column(),
+        integer("account_id"),
+        string("by", "active, posting or a grantee's name"),
+        integer("due"),
+        integer("block"),
+        integer("status", "0 armed, 1 fired, replaced or disarmed", bits=16),
+        integer("closed_block", null=True),
+        _fork(),
+        comment="cancel-all timers",
+    )
+    op.create_table(
+        "change_sets",
+        key_column(),
+        integer("block"),
+        long_text("text", "JSON, see settlement.store.write.change_set"),
+        comment="what the newest blocks changed, for the live stream; n as in blocks",
     )
     op.create_table(
         "candles",
@@ -245,7 +332,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "deposits",
-        key(),
+        key_column(),
         string("id"),
         integer("block"),
         integer("account_id"),
@@ -255,7 +342,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "refunds",
-        key(),
+        key_column(),
         string("id"),
         integer("block"),
         string("account"),
@@ -272,7 +359,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "withdrawals",
-        key(),
+        key_column(),
         string("id"),
         integer("block"),
         integer("account_id"),
@@ -282,44 +369,58 @@ def upgrade() -> None:
         long_text("memo", "the trader's memo, encoded; null for the default memo", null=True),
         integer("status", bits=16),
         string("paid_by", null=True),
+        integer("return_due", "when it is returned; null while nobody has asked for that", null=True),
+        integer("returning_block", "in which that was asked for", null=True),
         integer("closed_block", null=True),
         _fork(),
     )
     op.create_table(
+        "ignored",
+        key_column(),
+        string("id"),
+        integer("block"),
+        string("account"),
+        string("chain"),
+        string("symbol"),
+        string("quantity", "as spelled on the chain, encoded"),
+        string("escrow"),
+        comment="arrivals for which nothing is due",
+    )
+    op.create_table(
         "outflows",
-        key(),
+        key_column(),
         string("id"),
         integer("block"),
         string("escrow"),
         string("chain"),
         string("symbol"),
-        string("quantity"),
+        string("amount", "units by which holdings fell, or = and the spelled quantity"),
         string("to"),
-        string("units", "decrease of holdings; null for an unlisted token", null=True),
     )
     op.create_table(
         "internal_moves",
-        key(),
+        key_column(),
         string("id"),
         integer("block"),
         string("sender"),
         string("recipient"),
+        string("chain"),
         string("symbol"),
-        string("amount", "units, or the spelled quantity of an unlisted token"),
-        string("units", "change of holdings; null for an unlisted token", null=True),
+        string("amount", "units by which holdings changed, or = and the spelled quantity"),
     )
     op.create_table(
         "checkpoints",
-        key(),
+        key_column(),
         string("id"),
-        integer("block", "block of the operator's checkpoint"),
+        string("account", "who signed it"),
+        integer("block", "block of the checkpoint"),
         integer("claimed_block"),
         string("state_hash", length=64),
         string("journal_hash", length=64),
     )
     op.create_table(
         "receipts",
-        key("block"),
+        key_column("block"),
         long_text("text", "the relevant sidechain receipts, canonical JSON"),
         comment="with these a block can be replayed without the sidechain",
     )
@@ -341,13 +442,9 @@ def upgrade() -> None:
         *lease_columns(),
         comment="the indexer that may write; not part of the state",
     )
-    _create_payout_tables()
-
-
-def _create_payout_tables() -> None:
     op.create_table(
         "payout_transactions",
-        key(),
+        key_column(),
         string("id", length=40, unique=True),
         string("escrow"),
         integer("slot"),
