@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn
 
 from settlement.core.codes import Code
 from settlement.core.events import HIVE, Action, BlockHeader, JsonNumber
+from settlement.core.journal.lines import Reject
 from settlement.core.order_book import Pair
-from settlement.core.orders import find_pair
 from settlement.core.parsing.amounts import Decimal, read_decimal, show_units, to_units
 from settlement.core.parsing.intents import read_intent
 from settlement.core.parsing.names import NATIVE_PRECISION, is_account
@@ -277,8 +277,9 @@ def _check(venue: Venue, action: str, payload: Mapping[str, object]) -> None:
 def _rejection(venue: Venue, action: str, payload: Mapping[str, object]) -> Code | None:
     """The code with which the rules reject an intent on an empty exchange, if it does not depend on that."""
     event = Action(id=_ID, signer=_SIGNER, active=True, name=action, payload=_on_chain(payload))
-    [outcome] = StateMachine(venue).apply(BlockHeader(venue.start_block, _ID, 0), [event]).outcomes
-    return None if outcome.code in _DEPENDS_ON_STATE else outcome.code
+    entry = StateMachine(venue).apply(BlockHeader(venue.start_block, _ID, 0), [event])
+    codes = [Code(line.code) for line in entry.lines() if isinstance(line, Reject)]
+    return next((code for code in codes if code not in _DEPENDS_ON_STATE), None)
 
 
 def _on_chain(payload: Mapping[str, object]) -> object:
@@ -348,7 +349,7 @@ def _explain_precision(venue: Venue, action: str, payload: Mapping[str, object])
 
 def _pair(venue: Venue, symbol: str, quote: str | None) -> Pair:
     """The pair of a new order. Raises IntentError."""
-    pair = find_pair(State(venue), symbol, quote)
+    pair = State(venue).pairs.get(f"{symbol}/{quote or 'SWAP.HIVE'}")
     if pair is None:
         _check(venue, "cancelAll", {"symbol": symbol, **({} if quote is None else {"quote": quote})})
         _explain_pair(venue, symbol, quote)
