@@ -6,7 +6,7 @@ line that differs, and the operation on the chain that caused the replay's versi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final, NamedTuple, Protocol
@@ -18,11 +18,11 @@ from indexer.chain.decode import decode
 from indexer.chain.receipts import Receipts
 from indexer.sources.source import Cursor, LiveSource
 from settlement.core.events import Event, VenueFilter
-from settlement.core.journal.entries import BlockResult
 from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.journal.state_text import state_text
 from settlement.core.state_machine import StateMachine
 from settlement.net.backoff import Waiting
+from settlement.store.write.projector import Batch
 
 JOURNAL_LINE: Final = "journal line"
 JOURNAL_HASH: Final = "journal hash"
@@ -90,7 +90,7 @@ class MismatchFound(Exception):
 
 @dataclass(slots=True)
 class _Trace:
-    """The current block and its events, each with the number of journal entries before it."""
+    """The current block and its events, each with the number of journal lines before it."""
 
     block: Block | None = None
     events: list[tuple[int, Event]] = field(default_factory=list)
@@ -119,16 +119,15 @@ class JournalComparator:
     def decode(self, block: Block, venue_filter: VenueFilter, receipts: Receipts | None) -> Iterator[Event]:
         """Decoder for the follow loop that remembers the block's events."""
         self._trace = trace = _Trace(block)
-        effects = self._rules.state.changes.entries
+        written = self._rules.state.changes.journal
         for event in decode(block, venue_filter, receipts):
-            trace.events.append((len(effects), event))
+            trace.events.append((len(written), event))
             yield event
 
-    def record(self, batch: Sequence[BlockResult], _receipts: Sequence[tuple[int, str]] = ()) -> None:
+    def project(self, batch: Batch) -> None:
         """Compare the block that was just applied. Raises MismatchFound and TargetError."""
-        header = self._rules.state.header
-        assert header is not None
-        ours = batch[0].text if batch else ""
+        header = batch.end
+        ours = batch.entries[0].text if batch.entries else ""
         theirs = self._take(header.number)
         if theirs is None and not ours:
             return
@@ -168,11 +167,11 @@ class JournalComparator:
         cause = self._cause(line - 2) if mine is not None else self._cause_of_line(other or "")
         return Mismatch(JOURNAL_LINE, block, line, mine, other, cause)
 
-    def _cause(self, effect: int) -> str:
-        """The operation that caused a journal entry of this block (from 0), as on the chain."""
-        if effect < 0:
+    def _cause(self, line: int) -> str:
+        """The operation that caused a line after the `block` line (from 0), as on the chain."""
+        if line < 0:
             return "the block itself, not an operation in it"
-        events = [event for before, event in self._trace.events if before <= effect]
+        events = [event for before, event in self._trace.events if before <= line]
         if not events:
             header = self._rules.state.header
             assert header is not None

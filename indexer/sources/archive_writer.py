@@ -24,12 +24,11 @@ from typing import Final, Self
 import zstandard
 
 from indexer.chain.blocks import Block, BlockError
-from indexer.chain.decode import decode
 from indexer.chain.integrity.block_id import check_id
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.archive import ArchiveWriter
 from indexer.sources.source import Cursor, LiveSource, SourceError, check_link
-from settlement.core.events import Action, VenueFilter
+from settlement.core.events import VenueFilter
 from settlement.core.venue import Venue
 
 FILE_BLOCKS: Final = 10_000
@@ -54,7 +53,6 @@ class Plan:
 
     first: int  # first block
     venue_hash: str | None  # receipts of this venue's candidates only; None: receipts of every block
-    escrows: tuple[str, ...]  # escrow accounts known after the last finished file
 
 
 def plan_for(folder: Path, venue: Venue | None, first: int | None) -> Plan:
@@ -77,21 +75,15 @@ def _new_plan(venue: Venue | None, first: int | None) -> Plan:
     if venue is None:
         if first is None:
             raise RecordError("no first block: give --from or --venue")
-        return Plan(first, None, ())
-    if first is not None and first > venue.start_block:
-        raise RecordError(
-            f"--from {first} is after the venue's start_block {venue.start_block}: tokens listed in between "
-            "would be missed. Omit --from, or record without --venue"
-        )
-    escrows = sorted({token.escrow for token in venue.tokens})
-    return Plan(venue.start_block if first is None else first, venue.hash, tuple(escrows))
+        return Plan(first, None)
+    return Plan(venue.start_block if first is None else first, venue.hash)
 
 
 def _read_plan(folder: Path) -> Plan | None:
     path = folder / _PLAN
     try:
         value = json.loads(path.read_text("utf-8"))
-        return Plan(int(value["first"]), value["venue_hash"], tuple(value["escrows"]))
+        return Plan(int(value["first"]), value["venue_hash"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -102,7 +94,7 @@ class Recording:
     """Context manager that records into a folder, one process at a time.
 
     `cursor` is the last recorded block. `venue_filter` tells a source which blocks need receipts: those of
-    the venue's escrow accounts, including tokens listed on the way; without a venue those of any action.
+    the venue's escrow accounts; without a venue those of any action.
     """
 
     def __init__(
@@ -113,14 +105,12 @@ class Recording:
         self.blocks = 0
         self.receipts = 0
         self._folder = folder
-        self._venue = venue
         self._file_blocks = file_blocks
         self._in_part = 0
         if venue is None:
-            self.venue_filter = VenueFilter(_SIDECHAIN_ID, _SIDECHAIN_ID, accept_flat_intents=False)
+            self.venue_filter = VenueFilter(_SIDECHAIN_ID, _SIDECHAIN_ID, False, frozenset())
         else:
-            self.venue_filter = VenueFilter(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
-            self.venue_filter.escrows |= set(plan.escrows)
+            self.venue_filter = venue.filter
         with ExitStack() as files, self._reporting():
             folder.mkdir(parents=True, exist_ok=True)
             _lock(folder, files)
@@ -149,7 +139,6 @@ class Recording:
         first = self.cursor.number - self._in_part + 1
         scratch = self._folder / _SCRATCH
         with self._reporting():
-            self._write_plan()  # before the files: a missing escrow account would lose receipts
             shutil.rmtree(scratch, ignore_errors=True)
             receipts: bytes | None = None
             with (self._folder / _PART).open("rb") as part, ArchiveWriter(scratch, first) as writer:
@@ -185,21 +174,9 @@ class Recording:
             self._files.close()
 
     def _take(self, block: Block) -> None:
-        """Advance the cursor, and add the escrow accounts of tokens that the block lists."""
+        """Advance the cursor."""
         self.cursor = Cursor(block.number, block.block_id)
         self._in_part += 1
-        if self._venue is None:
-            return
-        for event in decode(block, self.venue_filter):
-            if (
-                isinstance(event, Action)
-                and event.name == "listToken"
-                and event.active
-                and event.signer == self._venue.operator
-                and isinstance(event.payload, dict)
-                and isinstance(event.payload.get("escrow"), str)
-            ):
-                self.venue_filter.escrows.add(event.payload["escrow"])
 
     def _last_finished(self) -> Cursor:
         """The last block of the last finished file."""
@@ -230,8 +207,6 @@ class Recording:
         self._part.seek(good)
 
     def _write_plan(self) -> None:
-        escrows = tuple(sorted(self.venue_filter.escrows))
-        self.plan = Plan(self.plan.first, self.plan.venue_hash, escrows)
         new = self._folder / f"{_PLAN}.new"
         new.write_text(json.dumps(asdict(self.plan)) + "\n", "utf-8")
         _flush(new)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from settlement.core.accounts import ESCROW, Account, Balance, Grant, Timer, Token, balance_of
-from settlement.core.events import BlockHeader, VenueFilter
+from settlement.core.events import BlockHeader
 from settlement.core.heap_map import HeapMap
 from settlement.core.journal import lines
 from settlement.core.order_book import Order, Pair, Stop
@@ -40,12 +40,7 @@ class State:
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.venue_hash = venue.hash
-        self.venue_filter = VenueFilter(
-            contract=venue.contract,
-            custom_json_id=venue.custom_json_id,
-            accept_flat_intents=venue.accept_flat_intents,
-            escrows=venue.escrows,
-        )
+        self.venue_filter = venue.filter
         self.header: BlockHeader | None = None  # of the last block; None before the first
         self.journal_hash = self.venue_hash
         self.max_open_orders = venue.max_open_orders

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
+from settlement.core.events import VenueFilter
 from settlement.core.journal import lines
 from settlement.core.parsing.amounts import MAX_UNITS, read_decimal, to_units
 from settlement.core.parsing.intents import MAX_FEE_BPS
@@ -123,6 +124,11 @@ class Venue:
     def escrows(self) -> frozenset[str]:
         """The escrow accounts; tokens listed later use these too."""
         return frozenset(token.escrow for token in self.tokens)
+
+    @property
+    def filter(self) -> VenueFilter:
+        """Which operations of a block concern this venue."""
+        return VenueFilter(self.contract, self.custom_json_id, self.accept_flat_intents, self.escrows)
 
     def canonical(self) -> str:
         """The text whose SHA-256 is the venue hash."""

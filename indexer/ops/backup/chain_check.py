@@ -6,7 +6,7 @@ from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import decode
 from indexer.sources.hive_client import HiveClient
 from indexer.sources.source import SourceError
-from settlement.core.events import Action, VenueFilter
+from settlement.core.events import Action
 from settlement.core.venue import Venue
 from settlement.net.http_client import NodeError
 from settlement.store.write.snapshot import CheckpointClaim, SnapshotError, SnapshotHead
@@ -25,9 +25,8 @@ def confirm_block(node: str, head: SnapshotHead) -> None:
 
 def confirm_claim(node: str, claim: CheckpointClaim, venue: Venue) -> None:
     """Raise SnapshotError unless the operator broadcast that checkpoint, SourceError without a response."""
-    venue_filter = VenueFilter(venue.contract, venue.custom_json_id, venue.accept_flat_intents)
     try:
-        events = list(decode(_block(node, claim.block), venue_filter))
+        events = list(decode(_block(node, claim.block), venue.filter))
     except BlockError as error:
         raise SourceError(f"{node}: {error}") from None
     if not any(isinstance(event, Action) and _is_claim(event, claim, venue) for event in events):
