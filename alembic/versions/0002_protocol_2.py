@@ -176,6 +176,7 @@ def upgrade() -> None:
         integer("fees", "units of the token received"),
         integer("status", bits=16),
         string("fired_code", "why the order that it fired was rejected", length=16, null=True),
+        integer("fired_seq", "the order that it fired", null=True),
         integer("closed_block", null=True),
         _fork(),
         comment="orders and stops, which share one sequence",
@@ -284,8 +285,8 @@ def upgrade() -> None:
         long_text("pairs", "comma between, sorted"),
         long_text("per_day", "SYMBOL:units, comma between, by symbol"),
         integer("block"),
-        integer("status", "0 in force, 1 revoked or replaced", bits=16),
-        integer("closed_block", "in which it was revoked or replaced", null=True),
+        integer("status", "0 in force, 1 revoked, replaced or ended", bits=16),
+        integer("closed_block", "of an ended one: the next active block", null=True),
         _fork(),
     )
     op.create_table(
@@ -304,7 +305,7 @@ def upgrade() -> None:
         string("by", "active, posting or a grantee's name"),
         integer("due"),
         integer("block"),
-        integer("status", "0 armed, 1 fired, replaced or disarmed", bits=16),
+        integer("status", "0 armed, 1 fired, replaced, disarmed or ended with its grant", bits=16),
         integer("closed_block", null=True),
         _fork(),
         comment="cancel-all timers",
@@ -354,7 +355,7 @@ def upgrade() -> None:
         integer("status", bits=16),
         string("paid_by", null=True),
         integer("closed_block", null=True),
-        integer("arrival", "number in the sequence shared with deposits.n"),
+        integer("arrival", "number in the sequence shared with deposits.n and ignored.n"),
         _fork(),
     )
     op.create_table(
@@ -467,13 +468,26 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "payout_decisions",
+        "payout_refusals",
+        key_part("transaction_n"),
         key_part("kind", SmallInteger),
         key_part("claim"),
-        integer("decision", "0 pay regardless of limits, 1 do not pay", bits=16),
-        integer("since", "chain time of a decision 1", null=True),
-        comment="the operator's decisions about single claims",
+        long_text("reason", "the chain's error"),
+        comment="members that a transaction did not settle although it was executed, or will never be",
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "payout_approvals",
+        key_part("kind", SmallInteger),
+        key_part("claim"),
+        integer("since", "chain time; refusals before it do not count"),
+        comment="claims that the operator approved: paid regardless of limits and of earlier refusals",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "payout_token_approvals",
+        string("symbol", primary_key=True),
+        comment="tokens listed on the chain of which the operator allowed payments",
     )
     op.create_table(
         "payout_notes",
@@ -491,7 +505,8 @@ def upgrade() -> None:
         string("policy_hash", "null until a process has signed", length=64, null=True),
         integer("hold_from", "chain time; claims opened later are not held"),
         integer("hold_until", "chain time until which the others are held"),
-        flag("paused"),
+        integer("pause", "0 running, 1 paused by the operator, 2 paused after a restore", bits=16),
+        integer("decisions", "number of the operator's decisions: tells a restored database"),
     )
     op.create_table(
         "payout_lease",

@@ -202,6 +202,7 @@ orders: Final = table(
     integer("fees", "units of the token received"),
     integer("status", bits=16),
     string("fired_code", "why the order that it fired was rejected", length=16, null=True),
+    integer("fired_seq", "the order that it fired", null=True),
     integer("closed_block", null=True),
     _fork(),
     comment="orders and stops, which share one sequence",
@@ -321,8 +322,8 @@ grants: Final = table(
     long_text("pairs", "comma between, sorted"),
     long_text("per_day", "SYMBOL:units, comma between, by symbol"),
     integer("block"),
-    integer("status", "0 in force, 1 revoked or replaced", bits=16),
-    integer("closed_block", "in which it was revoked or replaced", null=True),
+    integer("status", "0 in force, 1 revoked, replaced or ended", bits=16),
+    integer("closed_block", "of an ended one: the next active block", null=True),
     _fork(),
 )
 
@@ -343,7 +344,7 @@ timers: Final = table(
     string("by", "active, posting or a grantee's name"),
     integer("due"),
     integer("block"),
-    integer("status", "0 armed, 1 fired, replaced or disarmed", bits=16),
+    integer("status", "0 armed, 1 fired, replaced, disarmed or ended with its grant", bits=16),
     integer("closed_block", null=True),
     _fork(),
     comment="cancel-all timers",
@@ -397,7 +398,7 @@ refunds: Final = table(
     integer("status", bits=16),
     string("paid_by", null=True),
     integer("closed_block", null=True),
-    integer("arrival", "number in the sequence shared with deposits.n"),
+    integer("arrival", "number in the sequence shared with deposits.n and ignored.n"),
     _fork(),
 )
 

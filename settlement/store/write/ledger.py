@@ -100,6 +100,7 @@ class OrderView:
     fees: int = 0  # units of what it receives
     status: str = "open"
     code: str | None = None  # why the order that it fired was rejected
+    fired_seq: int | None = None  # sequence of the order that it fired
 
     @property
     def gives(self) -> TokenView:
@@ -218,7 +219,7 @@ class Ledger:
         facts = BlockFacts(header)
         self.header = header
         self.journal_hash = entry.hash
-        self._end_grants(header.timestamp)
+        self._end_grants(facts)
         self._fired.clear()
         for line in entry.lines():
             try:
@@ -234,14 +235,15 @@ class Ledger:
         """Take in a block without lines."""
         self.header = header
         self.left_over = []
-        self._end_grants(header.timestamp)
 
-    def _end_grants(self, now: int) -> None:
-        """Grants that have ended vanish without a line, and their timers with them."""
-        ended = [key for key, grant in self.grants.items() if grant.line.until <= now]
-        for key in ended:
-            del self.grants[key]
-            self.timers.pop(key, None)
+    def _end_grants(self, facts: BlockFacts) -> None:
+        """Grants that have ended vanish without a line, and their timers with them.
+
+        Their rows are closed in the next block with lines; until then `until` says that they have ended.
+        """
+        ended = [key for key, grant in self.grants.items() if grant.line.until <= facts.header.timestamp]
+        for account, to in ended:
+            self._revoke(lines.Revoke(account, to), facts)
 
     def number_of(self, name: str) -> int:
         """An account's number; a new account gets the next one."""
@@ -374,6 +376,7 @@ class Ledger:
         self._firing = None
         if firing is not None:
             order.intent = firing.intent
+            firing.fired_seq = order.seq
         elif accepted is not None:
             order.intent = accepted.n
             accepted.seq = order.seq
@@ -641,10 +644,13 @@ class Ledger:
         yield from (
             _stop_line(order.seq, order.stop, order.locked) for order in waiting if order.stop is not None
         )
+        now = 0 if self.header is None else self.header.timestamp
+        grants = {key: grant for key, grant in sorted(self.grants.items()) if grant.line.until > now}
         for (account, by), timer in sorted(self.timers.items()):
             assert timer.line.due is not None
-            yield state_lines.Timer(account, by, timer.line.due)
-        for _, grant in sorted(self.grants.items()):
+            if by == "active" or (account, by) in grants:
+                yield state_lines.Timer(account, by, timer.line.due)
+        for grant in grants.values():
             yield state_lines.Grant(*grant.line, grant.day, amounts_text(grant.used) or None)
         for w in self.withdrawals.values():
             yield state_lines.Withdrawal(*w.line, w.returning)

@@ -181,10 +181,9 @@ def _load_payments(connection: Connection, ledger: Ledger) -> None:
 
 
 def _load_grants(connection: Connection, ledger: Ledger) -> None:
-    """Grants in force with what was counted, and armed timers."""
+    """Grants with what was counted, and timers; also those that ended after the last active block."""
     g, t, u = schema.grants.c, schema.timers.c, schema.grant_usage.c
-    now = 0 if ledger.header is None else ledger.header.timestamp
-    query = select(schema.grants).where(is_open(g.status), g.until > now).order_by(g.n)
+    query = select(schema.grants).where(is_open(g.status)).order_by(g.n)
     newest = select(u.day, u.used).order_by(u.block.desc()).limit(1)
     for row in _rows(connection, query):
         account = ledger.names[row.account_id]
@@ -197,9 +196,8 @@ def _load_grants(connection: Connection, ledger: Ledger) -> None:
             grant.used = {symbol: int(units) for symbol, _, units in entries}
     for row in _rows(connection, select(schema.timers).where(is_open(t.status)).order_by(t.n)):
         account = ledger.names[row.account_id]
-        if row.by == "active" or (account, row.by) in ledger.grants:
-            line_ = lines.Timer(account, row.by, row.due)
-            ledger.timers[account, row.by] = TimerView(n=row.n, line=line_, block=row.block)
+        line_ = lines.Timer(account, row.by, row.due)
+        ledger.timers[account, row.by] = TimerView(n=row.n, line=line_, block=row.block)
 
 
 def _load_marks(connection: Connection, ledger: Ledger) -> None:

@@ -217,10 +217,11 @@ def _check_position(connection: Connection, expected: tuple[int, str] | None) ->
 
 
 def _last_number(connection: Connection, name: str) -> int:
-    """The last number given in a table; deposits and refunds share one."""
+    """The last number given in a table; deposits, refunds and ignored arrivals share one sequence."""
     if name == "blocks":
         return 0  # the cursor knows
     number = connection.scalar(select(func.max(schema.metadata.tables[name].c.n))) or 0
     if name == "deposits":
-        number = max(number, connection.scalar(select(func.max(schema.refunds.c.arrival))) or 0)
+        for key in (schema.refunds.c.arrival, schema.ignored.c.n):
+            number = max(number, connection.scalar(select(func.max(key))) or 0)
     return number

@@ -39,7 +39,6 @@ COUNTED: Final = (
     "deposits",
     "outflows",
     "internal_moves",
-    "ignored",
     "checkpoints",
     "settings",
     "blocks",
@@ -159,7 +158,7 @@ class BatchRows:
                 self._placed.add(seq)
             if order.status != "open":
                 self._closed.setdefault(seq, block)
-            elif order.stop is None and order.remaining != order.quantity:
+            elif order.stop is None and (order.remaining != order.quantity or order.received):
                 self._add("order_changes", (seq, block, *_progress(order)))
         for symbol in facts.holdings:
             self._add("holding_changes", (symbol, block, integer_text(self._ledger.tokens[symbol].holdings)))
@@ -184,7 +183,7 @@ class BatchRows:
         )
 
     def _ignore(self, line: lines.Ignore, _: None, block: int) -> None:
-        self._add("ignored", (self._next("ignored"), line.id, block, *line[1:]))
+        self._add("ignored", (self._next("deposits"), line.id, block, *line[1:]))
 
     def _withdraw(self, line: lines.Withdraw, w: WithdrawalView, block: int) -> None:
         self._add(
@@ -267,9 +266,10 @@ class BatchRows:
         amounts = (order.remaining, order.locked, *_progress(order)[1:])
         if order.status == "open":
             status = schema.OPEN if order.stop is None else schema.WAITING
-            return (*amounts, status, None, None, None)
+            return (*amounts, status, None, None, None, None)
         block = self._closed[order.seq]
-        return (*amounts, _STATUS[order.status], order.code, block, fork_node(order.block, block))
+        fork = fork_node(order.block, block)
+        return (*amounts, _STATUS[order.status], order.code, order.fired_seq, block, fork)
 
 
 def setting_row(

@@ -45,7 +45,7 @@ _Merge = Callable[[_Columns, _Columns], _Columns]
 
 ORDER_PROGRESS: Final = (
     *("remaining", "locked", "received", "released", "traded_base", "traded_quote", "fees"),
-    *("status", "fired_code", "closed_block", "fork"),
+    *("status", "fired_code", "fired_seq", "closed_block", "fork"),
 )
 PAYMENT_PROGRESS: Final = ("status", "paid_by", "closed_block", "fork")
 END_PROGRESS: Final = ("status", "closed_block", "fork")
