@@ -488,6 +488,7 @@ def upgrade() -> None:
         "payout_token_approvals",
         string("symbol", primary_key=True),
         comment="tokens listed on the chain of which the operator allowed payments",
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "payout_notes",

@@ -1,4 +1,4 @@
-"""The tables of payouts, written by `peakedex payouts` only. They are not part of the exchange's state."""
+"""The tables of payouts, written by `peakedex payouts` and by a restore. They are not part of the state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final
 from sqlalchemy import SmallInteger
 
 from settlement.store.schema import (
-    flag,
     integer,
     key_column,
     key_part,
@@ -44,13 +43,29 @@ members: Final = table(
     sqlite_with_rowid=False,
 )
 
-decisions: Final = table(
-    "payout_decisions",
+refusals: Final = table(
+    "payout_refusals",
+    key_part("transaction_n"),
     key_part("kind", SmallInteger),
     key_part("claim"),
-    integer("decision", "0 pay regardless of limits, 1 do not pay", bits=16),
-    integer("since", "chain time of a decision 1", null=True),
-    comment="the operator's decisions about single claims",
+    long_text("reason", "the chain's error"),
+    comment="members that a transaction did not settle although it was executed, or will never be",
+    sqlite_with_rowid=False,
+)
+
+approvals: Final = table(
+    "payout_approvals",
+    key_part("kind", SmallInteger),
+    key_part("claim"),
+    integer("since", "chain time; refusals before it do not count"),
+    comment="claims that the operator approved: paid regardless of limits and of earlier refusals",
+    sqlite_with_rowid=False,
+)
+
+token_approvals: Final = table(
+    "payout_token_approvals",
+    string("symbol", primary_key=True),
+    comment="tokens listed on the chain of which the operator allowed payments",
     sqlite_with_rowid=False,
 )
 
@@ -71,7 +86,8 @@ settings: Final = table(
     string("policy_hash", "null until a process has signed", length=64, null=True),
     integer("hold_from", "chain time; claims opened later are not held"),
     integer("hold_until", "chain time until which the others are held"),
-    flag("paused"),
+    integer("pause", "0 running, 1 paused by the operator, 2 paused after a restore", bits=16),
+    integer("decisions", "number of the operator's decisions: tells a restored database"),
 )
 
 lease: Final = table(
