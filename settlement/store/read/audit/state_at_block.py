@@ -9,14 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
-from settlement.core.journal.state_text import (
-    balance_line,
-    escrow_line,
-    head_lines,
-    order_line,
-    refund_line,
-    withdrawal_line,
-)
+from settlement.core.journal import state_text as texts
 from settlement.store import schema
 from settlement.store.read.accounts.balances import read_all_balances
 from settlement.store.read.open_at_block import OPEN_OF_PAIRS, join_progress, parameters_at, was_open
@@ -53,13 +46,13 @@ _REFUNDS = was_open(
 )
 _newest = schema.holding_changes.alias("newest")
 _newest_block = select(func.max(_newest.c.block)).where(
-    _newest.c.escrow == _h.escrow, _newest.c.symbol == _h.symbol, _newest.c.block <= bindparam("past_block")
+    _newest.c.symbol == _h.symbol, _newest.c.block <= bindparam("past_block")
 )
 # An outer join, because with an inner one SQLite would start from all changes ever made.
 _HOLDINGS = select(_h.symbol, func.coalesce(_c.units, "0").label("units")).select_from(
     schema.holdings.outerjoin(
         schema.holding_changes,
-        (_c.escrow == _h.escrow) & (_c.symbol == _h.symbol) & (_c.block == _newest_block.scalar_subquery()),
+        (_c.symbol == _h.symbol) & (_c.block == _newest_block.scalar_subquery()),
     )
 )
 
@@ -84,30 +77,30 @@ def _lines(connection: Connection, block: int) -> Iterator[str]:
     at = None if past is None else (past.number, past.block_id)
     if cursor.block_id is not None and block == cursor.block:
         at = (cursor.block, cursor.block_id)
-    yield from head_lines(cursor.venue_hash, at)
+    yield from texts.head_lines(cursor.venue_hash, at)
     if past is None:
         return
     values = parameters_at(past)
     for row in sorted(read_all_balances(connection, past.number)):
-        yield balance_line(row.account, row.symbol, row.available, row.locked, row.withdrawing)
+        yield texts.balance_line(row.account, row.symbol, row.available, row.locked, row.withdrawing)
     yield from _order_lines(connection, values)
     for _, *withdrawal in sorted(connection.execute(_WITHDRAWALS, values)):
-        yield withdrawal_line(*withdrawal)
+        yield texts.withdrawal_line(*withdrawal)
     for _, *refund in sorted(connection.execute(_REFUNDS, values)):
-        yield refund_line(*refund)
+        yield texts.refund_line(*refund)
     holdings: defaultdict[str, int] = defaultdict(int)
     for holding in connection.execute(_HOLDINGS, values):
         holdings[holding.symbol] += int(holding.units)
     for symbol, held in sorted(holdings.items()):
         if held:
-            yield escrow_line(symbol, held)
+            yield texts.escrow_line(symbol, held)
 
 
 def _order_lines(connection: Connection, values: dict[str, Any]) -> Iterator[str]:
     pairs = read_pairs(connection)
     for order in sorted(connection.execute(_ORDERS, {**values, "pairs": list(pairs)})):
         pair = pairs[order.pair_id]
-        yield order_line(
+        yield texts.order_line(
             seq=order.seq,
             order_id=order.id,
             account=order.name,
