@@ -486,9 +486,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "payout_token_approvals",
-        string("symbol", primary_key=True),
+        key_column("token_id"),
         comment="tokens listed on the chain of which the operator allowed payments",
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "payout_notes",

@@ -64,9 +64,8 @@ approvals: Final = table(
 
 token_approvals: Final = table(
     "payout_token_approvals",
-    string("symbol", primary_key=True),
+    key_column("token_id"),
     comment="tokens listed on the chain of which the operator allowed payments",
-    sqlite_with_rowid=False,
 )
 
 notes: Final = table(
