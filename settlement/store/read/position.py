@@ -29,7 +29,7 @@ class Position(NamedTuple):
 
 
 class ActiveBlock(NamedTuple):
-    """A block with at least one journal line or intent, and the last numbers assigned up to it."""
+    """A block with journal lines, and the last numbers assigned up to it."""
 
     number: int
     block_id: str
@@ -40,6 +40,8 @@ class ActiveBlock(NamedTuple):
     last_trade: int
     last_withdrawal: int
     last_refund: int
+    last_grant: int
+    last_timer: int
 
 
 _c, _s, _b = schema.cursor.c, schema.indexer_status.c, schema.blocks.c

@@ -25,6 +25,7 @@ class TokenRow(NamedTuple):
     precision: int
     chain: str
     escrow: str
+    min_withdrawal: int  # units
 
 
 class PairRow(NamedTuple):
@@ -48,6 +49,16 @@ class PairRow(NamedTuple):
         lots: int = quantity // 10 ** (self.base_precision - self.quantity_decimals)
         lot_value: int = 10 ** (self.quote_precision - self.price_decimals - self.quantity_decimals)
         return price * lots * lot_value
+
+    def lock(self, *, is_buy: bool, market: bool, price: int | None, units: int) -> int:
+        """What an order or stop of `units` locks: quote units of a buy, base units of a sell.
+
+        `units` are base units; of a market buy they are its budget in quote units.
+        """
+        if market or not is_buy:
+            return units
+        assert price is not None
+        return self.value(price, units)
 
 
 _c, _p = schema.cursor.c, schema.pairs.c
