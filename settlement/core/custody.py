@@ -125,7 +125,7 @@ def _pay_out(state: State, movement: Movement, token: Token | None, quantity: Qu
     """Settle the oldest pending withdrawal that an outgoing movement pays, else a refund; else it is an outflow."""
     escrow, to, symbol = movement.sender, encode(movement.recipient), encode(movement.symbol)
     if token is not None and quantity is not None and not movement.outflow_only:
-        memo = "" if movement.memo is None else encode(movement.memo)
+        memo = encode(movement.memo or "")
         units = quantity_units(quantity, token.precision)
         if escrow == token.escrow and units is not None:
             withdrawal = state.withdrawals.oldest((symbol, str(units), to, memo))

@@ -32,13 +32,10 @@ def _fire_round(state: State, pair: Pair, block: int) -> bool:
     """One round in a pair; whether anything fired."""
     fired = state.changes.fired
     left = MAX_FIRED - fired.get(pair.name, 0)
-    if not left or not (len(pair.above) or len(pair.below)):
-        return False
-    reached = [*pair.above.reached(pair), *pair.below.reached(pair)]
-    if not reached:
+    if not left:
         return False
     has_fired = False
-    for waiting in sorted(reached, key=lambda waiting: waiting.seq):
+    for waiting in pair.reached():
         if not left:
             break
         if not _is_open(state, waiting):
@@ -50,7 +47,8 @@ def _fire_round(state: State, pair: Pair, block: int) -> bool:
             _fire_stop(state, waiting, block)
         else:
             _fire_protective_stop(state, waiting, block)
-    fired[pair.name] = MAX_FIRED - left
+    if has_fired:
+        fired[pair.name] = MAX_FIRED - left
     return has_fired
 
 

@@ -60,6 +60,21 @@ class HeapMap(Generic[K, V]):
         """The smallest key, or None."""
         return None if self.first() is None else self._heap[0]
 
+    def up_to(self, most: K) -> list[V]:
+        """Values whose key is at most `most`, in no particular order.
+
+        Costs O(k) for k such keys, discarded ones included, and O(1) where there is none.
+        """
+        if self.first() is None:
+            return []
+        heap, found, to_visit = self._heap, {}, [0]
+        while to_visit:
+            index = to_visit.pop()
+            if index < len(heap) and heap[index] <= most:  # no key below an entry of the heap is smaller
+                found[heap[index]] = None
+                to_visit += (2 * index + 1, 2 * index + 2)
+        return [self.items[key] for key in found if key in self.items]
+
     def ascending(self) -> Iterator[V]:
         """Values by rising key, lazily; the map must not change during the iteration.
 

@@ -110,11 +110,10 @@ def check_all(state: State) -> None:
 
 
 def _check_level(level: PriceLevel) -> None:
-    order, remaining, count = level.head, level.remaining, level.count
-    while order is not None:
+    remaining, count = level.remaining, level.count
+    for order in level.orders():
         remaining -= order.remaining
         count -= 1
-        order = order.newer
     if remaining or count:
         raise InvariantError(f"a price level's totals are off by {remaining} units and {count} orders")
 

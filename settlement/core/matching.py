@@ -184,7 +184,4 @@ def preview(order: Order, *, enough: int, most_orders: int | None = None) -> Mat
 def _in_turn(side: BookSide) -> Iterator[Order]:
     """The resting orders of a side in the order in which they trade."""
     for level in side.levels.ascending():
-        resting = level.head
-        while resting is not None:
-            yield resting
-            resting = resting.newer
+        yield from level.orders()

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from settlement.core.codes import Code
 from settlement.core.custody import find_withdrawal, start_return
 from settlement.core.journal import lines
-from settlement.core.order_book import Order, Pair, Stop
+from settlement.core.order_book import Pair
 from settlement.core.orders import close_any
 from settlement.core.parsing.amounts import MAX_UNITS, Decimal, to_units
 from settlement.core.parsing.intents import MAX_FEE_BPS
@@ -152,7 +152,8 @@ def _update_pair(state: State, reader: PayloadReader, _: Place) -> Callable[[], 
             pair.status = status or pair.status
             state.changes.journal.append(pair_rules(pair).line())
             if status == "closed":
-                _cancel_all_of(state, pair)
+                for waiting in pair.open_orders():
+                    close_any(state, waiting, "cancelled")
 
         return update
 
@@ -172,13 +173,6 @@ def pair_rules(pair: Pair) -> PairRules:
         self_trade=pair.self_trade,
         status=pair.status,
     )
-
-
-def _cancel_all_of(state: State, pair: Pair) -> None:
-    found: list[Order | Stop] = [order for order in state.orders.values() if order.pair is pair]
-    found += [stop for stop in state.stops.values() if stop.pair is pair]
-    for waiting in sorted(found, key=lambda waiting: waiting.seq):
-        close_any(state, waiting, "cancelled")
 
 
 def _update_venue(state: State, reader: PayloadReader, _: Place) -> Callable[[], Effect | Code]:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from settlement.core.accounts import Account, Balance, Token, balance_of
 from settlement.core.heap_map import HeapMap
 from settlement.core.mark import Mark
+
+_LAST: Final = 1 << 63
+"""Above every sequence number."""
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +26,13 @@ class PriceLevel:
     tail: Order | None = None  # the newest order
     remaining: int = 0  # base units of all its orders
     count: int = 0  # number of its orders
+
+    def orders(self) -> Iterator[Order]:
+        """Its orders, oldest first."""
+        order = self.head
+        while order is not None:
+            yield order
+            order = order.newer
 
 
 @dataclass(slots=True, eq=False)
@@ -171,7 +182,7 @@ class BookSide:
 class TriggerIndex:
     """Stops and orders with protective stops that wait for the mark to reach a price from one side.
 
-    Adding and removing one is O(log n) or better; the reached ones come first.
+    Adding and removing one is O(log n) or better. A mark that reaches none costs O(1), however many wait.
     """
 
     __slots__ = ("_above", "_waiting")
@@ -183,18 +194,23 @@ class TriggerIndex:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __iter__(self) -> Iterator[Stop | Order]:
+        return iter(self._waiting.items.values())
+
     def add(self, waiting: Stop | Order) -> None:
         self._waiting.put(self._key(waiting), waiting)
 
     def remove(self, waiting: Stop | Order) -> None:
         self._waiting.discard(self._key(waiting))
 
-    def reached(self, pair: Pair) -> Iterator[Stop | Order]:
-        """Those whose price is reached, nearest price first; the index must not change during the iteration."""
-        for waiting in self._waiting.ascending():
-            if not pair.is_reached(trigger_price(waiting), above=self._above):
-                return
-            yield waiting
+    def reached(self, mark: Mark, tick_value: int) -> list[Stop | Order]:
+        """Those whose price the mark has reached, in no particular order.
+
+        `tick_value` is what one tick is worth for the base units of the mark, in quote units. For whole prices p,
+        Q ≥ p × v if and only if p ≤ Q // v, and Q ≤ p × v if and only if -p ≤ -Q // v: nothing is rounded.
+        """
+        limit = (mark.quote if self._above else -mark.quote) // tick_value
+        return self._waiting.up_to((limit, _LAST))
 
     def _key(self, waiting: Stop | Order) -> tuple[int, int]:
         price = trigger_price(waiting)
@@ -250,6 +266,22 @@ class Pair:
             return False
         value = self.value(price, self.mark.base)
         return self.mark.quote >= value if above else self.mark.quote <= value
+
+    def reached(self) -> list[Stop | Order]:
+        """All stops and orders with protective stops whose price the mark has reached, by sequence."""
+        mark = self.mark
+        if not mark.base or not (len(self.above) or len(self.below)):
+            return []
+        tick_value = self.value(1, mark.base)
+        found = self.above.reached(mark, tick_value) + self.below.reached(mark, tick_value)
+        return sorted(found, key=lambda waiting: waiting.seq)
+
+    def open_orders(self) -> list[Order | Stop]:
+        """All open orders and stops of the pair, by sequence."""
+        levels = [*self.bids.levels.items.values(), *self.asks.levels.items.values()]
+        found: list[Order | Stop] = [order for level in levels for order in level.orders()]
+        found += [waiting for index in (self.above, self.below) for waiting in index if isinstance(waiting, Stop)]
+        return sorted(found, key=lambda waiting: waiting.seq)
 
     def waiting(self, waiting: Stop | Order) -> TriggerIndex:
         """The index in which a stop or an order's protective stop waits: sells' protective stops wait below."""

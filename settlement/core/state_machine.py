@@ -36,6 +36,7 @@ from settlement.core.operator_actions import OPERATOR_ACTIONS, Place, may_act
 from settlement.core.operator_actions import decide as read_operator_action
 from settlement.core.orders import accept, cancel, cancel_all, expire, fire_timers, place, replace
 from settlement.core.parsing.intents import (
+    POSTING,
     CancelAllIntent,
     CancelIntent,
     CancelWithdrawalIntent,
@@ -193,7 +194,8 @@ class StateMachine:
         if isinstance(intent, WithdrawIntent):
             return (intent.to or account) not in self.state.venue_filter.escrows
         if isinstance(intent, GrantIntent):
-            return intent.to != signer and now < intent.until <= now + MAX_GRANT_SECONDS
+            is_other = intent.to == POSTING or intent.to != signer
+            return is_other and now < intent.until <= now + MAX_GRANT_SECONDS
         return True
 
     def _carry_out(self, context: Context, intent: Intent) -> Code | None:

@@ -7,16 +7,15 @@ text of its consensus fields is the venue hash.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from settlement.core.events import VenueFilter
 from settlement.core.journal import lines
-from settlement.core.parsing.amounts import MAX_UNITS, read_decimal, to_units
 from settlement.core.parsing.intents import MAX_FEE_BPS
 from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION, chain_of, is_account, is_symbol
+from settlement.core.parsing.table_reader import Mistake, TableReader, is_word
 
 PROTOCOL: Final = 2
 MAX_OPEN_ORDERS: Final = 10_000
@@ -30,15 +29,6 @@ MAX_BLOCK: Final = 2**32 - 1
 PRICE_POLICIES: Final = ("maker", "ask", "bid", "midpoint")
 SELF_TRADE_POLICIES: Final = ("cancel_resting", "cancel_incoming", "allow")
 PAIR_STATUSES: Final = ("active", "paused", "closed")
-
-
-class Mistake(Exception):
-    """One mistake in a venue file."""
-
-    def __init__(self, field_name: str, reason: str) -> None:
-        super().__init__(f"{field_name}: {reason}")
-        self.field = field_name
-        self.reason = reason
 
 
 class VenueError(ValueError):
@@ -170,8 +160,8 @@ def parse_venue(text: str) -> Venue:
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits and deep nesting included
         raise VenueError([Mistake("file", f"is not valid TOML: {error}; correct it")]) from error
     mistakes: list[Mistake] = []
-    top = _Table("", document, mistakes)
-    head = _Table("venue", top.table("venue"), mistakes)
+    top = TableReader("", document, mistakes)
+    head = TableReader("venue", top.table("venue"), mistakes)
     protocol = head.integer("protocol", 0, MAX_BLOCK)
     if protocol != PROTOCOL and not mistakes:
         mistakes.append(
@@ -183,9 +173,9 @@ def parse_venue(text: str) -> Venue:
     operator = head.text("operator", None, is_account, "a Hive account name")
     venue = Venue(
         name=head.text("name", None, _is_title, "1 to 100 printable characters"),
-        contract=head.text("contract", None, _is_word, "one word of printable ASCII, at most 32 characters"),
+        contract=head.text("contract", None, is_word, "one word of printable ASCII, at most 32 characters"),
         custom_json_id=head.text(
-            "custom_json_id", None, _is_word, "one word of printable ASCII, at most 32 characters"
+            "custom_json_id", None, is_word, "one word of printable ASCII, at most 32 characters"
         ),
         start_block=head.integer("start_block", 0, MAX_BLOCK),
         operator=operator,
@@ -214,7 +204,7 @@ def _token(symbol: str, table: object, mistakes: list[Mistake]) -> TokenRules:
                 "is not a symbol; use 1 to 10 capital letters, optionally one dot and 1 to 10 more",
             )
         )
-    fields = _Table(where, table, mistakes)
+    fields = TableReader(where, table, mistakes)
     precision = fields.integer("precision", 0, MAX_TOKEN_PRECISION)
     if symbol in NATIVE_COINS and precision != NATIVE_PRECISION:
         mistakes.append(
@@ -232,7 +222,7 @@ def _token(symbol: str, table: object, mistakes: list[Mistake]) -> TokenRules:
 
 
 def _pair(index: int, table: object, mistakes: list[Mistake]) -> PairRules:
-    fields = _Table(f"pairs[{index}]", table, mistakes)
+    fields = TableReader(f"pairs[{index}]", table, mistakes)
     pair = PairRules(
         base=fields.text("base", None, is_symbol, "a listed symbol"),
         quote=fields.text("quote", None, is_symbol, "a listed symbol"),
@@ -297,102 +287,5 @@ def _pair_mistakes(where: str, pair: PairRules, precisions: dict[str, int]) -> l
     ]
 
 
-def _is_word(value: str) -> bool:
-    return 0 < len(value) <= 32 and all("!" <= letter <= "~" for letter in value)
-
-
 def _is_title(value: str) -> bool:
     return 0 < len(value) <= 100 and value.isprintable()
-
-
-class _Table:
-    """Reads one table of the file field by field; a bad field is noted in `mistakes` and yields a placeholder."""
-
-    def __init__(self, where: str, value: object, mistakes: list[Mistake]) -> None:
-        self._where = where
-        self._mistakes = mistakes
-        self._left: dict[str, Any] = {}
-        if isinstance(value, Mapping):
-            self._left = dict(value)
-        else:
-            self._note(where or "file", "must be a table; write it as one")
-
-    def _note(self, name: str, reason: str) -> None:
-        self._mistakes.append(Mistake(name, reason))
-
-    def _name(self, key: str) -> str:
-        return f"{self._where}.{key}" if self._where else key
-
-    def _take(self, key: str, default: object) -> Any:
-        value = self._left.pop(key, default)
-        if value is None:
-            self._note(self._name(key), "is missing; add it")
-        return value
-
-    def table(self, key: str) -> Mapping[str, object]:
-        value = self._take(key, {} if key != "venue" else None)
-        if isinstance(value, Mapping):
-            return value
-        if value is not None:
-            self._note(self._name(key), "must be a table; write it as one")
-        return {}
-
-    def tables(self, key: str) -> list[object]:
-        value = self._take(key, [])
-        if isinstance(value, list):
-            return value
-        self._note(self._name(key), "must be an array of tables: [[pairs]]")
-        return []
-
-    def text(self, key: str, default: str | None, valid: Callable[[str], bool], wanted: str) -> str:
-        value = self._take(key, default)
-        if value is None or (value == "" and default == ""):  # noted already
-            return ""
-        if not isinstance(value, str) or not valid(value):
-            self._note(self._name(key), f"{value!r} is not valid; write {wanted}")
-            return ""
-        return value
-
-    def optional_text(self, key: str) -> str | None:
-        return None if key not in self._left else self.text(key, None, _is_word, "the name of a variable")
-
-    def amount(self, key: str, precision: int) -> int:
-        value = self._take(key, None)
-        if value is None:
-            return 1
-        number = read_decimal(value)
-        units = None if number is None else to_units(number, precision)
-        if units is None or not 0 < units <= MAX_UNITS:
-            self._note(
-                self._name(key),
-                f'{value!r} is no amount above zero with at most {precision} decimals; write text such as "0.1"',
-            )
-            return 1
-        return units
-
-    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
-        value = self._take(key, default)
-        if value not in choices:
-            self._note(self._name(key), f"{value!r} is unknown; use one of {', '.join(choices)}")
-            return default
-        return str(value)
-
-    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
-        value = self._take(key, default)
-        if type(value) is not int or not low <= value <= high:
-            if value is not None:
-                self._note(self._name(key), f"{value!r} is out of range; use an integer from {low} to {high}")
-            return low
-        return value
-
-    def boolean(self, key: str, *, default: bool) -> bool:
-        value = self._take(key, default)
-        if type(value) is not bool:
-            self._note(self._name(key), f"{value!r} is no boolean; write true or false")
-            return default
-        return value
-
-    def done(self) -> None:
-        """Note the fields that were not read."""
-        for key in self._left:
-            self._note(self._name(key), "is not a field of a venue file; remove it or correct its name")

@@ -13,7 +13,8 @@ from typing import Final
 
 import click
 
-from settlement.core.venue import Mistake, Venue, VenueError, parse_venue
+from settlement.core.parsing.table_reader import Mistake
+from settlement.core.venue import Venue, VenueError, parse_venue
 
 
 def read_venue(path: Path) -> Venue:

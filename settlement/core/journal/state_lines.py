@@ -248,7 +248,8 @@ StateLine = (
     | Escrow
 )
 
-_CODEC: Final = LineCodec[StateLine]({kind.__name__.lower(): kind for kind in StateLine.__args__})
+KINDS: Final[dict[str, type[StateLine]]] = {kind.__name__.lower(): kind for kind in StateLine.__args__}
+_CODEC: Final = LineCodec[StateLine](KINDS)
 encode = _CODEC.encode
 parse = _CODEC.parse
 

@@ -11,7 +11,6 @@ from settlement.core.custody import value_text
 from settlement.core.grants import amounts_text, pairs_text, put_grant, put_timer
 from settlement.core.invariants import check_all
 from settlement.core.journal import lines, state_lines
-from settlement.core.journal.codec import LineError
 from settlement.core.operator_actions import pair_rules
 from settlement.core.order_book import Order, Stop
 from settlement.core.orders import put_stop, rest
@@ -157,7 +156,9 @@ def read_state(venue: Venue, text: str) -> State:
         check_all(state)
         if state_text(state) != text:
             raise StateTextError("it is not in the form in which a state is written")
-    except (LineError, InvariantError, KeyError, IndexError, AssertionError) as error:
+    except StateTextError:
+        raise
+    except (ValueError, InvariantError, KeyError, IndexError, AssertionError) as error:
         raise StateTextError(f"not a state text: {error!r}") from None
     return state
 

@@ -12,7 +12,7 @@ MAX_UNITS: Final = 2**63 - 1
 """The largest single amount, and the largest total of one token: 63 bits."""
 
 MAX_INTEGER: Final = 10**19 - 1
-"""The largest JSON integer of the grammar (section 8); each field has a smaller range of its own."""
+"""The largest JSON integer of the grammar; each field has a smaller range of its own."""
 
 BPS: Final = 10_000
 """A fee of one basis point is 1/10000 of what is received."""
@@ -57,7 +57,7 @@ def read_decimal(value: object) -> Decimal | None:
 
 
 def read_integer(text: str) -> int | None:
-    """Parse a JSON integer by its literal text (section 8): no fraction, no exponent, no `-0`."""
+    """Parse a JSON integer by its literal text: no fraction, no exponent, no `-0`."""
     if text == "-0" or _INTEGER.fullmatch(text) is None:
         return None
     return int(text)

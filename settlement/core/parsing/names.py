@@ -22,6 +22,9 @@ _REF: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _LONGEST_SYMBOL: Final = 21
 _LONGEST_ACTION: Final = 32
 
+EMPTY: Final = "%"
+"""Empty text, percent-encoded."""
+
 NATIVE_COINS: Final = ("HIVE", "HBD")
 NATIVE_PRECISION: Final = 3
 
@@ -69,14 +72,14 @@ def _matches_action(text: str) -> bool:
 def encode(text: str) -> str:
     """Percent-encode free text for the journal (section 11): injective, printable ASCII, no spaces.
 
-    A lone surrogate is written as its three bytes. Free text from the chain is kept in this form in memory and in
-    the database.
+    A lone surrogate is written as its three bytes, empty text as `%`. Free text from the chain is kept in this form
+    in memory and in the database.
     """
     if _PLAIN.fullmatch(text) is None:
-        return quote(text, safe="", errors="surrogatepass")
+        return quote(text, safe="", errors="surrogatepass") if text else EMPTY
     return "%2D" if text == "-" else text
 
 
 def decode(text: str) -> str:
     """Inverse of `encode`, for display; lone surrogates become U+FFFD."""
-    return unquote(text, errors="replace")
+    return "" if text == EMPTY else unquote(text, errors="replace")
