@@ -136,7 +136,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "help": "Log each request with the client's address.",
     },
     "payout-expires-in": {
-        "type": click.IntRange(60, 3600),
+        "type": click.IntRange(60, 3000),
         "metavar": "SECONDS",
         "default": 600,
         "show_default": True,
@@ -172,9 +172,10 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     },
     "checkpoint-key-env": {
         "metavar": "NAME",
-        "default": "PEK_OPERATOR_KEY",
+        "default": "PEK_CHECKPOINT_KEY",
         "show_default": True,
-        "help": "Environment variable with the operator's active key; without it no checkpoints are posted.",
+        "help": "Environment variable with the checkpoint account's active key; "
+        "without it no checkpoints are posted.",
     },
     "peer": {
         "metavar": "URL",

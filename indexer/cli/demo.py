@@ -134,7 +134,7 @@ def escrow_keys(venue_text: str) -> dict[str, str]:
 
     accounts, venue = Accounts(seed=0), parse_venue(venue_text)
     keys = {key_variable(token.symbol, token.key_env): token.escrow for token in venue.tokens}
-    keys["PEK_OPERATOR_KEY"] = venue.operator
+    keys["PEK_CHECKPOINT_KEY"] = venue.checkpoint_account
     return {variable: accounts.private_key(name, "active").wif for variable, name in keys.items()}
 
 

@@ -1,4 +1,6 @@
-"""Posts the operator's checkpoints: hashes of a past block, on the chain for every replica to compare.
+"""Posts checkpoints: hashes of a past block, on the chain for every replica to compare (protocol, section 9).
+
+They are signed by the venue's checkpoint account, which needs no other authority and no other key is used.
 
 Which checkpoint is due follows from the chain alone: once a multiple M of the interval is recorded, it is
 that of the newest recorded block up to M (a state names its block's id, and other ids are not recorded).
@@ -12,6 +14,7 @@ This runs in a thread of its own with connections of its own, so payments never 
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from typing import Final, NamedTuple
@@ -22,10 +25,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from settlement.core.venue import Venue
 from settlement.net.change_logger import ChangeLogger
 from settlement.payouts.chain.nodes import ChainError, ChainNodes
-from settlement.payouts.operator_intents import operator_action
 from settlement.payouts.payout_log import read_settings
 from settlement.payouts.signing.authority import Authorities
-from settlement.payouts.signing.transactions import Key, SignedTransaction, SigningError, Transaction
+from settlement.payouts.signing.transactions import (
+    Key,
+    Operation,
+    SignedTransaction,
+    SigningError,
+    Transaction,
+)
 from settlement.store.database import explain
 from settlement.store.periodic_thread import PeriodicThread
 from settlement.store.read.audit.checkpoints import list_checkpoints
@@ -78,7 +86,21 @@ def is_posted(connection: Connection, past: ActiveBlock, state_hash: str) -> boo
 def compose(venue: Venue, due: DueCheckpoint, state_hash: str) -> Transaction:
     """The transaction of a checkpoint, the same for every process. Raises SigningError."""
     payload = {"block": due.past.number, "stateHash": state_hash, "journalHash": due.past.journal_hash}
-    return Transaction.after(due.past.block_id, due.expires, operator_action(venue, "checkpoint", payload))
+    action = {
+        "contractName": venue.contract,
+        "contractAction": "checkpoint",
+        "contractPayload": payload,
+    }
+    operation: Operation = (
+        "custom_json",
+        {
+            "required_auths": [venue.checkpoint_account],
+            "required_posting_auths": [],
+            "id": venue.custom_json_id,
+            "json": json.dumps(action, separators=(",", ":")),
+        },
+    )
+    return Transaction.after(due.past.block_id, due.expires, operation)
 
 
 class CheckpointPoster(PeriodicThread):
@@ -97,7 +119,7 @@ class CheckpointPoster(PeriodicThread):
         self._every = every
         self._state_hash_of: tuple[ActiveBlock, str] | None = None  # the last one computed
         self._posted: ActiveBlock | None = None  # known to be in the ledger
-        self._authorities = Authorities((venue.operator,))
+        self._authorities = Authorities((venue.checkpoint_account,))
         self._refreshed: float | None = None
         self._sent = ("", 0)  # id and head time of the last broadcast
         self._failures = ChangeLogger(log)
@@ -151,14 +173,14 @@ class CheckpointPoster(PeriodicThread):
 
     def _sign(self, transaction: Transaction) -> tuple[str, ...]:
         """Sufficient signatures. Raises ChainError, and SigningError where our key does not suffice."""
-        operator, now = self._venue.operator, time.monotonic()
+        account, now = self._venue.checkpoint_account, time.monotonic()
         if self._refreshed is None or now - self._refreshed >= REFRESH_SECONDS:
             self._authorities.refresh(self._nodes)
             self._refreshed = now
-        authority = self._authorities.get(operator)
+        authority = self._authorities.get(account)
         if authority is None:
-            raise SigningError(f"there is no account {operator} on Hive")
+            raise SigningError(f"there is no account {account} on Hive")
         if not authority.is_met((self._key.public,)):
             weight = authority.weight((self._key.public,))
-            raise SigningError(f"our key has weight {weight} of {authority.threshold} for {operator}")
+            raise SigningError(f"our key has weight {weight} of {authority.threshold} for {account}")
         return (self._key.sign(transaction, self._chain_id),)

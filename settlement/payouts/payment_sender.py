@@ -11,7 +11,6 @@ from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.holds.eligibility import LedgerView
 from settlement.payouts.holds.send_limits import SendRateLimit
 from settlement.payouts.payout_log import (
-    RETURNING,
     PayoutRecord,
     PayoutStatus,
     Statuses,
@@ -54,7 +53,9 @@ class PaymentSender:
                 left -= rate.last_sent(record) != record.last_sent
                 record = record._replace(last_sent=rate.last_sent(record))
             status = self._status(record, reason)
-            statuses |= {claim.ref: status for claim in claims if claim is not None}
+            statuses |= {
+                claim.ref: status for claim in claims if claim is not None and claim.returning is None
+            }
 
     def _send(self, record: PayoutRecord, head: int, rate: SendRateLimit) -> str | None:
         """Why the payment is not accepted yet; None where a node has accepted it, or it waits its turn."""
@@ -86,7 +87,8 @@ class PaymentSender:
 
 
 def _is_due(record: PayoutRecord, view: LedgerView, head: int) -> bool:
-    if any(view.decisions.get(ref) == RETURNING for ref in record.members):
+    claims = [view.pending[ref] for ref in record.members]
+    if all(claim.returning is not None for claim in claims):  # of a batch the others are paid
         return False
     return record.is_complete and head >= _next_send(record) and record.expires > head
 

@@ -11,7 +11,7 @@ from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.holds.eligibility import LedgerView, blocking_status, claim_blocking_status
 from settlement.payouts.holds.escrow_funds import free_amounts, holding_of
 from settlement.payouts.holds.send_limits import UnsentLimit
-from settlement.payouts.payout_log import RETURNING, PayoutStatus, Statuses, add_record, read_decisions
+from settlement.payouts.payout_log import PayoutStatus, Statuses, add_record
 from settlement.payouts.plan import Payment, amount
 from settlement.payouts.policy import Policy
 from settlement.payouts.signing.transactions import SigningError
@@ -123,18 +123,12 @@ class PaymentSigner:
             step("signed")
 
     def _record(self, payment: Payment, signatures: Mapping[str, str]) -> None:
-        """Commit the signed transaction, which nothing outside this process has seen yet.
-
-        `payouts return` relies on this: a payment is discarded if a member is being returned by now.
-        """
+        """Commit the signed transaction, which nothing outside this process has seen yet."""
         dependencies = self._dependencies
         weight, needed = dependencies.keys.weight(payment.escrow, signatures)
         dependencies.guard()
         dependencies.step("record")
         with dependencies.writer.begin() as connection:
-            decisions = read_decisions(connection)
-            if any(decisions.get(claim.ref) == RETURNING for claim in payment.members):
-                return
             add_record(connection, payment, signatures, weight, needed)
         dependencies.step("recorded")
         log.info(

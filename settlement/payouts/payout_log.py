@@ -1,4 +1,4 @@
-"""Payout log: the tables that a payouts process writes. Signed transactions, decisions, settings, statuses.
+"""Payout log: signed transactions, refusals, approvals, settings and statuses of the payouts process.
 
 At-most-once payment does not depend on it (see `plan`): it is a second safeguard, and it shows operators and
 users what happens.
@@ -7,8 +7,9 @@ users what happens.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -28,14 +29,8 @@ from settlement.payouts.plan import ClaimRef, Payment
 from settlement.payouts.signing.transactions import Transaction
 from settlement.store import payout_schema, schema
 from settlement.store.database import open_writer
+from settlement.store.payout_pause import NEW_SETTINGS, RUNNING
 from settlement.store.read.payouts import REFUND, WITHDRAWAL, PayoutClaim
-
-APPROVED: Final = 0
-RETURNING: Final = 1
-TOKEN: Final = 2
-"""In decisions, beside the kinds of claims: a token, by its number in order of listing."""
-_REFUSED: Final = "refused in a block: "
-"""Begins the `answer` of an executed payment; the members' errors as JSON follow."""
 
 
 class PayoutRecord(NamedTuple):
@@ -74,7 +69,12 @@ class PayoutSettings(NamedTuple):
     policy_hash: str | None  # of the policy that was last signed under; None before the first start
     hold_from: int  # claims opened up to this time are held …
     hold_until: int  # … until the ledger has read past this one
-    paused: bool
+    pause: int  # see `payout_pause`
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is signed or sent."""
+        return self.pause != RUNNING
 
 
 class PayoutStatus(NamedTuple):
@@ -109,6 +109,9 @@ _concerned = select(_m.transaction_n).where(
 )
 _UNSETTLED = select(payout_schema.transactions).where(_t.n.in_(_concerned)).order_by(_t.n)
 _MEMBERS = select(payout_schema.members).where(_m.transaction_n.in_(bindparam("numbers", expanding=True)))
+_REFUSALS = select(payout_schema.refusals).where(
+    payout_schema.refusals.c.transaction_n.in_(bindparam("numbers", expanding=True))
+)
 
 
 def add_record(
@@ -157,23 +160,22 @@ def record_answer(connection: Connection, n: int, time: int, answer: str | None)
 
 def record_refusals(connection: Connection, n: int, refusals: Mapping[ClaimRef, str]) -> None:
     """Record the errors of the members that an executed transaction did not settle."""
-    t = payout_schema.transactions
-    errors = [[*ref, error] for ref, error in refusals.items()]
-    answer = _REFUSED + json.dumps(errors, ensure_ascii=False)
-    connection.execute(update(t).where(t.c.n == n).values(answer=answer))
-
-
-def _refusals(answer: str | None) -> dict[ClaimRef, str]:
-    if answer is None or not answer.startswith(_REFUSED):
-        return {}
-    return {(kind, claim): error for kind, claim, error in json.loads(answer.removeprefix(_REFUSED))}
+    rows = [
+        {"transaction_n": n, "kind": kind, "claim": claim, "reason": reason}
+        for (kind, claim), reason in refusals.items()
+    ]
+    connection.execute(delete(payout_schema.refusals).where(payout_schema.refusals.c.transaction_n == n))
+    connection.execute(insert(payout_schema.refusals), rows)
 
 
 def _records(connection: Connection, rows: Collection[Row[tuple[object, ...]]]) -> list[PayoutRecord]:
-    members: dict[int, list[ClaimRef]] = {}
-    numbers = [row.n for row in rows]
-    for kind, claim, n in connection.execute(_MEMBERS, {"numbers": numbers}) if numbers else ():
-        members.setdefault(n, []).append((kind, claim))
+    members: defaultdict[int, list[ClaimRef]] = defaultdict(list)
+    refusals: defaultdict[int, dict[ClaimRef, str]] = defaultdict(dict)
+    numbers = {"numbers": [row.n for row in rows]}
+    for kind, claim, n in connection.execute(_MEMBERS, numbers) if rows else ():
+        members[n].append((kind, claim))
+    for n, kind, claim, reason in connection.execute(_REFUSALS, numbers) if rows else ():
+        refusals[n][kind, claim] = reason
     return [
         PayoutRecord(
             n=row.n,
@@ -189,7 +191,7 @@ def _records(connection: Connection, rows: Collection[Row[tuple[object, ...]]]) 
             last_sent=row.last_sent,
             answer=row.answer,
             members=tuple(members[row.n]),
-            refusals=_refusals(row.answer),
+            refusals=refusals[row.n],
         )
         for row in rows
     ]
@@ -199,37 +201,33 @@ def _refs(members: Iterable[PayoutClaim]) -> list[ClaimRef]:
     return [claim.ref for claim in members]
 
 
-# -- the operator's decisions -----------------------------------------------------------------------
+# -- approvals --------------------------------------------------------------------------------------
 
 
-def record_decision(connection: Connection, claim: ClaimRef, decision: int, since: int | None = None) -> None:
-    """Record the operator's decision on a claim, replacing an earlier one. `since`: chain time."""
+def approve_claim(connection: Connection, claim: ClaimRef, since: int) -> None:
+    """Approve a claim at a chain time: limits do not apply, and earlier refusals no longer count."""
     kind, n = claim
-    d = payout_schema.decisions
-    connection.execute(delete(d).where(d.c.kind == kind, d.c.claim == n))
-    connection.execute(insert(d).values(kind=kind, claim=n, decision=decision, since=since))
+    a = payout_schema.approvals
+    connection.execute(delete(a).where(a.c.kind == kind, a.c.claim == n))
+    connection.execute(insert(a).values(kind=kind, claim=n, since=since))
 
 
-def read_decisions(connection: Connection) -> dict[ClaimRef, int]:
-    """The operator's decisions, by claim."""
-    d = payout_schema.decisions.c
-    return {
-        (kind, n): decision for kind, n, decision in connection.execute(select(d.kind, d.claim, d.decision))
-    }
+def read_approvals(connection: Connection) -> dict[ClaimRef, int]:
+    """Approved claims, with the chain time of the approval."""
+    a = payout_schema.approvals.c
+    return {(kind, n): since for kind, n, since in connection.execute(select(a.kind, a.claim, a.since))}
 
 
-def read_retries(connection: Connection) -> dict[ClaimRef, int]:
-    """Approved claims, with the chain time of the decision: refusals before it do not count."""
-    d = payout_schema.decisions.c
-    rows = connection.execute(select(d.kind, d.claim, d.since).where(d.decision == APPROVED, d.kind < TOKEN))
-    return {(kind, n): since for kind, n, since in rows if since is not None}
+def approve_token(connection: Connection, token_id: int) -> None:
+    """Allow payments of a token that was listed on the chain."""
+    a = payout_schema.token_approvals
+    connection.execute(delete(a).where(a.c.token_id == token_id))
+    connection.execute(insert(a).values(token_id=token_id))
 
 
-def read_returns(connection: Connection) -> dict[ClaimRef, int]:
-    """The claims that are being returned, with the chain time of the decision."""
-    d = payout_schema.decisions.c
-    rows = connection.execute(select(d.kind, d.claim, d.since).where(d.decision == RETURNING, d.kind < TOKEN))
-    return {(kind, n): since for kind, n, since in rows if since is not None}
+def read_token_approvals(connection: Connection) -> frozenset[int]:
+    """The approved tokens, by their number in order of listing."""
+    return frozenset(connection.scalars(select(payout_schema.token_approvals.c.token_id)))
 
 
 # -- settings -------------------------------------------------------------------------------------
@@ -238,14 +236,16 @@ def read_returns(connection: Connection) -> dict[ClaimRef, int]:
 def read_settings(connection: Connection) -> PayoutSettings:
     """The stored settings; defaults for a new database: nothing signed, nothing held."""
     s = payout_schema.settings.c
-    row = connection.execute(select(s.policy_hash, s.hold_from, s.hold_until, s.paused)).one_or_none()
-    return PayoutSettings(None, 0, 0, False) if row is None else PayoutSettings(*row)
+    row = connection.execute(select(s.policy_hash, s.hold_from, s.hold_until, s.pause)).one_or_none()
+    return PayoutSettings(None, 0, 0, RUNNING) if row is None else PayoutSettings(*row)
 
 
-def write_settings(connection: Connection, settings: PayoutSettings) -> None:
-    """Replace the stored settings."""
-    connection.execute(delete(payout_schema.settings))
-    connection.execute(insert(payout_schema.settings).values(id=1, **settings._asdict()))
+def write_policy(connection: Connection, policy_hash: str, hold_from: int, hold_until: int) -> None:
+    """Record the policy that is signed under from now on, and what is held because of earlier ones."""
+    s = payout_schema.settings
+    values = {"policy_hash": policy_hash, "hold_from": hold_from, "hold_until": hold_until}
+    if not connection.execute(update(s).values(values)).rowcount:
+        connection.execute(insert(s).values({**NEW_SETTINGS, **values}))
 
 
 # -- statuses -----------------------------------------------------------------------------

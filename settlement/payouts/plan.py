@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from settlement.core.events import HIVE
 from settlement.core.parsing.amounts import MAX_UNITS
-from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION, is_account, is_symbol
+from settlement.core.parsing.names import NATIVE_PRECISION, is_account
 from settlement.core.venue import Venue
 from settlement.payouts.policy import DAY_SECONDS, HISTORY_SECONDS, HOUR_SECONDS, SLOT_SECONDS, Policy
 from settlement.payouts.signing.transactions import Operation, Transaction
@@ -113,8 +113,8 @@ def due(claims: Iterable[PayoutClaim], policy: Policy, slot: int) -> list[Payout
     """The claims that have their turn in a slot, oldest first.
 
     `claims` are in order of age and may include claims opened later. Of claims with the same payment key only
-    the oldest is due, and none while a transaction of a closed one may still get into a block: it would then
-    pay another of them.
+    the oldest is due, because the ledger settles that one with whatever payment arrives. So none is due while
+    the oldest is returning, nor while a transaction of a closed one may still get into a block.
     """
     time = slot_time(slot)
     heads: dict[PaymentKey, PayoutClaim] = {}
@@ -129,6 +129,7 @@ def due(claims: Iterable[PayoutClaim], policy: Policy, slot: int) -> list[Payout
         for key, claim in heads.items()
         if key not in settling
         and (slot - slot_after(claim.opened)) % policy.period == 0
+        and not is_returning(claim, time)
         and unpayable_reason(claim) is None
     ]
 
@@ -138,24 +139,34 @@ def is_pending(claim: PayoutClaim, time: int) -> bool:
     return claim.opened < time and (claim.closed is None or claim.closed >= time)
 
 
+def is_returning(claim: PayoutClaim, time: int) -> bool:
+    """Whether the return of the claim was asked for in the blocks before that time."""
+    return claim.returning is not None and claim.returning < time
+
+
 def unpayable_reason(claim: PayoutClaim) -> str | None:
     """Why no transaction may ever pay this claim; None where one may."""
     if claim.quantity is None:
         return "the quantity is not an amount that can be sent"
     if not is_account(claim.to) or claim.to == claim.escrow:
         return f"{claim.to!r} is not an account that can be paid"
-    if not claim.is_plain or not is_symbol(claim.symbol):
-        return "no token has this symbol"
     if claim.chain != HIVE:
         return None
-    if claim.symbol not in NATIVE_COINS or not 0 < _mils(claim.quantity) <= MAX_UNITS:
+    if not 0 < _mils(claim.quantity) <= MAX_UNITS:
         return "the quantity is not a valid amount of the coin"
-    # Hive-Engine executes JSON in a transfer's memo as an action of the sender, here the escrow account.
-    if claim.memo.lstrip()[:1] in ("{", "["):
+    if is_executable(claim.memo):
         return "a sidechain could execute the memo with the escrow account's authority"
     if len(claim.memo.encode()) > MAX_MEMO_BYTES:
         return "the memo is too long"
     return None
+
+
+def is_executable(memo: str) -> bool:
+    """Whether Hive-Engine could run the memo of a coin transfer (protocol, section 10).
+
+    JSON in it is an action of the sender, here the escrow account, with its active authority.
+    """
+    return memo.replace("\ufeff", " ").lstrip()[:1] in ("{", "[")
 
 
 def over_limits(claims: Iterable[PayoutClaim], policy: Policy, time: int) -> dict[ClaimRef, str]:
@@ -173,7 +184,7 @@ def over_limits(claims: Iterable[PayoutClaim], policy: Policy, time: int) -> dic
             total[claim.symbol] = total.get(claim.symbol, Fraction()) + amount(claim)
     over: dict[ClaimRef, str] = {}
     for claim in counted:
-        if not is_pending(claim, time):
+        if not is_pending(claim, time) or is_returning(claim, time):
             continue
         limit, hour_limit = (limits.get(claim.symbol) for limits in (policy.limits, policy.hour_limits))
         sum_ = total.get(claim.symbol, Fraction()) + amount(claim)

@@ -20,12 +20,13 @@ from settlement.core.venue import Venue
 SLOT_SECONDS: Final = 15
 """Length of a slot. Chain time is divided into slots, and payments are planned as of the start of one."""
 MIN_LIFETIME_SECONDS: Final = 60
-MAX_LIFETIME_SECONDS: Final = 3600
-"""Hive's limit on a transaction's lifetime before hardfork 28; payments need no more."""
+MAX_LIFETIME_SECONDS: Final = 3000
+"""Section 10 of the protocol. A withdrawal goes back 3,600 seconds after its return was asked for; by then
+what was signed before has expired."""
 DEFAULT_LIFETIME_SECONDS: Final = 600
 HOUR_SECONDS: Final = 3600
 DAY_SECONDS: Final = 86_400
-COMPOSITION_VERSION: Final = 2
+COMPOSITION_VERSION: Final = 3
 """Incremented by every change of `plan` that builds other bytes from the same rows."""
 HISTORY_SECONDS: Final = 3 * MAX_LIFETIME_SECONDS
 """Age of the oldest closed claims that a plan may depend on: a lifetime, and an hour or a lifetime before."""

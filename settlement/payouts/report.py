@@ -7,25 +7,24 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, select
 
 from settlement.core.journal.lines import iso_time
-from settlement.core.parsing.amounts import show_units
+from settlement.core.parsing.amounts import read_integer_text, show_units
 from settlement.core.parsing.names import decode
-from settlement.core.venue import parse_venue
-from settlement.payouts import returns
 from settlement.payouts.chain.nodes import ChainNodes
 from settlement.payouts.holds.escrow_funds import real_amounts
 from settlement.payouts.holds.pause import pause_reason
+from settlement.payouts.holds.token_holds import read_holdings
 from settlement.payouts.payout_log import read_settings
 from settlement.store import payout_schema, schema
 from settlement.store.lease import read_holder
-from settlement.store.read.audit.solvency import list_outflows
 from settlement.store.read.payouts import KINDS, PayoutClaim, read_ledger, read_payouts
-from settlement.store.read.venue import read_tokens, read_venue
+from settlement.store.read.venue import read_tokens
 
 MAX_OUTFLOWS: Final = 20
+_OUTFLOWS = select(schema.outflows).order_by(schema.outflows.c.n.desc()).limit(MAX_OUTFLOWS)
 
 
 class Difference(NamedTuple):
-    """Balance of a token in an escrow account, in units of the token."""
+    """Balance of a token in its escrow account, in units of the token."""
 
     escrow: str
     symbol: str
@@ -68,11 +67,8 @@ def status(connection: Connection) -> dict[str, object]:
 
 
 def _claims(connection: Connection) -> list[dict[str, object]]:
-    """Pending claims. `return`: the operation that returns a withdrawal, once `return_from` has passed."""
+    """Pending claims. `return_due`: when a withdrawal goes back whose return was asked for."""
     claims = pending(connection)
-    if not claims:
-        return []
-    venue, stops = parse_venue(read_venue(connection).text), returns.pending_returns(connection)
     payouts = [
         read_payouts(connection, kind, [claim.n for claim in claims if claim.kind == kind])
         for kind in range(len(KINDS))
@@ -80,7 +76,6 @@ def _claims(connection: Connection) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for claim in claims:
         payout = payouts[claim.kind][claim.n]
-        stop = stops.get(claim.ref)
         rows.append(
             {
                 "id": claim.id,
@@ -98,43 +93,45 @@ def _claims(connection: Connection) -> list[dict[str, object]]:
                 "signatures": payout.weight,
                 "needed": payout.needed,
                 "next_attempt": payout.next_attempt and f"{iso_time(payout.next_attempt)}Z",
-                "return_from": stop and f"{iso_time(stop.safe_from)}Z",
-                "return": returns.return_operation(venue, claim) if stop and stop.is_safe else None,
+                "return_due": claim.return_due and f"{iso_time(claim.return_due)}Z",
             }
         )
     return rows
 
 
 def _outflows(connection: Connection) -> list[dict[str, object]]:
+    precisions = {token.symbol: token.precision for token in read_tokens(connection)}
     return [
         {
             "id": row.id,
             "block": row.block,
             "escrow": row.escrow,
             "symbol": decode(row.symbol),
-            "quantity": decode(row.quantity),
+            "amount": _amount_text(row.amount, precisions.get(row.symbol, 0)),
             "to": decode(row.to),
         }
-        for row in list_outflows(connection, MAX_OUTFLOWS)
+        for row in connection.execute(_OUTFLOWS)
     ]
 
 
+def _amount_text(amount: str, precision: int) -> str:
+    """Units as decimal text; a literal quantity, which begins with `=`, as it is."""
+    if amount.startswith("="):
+        return decode(amount[1:])
+    return show_units(read_integer_text(amount), precision)
+
+
 def reconcile(connection: Connection, chain: ChainNodes) -> list[Difference]:
-    """Compare the ledger's holdings with the chains, by account and token. Raises ChainError."""
+    """Compare the ledger's holdings with the escrow accounts' balances, by token. Raises ChainError."""
     tokens = {token.symbol: token for token in read_tokens(connection)}
-    held = {
-        (row.escrow, tokens[row.symbol].chain, row.symbol): int(row.units)
-        for row in connection.execute(select(schema.holdings))
-        if row.symbol in tokens
-    }
+    held = read_holdings(connection)
     real = real_amounts(held, chain)
     return [
         Difference(
             escrow,
             symbol,
             tokens[symbol].precision,
-            units,
-            int(real[escrow, chain_name, symbol] * 10 ** tokens[symbol].precision),
+            *(int(some[escrow, network, symbol] * 10 ** tokens[symbol].precision) for some in (held, real)),
         )
-        for (escrow, chain_name, symbol), units in sorted(held.items())
+        for escrow, network, symbol in sorted(held)
     ]

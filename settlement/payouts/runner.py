@@ -26,19 +26,18 @@ from settlement.payouts.holds.pause import pause_reason
 from settlement.payouts.payment_sender import PaymentSender
 from settlement.payouts.payment_signer import PaymentSigner
 from settlement.payouts.payout_log import (
-    PayoutSettings,
     PayoutStatus,
     Statuses,
     read_settings,
     read_statuses,
-    write_settings,
+    write_policy,
     write_statuses,
 )
 from settlement.payouts.plan import ClaimRef
 from settlement.payouts.policy import MAX_LIFETIME_SECONDS, Policy
 from settlement.store import schema
 from settlement.store.database import explain
-from settlement.store.payout_pause import AFTER_RESTORE, pause_cause, read_mark, set_paused
+from settlement.store.payout_pause import AFTER_RESTORE, read_mark, set_pause
 from settlement.store.read.payouts import (
     HELD,
     KINDS,
@@ -125,17 +124,15 @@ class Runner:
             )
         step("hold")
         with self._dependencies.writer.begin() as connection:
-            paused = read_settings(connection).paused
-            write_settings(connection, PayoutSettings(policy_hash, hold_from, hold_until, paused))
+            write_policy(connection, policy_hash, hold_from, hold_until)
         step("held")
 
     def _pause_after_restore(self) -> None:
         """Pause if the database was restored, and say why payouts are paused."""
         mark = self._dependencies.mark
         with self._dependencies.writer.begin() as connection:
-            is_behind = mark is not None and mark.is_behind(read_mark(connection))
-            if is_behind or pause_cause(connection) == AFTER_RESTORE:
-                set_paused(connection, paused=True, cause=AFTER_RESTORE)
+            if mark is not None and mark.is_behind(read_mark(connection)):
+                set_pause(connection, AFTER_RESTORE)
             reason = pause_reason(connection)
         if reason is not None:
             log.warning("payouts are paused: %s", reason)

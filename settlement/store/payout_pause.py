@@ -12,7 +12,14 @@ RUNNING: Final = 0
 BY_OPERATOR: Final = 1
 AFTER_RESTORE: Final = 2
 
-NEW_SETTINGS: Final = {"id": 1, "policy_hash": None, "hold_from": 0, "hold_until": 0, "pause": 0, "decisions": 0}
+NEW_SETTINGS: Final = {
+    "id": 1,
+    "policy_hash": None,
+    "hold_from": 0,
+    "hold_until": 0,
+    "pause": RUNNING,
+    "decisions": 0,
+}
 """Settings of a database whose payouts have never run: nothing signed, nothing held."""
 
 

@@ -1,4 +1,4 @@
-"""Operator commands of `peakedex payouts`: pause, approve, return, status, reconcile. None needs a key."""
+"""Operator commands of `peakedex payouts`: pause, approve, status, reconcile. None needs a key."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from indexer import settings as config
 from indexer.cli.support.common import json_option, require_db
 from indexer.cli.support.errors import CheckFailed
 from indexer.cli.support.nodes import expected_chain
-from settlement.core.journal.lines import iso_time
-from settlement.core.venue import parse_venue
 from settlement.store.database import open_reader
-from settlement.store.read.payouts import WITHDRAWAL, PayoutClaim
-from settlement.store.read.venue import read_tokens, read_venue
+from settlement.store.read.payouts import PayoutClaim
+from settlement.store.read.venue import read_tokens
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -35,7 +33,10 @@ def pause(db: str | None) -> None:
 
     Example: peakedex payouts pause --db peakedex.db
     """
-    _switch(require_db(db), paused=True)
+    from settlement.store.payout_pause import BY_OPERATOR, set_pause
+
+    with _deciding(require_db(db)) as connection:
+        set_pause(connection, BY_OPERATOR)
     click.echo("Payouts paused. Payments sent before may still be executed.")
 
 
@@ -46,15 +47,11 @@ def resume(db: str | None) -> None:
 
     Example: peakedex payouts resume --db peakedex.db
     """
-    _switch(require_db(db), paused=False)
+    from settlement.store.payout_pause import RUNNING, set_pause
+
+    with _deciding(require_db(db)) as connection:
+        set_pause(connection, RUNNING)
     click.echo("Payouts resumed.")
-
-
-def _switch(url: str, *, paused: bool) -> None:
-    from settlement.store.payout_pause import set_paused
-
-    with _deciding(url) as connection:
-        set_paused(connection, paused)
 
 
 @click.command()
@@ -70,64 +67,19 @@ def approve(what: str, db: str | None) -> None:
              peakedex payouts approve SWAP.BTC --db peakedex.db
     """
     from settlement.payouts.chain.chain_time import latest_time
-    from settlement.payouts.payout_log import APPROVED, TOKEN, record_decision
+    from settlement.payouts.payout_log import approve_claim, approve_token
 
     with _deciding(require_db(db)) as connection:
         tokens = {token.symbol: token for token in read_tokens(connection)}
         if what in tokens:
             token = tokens[what]
-            record_decision(connection, (TOKEN, token.id), APPROVED)
+            approve_token(connection, token.id)
             approved = f"payouts of {what} from {token.escrow}"
         else:
             claim = _pending(connection, what)
-            record_decision(connection, claim.ref, APPROVED, since=latest_time(connection, 0))
+            approve_claim(connection, claim.ref, latest_time(connection, 0))
             approved = f"{claim.quantity} {claim.symbol} to {claim.to}"
     click.echo(f"Approved: {approved}")
-
-
-@click.command("return")
-@click.argument("claim_id", metavar="ID")
-@config.setting("db")
-@config.setting("node")
-@config.setting("chain-id")
-def return_(claim_id: str, db: str | None, node: tuple[str, ...], chain_id: str | None) -> None:
-    """Return a withdrawal that cannot be paid to its account.
-
-    The first call stops the payment (`approve` undoes that). After one hour of chain time nothing signed for
-    it can be executed any more: from then on the same command prints the operation that the operator signs,
-    as JSON. Until then the exit code is 1.
-
-    Example: peakedex payouts return 0f3c…e1 --db peakedex.db
-    """
-    from settlement.payouts import returns
-    from settlement.payouts.chain.nodes import ChainError, ChainNodes
-
-    url = require_db(db)
-    with open_reader(url).connect() as connection:
-        _pending_withdrawal(connection, claim_id)
-    try:
-        # Before the write transaction, which must not wait for nodes.
-        head_time = ChainNodes(node, chain=expected_chain(chain_id)).head_time()
-    except ChainError as error:
-        raise CheckFailed(f"not stopped, because the chain time is unknown: {error}") from error
-    with _deciding(url) as connection:
-        claim = _pending_withdrawal(connection, claim_id)
-        returns.start_return(connection, claim, head_time)
-        stop = returns.pending_returns(connection)[claim.ref]
-        venue = parse_venue(read_venue(connection).text)
-    if not stop.is_safe:
-        raise CheckFailed(
-            f"{claim_id} is stopped. Payments signed before may be executed until "
-            f"{iso_time(stop.safe_from)}Z: run this again once the indexer has read blocks of that time"
-        )
-    click.echo(json.dumps(returns.return_operation(venue, claim), ensure_ascii=False))
-
-
-def _pending_withdrawal(connection: Connection, claim_id: str) -> PayoutClaim:
-    claim = _pending(connection, claim_id)
-    if claim.kind != WITHDRAWAL:
-        raise CheckFailed(f"{claim_id} is a refund: only withdrawals can be returned")
-    return claim
 
 
 @contextmanager
@@ -200,7 +152,7 @@ def _show_status(found: dict[str, Any]) -> None:
         click.echo(f"{len(outflows)} newest outflows that match no claim")
     for row in outflows:
         click.echo(
-            f"  {row['id']}  {row['quantity']} {row['symbol']} from {row['escrow']} to {row['to']}  "
+            f"  {row['id']}  {row['amount']} {row['symbol']} from {row['escrow']} to {row['to']}  "
             f"block {row['block']}"
         )
 
@@ -218,7 +170,7 @@ def reconcile(
     chain_id: str | None,
     as_json: bool,
 ) -> None:
-    """Compare the ledger's holdings with the escrow accounts' balances on both chains.
+    """Compare the ledger's holdings of each token with its escrow account's real balance.
 
     The exit code is 1 if a balance is too low in four readings over nine seconds (a payment may be pending).
 

@@ -66,7 +66,7 @@ SHARED_SETTINGS: Final = (
 
 
 def read_checkpoint_key(texts: Mapping[str, str], variable: str, every: int) -> Key | None:
-    """The operator's key; None, with the reason logged, if checkpoints are not to be posted."""
+    """The checkpoint account's key; None, with the reason logged, if checkpoints are not to be posted."""
     from settlement.payouts.signing.transactions import Key, SigningError
 
     if not every or variable not in texts:

@@ -12,7 +12,7 @@ import click
 
 from indexer import settings as config
 from indexer.cli.payouts.cosign import cosign
-from indexer.cli.payouts.operator import approve, pause, reconcile, resume, return_, status
+from indexer.cli.payouts.operator import approve, pause, reconcile, resume, status
 from indexer.cli.payouts.options import (
     SHARED_SETTINGS,
     PayoutOptions,
@@ -158,8 +158,10 @@ def _checkpoints(context: _Context, texts: Mapping[str, str]) -> AbstractContext
     return CheckpointPoster(open_reader(context.db), nodes, context.venue, key, context.chain_id, every)
 
 
-def _take_keys(venue: Venue, db: str, operator_variable: str) -> tuple[list[KeyVariable], Mapping[str, str]]:
-    """The tokens' key variables, and the values of these and the operator's, removed from the environment.
+def _take_keys(
+    venue: Venue, db: str, checkpoint_variable: str
+) -> tuple[list[KeyVariable], Mapping[str, str]]:
+    """The tokens' key variables, and the values of these and the checkpoints', removed from the environment.
 
     Raises ConfigurationError for a database of another venue.
     """
@@ -178,7 +180,7 @@ def _take_keys(venue: Venue, db: str, operator_variable: str) -> tuple[list[KeyV
         KeyVariable(token.symbol, token.escrow, key_variable(token.symbol, named.get(token.symbol)))
         for token in tokens
     ]
-    return variables, hardening.take_variables([operator_variable, *(one.variable for one in variables)])
+    return variables, hardening.take_variables([checkpoint_variable, *(one.variable for one in variables)])
 
 
 def _until_answered(call: Callable[[], T], stop: threading.Event) -> T:
@@ -211,5 +213,5 @@ class _FindingLog:
         self._last = set(findings)
 
 
-for command in (pause, resume, approve, return_, status, reconcile, cosign, relay):
+for command in (pause, resume, approve, status, reconcile, cosign, relay):
     payouts.add_command(command)

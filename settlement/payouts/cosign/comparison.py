@@ -71,6 +71,8 @@ def quoted(text: str) -> str:
 def _compare_transactions(proposal: Proposal, planned: Sequence[Payment], policy: Policy) -> NoReturn:
     """Raise Refused for a proposal that makes correct transfers in another transaction than planned."""
     theirs = proposal.transaction
+    if theirs.expires - slot_time(proposal.slot) > MAX_LIFETIME_SECONDS:
+        raise Refused("long_lived", f"no payment may live for more than {MAX_LIFETIME_SECONDS} seconds")
     if theirs.expires != expires(proposal.slot, policy):
         lifetime = theirs.expires - slot_time(proposal.slot)
         raise Refused(
@@ -145,8 +147,13 @@ def _check_transfer(transfer: Transfer, proposal: Proposal, ledger: Ledger, poli
     if not same:
         claim = same_recipient[0]
         raise Refused("other_amount", f"{claim.id} is for {claim.quantity}, not for {shown}")
-    if all(claim.closed is not None for claim in same):
+    pending = [claim for claim in same if claim.closed is None]
+    if not pending:
         raise Refused("not_pending", f"{same[0].id} is settled already")
+    # Of claims that look alike the ledger settles the oldest with whatever payment arrives.
+    if pending[0].returning is not None:
+        asked = iso_time(pending[0].returning)
+        raise Refused("returning", f"{pending[0].id} is being returned: that was asked for at {asked}Z")
     turn: set[ClaimRef] = {claim.ref for claim in due(ledger.claims, policy, proposal.slot)}
     if not any(claim.ref in turn and is_pending(claim, slot_time(proposal.slot)) for claim in same):
         raise Refused("other_turn", f"{same[0].id} is not due in slot {proposal.slot}")

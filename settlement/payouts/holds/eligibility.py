@@ -12,20 +12,19 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from settlement.core.events import HIVE_ENGINE
+from settlement.core.journal.lines import iso_time
 from settlement.core.venue import Venue
 from settlement.payouts.chain.nodes import Restrictions
 from settlement.payouts.holds.refusals import Refusals, is_tried, read_refusals, refused_status
 from settlement.payouts.holds.token_holds import Holding, read_holdings, read_token_holds
 from settlement.payouts.payout_log import (
-    APPROVED,
-    RETURNING,
     PayoutRecord,
     PayoutSettings,
     PayoutStatus,
-    read_decisions,
+    read_approvals,
     read_records,
-    read_retries,
     read_settings,
+    read_token_approvals,
 )
 from settlement.payouts.plan import (
     ClaimRef,
@@ -37,8 +36,16 @@ from settlement.payouts.plan import (
     slot_time,
     unpayable_reason,
 )
-from settlement.payouts.policy import HISTORY_SECONDS, Policy
-from settlement.store.read.payouts import HELD, QUEUED, WAITING_APPROVAL, Ledger, PayoutClaim, read_ledger
+from settlement.payouts.policy import HISTORY_SECONDS, MAX_LIFETIME_SECONDS, Policy
+from settlement.store.read.payouts import (
+    HELD,
+    QUEUED,
+    RETURNING,
+    WAITING_APPROVAL,
+    Ledger,
+    PayoutClaim,
+    read_ledger,
+)
 
 MAX_REFERENCE_AGE: Final = 65_000
 """In blocks. A transaction can refer to one of the last 65,536."""
@@ -56,7 +63,7 @@ class LedgerView(NamedTuple):
     # may have been settled since.
     payments: tuple[Payment, ...]
     records: tuple[PayoutRecord, ...]  # signed transactions with a pending member
-    decisions: dict[ClaimRef, int]  # the operator's: APPROVED or RETURNING
+    approvals: dict[ClaimRef, int]  # the operator's, with the chain time of each
     settings: PayoutSettings
     refusals: dict[ClaimRef, Refusals]  # of claims whose payments were executed and did not settle them
     holdings: dict[Holding, Fraction]  # of listed tokens, as the ledger counts them
@@ -80,23 +87,25 @@ def read_ledger_view(connection: Connection, venue: Venue, policy: Policy) -> Le
         for slot in sorted(slot for slot in slots if slot is not None)
         for payment in build_all(connection, ledger, venue, policy, slot)
     ]
-    records, decisions = tuple(read_records(connection)), read_decisions(connection)
+    records, approvals = tuple(read_records(connection)), read_approvals(connection)
     return LedgerView(
         ledger,
         pending,
         tuple(payments_in_rotation(payments)),
         records,
-        decisions,
+        approvals,
         read_settings(connection),
-        read_refusals(records, read_retries(connection)),
+        read_refusals(records, approvals),
         read_holdings(connection),
-        read_token_holds(connection, venue, decisions),
+        read_token_holds(connection, venue, read_token_approvals(connection)),
     )
 
 
 def blocking_status(payment: Payment, view: LedgerView, policy: Policy) -> PayoutStatus | None:
     """Why the payment may not be signed now; None where it may."""
     after = slot_time(payment.slot + policy.period)
+    if payment.transaction.expires > view.ledger.timestamp + MAX_LIFETIME_SECONDS:  # of no plan (section 10)
+        return PayoutStatus(HELD, "its transaction would live for too long", None)
     if any(claim.closed is not None for claim in payment.members):
         return PayoutStatus(QUEUED, "its batch is partly settled: it is paid with the next one", after)
     for claim in payment.members:
@@ -106,7 +115,7 @@ def blocking_status(payment: Payment, view: LedgerView, policy: Policy) -> Payou
             status = refused_status(claim, view.refusals[claim.ref], policy, turn)
         if status is not None:
             return status
-    if payment.limit_exceeded and view.decisions.get(payment.members[0].ref) != APPROVED:
+    if payment.limit_exceeded and payment.members[0].ref not in view.approvals:
         return PayoutStatus(WAITING_APPROVAL, payment.limit_exceeded, None)
     if view.ledger.block - payment.reference > MAX_REFERENCE_AGE:
         return PayoutStatus(QUEUED, "no recent block to refer to: waits for any action on the venue", after)
@@ -124,7 +133,7 @@ def waiting_status(claim: PayoutClaim, view: LedgerView, policy: Policy, has_dup
     `has_duplicate`: another claim has, or had not long ago, the same payment key.
     """
     reason = unpayable_reason(claim)
-    if reason is not None:
+    if reason is not None and claim.returning is None:
         return PayoutStatus(HELD, reason, None)
     slot = latest_attempt(claim, policy, view.ledger.timestamp)
     turn = slot_after(claim.opened) if slot is None else slot + policy.period
@@ -137,8 +146,12 @@ def waiting_status(claim: PayoutClaim, view: LedgerView, policy: Policy, has_dup
 
 def claim_blocking_status(claim: PayoutClaim, view: LedgerView, after: int) -> PayoutStatus | None:
     """Why a claim may not be paid now in any payment. `after`: start of its next turn."""
-    if view.decisions.get(claim.ref) == RETURNING:
-        return PayoutStatus(HELD, f"{claim.id} is being returned by the operator", None)
+    if claim.returning is not None:
+        when = iso_time(claim.return_due or 0)
+        reason = (
+            f"it goes back to {claim.account} at {when}Z, unless a payment signed before arrives until then"
+        )
+        return PayoutStatus(RETURNING, reason, None)
     if claim.to in view.ledger.escrows:
         return PayoutStatus(HELD, f"{claim.to} is an escrow account now: it cannot be paid", None)
     if claim.chain == HIVE_ENGINE:

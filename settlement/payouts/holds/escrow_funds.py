@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from settlement.core.events import HIVE, HIVE_ENGINE
-from settlement.core.parsing.amounts import read_quantity
+from settlement.core.parsing.amounts import read_integer_text, read_quantity
 from settlement.core.parsing.names import NATIVE_PRECISION
 from settlement.payouts.chain.nodes import ChainNodes
 from settlement.payouts.holds.eligibility import LedgerView
@@ -77,4 +77,4 @@ def parse_balance(text: str) -> Fraction:
     quantity = read_quantity(text)
     if quantity is None or not quantity.digits:
         return Fraction()
-    return int(quantity.digits) * Fraction(10) ** quantity.exponent
+    return read_integer_text(quantity.digits) * Fraction(10) ** quantity.exponent

@@ -1,7 +1,7 @@
 """Pause of payouts, which outlives the database: after a restore payouts start paused.
 
 The pause itself is in the database, where every command finds it. A restored database may lack the newest
-pauses and stops. So the database counts the operator's decisions, and a small file outside it, the restore
+pause and approvals. So the database counts the operator's decisions, and a small file outside it, the restore
 mark, remembers the highest count and the newest signed payment that this machine has seen. A database that is
 behind the mark was restored: it is paused until the operator resumes.
 
@@ -22,23 +22,21 @@ from typing import Final
 from sqlalchemy import Connection
 
 from settlement.store.database import is_sqlite, parse_url
-from settlement.store.payout_pause import AFTER_RESTORE, Mark, pause_cause
+from settlement.store.payout_pause import AFTER_RESTORE, RUNNING, Mark, read_pause
 
 RESTORED_TEXT: Final = (
-    "the database was restored. Check first: `peakedex payouts reconcile` finds "
-    "no missing funds; run `peakedex payouts return ID` again for each withdrawal that was being returned; "
-    "start with --hold if a payout limit or the lifetime has changed since the copy. Then run "
-    "`peakedex payouts resume`"
+    "the database was restored. Check first: `peakedex payouts reconcile` finds no missing funds; start with "
+    "--hold if a payout limit or the lifetime has changed since the copy. Then run `peakedex payouts resume`"
 )
 log = logging.getLogger("peakedex.payouts")
 
 
 def pause_reason(connection: Connection) -> str | None:
     """Why payouts are paused; None where they are not."""
-    cause = pause_cause(connection)
-    if cause is None:
+    pause = read_pause(connection)
+    if pause == RUNNING:
         return None
-    return RESTORED_TEXT if cause == AFTER_RESTORE else "`peakedex payouts resume` ends it"
+    return RESTORED_TEXT if pause == AFTER_RESTORE else "`peakedex payouts resume` ends it"
 
 
 class RestoreMark:

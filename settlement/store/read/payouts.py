@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, union_all
+from sqlalchemy import Connection, bindparam, null, select, union_all
 
 from settlement.core.custody import value_text
 from settlement.core.parsing.amounts import read_quantity, show_units
@@ -38,14 +38,15 @@ class PayoutClaim(NamedTuple):
     escrow: str
     quantity: str | None  # plain decimal text; None if it is not a valid amount
     value: str  # the quantity in normal form, for comparison with payments
-    is_plain: bool  # the text needs no percent-encoding; a symbol from the chain may hold invalid text
     opened: int
     closed: int | None
     is_paid: bool
+    returning: int | None = None  # when its return was asked for; of withdrawals only
+    return_due: int | None = None  # when it is returned
 
     @property
     def payment_key(self) -> tuple[str, ...]:
-        """What its payment looks like to the chain: claims that agree in it are paid one after the other."""
+        """What identifies its payment on the chain: claims that agree in it are paid one after the other."""
         return (self.escrow, self.chain, self.symbol, self.value, self.to, self.memo)
 
     @property
@@ -73,7 +74,7 @@ class Reference(NamedTuple):
 
 _c, _b = schema.cursor.c, schema.blocks.c
 _w, _r, _t, _a = (table.c for table in (schema.withdrawals, schema.refunds, schema.tokens, schema.accounts))
-_opened, _closed = schema.blocks.alias(), schema.blocks.alias()
+_opened, _closed, _returning = (schema.blocks.alias() for _ in range(3))
 _TIMES = (_opened.c.timestamp.label("opened"), _closed.c.timestamp.label("closed"))
 _CURSOR = select(_c.block, _c.block_id, _c.timestamp)
 _REFERENCE = (
@@ -86,11 +87,13 @@ _ALL_WITHDRAWALS = (
     select(
         *(_w.n, _w.id, _w.amount, _w.to, _w.memo, _w.status, _a.name),
         *(_t.symbol, _t.precision, _t.chain, _t.escrow, *_TIMES),
+        *(_returning.c.timestamp.label("returning"), _w.return_due),
     )
     .join_from(schema.withdrawals, schema.tokens, _w.token_id == _t.id)
     .join(schema.accounts, _w.account_id == _a.id)
     .join(_opened, _w.block == _opened.c.number)
     .outerjoin(_closed, _w.closed_block == _closed.c.number)
+    .outerjoin(_returning, _w.returning_block == _returning.c.number)
 )
 _ALL_REFUNDS = (
     select(schema.refunds, *_TIMES)
@@ -133,6 +136,8 @@ def read_reference(connection: Connection, before: int) -> Reference | None:
 def _withdrawals(connection: Connection, first: int) -> Iterable[PayoutClaim]:
     for row in connection.execute(_WITHDRAWALS, {"first": first}):
         quantity = show_units(row.amount, row.precision)
+        parsed = read_quantity(quantity)
+        assert parsed is not None
         yield PayoutClaim(
             kind=WITHDRAWAL,
             n=row.n,
@@ -145,11 +150,12 @@ def _withdrawals(connection: Connection, first: int) -> Iterable[PayoutClaim]:
             chain=row.chain,
             escrow=row.escrow,
             quantity=quantity,
-            value=value_text(read_quantity(quantity), quantity),
-            is_plain=True,
+            value=value_text(parsed),
             opened=row.opened,
             closed=row.closed,
             is_paid=row.status == schema.PAID,
+            returning=row.returning,
+            return_due=row.return_due,
         )
 
 
@@ -168,7 +174,6 @@ def _refunds(connection: Connection, first: int) -> Iterable[PayoutClaim]:
             escrow=row.escrow,
             quantity=_plain(row.value),
             value=row.value,
-            is_plain="%" not in row.account + row.symbol,
             opened=row.opened,
             closed=row.closed,
             is_paid=row.status == schema.PAID,
@@ -197,8 +202,10 @@ WAITING_ACCOUNT: Final = "waiting_account"
 HELD: Final = "held"
 SIGNED: Final = "signed"
 SENT: Final = "sent"
-STATES: Final = (QUEUED, WAITING_APPROVAL, WAITING_FUNDS, WAITING_ACCOUNT, HELD, SIGNED, SENT)
-"""States of a pending claim. A `held` claim cannot be paid as it is; `reason` says why."""
+RETURNING: Final = "returning"
+STATES: Final = (QUEUED, WAITING_APPROVAL, WAITING_FUNDS, WAITING_ACCOUNT, HELD, SIGNED, SENT, RETURNING)
+"""States of a pending claim. A `held` claim cannot be paid as it is; `reason` says why. For a `returning` one
+nothing more is signed."""
 
 
 class Payout(NamedTuple):
@@ -215,10 +222,11 @@ class Payout(NamedTuple):
 def read_payouts(connection: Connection, kind: int, claims: Iterable[int]) -> dict[int, Payout]:
     """Payment states of the withdrawals, or refunds, with these numbers.
 
-    A pending claim without a note of a payouts process is queued.
+    A pending claim without a status of a payouts process is queued, or returning.
     """
     numbers = list(claims)
     table = schema.withdrawals if kind == WITHDRAWAL else schema.refunds
+    return_due = (_w.return_due if kind == WITHDRAWAL else null()).label("return_due")
     t, m, note = payout_schema.transactions.c, payout_schema.members.c, payout_schema.notes.c
     query = (
         select(m.claim, t.id, t.weight, t.needed)
@@ -230,7 +238,7 @@ def read_payouts(connection: Connection, kind: int, claims: Iterable[int]) -> di
     for transaction in connection.execute(query):
         signed[transaction.claim].append(transaction)
     query = (
-        select(table.c.n, table.c.status, note.state, note.reason, note.next_attempt)
+        select(table.c.n, table.c.status, return_due, note.state, note.reason, note.next_attempt)
         .outerjoin(payout_schema.notes, (note.kind == kind) & (note.claim == table.c.n))
         .where(table.c.n.in_(numbers))
     )
@@ -239,17 +247,18 @@ def read_payouts(connection: Connection, kind: int, claims: Iterable[int]) -> di
         transactions = signed[row.n]
         newest = transactions[-1] if transactions else None
         is_pending = row.status == schema.PENDING
+        state = RETURNING if row.return_due is not None else row.state or QUEUED
         payouts[row.n] = Payout(
-            state=(row.state or QUEUED) if is_pending else schema.CLAIM_STATUSES[row.status],
-            reason=row.reason if is_pending else None,
+            state=state if is_pending else schema.CLAIM_STATUSES[row.status],
+            reason=row.reason if is_pending and state == row.state else None,
             transaction_ids=tuple(transaction.id for transaction in transactions),
             weight=None if newest is None else newest.weight,
             needed=None if newest is None else newest.needed,
-            next_attempt=row.next_attempt if is_pending else None,
+            next_attempt=row.next_attempt if is_pending and state == row.state else None,
         )
     return payouts
 
 
 def is_paused(connection: Connection) -> bool:
     """Whether the operator has paused payouts."""
-    return bool(connection.scalar(select(payout_schema.settings.c.paused)))
+    return bool(connection.scalar(select(payout_schema.settings.c.pause)))
