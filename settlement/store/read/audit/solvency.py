@@ -31,7 +31,7 @@ class OutflowRow(NamedTuple):
     escrow: str
     chain: str
     symbol: str
-    quantity: str  # as spelled on the chain
+    amount: str  # units by which holdings fell, or = and the quantity as spelled on the chain
     to: str
     block: int
     timestamp: int
