@@ -118,7 +118,6 @@ class CustomJson(msgspec.Struct, frozen=True):
 class LocatedOperation(msgspec.Struct, frozen=True):
     """A parsed operation and its place in the block."""
 
-    position: int  # counts from 1 through the operations of the block
     id: str  # the intent id of its action, where it holds a single one
     transaction_id: str
     operation_index: int  # in its transaction, from 0
@@ -129,12 +128,7 @@ class RelevantOperations(NamedTuple):
     """The operations of a block that may be relevant to a venue: a cached search result."""
 
     venue_filter: VenueFilter
-    escrow_count: int  # of the filter at the time of the search
     operations: list[LocatedOperation]
-
-    def is_current(self, venue_filter: VenueFilter) -> bool:
-        """Whether a new search with this filter would find the same."""
-        return self.venue_filter is venue_filter and self.escrow_count == len(venue_filter.escrows)
 
 
 class _TypedTransfer(msgspec.Struct, frozen=True, tag_field="type", tag="transfer_operation"):

@@ -80,7 +80,7 @@ def _amount(value: dict[str, Any]) -> Any:
 def receipts_content(receipts: Receipts | None) -> str | None:
     """The part of a Hive block's receipts that counts: ids in order, and the events of each.
 
-    Errors do not count (protocol, section 3), and their texts vary from node to node. None for no receipts.
+    Errors do not count (protocol, section 4), and their texts vary from node to node. None for no receipts.
     Raises ReceiptError for receipts without readable transactions.
     """
     if receipts is None:

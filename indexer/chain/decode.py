@@ -1,15 +1,10 @@
-"""Decoder of blocks into the events that the state machine consumes (protocol, section 3).
-
-`decode` is lazy. The state machine applies each event before it asks for the next one, and an operator's
-`listToken` adds an escrow account to the venue filter in between: what depends on escrow accounts is looked
-up event by event.
-"""
+"""Decoder of blocks into the events that the state machine consumes (protocol, section 4)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Final, TypeGuard
+from typing import Final, NamedTuple, TypeGuard
 
 from msgspec import Raw
 
@@ -26,10 +21,11 @@ from indexer.chain.blocks import (
 )
 from indexer.chain.prefilter import Prefilter, holds, may_move_tokens
 from indexer.chain.receipts import ReceiptError, Receipts
-from indexer.chain.strict_json import ChainJsonError, dumps, loads
-from settlement.core.events import HIVE, HIVE_ENGINE, Action, Event, Movement, VenueFilter
+from indexer.chain.strict_json import ChainJsonError, loads
+from settlement.core.events import HIVE, HIVE_ENGINE, Action, Event, JsonNumber, Movement, VenueFilter
 
 _FLAT_KEYS: Final = frozenset(("base", "quote", "side", "price", "amount"))
+_ESCAPE: Final = re.compile(r"\\u00([0-9a-fA-F]{2})")
 
 
 def decode(
@@ -37,12 +33,11 @@ def decode(
 ) -> Iterator[Event]:
     """The block's movements and actions, in the order in which they take effect.
 
-    `receipts` are the sidechain's for this block, None where it executed nothing. Apply each event before
-    asking for the next. `prefilter` skips irrelevant operations by a search of raw bytes; the events are the
-    same without it. Raises BlockError or ReceiptError, naming block, transaction and operation, for data that
-    no valid node returns.
+    `receipts` are the sidechain's for this block, None where it executed nothing. `prefilter` skips
+    irrelevant operations by a search of raw bytes; the events are the same without it. Raises BlockError or
+    ReceiptError, naming block, transaction and operation, for data that no valid node returns.
     """
-    for operation in _in_turn(block, venue_filter, prefilter):
+    for operation in _relevant(block, venue_filter, prefilter):
         value = operation.value
         try:
             if isinstance(value, CustomJson):
@@ -57,78 +52,52 @@ def decode(
 def has_candidate(block: Block, venue_filter: VenueFilter, *, prefilter: bool = True) -> bool:
     """Whether the block must wait for the sidechain's receipts.
 
-    False positives are allowed, false negatives are not: escrow accounts named by the block's own `listToken`
-    actions count as well, whatever their signer. Raises BlockError, naming the place, for an operation that
-    cannot be decoded.
+    Raises BlockError, naming the place, for an operation that cannot be decoded.
     """
     operations = _relevant(block, venue_filter, prefilter)
     if not operations or (prefilter and not may_move_tokens(block, venue_filter)):
         return False
-    listed: set[str] = set()
     for operation in operations:
         try:
             if _is_candidate(operation.value, venue_filter):
                 return True
-            if isinstance(operation.value, CustomJson):
-                listed |= _listed_escrows(operation.value, venue_filter)
         except BlockError as error:
             where = _where(block, operation.transaction_id, operation.operation_index)
             raise BlockError(f"{where}: {error}") from None
-    if listed <= venue_filter.escrows:
-        return False
-    wider = replace(venue_filter, escrows=venue_filter.escrows | listed)
-    return any(_is_candidate(operation.value, wider) for operation in _relevant(block, wider, prefilter))
-
-
-def _in_turn(block: Block, venue_filter: VenueFilter, prefilter: bool) -> Iterator[LocatedOperation]:
-    """The relevant operations, each searched for with the escrow accounts listed before it."""
-    position = 0
-    is_done = False
-    while not is_done:
-        is_done, escrow_count = True, len(venue_filter.escrows)
-        for operation in _relevant(block, venue_filter, prefilter):
-            if operation.position <= position:
-                continue
-            position = operation.position
-            yield operation
-            if len(venue_filter.escrows) != escrow_count:
-                is_done = False
-                break
+    return False
 
 
 def _relevant(block: Block, venue_filter: VenueFilter, prefilter: bool) -> list[LocatedOperation]:
-    """The operations that may be relevant, in order; cached for each set of escrow accounts."""
+    """The operations that may be relevant, in order; the block keeps them for the next search."""
     if not prefilter:
         return _read_matching(block, None)
     cached = block.relevant
-    if cached is None or not cached.is_current(venue_filter):
+    if cached is None or cached.venue_filter is not venue_filter:
         search = Prefilter(venue_filter)
         operations = _read_matching(block, search) if search.in_block(block) else []
-        cached = block.relevant = RelevantOperations(venue_filter, len(venue_filter.escrows), operations)
+        cached = block.relevant = RelevantOperations(venue_filter, operations)
     return cached.operations
 
 
 def _read_matching(block: Block, search: Prefilter | None) -> list[LocatedOperation]:
     """The operations that the search matches; all of them without one."""
-    needles = None if search is None else search.needles()
+    needles = None if search is None else search.needles
     found: list[LocatedOperation] = []
-    position = 0
     for transaction in block.transactions:
         for index, unparsed in enumerate(transaction.operations):
-            position += 1
             if needles is None or not isinstance(unparsed, Raw) or holds(bytes(unparsed), needles):
-                found.append(_read(block, transaction, index, position))
+                found.append(_read(block, transaction, index))
     return found
 
 
-def _read(block: Block, transaction: Transaction, index: int, position: int) -> LocatedOperation:
+def _read(block: Block, transaction: Transaction, index: int) -> LocatedOperation:
     transaction_id, operations = transaction.id, transaction.operations
     try:
         value = transfer_or_custom_json(operations[index])
     except BlockError as error:
         raise BlockError(f"{_where(block, transaction_id, index)}: {error}") from None
     intent_id = transaction_id if len(operations) == 1 else f"{transaction_id}-{index}"
-    return LocatedOperation(position, intent_id, transaction_id, index, value)
+    return LocatedOperation(intent_id, transaction_id, index, value)
 
 
 def _where(block: Block, transaction_id: str, index: int) -> str:
@@ -144,19 +113,25 @@ def _is_candidate(value: Transfer | CustomJson | None, venue_filter: VenueFilter
 def _may_move_tokens(custom: CustomJson, venue_filter: VenueFilter) -> bool:
     """Whether a custom_json is a candidate: its text names an escrow account, or an escrow account signed it.
 
-    The second condition covers payouts, whose text names the recipient alone (docs/protocol-notes.md).
+    The second condition covers payouts, whose text names the recipient alone.
     """
     return custom.id == venue_filter.custom_json_id and (
-        _signer(custom) in venue_filter.escrows or _names_escrow(custom.json, venue_filter)
+        _signer(custom) in venue_filter.escrows or _names_escrow(_unescaped(custom.json), venue_filter)
     )
 
 
-def _signer(custom: CustomJson) -> str:
-    """The account that the sidechain treats as the sender (section 3). Raises BlockError."""
-    signers = custom.required_auths or custom.required_posting_auths
-    if not signers:
-        raise BlockError("custom_json without a signer")
-    return signers[0]
+def _memo_may_act(transfer: Transfer, venue_filter: VenueFilter) -> bool:
+    memo = _unescaped(transfer.memo)
+    return venue_filter.custom_json_id in memo and (
+        transfer.sender in venue_filter.escrows or _names_escrow(memo, venue_filter)
+    )
+
+
+def _unescaped(text: str) -> str:
+    """The text with each `\\u00hh` in it read as its character, whatever stands before it (section 4)."""
+    if "\\u00" not in text:
+        return text
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def _names_escrow(text: str, venue_filter: VenueFilter) -> bool:
@@ -166,27 +141,12 @@ def _names_escrow(text: str, venue_filter: VenueFilter) -> bool:
     return False
 
 
-def _memo_may_act(transfer: Transfer, venue_filter: VenueFilter) -> bool:
-    memo = transfer.memo
-    return venue_filter.custom_json_id in memo and (
-        transfer.sender in venue_filter.escrows or _names_escrow(memo, venue_filter)
-    )
-
-
-def _listed_escrows(custom: CustomJson, venue_filter: VenueFilter) -> set[str]:
-    """The escrow accounts that the operation's `listToken` actions name."""
-    names: set[str] = set()
-    if custom.id != venue_filter.custom_json_id:
-        return names
-    if "listToken" not in custom.json and "\\u" not in custom.json:
-        return names
-    for element in _elements(custom.json):
-        if isinstance(element, dict) and element.get("contractAction") == "listToken":
-            payload = element.get("contractPayload")
-            escrow = payload.get("escrow") if isinstance(payload, dict) else None
-            if isinstance(escrow, str) and element.get("contractName") == venue_filter.contract:
-                names.add(escrow)
-    return names
+def _signer(custom: CustomJson) -> str:
+    """The account that the sidechain treats as the sender (section 4). Raises BlockError."""
+    signers = custom.required_auths or custom.required_posting_auths
+    if not signers:
+        raise BlockError("custom_json without a signer")
+    return signers[0]
 
 
 def _elements(text: str) -> list[object]:
@@ -208,20 +168,20 @@ def _transfer_events(
         quantity, symbol = native_amount(transfer.amount)
         yield Movement(intent_id, HIVE, transfer.sender, transfer.recipient, symbol, quantity, transfer.memo)
     if receipts is not None and _memo_may_act(transfer, venue_filter):
-        element = _memo_element(transfer.memo)
-        yield from _token_movements(intent_id, int(is_native), element, venue_filter, receipts)
+        action = _Element(intent_id, transfer.sender, _memo_action(transfer.memo), int(is_native))
+        yield from _token_movements(action, venue_filter, receipts)
 
 
-def _memo_element(memo: str) -> object:
+def _memo_action(memo: str) -> object:
     """The action in a memo `{"id": …, "json": action or [action]}`; None for none."""
     try:
         value = loads(memo)
     except ChainJsonError:
         return None
-    element = value.get("json") if isinstance(value, dict) else None
-    if isinstance(element, list):
-        return element[0] if len(element) == 1 else None
-    return element
+    action = value.get("json") if isinstance(value, dict) else None
+    if isinstance(action, list):
+        return action[0] if len(action) == 1 else None
+    return action
 
 
 def _custom_json_events(
@@ -231,10 +191,12 @@ def _custom_json_events(
         return
     signer, is_active = _signer(custom), bool(custom.required_auths)
     elements = _elements(custom.json)
+    moves_tokens = receipts is not None and _may_move_tokens(custom, venue_filter)
     for index, element in enumerate(elements):
         element_id = intent_id if len(elements) == 1 else f"{intent_id}-{index}"
-        if receipts is not None and _may_move_tokens(custom, venue_filter):
-            yield from _token_movements(element_id, 0, element, venue_filter, receipts)
+        if moves_tokens:
+            assert receipts is not None
+            yield from _token_movements(_Element(element_id, signer, element), venue_filter, receipts)
         if isinstance(element, dict):
             action = _action_of(element, element_id, signer, is_active, venue_filter)
             if action is not None:
@@ -254,34 +216,63 @@ def _action_of(
     return None
 
 
-def _token_movements(
-    element_id: str, count: int, element: object, venue_filter: VenueFilter, receipts: Receipts
-) -> Iterator[Movement]:
-    """The movements in the receipts of one element; `count` of its movements came before."""
-    payload = element.get("contractPayload") if isinstance(element, dict) else None
+class _Element(NamedTuple):
+    """An element of a candidate, for the token movements in its receipts."""
+
+    id: str
+    signer: str
+    action: object  # any JSON value
+    moved: int = 0  # its movements before those of the receipts
+
+
+def _token_movements(element: _Element, venue_filter: VenueFilter, receipts: Receipts) -> Iterator[Movement]:
+    """The movements in the receipts of one element."""
+    payload = element.action.get("contractPayload") if isinstance(element.action, dict) else None
     memo = payload.get("memo") if isinstance(payload, dict) else None
-    for event in receipts.logs_of(element_id):
+    count = element.moved
+    for event in receipts.logs_of(element.id):
         data = event.get("data")
-        if (
-            event.get("contract") != "tokens"
-            or event.get("event") != "transfer"
-            or not isinstance(data, dict)
-        ):
+        if event.get("contract") != "tokens" or not isinstance(data, dict):
             continue
-        sender, recipient, symbol = data.get("from"), data.get("to"), data.get("symbol")
-        if not (_is_text(sender) and _is_text(recipient) and _is_text(symbol)):
-            continue
-        if sender in venue_filter.escrows or recipient in venue_filter.escrows:
+        parties = _parties(event.get("event"), data, element.signer, venue_filter)
+        symbol = data.get("symbol")
+        if parties is not None and _is_text(symbol):
             yield Movement(
-                id=f"{element_id}.{count}" if count else element_id,
+                id=f"{element.id}.{count}" if count else element.id,
                 chain=HIVE_ENGINE,
-                sender=sender,
-                recipient=recipient,
+                sender=parties.sender,
+                recipient=parties.recipient,
                 symbol=symbol,
                 quantity=_quantity_text(data.get("quantity")),
                 memo=memo if _is_text(memo) else None,
+                outflow_only=parties.outflow_only,
             )
             count += 1
+
+
+class _Parties(NamedTuple):
+    """Who sends to whom in an event; `outflow_only` as in Movement."""
+
+    sender: str
+    recipient: str
+    outflow_only: bool
+
+
+def _parties(
+    name: object, data: dict[str, object], signer: str, venue_filter: VenueFilter
+) -> _Parties | None:
+    """The parties of a `tokens` event that counts as a movement; None for other events (section 4)."""
+    escrows = venue_filter.escrows
+    sender = data.get("from")
+    if name == "transfer":
+        recipient = data.get("to")
+        if _is_text(sender) and _is_text(recipient) and (sender in escrows or recipient in escrows):
+            return _Parties(sender, recipient, outflow_only=False)
+        return None
+    if signer not in escrows or not (name == "stake" or (name == "transferToContract" and sender == signer)):
+        return None
+    recipient = data["to"] if "to" in data else data.get("account")
+    return _Parties(signer, recipient, outflow_only=True) if _is_text(recipient) else None
 
 
 def _is_text(value: object) -> TypeGuard[str]:
@@ -290,5 +281,7 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 
 def _quantity_text(quantity: object) -> str:
-    """The literal quantity; other JSON types as JSON text, for the refund that they become."""
-    return str(quantity) if isinstance(quantity, str) else dumps(quantity)
+    """The literal quantity: the text, or a number's literal; `null` for any other value, or none."""
+    if _is_text(quantity):
+        return quantity
+    return str(quantity) if isinstance(quantity, JsonNumber) else "null"

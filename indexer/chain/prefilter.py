@@ -20,50 +20,41 @@ _ESCAPE: Final = b"\\u00"
 _PRINTABLE_ESCAPE: Final = re.compile(rb"\\u00[2-7]")
 _TRANSACTIONS: Final = re.compile(rb'"transactions"\s*:\s*\[')
 _FLAT_KEY: Final = b'\\"side\\"'
-_LISTING: Final = "listToken"
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 Needles = tuple[bytes, ...]
 
 
 class Prefilter:
-    """Search for text that is relevant to a venue. It follows `venue_filter.escrows`, which only grows."""
+    """Search for text that is relevant to a venue.
 
-    __slots__ = ("_escrow_count", "_needles", "_venue_filter")
+    `needles` are the byte strings to search for; None where a name needs parsing.
+    """
+
+    __slots__ = ("_venue_filter", "needles")
 
     def __init__(self, venue_filter: VenueFilter) -> None:
         self._venue_filter = venue_filter
-        self._escrow_count = -1
-        self._needles: Needles | None = None
-
-    def needles(self) -> Needles | None:
-        """The byte strings to search for; None where a name needs parsing."""
-        venue_filter = self._venue_filter
-        if self._escrow_count != len(venue_filter.escrows):
-            self._escrow_count = len(venue_filter.escrows)
-            escrows = frozenset(venue_filter.escrows)
-            self._needles = _needles_for(venue_filter.contract, venue_filter.accept_flat_intents, escrows)
-        return self._needles
+        self.needles: Final = _needles_for(venue_filter)
 
     def in_block(self, block: Block) -> bool:
         """Whether the block may hold relevant operations; cached in the block."""
         cached = block.relevant
-        if cached is not None and cached.is_current(self._venue_filter):
+        if cached is not None and cached.venue_filter is self._venue_filter:
             return bool(cached.operations)
         if self.in_text(block.raw):
             return True
-        block.relevant = RelevantOperations(self._venue_filter, len(self._venue_filter.escrows), [])
+        block.relevant = RelevantOperations(self._venue_filter, [])
         return False
 
     def in_text(self, text: bytes) -> bool:
         """Whether an operation may be relevant, by its JSON text."""
-        needles = self.needles()
-        return needles is None or holds(text, needles)
+        return self.needles is None or holds(text, self.needles)
 
 
 def may_move_tokens(block: Block, venue_filter: VenueFilter) -> bool:
-    """Whether the block's text names an escrow account, or lists one: a candidate needs either."""
-    needles = _plain_needles(frozenset((*venue_filter.escrows, _LISTING)))
+    """Whether the block's text may name an escrow account, as every candidate does."""
+    needles = _plain_needles(venue_filter.escrows)
     return needles is None or holds(block.raw, needles)
 
 
@@ -92,9 +83,9 @@ def holds(text: bytes, needles: Needles) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _needles_for(contract: str, accept_flat: bool, escrows: frozenset[str]) -> Needles | None:
-    needles = _plain_needles(escrows | {contract})
-    if needles is None or not accept_flat:
+def _needles_for(venue_filter: VenueFilter) -> Needles | None:
+    needles = _plain_needles(venue_filter.escrows | {venue_filter.contract})
+    if needles is None or not venue_filter.accept_flat_intents:
         return needles
     return (*needles, _FLAT_KEY)
 

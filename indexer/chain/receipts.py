@@ -1,4 +1,4 @@
-"""Receipts of the Hive-Engine sidechain for one Hive block (protocol, section 3).
+"""Receipts of the Hive-Engine sidechain for one Hive block (protocol, section 4).
 
 Only these logs prove that tokens moved: the sidechain may reject what an operation on Hive asks for.
 """

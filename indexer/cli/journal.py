@@ -1,4 +1,4 @@
-"""`peakedex journal` and `peakedex state`: the canonical texts of protocol section 9."""
+"""`peakedex journal` and `peakedex state`: the canonical texts of protocol section 11."""
 
 from __future__ import annotations
 

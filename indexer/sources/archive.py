@@ -86,7 +86,7 @@ class ArchiveSource:
     def blocks(self, after: Cursor) -> Iterator[tuple[Block, Receipts | None]]:
         """Every block above the cursor with its receipts, None where the sidechain had none.
 
-        Apply each block before asking for the next. Raises SourceError with file, line and block.
+        Raises SourceError with file, line and block.
         """
         prefilter = Prefilter(self._venue_filter)
         receipts_at = _ReceiptsInStep(_lines(self._receipt_files))

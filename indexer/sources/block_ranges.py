@@ -318,11 +318,7 @@ class BlockRanges:
     # -- blocks ------------------------------------------------------------------------------------
 
     def confirm(self, block: Block) -> bool:
-        """Whether the block may be used; if not, read the range again from the block before.
-
-        Call it just before each block is used: by then all escrow accounts are known that make the block
-        relevant. Raises Stopped.
-        """
+        """Whether the block may be used; if not, the range is read again from it on. Raises Stopped."""
         request, other = self._current, self._unequal.get(block.number)
         if request is None:
             return False

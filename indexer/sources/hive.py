@@ -109,8 +109,8 @@ class HiveSource:
     def blocks(self, after: Cursor) -> Iterator[tuple[Block, Receipts | None]]:
         """Every irreversible block above the cursor, as it appears, until the stop event is set.
 
-        Receipts are fetched only for blocks that may move tokens. Apply each block before asking for the
-        next. Raises SourceError if the chain does not link to the cursor.
+        Receipts are fetched only for blocks that may move tokens. Raises SourceError if the chain does not
+        link to the cursor.
         """
         last = after
         try:

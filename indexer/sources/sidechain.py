@@ -1,4 +1,4 @@
-"""Receipts from Hive-Engine nodes: what the sidechain executed for one Hive block (protocol, section 3).
+"""Receipts from Hive-Engine nodes: what the sidechain executed for one Hive block (protocol, section 4).
 
 "No receipts" counts only from a node that has executed past the block and still keeps it. Receipts count only
 under the Hive block's id: a node that executed another branch cannot answer. With several nodes, two must

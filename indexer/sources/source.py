@@ -28,11 +28,7 @@ class Source(Protocol):
     """Source of irreversible, linked blocks, each with the sidechain's receipts for it."""
 
     def blocks(self, after: Cursor) -> Iterator[tuple[Block, Receipts | None]]:
-        """Every block above the cursor, in order and without gaps.
-
-        Apply a block before asking for the next one: whether that one needs receipts depends on the escrow
-        accounts known by then. Raises SourceError.
-        """
+        """Every block above the cursor, in order and without gaps. Raises SourceError."""
         ...
 
     @property

@@ -38,8 +38,8 @@ def watch(**changes: Any) -> VenueFilter:
         "custom_json_id": SIDECHAIN_ID,
         "accept_flat_intents": True,
         "escrows": {ESCROW},
-    }
-    return VenueFilter(**{**settings, **changes})
+    } | changes
+    return VenueFilter(**{**settings, "escrows": frozenset(settings["escrows"])})
 
 
 def transfer(sender: object, recipient: object, amount: object, memo: object = "") -> Operation:

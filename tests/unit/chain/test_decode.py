@@ -1,4 +1,4 @@
-"""Decoding of blocks into events: each rule of protocol section 3, as a block and its events."""
+"""Decoding of blocks into events: each rule of protocol section 4, as a block and its events."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_the_active_signer_goes_before_the_posting_one() -> None:
     assert events_of([(name, both)]) == [Action(T0, "zoe", True, "buy", None)]
 
 
-def test_names_and_payloads_may_be_anything_and_are_left_to_the_engine() -> None:
+def test_names_and_payloads_may_be_anything_and_are_left_to_the_rules() -> None:
     odd = [{"contractName": "peakedex", "contractAction": {"a": [None]}, "contractPayload": "text"}]
     assert events_of([custom_json(odd)]) == [Action(T0, "alice", True, {"a": [None]}, "text")]
     assert events_of([custom_json({"contractName": "peakedex"})]) == [Action(T0, "alice", True, None, None)]
@@ -221,16 +221,45 @@ def test_what_an_escrow_account_signs_is_looked_at_whatever_its_text_says() -> N
     assert needs_receipts([transfer(ESCROW, "bob", "1.000 HIVE", memo)])
 
 
-def test_the_name_counts_as_it_stands_in_the_text() -> None:
-    """The name spelled with escapes inside the JSON text is not in the text; escapes around it are."""
-    spelled = json.dumps(action("transfer", TO_ESCROW, "tokens")).replace(
-        "peakedex.hive", "\\u0070eakedex.hive"
-    )
-    assert not needs_receipts([custom_json(spelled)])
+@pytest.mark.parametrize(
+    ("spelled", "is_named"),
+    [
+        (r"\u0070eakedex.hive", True),
+        (r"peakedex\u002Ehive", True),
+        (r"peakedex\u002ehi\u0076e", True),
+        (r"\\u0070eakedex.hive", True),  # an escaped backslash before it: read all the same
+        (r"\u005cu0070eakedex.hive", False),  # read once, from left to right
+        (r"\U0070eakedex.hive", False),
+        (r"\u007eakedex.hive", False),
+        (r"\u0170eakedex.hive", False),
+        (r"\u00", False),
+    ],
+)
+def test_an_escape_in_the_text_is_read_as_its_character_whatever_stands_before_it(
+    spelled: str, is_named: bool
+) -> None:
+    text = json.dumps(action("transfer", TO_ESCROW, "tokens")).replace("peakedex.hive", spelled)
+    assert needs_receipts([custom_json(text)]) == is_named
+    memo = f"{chain.SIDECHAIN_ID} {spelled}"
+    assert needs_receipts([transfer("alice", "bob", "1.000 HIVE", memo)]) == is_named
+
+
+def test_an_escape_in_the_blocks_own_text_is_one_as_well() -> None:
     plain = chain.as_text(chain.block_value(5, [[custom_json(action("transfer", TO_ESCROW, "tokens"))]]))
     escaped = plain.replace(b"peakedex.hive", b"\\u0070eakedex.hive")
     assert escaped != plain
     assert has_candidate(Block(escaped), watch())
+
+
+def test_the_id_in_a_memo_may_be_escaped() -> None:
+    """The sidechain parses a memo as JSON, and compares its id then."""
+    memo = json.dumps({"id": chain.SIDECHAIN_ID, "json": action("transfer", TO_ESCROW, "tokens")})
+    hidden = memo.replace("ssc-", r"s\u0073c\u002d")
+    sent = [transfer("alice", "bob", "1.000 HIVE", hidden)]
+    assert needs_receipts(sent)
+    assert events_of(sent, logs={T0: [moved("alice", ESCROW, "1")]}) == [
+        Movement(T0, HIVE_ENGINE, "alice", ESCROW, "SWAP.HIVE", "1", "for my account")
+    ]
 
 
 def test_a_custom_json_of_another_id_never_waits() -> None:
@@ -281,13 +310,17 @@ def test_events_count_even_beside_errors() -> None:
         ('" +1e3 "', " +1e3 "),
         ("1.500", "1.500"),
         ("1E400", "1E400"),
+        ("-0", "-0"),
+        ("9" * 5000, "9" * 5000),
         ("null", "null"),
-        ("[1, {}]", "[1,{}]"),
-        ("true", "true"),
-        ('{"a" : "é"}', '{"a":"\\u00e9"}'),
+        ("[1, {}]", "null"),
+        ("true", "null"),
+        ('{"a" : "é"}', "null"),
+        ("[" * 3000 + "]" * 3000, "null"),
+        ('"\\ud800"', "\ud800"),
     ],
 )
-def test_the_quantity_is_literal_whatever_it_is(written: str, literal: str) -> None:
+def test_the_quantity_is_a_text_or_a_literal_number_and_else_null(written: str, literal: str) -> None:
     log = json.dumps({"events": [moved("alice", ESCROW, "HERE")]}).replace('"HERE"', written)
     (event,) = events_of([custom_json(action("transfer", TO_ESCROW, "tokens"))], logs={T0: log})
     assert isinstance(event, Movement)
@@ -330,46 +363,64 @@ def test_malformed_logs_are_the_nodes_fault_and_stop_the_read(log: str) -> None:
         events_of([custom_json(action("transfer", TO_ESCROW, "tokens"))], logs={T0: log})
 
 
-# ------------------------------------------------------------------ the escrow list grows
+# ------------------------------------------------------------------ other ways out
 
 
-def listing(escrow: str) -> dict[str, Any]:
-    return action("listToken", {"symbol": "PEK", "precision": 8, "chain": "hive-engine", "escrow": escrow})
+def outflow(name: str, **data: Any) -> dict[str, Any]:
+    return {"contract": "tokens", "event": name, "data": {"symbol": "SWAP.HIVE", "quantity": "1", **data}}
 
 
-def test_an_account_listed_in_a_block_counts_from_the_next_element_on() -> None:
-    """The state machine adds to the venue filter while the block is being decoded."""
-    looking = watch()
-    pay = action("transfer", {"to": "new.escrow"}, "tokens")
-    text = block(
-        5,
-        [transfer("alice", "new.escrow", "1.000 HIVE")],
-        [custom_json([pay, listing("new.escrow"), pay])],
-        [transfer("alice", "new.escrow", "2.000 HIVE")],
+def test_stakes_and_transfers_to_contracts_that_an_escrow_account_signs_are_outflows() -> None:
+    sent = [custom_json(action("stake", {"memo": "x"}, "tokens"), ESCROW)]
+    logs = [
+        outflow("transferToContract", **{"from": ESCROW, "to": "tokens"}),
+        outflow("stake", account="bob"),
+        outflow("stake", to="carol", account="bob"),
+        moved(ESCROW, "bob", "2"),
+    ]
+    assert events_of(sent, logs={T0: logs}) == [
+        Movement(T0, HIVE_ENGINE, ESCROW, "tokens", "SWAP.HIVE", "1", "x", outflow_only=True),
+        Movement(f"{T0}.1", HIVE_ENGINE, ESCROW, "bob", "SWAP.HIVE", "1", "x", outflow_only=True),
+        Movement(f"{T0}.2", HIVE_ENGINE, ESCROW, "carol", "SWAP.HIVE", "1", "x", outflow_only=True),
+        Movement(f"{T0}.3", HIVE_ENGINE, ESCROW, "bob", "SWAP.HIVE", "2", "x"),
+    ]
+    in_memo = json.dumps({"id": chain.SIDECHAIN_ID, "json": action("stake", None, "tokens")})
+    (coins, staked) = events_of(
+        [transfer(ESCROW, "bob", "1.000 HIVE", in_memo)], logs={T0: [outflow("stake", account="bob")]}
     )
-    assert has_candidate(Block(text), looking)
-    logs = {f"{T1}-{index}": [moved("alice", "new.escrow", str(index))] for index in range(3)}
-    found = []
-    for event in decode(Block(text), looking, Receipts(chain.receipts(5, logs))):
-        found.append(event.id)
-        if isinstance(event, Action):
-            looking.escrows.add("new.escrow")
-    assert found == [f"{T1}-1", f"{T1}-2", transaction_id(5, 2)]
+    assert coins == Movement(T0, HIVE, ESCROW, "bob", "HIVE", "1.000", in_memo)
+    assert staked == Movement(
+        f"{T0}.1", HIVE_ENGINE, ESCROW, "bob", "SWAP.HIVE", "1", None, outflow_only=True
+    )
 
 
-def test_a_block_waits_for_receipts_for_the_account_that_it_lists() -> None:
-    pay = [custom_json(action("transfer", {"to": "new.escrow"}, "tokens"))]
-    assert not needs_receipts(pay)
-    assert needs_receipts([custom_json(listing("other")), custom_json(listing("new.escrow"))], pay)
-    assert not needs_receipts([custom_json(listing("new.escrow"), id="other")], pay)
-    hidden = (
-        json.dumps(listing("new.escrow")).replace("listToken", "list\\u0054oken").replace("new", "\\u006eew")
-    )
-    assert needs_receipts([custom_json(hidden)], pay)
-    memo = f"{chain.SIDECHAIN_ID} new.escrow"
-    assert needs_receipts(
-        [custom_json(listing("new.escrow"))], [transfer("alice", "bob", "1.000 HIVE", memo)]
-    )
+@pytest.mark.parametrize(
+    "event",
+    [
+        outflow("transferToContract", **{"from": "alice", "to": "tokens"}),
+        outflow("transferToContract", to="tokens"),
+        outflow("transferToContract", **{"from": ESCROW}),
+        outflow("stake"),
+        outflow("stake", to=None, account="bob"),
+        outflow("stake", account=5),
+        outflow("stake", account="bob", symbol=None),
+        {**outflow("stake", account="bob"), "contract": "nft"},
+        outflow("unstake", account=ESCROW),
+        outflow("transferFromContract", **{"from": "tokens", "to": ESCROW}),
+        outflow("issueToContract", **{"from": ESCROW, "to": "tokens"}),
+    ],
+)
+def test_other_events_of_what_an_escrow_account_signs_are_none(event: dict[str, Any]) -> None:
+    assert events_of([custom_json(action("stake", None, "tokens"), ESCROW)], logs={T0: [event]}) == []
+
+
+def test_what_others_sign_moves_nothing_out_of_an_escrow_account_but_by_transfer() -> None:
+    ask = [custom_json(action("stake", {"to": ESCROW}, "tokens"))]
+    logs = [
+        outflow("stake", to=ESCROW, account="alice"),
+        outflow("transferToContract", **{"from": ESCROW, "to": "tokens"}),
+    ]
+    assert events_of(ask, logs={T0: logs}) == []
 
 
 # ------------------------------------------------------------------ what no real chain says
