@@ -1,4 +1,4 @@
-"""Accounts: balances by token, open orders and stops, grants and cancel-all timers (protocol, sections 1, 5, 6).
+"""Accounts: their balances, open orders and stops, grants and timers; tokens (protocol, sections 1 and 6).
 
 Amounts are units of a token. Only the rules of this package change these objects.
 """
@@ -16,12 +16,15 @@ LOCKED: Final = 1
 WITHDRAWING: Final = 2
 ESCROW: Final = 3
 BUCKETS: Final = ("available", "locked", "withdrawing", "escrow")
-"""Names of a balance's buckets by number. The escrow bucket is the counterpart of all deposits: never positive."""
+"""Names of a balance's buckets by number.
+
+The escrow bucket is the counterpart of all deposits: never positive.
+"""
 
 
 @dataclass(slots=True, eq=False)
 class Balance:
-    """What one account holds of one token, in four buckets. The `checked` fields belong to `invariants`."""
+    """An account's balance of one token, in four buckets. The `checked` fields belong to `invariants`."""
 
     account: str
     symbol: str

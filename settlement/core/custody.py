@@ -1,4 +1,4 @@
-"""Money in and out: deposits, refunds due, withdrawals, payments seen on the chain (protocol, section 8)."""
+"""Custody: deposits, refunds, withdrawals, and the movements that pay them (protocol, section 8)."""
 
 from __future__ import annotations
 
@@ -28,23 +28,28 @@ MAX_REFUNDS_DUE: Final = 20
 RETURN_SECONDS: Final = 3_600
 
 
-def move(state: State, movement: Movement) -> None:
-    """Record a movement from or to an escrow account. Nothing is rejected here: it happened on the chain."""
+def record_movement(state: State, movement: Movement) -> None:
+    """Record a movement from or to an escrow account.
+
+    It has happened on the chain, so it is never rejected.
+    """
     escrows = state.venue_filter.escrows
     token = state.tokens.get(movement.symbol)
     if token is not None and token.chain != movement.chain:
         token = None  # another chain's token of the same name
     quantity = read_quantity(movement.quantity)
     if movement.sender not in escrows:
-        _arrive(state, movement, token, quantity)
+        _record_incoming(state, movement, token, quantity)
     elif movement.recipient in escrows and not movement.outflow_only:
-        _move_within(state, movement, token, quantity)
+        _record_internal(state, movement, token, quantity)
     else:
-        _pay_out(state, movement, token, quantity)
+        _record_outgoing(state, movement, token, quantity)
 
 
-def _arrive(state: State, movement: Movement, token: Token | None, quantity: Quantity | None) -> None:
-    """Credit a deposit; else record a refund due, or ignore what arrived."""
+def _record_incoming(
+    state: State, movement: Movement, token: Token | None, quantity: Quantity | None
+) -> None:
+    """Credit a deposit; one that cannot be credited becomes a refund or is ignored."""
     account, symbol, escrow = encode(movement.sender), encode(movement.symbol), movement.recipient
     if token is None or quantity is None:
         _ignore(state, movement)
@@ -94,7 +99,9 @@ def value_text(quantity: Quantity) -> str:
     return f"{quantity.digits or '0'}e{quantity.exponent}"
 
 
-def _move_within(state: State, movement: Movement, token: Token | None, quantity: Quantity | None) -> None:
+def _record_internal(
+    state: State, movement: Movement, token: Token | None, quantity: Quantity | None
+) -> None:
     """Record a movement between escrow accounts: holdings change where one of them is the token's own."""
     change = 0
     if token is not None and quantity is not None and movement.sender != movement.recipient:
@@ -121,8 +128,10 @@ def _amount_text(movement: Movement, units: int) -> str:
     return integer_text(units) if units else f"={encode(movement.quantity)}"
 
 
-def _pay_out(state: State, movement: Movement, token: Token | None, quantity: Quantity | None) -> None:
-    """Settle the oldest pending withdrawal that an outgoing movement pays, else a refund; else it is an outflow."""
+def _record_outgoing(
+    state: State, movement: Movement, token: Token | None, quantity: Quantity | None
+) -> None:
+    """Settle the oldest pending withdrawal that the movement pays, else a refund, else record an outflow."""
     escrow, to, symbol = movement.sender, encode(movement.recipient), encode(movement.symbol)
     if token is not None and quantity is not None and not movement.outflow_only:
         memo = encode(movement.memo or "")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from settlement.core.closing import close_stop, close_unsettled
 from settlement.core.codes import Code
 from settlement.core.journal import lines
 from settlement.core.order_book import Order, Pair, Stop
-from settlement.core.orders import close_stop, close_unsettled, enter, last_checks
+from settlement.core.orders import enter, last_checks
 from settlement.core.state import State
 
 MAX_FIRED: Final = 1_000
@@ -18,8 +19,8 @@ MAX_FIRED: Final = 1_000
 def fire(state: State, pairs: Iterable[str], *, block: int) -> None:
     """Fire in the active ones of these pairs, one pair after the other in the order of their names.
 
-    Each round takes all that are reached at its start, by sequence. What fires may trade and move the mark: rounds are
-    repeated until none fires, or MAX_FIRED have fired in the pair's block.
+    Each round takes all that are reached at its start, by sequence. What fires may trade and move the mark:
+    rounds are repeated until none fires, or MAX_FIRED have fired in the pair's block.
     """
     for name in sorted(pairs):
         pair = state.pairs[name]

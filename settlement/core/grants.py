@@ -1,4 +1,4 @@
-"""Grants: who may act for an account, and within which limits; and cancel-all timers (protocol, sections 5 and 6)."""
+"""Grants: who may act for an account, and within which limits; timers (protocol, sections 5 and 6)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from settlement.core.accounts import Account, Grant, Timer
 from settlement.core.codes import Code
+from settlement.core.context import Context
 from settlement.core.journal import lines
 from settlement.core.order_book import Order, Pair
 from settlement.core.parsing.amounts import BPS, MAX_UNITS, to_units
@@ -23,18 +24,6 @@ from settlement.core.state import State
 MAX_GRANTS: Final = 10
 MAX_GRANT_SECONDS: Final = 7_776_000
 DAY_SECONDS: Final = 86_400
-
-
-class Context(NamedTuple):
-    """An intent being decided: where it stands, and for whom it acts by which right."""
-
-    id: str
-    ref: str | None  # the trader's reference
-    account: Account  # the account acted for
-    by: str  # `active`, `posting`, or the name of the grantee
-    grant: Grant | None  # None where the account's own active key signed
-    now: int  # the block's time, Unix seconds
-    block: int
 
 
 class Actor(NamedTuple):
@@ -85,7 +74,7 @@ def may_touch(grant: Grant | None, order: Order) -> bool:
 
 
 def check_limits(grant: Grant, order: Order, counted: int, now: int) -> Code | None:
-    """The band and the daily allowance for an order that counts `counted` units of what it locks (section 6)."""
+    """Band and daily allowance for an order that counts `counted` units of what it locks (section 6)."""
     assert order.price is not None
     if not _in_band(order.pair, order.price, is_buy=order.is_buy, band_bps=grant.band_bps):
         return Code.E_GRANT

@@ -67,7 +67,9 @@ class HeapMap(Generic[K, V]):
         """
         if self.first() is None:
             return []
-        heap, found, to_visit = self._heap, {}, [0]
+        heap = self._heap
+        found: dict[K, None] = {}  # a key that was discarded and put again stands in the heap twice
+        to_visit = [0]
         while to_visit:
             index = to_visit.pop()
             if index < len(heap) and heap[index] <= most:  # no key below an entry of the heap is smaller

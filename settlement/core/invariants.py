@@ -1,7 +1,7 @@
-"""What must hold after every block: conservation, covered locks, uncrossed books (protocol, section 8).
+"""Invariants that hold after every block, in production too (protocol, section 8).
 
-`check_block` costs what the block touched; `check_all` recounts everything, at start and on demand. A breach raises
-InvariantError: the indexer stops before anything of the block is recorded.
+`check_block` costs what the block touched; `check_all` recounts the whole state, at start and on demand. A
+violation raises InvariantError before anything of the block is recorded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from settlement.core.state import BlockChanges, InvariantError, State
 
 
 def check_block(changes: BlockChanges) -> None:
-    """Check what a block touched: buckets, sums by token, locks, pending withdrawals and books."""
+    """Check what a block touched: conservation, non-negative buckets, locks, withdrawals, uncrossed books."""
     sums: defaultdict[str, int] = defaultdict(int)
     locks: defaultdict[str, int] = defaultdict(int)
     pending: defaultdict[str, int] = defaultdict(int)

@@ -1,7 +1,7 @@
 """Price-time priority matching: who trades with whom, how much, at what price (protocol, section 7).
 
-`match` executes an incoming order against the book; `preview` is its dry run, for orders whose acceptance depends
-on the book.
+`match_order` executes an incoming order against the book; `preview_match` is its dry run, for orders whose
+acceptance depends on the book.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class MatchEnd(Enum):
     """It met an order of its own account under `cancel_incoming`."""
 
 
-def match(state: State, taker: Order, block: int, close: Callable[[State, Order, str], None]) -> MatchEnd:
+def match_order(
+    state: State, taker: Order, block: int, close: Callable[[State, Order, str], None]
+) -> MatchEnd:
     """Match an incoming order, whose lock is taken, against the book, in that block.
 
     `close` closes a resting order that is filled, or cancelled by the self-trade policy.
@@ -155,14 +157,14 @@ def release(state: State, order: Order, amount: int) -> None:
 
 
 class MatchPreview(NamedTuple):
-    """What an incoming order would do."""
+    """Result of a dry run."""
 
     tradable: int  # base units that it could trade, counted up to what was asked for
     self_trade_first: bool  # under `cancel_incoming` it would meet its own account's order before any trade
 
 
-def preview(order: Order, *, enough: int, most_orders: int | None = None) -> MatchPreview:
-    """Dry run of `match`: counts tradable base units up to `enough`, over at most `most_orders` resting orders.
+def preview_match(order: Order, *, enough: int, most_orders: int | None = None) -> MatchPreview:
+    """Dry run of `match_order`: counts tradable base units up to `enough`, over at most `most_orders` orders.
 
     Own orders count for nothing, except under `allow` (section 7).
     """

@@ -1,4 +1,4 @@
-"""Operator actions: what the operator may change, by signed actions on the chain (protocol, section 9).
+"""Operator actions: listing, pair and venue settings, checkpoints, returns, upgrades (protocol, section 9).
 
 A request is read first (shape, grammar and range), then checked against the state and carried out.
 """
@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from settlement.core.closing import close_any
 from settlement.core.codes import Code
 from settlement.core.custody import find_withdrawal, start_return
 from settlement.core.journal import lines
 from settlement.core.order_book import Pair
-from settlement.core.orders import close_any
 from settlement.core.parsing.amounts import MAX_UNITS, Decimal, to_units
 from settlement.core.parsing.intents import MAX_FEE_BPS
 from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION
@@ -39,11 +39,11 @@ UPGRADE_NOTICE_BLOCKS: Final = 200_000
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 Effect = Callable[[], None]
-"""Carries an accepted action out."""
+"""Carries out an accepted action, after its `accept` line was written."""
 
 
 class Place(NamedTuple):
-    """Where an operator action stands."""
+    """The block in which an operator action stands."""
 
     now: int  # the block's time, Unix seconds
     block: int
@@ -52,7 +52,7 @@ class Place(NamedTuple):
 def decide(state: State, name: str, reader: PayloadReader, place: Place) -> Callable[[], Effect | Code]:
     """Read an operator action; bad values make `reader.invalid` true.
 
-    Returns the checks from 4 on of section 5, whose result is the code of a rejection, or what carries it out.
+    Returns checks 4 to 6 of section 5, whose result is the code of a rejection, or what carries it out.
     """
     return _READERS[name](state, reader, place)
 

@@ -52,9 +52,7 @@ class Order:
     stop_limit: int | None = None  # worst price of its protective stop, ticks
     time_in_force: str = "GTC"  # GTC, IOC or FOK
     post_only: bool = False
-    fired_fee_bps: int | None = (
-        None  # of an order that a stop fired: the taker fee when the stop was accepted
-    )
+    fired_fee_bps: int | None = None  # where a stop fired it: the taker fee at the stop's acceptance
     maker_fee_bps: int = 0  # the pair's maker fee at acceptance
     taker_fee_bps: int = 0  # the pair's taker fee at acceptance
     seq: int = 0  # sequence number; orders and stops are counted together from 1
@@ -206,8 +204,8 @@ class TriggerIndex:
     def reached(self, mark: Mark, tick_value: int) -> list[Stop | Order]:
         """Those whose price the mark has reached, in no particular order.
 
-        `tick_value` is what one tick is worth for the base units of the mark, in quote units. For whole prices p,
-        Q ≥ p × v if and only if p ≤ Q // v, and Q ≤ p × v if and only if -p ≤ -Q // v: nothing is rounded.
+        `tick_value` is `value(1, B)` of the mark Q/B. Prices are integers: Q ≥ p × tick_value exactly where
+        p ≤ Q // tick_value, and Q ≤ p × tick_value exactly where -p ≤ -Q // tick_value.
         """
         limit = (mark.quote if self._above else -mark.quote) // tick_value
         return self._waiting.up_to((limit, _LAST))
@@ -280,11 +278,11 @@ class Pair:
         """All open orders and stops of the pair, by sequence."""
         levels = [*self.bids.levels.items.values(), *self.asks.levels.items.values()]
         found: list[Order | Stop] = [order for level in levels for order in level.orders()]
-        found += [waiting for index in (self.above, self.below) for waiting in index if isinstance(waiting, Stop)]
+        found += [stop for stop in (*self.above, *self.below) if isinstance(stop, Stop)]
         return sorted(found, key=lambda waiting: waiting.seq)
 
     def waiting(self, waiting: Stop | Order) -> TriggerIndex:
-        """The index in which a stop or an order's protective stop waits: sells' protective stops wait below."""
+        """The index in which a stop or an order's protective stop waits; that of a sell waits below."""
         above = waiting.above if isinstance(waiting, Stop) else waiting.is_buy
         return self.above if above else self.below
 

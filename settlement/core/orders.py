@@ -1,4 +1,4 @@
-"""Orders and stops from acceptance to close: place, cancel, replace, expire (protocol, sections 3, 5 and 7).
+"""Orders and stops until they are open: place, replace, enter the book (protocol, sections 5 and 7).
 
 Each function that decides returns the code of a rejection, in which case it has changed nothing, or None.
 """
@@ -8,20 +8,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from settlement.core.accounts import AVAILABLE, LOCKED, Account
+from settlement.core.closing import close, close_unsettled
 from settlement.core.codes import Code
-from settlement.core.custody import MAX_PENDING_WITHDRAWALS, open_withdrawal
-from settlement.core.grants import Context, check_limits, count, may_touch
+from settlement.core.context import Context, accept
+from settlement.core.grants import check_limits, count, may_touch
 from settlement.core.journal import lines
-from settlement.core.matching import FOK_ORDERS, MatchEnd, match, preview, release
+from settlement.core.matching import FOK_ORDERS, MatchEnd, match_order, preview_match
 from settlement.core.order_book import Order, Pair, Stop
 from settlement.core.parsing.amounts import MAX_UNITS, Decimal, to_units
-from settlement.core.parsing.intents import (
-    CancelAllIntent,
-    CancelIntent,
-    OrderIntent,
-    ProtectiveStop,
-    ReplaceIntent,
-)
+from settlement.core.parsing.intents import OrderIntent, ProtectiveStop, ReplaceIntent
 from settlement.core.state import InvariantError, State
 
 
@@ -131,7 +126,7 @@ def _draft(
 
 
 def last_checks(order: Order, *, available: int, waits: bool) -> Code | None:
-    """Protective stop, funds, and what depends on the book, unless the order waits for a trigger (checks 9 to 11)."""
+    """Checks 9 to 11: protective stop, funds, and the book, unless the order waits for a trigger."""
     if order.stop_price is not None and order.pair.is_reached(order.stop_price, above=order.is_buy):
         return Code.E_TRIGGER
     if order.locked > available:
@@ -146,7 +141,7 @@ def _check_book(order: Order) -> Code | None:
     stops_at_own = order.pair.self_trade == "cancel_incoming"
     if not (order.post_only or fill_or_kill or must_fill or stops_at_own):
         return None
-    ahead = preview(
+    ahead = preview_match(
         order,
         enough=order.quantity if fill_or_kill else 1,
         most_orders=FOK_ORDERS if fill_or_kill else None,
@@ -160,11 +155,6 @@ def _check_book(order: Order) -> Code | None:
     if must_fill and not ahead.tradable:
         return Code.E_NO_LIQUIDITY
     return None
-
-
-def accept(state: State, context: Context, action: str) -> None:
-    """Write the `accept` line of an intent."""
-    state.write(lines.Accept(context.id, context.account.name, context.by, action, context.ref))
 
 
 def enter(state: State, order: Order, block: int) -> None:
@@ -193,7 +183,7 @@ def enter(state: State, order: Order, block: int) -> None:
             stop_limit=order.stop_limit,
         )
     )
-    end = match(state, order, block, close)
+    end = match_order(state, order, block, close)
     if end is MatchEnd.DONE:
         close(state, order, "filled")
     elif end is MatchEnd.SELF_TRADE or order.market or order.time_in_force != "GTC":
@@ -277,111 +267,6 @@ def _check_id(state: State, order_id: str) -> None:
         raise InvariantError(f"order {order_id} is open already: no chain has one id twice")
 
 
-def close(state: State, order: Order, status: str) -> None:
-    """Close an order, resting or incoming: release its lock, settle it to the wallet if it asked so."""
-    close_unsettled(state, order, status)
-    if order.to_wallet:
-        _settle(state, order)
-
-
-def close_unsettled(state: State, order: Order, status: str) -> int:
-    """Close an order without a settlement to the wallet; the units that were still locked."""
-    if order.level is not None:
-        assert order.expiry is not None
-        order.pair.side(order.is_buy).remove(order)
-        del state.orders[order.id]
-        del order.account.orders[order.id]
-        state.expiries.discard((order.expiry, order.seq))
-        if order.stop_price is not None:
-            order.pair.waiting(order).remove(order)
-    released = order.locked
-    release(state, order, released)
-    state.changes.locks[order.seq] = order
-    state.write(lines.Close(order.id, status, released))
-    return released
-
-
-def close_stop(state: State, stop: Stop, status: str) -> None:
-    """Close an open stop and release its lock."""
-    del state.stops[stop.id]
-    del stop.account.stops[stop.id]
-    state.expiries.discard((stop.expiry, stop.seq))
-    stop.pair.waiting(stop).remove(stop)
-    released, stop.locked = stop.locked, 0
-    state.transfer(stop.gives, LOCKED, stop.gives, AVAILABLE, released)
-    state.changes.locks[stop.seq] = stop
-    state.write(lines.Close(stop.id, status, released))
-
-
-def close_any(state: State, waiting: Order | Stop, status: str) -> None:
-    """Close an open order or stop."""
-    if isinstance(waiting, Order):
-        close(state, waiting, status)
-    else:
-        close_stop(state, waiting, status)
-
-
-def _settle(state: State, order: Order) -> None:
-    """Withdraw what a closed order received and released, as far as available and allowed (section 7)."""
-    amounts = (
-        (order.gives, min(order.released, order.gives.available)),
-        (order.receives, min(order.received, order.receives.available)),
-    )
-    for balance, amount in sorted(amounts, key=lambda item: item[0].symbol):
-        is_enough = amount >= state.tokens[balance.symbol].min_withdrawal
-        if is_enough and state.withdrawals.count_of[balance.account] < MAX_PENDING_WITHDRAWALS:
-            open_withdrawal(
-                state, f"{order.id}#{balance.symbol}", balance, amount, to=balance.account, memo=None
-            )
-
-
-def cancel(state: State, context: Context, intent: CancelIntent) -> Code | None:
-    """Close an open order or stop of the account; also in a paused pair."""
-    found = state.orders.get(intent.id) or state.stops.get(intent.id)
-    if found is None:
-        return Code.E_NOT_FOUND
-    if found.account is not context.account:
-        return Code.E_OWNER
-    if context.grant is not None and not (isinstance(found, Order) and may_touch(context.grant, found)):
-        return Code.E_GRANT
-    accept(state, context, "cancel")
-    close_any(state, found, "cancelled")
-    return None
-
-
-def cancel_all(state: State, context: Context, intent: CancelAllIntent) -> Code | None:
-    """Close the account's open orders and stops by sequence: all, or those of a base, a quote or a pair."""
-    symbol, quote = intent.symbol, intent.quote
-
-    def fits(pair: Pair) -> bool:
-        return symbol in (None, pair.base.symbol) and quote in (None, pair.quote.symbol)
-
-    if (symbol, quote) != (None, None) and not any(map(fits, state.pairs.values())):
-        return Code.E_PAIR
-    accept(state, context, "cancelAll")
-    orders = [order for order in context.account.orders.values() if may_touch(context.grant, order)]
-    stops = context.account.stops.values() if context.grant is None else ()
-    found: list[Order | Stop] = [*orders, *stops]
-    for waiting in sorted(found, key=lambda waiting: waiting.seq):
-        if fits(waiting.pair):
-            close_any(state, waiting, "cancelled")
-    return None
-
-
-def fire_timers(state: State, now: int) -> None:
-    """Cancel the orders of the timers that are due, by (due, account, how they were set) (section 3, step 2)."""
-    while (key := state.timers.first_key()) is not None and key[0] <= now:
-        timer = state.timers.items[key]
-        account = timer.account
-        del account.timers[timer.by]
-        state.timers.discard(key)
-        state.write(lines.Timeout(account.name, timer.by))
-        grant = account.grants.get(timer.by)
-        orders = [order for order in account.orders.values() if may_touch(grant, order)]
-        for order in sorted(orders, key=lambda order: order.seq):
-            close(state, order, "cancelled")
-
-
 def replace(state: State, context: Context, intent: ReplaceIntent) -> Code | None:
     """Cancel and place anew as one step; where the new order would be rejected, the old one stays."""
     old = state.orders.get(intent.id)
@@ -447,17 +332,10 @@ def _replacement(old: Order, intent: ReplaceIntent) -> OrderIntent:
 
 
 def _counted_for_replace(old: Order, order: Order) -> int:
-    """What a replace counts against the allowance: at a price that is no worse, only what it locks beyond the old
-    order's lock (section 6)."""
+    """What a replace counts against the allowance (section 6): at a price that is no worse for the account,
+    only what it locks beyond the old order's lock.
+    """
     assert old.price is not None
     assert order.price is not None
     is_worse = order.price > old.price if order.is_buy else order.price < old.price
     return order.locked if is_worse else max(0, order.locked - old.locked)
-
-
-def expire(state: State, now: int) -> None:
-    """Close every order and stop whose time has come, by (expiry, sequence) (section 3, step 1)."""
-    while (key := state.expiries.first_key()) is not None and key[0] <= now:
-        waiting = state.expiries.items[key]
-        state.write(lines.Expire(waiting.id))
-        close_any(state, waiting, "expired")

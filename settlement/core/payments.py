@@ -11,7 +11,7 @@ from settlement.core.heap_map import HeapMap
 from settlement.core.parsing.names import encode
 
 PaymentKey = tuple[str, ...]
-"""What identifies the outgoing movement that settles a payment."""
+"""Fields of the outgoing movement that settles a payment."""
 
 
 def default_memo(payment_id: str) -> str:
@@ -65,7 +65,7 @@ PendingPayment = TypeVar("PendingPayment", Withdrawal, Refund)
 
 
 class PendingPayments(Generic[PendingPayment]):
-    """Payments not yet made: by id, in order of opening, and by what the movement that settles one looks like."""
+    """Pending payments by id, in order of opening, and by the key of the movement that settles them."""
 
     __slots__ = ("_by_key", "by_id", "count_of")
 

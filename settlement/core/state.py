@@ -1,6 +1,7 @@
 """State of the venue between two blocks, and the only functions that change a balance or holdings.
 
-`settlement.core.journal.state_text` writes it as text and reads it back; `settlement.core.invariants` checks it.
+`settlement.core.journal.state_text` writes it as text and reads it back, `settlement.core.invariants` checks
+it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class InvariantError(Exception):
 
 @dataclass(slots=True)
 class BlockChanges:
-    """What the block in progress has done so far."""
+    """Changes made by the block in progress."""
 
     journal: list[str] = field(default_factory=list)  # encoded lines
     balances: dict[Balance, None] = field(default_factory=dict)  # changed ones

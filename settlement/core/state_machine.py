@@ -1,19 +1,21 @@
 """State transition of the exchange: one block's events in, its journal entry out (the whole of the protocol).
 
-`StateMachine.apply` is the only way in which state changes, whether catching up, following, replaying or auditing.
-It reads no clock, no database and no network.
+`StateMachine.apply` is the only way in which state changes, whether catching up, following, replaying or
+auditing. It reads no clock, no database and no network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from settlement.core.closing import cancel, cancel_all, expire, fire_timers
 from settlement.core.codes import Code
+from settlement.core.context import Context, accept
 from settlement.core.custody import (
     check_withdrawal,
     find_withdrawal,
-    move,
     open_withdrawal,
+    record_movement,
     return_due,
     start_return,
 )
@@ -21,7 +23,6 @@ from settlement.core.events import Action, BlockHeader, Event, Movement, VenueFi
 from settlement.core.firing import MAX_FIRED, fire
 from settlement.core.grants import (
     MAX_GRANT_SECONDS,
-    Context,
     authorize,
     check_grant,
     close_grant,
@@ -34,7 +35,7 @@ from settlement.core.journal import lines
 from settlement.core.journal.lines import JournalEntry
 from settlement.core.operator_actions import OPERATOR_ACTIONS, Place, may_act
 from settlement.core.operator_actions import decide as read_operator_action
-from settlement.core.orders import accept, cancel, cancel_all, expire, fire_timers, place, replace
+from settlement.core.orders import place, replace
 from settlement.core.parsing.intents import (
     POSTING,
     CancelAllIntent,
@@ -80,8 +81,8 @@ class StateMachine:
     def apply(self, header: BlockHeader, events: Iterable[Event] = ()) -> JournalEntry:
         """Apply one block in the order of work of section 3.
 
-        Raises InvariantError if the books do not balance or the block is out of turn, UpgradeRequired before a block
-        of another protocol. `events` is read one by one, each after the effects of those before.
+        Raises InvariantError if the books do not balance or the block is out of turn, UpgradeRequired before
+        a block of another protocol. `events` is read one by one, each after the effects of those before.
         """
         self._check_turn(header)
         state, now, block = self.state, header.timestamp, header.number
@@ -92,7 +93,7 @@ class StateMachine:
         fire(state, state.left_over, block=block)
         for event in events:
             if isinstance(event, Movement):
-                move(state, event)
+                record_movement(state, event)
             else:
                 self._decide(event, now=now, block=block)
         fire(state, state.changes.traded, block=block)
@@ -104,8 +105,8 @@ class StateMachine:
         upgrade = self.state.upgrade
         if upgrade is not None and upgrade.block is not None and header.number >= upgrade.block:
             raise UpgradeRequired(
-                f"block {header.number} is the first under protocol {upgrade.protocol}, and this program runs "
-                f"protocol {PROTOCOL}: install a newer version"
+                f"block {header.number} is the first under protocol {upgrade.protocol}, and this program "
+                f"runs protocol {PROTOCOL}: install a newer version"
             )
 
     def _finish(self, header: BlockHeader) -> JournalEntry:

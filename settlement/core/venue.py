@@ -1,7 +1,7 @@
-"""The venue file: what all replicas must agree on before the first block (protocol, section 2).
+"""Venue file: parsing, validation and hash (protocol, section 2).
 
-An invalid file is refused whole, with all its mistakes: field, reason and cure of each. The SHA-256 of the canonical
-text of its consensus fields is the venue hash.
+An invalid file is refused whole, with all its mistakes: field, reason and cure of each. The SHA-256 of the
+canonical text of its consensus fields is the venue hash.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class VenueError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """A token as the venue file or `listToken` lists it."""
+    """A token's settings in the venue file or a `listToken`."""
 
     symbol: str
-    precision: int  # decimals of a unit
+    precision: int  # decimals of its smallest unit
     escrow: str  # the account that holds its deposits
     min_withdrawal: int  # units
-    key_env: str | None = None  # the environment variable with the escrow account's key; not consensus
+    key_env: str | None = None  # environment variable with the escrow key, for payouts; not consensus
 
     @property
     def chain(self) -> str:
@@ -60,17 +60,17 @@ class TokenRules:
 
 @dataclass(frozen=True, slots=True)
 class PairRules:
-    """A pair as the venue file or `listPair` lists it. Fees are in basis points of what a side receives."""
+    """A pair's settings in the venue file or a `listPair`."""
 
-    base: str
-    quote: str
-    price_decimals: int
-    quantity_decimals: int
-    maker_fee_bps: int = 0
-    taker_fee_bps: int = 0
-    price_policy: str = "maker"
-    self_trade: str = "cancel_resting"
-    status: str = "active"
+    base: str  # symbol
+    quote: str  # symbol
+    price_decimals: int  # a tick is 10^-price_decimals quote per base
+    quantity_decimals: int  # a lot is 10^-quantity_decimals base
+    maker_fee_bps: int = 0  # basis points of what the maker receives
+    taker_fee_bps: int = 0  # basis points of what the taker receives
+    price_policy: str = "maker"  # one of PRICE_POLICIES
+    self_trade: str = "cancel_resting"  # one of SELF_TRADE_POLICIES
+    status: str = "active"  # one of PAIR_STATUSES
 
     @property
     def name(self) -> str:
@@ -94,21 +94,21 @@ class PairRules:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A valid venue. `text` is the file as it was read; `hash` covers the consensus fields alone."""
+    """A valid venue file; `hash` covers the consensus fields alone."""
 
-    name: str
-    contract: str
+    name: str  # display name; not consensus
+    contract: str  # contractName of the venue's actions
     custom_json_id: str
-    start_block: int
-    operator: str
-    checkpoint_account: str
+    start_block: int  # the first block that is read
+    operator: str  # the account that signs operator actions
+    checkpoint_account: str  # may sign `checkpoint`, and no other operator action
     fee_account: str
-    max_open_orders: int
-    order_lifetime: int  # seconds
+    max_open_orders: int  # per account, orders and stops together
+    order_lifetime: int  # seconds: default and maximum
     accept_flat_intents: bool
     tokens: tuple[TokenRules, ...]
     pairs: tuple[PairRules, ...]
-    text: str = field(compare=False, repr=False, default="")
+    text: str = field(compare=False, repr=False, default="")  # the file as it was read
 
     @property
     def escrows(self) -> frozenset[str]:
@@ -121,7 +121,7 @@ class Venue:
         return VenueFilter(self.contract, self.custom_json_id, self.accept_flat_intents, self.escrows)
 
     def canonical(self) -> str:
-        """The text whose SHA-256 is the venue hash."""
+        """Canonical text: one consensus field a line, tokens and pairs sorted."""
         head = [
             f"peakedex-venue {PROTOCOL}",
             f"contract {self.contract}",
@@ -142,22 +142,22 @@ class Venue:
 
     @property
     def hash(self) -> str:
-        """64 hex digits; the journal's hash chain starts from it."""
+        """Venue hash, 64 hex digits: the start of the journal's hash chain."""
         return sha256(self.canonical().encode("ascii")).hexdigest()
 
 
 def decimals_fit(
     *, price_decimals: int, quantity_decimals: int, base_precision: int, quote_precision: int
 ) -> bool:
-    """The rule of section 1 by which price × quantity is always whole: matching never rounds."""
+    """The rule of section 1 that makes price × quantity a whole number of quote units."""
     return quantity_decimals <= base_precision and price_decimals + quantity_decimals <= quote_precision
 
 
 def parse_venue(text: str) -> Venue:
-    """Read a venue file. Raises VenueError with all mistakes."""
+    """Parse and validate a venue file. Raises VenueError with all mistakes."""
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits and deep nesting included
+    except (ValueError, RecursionError) as error:  # also numbers of 5,000 digits and deep nesting
         raise VenueError([Mistake("file", f"is not valid TOML: {error}; correct it")]) from error
     mistakes: list[Mistake] = []
     top = TableReader("", document, mistakes)
@@ -165,7 +165,7 @@ def parse_venue(text: str) -> Venue:
     protocol = head.integer("protocol", 0, MAX_BLOCK)
     if protocol != PROTOCOL and not mistakes:
         mistakes.append(
-            Mistake("venue.protocol", f"this program runs protocol {PROTOCOL} alone; write {PROTOCOL}")
+            Mistake("venue.protocol", f"this program runs only protocol {PROTOCOL}; write {PROTOCOL}")
         )
     tokens = tuple(_token(symbol, table, mistakes) for symbol, table in top.table("tokens").items())
     pairs = tuple(_pair(index, table, mistakes) for index, table in enumerate(top.tables("pairs")))
@@ -201,7 +201,7 @@ def _token(symbol: str, table: object, mistakes: list[Mistake]) -> TokenRules:
         mistakes.append(
             Mistake(
                 where,
-                "is not a symbol; use 1 to 10 capital letters, optionally one dot and 1 to 10 more",
+                "is not a valid symbol: write 1 to 10 capital letters, optionally a dot and 1 to 10 more",
             )
         )
     fields = TableReader(where, table, mistakes)

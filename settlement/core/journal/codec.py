@@ -1,7 +1,7 @@
 """Line codec: NamedTuples to lines of text and back, for the journal and the state (protocol, section 11).
 
-A line is a kind and its fields, separated by one space; an absent field is `-`. A kind is one NamedTuple whose
-fields are `int`, `str` (a word, or percent-encoded text), or either of them or None.
+A line is a kind and its fields, separated by one space; an absent field is `-`. A kind is one NamedTuple
+whose fields are `int`, `str` (a word, or percent-encoded text), or either of them or None.
 """
 
 from __future__ import annotations

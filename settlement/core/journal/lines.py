@@ -1,8 +1,10 @@
 """Journal lines: one NamedTuple a kind, and their text (protocol, section 11).
 
-The journal is the only output of the rules: database rows, the live stream and audits are views of these lines.
-Amounts are units, prices ticks, times Unix seconds; names, ids and free text are percent-encoded. `by` says how an
-action was signed: `active`, `posting`, or the name of the grantee that acted.
+The journal is the only output of the rules: database rows, the live stream and audits are views of these
+lines. Amounts are units, prices ticks, times Unix seconds; names, ids and free text are percent-encoded. `by`
+says how an action was signed: `active`, `posting`, or the name of the grantee that acted.
+
+The module is long on purpose: each kind is defined once, with what encodes, parses and documents its fields.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lines of the state text: one NamedTuple a kind (protocol, section 11).
 
-The state text has a head (`head_lines`), then these lines, each kind sorted. Amounts are units, prices ticks, times
-Unix seconds; names, ids and free text are percent-encoded.
+The state text has a head (`head_lines`), then these lines, each kind sorted. Amounts are units, prices ticks,
+times Unix seconds; names, ids and free text are percent-encoded.
 """
 
 from __future__ import annotations

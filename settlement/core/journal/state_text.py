@@ -1,4 +1,4 @@
-"""State text: the whole state as auditors compare it, and a state read back from it (protocol, section 11)."""
+"""State text: the whole state as auditors compare it, and its way back to a state (protocol, section 11)."""
 
 from __future__ import annotations
 

@@ -83,10 +83,10 @@ def show_units(units: int, precision: int) -> str:
 
 
 class Quantity(NamedTuple):
-    """The value of a movement's quantity, `digits * 10**exponent`, in one normal form.
+    """The value of a movement's quantity, `digits × 10**exponent`, normalized: equal values compare equal.
 
-    `digits` has neither leading nor trailing zeros; zero is `("", 0)`. Kept as text, because the sidechain accepts
-    thousands of digits.
+    `digits` has neither leading nor trailing zeros; zero is `("", 0)`. Kept as text, because the sidechain
+    accepts thousands of digits.
     """
 
     digits: str
@@ -94,7 +94,7 @@ class Quantity(NamedTuple):
 
 
 def read_quantity(text: str) -> Quantity | None:
-    """Parse a movement's quantity by value (section 4); None where it is no number."""
+    """Parse a movement's quantity by value (section 4); None where it is no number in the accepted form."""
     text = text.strip(_WHITE_SPACE)
     text = text[1:] if text.startswith("+") else text
     match = _QUANTITY.fullmatch(text)
@@ -127,7 +127,7 @@ def _normal(digits: str, exponent: int) -> Quantity:
 
 
 def quantity_units(quantity: Quantity, precision: int) -> int | None:
-    """`quantity` in units of `10**-precision`; None where it is zero, has more decimals, or exceeds 63 bits."""
+    """`quantity` in units of `10**-precision`; None where zero, too precise, or above 63 bits."""
     shift = quantity.exponent + precision
     if not quantity.digits or shift < 0 or len(quantity.digits) + shift > 19:
         return None
@@ -144,7 +144,7 @@ def units_at_most(quantity: Quantity, precision: int) -> int:
 
 
 def units_at_least(quantity: Quantity, precision: int) -> int:
-    """`quantity` in units of `10**-precision`, rounded up, so that no outflow counts too little. Without limit."""
+    """`quantity` in units of `10**-precision`, rounded up: no outflow counts too little. Without limit."""
     is_whole = quantity.exponent + precision >= 0 or not quantity.digits
     return units_at_most(quantity, precision) + (not is_whole)
 

@@ -1,4 +1,4 @@
-"""Traders' intents: from payload to typed values (protocol, sections 5 and 6). Nothing here depends on the state."""
+"""Traders' intents: from payload to typed values, whatever the state (protocol, sections 5 and 6)."""
 
 from __future__ import annotations
 

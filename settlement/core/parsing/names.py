@@ -1,4 +1,4 @@
-"""Names and free text: accounts, symbols, and percent-encoding of untrusted text (protocol, sections 1 and 11)."""
+"""Account names, symbols, and percent-encoding of free text (protocol, sections 1 and 11)."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def _matches_action(text: str) -> bool:
 def encode(text: str) -> str:
     """Percent-encode free text for the journal (section 11): injective, printable ASCII, no spaces.
 
-    A lone surrogate is written as its three bytes, empty text as `%`. Free text from the chain is kept in this form
-    in memory and in the database.
+    A lone surrogate is written as its three bytes, empty text as `%`. Free text from the chain is kept in
+    this form in memory and in the database.
     """
     if _PLAIN.fullmatch(text) is None:
         return quote(text, safe="", errors="surrogatepass") if text else EMPTY

@@ -1,4 +1,4 @@
-"""Payload reader: the first check of every action, shape and grammar of its fields (protocol, sections 1, 5, 9)."""
+"""Payload reader: shape and grammar, the first check of every action (protocol, sections 1, 5 and 9)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _ZERO: Final = Decimal(mantissa=0, places=0)
 class PayloadReader:
     """Reads a payload field by field.
 
-    A missing or bad value sets `invalid` (`E_INPUT`) and yields a placeholder of the right type, so that all fields
-    can be read before the flag is checked.
+    A missing or bad value sets `invalid` (`E_INPUT`) and yields a placeholder of the right type, so that all
+    fields can be read before the flag is checked.
     """
 
     __slots__ = ("_payload", "invalid")

@@ -23,7 +23,10 @@ def is_word(value: str) -> bool:
 
 
 class TableReader:
-    """Reads one table of the file field by field; a bad field is noted in `mistakes` and yields a placeholder."""
+    """Reads one table of the file field by field.
+
+    A missing or bad field is noted in `mistakes` and yields a placeholder of the right type.
+    """
 
     def __init__(self, where: str, value: object, mistakes: list[Mistake]) -> None:
         self._where = where
@@ -82,7 +85,8 @@ class TableReader:
         if units is None or not 0 < units <= MAX_UNITS:
             self._note(
                 self._name(key),
-                f'{_shown(value)} is no amount above zero with at most {precision} decimals; write text such as "0.1"',
+                f"{_shown(value)} is not an amount above zero with at most {precision} decimals; "
+                'write text such as "0.1"',
             )
             return 1
         return units
@@ -90,7 +94,7 @@ class TableReader:
     def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
         value = self._take(key, default)
         if value not in choices:
-            self._note(self._name(key), f"{_shown(value)} is unknown; use one of {', '.join(choices)}")
+            self._note(self._name(key), f"{_shown(value)} is not valid; write one of {', '.join(choices)}")
             return default
         return str(value)
 
@@ -98,14 +102,16 @@ class TableReader:
         value = self._take(key, default)
         if type(value) is not int or not low <= value <= high:
             if value is not None:
-                self._note(self._name(key), f"{_shown(value)} is out of range; use an integer from {low} to {high}")
+                self._note(
+                    self._name(key), f"{_shown(value)} is not an integer from {low} to {high}; write one"
+                )
             return low
         return value
 
     def boolean(self, key: str, *, default: bool) -> bool:
         value = self._take(key, default)
         if type(value) is not bool:
-            self._note(self._name(key), f"{_shown(value)} is no boolean; write true or false")
+            self._note(self._name(key), f"{_shown(value)} is not a boolean; write true or false")
             return default
         return value
 
