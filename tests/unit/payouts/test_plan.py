@@ -1,4 +1,4 @@
-"""The plan: what may be signed in a slot is a pure function of the rows before it."""
+"""The plan: what may be signed in a slot is a pure function of the rows before it (protocol, section 10)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from settlement.payouts.plan import (
     expires,
     in_rotation,
     is_pending,
+    is_returning,
     latest_attempt,
     over_limits,
     slot_after,
@@ -43,7 +44,8 @@ from tests.system.payouts.world import VENUE
 
 REFERENCE = Reference(77, "0000004d" + "ab" * 16)
 START = 1_760_000_000
-POLICIES = (Policy(expires_in=60), Policy(expires_in=61), Policy(), Policy(expires_in=3600))
+POLICIES = (Policy(expires_in=60), Policy(expires_in=61), Policy(), Policy(expires_in=3000))
+RETURN_SECONDS = 3600  # protocol, section 8
 
 
 def claim(n: int = 1, **changes: object) -> PayoutClaim:
@@ -61,7 +63,6 @@ def claim(n: int = 1, **changes: object) -> PayoutClaim:
         escrow="peakedex.pek",
         quantity="1.00000000",
         value="1e0",
-        is_plain=True,
         opened=START,
         closed=None,
         is_paid=False,
@@ -76,12 +77,15 @@ def coin(n: int = 1, **changes: object) -> PayoutClaim:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[PayoutClaim]:
-    """Claims of few looks, opened and closed over some hours, as a ledger could hold them: oldest first."""
+    """Claims with few different payment keys, opened, returning and closed over some hours, oldest first."""
     claims: list[PayoutClaim] = []
     for n in range(1, draw(st.integers(1, 12)) + 1):
         kind = draw(st.sampled_from((WITHDRAWAL, WITHDRAWAL, REFUND)))
         opened = START + draw(st.integers(0, 4000))
         closed = draw(st.none() | st.integers(opened + 1, opened + 8000))
+        returning = draw(st.none() | st.integers(opened + 1, opened + 5000)) if kind == WITHDRAWAL else None
+        if closed is not None and returning is not None and (returning >= closed or draw(st.booleans())):
+            closed = returning + RETURN_SECONDS + draw(st.integers(0, 9))  # nothing paid it in time
         memo = draw(st.sampled_from(("rent", "rent", f"peakedex:{n:040d}")))
         make = draw(st.sampled_from((claim, coin)))
         to = draw(st.sampled_from(("alice", "alice", "bob")))
@@ -94,7 +98,9 @@ def histories(draw: st.DrawFn) -> list[PayoutClaim]:
                 has_own_memo=memo == "rent",
                 opened=opened,
                 closed=closed,
-                is_paid=closed is not None and draw(st.booleans()),
+                returning=returning,
+                return_due=None if returning is None else returning + RETURN_SECONDS,
+                is_paid=closed is not None and (returning is None or closed < returning + RETURN_SECONDS),
             )
         )
     return sorted(claims, key=lambda one: (one.opened, one.kind, one.n))
@@ -107,11 +113,16 @@ def slots(claims: Sequence[PayoutClaim], policy: Policy) -> range:
 
 def known_at(claims: Sequence[PayoutClaim], time: int) -> list[PayoutClaim]:
     """What a ledger shows that has read all blocks before that time, and none since."""
-    return [
-        one._replace(closed=None, is_paid=False) if one.closed is not None and one.closed >= time else one
-        for one in claims
-        if one.opened < time
-    ]
+    known = []
+    for one in claims:
+        if one.opened >= time:
+            continue
+        if one.closed is not None and one.closed >= time:
+            one = one._replace(closed=None, is_paid=False)
+        if one.returning is not None and one.returning >= time:
+            one = one._replace(returning=None, return_due=None)
+        known.append(one)
+    return known
 
 
 def bytes_of(payments: Sequence[Payment]) -> list[tuple[bytes, str | None]]:
@@ -123,10 +134,8 @@ def bytes_of(payments: Sequence[Payment]) -> list[tuple[bytes, str | None]]:
 
 @given(histories(), st.sampled_from(POLICIES[:3]))
 @examples(60)
-def test_of_payments_that_look_alike_none_begins_before_the_last_one_has_expired(
-    claims: list[PayoutClaim], policy: Policy
-) -> None:
-    """One transaction at a time for each look, and time between them; also from one claim to the next."""
+def test_payments_with_the_same_key_never_overlap_in_time(claims: list[PayoutClaim], policy: Policy) -> None:
+    """One transaction at a time for each payment key, and time between them; also from one claim to the next."""
     windows: dict[tuple[str, ...], list[tuple[int, int]]] = defaultdict(list)
     for slot in slots(claims, policy):
         for one in due(claims, policy, slot):
@@ -138,7 +147,7 @@ def test_of_payments_that_look_alike_none_begins_before_the_last_one_has_expired
 
 @given(histories(), st.sampled_from(POLICIES[:3]), st.data())
 @examples(60)
-def test_whoever_plans_a_slot_and_whenever_gets_the_same_bytes(
+def test_every_process_plans_the_same_bytes_for_a_slot(
     claims: list[PayoutClaim], policy: Policy, data: st.DataObject
 ) -> None:
     slot = data.draw(st.sampled_from(slots(claims, policy)))
@@ -153,10 +162,10 @@ def test_whoever_plans_a_slot_and_whenever_gets_the_same_bytes(
 
 @given(histories(), st.sampled_from(POLICIES[:3]))
 @examples(40)
-def test_nobody_waits_for_ever(claims: list[PayoutClaim], policy: Policy) -> None:
-    """The oldest of each look comes to its turn within two periods of being the oldest."""
+def test_each_claim_gets_its_turn(claims: list[PayoutClaim], policy: Policy) -> None:
+    """The oldest of a payment key has its turn within two periods of becoming the oldest."""
     for one in claims:
-        if one.closed is not None:
+        if one.closed is not None or one.returning is not None:
             continue
         alike = [other for other in claims if other.payment_key == one.payment_key]
         others = [other for other in alike if other.ref != one.ref]
@@ -174,12 +183,13 @@ def test_nobody_waits_for_ever(claims: list[PayoutClaim], policy: Policy) -> Non
 
 @given(histories(), st.sampled_from(POLICIES[:2]))
 @examples(40)
-def test_each_claim_whose_turn_it_is_stands_in_one_payment(claims: list[PayoutClaim], policy: Policy) -> None:
+def test_each_claim_that_is_due_is_in_one_payment(claims: list[PayoutClaim], policy: Policy) -> None:
     for slot in slots(claims, policy):
         payments = compose(claims, REFERENCE, VENUE, policy, slot)
         members = [one for payment in payments for one in payment.members]
         assert sorted(one.ref for one in members) == sorted(one.ref for one in due(claims, policy, slot))
         assert all(is_pending(one, slot_time(slot)) for one in members)
+        assert not any(is_returning(one, slot_time(slot)) for one in members)
         assert len({payment.id for payment in payments}) == len(payments)
         for payment in payments:
             assert {(one.escrow, one.symbol) for one in payment.members} == {
@@ -200,7 +210,52 @@ def test_a_claim_has_its_turn_at_once_and_then_once_a_period(policy: Policy) -> 
     assert latest_attempt(one, policy, slot_time(turns[0]) - 1) is None
 
 
-# ---------------------------------------------------------------- what a transaction holds
+# ---------------------------------------------------------------- returns (protocol, sections 8 and 10)
+
+
+@given(histories(), st.sampled_from(POLICIES))
+@examples(60)
+def test_no_payment_of_a_returned_withdrawal_can_be_executed_after_its_return(
+    claims: list[PayoutClaim], policy: Policy
+) -> None:
+    """A ledger signs it that has read to the slot's start, or further, and in which no return was asked for."""
+    for slot in slots(claims, policy):
+        for payment in compose(claims, REFERENCE, VENUE, policy, slot):
+            for one in payment.members:
+                signed_until = one.returning or slot_time(slot)
+                assert payment.transaction.expires <= slot_time(slot) + 3000
+                assert slot_time(slot) <= signed_until
+                assert one.return_due is None or payment.transaction.expires <= one.return_due - 600
+
+
+def test_a_claim_is_due_again_never_once_its_return_was_asked_for() -> None:
+    one, policy = claim(returning=START + 100, return_due=START + 3700), Policy(expires_in=60)
+    turns = [slot for slot in range(slot_after(START), slot_after(START) + 400) if due([one], policy, slot)]
+    assert turns
+    assert max(map(slot_time, turns)) <= START + 100
+
+
+def test_a_withdrawal_waits_while_an_identical_older_one_is_returning() -> None:
+    """The ledger settles the oldest with whatever payment arrives: the older one's return would be undone."""
+    older = claim(1, memo="rent", has_own_memo=True, returning=START + 1, return_due=START + 3601)
+    newer = claim(2, memo="rent", has_own_memo=True, opened=START + 2)
+    policy = Policy(expires_in=60)
+    slots = range(slot_after(START), slot_after(START) + 500)
+    assert not [slot for slot in slots if due([older, newer], policy, slot)]
+    returned = older._replace(closed=START + 3601)
+    first = next(slot for slot in slots if due([returned, newer], policy, slot))
+    assert START + 3601 + policy.expires_in < slot_time(first) <= START + 3601 + 3 * policy.expires_in
+    assert due([returned, newer], policy, first) == [newer]
+
+
+def test_a_returning_withdrawal_leaves_a_batch_of_others_as_it_is() -> None:
+    returning = claim(2, returning=START + 5, return_due=START + 3605)
+    late = claim(3, returning=slot_time(slot_after(START)), return_due=START + 5000)
+    [payment] = compose([claim(1), returning, late], REFERENCE, VENUE, Policy(), slot_after(START))
+    assert [one.n for one in payment.members] == [1, 3], "the third's return is not known in this slot"
+
+
+# ---------------------------------------------------------------- composition
 
 
 def test_tokens_go_in_batches_that_the_sidechain_runs() -> None:
@@ -219,7 +274,7 @@ def test_a_batch_stays_below_the_longest_json() -> None:
     assert [len(json.loads(text)) for text in texts] == [len(payment.members) for payment in payments]
 
 
-def test_from_the_second_turn_on_each_travels_alone() -> None:
+def test_from_the_second_turn_on_each_claim_is_paid_alone() -> None:
     claims = [claim(n) for n in range(1, 6)]
     slot = slot_after(START) + Policy().period
     payments = compose(claims, REFERENCE, VENUE, Policy(), slot)
@@ -265,8 +320,8 @@ def test_turns_of_a_refused_claim_are_among_those_of_one_refused_less(policy: Po
     assert 43_200 < stride_of(99, policy) * policy.period * SLOT_SECONDS <= 86_400
 
 
-def test_what_could_be_held_back_travels_alone() -> None:
-    """Another's account, a refund, what is above a limit: else one would hold the others back."""
+def test_a_claim_that_may_be_held_back_is_paid_alone() -> None:
+    """To another account, a refund, above a limit: in a batch it could hold the others back."""
     plain = [claim(1), claim(2)]
     alone = [claim(3, to="bob"), claim(4, kind=REFUND), claim(5, quantity="2000", value="2e3")]
     policy = Policy(limits=read_limits(["PEK=1000"]))
@@ -283,17 +338,17 @@ def test_what_could_be_held_back_travels_alone() -> None:
 
 
 def test_tokens_of_one_account_do_not_wait_for_each_other() -> None:
-    """Were one of them short, the other's batch could be paid all the same."""
+    """If one of them is missing, the other's batch is paid all the same."""
     claims = [claim(1), claim(2, symbol="PIMP"), claim(3)]
     payments = compose(claims, REFERENCE, VENUE, Policy(), slot_after(START))
     assert [tuple(one.n for one in payment.members) for payment in payments] == [(1, 3), (2,)]
 
 
-def test_a_transaction_says_what_the_ledger_demands() -> None:
+def test_a_transaction_makes_the_ledgers_payments() -> None:
     claims = [
         coin(1, memo="Grüße, 東京 🙂"),
         claim(2, memo='she said "PEK"\\'),
-        claim(3, kind=REFUND, quantity="2.5", value="25e-1", symbol="DUST"),
+        claim(3, kind=REFUND, quantity="2.5", value="25e-1", symbol="SWAP.BTC"),
     ]
     slot = slot_after(START)
     transactions = [payment.transaction for payment in compose(claims, REFERENCE, VENUE, Policy(), slot)]
@@ -319,7 +374,7 @@ def test_a_transaction_says_what_the_ledger_demands() -> None:
 
 
 def test_beem_signs_whatever_memo_a_trader_writes() -> None:
-    """It would refuse, or sign other bytes, if it packed text in another way than we do."""
+    """It would refuse, or sign other bytes, if it serialized text in another way than we do."""
     memos = ["Grüße", "東" * 256, "🙂" * 256, "\u2028\ufeff'\"\\", "a" * 256, "\x80\x9f\xa0"]
     key = Key("5JdeC9P7Pbd1uGdFVEsJ41EkEnADbbHGq6p1BwFxm6txNBsQnsw")
     chain_id = "18dcf0a285365fc58b71f18b3d3fec954aa0c141c44e4e5cb4cf777b9eab274e"
@@ -336,7 +391,7 @@ def test_beem_signs_whatever_memo_a_trader_writes() -> None:
         assert signer(payment.transaction, signature, chain_id) == key.public
 
 
-# ---------------------------------------------------------------- what is never paid
+# ---------------------------------------------------------------- unpayable claims
 
 
 @pytest.mark.parametrize(
@@ -346,10 +401,11 @@ def test_beem_signs_whatever_memo_a_trader_writes() -> None:
         '"contractPayload":{"symbol":"PEK","to":"mallory","quantity":"1000000"}}}',
         '  {"id":"ssc-mainnet-hive"}',
         "\u00a0[1]",
+        "\ufeff{}",
     ],
 )
 def test_a_coin_s_memo_that_a_sidechain_could_run_is_never_signed(memo: str) -> None:
-    """Hive-Engine runs it with the authority of the account that pays: all of its tokens could be taken."""
+    """Hive-Engine runs it with the authority of the escrow account: all of its tokens could be taken."""
     bad = coin(memo=memo, has_own_memo=True)
     assert "sidechain" in (unpayable_reason(bad) or "")
     assert compose([bad], REFERENCE, VENUE, Policy(), slot_after(START)) == []
@@ -364,15 +420,12 @@ def test_a_coin_s_memo_that_a_sidechain_could_run_is_never_signed(memo: str) -> 
         {"quantity": None},
         {"to": "Not.An.Account"},
         {"to": "peakedex.pek"},
-        {"symbol": "lower"},
-        {"is_plain": False},
-        {"chain": "hive", "symbol": "PEK"},
         {"chain": "hive", "symbol": "HIVE", "quantity": "0.0001"},
         {"chain": "hive", "symbol": "HIVE", "quantity": str(2**63)},
         {"chain": "hive", "symbol": "HIVE", "memo": "x" * 2048},
     ],
 )
-def test_what_cannot_be_paid_is_said_and_not_planned(changes: dict[str, object]) -> None:
+def test_an_unpayable_claim_has_a_reason_and_is_not_planned(changes: dict[str, object]) -> None:
     bad = claim(kind=REFUND, **changes)
     assert unpayable_reason(bad)
     assert compose([bad, claim(2)], REFERENCE, VENUE, Policy(), slot_after(START))[0].members == (claim(2),)
@@ -391,7 +444,7 @@ def test_a_payout_above_its_limit_waits() -> None:
 
 
 def test_what_goes_beyond_the_limit_of_an_hour_waits() -> None:
-    """Oldest first; what waits itself does not count, nor do other tokens."""
+    """Oldest first; a claim that waits does not count, nor do other tokens."""
     claims = [claim(1, quantity="5"), claim(2, quantity="4"), claim(3, quantity="2"), claim(4, quantity="1")]
     assert limited(*claims, claim(5, symbol="PIMP", quantity="999")) == {3: "hour"}
     assert limited(claim(1, quantity="99"), claim(2, quantity="5"), claim(3, quantity="5")) == {1: "payout"}
@@ -408,7 +461,7 @@ def test_what_was_paid_within_the_hour_counts() -> None:
 
 
 def test_a_claim_of_a_day_uses_up_no_limit_of_an_hour() -> None:
-    """It may be refused for ever; it needs an approval itself."""
+    """The chain may refuse it for ever; it needs an approval itself."""
     day = 86_400
     refused, other = claim(1, quantity="5"), claim(2, quantity="4", opened=START + day - 9)
     large = claim(3, quantity="2", opened=START + day - 9)
@@ -425,13 +478,13 @@ def test_limits_are_read_exactly() -> None:
         read_limits(["PEK=1", "PEK=2"])
 
 
-@pytest.mark.parametrize("seconds", [59, 3601])
-def test_a_payment_lives_for_a_minute_to_an_hour(seconds: int) -> None:
-    with pytest.raises(PolicyError, match="60 to 3600"):
+@pytest.mark.parametrize("seconds", [59, 3001])
+def test_a_payment_lives_for_a_minute_to_fifty_minutes(seconds: int) -> None:
+    with pytest.raises(PolicyError, match="60 to 3000"):
         Policy(expires_in=seconds)
 
 
-def test_whatever_shapes_payments_is_in_the_policy_s_hash() -> None:
+def test_all_that_shapes_payments_is_in_the_policys_hash() -> None:
     policies = [
         Policy(),
         Policy(expires_in=601),
