@@ -1,0 +1,1 @@
+"""Builder of what is signed: actions of the protocol, and deposits. Imports settlement.core alone."""
