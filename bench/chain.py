@@ -11,6 +11,8 @@ VENUE = """
 [venue]
 name = "Bench"
 protocol = 2
+contract = "peakedex"
+custom_json_id = "ssc-mainnet-hive"
 start_block = 1
 operator = "operator"
 fee_account = "bench.fees"

@@ -20,8 +20,7 @@ from tests.support import blocks as chain
 from tests.support.blocks import CONTRACT, ESCROW, action, block, custom_json, moved, transfer, watch
 from tests.support.examples import examples
 
-LATER = "later.escrow"
-NAMES = st.sampled_from(["alice", "bob", ESCROW, LATER, CONTRACT, "peakede", "x" + ESCROW])
+NAMES = st.sampled_from(["alice", "bob", ESCROW, CONTRACT, "peakede", "x" + ESCROW, r"\u0070eakedex.hive"])
 SPACE = st.sampled_from(["", " ", "\t", "\n  "])
 FLAT = {"base": "PEK", "quote": "SWAP.HIVE", "side": "buy", "price": "0.1", "amount": "5"}
 
@@ -57,7 +56,6 @@ def contents(draw: st.DrawFn) -> str:
             st.sampled_from(
                 [
                     action("buy", {"symbol": name, "price": 1.5}),
-                    action("listToken", {"escrow": LATER}),
                     action("transfer", {"to": name, "memo": "m"}, "tokens"),
                     FLAT,
                     {**FLAT, "side": name},
@@ -82,6 +80,9 @@ def operations(draw: st.DrawFn) -> chain.Operation:
         identity = draw(st.sampled_from([chain.SIDECHAIN_ID, chain.SIDECHAIN_ID, "other"]))
         return custom_json(draw(contents()), draw(NAMES), active=draw(st.booleans()), id=identity)
     memo = draw(st.sampled_from(["", "hi", f'{{"id":"{chain.SIDECHAIN_ID}","json":{{"to":"{ESCROW}"}}}}']))
+    memo = memo.replace(
+        *draw(st.sampled_from([("", ""), ("p", r"\u0070"), ("-", r"\u002D"), ("s", r"\\u0073")]))
+    )
     return transfer(draw(NAMES), draw(NAMES), "1.000 HIVE", memo)
 
 
@@ -105,20 +106,16 @@ def all_receipts(transactions: list[Any]) -> Receipts:
         ids += [f"{item}-{index}" for item in ids[1:] for index in range(3)] + [
             f"{ids[0]}-{index}" for index in range(3)
         ]
-        logs.update({item: [moved("alice", ESCROW, "1"), moved("alice", LATER, "2")] for item in ids})
+        logs.update({item: [moved("alice", ESCROW, "1"), moved("alice", "bob", "2")] for item in ids})
     return Receipts(chain.receipts(5, logs))
 
 
 def run(text: bytes, looking: VenueFilter, *, prefilter: bool) -> tuple[list[Event], bool]:
-    """Decode as with a state machine that lists a new account at the first `listToken`."""
+    """The events, and whether the block waits for receipts."""
     read = read_block(text, Prefilter(looking)) if prefilter else Block(text)
     waits = has_candidate(read, looking, prefilter=prefilter)
-    found = []
-    for event in decode(read, looking, all_receipts(Block(text).transactions), prefilter=prefilter):
-        found.append(event)
-        if isinstance(event, Action) and event.name == "listToken":
-            looking.escrows.add(LATER)
-    return found, waits
+    receipts = all_receipts(Block(text).transactions)
+    return list(decode(read, looking, receipts, prefilter=prefilter)), waits
 
 
 @examples(200)
@@ -149,34 +146,24 @@ def test_a_block_with_nothing_of_ours_is_not_parsed(operation: chain.Operation) 
     assert list(decode(read_block(text, Prefilter(watch())), watch())) == []
 
 
-def test_a_block_found_without_is_searched_again_once_there_is_more_to_look_for() -> None:
-    """Blocks may be read ahead; the account is listed in between."""
-    looking = watch()
-    read = read_block(block(5, [transfer("alice", LATER, "1.000 HIVE")]), Prefilter(looking))
-    assert list(decode(read, looking)) == []
-    looking.escrows.add(LATER)
-    assert [event.id for event in decode(read, looking)] == [chain.transaction_id(5, 0)]
-
-
 def without_ids(value: dict[str, Any]) -> bytes:
     """A block whose header is right, and whose transactions are refused as soon as they are read."""
     return chain.as_text({**value, "transaction_ids": []}, ascii_only=True)
 
 
-def test_operations_are_read_once_and_again_only_where_there_is_more_to_look_for() -> None:
-    """The search for candidates and the decoding share their result; a listing causes a second search."""
-    ours = [custom_json(action("buy")), custom_json(action("sell")), custom_json(action("listToken"))]
+def test_operations_are_read_once_for_a_venue() -> None:
+    """The search for candidates and the decoding share their result."""
+    ours = [custom_json(action("buy")), custom_json(action("sell"))]
     text = block(5, *([each] for each in ours), [transfer("a", "b", "1.000 HIVE")])
-    for listing in (False, True):
-        looking = watch()
-        read = read_block(text, Prefilter(looking))
-        assert not has_candidate(read, looking)
-        first = read.relevant
-        assert first is not None
-        for event in decode(read, looking):
-            if listing and isinstance(event, Action) and event.name == "listToken":
-                looking.escrows.add(LATER)
-        assert (read.relevant is first) == (not listing)
+    looking = watch()
+    read = read_block(text, Prefilter(looking))
+    assert not has_candidate(read, looking)
+    first = read.relevant
+    assert first is not None
+    assert len(list(decode(read, looking))) == 2
+    assert read.relevant is first
+    other = watch(contract="market")
+    assert list(decode(read, other)) == []
 
 
 @pytest.mark.parametrize("last_applied", [5, 6])
@@ -189,12 +176,12 @@ def test_of_a_block_applied_before_only_the_header_is_read(last_applied: int) ->
 
 def test_names_found_with_a_shorter_one_are_not_searched_for() -> None:
     looking = watch(escrows={ESCROW, "peakedex.btc", "other", "another"})
-    assert Prefilter(looking).needles() == (b"other", b"peakedex", b'\\"side\\"')
-    assert Prefilter(watch(accept_flat_intents=False)).needles() == (b"peakedex",)
+    assert Prefilter(looking).needles == (b"other", b"peakedex", b'\\"side\\"')
+    assert Prefilter(watch(accept_flat_intents=False)).needles == (b"peakedex",)
 
 
 def test_a_name_that_escapes_could_spell_in_other_ways_turns_the_search_off() -> None:
-    assert Prefilter(watch(contract="a/b")).needles() is None
+    assert Prefilter(watch(contract="a/b")).needles is None
 
 
 def test_an_uninteresting_block_is_walked_all_the_same() -> None:

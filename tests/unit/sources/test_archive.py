@@ -236,17 +236,6 @@ def test_candidates_for_which_nothing_was_recorded_are_counted(tmp_path: Path) -
     assert source.waiting is None
 
 
-def test_an_account_listed_on_the_way_counts_from_the_next_block_on(tmp_path: Path) -> None:
-    """The state machine adds it while the source waits at that block."""
-    looking = watch(escrows=set())
-    write(tmp_path / "blocks.jsonl", chain.chain(10, [PAY], [PAY], [PAY]))
-    source = ArchiveSource(tmp_path, looking)
-    for block, _ in source.blocks(Cursor(9)):
-        if block.number == 11:
-            looking.escrows.add(ESCROW)
-    assert source.candidates_without_receipts == 1
-
-
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
