@@ -13,15 +13,19 @@ from settlement.store.payout_schema import members as payout_members
 from settlement.store.schema import (
     balance_changes,
     deposits,
+    grants,
+    ignored,
     intents,
     orders,
     refunds,
+    timers,
     trades,
     transfers,
     withdrawals,
 )
 
 _is_open = text("status = 0")
+_is_waiting = text("status = 5")
 _is_rejected = text("code IS NOT NULL")
 _has_ref = text("ref IS NOT NULL")
 _was_open = text("fork IS NOT NULL")
@@ -42,6 +46,9 @@ READ_INDEXES: Final = (
     _partial("orders_open_by_number", _is_open, orders.c.seq),
     _partial("orders_open_by_pair", _is_open, orders.c.pair_id, orders.c.seq),
     _partial("orders_open_by_account", _is_open, orders.c.account_id, orders.c.seq),
+    _partial("orders_waiting_by_number", _is_waiting, orders.c.seq),
+    _partial("orders_waiting_by_pair", _is_waiting, orders.c.pair_id, orders.c.seq),
+    _partial("orders_waiting_by_account", _is_waiting, orders.c.account_id, orders.c.seq),
     _partial("orders_past_until", _was_open, orders.c.pair_id, orders.c.fork, orders.c.closed_block),
     _partial("orders_past_from", _was_open, orders.c.pair_id, orders.c.fork, orders.c.block),
     # A fork node holds at most as many orders of an account as it may have open: they are scanned.
@@ -61,11 +68,21 @@ READ_INDEXES: Final = (
     _partial("transfers_by_credit", _of_another, transfers.c.credit_id, transfers.c.n),
     Index("deposits_by_account", deposits.c.account_id, deposits.c.n),
     Index("refunds_by_account", refunds.c.account, refunds.c.arrival),
+    Index("ignored_by_account", ignored.c.account, ignored.c.n),
     _partial("refunds_open", _is_open, refunds.c.n),
     Index("payout_members_by_transaction", payout_members.c.transaction_n),
     Index("refunds_closed", refunds.c.closed_block),
     _partial("refunds_past_until", _was_open, refunds.c.fork, refunds.c.closed_block),
     _partial("refunds_past_from", _was_open, refunds.c.fork, refunds.c.block),
+    _partial("grants_open", _is_open, grants.c.n),
+    _partial("grants_by_account", _is_open, grants.c.account_id, grants.c.n),
+    _partial("grants_by_grantee", _is_open, grants.c.to, grants.c.n),
+    _partial("grants_past_until", _was_open, grants.c.fork, grants.c.closed_block),
+    _partial("grants_past_from", _was_open, grants.c.fork, grants.c.block),
+    _partial("timers_open", _is_open, timers.c.n),
+    _partial("timers_by_account", _is_open, timers.c.account_id, timers.c.n),
+    _partial("timers_past_until", _was_open, timers.c.fork, timers.c.closed_block),
+    _partial("timers_past_from", _was_open, timers.c.fork, timers.c.block),
     Index("withdrawals_by_account", withdrawals.c.account_id, withdrawals.c.n),
     _partial("withdrawals_open", _is_open, withdrawals.c.n),
     Index("withdrawals_closed", withdrawals.c.closed_block),

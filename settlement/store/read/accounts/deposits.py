@@ -1,4 +1,4 @@
-"""Deposits, credited or refunded: of an account, newest first; and streams, oldest first."""
+"""Arrivals in escrow (credited, to be refunded, ignored): lists, newest first, and streams, oldest first."""
 
 from __future__ import annotations
 
@@ -15,27 +15,32 @@ from settlement.store.read.paging import Page, make_page
 
 
 class DepositRow(NamedTuple):
-    """A deposit: credited, or (with `quantity` and `status`) to be refunded. Text is encoded."""
+    """An arrival in escrow. Text is encoded.
 
-    n: int  # in the common sequence of deposits and refunds
+    A credited deposit has `precision` and `amount`, the others `quantity`; a refund has `status`.
+    """
+
+    n: int  # in the common sequence of all arrivals
     id: str
     account: str
     symbol: str
     precision: int | None  # of a credited deposit
-    amount: int | None  # of a credited deposit, in units
-    quantity: str | None  # of a refund, as spelled on the chain
+    amount: int | None  # units
+    quantity: str | None  # as spelled on the chain
     escrow: str
+    chain: str
     status: int | None  # of a refund: index in `schema.CLAIM_STATUSES`
     paid_by: str | None
     block: int
     timestamp: int
 
 
-_d, _r, _t, _b = schema.deposits.c, schema.refunds.c, schema.tokens.c, schema.blocks.c
+_d, _r, _x = schema.deposits.c, schema.refunds.c, schema.ignored.c
+_t, _b = schema.tokens.c, schema.blocks.c
 _name = schema.accounts.c.name
 _DEPOSITS: Select[Any] = (
     select(
-        *(_d.n, _d.id, _name, _t.symbol, _t.precision, _d.amount, _d.escrow, _d.block),
+        *(_d.n, _d.id, _name, _t.symbol, _t.precision, _d.amount, _d.escrow, _t.chain, _d.block),
         _b.timestamp,
     )
     .select_from(schema.deposits)
@@ -49,44 +54,55 @@ _CREDITED = (
     .limit(bindparam("rows"))
 )
 _REFUNDS: Select[Any] = select(
-    *(_r.arrival, _r.id, _r.account, _r.symbol, _r.quantity, _r.escrow, _r.status, _r.paid_by),
+    *(_r.arrival, _r.id, _r.account, _r.symbol, _r.quantity, _r.escrow, _r.chain, _r.status, _r.paid_by),
     *(_r.block, _r.closed_block, _b.timestamp),
 ).select_from(schema.refunds.join(schema.blocks, _b.number == _r.block))
-_NOT_CREDITED = (
+_OF_SENDER = (
     _REFUNDS.where(_r.account == bindparam("account"), _r.arrival < bindparam("before"))
     .order_by(_r.arrival.desc())
+    .limit(bindparam("rows"))
+)
+_IGNORED: Select[Any] = select(
+    *(_x.n, _x.id, _x.account, _x.symbol, _x.quantity, _x.escrow, _x.chain, _x.block, _b.timestamp)
+).select_from(schema.ignored.join(schema.blocks, _b.number == _x.block))
+_IGNORED_OF_SENDER = (
+    _IGNORED.where(_x.account == bindparam("account"), _x.n < bindparam("before"))
+    .order_by(_x.n.desc())
     .limit(bindparam("rows"))
 )
 _CHOSEN = _REFUNDS.where(_r.n.in_(bindparam("numbers", expanding=True))).order_by(_r.n.desc())
 
 
 def list_deposits(connection: Connection, account: str, before: int | None, limit: int) -> Page[DepositRow]:
-    """A page of the deposits of an account, given by its encoded name."""
+    """A page of what an account, given by its encoded name, has sent."""
     values = {"account": account, "before": MAX_UNITS if before is None else before, "rows": limit + 1}
     rows = [_credited(row) for row in connection.execute(_CREDITED, values)]
-    rows.extend(_refund(row) for row in connection.execute(_NOT_CREDITED, values))
+    rows.extend(_refund(row) for row in connection.execute(_OF_SENDER, values))
+    rows.extend(_ignored(row) for row in connection.execute(_IGNORED_OF_SENDER, values))
     rows.sort(key=lambda row: -row.n)
     return make_page(rows, limit, lambda row: row.n)
 
 
-def read_refunds(connection: Connection, numbers: Iterable[int], block: int) -> list[DepositRow]:
-    """The refunds with these numbers, newest first, at the end of a block by which all existed."""
-    rows = connection.execute(_CHOSEN, {"numbers": list(numbers)})
-    return [_refund_at(row, block) for row in rows]
+def read_refunds(connection: Connection, numbers: Iterable[int]) -> list[DepositRow]:
+    """The refunds with these numbers, newest first, as they are now."""
+    return [_refund(row) for row in connection.execute(_CHOSEN, {"numbers": list(numbers)})]
 
 
 def stream_deposits(connection: Connection, account: str | None, blocks: BlockRange) -> Iterator[DepositRow]:
-    """Stream the deposits in a block range, oldest first, at the end of the last block.
+    """Stream the arrivals in a block range, oldest first, at the end of the last block.
 
-    With the encoded name of an account, only its deposits.
+    With the encoded name of an account, only what it has sent.
     """
     credited = _DEPOSITS.where(_d.n.between(*find_key_range(connection, _d.n, blocks))).order_by(_d.n)
     refunds = _REFUNDS.where(_r.n.between(*find_key_range(connection, _r.n, blocks))).order_by(_r.n)
+    ignored = _IGNORED.where(_x.n.between(*find_key_range(connection, _x.n, blocks))).order_by(_x.n)
     if account is not None:
         credited, refunds = credited.where(_name == account), refunds.where(_r.account == account)
+        ignored = ignored.where(_x.account == account)
     return merge(
         (_credited(row) for row in _stream(connection, credited)),
         (_refund_at(row, blocks.last) for row in _stream(connection, refunds)),
+        (_ignored(row) for row in _stream(connection, ignored)),
         key=lambda row: row.n,
     )
 
@@ -101,6 +117,7 @@ def _credited(row: Row[Any]) -> DepositRow:
         amount=row.amount,
         quantity=None,
         escrow=row.escrow,
+        chain=row.chain,
         status=None,
         paid_by=None,
         block=row.block,
@@ -118,8 +135,27 @@ def _refund(row: Row[Any]) -> DepositRow:
         amount=None,
         quantity=row.quantity,
         escrow=row.escrow,
+        chain=row.chain,
         status=row.status,
         paid_by=row.paid_by,
+        block=row.block,
+        timestamp=row.timestamp,
+    )
+
+
+def _ignored(row: Row[Any]) -> DepositRow:
+    return DepositRow(
+        n=row.n,
+        id=row.id,
+        account=row.account,
+        symbol=row.symbol,
+        precision=None,
+        amount=None,
+        quantity=row.quantity,
+        escrow=row.escrow,
+        chain=row.chain,
+        status=None,
+        paid_by=None,
         block=row.block,
         timestamp=row.timestamp,
     )

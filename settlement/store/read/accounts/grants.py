@@ -1,6 +1,6 @@
 """Grants in force: of an account now, or all at the end of a past block.
 
-The rows of grants that end by their `until` are closed in the next active block, so `until` is compared as well.
+The row of a grant that ends by its `until` is closed in the next active block: `until` is compared as well.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def list_grants_to(
 
 
 def read_grants_at(connection: Connection, past: ActiveBlock, now: int) -> list[state_lines.Grant]:
-    """All grants in force at time `now`, up to which `past` is the newest active block; by account and `to`."""
+    """All grants in force at time `now`, by account and `to`; `past` is the newest active block by then."""
     rows = connection.execute(_AT_BLOCK, {**parameters_at(past), "now": now})
     return sorted(state_lines.Grant(*row) for row in rows)
 

@@ -1,9 +1,9 @@
-"""Orders: lists, newest first, single orders and streams; now, or at the end of a past block."""
+"""Orders and stops: lists, newest first, single ones and streams; now, or at the end of a past block."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
@@ -11,8 +11,11 @@ from settlement.store import schema
 from settlement.store.read.key_ranges import FETCH_ROWS, KeyRange
 from settlement.store.read.open_at_block import (
     IS_OPEN,
+    IS_WAITING,
     OPEN_OF_ACCOUNT,
     OPEN_OF_PAIRS,
+    WAITING_OF_ACCOUNT,
+    WAITING_OF_PAIRS,
     join_progress,
     parameters_at,
 )
@@ -21,59 +24,75 @@ from settlement.store.read.position import ActiveBlock, read_active_block
 from settlement.store.read.venue import PairRow, read_pairs
 from settlement.store.transaction_keys import transaction_key
 
+PROTECTIVE: Final = "~stop"
+"""Ends the id of an order that a protective stop placed; before it stands the id of the stop's order."""
+
 
 class OrderRow(NamedTuple):
-    """An order with its times. Units as in `settlement.core.order_book.Order`."""
+    """An order or stop with its times. Amounts as in `schema.orders`."""
 
     seq: int
-    id: str
+    intent_id: str  # of the intent that placed it, or the stop from which it comes
+    intent_seq: int  # of what that intent placed: another one if a stop placed this order
+    protective: bool  # placed by a protective stop
     account: str
     pair_id: int
     is_buy: bool
     market: bool
     price: int | None
     quantity: int
-    remaining: int
-    locked: int
-    received: int
-    released: int
-    status: int
     to_wallet: bool
     expiry: int | None
+    maker_fee_bps: int | None
+    taker_fee_bps: int
+    stop_price: int | None
+    stop_limit: int | None
+    trigger_price: int | None  # None for an order
+    above: bool | None
+    time_in_force: int | None
+    post_only: bool | None
+    by: str  # active, posting or the grantee's name
     action: str
     ref: str | None
     block: int
     timestamp: int
+    remaining: int
+    locked: int
+    received: int
+    released: int
+    traded_base: int
+    traded_quote: int
+    fees: int
+    status: int
+    fired_code: str | None
+    fired_seq: int | None
     closed_block: int | None
     closed_timestamp: int | None
+
+    @property
+    def id(self) -> str:
+        return self.intent_id + PROTECTIVE if self.protective else self.intent_id
+
+    @property
+    def is_stop(self) -> bool:
+        return self.trigger_price is not None
 
 
 _o, _i = schema.orders.c, schema.intents.c
 _placed, _closed = schema.blocks.alias("placed"), schema.blocks.alias("closed")
+_PROGRESS = ("remaining", "received", "released", "traded_base", "traded_quote", "fees")
+_COLUMNS: Final = {
+    "intent_id": _i.id,
+    "intent_seq": _i.seq,
+    "account": schema.accounts.c.name,
+    "by": _i.by,
+    "action": _i.action,
+    "ref": _i.ref,
+    "timestamp": _placed.c.timestamp,
+    "closed_timestamp": _closed.c.timestamp,
+}
 _ORDERS: Select[Any] = (
-    select(
-        _o.seq,
-        _i.id,
-        schema.accounts.c.name,
-        _o.pair_id,
-        _o.is_buy,
-        _o.market,
-        _o.price,
-        _o.quantity,
-        _o.remaining,
-        _o.locked,
-        _o.received,
-        _o.released,
-        _o.status,
-        _o.to_wallet,
-        _o.expiry,
-        _i.action,
-        _i.ref,
-        _o.block,
-        _placed.c.timestamp,
-        _o.closed_block,
-        _closed.c.timestamp,
-    )
+    select(*(_COLUMNS[name] if name in _COLUMNS else _o[name] for name in OrderRow._fields))
     .select_from(schema.orders)
     .join(schema.intents, _i.n == _o.intent)
     .join(schema.accounts, schema.accounts.c.id == _o.account_id)
@@ -82,14 +101,18 @@ _ORDERS: Select[Any] = (
     .order_by(_o.seq.desc())
 )
 _PAST_ORDERS: Select[Any] = join_progress(
-    _ORDERS.add_columns(*(schema.order_changes.c[name] for name in ("remaining", "received", "released")))
+    _ORDERS.add_columns(*(schema.order_changes.c[name] for name in _PROGRESS))
 ).where(_o.seq <= bindparam("last_seq"))
-_SEQ = select(_i.seq).where(_i.tx_key == bindparam("key"), _i.id == bindparam("id"), _i.seq.is_not(None))
+_OF_INTENT = (
+    select(_o.seq, _o.fired_seq)
+    .join(schema.intents, _i.seq == _o.seq)
+    .where(_i.tx_key == bindparam("key"), _i.id == bindparam("id"))
+)
 _CHOSEN = select(_o.seq).where(_o.seq.in_(bindparam("seqs", expanding=True)))
 
 
 class OrderFilter(NamedTuple):
-    """Filter of orders; None matches any. `status` is an index in `schema.ORDER_STATUSES`."""
+    """Filter of orders and stops; None matches any. `status` is an index in `schema.ORDER_STATUSES`."""
 
     account_id: int | None = None
     pair_id: int | None = None
@@ -129,43 +152,47 @@ class _View:
         order = OrderRow._make(row[: len(OrderRow._fields)])
         if order.closed_block is not None and order.closed_block <= self._past.number:
             return order
-        return _order_at(order, self._pairs[order.pair_id], *row[len(OrderRow._fields) :])
+        return _order_at(order, self._pairs[order.pair_id], row[len(OrderRow._fields) :])
 
 
-def _order_at(
-    order: OrderRow, pair: PairRow, remaining: int | None, received: int | None, released: int | None
-) -> OrderRow:
-    """An order that was open at the past block. Its lock follows from `remaining` (protocol, section 5)."""
-    if remaining is None:
-        remaining = order.quantity
-    price = order.price
-    assert price is not None, "only limit orders stay open"
+def _order_at(order: OrderRow, pair: PairRow, progress: Iterable[int | None]) -> OrderRow:
+    """An order or stop that was open at the past block; its lock follows from what remained."""
+    then = dict(zip(_PROGRESS, progress, strict=True))
+    remaining = order.quantity if then["remaining"] is None else then["remaining"]
     return order._replace(
-        remaining=remaining,
-        locked=pair.value(price, remaining) if order.is_buy else remaining,
-        received=received or 0,
-        released=released or 0,
-        status=schema.OPEN,
+        **{name: value or 0 for name, value in then.items()} | {"remaining": remaining},
+        locked=pair.lock(is_buy=order.is_buy, market=order.market, price=order.price, units=remaining),
+        status=schema.WAITING if order.is_stop else schema.OPEN,
+        fired_code=None,
+        fired_seq=None,
         closed_block=None,
         closed_timestamp=None,
     )
 
 
-def find_order(connection: Connection, order_id: str, block: int | None = None) -> OrderRow | None:
-    """An order by its id: now, or at the end of `block` (None if it was placed later)."""
+def find_orders(connection: Connection, order_id: str, block: int | None = None) -> list[OrderRow]:
+    """What has this id, newest first: an order, a stop, or the order that a stop fired and the stop.
+
+    Now, or at the end of `block`.
+    """
     past = None
     if block is not None:
         past = read_active_block(connection, block)
         if past is None:
-            return None
-    values = {"key": transaction_key(order_id), "id": order_id}
-    rows = _View(connection, past).read(_SEQ.limit(1), values)
-    return rows[0] if rows else None
+            return []
+    placed_id = order_id.removesuffix(PROTECTIVE)
+    values = {"key": transaction_key(placed_id), "id": placed_id}
+    placed = connection.execute(_OF_INTENT, values).one_or_none()
+    if placed is None:
+        return []
+    seqs = [seq for seq in placed if seq is not None]
+    rows = _View(connection, past).read(_CHOSEN, {"seqs": seqs})
+    return [row for row in rows if row.id == order_id]
 
 
-def read_orders(connection: Connection, seqs: Iterable[int], block: int) -> list[OrderRow]:
-    """The orders with these sequence numbers, newest first, at the end of a block by which all existed."""
-    return _View(connection, read_active_block(connection, block)).read(_CHOSEN, {"seqs": list(seqs)})
+def read_orders(connection: Connection, seqs: Iterable[int]) -> list[OrderRow]:
+    """The orders and stops with these sequence numbers, newest first, as they are now."""
+    return _View(connection, None).read(_CHOSEN, {"seqs": list(seqs)})
 
 
 def stream_orders(
@@ -190,7 +217,7 @@ def list_orders(
     *,
     scan_limit: int = MAX_SCANNED_ROWS,
 ) -> Page[OrderRow]:
-    """A page of orders, newest first: now, or at the end of `block`.
+    """A page of orders and stops, newest first: now, or at the end of `block`.
 
     For a filter without an index a page scans at most `scan_limit` orders: it can then hold fewer than
     `limit`, even none, and still have a next page.
@@ -200,11 +227,21 @@ def list_orders(
     past = read_active_block(connection, block)
     if past is None:
         return Page([], None)
-    if filter_.status == schema.OPEN:
-        return _list_past_open(connection, filter_, before, limit, past)
+    if filter_.status in _UNCLOSED:
+        return _list_past_unclosed(connection, filter_, before, limit, past)
     first_later = past.last_seq + 1
     before = first_later if before is None else min(before, first_later)
     return _list(connection, filter_, before, limit, scan_limit, past)
+
+
+_UNCLOSED: Final = {schema.OPEN: IS_OPEN, schema.WAITING: IS_WAITING}
+"""Statuses with indexes of their own."""
+_WERE_UNCLOSED: Final = {  # by status and whether an account is given
+    (schema.OPEN, False): OPEN_OF_PAIRS,
+    (schema.OPEN, True): OPEN_OF_ACCOUNT,
+    (schema.WAITING, False): WAITING_OF_PAIRS,
+    (schema.WAITING, True): WAITING_OF_ACCOUNT,
+}
 
 
 def _list(
@@ -232,25 +269,25 @@ def _list(
     return page._replace(next_key=connection.execute(newest.offset(scan_limit - 1).limit(1)).scalar())
 
 
-def _list_past_open(
+def _list_past_unclosed(
     connection: Connection, filter_: OrderFilter, before: int | None, limit: int, past: ActiveBlock
 ) -> Page[OrderRow]:
-    """Orders open at a past block. The database finds all of them for each page."""
+    """Orders open, or stops waiting, at a past block. The database finds all of them for each page."""
     view = _View(connection, past)
     values: dict[str, Any] = {}
+    assert filter_.status is not None
+    were = _WERE_UNCLOSED[filter_.status, filter_.account_id is not None].subquery("was_open")
     if filter_.account_id is None:
-        was_open = OPEN_OF_PAIRS.subquery("was_open")
         values["pairs"] = list(read_pairs(connection)) if filter_.pair_id is None else [filter_.pair_id]
     else:
-        was_open = OPEN_OF_ACCOUNT.subquery("was_open")
         values["account"] = filter_.account_id
-    seq = was_open.c.seq + 0  # prevents SQLite from scanning in the requested order instead of by fork
+    seq = were.c.seq + 0  # prevents SQLite from scanning in the requested order instead of by fork
     keys = select(seq)
     if before is not None:
         keys = keys.where(seq < before)
     if filter_.account_id is not None and filter_.pair_id is not None:
         of_pair = schema.orders.alias("of_pair")
-        keys = keys.join(of_pair, of_pair.c.seq == was_open.c.seq).where(of_pair.c.pair_id == filter_.pair_id)
+        keys = keys.join(of_pair, of_pair.c.seq == were.c.seq).where(of_pair.c.pair_id == filter_.pair_id)
     return view.page(keys, values, limit)
 
 
@@ -259,8 +296,8 @@ def _range(filter_: OrderFilter, before: int | None) -> list[ColumnElement[bool]
     conditions = [] if before is None else [_o.seq < before]
     if filter_.account_id is not None:
         conditions.append(_o.account_id == filter_.account_id)
-    if filter_.status == schema.OPEN:
-        conditions.append(IS_OPEN)
+    if filter_.status in _UNCLOSED:
+        conditions.append(_UNCLOSED[filter_.status])
         if filter_.pair_id is not None:
             conditions.append(_o.pair_id == filter_.pair_id)
         elif filter_.account_id is None:  # always true: makes SQLite use the index of open orders
@@ -270,7 +307,7 @@ def _range(filter_: OrderFilter, before: int | None) -> list[ColumnElement[bool]
 
 def _rest(filter_: OrderFilter) -> dict[str, int]:
     """The conditions checked row by row."""
-    if filter_.status == schema.OPEN:
+    if filter_.status in _UNCLOSED:
         return {}
     values = {"pair_id": filter_.pair_id, "status": filter_.status}
     return {name: value for name, value in values.items() if value is not None}

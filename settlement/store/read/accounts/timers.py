@@ -56,7 +56,7 @@ def read_timers(connection: Connection, account_id: int, now: int) -> list[Timer
 
 
 def read_timers_at(connection: Connection, past: ActiveBlock, now: int) -> list[state_lines.Timer]:
-    """All armed timers at time `now`, up to which `past` is the newest active block; by account and `by`."""
+    """All armed timers at time `now`, by account and `by`; `past` is the newest active block by then."""
     grants = {(grant.account, grant.to) for grant in read_grants_at(connection, past, now)}
     timers = (state_lines.Timer(*row) for row in connection.execute(_AT_BLOCK, parameters_at(past)))
     return sorted(each for each in timers if each.by == "active" or (each.account, each.by) in grants)

@@ -26,6 +26,8 @@ class WithdrawalRow(NamedTuple):
     memo: str | None  # the trader's; None for the default memo
     status: int  # index in `schema.CLAIM_STATUSES`
     paid_by: str | None
+    return_due: int | None  # when it goes back unless it is paid before; None unless it is returning
+    returning_block: int | None  # in which that was asked for
     block: int
     timestamp: int
     closed_block: int | None
@@ -53,6 +55,8 @@ _WITHDRAWALS: Select[Any] = (
         _w.memo,
         _w.status,
         _w.paid_by,
+        _w.return_due,
+        _w.returning_block,
         _w.block,
         _opened.c.timestamp,
         _w.closed_block,
@@ -96,10 +100,9 @@ def list_withdrawals(
     return page._replace(next_key=connection.execute(newest.offset(scan_limit - 1).limit(1)).scalar())
 
 
-def read_withdrawals(connection: Connection, numbers: Iterable[int], block: int) -> list[WithdrawalRow]:
-    """The withdrawals with these numbers, newest first, at the end of a block by which all existed."""
-    rows = connection.execute(_CHOSEN, {"numbers": list(numbers)})
-    return [_withdrawal_at(WithdrawalRow(*row), block) for row in rows]
+def read_withdrawals(connection: Connection, numbers: Iterable[int]) -> list[WithdrawalRow]:
+    """The withdrawals with these numbers, newest first, as they are now."""
+    return [WithdrawalRow(*row) for row in connection.execute(_CHOSEN, {"numbers": list(numbers)})]
 
 
 def stream_withdrawals(
@@ -117,6 +120,8 @@ def stream_withdrawals(
 
 
 def _withdrawal_at(row: WithdrawalRow, block: int) -> WithdrawalRow:
+    if row.returning_block is not None and row.returning_block > block:
+        row = row._replace(return_due=None, returning_block=None)
     if row.closed_block is None or row.closed_block <= block:
         return row
     return row._replace(status=schema.PENDING, paid_by=None, closed_block=None, closed_timestamp=None)
