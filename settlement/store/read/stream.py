@@ -1,136 +1,109 @@
-"""Queries of the live stream: active blocks in order, and the snapshot that a stream starts from.
+"""Change sets: what each of the newest active blocks changed, for the live stream.
 
-Following uses primary keys only, so it works during catching up, before the secondary indexes exist.
+`settlement.store.write.change_set` writes them in a block's own transaction, while the indexer follows the
+chain. Rows are those of the other read modules, as they were at the end of the block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+import json
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, select
 
 from settlement.store import schema
+from settlement.store.read.accounts.balances import BalanceRow
+from settlement.store.read.accounts.deposits import DepositRow
+from settlement.store.read.accounts.grants import GrantRow
+from settlement.store.read.accounts.orders import OrderRow
+from settlement.store.read.accounts.timers import TimerRow
+from settlement.store.read.accounts.withdrawals import WithdrawalRow
+from settlement.store.read.market.candles import CandleRow
 from settlement.store.read.market.order_book import LevelRow
-from settlement.store.read.open_at_block import (
-    IS_OPEN,
-    OPEN_OF_PAIRS,
-    join_progress,
-    parameters_at,
-    was_open,
-)
+from settlement.store.read.market.trades import TradeRow
 from settlement.store.read.position import ActiveBlock
-from settlement.store.read.wide_sums import join_parts, sum_parts
+
+CHANGE_SETS: Final = 1_000
+"""Blocks whose change sets are kept."""
 
 
-class StreamBlock(NamedTuple):
-    """An active block with its journal lines."""
+class PairChanges(NamedTuple):
+    """What a block changed in a pair's market."""
 
-    past: ActiveBlock
-    lines: str  # each ends with LF
-
-
-class OpenOrder(NamedTuple):
-    """An order that was open at the end of a block."""
-
-    id: str
-    seq: int
-    pair_id: int
-    is_buy: bool
-    price: int  # ticks
-    remaining: int  # base units
+    bids: list[LevelRow]  # no orders: the level is empty
+    asks: list[LevelRow]
+    trades: list[TradeRow]
+    candles: dict[int, CandleRow]  # by interval in seconds; empty without trades
 
 
-class OpenClaim(NamedTuple):
-    """A withdrawal or refund that was pending at the end of a block."""
+class AccountChanges(NamedTuple):
+    """What a block changed of an account."""
 
-    id: str
-    n: int
+    balances: list[BalanceRow]
+    orders: list[OrderRow]  # and stops, also closed ones
+    deposits: list[DepositRow]
+    withdrawals: list[WithdrawalRow]
+    grants: list[GrantRow] | None  # all that it has given and that are in force; None if none changed
+    timers: list[TimerRow] | None  # all that are armed; None if none changed
 
 
-_MAX_PRICES: Final = 500
-"""Prices in one statement at most."""
+class ChangeSet(NamedTuple):
+    """What a block changed, in plain lists: rows are made of those that are asked for."""
 
-_b, _o = schema.blocks.c, schema.orders.c
-_active_block = [_b[name] for name in ActiveBlock._fields]
+    previous: str  # journal hash before the block
+    rules: bool  # whether tokens, pairs or settings changed
+    pairs: dict[str, list[Any]]  # fields of PairChanges by number of the pair
+    accounts: dict[str, list[Any]]  # fields of AccountChanges by encoded name
+
+    def write(self) -> str:
+        return json.dumps(self, separators=(",", ":"))
+
+    @classmethod
+    def read(cls, text: str) -> ChangeSet:
+        return cls(*json.loads(text))
+
+    def of_pair(self, pair_id: int) -> PairChanges | None:
+        """The changes of a pair; None if there are none."""
+        found = self.pairs.get(str(pair_id))
+        if found is None:
+            return None
+        bids, asks, trades, candles = found
+        return PairChanges(
+            bids=[LevelRow(*row) for row in bids],
+            asks=[LevelRow(*row) for row in asks],
+            trades=[TradeRow(*row) for row in trades],
+            candles={int(interval): CandleRow(*row) for interval, row in candles.items()},
+        )
+
+    def of_account(self, name: str) -> AccountChanges | None:
+        """The changes of an account by its encoded name; None if there are none."""
+        found = self.accounts.get(name)
+        if found is None:
+            return None
+        balances, orders, deposits, withdrawals, grants, timers = found
+        return AccountChanges(
+            balances=[BalanceRow(*row) for row in balances],
+            orders=[OrderRow(*row) for row in orders],
+            deposits=[DepositRow(*row) for row in deposits],
+            withdrawals=[WithdrawalRow(*row) for row in withdrawals],
+            grants=None if grants is None else [GrantRow(*row) for row in grants],
+            timers=None if timers is None else [TimerRow(*row) for row in timers],
+        )
+
+
+_b, _c = schema.blocks.c, schema.change_sets.c
 _AFTER = (
-    select(*_active_block, func.coalesce(schema.journal.c.lines, ""))
-    .select_from(schema.blocks)
-    .outerjoin(schema.journal, schema.journal.c.block == _b.number)
-    .where(_b.number > bindparam("number"))
-    .order_by(_b.number)
-    .limit(bindparam("rows"))
-)
-_NEWEST = select(*_active_block).order_by(_b.number.desc()).limit(1)
-_NTH_NEWEST = _NEWEST.offset(bindparam("newer"))
-_NEWEST_BEFORE = _NEWEST.where(_b.number < bindparam("number"), _b.timestamp < bindparam("timestamp"))
-_ORDERS = join_progress(
-    select(
-        schema.intents.c.id,
-        _o.seq,
-        _o.pair_id,
-        _o.is_buy,
-        _o.price,
-        func.coalesce(schema.order_changes.c.remaining, _o.quantity),
-    )
-    .select_from(schema.orders)
-    .join(schema.intents, schema.intents.c.n == _o.intent)
-).where(_o.seq.in_(OPEN_OF_PAIRS))
-_w, _r = schema.withdrawals.c, schema.refunds.c
-_WITHDRAWALS = was_open(select(_w.id, _w.n), schema.withdrawals, _w.n, "last_withdrawal")
-_REFUNDS = was_open(select(_r.id, _r.n), schema.refunds, _r.n, "last_refund")
-_LEVELS = (
-    select(_o.price, *sum_parts(_o.remaining), func.count().label("orders"))
-    .where(
-        IS_OPEN,
-        _o.pair_id == bindparam("pair"),
-        _o.is_buy == bindparam("is_buy"),
-        _o.price.in_(bindparam("prices", expanding=True)),
-    )
-    .group_by(_o.price)
+    select(*(_b[name] for name in ActiveBlock._fields), _c.text)
+    .join(schema.change_sets, (_c.block == _b.number) & (_c.n == _b.n))
+    .where(_c.n > bindparam("n"))
+    .order_by(_c.n.desc())
+    .limit(CHANGE_SETS)
 )
 
 
-def read_active_blocks(connection: Connection, after: int, limit: int) -> list[StreamBlock]:
-    """The first active blocks after block number `after`, in order."""
-    rows = connection.execute(_AFTER, {"number": after, "rows": limit})
-    return [StreamBlock(ActiveBlock(*block), lines) for *block, lines in rows]
-
-
-def read_nth_newest_block(connection: Connection, newer: int) -> ActiveBlock | None:
-    """The active block that has `newer` newer ones; None if there are fewer."""
-    row = connection.execute(_NTH_NEWEST, {"newer": newer}).one_or_none()
-    return None if row is None else ActiveBlock(*row)
-
-
-def read_newest_block_before(connection: Connection, number: int, timestamp: int) -> ActiveBlock | None:
-    """The newest active block with a lower number and an earlier time."""
-    row = connection.execute(_NEWEST_BEFORE, {"number": number, "timestamp": timestamp}).one_or_none()
-    return None if row is None else ActiveBlock(*row)
-
-
-def read_open_orders(
-    connection: Connection, past: ActiveBlock, pair_ids: Sequence[int]
-) -> Iterator[OpenOrder]:
-    """All orders of these pairs that were open at the end of the block, unordered."""
-    rows = connection.execute(_ORDERS, {**parameters_at(past), "pairs": pair_ids})
-    return (OpenOrder(*row) for row in rows)
-
-
-def read_open_claims(connection: Connection, past: ActiveBlock, is_refund: bool) -> list[OpenClaim]:
-    """The refunds, or withdrawals, that were pending at the end of the block."""
-    rows = connection.execute(_REFUNDS if is_refund else _WITHDRAWALS, parameters_at(past))
-    return [OpenClaim(*row) for row in rows]
-
-
-def read_levels_at(
-    connection: Connection, pair_id: int, is_buy: bool, prices: Sequence[int]
-) -> Mapping[int, LevelRow]:
-    """The current levels at these prices, by price; prices without orders are left out."""
-    levels = {}
-    for first in range(0, len(prices), _MAX_PRICES):
-        chunk = prices[first : first + _MAX_PRICES]
-        values = {"pair": pair_id, "is_buy": is_buy, "prices": chunk}
-        for row in connection.execute(_LEVELS, values):
-            levels[row.price] = LevelRow(row.price, join_parts(row.high, row.low), row.orders)
-    return levels
+def read_change_sets(connection: Connection, n: int) -> Iterator[tuple[ActiveBlock, str]]:
+    """The active blocks after the n-th that have a change set, with its text, newest first."""
+    with connection.execute(_AFTER, {"n": n}) as rows:
+        for *block, text in rows:
+            yield ActiveBlock(*block), text

@@ -172,7 +172,9 @@ class BlockFacts:
     orders: dict[int, OrderView] = field(default_factory=dict)  # changed orders and stops by sequence
     trades: list[tuple[lines.Trade, OrderView, OrderView]] = field(default_factory=list)  # line, taker, maker
     balances: dict[tuple[int, int], None] = field(default_factory=dict)  # changed (account, token)
-    levels: dict[tuple[int, bool, int], None] = field(default_factory=dict)  # changed (pair, is_buy, price)
+    levels: dict[tuple[PairView, bool, int], tuple[int, int]] = field(
+        default_factory=dict
+    )  # touched (pair, is_buy, price): base units and number of orders before the block
     holdings: dict[str, None] = field(default_factory=dict)  # changed symbols
     grants_used: dict[int, GrantView] = field(default_factory=dict)  # by number
     others: list[tuple[lines.Line, object]] = field(
@@ -393,11 +395,11 @@ class Ledger:
         level = side.get(price)
         if level is None:
             level = side[price] = [0, 0]
+        facts.levels.setdefault((pair, order.is_buy, price), (level[0], level[1]))
         level[0] += units
         level[1] += orders
         if not level[1]:
             del side[price]
-        facts.levels[pair.number, order.is_buy, price] = None
 
     def _trigger(self, line: lines.Trigger, facts: BlockFacts) -> None:
         order = self.orders[line.id]

@@ -24,6 +24,7 @@ from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.dialect import gather_statistics, tuned_for_indexing
 from settlement.store.indexes import READ_INDEXES
+from settlement.store.write.change_set import write_change_set
 from settlement.store.write.ledger import Ledger
 from settlement.store.write.ledger_loader import load_ledger
 from settlement.store.write.rows import COUNTED, BatchRows, setting_row
@@ -49,6 +50,7 @@ class Batch(NamedTuple):
     end: BlockHeader  # the last block of the batch, with or without lines
     totals: Mapping[str, Totals]  # by symbol, at the end of the batch
     state_hash: str | None = None  # at the end of the batch, where the whole state is to be compared
+    live: bool = False  # while following the chain: at most one entry, whose change set is kept for the stream
 
 
 def totals_of(state: State) -> dict[str, Totals]:
@@ -78,7 +80,7 @@ class Projector:
         ledger, saved_accounts = self.ledger, len(self.ledger.names) - 1
         rows = BatchRows(ledger, self._last, saved_accounts)
         tokens, pairs = len(ledger.tokens), len(ledger.pairs)
-        rules_changed = False
+        rules_changed, facts = False, None
         for entry in batch.entries:
             facts = ledger.apply(entry)
             rules_changed = rules_changed or facts.rules_changed
@@ -94,6 +96,8 @@ class Projector:
             _check_position(connection, self._position)
             for name, statement in self._statements.items():
                 run(connection, statement, written.get(name, ()))
+            if batch.live and facts is not None:
+                write_change_set(connection, ledger, facts, self._last["blocks"], self._position[1])
         self._position = (batch.end.number, ledger.journal_hash)
 
     def _compare(self, batch: Batch) -> None:

@@ -12,10 +12,12 @@ from flask.testing import FlaskClient
 from api.app import DATABASE, PUBLISHER, create_app
 from api.settings import ApiSettings
 from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, JsonNumber, Movement
+from settlement.core.journal.lines import JournalEntry
+from settlement.core.journal.state_text import state_hash
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
 from settlement.store.write.loader import load_or_initialise
-from settlement.store.write.projector import make_read_indexes
+from settlement.store.write.projector import Batch, make_read_indexes, totals_of
 from tests.support import databases
 
 START_BLOCK = 1000
@@ -24,6 +26,8 @@ VENUE = """
 [venue]
 name = "Peake DEX"
 protocol = 2
+contract = "peakedex"
+custom_json_id = "ssc-mainnet-hive"
 start_block = 1000
 operator = "peakecoin"
 fee_account = "peakecoin.fees"
@@ -101,17 +105,23 @@ class World:
         return transaction(self.transactions)
 
     def apply(self, *events: Event, seconds: int = 3) -> None:
-        """One block, recorded."""
-        self.apply_all([events], seconds)
+        """One block, recorded as while following the chain."""
+        self._project([self._decide(events, seconds)], live=True)
 
     def apply_all(self, blocks: Iterable[Iterable[Event]], seconds: int = 3) -> None:
-        """Many blocks in one transaction."""
-        batch = []
-        for events in blocks:
-            self.time += seconds
-            number = self.rules.next_block()
-            batch.append(self.rules.apply(BlockHeader(number, block_id(number), self.time), events))
-        self.projector.record(batch)
+        """Many blocks in one transaction, as while catching up."""
+        self._project([self._decide(events, seconds) for events in blocks], live=False)
+
+    def _decide(self, events: Iterable[Event], seconds: int) -> JournalEntry:
+        self.time += seconds
+        number = self.rules.next_block()
+        return self.rules.apply(BlockHeader(number, block_id(number), self.time), events)
+
+    def _project(self, entries: list[JournalEntry], *, live: bool) -> None:
+        state = self.rules.state
+        with_lines = [entry for entry in entries if entry.text]
+        batch = Batch(with_lines, [], entries[-1].header, totals_of(state), state_hash(state), live)
+        self.projector.project(batch)
 
     def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
         token = self.rules.state.tokens.get(symbol)

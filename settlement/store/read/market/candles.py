@@ -72,7 +72,7 @@ def read_candles(
 
     `interval` is one of INTERVALS. The key of the page is the `before` of the next one, with older candles.
     """
-    stored = max(each for each in schema.CANDLES if interval % each == 0)
+    stored = _stored_as(interval)
     first = start_of(since + interval - 1, interval)
     last = start_of(before + interval - 1, interval)
     values = {"pair": pair_id, "interval": stored, "since": first, "before": last}
@@ -82,6 +82,26 @@ def read_candles(
     if len(candles) <= limit:
         return Page(candles[::-1], None)
     return Page(candles[limit - 1 :: -1], candles[limit - 1].start)
+
+
+def read_current_candles(connection: Connection, pair_id: int, timestamp: int) -> dict[int, CandleRow]:
+    """The candle that contains `timestamp`, for each of INTERVALS; the pair must have traded by then."""
+    candles: dict[int, CandleRow] = {}
+    for stored in schema.CANDLES:
+        intervals = [each for each in INTERVALS.values() if _stored_as(each) == stored]
+        values = {"pair": pair_id, "interval": stored, "before": timestamp + 1}
+        since, rows = start_of(timestamp, intervals[-1]), intervals[-1] // stored
+        found = connection.execute(_CANDLES, {**values, "since": since, "rows": rows})
+        newest_first = [_candle(row) for row in found]
+        for interval in intervals:
+            start = start_of(timestamp, interval)
+            (candles[interval],) = _aggregate((row for row in newest_first if row.start >= start), interval)
+    return candles
+
+
+def _stored_as(interval: int) -> int:
+    """The longest stored interval that divides it."""
+    return max(each for each in schema.CANDLES if interval % each == 0)
 
 
 def _candle(row: Row[Any]) -> CandleRow:
