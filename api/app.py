@@ -20,13 +20,22 @@ from api.http.limits import register_rate_limit
 from api.http.request_log import RequestLog
 from api.http.resource import Resource, ResourceServer
 from api.request_metrics import RequestMetrics
-from api.routes.accounts import balances, deposits, intents, orders, transfers, withdrawals
+from api.routes.accounts import (
+    balances,
+    deposits,
+    grants,
+    intents,
+    orders,
+    timers,
+    transfers,
+    withdrawals,
+)
 from api.routes.accounts.validate_account import account_endpoint
 from api.routes.audit import blocks, checkpoints, journal, peers, solvency, state
 from api.routes.audit.liabilities import liabilities_resource
 from api.routes.audit.proof import LiabilityTrees, proof_resource
 from api.routes.health import Health
-from api.routes.market import candles, history, orderbook, pairs, price
+from api.routes.market import candles, history, marks, orderbook, pairs, price
 from api.routes.market.venue import venue_resource
 from api.routes.metrics import MetricsEndpoint
 from api.routes.stream import stream_endpoint
@@ -86,12 +95,15 @@ def resources(settings: ApiSettings) -> tuple[Resource[Any], ...]:
     return (
         venue_resource(settings.network),
         pairs.resource,
+        marks.resource,
         orderbook.resource,
         history.resource,
         price.resource,
         balances.resource,
         orders.list_resource,
         orders.one_resource,
+        grants.resource,
+        timers.resource,
         intents.resource,
         intents.ref_resource,
         candles.resource,

@@ -59,6 +59,14 @@ class PairFormat:
             price * lots * 10 ** (row.quote_precision - row.price_decimals - row.quantity_decimals)
         )
 
+    def ratio(self, quote: int, base: int) -> str:
+        """Quote units per base units (not 0), with four decimals more than a price, rounded half up."""
+        row, more = self.row, 4
+        decimals = row.price_decimals + more
+        top = quote * 10 ** (row.base_precision + decimals)
+        bottom = base * 10**row.quote_precision
+        return show_units((2 * top + bottom) // (2 * bottom), decimals)
+
     def trade(self, trade: TradeRow) -> Trade:
         return Trade(
             id=trade.n,

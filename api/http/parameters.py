@@ -31,6 +31,7 @@ _MAX_LENGTH: Final = 128
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_ORDER_ID: Final = re.compile(_ID.pattern + "(~stop)?")
 _CURSOR: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -91,6 +92,10 @@ User = Annotated[
 Id = Annotated[
     str,
     _text("the id of a transaction or of one of its intents", _ID.fullmatch, pattern=f"^{_ID.pattern}$"),
+]
+OrderId = Annotated[
+    str,
+    _text("the id of an order or stop", _ORDER_ID.fullmatch, pattern=f"^{_ORDER_ID.pattern}$"),
 ]
 Ref = Annotated[
     str,

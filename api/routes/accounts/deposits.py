@@ -1,4 +1,4 @@
-"""/api/deposits: deposits of an account and their refunds, newest first."""
+"""/api/deposits: what an account has sent to escrow (credited, refunded or ignored), newest first."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from api.http.paging import Cursors
 from api.http.parameters import PageParameters, User
 from api.http.resource import Resource
 from api.http.shapes import Answer, Block, NextCursor, Part, Time, choice
+from settlement.core.events import HIVE, HIVE_ENGINE
 from settlement.core.parsing.amounts import show_units
 from settlement.core.parsing.names import decode, encode
 from settlement.store import schema
@@ -21,6 +22,7 @@ from settlement.store.read.accounts.deposits import DepositRow, list_deposits
 CREDITED: Final = "credited"
 REFUND_DUE: Final = "refund_due"
 REFUNDED: Final = "refunded"
+IGNORED: Final = "ignored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +31,15 @@ class DepositsParameters(PageParameters):
 
 
 class Deposit(Part, kw_only=True):
-    """A deposit, which is credited, or refunded if it cannot be."""
+    """An arrival in escrow: credited; refunded, if it cannot be credited; or ignored: nothing is due."""
 
     id: str
     user: str
-    symbol: Annotated[str, Meta(description="With a refund: untrusted text from the chain.")]
-    amount: Annotated[str, Meta(description="Decimal text; with a refund: as on the chain.")]
+    chain: Annotated[str, choice(HIVE, HIVE_ENGINE)]
+    symbol: Annotated[str, Meta(description="Untrusted text from the chain, unless credited.")]
+    amount: Annotated[str, Meta(description="Decimal text; as on the chain, unless credited.")]
     escrow: str
-    status: Annotated[str, choice(CREDITED, REFUND_DUE, REFUNDED)]
+    status: Annotated[str, choice(CREDITED, REFUND_DUE, REFUNDED, IGNORED)]
     ts: Time
     block: Block
     paid_by: Annotated[str | None, Meta(description="Transaction id of the refund.")]
@@ -61,10 +64,11 @@ def show_deposit(row: DepositRow) -> Deposit:
     return Deposit(
         id=row.id,
         user=decode(row.account),
+        chain=row.chain,
         symbol=decode(row.symbol),
         amount=_amount(row),
         escrow=row.escrow,
-        status=_status(row.status),
+        status=_status(row),
         ts=iso(row.timestamp),
         block=row.block,
         paid_by=row.paid_by,
@@ -77,17 +81,17 @@ def _amount(row: DepositRow) -> str:
     return show_units(row.amount, row.precision)
 
 
-def _status(claim: int | None) -> str:
-    if claim is None:
-        return CREDITED
-    return REFUND_DUE if claim == schema.PENDING else REFUNDED
+def _status(row: DepositRow) -> str:
+    if row.status is None:
+        return IGNORED if row.amount is None else CREDITED
+    return REFUND_DUE if row.status == schema.PENDING else REFUNDED
 
 
 resource = Resource(
     "/api/deposits",
     DepositsParameters,
     Deposits,
-    "Deposits of an account and their refunds, newest first.",
+    "What an account has sent to escrow, newest first.",
     _view,
     group="Account",
 )

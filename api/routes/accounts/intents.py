@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from msgspec import Meta
+
 from api.database import Snapshot
 from api.http.errors import not_found
 from api.http.formatting import iso
@@ -12,7 +14,7 @@ from api.http.paging import Cursors
 from api.http.parameters import Id, PageParameters, Ref, User
 from api.http.resource import Resource
 from api.http.shapes import Answer, Block, NextCursor, Part, Time, choice
-from api.routes.accounts.orders import RejectionCode, reason
+from api.routes.accounts.orders import Fired, RejectionCode, reason, show_fired
 from settlement.core.parsing.names import decode
 from settlement.store.read.accounts.intents import IntentRow, list_intents, list_intents_of_ref
 from settlement.store.read.paging import Page
@@ -31,15 +33,23 @@ class RefParameters(PageParameters):
 
 
 class Intent(Part, kw_only=True):
-    """A signed intent. `code` and `error`: why it was rejected. `order`: id of the order it placed."""
+    """A signed intent. `code` and `error`: why it was rejected. `order`: id of the order or stop it placed.
+
+    `fired`: what became of that stop, or of the order's protective stop, when it fired.
+    """
 
     id: str
-    user: str
+    user: Annotated[str, Meta(description="The account acted for; of a rejected intent the signer.")]
+    by: Annotated[
+        str | None,
+        Meta(description="How it was signed: active, posting, or the grantee's name; null if rejected."),
+    ]
     action: str
     status: Annotated[str, choice("accepted", "rejected")]
     code: RejectionCode | None
     error: str | None
     order: str | None
+    fired: Fired | None
     ref: str | None
     ts: Time | None
     block: Block
@@ -95,15 +105,21 @@ def _intent(row: IntentRow) -> Intent:
     return Intent(
         id=row.id,
         user=decode(row.account),
+        by=None if row.by is None else decode(row.by),
         action=row.action,
         status="accepted" if row.code is None else "rejected",
         code=row.code,
         error=reason(row),
         order=None if row.seq is None else row.id,
+        fired=_fired(row),
         ref=row.ref,
         ts=None if row.timestamp is None else iso(row.timestamp),
         block=row.block,
     )
+
+
+def _fired(row: IntentRow) -> Fired | None:
+    return show_fired(row.id, row.placed_stop, row.fired_code, row.fired_seq)
 
 
 resource = Resource(

@@ -1,4 +1,4 @@
-"""/api/orders and /api/orders/<id>: orders, newest first, and one order with its trades and journal lines."""
+"""/api/orders and /api/orders/<id>: orders and stops, and one of them with its trades and journal lines."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+from msgspec import Meta
+
 from api.database import Snapshot
 from api.http.errors import bad_input, not_found
 from api.http.formatting import PairFormat, Trade, iso
 from api.http.paging import Cursors
-from api.http.parameters import BlockNumber, Id, PageParameters, Symbol, User, one_of
+from api.http.parameters import BlockNumber, OrderId, PageParameters, Symbol, User, one_of
 from api.http.resource import Resource
-from api.http.shapes import Amount, Answer, Block, NextCursor, Part, Price, Side, Time, choice
+from api.http.shapes import Amount, Answer, Block, Count, NextCursor, Part, Price, Side, Time, choice
 from api.routes.market.pairs import pair_of
 from settlement.core.codes import SENTENCES, Code
+from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.core.parsing.names import decode
 from settlement.store import schema
 from settlement.store.read.accounts.intents import IntentRow, find_rejected_order, list_rejected_orders
-from settlement.store.read.accounts.orders import OrderFilter, OrderRow, find_order, list_orders
+from settlement.store.read.accounts.orders import (
+    PROTECTIVE,
+    OrderFilter,
+    OrderRow,
+    find_orders,
+    list_orders,
+)
 from settlement.store.read.audit.journal import read_order_lines
 from settlement.store.read.market.trades import TradeRow, list_order_trades
 from settlement.store.read.paging import Page
@@ -40,28 +49,40 @@ class OrdersParameters(PageParameters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderParameters(PageParameters):
-    id: Id
+    id: OrderId
     block: BlockNumber | None = None
 
 
 RejectionCode = Annotated[str, choice(*Code)]
 
 
-class Order(Part, kw_only=True):
-    """An order that gives token `gives` for token `gets`; `quantity` is in `quantity_symbol`.
+class Fired(Part, kw_only=True):
+    """What a stop, or an order's protective stop, did when it fired: it placed an order or was rejected."""
 
-    In units of `gives`: `locked` now, `released` back to the account. `received`, after fees, is of `gets`.
+    order: Annotated[str | None, Meta(description="Id of the order; null if it was rejected.")]
+    code: RejectionCode | None
+    error: str | None
+
+
+class Order(Part, kw_only=True):
+    """An order or stop that gives token `gives` for token `gets`; `quantity` is in `quantity_symbol`.
+
+    In units of `gives`: `locked` now, `released` back to the account. `received`, after `fees`, is of `gets`.
+    A stop has `trigger_price`; it has the same id as the order that it places when it fires.
     """
 
     id: str
-    seq: int
+    seq: Annotated[Count, Meta(description="Sequence number, shared by orders and stops.")]
     user: str
     base: str
     quote: str
     side: Side
     type: Annotated[str, choice("limit", "market")]
     status: Annotated[str, choice(*schema.ORDER_STATUSES)]
-    price: Price | None
+    price: Annotated[Price | None, Meta(description="Limit price, or a market order's worst price.")]
+    average_price: Annotated[
+        Price | None, Meta(description="Of its trades, with four decimals more than a price, rounded.")
+    ]
     quantity: Amount
     quantity_symbol: str
     remaining: Amount
@@ -71,7 +92,24 @@ class Order(Part, kw_only=True):
     released: Amount
     gets: str
     received: Amount
+    fees: Amount
+    maker_fee_bps: Annotated[Count | None, Meta(description="Null for market orders and stops.")]
+    taker_fee_bps: Count
     settle: Annotated[str, choice("wallet", "venue")]
+    stop_price: Annotated[Price | None, Meta(description="Trigger price of its protective stop.")]
+    stop_limit: Annotated[Price | None, Meta(description="Worst price of its protective stop.")]
+    trigger_price: Annotated[Price | None, Meta(description="Of a stop; null for an order.")]
+    trigger_when: Annotated[str, choice("above", "below")] | None
+    time_in_force: Annotated[
+        Annotated[str, choice(*schema.TIMES_IN_FORCE)] | None,
+        Meta(description="Of a stop; what an order did at once is in its trades."),
+    ]
+    post_only: Annotated[bool | None, Meta(description="Of a stop.")]
+    fired: Annotated[Fired | None, Meta(description="Null unless its stop has fired.")]
+    stop_of: Annotated[
+        str | None, Meta(description="Id of the order or stop that placed it by firing; null for all others.")
+    ]
+    by: Annotated[str, Meta(description="How it was signed: active, posting, or the grantee's name.")]
     action: str
     ref: str | None
     ts: Time
@@ -115,7 +153,10 @@ class RejectedOrders(Answer, kw_only=True):
 
 
 class OneOrder(Answer, kw_only=True):
+    """`stop`: the stop with the same id that placed this order when it fired."""
+
     order: Order
+    stop: Order | None
     trades: list[Trade]
     journal: list[JournalLine]
     next_cursor: NextCursor
@@ -179,19 +220,22 @@ def _pair_id(snapshot: Snapshot, params: OrdersParameters) -> int | None:
 def _one(snapshot: Snapshot, params: OrderParameters) -> OneOrder | OneRejectedOrder:
     cursors = Cursors("order", params.id, params.block)
     before = cursors.read(params.cursor)
-    row = find_order(snapshot.connection, params.id, params.block)
-    if row is None:
+    rows = find_orders(snapshot.connection, params.id, params.block)
+    if not rows:
         return _one_rejected(snapshot, params)
+    row, *stops = rows
     if params.block is not None and before is None:
         past = read_active_block(snapshot.connection, params.block)
         before = None if past is None else past.last_trade + 1
     pairs = read_pairs(snapshot.connection)
     fmt = PairFormat(pairs[row.pair_id])
     trades: Page[TradeRow] = list_order_trades(snapshot.connection, row.seq, before, params.limit)
-    blocks = {row.block, row.closed_block or row.block, *(trade.block for trade in trades.rows)}
+    blocks = {block for each in rows for block in (each.block, each.closed_block) if block is not None}
+    blocks.update(trade.block for trade in trades.rows)
     return OneOrder(
         *snapshot.stamp,
         order=show_order(row, pairs),
+        stop=show_order(stops[0], pairs) if stops else None,
         trades=[fmt.trade(trade) for trade in trades.rows],
         journal=_journal(snapshot, params.id, blocks),
         next_cursor=cursors.write(trades.next_key),
@@ -239,6 +283,7 @@ def show_order(row: OrderRow, pairs: Mapping[int, PairRow]) -> Order:
         type="market" if row.market else "limit",
         status=schema.ORDER_STATUSES[row.status],
         price=fmt.price_or_none(row.price),
+        average_price=_average_price(row, fmt),
         quantity=quantity(row.quantity),
         quantity_symbol=pair.quote if is_budget else pair.base,
         remaining=quantity(row.remaining),
@@ -248,7 +293,19 @@ def show_order(row: OrderRow, pairs: Mapping[int, PairRow]) -> Order:
         released=gives(row.released),
         gets=pair.base if row.is_buy else pair.quote,
         received=gets(row.received),
+        fees=gets(row.fees),
+        maker_fee_bps=row.maker_fee_bps,
+        taker_fee_bps=row.taker_fee_bps,
         settle="wallet" if row.to_wallet else "venue",
+        stop_price=fmt.price_or_none(row.stop_price),
+        stop_limit=fmt.price_or_none(row.stop_limit),
+        trigger_price=fmt.price_or_none(row.trigger_price),
+        trigger_when=None if row.above is None else "above" if row.above else "below",
+        time_in_force=None if row.time_in_force is None else schema.TIMES_IN_FORCE[row.time_in_force],
+        post_only=row.post_only,
+        fired=show_fired(row.id, row.is_stop, row.fired_code, row.fired_seq),
+        stop_of=row.intent_id if row.intent_seq != row.seq else None,
+        by=row.by,
         action=row.action,
         ref=row.ref,
         ts=iso(row.timestamp),
@@ -257,6 +314,21 @@ def show_order(row: OrderRow, pairs: Mapping[int, PairRow]) -> Order:
         closed_ts=None if row.closed_timestamp is None else iso(row.closed_timestamp),
         closed_block=row.closed_block,
     )
+
+
+def _average_price(row: OrderRow, fmt: PairFormat) -> str | None:
+    """None without trades, and where their sums are no longer known (protocol, section 11)."""
+    sums = row.traded_base, row.traded_quote
+    return fmt.ratio(row.traded_quote, row.traded_base) if min(sums) > 0 and max(sums) < MAX_UNITS else None
+
+
+def show_fired(id_: str, is_stop: bool, code: str | None, seq: int | None) -> Fired | None:
+    """What a stop, or the protective stop of an order, with this id did; None if it has not fired."""
+    if code is not None:
+        return Fired(order=None, code=code, error=SENTENCES[Code(code)])
+    if seq is not None:
+        return Fired(order=id_ if is_stop else id_ + PROTECTIVE, code=None, error=None)
+    return None
 
 
 def _rejected(row: IntentRow) -> RejectedOrder:
@@ -282,7 +354,7 @@ list_resource = Resource(
     "/api/orders",
     OrdersParameters,
     Orders | RejectedOrders,
-    "Orders, newest first.",
+    "Orders and stops, newest first.",
     _list,
     errors=("E_PAIR", "E_BLOCK"),
     group="Account",
@@ -291,7 +363,7 @@ one_resource = Resource(
     "/api/orders/<id>",
     OrderParameters,
     OneOrder | OneRejectedOrder,
-    "One order with its trades and journal lines.",
+    "One order or stop with its trades and journal lines.",
     _one,
     errors=("E_NOT_FOUND", "E_BLOCK"),
     group="Account",

@@ -42,7 +42,10 @@ class Payout(Part, kw_only=True):
 
 
 class Withdrawal(Part, kw_only=True):
-    """`memo` is the trader's; if it is null, the payment's memo is `peakedex:` and the id."""
+    """`memo` is the trader's; if it is null, the payment's memo is `peakedex:` and the id.
+
+    While `returning`, it goes back to the available balance at `return_due` unless a payment arrives before.
+    """
 
     id: str
     user: str
@@ -51,6 +54,8 @@ class Withdrawal(Part, kw_only=True):
     to: str
     memo: str | None
     status: Annotated[str, choice(*schema.CLAIM_STATUSES)]
+    returning: Annotated[bool, Meta(description="Pending, and its return has started.")]
+    return_due: Annotated[Time | None, Meta(description="Null unless its return was started.")]
     ts: Time
     block: Block
     paid_by: Annotated[str | None, Meta(description="Transaction id of the payment.")]
@@ -91,6 +96,8 @@ def show_withdrawal(row: WithdrawalRow, payout: Payout | None = None) -> Withdra
         to=decode(row.to),
         memo=None if row.memo is None else decode(row.memo),
         status=schema.CLAIM_STATUSES[row.status],
+        returning=row.status == schema.PENDING and row.return_due is not None,
+        return_due=None if row.return_due is None else iso(row.return_due),
         ts=iso(row.timestamp),
         block=row.block,
         paid_by=row.paid_by,

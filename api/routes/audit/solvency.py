@@ -10,8 +10,9 @@ from api.database import Snapshot
 from api.http.formatting import iso
 from api.http.parameters import NoParameters
 from api.http.resource import Resource
-from api.http.shapes import Amount, Answer, Block, Part, Time
-from settlement.core.parsing.amounts import show_units
+from api.http.shapes import Amount, Answer, Block, Part, Time, choice
+from settlement.core.events import HIVE, HIVE_ENGINE
+from settlement.core.parsing.amounts import read_integer_text, show_units
 from settlement.core.parsing.names import decode
 from settlement.store.read.audit.solvency import (
     OutflowRow,
@@ -25,10 +26,14 @@ from settlement.store.read.audit.solvency import (
 MAX_ROWS: Final = 100
 
 Quantity = Annotated[str, Meta(description="As on the chain: untrusted text.")]
+OutflowQuantity = Annotated[
+    str,
+    Meta(description="By how much holdings fell; if they did not, as on the chain: untrusted text."),
+]
 
 
 class TokenSolvency(Part, kw_only=True):
-    """Liabilities to all accounts, and the balance of the escrow account on the chain, of one token."""
+    """A token: liabilities to all accounts, and what its escrow account holds as far as the chain shows."""
 
     symbol: str
     escrow: str
@@ -48,8 +53,9 @@ class Outflow(Part, kw_only=True):
     ts: Time
     block: Block
     escrow: str
+    chain: Annotated[str, choice(HIVE, HIVE_ENGINE)]
     symbol: str
-    quantity: Quantity
+    quantity: OutflowQuantity
     to: str
 
 
@@ -104,9 +110,16 @@ def _outflow(row: OutflowRow) -> Outflow:
         block=row.block,
         escrow=row.escrow,
         symbol=decode(row.symbol),
-        quantity=decode(row.quantity),
+        chain=row.chain,
+        quantity=_quantity(row),
         to=decode(row.to),
     )
+
+
+def _quantity(row: OutflowRow) -> str:
+    if row.amount.startswith("="):
+        return decode(row.amount[1:])
+    return show_units(read_integer_text(row.amount), row.precision or 0)
 
 
 def _refund(row: RefundRow) -> RefundDue:

@@ -12,7 +12,10 @@ from api.http.formatting import PairFormat, percent
 from api.http.parameters import NoParameters
 from api.http.resource import Resource
 from api.http.shapes import Amount, Answer, Count, Part, Price
+from api.routes.market.marks import MarkPrice, show_mark
+from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.store.read.market import ticker as market
+from settlement.store.read.market.marks import MarkRow, read_window
 from settlement.store.read.venue import PairRow, find_pair, read_pairs
 
 
@@ -41,6 +44,7 @@ class PairRules(Part, kw_only=True):
 class PairFigures(PairRules, kw_only=True):
     """A pair with its prices, and its statistics of the 24 hours before `ts`."""
 
+    mark: MarkPrice
     last_price: Price | None
     best_bid: Price | None
     best_ask: Price | None
@@ -76,16 +80,22 @@ def read_figures(snapshot: Snapshot) -> list[PairFigures]:
         market.read_prices(connection),
         market.read_day_stats(connection, snapshot.at.timestamp or 0),
     )
-    return [_figures(row, prices[number], days[number]) for number, row in read_pairs(connection).items()]
+    return [
+        _figures(row, prices[number], days[number], read_window(connection, number, MAX_UNITS))
+        for number, row in read_pairs(connection).items()
+    ]
 
 
-def _figures(row: PairRow, prices: market.PriceRow, day: market.DayStatsRow) -> PairFigures:
+def _figures(
+    row: PairRow, prices: market.PriceRow, day: market.DayStatsRow, window: list[MarkRow]
+) -> PairFigures:
     # The change is relative to the price 24 hours ago, or to the first trade of a younger market.
     fmt = PairFormat(row)
     since = day.first if day.before is None else day.before
     change = None if since is None or prices.last is None else percent(prices.last - since, since)
     return PairFigures(
         **_rules(row),
+        mark=show_mark(fmt, window),
         last_price=fmt.price_or_none(prices.last),
         best_bid=fmt.price_or_none(prices.bid),
         best_ask=fmt.price_or_none(prices.ask),

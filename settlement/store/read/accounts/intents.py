@@ -24,12 +24,16 @@ class IntentRow(NamedTuple):
     action: str
     code: str | None  # rejection code; None if accepted
     ref: str | None
-    seq: int | None  # the order that it placed
+    by: str | None  # active, posting or the grantee's name; None if rejected
+    seq: int | None  # the order or stop that it placed
+    placed_stop: bool  # whether that is a stop
+    fired_code: str | None  # why the order that this has fired was rejected
+    fired_seq: int | None  # the order that this has fired
     block: int
     timestamp: int | None  # None if its block has no row in `blocks`
 
 
-_i = schema.intents.c
+_i, _o = schema.intents.c, schema.orders.c
 _INTENTS = (
     select(
         _i.n,
@@ -38,12 +42,17 @@ _INTENTS = (
         _i.action,
         _i.code,
         _i.ref,
+        _i.by,
         _i.seq,
+        _o.trigger_price.is_not(None),
+        _o.fired_code,
+        _o.fired_seq,
         _i.block,
         schema.blocks.c.timestamp,
     )
     .select_from(schema.intents)
     .join(schema.accounts, schema.accounts.c.id == _i.account_id)
+    .outerjoin(schema.orders, _o.seq == _i.seq)
     .outerjoin(schema.blocks, schema.blocks.c.number == _i.block)
 )
 _prefix = bindparam("prefix", type_=_i.id.type)

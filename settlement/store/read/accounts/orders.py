@@ -157,10 +157,16 @@ class _View:
 
 def _order_at(order: OrderRow, pair: PairRow, progress: Iterable[int | None]) -> OrderRow:
     """An order or stop that was open at the past block; its lock follows from what remained."""
-    then = dict(zip(_PROGRESS, progress, strict=True))
-    remaining = order.quantity if then["remaining"] is None else then["remaining"]
+    remaining, *amounts = progress
+    remaining = order.quantity if remaining is None else remaining
+    received, released, traded_base, traded_quote, fees = (amount or 0 for amount in amounts)
     return order._replace(
-        **{name: value or 0 for name, value in then.items()} | {"remaining": remaining},
+        remaining=remaining,
+        received=received,
+        released=released,
+        traded_base=traded_base,
+        traded_quote=traded_quote,
+        fees=fees,
         locked=pair.lock(is_buy=order.is_buy, market=order.market, price=order.price, units=remaining),
         status=schema.WAITING if order.is_stop else schema.OPEN,
         fired_code=None,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
+from settlement.core.parsing.amounts import read_integer_text
 from settlement.store import schema
 from settlement.store.read.open_at_block import is_open
 
@@ -17,7 +17,7 @@ class SolvencyRow(NamedTuple):
     symbol: str
     precision: int
     escrow: str
-    holdings: int  # of all escrow accounts; can be negative, and exceed 64 bits
+    holdings: int  # of its escrow account; can be negative, and exceed 64 bits
     available: int
     locked: int
     withdrawing: int
@@ -32,6 +32,7 @@ class OutflowRow(NamedTuple):
     chain: str
     symbol: str
     amount: str  # units by which holdings fell, or = and the quantity as spelled on the chain
+    precision: int | None  # of the token, if it is listed
     to: str
     block: int
     timestamp: int
@@ -65,8 +66,14 @@ _TOKENS = (
 )
 _HOLDINGS = select(schema.holdings.c.symbol, schema.holdings.c.units)
 _OUTFLOWS: Select[Any] = (
-    select(*(_f[name] for name in OutflowRow._fields[:-1]), _b.timestamp)
+    select(
+        *(_f[name] for name in ("n", "id", "escrow", "chain", "symbol", "amount")),
+        _t.precision,
+        *(_f.to, _f.block, _b.timestamp),
+    )
+    .select_from(schema.outflows)
     .join(schema.blocks, _b.number == _f.block)
+    .outerjoin(schema.tokens, _t.symbol == _f.symbol)
     .order_by(_f.n.desc())
 )
 _REFUNDS_DUE: Select[Any] = (
@@ -79,9 +86,7 @@ _REFUNDS_DUE: Select[Any] = (
 
 def read_solvency(connection: Connection) -> list[SolvencyRow]:
     """All tokens, by symbol."""
-    holdings: defaultdict[str, int] = defaultdict(int)
-    for row in connection.execute(_HOLDINGS):
-        holdings[row.symbol] += int(row.units)
+    holdings = {row.symbol: read_integer_text(row.units) for row in connection.execute(_HOLDINGS)}
     return [
         SolvencyRow(
             symbol=row.symbol,

@@ -131,11 +131,7 @@ def _lines(
     now = head.timestamp or 0
     yield from read_timers_at(connection, past, now)
     yield from read_grants_at(connection, past, now)
-    for _, *withdrawal, due, since in sorted(connection.execute(_WITHDRAWALS, values), key=lambda row: row.n):
-        is_returning = since is not None and since <= past.number
-        yield state_lines.Withdrawal(*withdrawal, due if is_returning else None)
-    for _, *refund in sorted(connection.execute(_REFUNDS, values), key=lambda row: row.n):
-        yield state_lines.Refund(*refund)
+    yield from _payment_lines(connection, values)
     by_name = sorted((f"{pair.base}/{pair.quote}", number) for number, pair in pairs.items())
     for name, number in by_name:
         for traded in read_window(connection, number, past.number):
@@ -149,7 +145,18 @@ def _lines(
 
 def _start(connection: Connection) -> int:
     """The block before the venue's first: that of the settings out of its file."""
-    return connection.execute(select(func.min(schema.settings.c.block))).scalar_one()
+    return int(connection.execute(select(func.min(schema.settings.c.block))).scalar_one())
+
+
+def _payment_lines(
+    connection: Connection, values: dict[str, Any]
+) -> Iterator[state_lines.Withdrawal | state_lines.Refund]:
+    for row in sorted(connection.execute(_WITHDRAWALS, values), key=lambda row: row.n):
+        is_returning = row.returning_block is not None and row.returning_block <= values["past_block"]
+        due = row.return_due if is_returning else None
+        yield state_lines.Withdrawal(row.id, row.name, row.symbol, row.amount, row.to, row.memo, due)
+    for _, *refund in sorted(connection.execute(_REFUNDS, values), key=lambda row: row.n):
+        yield state_lines.Refund(*refund)
 
 
 def _side(order: Any) -> str:
