@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from api.database import Snapshot
 from api.routes.audit.peers import read_peers
+from settlement.core.parsing.names import decode
 from settlement.store.indexer_status import IndexerStatus, read_status
 from settlement.store.read.audit.checkpoints import CheckpointRow, list_checkpoints
 
@@ -19,7 +20,7 @@ MAX_CHECKPOINTS: Final = 20
 
 
 class CheckpointCheck(NamedTuple):
-    """A checkpoint of the operator and whether its hashes agree; None while that is unknown."""
+    """A published checkpoint and whether its hashes agree; None while that is unknown."""
 
     row: CheckpointRow
     journal_agrees: bool | None
@@ -31,7 +32,7 @@ class CheckpointCheck(NamedTuple):
 
 
 def check_checkpoints(snapshot: Snapshot, status: IndexerStatus | None) -> list[CheckpointCheck]:
-    """The operator's newest checkpoints, newest first."""
+    """The newest checkpoints, newest first."""
     ours = json.loads((status and status.claims) or "{}")
     return [
         CheckpointCheck(row, row.journal_agrees(snapshot.at.block), _agrees(row, ours.get(str(row.n))))
@@ -43,7 +44,7 @@ def read_alarms(snapshot: Snapshot) -> list[str]:
     """One sentence for each checkpoint or peer that disagrees."""
     status = read_status(snapshot.connection)
     found = [
-        f"The operator's checkpoint of block {check.row.claimed_block} has a different "
+        f"A checkpoint of block {check.row.claimed_block} by {decode(check.row.account)} has a different "
         f"{'journal' if check.journal_agrees is False else 'state'} hash than this replica."
         for check in check_checkpoints(snapshot, status)
         if check.disagrees

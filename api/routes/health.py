@@ -28,6 +28,7 @@ from settlement.store.dialect import standby_age
 from settlement.store.indexer_status import read_status
 from settlement.store.lease import read_holder
 from settlement.store.read.market.trades import find_trade
+from settlement.store.read.settings import read_upgrade
 
 NODE_STATES = ("ok", "resting", "disagrees")
 
@@ -75,6 +76,15 @@ class LeaseHolder(Part, kw_only=True):
     heartbeat: Time
 
 
+class Upgrade(Part, kw_only=True):
+    """An announced protocol upgrade. A program that does not know that protocol stops before its block."""
+
+    protocol: int
+    text_hash: Annotated[Hash, Meta(description="SHA-256 of that protocol's text.")]
+    first_block: Annotated[Block, Meta(description="From this block on it holds.")]
+    blocks_left: Annotated[Count, Meta(description="Blocks still to come under the present protocol.")]
+
+
 class HealthAnswer(Part, kw_only=True):
     """Fields are null while there is no database; `database` then says why."""
 
@@ -87,6 +97,7 @@ class HealthAnswer(Part, kw_only=True):
     venue_hash: Hash | None
     journal_hash: Hash | None
     last_trade: LastTrade | None
+    upgrade: Annotated[Upgrade | None, Meta(description="Null while none is announced.")]
     indexer: IndexerHealth | None
     lease: LeaseHolder | None
     standby_age_seconds: Annotated[
@@ -172,6 +183,7 @@ class Health:
             venue_hash=None,
             journal_hash=None,
             last_trade=None,
+            upgrade=None,
             indexer=None,
             lease=None,
             standby_age_seconds=None,
@@ -194,6 +206,7 @@ class Health:
             venue_hash=at.venue_hash,
             journal_hash=at.journal_hash,
             last_trade=last and LastTrade(id=last.n, ts=iso(last.timestamp), block=last.block),
+            upgrade=_upgrade(snapshot),
             indexer=self._indexer(snapshot),
             lease=_lease(snapshot),
             standby_age_seconds=standby_age(snapshot.connection),
@@ -224,6 +237,18 @@ class Health:
 def _respond(answer: HealthAnswer | ReadyAnswer) -> Response:
     content = encode(answer)  # ages change without a block, so the ETag is a hash of the content
     return conditional_response(RenderedBody(content), content_etag(answer.block, content))
+
+
+def _upgrade(snapshot: Snapshot) -> Upgrade | None:
+    line = read_upgrade(snapshot.connection)
+    if line is None or line.protocol is None or line.text is None or line.block is None:
+        return None
+    return Upgrade(
+        protocol=line.protocol,
+        text_hash=line.text,
+        first_block=line.block,
+        blocks_left=max(0, line.block - 1 - snapshot.at.block),
+    )
 
 
 def _lease(snapshot: Snapshot) -> LeaseHolder | None:

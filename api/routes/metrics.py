@@ -38,6 +38,7 @@ from settlement.store.indexer_status import IndexerStatus, read_status
 from settlement.store.read.audit.solvency import read_solvency
 from settlement.store.read.counts import Totals, count_payouts, count_rejections, read_totals
 from settlement.store.read.payouts import STATES
+from settlement.store.read.settings import read_upgrade
 
 
 class MetricsEndpoint:
@@ -103,6 +104,13 @@ def _position(snapshot: Snapshot, settings: ApiSettings) -> Iterator[Metric]:
     if at.timestamp is not None:
         age = max(0.0, settings.clock() - at.timestamp)
         yield GaugeMetricFamily("peakedex_block_age_seconds", "Age of the last block recorded.", age)
+    upgrade = read_upgrade(snapshot.connection)
+    if upgrade is not None:
+        yield GaugeMetricFamily(
+            "peakedex_upgrade_block",
+            "First block of an announced protocol upgrade; absent while none is announced.",
+            upgrade.block,
+        )
     is_behind = find_staleness(snapshot, settings) is not None
     yield GaugeMetricFamily("peakedex_behind", "1 while responses carry a warning.", is_behind)
 

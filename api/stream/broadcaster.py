@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import Connection
@@ -14,8 +14,7 @@ from api.http.errors import encode, not_found
 from api.http.formatting import iso
 from api.stream import sse
 from api.stream.events import HeadEvent, ResetEvent
-from api.stream.order_books import OutOfSync
-from api.stream.recent_blocks import RecentBlock, RecentBlocks
+from api.stream.recent_blocks import OutOfSync, RecentBlock, RecentBlocks
 from api.stream.renderer import Renderer
 from api.stream.subscriber import Subscriber
 from api.stream.topics import Pair, Topics
@@ -24,6 +23,8 @@ from settlement.store.indexer_status import read_status
 HEAD_SECONDS: Final = 1.0
 """Minimum between two heads."""
 PING_SECONDS: Final = 15.0
+RESET_SECONDS: Final = 5.0
+"""Minimum between two snapshots for all subscribers, while the indexer records blocks without change sets."""
 NO_DATABASE: Final = "The database does not answer."
 _EVENT_ID: Final = re.compile(r"([0-9]{1,18})(?:-([0-9a-f]{8}))?")
 
@@ -38,9 +39,15 @@ class Broadcaster:
         self._blocks = blocks
         self.subscribers: set[Subscriber] = set()
         self._renderer: Renderer | None = None
+        self._is_behind = False  # subscribers wait for a snapshot
+        self._reset_at = 0.0  # no snapshot for all subscribers before that time
         self._head = HeadEvent(block=0, ts=None, lag=None, mode=None, waiting_for=None)
         self._sent_head = self._head
         self._head_sent_at = 0.0
+
+    def is_due(self, now: float) -> bool:
+        """Whether `publish` has something to send without a new commit."""
+        return self._is_behind and now >= self._reset_at
 
     def publish(self, snapshot: Snapshot, now: float) -> Renderer:
         """Send what is new in the database to all subscribers; the renderer serves new ones.
@@ -49,19 +56,22 @@ class Broadcaster:
         """
         renderer, self._renderer = self._renderer, None
         self._head = _head(snapshot)
-        blocks: Sequence[RecentBlock] = ()
+        blocks: list[RecentBlock] = []
         if renderer is not None:
             try:
                 blocks = renderer.recent.advance(snapshot)
+                renderer.advance(blocks, snapshot.connection)
             except OutOfSync as error:
                 log.warning("All streams start over with a snapshot: %s", error)
                 renderer = None
         if renderer is None:
-            renderer = Renderer(RecentBlocks(snapshot, self._blocks))
+            renderer = Renderer(RecentBlocks(snapshot, self._blocks), snapshot.connection)
+            self._is_behind = True
+        if self.is_due(now):
             self._send_snapshots(renderer, snapshot.connection, now)
-        elif blocks:
-            renderer.advanced()
-            self._send(lambda topics: renderer.changes(snapshot.connection, blocks, topics), now)
+            self._is_behind, self._reset_at = False, now + RESET_SECONDS
+        elif blocks and not self._is_behind:
+            self._send(lambda topics: renderer.changes(blocks, topics), now)
         self._renderer = renderer
         return renderer
 
@@ -77,7 +87,7 @@ class Broadcaster:
 
     def _send_snapshots(self, renderer: Renderer, connection: Connection, now: float) -> None:
         for subscriber in list(self.subscribers):
-            if _unknown_pair(renderer.recent, subscriber.topics) is not None:
+            if _unknown_pair(renderer, subscriber.topics) is not None:
                 subscriber.end()  # the client gets the error when it reconnects
                 self.subscribers.discard(subscriber)
         reset = _reset("started_anew")
@@ -95,7 +105,7 @@ class Broadcaster:
 
         Raises ApiError (404) for a pair that does not exist.
         """
-        unknown = _unknown_pair(renderer.recent, subscriber.topics)
+        unknown = _unknown_pair(renderer, subscriber.topics)
         if unknown is not None:
             raise not_found(f"There is no pair {unknown}. /api/pairs lists them.", "E_PAIR")
         first = sse.RETRY
@@ -106,7 +116,7 @@ class Broadcaster:
         if missed is None:
             first += renderer.snapshot(connection, subscriber.topics)
         else:
-            first += renderer.changes(connection, missed, subscriber.topics)
+            first += renderer.changes(missed, subscriber.topics)
         subscriber.put(first + _head_event(self._head), now)
         self.subscribers.add(subscriber)
 
@@ -147,14 +157,14 @@ def _missed_blocks(recent: RecentBlocks, last_event_id: str) -> tuple[str | None
     if found is None:
         return "unknown", None
     seq, hash_prefix = int(found[1]), found[2]
-    if seq < recent.base.n:
+    if seq < recent.first:
         return "too_old", None
     missed = recent.since(seq, hash_prefix)
     return (None, missed) if missed is not None else ("unknown", None)
 
 
-def _unknown_pair(recent: RecentBlocks, topics: Topics) -> Pair | None:
-    return next((pair for pair in topics.pairs() if pair not in recent.formats), None)
+def _unknown_pair(renderer: Renderer, topics: Topics) -> Pair | None:
+    return next((pair for pair in topics.pairs() if pair not in renderer.formats), None)
 
 
 def _head(snapshot: Snapshot) -> HeadEvent:

@@ -13,7 +13,9 @@ from api.http.formatting import Trade
 from api.http.shapes import Block, Count, Hash, Part, Time, choice
 from api.routes.accounts.balances import Balance
 from api.routes.accounts.deposits import Deposit
+from api.routes.accounts.grants import Grant
 from api.routes.accounts.orders import Order
+from api.routes.accounts.timers import Timer
 from api.routes.accounts.withdrawals import Withdrawal
 from api.routes.market.candles import Candle
 from api.routes.market.orderbook import Level
@@ -56,18 +58,28 @@ class CurrentCandle(Part, kw_only=True):
 
 
 class AccountState(Part, kw_only=True):
-    """Balances and open orders of an account, newest first."""
+    """Balances, open orders and waiting stops of an account, newest first; grants given and timers armed."""
 
     user: str
     balances: list[Balance]
     orders: list[Order]
+    grants: list[Grant]
+    timers: list[Timer]
 
 
-class AccountChange(AccountState, kw_only=True):
-    """Changed balances, orders (also closed ones), deposits and withdrawals, as of the block's end."""
+class AccountChange(Part, kw_only=True):
+    """Changed balances, orders and stops (also closed ones), deposits and withdrawals, as of the block's end.
 
+    `grants` are all that the account has given, `timers` all that are armed: omitted unless one changed.
+    """
+
+    user: str
+    balances: list[Balance]
+    orders: list[Order]
     deposits: list[Deposit]
     withdrawals: list[Withdrawal]
+    grants: list[Grant] | UnsetType = UNSET
+    timers: list[Timer] | UnsetType = UNSET
 
 
 class BlockEvent(Part, kw_only=True):

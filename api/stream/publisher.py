@@ -20,11 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.database import Database
 from api.http.errors import ApiError
 from api.stream.broadcaster import Broadcaster
-from api.stream.order_books import OutOfSync
-from api.stream.recent_blocks import BLOCKS
 from api.stream.subscriber import Subscriber
 from api.stream.topics import Topics
 from settlement.store.change_detector import open_change_detector
+from settlement.store.read.stream import CHANGE_SETS
 
 POLL_SECONDS: Final = 0.02
 RETRY_SECONDS: Final = 1.0
@@ -58,7 +57,7 @@ class Publisher:
         count: Callable[[float], None] = lambda _: None,
         is_stopping: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
-        blocks: int = BLOCKS,
+        blocks: int = CHANGE_SETS,
     ) -> None:
         """`count` is called with 1 and -1 as streams open and close, `is_stopping` before each poll.
 
@@ -142,7 +141,7 @@ class Publisher:
             now = self._clock()
             try:
                 self._poll(now)
-            except (ApiError, SQLAlchemyError, OutOfSync) as error:
+            except (ApiError, SQLAlchemyError) as error:
                 self._pause(now, str(error))
             except Exception:  # a bug: the stream must survive it, and all subscribers start over
                 log.exception("The stream failed")
@@ -161,7 +160,8 @@ class Publisher:
             if subscription.done.set_running_or_notify_cancel():
                 pending.append(subscription)
         self._has_unread_commit |= self._changes.changed()
-        if pending or (self._has_unread_commit and self._broadcaster.subscribers and now >= self._retry_at):
+        has_news = self._has_unread_commit or self._broadcaster.is_due(now)
+        if pending or (has_news and self._broadcaster.subscribers and now >= self._retry_at):
             self._read(pending, now)
 
     def _read(self, pending: list[PendingSubscription], now: float) -> None:

@@ -1,169 +1,103 @@
-"""The newest active blocks, from which clients can resume, and the market after the last of them.
-
-On start the market is loaded as of the start of a minute before the oldest of these blocks, where books and
-candles can be read from the database, and the journal is replayed from there. So a new server can resume
-clients from as far back as a server that has run for days.
-"""
+"""The newest active blocks with their change sets, from which clients can resume."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from api.database import Snapshot
-from api.http.formatting import PairFormat
-from api.stream.account_changes import AccountRows
-from api.stream.market_loader import load_market
-from api.stream.market_replay import BlockChanges, MarketReplay
-from api.stream.order_books import LevelKey, OutOfSync
-from api.stream.topics import Pair
-from settlement.store.read.market.candles import MINUTE, start_of
-from settlement.store.read.position import ActiveBlock
-from settlement.store.read.stream import (
-    StreamBlock,
-    read_active_blocks,
-    read_levels_at,
-    read_newest_block_before,
-    read_nth_newest_block,
-)
-from settlement.store.read.venue import read_pairs, read_tokens
+from settlement.store.read.position import ActiveBlock, read_active_block
+from settlement.store.read.stream import CHANGE_SETS, ChangeSet, read_change_sets
 
-BLOCKS: Final = 1_000
-"""Active blocks kept; fewer if their journal lines exceed MAX_CHARS."""
 MAX_CHARS: Final = 8 << 20
+"""Of all change sets that are kept: fewer than `CHANGE_SETS` if they are long."""
 HASH_PREFIX: Final = 8
 """Digits of the journal hash in an event id, which detect another journal."""
 
 
-class RecentBlock:
-    """An active block with its changes; `parts` and `rows` are filled by the renderer on demand."""
+class OutOfSync(RuntimeError):
+    """The change sets do not lead from the last block sent to the database's newest one."""
 
-    def __init__(self, past: ActiveBlock, changes: BlockChanges, chars: int) -> None:
-        self.past = past
-        self.changes = changes
-        self.chars = chars
+
+class RecentBlock:
+    """An active block with its change set; `parts` is filled by the renderer on demand."""
+
+    def __init__(self, block: ActiveBlock, text: str) -> None:
+        self.block = block
+        self.text = text
         self.parts: dict[Any, Any] = {}  # encoded parts of events
-        self.rows: AccountRows | None = None
+
+    @cached_property
+    def changes(self) -> ChangeSet:
+        return ChangeSet.read(self.text)
 
 
 class RecentBlocks:
-    """Belongs to one thread. Unusable after it raised OutOfSync."""
+    """Active blocks without gaps up to the database's newest one. Belongs to one thread."""
 
-    def __init__(self, snapshot: Snapshot, blocks: int = BLOCKS) -> None:
-        self._blocks = blocks
+    def __init__(self, snapshot: Snapshot, limit: int = CHANGE_SETS) -> None:
+        """`limit`: how many blocks are kept."""
+        self._limit = limit
         self._venue_hash = snapshot.at.venue_hash
+        self.at = self._newest(snapshot)
         self._kept: deque[RecentBlock] = deque()
         self._chars = 0
-        self._read_rules(snapshot.connection)
-        self._base, self._market = self._start(snapshot.connection)
-        self._replay(snapshot.connection, check=False)
-        self._check(snapshot.connection, self._market.books.level_keys())
-
-    @property
-    def base(self) -> ActiveBlock:
-        """The active block before the oldest one kept."""
-        return self._base
-
-    @property
-    def at(self) -> ActiveBlock:
-        """The newest active block."""
-        return self._market.at
-
-    @property
-    def market(self) -> MarketReplay:
-        return self._market
+        self._add(_read(snapshot.connection, self.at, 0))
 
     def advance(self, snapshot: Snapshot) -> list[RecentBlock]:
-        """Replay up to the snapshot's newest block, and return the new blocks.
+        """Add the new blocks of the database, and return them.
 
-        Raises OutOfSync if the journal is another one, or too many blocks are new.
+        Raises OutOfSync if the journal is another one, or change sets are missing, as after catching up.
         """
-        if snapshot.at.venue_hash != self._venue_hash:
-            raise OutOfSync("the database belongs to another venue")
-        return self._replay(snapshot.connection, check=True)
+        old, new = self.at, self._newest(snapshot)
+        if snapshot.at.venue_hash != self._venue_hash or new.n < old.n:
+            raise OutOfSync("the database has another journal")
+        blocks = _read(snapshot.connection, new, old.n)
+        if len(blocks) != new.n - old.n:
+            raise OutOfSync(f"blocks after {old.number} were recorded without change sets")
+        if (blocks[0].changes.previous if blocks else new.journal_hash) != old.journal_hash:
+            raise OutOfSync(f"block {old.number} differs in the database")
+        self.at = new
+        self._add(blocks)
+        return blocks
 
     def since(self, seq: int, hash_prefix: str | None) -> list[RecentBlock] | None:
-        """The blocks after that event. None if it is too old, or of another journal."""
-        first = self._base.n
-        if not first <= seq <= self.at.n:
+        """The blocks after the event with that number. None if it is of another journal, or not kept."""
+        missed = [block for block in self._kept if block.block.n > seq]
+        if len(missed) != self.at.n - seq:
             return None
-        past = self._base if seq == first else self._kept[seq - first - 1].past
-        if hash_prefix is not None and hash_prefix != past.journal_hash[:HASH_PREFIX]:
+        journal_hash = missed[0].changes.previous if missed else self.at.journal_hash
+        if hash_prefix is not None and hash_prefix != journal_hash[:HASH_PREFIX]:
             return None
-        return [self._kept[place] for place in range(seq - first, len(self._kept))]
+        return missed
 
-    def _start(self, connection: Connection) -> tuple[ActiveBlock, MarketReplay]:
-        """The active block to replay from, with its market: the empty one if all blocks are kept."""
-        oldest = read_nth_newest_block(connection, self._blocks - 1)
-        if oldest is not None:
-            until = start_of(oldest.timestamp, MINUTE)
-            base = read_newest_block_before(connection, oldest.number, until)
-            if base is not None:
-                return base, load_market(connection, base, until, self._pair_ids())
-        base = ActiveBlock(0, "", 0, self._venue_hash, *(0,) * 5)
-        return base, MarketReplay(base)
+    @property
+    def first(self) -> int:
+        """The number of the oldest event from which a client can resume."""
+        return self.at.n - len(self._kept)
 
-    def _replay(self, connection: Connection, *, check: bool) -> list[RecentBlock]:
-        new: list[RecentBlock] = []
-        at = self.at
-        while blocks := self._next_blocks(connection):
-            new.extend(map(self._add, blocks))
-            if check and len(new) > self._blocks:
-                raise OutOfSync(f"more than {self._blocks} blocks after block {at.number}")
-        if any(block.changes.rules_changed for block in new):
-            self._read_rules(connection)
-        if check:
-            self._check(
-                connection,
-                {
-                    (pair, *at)
-                    for block in new
-                    for pair, levels in block.changes.levels.items()
-                    for at in levels
-                },
-            )
-        return new
+    def _newest(self, snapshot: Snapshot) -> ActiveBlock:
+        """The newest active block; before the first one a block with number 0."""
+        found = read_active_block(snapshot.connection, snapshot.at.block)
+        return found or ActiveBlock(*(0, "", 0, self._venue_hash), *(0,) * (len(ActiveBlock._fields) - 4))
 
-    def _next_blocks(self, connection: Connection) -> Sequence[StreamBlock]:
-        """The next blocks, after a check that the current one is unchanged in the database."""
-        at = self.at
-        blocks = read_active_blocks(connection, at.number - 1 if at.n else at.number, self._blocks)
-        if not at.n:
-            return blocks
-        if not blocks or blocks[0].past != at:
-            raise OutOfSync(f"block {at.number} differs in the database")
-        return blocks[1:]
+    def _add(self, blocks: list[RecentBlock]) -> None:
+        self._kept.extend(blocks)
+        self._chars += sum(len(block.text) for block in blocks)
+        while len(self._kept) > self._limit or (self._chars > MAX_CHARS and len(self._kept) > 1):
+            self._chars -= len(self._kept.popleft().text)
 
-    def _add(self, block: StreamBlock) -> RecentBlock:
-        recent = RecentBlock(block.past, self._market.replay(block), len(block.lines))
-        self._kept.append(recent)
-        self._chars += recent.chars
-        while len(self._kept) > self._blocks or (self._chars > MAX_CHARS and len(self._kept) > 1):
-            oldest = self._kept.popleft()
-            self._base = oldest.past
-            self._chars -= oldest.chars
-        return recent
 
-    def _pair_ids(self) -> dict[Pair, int]:
-        return {pair: fmt.row.id for pair, fmt in self.formats.items()}
-
-    def _read_rules(self, connection: Connection) -> None:
-        self.pairs = read_pairs(connection)
-        self.formats = {Pair(row.base, row.quote): PairFormat(row) for row in self.pairs.values()}
-        self.precisions = {token.symbol: token.precision for token in read_tokens(connection)}
-
-    def _check(self, connection: Connection, keys: set[LevelKey]) -> None:
-        """Compare levels with the database, which is at the same block. Raises OutOfSync."""
-        sides: dict[tuple[Pair, bool], list[int]] = {}
-        for pair, is_buy, price in keys:
-            sides.setdefault((pair, is_buy), []).append(price)
-        for (pair, is_buy), prices in sides.items():
-            rows = read_levels_at(connection, self.formats[pair].row.id, is_buy, prices)
-            for price in prices:
-                level = self._market.books.level((pair, is_buy, price))
-                row = rows.get(price)
-                if level != ((0, 0) if row is None else (row.remaining, row.orders)):
-                    raise OutOfSync(f"the book of {pair} at {price} is {level}, but {row} in the database")
+def _read(connection: Connection, newest: ActiveBlock, n: int) -> list[RecentBlock]:
+    """The blocks after the n-th up to the newest, oldest first; fewer if change sets are missing or long."""
+    blocks: deque[RecentBlock] = deque()
+    chars = 0
+    for block, text in read_change_sets(connection, n):
+        chars += len(text)
+        if block.n != newest.n - len(blocks) or chars > MAX_CHARS:
+            break
+        blocks.appendleft(RecentBlock(block, text))
+    return list(blocks)

@@ -12,14 +12,13 @@ from api.http.errors import encode
 from api.http.formatting import PairFormat, iso
 from api.routes.accounts.balances import show_balance
 from api.routes.accounts.deposits import show_deposit
+from api.routes.accounts.grants import show_grant
 from api.routes.accounts.orders import show_order
+from api.routes.accounts.timers import show_timer
 from api.routes.accounts.withdrawals import show_withdrawal
 from api.routes.market.candles import show_candle
-from api.routes.market.orderbook import Level as LevelView
 from api.routes.market.orderbook import show_level
 from api.stream import sse
-from api.stream.account_changes import read_account_rows
-from api.stream.candles import CurrentCandles
 from api.stream.events import (
     AccountChange,
     AccountState,
@@ -30,24 +29,26 @@ from api.stream.events import (
     SnapshotEvent,
     Trades,
 )
-from api.stream.order_books import Level
 from api.stream.recent_blocks import HASH_PREFIX, RecentBlock, RecentBlocks
 from api.stream.topics import CandleTopic, Pair, Topics
 from settlement.store import schema
-from settlement.store.read.accounts.balances import BalanceRow, read_balances
+from settlement.store.read.accounts.balances import read_balances
+from settlement.store.read.accounts.grants import read_grants
 from settlement.store.read.accounts.orders import OrderFilter, list_orders
-from settlement.store.read.market.candles import INTERVALS
-from settlement.store.read.market.order_book import LevelRow
+from settlement.store.read.accounts.timers import read_timers
+from settlement.store.read.market.candles import INTERVALS, CandleRow, read_candles
+from settlement.store.read.market.order_book import read_levels
 from settlement.store.read.market.trades import list_trades
 from settlement.store.read.position import ActiveBlock
-from settlement.store.read.venue import find_account
+from settlement.store.read.stream import PairChanges
+from settlement.store.read.venue import find_account, read_pairs, read_tokens
 
 DEPTH: Final = 1_000
 """Maximum of levels per side in a snapshot."""
 TRADES: Final = 100
 """Maximum of trades per pair in a snapshot."""
 OPEN_ORDERS: Final = 1_000
-"""Maximum of open orders per account in a snapshot."""
+"""Maximum of open orders, and of stops, per account in a snapshot."""
 
 Parts = dict[Any, Any]
 """Encoded parts of events, by kind and subject."""
@@ -61,174 +62,175 @@ def event_id(at: ActiveBlock) -> str:
 class Renderer:
     """Renders events for `recent`, which must be at the newest block of the connection's snapshot."""
 
-    def __init__(self, recent: RecentBlocks) -> None:
+    def __init__(self, recent: RecentBlocks, connection: Connection) -> None:
         self.recent = recent
         self._now: Parts = {}
+        self._read_pairs(connection)
 
-    def advanced(self) -> None:
-        """Call it after `recent` has advanced: snapshots rendered before are outdated."""
-        self._now = {}
+    def _read_pairs(self, connection: Connection) -> None:
+        self._pairs = read_pairs(connection)
+        self._precisions = {token.symbol: token.precision for token in read_tokens(connection)}
+        self.formats = {Pair(row.base, row.quote): PairFormat(row) for row in self._pairs.values()}
+
+    def advance(self, blocks: Sequence[RecentBlock], connection: Connection) -> None:
+        """Call it after `recent` has advanced by these blocks: snapshots rendered before are outdated."""
+        if blocks:
+            self._now = {}
+        if any(block.changes.rules for block in blocks):
+            self._read_pairs(connection)
+
+    # ------------------------------------------------------------ snapshots
 
     def snapshot(self, connection: Connection, topics: Topics) -> bytes:
         """The `snapshot` event for these topics."""
         if topics not in self._now:
             self._now[topics] = self._snapshot(connection, topics)
-        return bytes(self._now[topics])
+        event: bytes = self._now[topics]
+        return event
 
     def _snapshot(self, connection: Connection, topics: Topics) -> bytes:
-        now, at, pairs = self._now, self.recent.at, self.recent.formats
-        books = pairs if topics.books is None else topics.books
-        trades = pairs if topics.trades is None else topics.trades
+        at, pairs = self.recent.at, list(self.formats)
+
+        def parts(kind: str, subjects: Iterable[Any], read: Callable[..., object]) -> list[Any] | UnsetType:
+            return _or_unset(
+                [_encode_once(self._now, (kind, each), read, connection, each) for each in subjects]
+            )
+
         event = SnapshotEvent(
             seq=at.n,
             block=at.number,
             ts=iso(at.timestamp) if at.n else None,
             journal_hash=at.journal_hash,
-            books=_or_unset([_encode_once(now, ("book", pair), self._book, pair) for pair in books]),
-            trades=_or_unset(
-                [
-                    _encode_once(now, ("newest_trades", pair), self._newest_trades, connection, pair)
-                    for pair in trades
-                ]
-            ),
-            candles=_or_unset(
-                [
-                    _encode_once(now, ("newest_candle", topic), self._newest_candle, topic)
-                    for topic in topics.candles
-                ]
-            ),
-            accounts=_or_unset(
-                [
-                    _encode_once(now, ("account", user), self._account, connection, user)
-                    for user in topics.accounts
-                ]
-            ),
+            books=parts("book", pairs if topics.books is None else topics.books, self._book),
+            trades=parts("trades", pairs if topics.trades is None else topics.trades, self._newest_trades),
+            candles=parts("candle", topics.candles, self._newest_candle),
+            accounts=parts("account", topics.accounts, self._account),
         )
         return sse.event("snapshot", encode(event), event_id(at))
 
-    def _book(self, pair: Pair) -> Book:
-        fmt, books = self.recent.formats[pair], self.recent.market.books
-        sides = []
-        for is_buy in (True, False):
-            side = books.side(pair, is_buy)
-            best = sorted(side, reverse=is_buy)[:DEPTH]
-            sides.append([_level(fmt, price, side[price]) for price in best])
-        complete = all(len(books.side(pair, is_buy)) <= DEPTH for is_buy in (True, False))
-        return Book(base=pair.base, quote=pair.quote, bids=sides[0], asks=sides[1], complete=complete)
+    def _book(self, connection: Connection, pair: Pair) -> Book:
+        fmt = self.formats[pair]
+        bids, asks = (read_levels(connection, fmt.row.id, is_buy, DEPTH + 1) for is_buy in (True, False))
+        return Book(
+            base=pair.base,
+            quote=pair.quote,
+            bids=[show_level(fmt, row) for row in bids[:DEPTH]],
+            asks=[show_level(fmt, row) for row in asks[:DEPTH]],
+            complete=max(len(bids), len(asks)) <= DEPTH,
+        )
 
     def _newest_trades(self, connection: Connection, pair: Pair) -> Trades:
-        fmt = self.recent.formats[pair]
+        fmt = self.formats[pair]
         rows = list_trades(connection, fmt.row.id, None, TRADES).rows
         return Trades(base=pair.base, quote=pair.quote, trades=[fmt.trade(row) for row in rows])
 
-    def _newest_candle(self, topic: CandleTopic) -> CurrentCandle:
-        return self._candle(topic, self.recent.market.candles.of(topic.pair))
+    def _newest_candle(self, connection: Connection, topic: CandleTopic) -> CurrentCandle:
+        until = self.recent.at.timestamp + 1
+        pair_id, interval = self.formats[topic.pair].row.id, INTERVALS[topic.interval]
+        rows = read_candles(connection, pair_id, interval, 0, until, 1).rows
+        return self._candle(topic, rows[0] if rows else None)
+
+    def _candle(self, topic: CandleTopic, row: CandleRow | None) -> CurrentCandle:
+        (base, quote), interval = topic
+        candle = None if row is None else show_candle(self.formats[topic.pair], row)
+        return CurrentCandle(base=base, quote=quote, interval=interval, candle=candle)
 
     def _account(self, connection: Connection, user: str) -> AccountState:
+        now = self.recent.at.timestamp
         account = find_account(connection, user)
         if account is None:
-            return AccountState(user=user, balances=[], orders=[])
-        open_orders = OrderFilter(account, None, schema.OPEN)
-        orders = list_orders(connection, open_orders, None, OPEN_ORDERS).rows
+            return AccountState(user=user, balances=[], orders=[], grants=[], timers=[])
+        orders = [
+            row
+            for status in (schema.OPEN, schema.WAITING)
+            for row in list_orders(connection, OrderFilter(account, None, status), None, OPEN_ORDERS).rows
+        ]
         return AccountState(
             user=user,
             balances=[show_balance(row) for row in read_balances(connection, account)],
-            orders=[show_order(row, self.recent.pairs) for row in orders],
+            orders=[show_order(row, self._pairs) for row in sorted(orders, key=lambda row: -row.seq)],
+            grants=[show_grant(row, self._precisions, now) for row in read_grants(connection, account, now)],
+            timers=[show_timer(row) for row in read_timers(connection, account, now)],
         )
 
-    def changes(self, connection: Connection, blocks: Iterable[RecentBlock], topics: Topics) -> bytes:
+    # ------------------------------------------------------------ changes
+
+    def changes(self, blocks: Iterable[RecentBlock], topics: Topics) -> bytes:
         """A `change` event for each of these blocks, limited to these topics."""
-        return b"".join(self._change(connection, block, topics) for block in blocks)
+        return b"".join(self._change(block, topics) for block in blocks)
 
-    def _change(self, connection: Connection, block: RecentBlock, topics: Topics) -> bytes:
-        past, changes, parts = block.past, block.changes, block.parts
-        books = changes.levels if topics.books is None else [p for p in topics.books if p in changes.levels]
-        trades = (
-            changes.trades if topics.trades is None else [p for p in topics.trades if p in changes.trades]
-        )
-        candles = [topic for topic in topics.candles if topic.pair in changes.candles]
-        accounts = self._changed_accounts(connection, block, topics.accounts)
+    def _change(self, block: RecentBlock, topics: Topics) -> bytes:
+        at, pairs = block.block, list(self.formats)
+
+        def parts(kind: str, subjects: Iterable[Any], show: Callable[..., object]) -> list[Any] | UnsetType:
+            encoded = (_encode_once(block.parts, (kind, each), show, block, each) for each in subjects)
+            return _or_unset([part for part in encoded if part is not _NOTHING])
+
         event = ChangeEvent(
-            seq=past.n,
-            prev=past.n - 1,
-            block=past.number,
-            ts=iso(past.timestamp),
-            journal_hash=past.journal_hash,
-            books=_or_unset(
-                [_encode_once(parts, ("book_change", pair), self._book_change, block, pair) for pair in books]
-            ),
-            trades=_or_unset(
-                [_encode_once(parts, ("new_trades", pair), self._new_trades, block, pair) for pair in trades]
-            ),
-            candles=_or_unset(
-                [
-                    _encode_once(parts, ("changed_candle", topic), self._changed_candle, block, topic)
-                    for topic in candles
-                ]
-            ),
-            accounts=_or_unset(
-                [
-                    _encode_once(parts, ("account_change", user), self._account_change, block, user)
-                    for user in accounts
-                ]
-            ),
+            seq=at.n,
+            prev=at.n - 1,
+            block=at.number,
+            ts=iso(at.timestamp),
+            journal_hash=at.journal_hash,
+            books=parts("book", pairs if topics.books is None else topics.books, self._book_change),
+            trades=parts("trades", pairs if topics.trades is None else topics.trades, self._new_trades),
+            candles=parts("candle", topics.candles, self._changed_candle),
+            accounts=parts("account", topics.accounts, self._account_change),
         )
-        return sse.event("change", encode(event), event_id(past))
+        return sse.event("change", encode(event), event_id(at))
 
-    def _book_change(self, block: RecentBlock, pair: Pair) -> BookChange:
-        fmt, levels = self.recent.formats[pair], block.changes.levels[pair]
-        bids, asks = (
-            [_level(fmt, price, level) for (buys, price), level in sorted(levels.items()) if buys == is_buy]
-            for is_buy in (True, False)
+    def _pair_changes(self, block: RecentBlock, pair: Pair) -> PairChanges | None:
+        return block.changes.of_pair(self.formats[pair].row.id)
+
+    def _book_change(self, block: RecentBlock, pair: Pair) -> BookChange | None:
+        changes, fmt = self._pair_changes(block, pair), self.formats[pair]
+        if changes is None or not (changes.bids or changes.asks):
+            return None
+        bids, asks = sorted(changes.bids, reverse=True), sorted(changes.asks)
+        return BookChange(
+            base=pair.base,
+            quote=pair.quote,
+            bids=[show_level(fmt, row) for row in bids],
+            asks=[show_level(fmt, row) for row in asks],
         )
-        return BookChange(base=pair.base, quote=pair.quote, bids=bids[::-1], asks=asks)
 
-    def _new_trades(self, block: RecentBlock, pair: Pair) -> Trades:
-        fmt = self.recent.formats[pair]
-        newest_first = reversed(block.changes.trades[pair])
+    def _new_trades(self, block: RecentBlock, pair: Pair) -> Trades | None:
+        changes, fmt = self._pair_changes(block, pair), self.formats[pair]
+        if changes is None or not changes.trades:
+            return None
+        newest_first = reversed(changes.trades)
         return Trades(base=pair.base, quote=pair.quote, trades=[fmt.trade(row) for row in newest_first])
 
-    def _changed_candle(self, block: RecentBlock, topic: CandleTopic) -> CurrentCandle:
-        return self._candle(topic, block.changes.candles[topic.pair])
+    def _changed_candle(self, block: RecentBlock, topic: CandleTopic) -> CurrentCandle | None:
+        changes = self._pair_changes(block, topic.pair)
+        row = None if changes is None else changes.candles.get(INTERVALS[topic.interval])
+        return None if row is None else self._candle(topic, row)
 
-    def _candle(self, topic: CandleTopic, latest: CurrentCandles) -> CurrentCandle:
-        (base, quote), interval = topic
-        row = latest.get(INTERVALS[interval])
-        candle = None if row is None else show_candle(self.recent.formats[topic.pair], row)
-        return CurrentCandle(base=base, quote=quote, interval=interval, candle=candle)
-
-    def _account_change(self, block: RecentBlock, user: str) -> AccountChange:
-        rows = block.rows
-        assert rows is not None
+    def _account_change(self, block: RecentBlock, user: str) -> AccountChange | None:
+        changes = block.changes.of_account(user)
+        if changes is None:
+            return None
+        grants, timers, now = changes.grants, changes.timers, block.block.timestamp
         return AccountChange(
             user=user,
-            balances=[show_balance(BalanceRow(*row[1:])) for row in rows.balances.get(user, ())],
-            orders=[show_order(row, self.recent.pairs) for row in rows.orders.get(user, ())],
-            deposits=[show_deposit(row) for row in rows.deposits.get(user, ())],
-            withdrawals=[show_withdrawal(row) for row in rows.withdrawals.get(user, ())],
+            balances=[show_balance(row) for row in changes.balances],
+            orders=[show_order(row, self._pairs) for row in changes.orders],
+            deposits=[show_deposit(row) for row in changes.deposits],
+            withdrawals=[show_withdrawal(row) for row in changes.withdrawals],
+            grants=UNSET if grants is None else [show_grant(row, self._precisions, now) for row in grants],
+            timers=UNSET if timers is None else [show_timer(row) for row in timers],
         )
 
-    def _changed_accounts(
-        self, connection: Connection, block: RecentBlock, users: Sequence[str]
-    ) -> list[str]:
-        """Those of the users whom the block changed."""
-        if not users:
-            return []
-        if block.rows is None:
-            block.rows = read_account_rows(connection, block.past, block.changes, self.recent.precisions)
-        rows = block.rows
-        return [user for user in users if rows.includes(user)]
 
-
-def _level(fmt: PairFormat, price: int, level: Level) -> LevelView:
-    return show_level(fmt, LevelRow(price, level.amount, level.orders))
+_NOTHING: Final = object()
 
 
 def _encode_once(parts: Parts, key: object, make: Callable[..., object], *args: object) -> Any:
-    """The encoded result of `make`, cached in `parts` under `key`."""
+    """The encoded result of `make`, or _NOTHING if it is None; cached in `parts` under `key`."""
     raw = parts.get(key)
     if raw is None:
-        raw = parts[key] = Raw(encode(make(*args)))
+        made = make(*args)
+        raw = parts[key] = _NOTHING if made is None else Raw(encode(made))
     return raw
 
 

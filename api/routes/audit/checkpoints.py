@@ -1,4 +1,4 @@
-"""/api/checkpoints: the operator's checkpoints, and whether their hashes agree with this replica."""
+"""/api/checkpoints: published checkpoints, and whether their hashes agree with this replica."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from api.http.formatting import iso
 from api.http.parameters import NoParameters
 from api.http.resource import Resource
 from api.http.shapes import Answer, Block, Hash, Part, Time
+from settlement.core.parsing.names import decode
 from settlement.store.indexer_status import read_status
 
 
@@ -19,6 +20,7 @@ class Checkpoint(Part, kw_only=True):
     """A checkpoint, posted on the chain in `block`, of the hashes after `claimed_block`."""
 
     id: str
+    account: Annotated[str, Meta(description="Its signer: the operator or the checkpoint account.")]
     ts: Time
     block: Block
     claimed_block: int
@@ -47,6 +49,7 @@ def _checkpoint(check: CheckpointCheck) -> Checkpoint:
     row = check.row
     return Checkpoint(
         id=row.id,
+        account=decode(row.account),
         ts=iso(row.timestamp),
         block=row.block,
         claimed_block=row.claimed_block,
@@ -61,7 +64,7 @@ resource = Resource(
     "/api/checkpoints",
     NoParameters,
     Checkpoints,
-    "The operator's checkpoints, and whether they agree.",
+    "Published checkpoints, and whether they agree.",
     _view,
     live=True,
     group="Audit",

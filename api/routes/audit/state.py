@@ -1,4 +1,4 @@
-"""/api/state: the complete state at the end of a block, as text (docs/protocol.md, section 9)."""
+"""/api/state: the complete state at the end of a block, as text (docs/protocol.md, section 11)."""
 
 from __future__ import annotations
 

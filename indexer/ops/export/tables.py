@@ -1,8 +1,8 @@
 """The exported tables: their columns, and their rows in chronological order.
 
 Amounts and prices are decimal text, times seconds since 1970 (UTC). Free text is percent-encoded as in the
-journal (protocol, section 9). Column names avoid SQL keywords: `account` is the API's `user`, `recipient` its
-`to`.
+journal (protocol, section 11). Column names avoid SQL keywords: `account` is the API's `user`, `recipient`
+its `to`, `signed_by` its `by`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from settlement.core.accounts import BUCKETS
 from settlement.core.parsing.amounts import show_units
 from settlement.store import schema
 from settlement.store.read.accounts.balances import stream_balances
-from settlement.store.read.accounts.deposits import stream_deposits
+from settlement.store.read.accounts.deposits import DepositRow, stream_deposits
 from settlement.store.read.accounts.orders import OrderFilter, OrderRow, stream_orders
 from settlement.store.read.accounts.transfers import stream_transfers
 from settlement.store.read.accounts.withdrawals import stream_withdrawals
@@ -88,6 +88,10 @@ def _order(row: OrderRow, pair: PairRow) -> Row:
     base, quote = (pair.base, pair.base_precision), (pair.quote, pair.quote_precision)
     counted_in, precision = quote if row.market and row.is_buy else base
     gives, gets = (quote, base) if row.is_buy else (base, quote)
+
+    def price(ticks: int | None) -> str | None:
+        return None if ticks is None else show_units(ticks, pair.price_decimals)
+
     return (
         row.seq,
         row.id,
@@ -97,7 +101,7 @@ def _order(row: OrderRow, pair: PairRow) -> Row:
         _side(row.is_buy),
         "market" if row.market else "limit",
         schema.ORDER_STATUSES[row.status],
-        None if row.price is None else show_units(row.price, pair.price_decimals),
+        price(row.price),
         show_units(row.quantity, precision),
         counted_in,
         show_units(row.remaining, precision),
@@ -107,7 +111,20 @@ def _order(row: OrderRow, pair: PairRow) -> Row:
         show_units(row.released, gives[1]),
         gets[0],
         show_units(row.received, gets[1]),
+        show_units(row.fees, gets[1]),
+        row.maker_fee_bps,
+        row.taker_fee_bps,
         "wallet" if row.to_wallet else "venue",
+        price(row.stop_price),
+        price(row.stop_limit),
+        price(row.trigger_price),
+        None if row.above is None else "above" if row.above else "below",
+        None if row.time_in_force is None else schema.TIMES_IN_FORCE[row.time_in_force],
+        "post" if row.post_only else None,
+        row.fired_seq,
+        row.fired_code,
+        row.intent_seq if row.intent_seq != row.seq else None,
+        row.by,
         row.action,
         row.ref,
         row.timestamp,
@@ -153,9 +170,8 @@ def _deposits(connection: Connection, selection: Selection) -> Iterator[Row]:
         if row.amount is not None and row.precision is not None:
             amount = show_units(row.amount, row.precision)
         yield (
-            *(row.n, row.id, row.account, row.symbol, amount, row.quantity, row.escrow),
-            *("credited" if row.status is None else _REFUND_STATUSES[row.status], row.timestamp),
-            *(row.block, row.paid_by),
+            *(row.n, row.id, row.account, row.chain, row.symbol, amount, row.quantity, row.escrow),
+            *(_deposit_status(row), row.timestamp, row.block, row.paid_by),
         )
 
 
@@ -165,7 +181,7 @@ def _withdrawals(connection: Connection, selection: Selection) -> Iterator[Row]:
         yield (
             *(row.n, row.id, row.account, row.symbol, show_units(row.amount, row.precision), row.to),
             *(row.memo, schema.CLAIM_STATUSES[row.status], row.timestamp, row.block, row.paid_by),
-            *(row.closed_timestamp, row.closed_block),
+            *(row.return_due, row.returning_block, row.closed_timestamp, row.closed_block),
         )
 
 
@@ -189,6 +205,12 @@ def _side(is_buy: bool) -> str:
     return "buy" if is_buy else "sell"
 
 
+def _deposit_status(row: DepositRow) -> str:
+    if row.status is None:
+        return "ignored" if row.amount is None else "credited"
+    return _REFUND_STATUSES[row.status]
+
+
 _REFUND_STATUSES: Final = {schema.PENDING: "refund_due", schema.PAID: "refunded"}
 TABLES: Final = {
     table.name: table
@@ -198,8 +220,10 @@ TABLES: Final = {
             _columns(
                 "seq:integer id account base quote side type status price:price quantity:amount "
                 "quantity_symbol remaining:amount filled:amount gives locked:amount released:amount gets "
-                "received:amount settle action ref ts:time block:integer expires:time closed_ts:time "
-                "closed_block:integer"
+                "received:amount fees:amount maker_fee_bps:integer taker_fee_bps:integer settle "
+                "stop_price:price stop_limit:price trigger_price:price trigger_when time_in_force post_only "
+                "fired_seq:integer fired_code stop_seq:integer signed_by action ref ts:time block:integer "
+                "expires:time closed_ts:time closed_block:integer"
             ),
             _orders,
             is_of_pairs=True,
@@ -217,8 +241,8 @@ TABLES: Final = {
         Table(
             "deposits",
             _columns(
-                "n:integer id account symbol amount:amount quantity escrow status ts:time block:integer "
-                "paid_by"
+                "n:integer id account chain symbol amount:amount quantity escrow status ts:time "
+                "block:integer paid_by"
             ),
             _deposits,
         ),
@@ -226,7 +250,7 @@ TABLES: Final = {
             "withdrawals",
             _columns(
                 "n:integer id account symbol amount:amount recipient memo status ts:time block:integer "
-                "paid_by closed_ts:time closed_block:integer"
+                "paid_by return_due:time returning_block:integer closed_ts:time closed_block:integer"
             ),
             _withdrawals,
         ),

@@ -1,10 +1,10 @@
-"""The operator's checkpoints, with the journal hashes of this database."""
+"""Checkpoints of the operator and the checkpoint account, with the journal hashes of this database."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from settlement.store import schema
 
@@ -18,6 +18,7 @@ class CheckpointRow(NamedTuple):
 
     n: int
     id: str
+    account: str  # its signer, encoded
     block: int  # that contains the checkpoint
     timestamp: int
     claimed_block: int
@@ -42,9 +43,10 @@ _UP_TO = (
 )
 # Before the first active block the journal hash is the venue's.
 _VENUE_HASH = select(schema.cursor.c.venue_hash).scalar_subquery()
-_CLAIMS = select(
+_CLAIMS: Select[Any] = select(
     _c.n,
     _c.id,
+    _c.account,
     _c.block,
     _b.timestamp,
     _c.claimed_block,

@@ -20,7 +20,7 @@ class JournalBlock(NamedTuple):
 
 
 class OrderLine(NamedTuple):
-    """A journal line about an order."""
+    """A journal line about an order or stop."""
 
     block: int
     text: str  # without LF
@@ -28,12 +28,8 @@ class OrderLine(NamedTuple):
 
 # Fields of a line that can hold an order id. Other fields can hold text chosen by users.
 _ID_FIELDS: Final[Mapping[str, tuple[int, ...]]] = {
-    "expire": (1,),
-    "order": (1,),
+    **dict.fromkeys(("accept", "reject", "order", "stop", "trigger", "close", "expire", "withdraw"), (1,)),
     "trade": (2, 3),
-    "close": (1,),
-    "withdraw": (1,),
-    "reject": (1,),
 }
 _b, _j = schema.blocks.c, schema.journal.c
 _BLOCKS = (
@@ -83,7 +79,9 @@ def hash_before(connection: Connection, number: int) -> str:
 
 
 def read_order_lines(connection: Connection, order_id: str, blocks: Collection[int]) -> list[OrderLine]:
-    """The lines about an order in the given blocks: placement, trades, close, withdrawals, rejection."""
+    """The lines about an order or stop in the given blocks: placement, firing, trades, close, withdrawals,
+    rejection.
+    """
     return [
         OrderLine(row.block, line)
         for row in connection.execute(_LINES, {"blocks": sorted(set(blocks))})
@@ -95,4 +93,6 @@ def read_order_lines(connection: Connection, order_id: str, blocks: Collection[i
 
 def _is_about(line: str, order_id: str) -> bool:
     fields = line.split(" ")
+    if fields[0] == "reject" and fields[1] == f"{order_id}~stop":  # what its protective stop fired
+        return True
     return any(fields[at].split("#", maxsplit=1)[0] == order_id for at in _ID_FIELDS.get(fields[0], ()))

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     TextClause,
     bindparam,
+    case,
     or_,
     select,
     text,
@@ -20,6 +21,7 @@ from sqlalchemy import (
 
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.store import schema
+from settlement.store.read.accounts.orders import PROTECTIVE
 from settlement.store.read.bulk_query import BulkQuery
 from settlement.store.read.key_ranges import FETCH_ROWS, KeyRange
 from settlement.store.read.paging import MAX_SCANNED_ROWS, Page, make_page
@@ -80,7 +82,8 @@ _TRADES = (
         _t.quote_amount,
         _t.buyer_fee,
         _t.seller_fee,
-        _taker_intent.c.id,
+        # A market order never rests, so a maker is never the order of a protective stop.
+        case((_taker.c.protective, _taker_intent.c.id + PROTECTIVE), else_=_taker_intent.c.id),
         _maker_intent.c.id,
     )
     .select_from(schema.trades)
