@@ -81,6 +81,10 @@ def upgrade() -> None:
         integer("last_block_n", "n of the newest row of blocks; 0 if none"),
         integer("max_open_orders", bits=32),
         string("fee_account"),
+        integer(
+            "state_block", "of the state text from which the history begins; null: it is complete", null=True
+        ),
+        string("state_hash", "at `block`, where it was compared with the rules", length=64, null=True),
     )
     op.create_table("accounts", key_column("id"), string("name", unique=True))
     op.create_table(

@@ -101,6 +101,10 @@ cursor: Final = table(
     integer("last_block_n", "n of the newest row of blocks; 0 if none"),
     integer("max_open_orders", bits=32),
     string("fee_account"),
+    integer(
+        "state_block", "of the state text from which the history begins; null: it is complete", null=True
+    ),
+    string("state_hash", "at `block`, where it was compared with the rules", length=64, null=True),
 )
 
 accounts: Final = table("accounts", key_column("id"), string("name", unique=True))
@@ -479,7 +483,7 @@ indexer_status: Final = table(
     "indexer_status",
     single_row_key(),
     integer("updated", "seconds since 1970, UTC, by the indexer's clock"),
-    string("mode", "catching up, following or stopped"),
+    string("mode", "catching up, following, outdated or stopped"),
     integer("irreversible", "last irreversible block reported by a node", null=True),
     long_text("waiting_for", "null while blocks arrive", null=True),
     integer("waiting_since", null=True),

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection, delete, insert
 
+from settlement.core.accounts import ESCROW
 from settlement.core.journal import lines
 from settlement.core.parsing.names import chain_of
 from settlement.store import schema
@@ -25,10 +26,10 @@ from settlement.store.read.market.candles import read_current_candles
 from settlement.store.read.market.order_book import LevelRow
 from settlement.store.read.market.trades import TradeRow
 from settlement.store.read.stream import CHANGE_SETS, AccountChanges, ChangeSet, PairChanges
-from settlement.store.write.ledger import (
-    BlockFacts,
+from settlement.store.write.ledger.block_facts import BlockFacts
+from settlement.store.write.ledger.ledger import Ledger
+from settlement.store.write.ledger.views import (
     GrantView,
-    Ledger,
     PairView,
     RefundView,
     TimerView,
@@ -133,12 +134,10 @@ def _accounts(
     def of(account: str) -> AccountChanges:
         return found.setdefault(account, AccountChanges([], [], [], [], None, None))
 
-    for number, token_number in facts.balances:
-        token = ledger.tokens_by_number[token_number]
-        assert token is not None
-        available, locked, withdrawing, _ = ledger.balances[number, token_number]
-        row = BalanceRow(token.line.symbol, token.line.precision, available, locked, withdrawing)
-        of(ledger.names[number]).balances.append(row)
+    for balance in facts.balances:
+        token = balance.token.line
+        row = BalanceRow(token.symbol, token.precision, *balance.buckets[:ESCROW])
+        of(ledger.names[balance.account]).balances.append(row)
     for order in _read(read_orders, connection, facts.orders):
         of(order.account).orders.append(order)
     changed = _Changed(facts)

@@ -16,9 +16,11 @@ from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue, VenueError, parse_venue
 from settlement.store import schema
 from settlement.store.database import StoreError
-from settlement.store.write.ledger import Ledger
-from settlement.store.write.ledger_loader import load_ledger
-from settlement.store.write.projector import Projector, initialise
+from settlement.store.write.initialise import initialise
+from settlement.store.write.ledger.ledger import Ledger
+from settlement.store.write.ledger.load_rows import load_ledger
+from settlement.store.write.ledger.state_text import state_text
+from settlement.store.write.projector import Projector
 
 
 def load(engine: Engine, venue: Venue | None = None) -> StateMachine:
@@ -71,7 +73,7 @@ def read_venue(connection: Connection, venue: Venue | None = None) -> Venue:
 
 def _restore(ledger: Ledger, venue: Venue) -> StateMachine:
     try:
-        return StateMachine(venue, read_state(venue, ledger.state_text()))
+        return StateMachine(venue, read_state(venue, state_text(ledger)))
     except StateTextError as error:
         raise StoreError(f"the database does not hold a valid state: {error}") from error
 

@@ -1,34 +1,32 @@
 """Projector: journal entries → rows, a batch per transaction with journal and cursor.
 
-It is the only writer of the exchange's tables, and it keeps its own ledger while it projects: after every batch its
-totals per token are compared with the state machine's, and on demand the whole state text (two bookkeepers that must
-agree).
+It is the only writer of the exchange's tables, and it keeps its own ledger while it projects. Two bookkeepers
+must agree: after every batch its totals per token are compared with the state machine's, and the whole state
+where the batch has a state hash. The cursor keeps that hash, and the next start compares the rows with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, func, inspect, select
+from sqlalchemy import Connection, Engine, inspect, select
 
 from settlement.core.accounts import ESCROW
 from settlement.core.events import BlockHeader
 from settlement.core.journal import lines
-from settlement.core.parsing.amounts import integer_text
-from settlement.core.parsing.names import chain_of
 from settlement.core.state import InvariantError, State
-from settlement.core.venue import Venue
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.dialect import gather_statistics, tuned_for_indexing
 from settlement.store.indexes import READ_INDEXES
 from settlement.store.write.change_set import write_change_set
-from settlement.store.write.ledger import Ledger
-from settlement.store.write.ledger_loader import load_ledger
-from settlement.store.write.rows import COUNTED, BatchRows, setting_row
-from settlement.store.write.statements import Row, compile_statements, run
+from settlement.store.write.ledger.apply import apply_entry, pass_block
+from settlement.store.write.ledger.ledger import Ledger
+from settlement.store.write.ledger.load_rows import load_ledger
+from settlement.store.write.ledger.state_text import state_hash
+from settlement.store.write.rows import BatchRows
+from settlement.store.write.statements import Row, Statement, compile_statements, run
 
 _POSITION = select(schema.cursor.c.block, schema.cursor.c.journal_hash)
 
@@ -50,7 +48,9 @@ class Batch(NamedTuple):
     end: BlockHeader  # the last block of the batch, with or without lines
     totals: Mapping[str, Totals]  # by symbol, at the end of the batch
     state_hash: str | None = None  # at the end of the batch, where the whole state is to be compared
-    live: bool = False  # while following the chain: at most one entry, whose change set is kept for the stream
+    live: bool = (
+        False  # while following the chain: at most one entry, whose change set is kept for the stream
+    )
 
 
 def totals_of(state: State) -> dict[str, Totals]:
@@ -58,144 +58,109 @@ def totals_of(state: State) -> dict[str, Totals]:
     return {symbol: Totals(token.liabilities_units, token.holdings) for symbol, token in state.tokens.items()}
 
 
+class Origin(NamedTuple):
+    """Columns of the cursor that never change."""
+
+    venue_hash: str
+    venue_text: str
+    state_block: int | None  # block of the state text from which the replica started
+
+
 class Projector:
     """Writes batches into one database. After any error it must be discarded."""
 
     def __init__(self, engine: Engine) -> None:
+        """Raises StoreError if the database has no venue, or its rows are not those of its state hash."""
         self._engine = engine
         self._statements = compile_statements(engine)
         with engine.connect() as connection:
+            cursor = connection.execute(select(schema.cursor)).one_or_none()
             self.ledger = load_ledger(connection)
-            self._cursor = connection.execute(select(schema.cursor)).one()._asdict()
-            self._last = {name: _last_number(connection, name) for name in COUNTED}
-            self._last["blocks"] = self._cursor["last_block_n"]
-        self._position = (self._cursor["block"], self._cursor["journal_hash"])
+        assert cursor is not None
+        self._origin = Origin(cursor.venue_hash, cursor.venue_text, cursor.state_block)
+        self._position = (cursor.block, cursor.journal_hash)
+        if cursor.state_hash is not None and cursor.state_hash != state_hash(self.ledger):
+            raise StoreError(
+                f"the rows are not the state of block {cursor.block}: run `peakedex db "
+                "rebuild`, restore a backup, or replay the chain into a new database"
+            )
 
     def project(self, batch: Batch) -> None:
         """Commit a batch and move the cursor to its end.
 
-        Raises StoreError, and writes nothing, if another process has moved the cursor; InvariantError if the ledgers
-        disagree.
+        Writes nothing and raises StoreError if another process has moved the cursor, InvariantError if the
+        journal or the ledgers do not agree.
         """
-        ledger, saved_accounts = self.ledger, len(self.ledger.names) - 1
-        rows = BatchRows(ledger, self._last, saved_accounts)
-        tokens, pairs = len(ledger.tokens), len(ledger.pairs)
-        rules_changed, facts = False, None
+        ledger = self.ledger
+        if batch.live:
+            ledger.track_levels()
+        rows, facts = BatchRows(ledger), None
         for entry in batch.entries:
-            facts = ledger.apply(entry)
-            rules_changed = rules_changed or facts.rules_changed
+            facts = apply_entry(ledger, entry)
             rows.add_block(entry, facts)
-        if batch.end.number != (ledger.header.number if ledger.header else None):
-            ledger.pass_block(batch.end)
+        if ledger.header is None or ledger.header.number != batch.end.number:
+            pass_block(ledger, batch.end)
         self._compare(batch)
-        written = {**rows.finish(), "receipts": list(batch.receipts)}
-        if rules_changed or (tokens, pairs) != (len(ledger.tokens), len(ledger.pairs)):
-            written |= rule_rows(ledger)
-        written["cursor"] = [self._cursor_row(batch.end)]
+        written = rows.finish()
+        written["receipts"] += batch.receipts
+        written["cursor"] = [cursor_row(ledger, self._origin, batch.end, batch.state_hash)]
         with self._engine.begin() as connection:
-            _check_position(connection, self._position)
-            for name, statement in self._statements.items():
-                run(connection, statement, written.get(name, ()))
+            check_position(connection, self._position)
+            write_rows(connection, self._statements, written)
             if batch.live and facts is not None:
-                write_change_set(connection, ledger, facts, self._last["blocks"], self._position[1])
+                write_change_set(connection, ledger, facts, ledger.last["blocks"], self._position[1])
         self._position = (batch.end.number, ledger.journal_hash)
 
     def _compare(self, batch: Batch) -> None:
         """The projector's ledger against the state machine's, at the end of a batch."""
-        for symbol, told in batch.totals.items():
-            token = self.ledger.tokens[symbol]
-            ours = Totals(-token.totals[ESCROW], token.holdings)
-            if ours != told or sum(token.totals) != 0:
-                raise InvariantError(f"{symbol}: the projector has {ours}, the rules have {told}")
+        for symbol, expected in batch.totals.items():
+            token = self.ledger.tokens.get(symbol)
+            ours = None if token is None else Totals(-token.totals[ESCROW], token.holdings)
+            if ours != expected or (token is not None and sum(token.totals) != 0):
+                raise InvariantError(f"{symbol}: the projector has {ours}, the rules have {expected}")
         if batch.state_hash is not None:
             self.check_state(batch.state_hash)
 
-    def check_state(self, state_hash: str) -> None:
+    def check_state(self, expected: str) -> None:
         """Compare the whole state. Raises InvariantError."""
-        ours = sha256(self.ledger.state_text().encode()).hexdigest()
-        if ours != state_hash:
-            raise InvariantError(f"the projector's state is {ours}, the rules' is {state_hash}")
-
-    def _cursor_row(self, end: BlockHeader) -> Row:
-        ledger, rules = self.ledger, self.ledger.rules
-        assert rules is not None
-        return (
-            1,
-            self._cursor["venue_hash"],
-            self._cursor["venue_text"],
-            *end[:1],
-            end.block_id,
-            end.timestamp,
-            ledger.journal_hash,
-            ledger.last_seq,
-            ledger.last_trade,
-            self._last["blocks"],
-            rules.max_open_orders,
-            rules.fee_account,
-        )
+        ours = state_hash(self.ledger)
+        if ours != expected:
+            raise InvariantError(f"the projector's state hash is {ours}, the rules' is {expected}")
 
 
-def initialise(engine: Engine, venue: Venue) -> None:
-    """Write the venue's tokens, pairs and first cursor into an empty database."""
-    block = venue.start_block - 1
-    rules = lines.Rules(venue.max_open_orders, venue.fee_account)
-    texts = [*(token.line() for token in venue.tokens), *(pair.line() for pair in venue.pairs)]
-    parsed = [lines.parse(text.rstrip("\n")) for text in texts]
-    settings = [rules, *parsed]
-    ledger = Ledger(venue.hash)
-    for line in parsed:
-        if isinstance(line, lines.Token):
-            ledger.add_token(line)
-        elif isinstance(line, lines.Pair):
-            ledger.add_pair(line)
-    rows: dict[str, list[Row]] = rule_rows(ledger)
-    rows["settings"] = [
-        setting_row(n, block, line, str(line[0]) if isinstance(line, lines.Token | lines.Pair) else "")
-        for n, line in enumerate(settings, 1)
-        if isinstance(line, lines.Token | lines.Pair | lines.Rules)
-    ]
-    rows["cursor"] = [
-        (
-            1,
-            venue.hash,
-            venue.text,
-            block,
-            None,
-            0,
-            venue.hash,
-            0,
-            0,
-            0,
-            rules.max_open_orders,
-            rules.fee_account,
-        )
-    ]
-    with engine.begin() as connection:
-        _check_position(connection, None)
-        for name, statement in compile_statements(engine).items():
-            run(connection, statement, rows.get(name, ()))
+def cursor_row(ledger: Ledger, origin: Origin, end: BlockHeader, state_hash: str | None) -> Row:
+    """The row of `cursor` after a block; before the first block its id is empty."""
+    rules = ledger.rules
+    assert rules is not None
+    return (
+        1,
+        origin.venue_hash,
+        origin.venue_text,
+        *(end.number, end.block_id or None, end.timestamp),
+        ledger.journal_hash,
+        ledger.last_seq,
+        ledger.last_trade,
+        ledger.last.get("blocks", 0),
+        rules.max_open_orders,
+        rules.fee_account,
+        origin.state_block,
+        state_hash,
+    )
 
 
-def rule_rows(ledger: Ledger) -> dict[str, list[Row]]:
-    """Rows of all tokens, their holdings, and all pairs: they are few and seldom change."""
-    return {
-        "holdings": [(symbol, integer_text(token.holdings)) for symbol, token in ledger.tokens.items()],
-        "tokens": [
-            (
-                token.number,
-                symbol,
-                token.line.precision,
-                chain_of(symbol),
-                token.line.escrow,
-                token.line.min_withdrawal,
-            )
-            for symbol, token in ledger.tokens.items()
-        ],
-        "pairs": [
-            (pair.number, pair.base.line.symbol, pair.quote.line.symbol, *pair.line[1:])
-            for pair in ledger.pairs.values()
-        ],
-    }
+def write_rows(
+    connection: Connection, statements: Mapping[str, Statement], rows: Mapping[str, Sequence[Row]]
+) -> None:
+    """Execute each statement for its rows."""
+    for name, statement in statements.items():
+        run(connection, statement, rows.get(name, ()))
+
+
+def check_position(connection: Connection, expected: tuple[int, str] | None) -> None:
+    """Detect a second writer: the cursor must be where this projector left it."""
+    row = connection.execute(_POSITION.with_for_update()).one_or_none()
+    if (None if row is None else (row.block, row.journal_hash)) != expected:
+        raise StoreError("another process is writing to this database: run one indexer per database")
 
 
 def make_read_indexes(engine: Engine) -> None:
@@ -211,21 +176,3 @@ def make_read_indexes(engine: Engine) -> None:
                 index.create(connection)
     with engine.begin() as connection:
         gather_statistics(connection)
-
-
-def _check_position(connection: Connection, expected: tuple[int, str] | None) -> None:
-    """Detect a second writer: the cursor must be where this projector left it."""
-    row = connection.execute(_POSITION.with_for_update()).one_or_none()
-    if (None if row is None else (row.block, row.journal_hash)) != expected:
-        raise StoreError("another process is writing to this database: run one indexer per database")
-
-
-def _last_number(connection: Connection, name: str) -> int:
-    """The last number given in a table; deposits, refunds and ignored arrivals share one sequence."""
-    if name == "blocks":
-        return 0  # the cursor knows
-    number = connection.scalar(select(func.max(schema.metadata.tables[name].c.n))) or 0
-    if name == "deposits":
-        for key in (schema.refunds.c.arrival, schema.ignored.c.n):
-            number = max(number, connection.scalar(select(func.max(key))) or 0)
-    return number

@@ -1,0 +1,150 @@
+"""What the ledger knows of tokens, pairs, balances, orders, payments, grants and timers.
+
+Amounts are units, prices ticks, times Unix seconds. Numbers of accounts, tokens and pairs are the keys of
+their rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from settlement.core.journal import lines
+from settlement.core.mark import Mark
+
+
+@dataclass(slots=True, eq=False)
+class BalanceView:
+    """What an account holds of a token."""
+
+    account: int  # number of the account
+    token: TokenView
+    buckets: list[int] = field(default_factory=lambda: [0, 0, 0, 0])  # units, by bucket number
+    block: int = 0  # the last block that changed it
+
+
+@dataclass(slots=True, eq=False)
+class TokenView:
+    """A listed token."""
+
+    number: int
+    line: lines.Token
+    holdings: int = 0
+    totals: list[int] = field(default_factory=lambda: [0, 0, 0, 0])  # over all accounts, by bucket
+
+
+@dataclass(slots=True, eq=False)
+class PairView:
+    """A listed pair, its price levels and its mark."""
+
+    number: int
+    line: lines.Pair
+    base: TokenView
+    quote: TokenView
+    lot_units: int = field(init=False)  # base units of a lot
+    lot_value: int = field(init=False)  # quote units of a lot at a price of one tick
+    bids: dict[int, list[int]] = field(default_factory=dict)  # by price: base units, number of orders
+    asks: dict[int, list[int]] = field(default_factory=dict)  # both empty unless the ledger tracks levels
+    mark: Mark = field(default_factory=Mark)
+
+    def __post_init__(self) -> None:
+        line = self.line
+        self.lot_units = 10 ** (self.base.line.precision - line.quantity_decimals)
+        self.lot_value = 10 ** (self.quote.line.precision - line.price_decimals - line.quantity_decimals)
+
+    def value(self, price: int, quantity: int) -> int:
+        """Quote units of `quantity` base units at `price` ticks."""
+        return price * (quantity // self.lot_units) * self.lot_value
+
+
+@dataclass(slots=True, eq=False)
+class OrderView:
+    """An order or stop, from its line to its close."""
+
+    line: lines.Order | lines.Stop
+    seq: int
+    id: str
+    account: int  # number of the account
+    pair: PairView
+    is_buy: bool
+    market: bool
+    is_stop: bool
+    gives: BalanceView
+    gets: BalanceView
+    remaining: int
+    locked: int
+    intent: int = 0  # number of the intent that placed it
+    block: int = 0  # in which it was accepted
+    received: int = 0
+    released: int = 0
+    traded_base: int = 0  # sum over its trades; likewise the next two
+    traded_quote: int = 0
+    fees: int = 0  # units of what it receives
+    status: str = "open"
+    fired_code: str | None = None  # why the order that it fired was rejected
+    fired_seq: int | None = None  # sequence of the order that it fired
+
+
+@dataclass(slots=True, eq=False)
+class WithdrawalView:
+    """A pending withdrawal."""
+
+    n: int
+    line: lines.Withdraw
+    balance: BalanceView
+    block: int  # in which it was opened
+    returning: int | None = None  # when it is returned
+
+
+@dataclass(slots=True, eq=False)
+class RefundView:
+    """A refund due."""
+
+    n: int
+    line: lines.Refund
+    block: int
+
+
+@dataclass(slots=True, eq=False)
+class GrantView:
+    """A grant, until it is revoked, replaced or has ended."""
+
+    n: int
+    line: lines.Grant
+    block: int  # in which it was given
+    day: int | None = None  # of the last order that counted: Unix seconds // 86400
+    used: dict[str, int] = field(default_factory=dict)  # what was counted on that day, by symbol
+
+
+@dataclass(slots=True, eq=False)
+class TimerView:
+    """A cancel-all timer."""
+
+    n: int
+    line: lines.Timer  # with a due time
+    block: int  # in which it was set
+
+
+@dataclass(slots=True, eq=False)
+class IntentView:
+    """An accepted or rejected action."""
+
+    n: int
+    id: str
+    account: str
+    by: str | None  # None if it was rejected
+    action: str
+    code: str | None
+    ref: str | None
+    seq: int | None = None  # the order or stop that it placed
+
+
+def amounts_text(amounts: dict[str, int]) -> str:
+    """Amounts by symbol as SYMBOL:units, comma between."""
+    return ",".join(f"{symbol}:{units}" for symbol, units in sorted(amounts.items()))
+
+
+def read_amounts(text: str | None) -> dict[str, int]:
+    """The amounts of an `amounts_text`."""
+    if not text:
+        return {}
+    return {symbol: int(units) for symbol, _, units in (entry.partition(":") for entry in text.split(","))}
