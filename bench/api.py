@@ -238,5 +238,5 @@ def _write(home: Path, url: str, tells: Connection, recorded: Any, pace: Any) ->
         time.sleep(pace.value)
 
     Follower(
-        rules, projector, ArchiveSource(home, rules.venue_filter), on_commit=committed, batch_blocks=1
+        rules, projector, ArchiveSource(home, rules.venue_filter), on_batch=committed, batch_blocks=1
     ).run()

@@ -153,7 +153,7 @@ def at_the_tip() -> None:
             rules,
             projector,
             source,
-            on_commit=lambda progress: taken.append(time.perf_counter() - made[progress.last_block]),
+            on_batch=lambda progress: taken.append(time.perf_counter() - made[progress.last_block]),
         )
         thread = threading.Thread(target=follower.run)
         thread.start()

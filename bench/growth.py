@@ -15,8 +15,8 @@ from bench.alone import alone, database_bytes, resident_bytes
 from bench.bare import ACCOUNTS, flow, wall
 from bench.chain import VENUE, write_archive
 from bench.rules import apply_all, blocks_of, funded_machine, timed
-from indexer.cli.support.common import tune_gc
 from indexer.follow.loop import Follower, Progress
+from indexer.follow.memory import tune_gc
 from indexer.rules_build import name_of_build
 from indexer.sources.archive import ArchiveSource
 from settlement.core.state_machine import StateMachine
@@ -122,7 +122,7 @@ def with_history(home: Path) -> History:
     def committed(progress: Progress) -> None:
         marks.append(Mark(progress.intents, progress.trades, time.process_time()))
 
-    Follower(rules, projector, ArchiveSource(home, rules.venue_filter), on_commit=committed).run()
+    Follower(rules, projector, ArchiveSource(home, rules.venue_filter), on_batch=committed).run()
     size, started = database_bytes(path), time.process_time()
     make_read_indexes(engine)
     index_seconds = time.process_time() - started

@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Engine, select, text
 from bench.alone import alone, database_bytes, peak_mb
 from bench.chain import VENUE, Flow
 from bench.copies import grow, make_pattern, write_blocks
-from indexer.cli.support.common import tune_gc
 from indexer.follow.loop import Follower
+from indexer.follow.memory import tune_gc
 from indexer.rules_build import name_of_build
 from indexer.sources.archive import ArchiveSource
 from settlement.core.venue import parse_venue

@@ -18,8 +18,8 @@ import psycopg
 
 from bench.chain import VENUE, write_archive
 from indexer.chain.decode import decode
-from indexer.cli.support.common import tune_gc
 from indexer.follow.loop import Follower
+from indexer.follow.memory import tune_gc
 from indexer.rules_build import name_of_build
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor

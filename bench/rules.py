@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count, islice
 
 from bench.bare import ACCOUNTS, Bare, Op, flow, wall
-from indexer.cli.support.common import tune_gc
+from indexer.follow.memory import tune_gc
 from indexer.rules_build import name_of_build
 from settlement.core.events import Action, BlockHeader, Event, Movement
 from settlement.core.state_machine import StateMachine

@@ -16,9 +16,9 @@ import msgspec
 import zstandard
 
 from bench.alone import alone, database_bytes, peak_mb
-from indexer.cli.support.common import tune_gc
 from indexer.devnet.generator.generate import Generator
 from indexer.follow.loop import Follower, Progress
+from indexer.follow.memory import tune_gc
 from indexer.rules_build import name_of_build
 from indexer.sources.archive import ArchiveSource
 from settlement.core.journal.state_text import state_hash
@@ -118,7 +118,7 @@ def replay(folder: Path) -> Replayed:
 
     started, cpu_started = time.perf_counter(), time.process_time()
     source = ArchiveSource(folder, rules.venue_filter)
-    progress = Follower(rules, projector, source, on_commit=committed).run()
+    progress = Follower(rules, projector, source, on_batch=committed).run()
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     assert progress.blocks == BLOCKS, progress
     before = database_bytes(path)

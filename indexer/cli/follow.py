@@ -17,14 +17,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from indexer import settings as config
 from indexer.audit.checkpoints import CheckpointVerifier
 from indexer.audit.peers import PeerError, PeerMonitor, parse_url
-from indexer.cli.support.common import require_db, require_venue, start_logging, tune_gc
+from indexer.cli.support.common import require_db, require_venue, start_logging
 from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain, open_nodes
 from indexer.cli.support.processes import interruptible_stop
+from indexer.follow.batch_writer import BatchWriter
 from indexer.follow.heartbeat import StatusPublisher
 from indexer.follow.loop import Follower, Progress
+from indexer.follow.memory import tune_gc
 from settlement.core.journal.state_text import state_hash
-from settlement.core.state_machine import StateMachine
+from settlement.core.state_machine import StateMachine, UpgradeRequired
 from settlement.core.venue import Venue
 from settlement.net.backoff import Backoff, Stopped, Waiter
 from settlement.net.chain_id import ExpectedChain
@@ -125,17 +127,21 @@ def run_indexer(options: IndexerOptions, stop: threading.Event) -> None:
                 has_indexes.set()
                 log.info("following from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
 
-            report = _ProgressLog(rules, lease).committed
-            follower = Follower(rules, projector, source, on_commit=report, on_caught_up=caught_up)
+            report = _ProgressLog(rules, lease).taken
             with (
                 closing(source),
                 _auditing(options, has_indexes) as (peers, claims),
-                StatusPublisher(engine, source, peers.report, claims.report),
+                StatusPublisher(engine, source, peers.report, claims.report) as status,
             ):
                 try:
-                    follower.run()
+                    with BatchWriter(engine, options.db, projector) as writer:
+                        follower = Follower(rules, writer, source, on_batch=report, on_caught_up=caught_up)
+                        follower.run()
                 except Stopped:
                     log.info("stopped within a block, which will be read again")
+                except UpgradeRequired as error:
+                    status.outdated(str(error))
+                    stop.wait()  # a restart would stop here again; the API goes on answering
             log.info("stopped at block %s", follower.progress.last_block or "none")
 
         reconnecting(index, engine, stop)
@@ -181,14 +187,14 @@ def _auditing(
 
 
 class _ProgressLog:
-    """Logs the position every REPORT_SECONDS, and checks the lease after each commit."""
+    """Logs the position every REPORT_SECONDS, and checks the lease after each batch."""
 
     def __init__(self, rules: StateMachine, lease: Lease) -> None:
         self._rules = rules
         self._lease = lease
         self._due = time.monotonic()
 
-    def committed(self, progress: Progress) -> None:
+    def taken(self, progress: Progress) -> None:
         self._lease.check()
         now = time.monotonic()
         if now < self._due:

@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 
 from indexer import settings as config
-from indexer.cli.support.common import json_option, require_venue, show, tune_gc
+from indexer.cli.support.common import json_option, require_venue, show
 from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.progress import BlockProgress
+from indexer.follow.batch_writer import BatchWriter
 from indexer.follow.loop import BATCH_BLOCKS, Follower, Progress
+from indexer.follow.memory import tune_gc
 from indexer.sources.archive import ArchiveSource
 from settlement.core.accounts import ESCROW, Account
 from settlement.core.journal.state_text import state_hash
@@ -52,7 +54,8 @@ def replay(
     Example: peakedex replay --venue venues/example.toml --archive recorded --db replayed.db
     """
     rules_venue = require_venue(venue)
-    with closing_writer(db or _IN_MEMORY) as engine, Lease(engine) if db else nullcontext() as lease:
+    url = db or _IN_MEMORY
+    with closing_writer(url) as engine, Lease(engine) if db else nullcontext() as lease:
         rules, projector = load_or_initialise(engine, rules_venue)
         _check_until(until, rules.next_block() - 1)
         trades_before = rules.state.last_trade
@@ -60,13 +63,17 @@ def replay(
         tune_gc()
         started = time.perf_counter()
 
-        def committed(progress: Progress) -> None:
+        def taken(progress: Progress) -> None:
             if lease is not None:
                 lease.check()
             bar.reached(progress.last_block, until)
 
-        with BlockProgress(rules.next_block() - 1, quiet=as_json) as bar:
-            follower = Follower(rules, projector, source, batch_blocks=batch, on_commit=committed)
+        with (
+            BlockProgress(rules.next_block() - 1, quiet=as_json) as bar,
+            BatchWriter(engine, url, projector) as writer,
+        ):
+            follower = Follower(rules, writer, source, batch_blocks=batch, on_batch=taken)
+            del projector  # the writer drops it once another process writes
             progress = follower.run(until)
         seconds = time.perf_counter() - started
         make_read_indexes(engine)

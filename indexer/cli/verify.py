@@ -23,12 +23,13 @@ from indexer.audit.compare import (
     compare_states,
 )
 from indexer.audit.targets import DatabaseTarget, open_target
-from indexer.cli.support.common import json_option, require_venue, show, start_logging, tune_gc
+from indexer.cli.support.common import json_option, require_venue, show, start_logging
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain, open_nodes
 from indexer.cli.support.processes import interruptible_stop
 from indexer.cli.support.progress import BlockProgress
 from indexer.follow.loop import Follower, Progress
+from indexer.follow.memory import tune_gc
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Source
 from settlement.core.journal.state_text import state_hash, state_text
@@ -197,7 +198,7 @@ class _Verification:
             self._source,
             batch_blocks=1,
             read=self._comparison.decode,
-            on_commit=compared,
+            on_batch=compared,
         ).run(aim)
 
     def _compare_rows(self, side: DatabaseTarget, bar: BlockProgress) -> bool:

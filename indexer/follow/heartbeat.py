@@ -1,4 +1,4 @@
-"""Heartbeat: publishes the indexer's status in the database, also while it waits."""
+"""Heartbeat: publishes the indexer's status in the database, also while it waits or cannot continue."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from indexer.sources.hive import HiveSource
+from settlement.net.backoff import Waiting
 from settlement.net.change_logger import ChangeLogger
 from settlement.store.database import explain
 from settlement.store.indexer_status import IndexerStatus, write_status
@@ -39,22 +40,32 @@ class StatusPublisher(PeriodicThread):
         self._peers = peers
         self._checkpoints = checkpoints
         self._reasons = ChangeLogger(log)
+        self._outdated: Waiting | None = None
+
+    def outdated(self, problem: str) -> None:
+        """From now on the indexer waits for a newer version of the program."""
+        self._outdated = Waiting(f"a newer version of Peake DEX: {problem}", time.time(), quiet_seconds=0.0)
 
     def run_once(self) -> None:
         """Publish the current status."""
-        self._publish("catching up" if self._source.catching_up else "following")
+        if self._outdated is not None:
+            self._publish("outdated", waiting=self._outdated)
+        else:
+            mode = "catching up" if self._source.catching_up else "following"
+            self._publish(mode, waiting=self._source.waiting)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
-        self._publish("stopped", None if error is None else explain(error))
+        self._publish(
+            "stopped", None if error is None else explain(error), self._outdated or self._source.waiting
+        )
 
-    def _publish(self, mode: str, problem: str | None = None) -> None:
+    def _publish(self, mode: str, problem: str | None = None, waiting: Waiting | None = None) -> None:
         now = time.time()
-        waiting = self._source.waiting
         reason, since = problem, now if problem else None
-        if problem is None and waiting is not None and now - waiting.since > waiting.quiet_seconds:
+        if problem is None and waiting is not None and now - waiting.since >= waiting.quiet_seconds:
             reason, since = waiting.reason, waiting.since
         self._log(mode, reason, problem)
         status = IndexerStatus(
@@ -77,6 +88,8 @@ class StatusPublisher(PeriodicThread):
             return
         if problem is not None:
             log.error("Stopped: %s", problem)
+        elif mode == "outdated":
+            log.error("Stopped until it is replaced by %s", reason)
         elif reason is not None:
             log.warning("Waiting for %s", reason)
         elif mode != "stopped":

@@ -1,4 +1,4 @@
-"""The follow loop: blocks from a source, through the state machine, into the database.
+"""The follow loop: blocks from a source, through the state machine, into a sink such as the database.
 
 Catching up, following, replaying and verifying are this one loop; they differ in their source and sink.
 """
@@ -15,13 +15,16 @@ from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.source import Cursor, Source, SourceError
 from settlement.core.events import Event, VenueFilter
 from settlement.core.journal.lines import JournalEntry
-from settlement.core.state_machine import StateMachine
+from settlement.core.journal.state_text import state_hash
+from settlement.core.state_machine import StateMachine, UpgradeRequired
 from settlement.store.write.projector import Batch, totals_of
 
 BATCH_BLOCKS: Final = 5_000
 """The most blocks in one transaction while catching up."""
 BATCH_CHARACTERS: Final = 4_000_000
 """The most characters of journal text in one transaction while catching up."""
+STATE_CHECK_BLOCKS: Final = 100_000
+"""How often the projector compares its whole state with the rules'; also at the end of a run."""
 
 
 @dataclass(slots=True)
@@ -37,7 +40,7 @@ class Progress:
 
 @dataclass(slots=True)
 class _Pending:
-    """Applied blocks that are not committed yet."""
+    """Applied blocks that the sink has not got yet."""
 
     blocks: int = 0
     characters: int = 0  # of journal text
@@ -54,7 +57,7 @@ class _Pending:
 
 
 class BatchSink(Protocol):
-    """Takes applied blocks: the projector records them, `audit.compare` compares them."""
+    """Takes applied blocks: `BatchWriter` records them, `audit.compare` compares them."""
 
     def project(self, batch: Batch) -> None:
         """Take a batch of applied blocks."""
@@ -73,11 +76,11 @@ class Follower:
         batch_blocks: int = BATCH_BLOCKS,
         batch_characters: int = BATCH_CHARACTERS,
         read: Callable[[Block, VenueFilter, Receipts | None], Iterable[Event]] = decode,
-        on_commit: Callable[[Progress], None] | None = None,
+        on_batch: Callable[[Progress], None] | None = None,
         on_caught_up: Callable[[], None] | None = None,
     ) -> None:
-        """`read` decodes a block into events. `on_caught_up` is called once, after the first commit when
-        the source is no longer catching up."""
+        """`read` decodes a block into events. `on_batch` is called after each batch that the sink has taken,
+        `on_caught_up` once, after the first one when the source is no longer catching up."""
         self.progress = Progress()
         self._rules = rules
         self._sink = sink
@@ -85,16 +88,18 @@ class Follower:
         self._batch_blocks = batch_blocks
         self._batch_characters = batch_characters
         self._read = read
-        self._on_commit = on_commit
+        self._on_batch = on_batch
         self._on_caught_up = on_caught_up
         self._pending = _Pending()
+        self._next_check = rules.next_block() + STATE_CHECK_BLOCKS
 
     def run(self, until: int | None = None) -> Progress:
-        """Apply and record every block of the source, up to `until` where given.
+        """Apply every block of the source, up to `until` where given, and hand it to the sink.
 
-        Raises SourceError, naming the place, when the source cannot continue: all blocks before are then
-        recorded. An error while a block is applied (SourceError or InvariantError) leaves the block and its
-        batch unrecorded: they are read again after a restart.
+        Live, each block is a batch of its own. Raises SourceError, naming the place, when the source cannot
+        continue, and UpgradeRequired before the first block of another protocol: all blocks before are then
+        in the sink. An error while a block is applied (SourceError or InvariantError) leaves the block and
+        its batch out: they are read again after a restart.
         """
         rules, source = self._rules, self._source
         header = rules.state.header
@@ -103,16 +108,19 @@ class Follower:
             return self.progress
         try:
             for block, receipts in source.blocks(after):
+                live = not source.catching_up
+                if live:
+                    self._hand_over()
                 entry = self._apply(block, receipts)
                 self._pending.add(entry, None if receipts is None else receipts.used())
-                if not source.catching_up or self._is_full():
-                    self._commit()
+                if live or self._is_full():
+                    self._hand_over(live=live)
                 if block.number == until:
                     break
-        except SourceError:
-            self._commit()
+        except (SourceError, UpgradeRequired):
+            self._hand_over()
             raise
-        self._commit()
+        self._hand_over(check=True)
         return self.progress
 
     def _apply(self, block: Block, receipts: Receipts | None) -> JournalEntry:
@@ -127,14 +135,29 @@ class Follower:
         pending = self._pending
         return pending.blocks >= self._batch_blocks or pending.characters >= self._batch_characters
 
-    def _commit(self) -> None:
-        """Record the batch in one transaction, then report progress."""
+    def _hand_over(self, *, live: bool = False, check: bool = False) -> None:
+        """Give the pending blocks to the sink, then report progress."""
         pending, self._pending = self._pending, _Pending()
         if not pending.blocks:
             return
         state = self._rules.state
         assert state.header is not None
-        self._sink.project(Batch(pending.entries, pending.receipts, state.header, totals_of(state)))
+        if state.header.number >= self._next_check:
+            self._next_check = state.header.number + STATE_CHECK_BLOCKS
+            check = True
+        self._sink.project(
+            Batch(
+                entries=pending.entries,
+                receipts=pending.receipts,
+                end=state.header,
+                totals=totals_of(state),
+                state_hash=state_hash(state) if check else None,
+                live=live,
+            )
+        )
+        self._report(pending)
+
+    def _report(self, pending: _Pending) -> None:
         progress = self.progress
         progress.blocks += pending.blocks
         for entry in pending.entries:
@@ -143,8 +166,8 @@ class Follower:
             progress.rejected += rejected
         progress.trades = self._rules.state.last_trade
         progress.last_block = self._rules.next_block() - 1
-        if self._on_commit is not None:
-            self._on_commit(progress)
+        if self._on_batch is not None:
+            self._on_batch(progress)
         if self._on_caught_up is not None and not self._source.catching_up:
             self._on_caught_up()
             self._on_caught_up = None

@@ -13,7 +13,7 @@ class IndexerStatus(NamedTuple):
     """Times are seconds since 1970 (UTC) by the indexer's clock."""
 
     updated: int
-    mode: str  # catching up, following or stopped
+    mode: str  # catching up, following, outdated (it does not know the chain's protocol) or stopped
     irreversible: int | None  # the last irreversible block reported by a node
     waiting_for: str | None
     waiting_since: int | None

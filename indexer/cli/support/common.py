@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import sys
@@ -74,17 +73,6 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
-
-
-def tune_gc() -> None:
-    """Exempt the loaded state from cyclic garbage collection, and collect less often.
-
-    The state is long-lived and full of cycles. Measured: 1.5 times faster with 86,000 open orders.
-    """
-    gc.unfreeze()  # the state of an earlier call
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

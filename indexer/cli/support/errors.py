@@ -16,6 +16,7 @@ from indexer.chain.blocks import BlockError
 from indexer.chain.receipts import ReceiptError
 from indexer.sources.source import SourceError
 from settlement.core.state import InvariantError
+from settlement.core.state_machine import UpgradeRequired
 from settlement.core.venue import VenueError
 from settlement.store.database import StoreError, explain
 from settlement.store.write.snapshot import SnapshotError
@@ -50,6 +51,8 @@ def one_line_errors() -> Iterator[None]:
     except SnapshotError as error:
         raise CheckFailed(error) from error
     except (SourceError, BlockError, ReceiptError) as error:
+        raise CheckFailed(f"stopped: {error}") from error
+    except UpgradeRequired as error:
         raise CheckFailed(f"stopped: {error}") from error
     except InvariantError as error:
         raise CheckFailed(f"stopped without recording this block: {error}") from error

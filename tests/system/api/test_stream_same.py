@@ -121,7 +121,7 @@ def test_clients_that_stay_and_that_wander_know_what_a_new_one_is_told(exchange:
             exchange.archive,
             until=until,
             batch_blocks=batch,
-            on_commit=committed,
+            on_batch=committed,
         )
         make_read_indexes(exchange.engine)
         wanderer.go_to(servers[0])

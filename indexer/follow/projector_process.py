@@ -1,0 +1,150 @@
+"""The projector in a process of its own, so that rows are written while the rules go on with the next blocks.
+
+Batches go to the child through a pipe and wait there in a short queue. Neither process outlives the other:
+the child exits at once when the parent's end of the pipe closes, and the parent's next call raises the error
+that ended the child.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
+from queue import Queue
+from typing import Final, NoReturn
+
+from indexer.follow.memory import tune_gc
+from settlement.store.database import StoreError, closing_writer
+from settlement.store.write.projector import Batch, Projector
+
+QUEUED_BATCHES: Final = 2
+"""Batches that wait in the child; one more is in the pipe, and one is being written."""
+_END: Final = b""
+_DONE: Final = None
+
+
+class ProjectorProcess:
+    """Parent's side: a BatchSink whose batches another process writes, in order. Discard it after an error.
+
+    SIGINT and SIGTERM are blocked in the child: its parent decides when it ends.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Start the child, which opens the database `url` with the first batch."""
+        context = get_context("spawn")
+        batches, self._batches = context.Pipe(duplex=False)
+        self._replies, replies = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=_run, args=(url, batches, replies), name="projector", daemon=True
+        )
+        with _blocked_signals():
+            self._process.start()
+        batches.close()
+        replies.close()
+
+    def project(self, batch: Batch) -> None:
+        """Hand over a batch; waits while the child's queue is full. Raises the child's error."""
+        try:
+            if not self._replies.poll():
+                return self._batches.send_bytes(pickle.dumps(batch))
+        except (BrokenPipeError, ConnectionError):
+            pass
+        self._fail()
+
+    def finish(self) -> None:
+        """Wait until all batches are committed and the child has exited. Raises the child's error."""
+        try:
+            self._batches.send_bytes(_END)
+            reply = self._replies.recv()
+        except (BrokenPipeError, ConnectionError, EOFError):
+            self._fail()
+        if reply is not _DONE:
+            self._raise(*reply)
+        self._process.join()
+        self._close()
+
+    def kill(self) -> None:
+        """End the child now; a batch in progress is rolled back. No effect once it has exited."""
+        self._process.kill()
+        self._process.join()
+        self._close()
+
+    def _fail(self) -> NoReturn:
+        """Raise the error that ended the child."""
+        try:
+            reply = self._replies.recv()
+        except (EOFError, ConnectionError):
+            self._process.join()
+            code = self._process.exitcode
+            raise StoreError(
+                f"the process that writes the database ended unexpectedly (exit code {code}): start again, "
+                "nothing is lost"
+            ) from None
+        self._raise(*reply)
+
+    def _raise(self, error: Exception, cause: BaseException | None) -> NoReturn:
+        self._process.join()
+        raise error from cause
+
+    def _close(self) -> None:
+        self._batches.close()
+        self._replies.close()
+
+
+@contextmanager
+def _blocked_signals() -> Iterator[None]:
+    """Block SIGINT and SIGTERM in this thread. A process that is started meanwhile never receives them."""
+    resource_tracker.ensure_running()  # otherwise the start would do it, and unblock the signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run(url: str, batches: Connection, replies: Connection) -> None:
+    """The child: writes batches until the end mark. An error is sent to the parent, and ends it."""
+    queue: Queue[bytes] = Queue(QUEUED_BATCHES)
+    threading.Thread(target=_receive, args=(batches, queue), daemon=True).start()
+    try:
+        first = queue.get()
+        if first != _END:
+            with closing_writer(url) as engine:
+                projector = Projector(engine)
+                tune_gc()
+                for text in chain((first,), iter(queue.get, _END)):
+                    projector.project(pickle.loads(text))
+        replies.send(_DONE)
+    except Exception as error:
+        replies.send(_portable(error))
+
+
+def _receive(batches: Connection, queue: Queue[bytes]) -> None:
+    """Move batches from the pipe to the queue; exit at once when the parent has exited."""
+    try:
+        text = None
+        while text != _END:
+            text = batches.recv_bytes()
+            queue.put(text)
+        batches.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _portable(error: Exception) -> tuple[Exception, BaseException | None]:
+    """The error and its cause in a form that can be sent to another process, with the traceback as a note."""
+    error.add_note("".join(traceback.format_exception(error)))
+    cause = error.__cause__
+    for each in (error, cause):
+        try:
+            pickle.loads(pickle.dumps(each))
+        except Exception:
+            return RuntimeError(f"{type(error).__name__}: {error}"), None
+    return error, cause
