@@ -435,27 +435,6 @@ def rename(world: World, old: str, new: str) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
 
-def test_books_that_contradict_the_database_are_read_anew(lively: World) -> None:
-    with publishing(lively) as publisher:
-        mirror, stream = Mirror(), reading(publisher)
-        mirror.take(stream.expect("snapshot"))
-        stream.expect("head")
-        change_orders(lively, "remaining - 1")  # no line of the journal says so
-        lively.apply(lively.order("alice", "sell", "10", "0.0125"))
-        assert stream.expect("head", "change").data["waiting_for"] == "The database does not answer."
-        change_orders(lively, "remaining + 1")
-        assert stream.expect("reset", "change").name == "reset"
-        mirror.take(stream.expect("snapshot"))
-        assert mirror.picture() == snapshot(lively.client(), "book").picture()
-
-
-def change_orders(world: World, remaining: str) -> None:
-    with world.engine.begin() as connection:
-        connection.exec_driver_sql(
-            f"UPDATE orders SET remaining = {remaining} WHERE price = 12500 AND status = 0 AND block < 1011"
-        )
-
-
 def test_a_database_that_is_not_there(tmp_path: Path) -> None:
     world = World(tmp_path)
     client = world.client()
@@ -552,7 +531,9 @@ def test_headers(lively: World) -> None:
 
 def test_an_unknown_account_is_an_empty_one_until_it_is_seen(lively: World) -> None:
     stream = listen(lively.client(), "account:zoe")
-    assert stream.expect("snapshot").data["accounts"] == [{"user": "zoe", "balances": [], "orders": []}]
+    assert stream.expect("snapshot").data["accounts"] == [
+        {"user": "zoe", "balances": [], "orders": [], "grants": [], "timers": []}
+    ]
     lively.apply(lively.deposit("zoe", "PEK", "1"))
     (account,) = stream.expect("change").data["accounts"]
     assert account["balances"][0]["available"] == "1.00000000"
