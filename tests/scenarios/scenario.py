@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from settlement.core.journal import lines, state_lines
 from settlement.core.venue import Venue, parse_venue
 from tests.scenarios.chain import Block, custom_json, transaction_id
 from tests.support.blocks import Operation, iso, transfer
@@ -19,6 +20,10 @@ HERE: Final = Path(__file__).parent
 START: Final = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 _CODE: Final = re.compile(r"(.*?)\s*=> (?:(\S+) )?(E_[A-Z_]+)")
 _ALIAS: Final = re.compile(r"@([1-9][0-9]*)")
+_TIME: Final = re.compile(r"(?<![A-Za-z0-9])t\+([0-9]+)")
+_REPEAT: Final = re.compile(r"repeat ([1-9][0-9]*) (.*)")
+_TIME_FIELDS: Final = frozenset(("expiry", "due", "until", "returning"))
+_SETTINGS: Final = frozenset(("last", "rules", "token", "pair"))
 _TRANSFER: Final = re.compile(r"transfers (\S+) (\S+) to (\S+)(?: memo: (.*))?")
 _TOKEN: Final = re.compile(r"(pays|asks) (\S+) (\S+) to (\S+)(?: memo: (.*))?")
 _RECEIPT: Final = re.compile(r"receipt(?: (@\S+))?(?: (.*))?")
@@ -42,6 +47,7 @@ class Scenario:
     given: set[int] = field(default_factory=set)
     journal: list[str] | None = None
     state: list[str] | None = None
+    whole_state: list[str] | None = None
     state_holds: list[str] = field(default_factory=list)
     rejects: list[str] = field(default_factory=list)
 
@@ -54,8 +60,8 @@ class Scenario:
 
     def expected_rejects(self) -> set[tuple[str, str]]:
         """Every expected (action, code)."""
-        lines = self.rejects + [line for line in self.journal or () if line.startswith("reject ")]
-        return {(line.split()[3], line.split()[4]) for line in lines}
+        rejects = [short_reject(line) for line in self.journal or () if line.startswith("reject ")]
+        return {(line.split()[3], line.split()[4]) for line in self.rejects + rejects}
 
 
 def read_venue(name: str, settings: list[tuple[str, str]]) -> Venue:
@@ -153,6 +159,9 @@ class _ScenarioBuilder:
             elif section == "state":
                 assert case.state is not None
                 case.state.append(self._aliases(line.strip()))
+            elif section == "whole state":
+                assert case.whole_state is not None
+                case.whole_state.append(self._aliases(line.strip()))
             elif section == "state holds":
                 case.state_holds.append(self._aliases(line.strip()))
             else:
@@ -181,6 +190,9 @@ class _ScenarioBuilder:
                 return line
             case "state":
                 case.state = []
+            case "whole" if rest == "state":
+                case.whole_state = []
+                return line
             case _:
                 raise self._reader.fail(f"unknown: {line}")
         return word
@@ -207,11 +219,15 @@ class _ScenarioBuilder:
     def _aliases(self, text: str) -> str:
         return _ALIAS.sub(lambda found: transaction_id(int(found.group(1))), text)
 
+    def _values(self, text: str) -> str:
+        """Operations may give times as `t+60`."""
+        return _TIME.sub(lambda found: str(START + int(found.group(1))), self._aliases(text))
+
     # ------------------------------------------------------------ one line of a block
 
     def _chain_line(self, line: str) -> None:
         indent = len(line) - len(line.lstrip())
-        text = self._aliases(line.strip())
+        text = self._values(line.strip())
         if self._joint is not None and indent < 4:
             self._joint = None
         if text == "together":
@@ -221,6 +237,11 @@ class _ScenarioBuilder:
             return
         if text.startswith("receipt"):
             self._receipt(line.strip())
+            return
+        repeated = _REPEAT.fullmatch(text)
+        if repeated:
+            for _ in range(int(repeated.group(1))):
+                self._chain_line(repeated.group(2))
             return
         operation_id = self._open_operation()
         who, _, verb_text = text.partition(" ")
@@ -286,14 +307,14 @@ class _ScenarioBuilder:
         """JSON text of a custom_json: one element, or an array of the lines up to `]`."""
         if rest != "[":
             return self._element(rest, who, operation_id)
-        lines: list[str] = []
+        texts: list[str] = []
         while (line := self._reader.take()) is not None and line.strip() != "]":
-            lines.append(self._aliases(line.strip()))
+            texts.append(self._values(line.strip()))
         if line is None:
             raise self._reader.fail("the array does not end")
         elements = []
-        for index, line_text in enumerate(lines):
-            element_id = operation_id if len(lines) == 1 else f"{operation_id}-{index}"
+        for index, line_text in enumerate(texts):
+            element_id = operation_id if len(texts) == 1 else f"{operation_id}-{index}"
             elements.append(self._element(line_text, who, element_id))
         return f"[{','.join(elements)}]"
 
@@ -394,26 +415,45 @@ def _json(value: object) -> str:
 # ------------------------------------------------------------ what comes out, in short words
 
 
-def in_short(lines: list[str], blocks: list[Block], block_ids: dict[int, str]) -> list[str]:
-    """Lines in the notation of scenarios: `block 2` for the whole header line, `t+9` for a time of expiry."""
+def in_short(journal: list[str], blocks: list[Block], block_ids: dict[int, str]) -> list[str]:
+    """Journal lines in the notation of scenarios: `block 2` for the whole header line, `t+9` for a time."""
     headers = {
         f"block {block.number} {block_ids[block.number]} {iso(block.timestamp)}": f"block {block.number}"
         for block in blocks
     }
-    return [_short_time(headers.get(line, line)) for line in lines]
+    return [headers[line] if line in headers else _short_times(line, lines.KINDS) for line in journal]
 
 
-def _short_time(line: str) -> str:
-    head, _, last = line.rpartition(" ")
-    if line.startswith("order ") and re.fullmatch(r"[0-9]{10}", last):
-        return f"{head} t+{int(last) - START}"
-    return line
+def state_in_short(state: list[str]) -> list[str]:
+    """State lines in the notation of scenarios, the head left out."""
+    return [_short_times(line, state_lines.KINDS) for line in state]
 
 
-def with_aliases(lines: list[str]) -> list[str]:
+def without_settings(state: list[str]) -> list[str]:
+    """What the section `state` compares: all but counters, rules, tokens and pairs."""
+    return [line for line in state if line.split(" ")[0] not in _SETTINGS]
+
+
+def short_reject(line: str) -> str:
+    """A `reject` line without its reference, as a mark `=> E_CODE` expects it."""
+    words = line.split(" ")
+    return " ".join([*words[:4], words[5]])
+
+
+def _short_times(line: str, kinds: Mapping[str, type[Any]]) -> str:
+    kind, *words = line.split(" ")
+    fields = kinds[kind]._fields
+    short = [
+        f"t+{int(word) - START}" if name in _TIME_FIELDS and word != "-" else word
+        for name, word in zip(fields, words, strict=True)
+    ]
+    return " ".join([kind, *short])
+
+
+def with_aliases(texts: list[str]) -> list[str]:
     """Lines with transaction ids as `@n`."""
 
     def alias(found: re.Match[str]) -> str:
         return f"@{int(found.group()[:8], 16)}"
 
-    return [re.sub(r"\b([0-9a-f]{8})\1{4}(?![0-9a-f])", alias, line) for line in lines]
+    return [re.sub(r"\b([0-9a-f]{8})\1{4}(?![0-9a-f])", alias, text) for text in texts]
