@@ -5,10 +5,6 @@ Rows → the projector's ledger → state text → state: the same way in which 
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from sqlalchemy import Connection, Engine, select
 
 from settlement.core.journal.state_text import StateTextError, read_state
@@ -16,6 +12,7 @@ from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue, VenueError, parse_venue
 from settlement.store import schema
 from settlement.store.database import StoreError
+from settlement.store.write.collector import paused_collector
 from settlement.store.write.initialise import initialise
 from settlement.store.write.ledger.ledger import Ledger
 from settlement.store.write.ledger.load_rows import load_ledger
@@ -36,7 +33,7 @@ def load(engine: Engine, venue: Venue | None = None) -> StateMachine:
 def load_from(connection: Connection, venue: Venue | None = None) -> StateMachine:
     """`load` within the connection's transaction."""
     agreed = read_venue(connection, venue)
-    with _no_collector():
+    with paused_collector():
         return _restore(load_ledger(connection), agreed)
 
 
@@ -48,7 +45,7 @@ def load_or_initialise(engine: Engine, venue: Venue | None = None) -> tuple[Stat
             venue = read_venue(connection, venue)
     if is_empty:
         initialise(engine, venue)
-    with _no_collector():
+    with paused_collector():
         projector = Projector(engine)
         return _restore(projector.ledger, venue), projector
 
@@ -76,16 +73,3 @@ def _restore(ledger: Ledger, venue: Venue) -> StateMachine:
         return StateMachine(venue, read_state(venue, state_text(ledger)))
     except StateTextError as error:
         raise StoreError(f"the database does not hold a valid state: {error}") from error
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Disable the garbage collector: it scans the loaded objects again and again, a third of the time with
-    100,000 open orders, and none of them is garbage."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -21,6 +21,7 @@ from settlement.store.database import StoreError
 from settlement.store.dialect import gather_statistics, tuned_for_indexing
 from settlement.store.indexes import READ_INDEXES
 from settlement.store.write.change_set import write_change_set
+from settlement.store.write.collector import paused_collector
 from settlement.store.write.ledger.apply import apply_entry, pass_block
 from settlement.store.write.ledger.ledger import Ledger
 from settlement.store.write.ledger.load_rows import load_ledger
@@ -91,6 +92,10 @@ class Projector:
         Writes nothing and raises StoreError if another process has moved the cursor, InvariantError if the
         journal or the ledgers do not agree.
         """
+        with paused_collector():
+            self._project(batch)
+
+    def _project(self, batch: Batch) -> None:
         ledger = self.ledger
         if batch.live:
             ledger.track_levels()
