@@ -148,10 +148,10 @@ class DevNode:
             self.chain.accounts.grant(account, symbol, value.units(COIN_PRECISION))
 
     def prepare(self, venue: VenueView) -> None:
-        """Create a venue's missing accounts (escrows, operator, fee account) and tokens."""
+        """Create a venue's missing accounts (escrows, operator, checkpoint and fee account) and tokens."""
         with self.lock:
             self.venue = venue
-            for name in (venue.operator, venue.fee_account, *venue.escrows):
+            for name in (venue.operator, venue.checkpoint_account, venue.fee_account, *venue.escrows):
                 self.chain.accounts.create(name, self.chain.head_time)
             for token in venue.tokens.values():
                 if token.chain == "hive-engine" and token.symbol not in self.sidechain.tokens:

@@ -23,6 +23,7 @@ class VenueView:
     contract: str
     custom_json_id: str
     operator: str
+    checkpoint_account: str
     fee_account: str
     tokens: Mapping[str, TokenRules]  # by symbol, in the file's order
     pairs: tuple[PairRules, ...]  # in the file's order
@@ -40,6 +41,7 @@ def read_venue(text: str) -> VenueView:
         venue.contract,
         venue.custom_json_id,
         venue.operator,
+        venue.checkpoint_account,
         venue.fee_account,
         {token.symbol: token for token in venue.tokens},
         venue.pairs,

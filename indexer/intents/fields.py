@@ -182,14 +182,14 @@ BAND_BPS: Final = Field(
 )
 UNTIL: Final = Field(
     "until",
-    "When the grant ends: in 30d, in 12h, or Unix seconds such as 1800000000; at most 90 days ahead.",
+    "When the grant ends: 30d, 12h, or Unix seconds such as 1800000000; at most 90 days ahead.",
     "must be after the current time and at most 90 days (7,776,000 seconds) ahead",
     0,
     kind="time",
 )
 NOT_AFTER: Final = Field(
     "notAfter",
-    "Deadline: in 60s, in 5m, or Unix seconds such as 1800000000; it has no effect in a later block.",
+    "Deadline: 60s, 5m, or Unix seconds such as 1800000000; it has no effect in a later block.",
     "must be a time in Unix seconds",
     0,
     kind="time",

@@ -22,6 +22,8 @@ Row = dict[str, Any]
 
 # No limit in practice: generated blocks hold as many operations as the caller asks for.
 MAX_BLOCK_BYTES: Final = 1 << 30
+# Longer than the hour after which a withdrawal returns.
+HALT_SECONDS: Final = 3700
 
 
 @dataclass
@@ -41,7 +43,8 @@ class Generator:
     `ops_per_block` is the number of operations in a block, after the first blocks, which fund the accounts.
     `accounts` is the number of traders. `sign` signs blocks with real keys, which costs about 0.4 ms a block.
     `hostile` adds malformed operations and `operator` the operator's actions. `depth` is the number of
-    orders that a trader leaves open. `weights` overrides the frequencies of `workload.WEIGHTS`.
+    orders that a trader leaves open. `weights` overrides the frequencies of `workload.WEIGHTS`. Every
+    `halt_every` blocks (0 for never) the chain stands still for HALT_SECONDS; then much is due at once.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Generator:
         operator: bool = True,
         depth: int = 24,
         weights: Mapping[str, int] | None = None,
+        halt_every: int = 90,
     ) -> None:
         chain = Chain(
             seed=seed,
@@ -71,6 +75,7 @@ class Generator:
         self._node = DevNode(chain, Sidechain(heartbeat=0, keep_blocks=False))
         self._shape = shape
         self._ops_per_block = ops_per_block
+        self._halt_every = halt_every
         self.workload = Workload(
             self._node,
             venue or read_venue(EXAMPLE.read_text(encoding="utf-8")),
@@ -84,9 +89,11 @@ class Generator:
 
     def stream(self, blocks: int) -> Iterator[tuple[Row, Row | None]]:
         """Each block with its receipts, None where the sidechain made no block."""
-        for _ in range(blocks):
+        chain = self._node.chain
+        for number in range(1, blocks + 1):
             self.workload.fill(self._ops_per_block)
-            block = self._node.tick()
+            halts = self._halt_every > 0 and number % self._halt_every == 0
+            block = self._node.tick(chain.head_time + HALT_SECONDS if halts else None)
             assert block is not None
             receipts = self._node.sidechain.last_block
             yield (block.block_api() if self._shape == "block_api" else block.condenser()), receipts

@@ -27,6 +27,13 @@ QUANTITIES: Final = (
     "4.",
     "0x10",
     "0b11",
+    "0o17",
+    "0x1.8",
+    "0X1F",
+    "0x0x10",
+    "\u00a07\ufeff",
+    "1e",
+    "0x",
     "1e-8",
     "00012",
     "1e400",
@@ -92,11 +99,35 @@ def bombs(venue: VenueView, trader: str) -> list[str]:
         f'{{"contractName":"tokens","contractAction":"transfer","contractPayload":'
         f'{{"symbol":"{pair.base}","to":"{escrow}","quantity":5}}}}',
         f'{{"contractName":"tokens","contractAction":"stake","contractPayload":{{"to":"{escrow}"}}}}',
+        f'{buy}{{{order},"quantity":"1","price":"1","triggerPrice":null,"triggerWhen":"above"}}}}',
+        f'{buy}{{{order},"quantity":"1","price":"1","triggerPrice":"1","triggerWhen":["above"]}}}}',
+        f'{buy}{{{order},"quantity":"1","price":"1","stopPrice":1e2,"stopLimit":{{}}}}}}',
+        f'{buy}{{{order},"quantity":"1","price":"1","notAfter":1e9}}}}',
+        f'{buy}{{{order},"quantity":"1","price":"1","notAfter":{"9" * 30},"maxFeeBps":-0}}}}',
+        f'{buy}{{{order},"quantity":"1","price":"1","for":"posting"}}}}',
+        f'{buy}{{{order},"quantity":"1","price":"1","for":["{trader}"]}}}}',
+        f'{{{ours},"contractAction":"cancelAllAfter","contractPayload":{{"seconds":15.0}}}}',
+        f'{{{ours},"contractAction":"cancelAllAfter","contractPayload":{{"seconds":86401}}}}',
+        f'{{{ours},"contractAction":"cancelWithdrawal","contractPayload":{{"id":"\\ud800"}}}}',
+        f'{{{ours},"contractAction":"grant","contractPayload":{{"to":"posting","pairs":[["{pair.name}"]],'
+        '"perDay":{"PEK":"1"},"bandBps":1,"until":2000000000}}',
+        f'{{{ours},"contractAction":"grant","contractPayload":{{"to":"posting","pairs":["{pair.name}"],'
+        '"perDay":{"__proto__":"1","PEK":1e5},"bandBps":true,"until":"2000000000"}}',
+        f'{{{ours},"contractAction":"revoke","contractPayload":{{"to":{{"posting":1}}}}}}',
+        f'{{{ours},"contractAction":"upgrade","contractPayload":{{"protocol":{"9" * 40},"text":7}}}}',
         f'  [ {{{ours},"contractAction":"cancelAll"}} , 7 , {{{ours},"contractAction":"cancelAll",'
         '"contractPayload":{}} ]  ',
         "\ufeff{}",
         "{} trailing",
     ]
+
+
+def escaped(rng: Random, text: str) -> str:
+    """JSON text with some of its letters in strings as `\\u00hh`, in either case of the digits."""
+    style = rng.choice(("\\u{:04x}", "\\u{:04X}"))
+    return "".join(
+        style.format(ord(letter)) if letter.isalpha() and rng.random() < 0.3 else letter for letter in text
+    )
 
 
 def odd_transfer(rng: Random, venue: VenueView, symbol: str) -> Element:

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 from typing import Final
 
-from indexer.devnet.generator.hostile import bombs, odd_transfer
+from indexer.devnet.generator.hostile import bombs, escaped, odd_transfer
+from indexer.devnet.generator.operator_actions import NEW_TOKEN, operator_actions
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.operations import Coin, Operation, Transfer
 from indexer.devnet.node import DevNode
 from indexer.devnet.sidechain.actions import dump_json
 from indexer.devnet.sidechain.chain import SPLITTER
-from indexer.devnet.traders.order_flow import DEPOSIT_USD, OrderFlow, PlannedIntent, Trader, units_worth
+from indexer.devnet.traders.order_flow import OrderFlow
 from indexer.devnet.traders.payloads import (
     Element,
     custom_json,
@@ -30,13 +32,13 @@ from indexer.devnet.traders.payloads import (
     raw_json,
     token_transfer,
 )
+from indexer.devnet.traders.planned import PlannedIntent, Trader, operations_of
+from indexer.devnet.traders.prices import DEPOSIT_USD, units_worth
 from indexer.devnet.venue import VenueView
 from settlement.core.venue import TokenRules
 
 UNLISTED: Final = "DUST"
-NEW_TOKEN: Final = "BEE"
 WEALTH_USD: Final = 10**9
-NEW_ESCROW: Final = "peakedex.bee"
 MAX_PENDING: Final = 200
 MAX_INTENTS: Final = 4
 
@@ -47,12 +49,15 @@ WEIGHTS: Final = {
     "deposit": 40,
     "pay": 60,
     "refund": 4,
+    "ignore": 3,
     "odd": 6,
     "split": 3,
     "memo": 4,
     "overdrawn": 2,
     "internal": 2,
     "outflow": 2,
+    "locked": 2,
+    "escaped": 3,
     "mixed": 8,
     "bomb": 8,
     "operator": 6,
@@ -96,8 +101,10 @@ class Workload:
         self._node = node
         self._venue = venue
         self._rng = Random(seed)
-        self._flow = OrderFlow(venue, self._rng, max_open=depth)
         self._traders = [Trader(f"trader-{number}") for number in range(1, accounts + 1)]
+        self._flow = OrderFlow(
+            venue, self._traders, self._rng, now=lambda: node.chain.head_time, max_open=depth
+        )
         self._to_fund = deque(self._traders)
         self._payments: deque[Payment] = deque(maxlen=MAX_PENDING)
         self._withdrawals: deque[str] = deque(maxlen=MAX_PENDING)
@@ -113,12 +120,15 @@ class Workload:
             "deposit": self._deposit,
             "pay": self._pay,
             "refund": self._refund,
+            "ignore": self._ignore,
             "odd": self._odd,
             "split": self._split,
             "memo": self._memo,
             "overdrawn": self._overdrawn,
             "internal": self._internal,
             "outflow": self._outflow,
+            "locked": self._locked,
+            "escaped": self._escaped,
             "mixed": self._mixed,
             "bomb": self._bomb,
             "operator": self._operate,
@@ -133,7 +143,6 @@ class Workload:
         for symbol in (UNLISTED, NEW_TOKEN):
             if symbol not in sidechain.tokens:
                 sidechain.create_token(symbol, 8, self._venue.operator)
-        self._node.faucet(NEW_ESCROW)
         rich = [trader.name for trader in self._traders] + list(self._venue.escrows)
         for name in rich:
             for symbol in (*self._venue.tokens, UNLISTED, NEW_TOKEN):
@@ -198,18 +207,19 @@ class Workload:
         self._send_planned(trader, [self._flow.draw(trader) for _ in range(count)])
 
     def _send_planned(self, trader: Trader, planned: Sequence[PlannedIntent], *first: Operation) -> None:
-        active = all(each.active for each in planned) or bool(first)
-        elements = [each.element for each in planned]
-        operations = (*first, custom_json(self._venue, trader.name, *elements, active=active))
+        signed, counts = operations_of(self._venue, trader.name, planned)
+        operations = (*first, *signed)
         transaction_id = self._send("transaction", *operations)
         if transaction_id is None:
             return
-        ids = element_ids(transaction_id, operations, [*(1 for _ in first), len(planned)])[-1]
-        for each, ident in zip(planned, ids, strict=True):
+        ids = element_ids(transaction_id, operations, [*(1 for _ in first), *counts])[len(first) :]
+        for each, ident in zip(planned, chain.from_iterable(ids), strict=True):
             self._flow.record_sent(trader, each, ident)
             self.counts[each.kind] += 1
-            if each.kind == "withdraw" and each.units and active:
+            if each.kind == "withdraw" and each.units:
                 self._record_withdrawal(trader, each, ident)
+            if each.follow_up is not None:
+                self._send_planned(trader, [self._flow.draw(trader, each.follow_up)])
 
     def _record_withdrawal(self, trader: Trader, planned: PlannedIntent, ident: str) -> None:
         """Remember a withdrawal, to pay it later or to let the operator return it."""
@@ -259,11 +269,22 @@ class Workload:
             self._send("pay", Transfer(token.escrow, payment.to, coin, payment.full_memo()))
 
     def _refund(self, trader: Trader) -> None:
-        """A deposit of an unlisted token, which the venue must refund."""
-        escrow, quantity = self._rng.choice(self._venue.escrows), f"{self._rng.randint(1, 99)}.50"
-        ident = self._elements("refund", trader.name, token_transfer(UNLISTED, escrow, quantity))
+        """A deposit in the escrow account of another token, or too fine for the token: a refund is due."""
+        token = self._token()
+        other = self._rng.choice([name for name in self._venue.escrows if name != token.escrow])
+        units = token.min_withdrawal + self._rng.randint(0, 99)
+        ident = self._send("refund", movement(self._venue, token, trader.name, other, units))
         if ident is not None:
-            self._payments.append(Payment(ident, UNLISTED, quantity, trader.name, escrow=escrow))
+            quantity = decimal_text(units, token.precision)
+            self._payments.append(Payment(ident, token.symbol, quantity, trader.name, escrow=other))
+
+    def _ignore(self, trader: Trader) -> None:
+        """An arrival for which nothing is due: a token that is not listed, or dust in a wrong account."""
+        token = self._token()
+        other = self._rng.choice([name for name in self._venue.escrows if name != token.escrow])
+        dust = movement(self._venue, token, trader.name, other, max(1, token.min_withdrawal - 1))
+        unlisted = custom_json(self._venue, trader.name, token_transfer(UNLISTED, other, "1.50"))
+        self._send("ignore", self._rng.choice((dust, unlisted)))
 
     def _odd(self, trader: Trader) -> None:
         self._elements(
@@ -285,14 +306,28 @@ class Workload:
         )
 
     def _memo(self, trader: Trader) -> None:
-        """A native transfer whose memo contains a sidechain action."""
+        """A native transfer whose memo holds a sidechain action, with escapes, or of an escrow account."""
+        token = self._sidechain_token()
+        to, sender = token.escrow, trader.name
+        if self._rng.random() < 0.2:
+            to, sender = trader.name, token.escrow
+        element = token_transfer(token.symbol, to, decimal_text(self._units(token, 5), token.precision))
+        content: object = [element] if self._rng.random() < 0.3 else element
+        memo = dump_json({"id": self._venue.custom_json_id, "json": content})
+        if self._rng.random() < 0.4:
+            memo = escaped(self._rng, memo)
+        recipient = self._rng.choice((self._venue.operator, self._venue.tokens["HBD"].escrow))
+        if recipient != sender:
+            self._send("memo", Transfer(sender, recipient, Coin(self._rng.randint(1, 99), "HBD"), memo))
+
+    def _escaped(self, trader: Trader) -> None:
+        """A deposit whose JSON spells the escrow account's name with escapes."""
         token = self._sidechain_token()
         element = token_transfer(
             token.symbol, token.escrow, decimal_text(self._units(token, 5), token.precision)
         )
-        memo = dump_json({"id": self._venue.custom_json_id, "json": element})
-        to = self._rng.choice((self._venue.operator, self._venue.tokens["HBD"].escrow))
-        self._send("memo", Transfer(trader.name, to, Coin(self._rng.randint(1, 99), "HBD"), memo))
+        text = escaped(self._rng, dump_json(element))
+        self._send("escaped", raw_json(self._venue, trader.name, text))
 
     def _overdrawn(self, trader: Trader) -> None:
         """A deposit that the sidechain rejects, although the operation is in a Hive block."""
@@ -312,6 +347,19 @@ class Workload:
         operation = movement(self._venue, token, token.escrow, trader.name, self._units(token, 1), memo)
         self._send("outflow", operation)
 
+    def _locked(self, trader: Trader) -> None:
+        """Tokens that an escrow account stakes or sends to a contract: outflows that settle nothing."""
+        token = self._sidechain_token()
+        quantity = self._rng.choice(("0x10", "1e0", "2.50", "0b11"))
+        name, to = self._rng.choice(
+            (("stake", trader.name), ("stake", None), ("transferToContract", "market"))
+        )
+        payload: Element = {"symbol": token.symbol, "quantity": quantity}
+        if to is not None:
+            payload["to"] = to
+        element: Element = {"contractName": "tokens", "contractAction": name, "contractPayload": payload}
+        self._elements("locked", token.escrow, element)
+
     # -- other operations ------------------------------------------------------------------------
 
     def _bomb(self, trader: Trader) -> None:
@@ -330,43 +378,19 @@ class Workload:
 
     def _operate(self, trader: Trader) -> None:
         """The operator's next action, or sometimes an attempt by another account."""
-        actions = self._operator_actions()
+        actions = operator_actions(
+            self._venue,
+            step=self._operator_step,
+            head=self._node.chain.head,
+            withdrawal=self._withdrawals.popleft() if self._withdrawals else "0" * 40,
+            rng=self._rng,
+        )
         action, payload = actions[self._operator_step % len(actions)]
         element = intent(self._venue, action, payload)
         if self._rng.random() < 0.1:
             self._elements("usurped", trader.name, element)
             return
         self._operator_step += 1
-        self._elements(f"operator {action}", self._venue.operator, element)
-
-    def _operator_actions(self) -> list[tuple[str, Element]]:
-        pair = self._venue.pairs[self._operator_step // 13 % len(self._venue.pairs)]
-        named: Element = {"symbol": pair.base, "quote": pair.quote}
-        new: Element = {"symbol": NEW_TOKEN, "quote": "SWAP.HIVE"}
-        listing: Element = {
-            "symbol": NEW_TOKEN,
-            "precision": 8,
-            "chain": "hive-engine",
-            "escrow": NEW_ESCROW,
-        }
-        checkpoint: Element = {
-            "block": max(1, self._node.chain.head),
-            "stateHash": "0" * 64,
-            "journalHash": "f" * 64,
-        }
-        returned = self._withdrawals.popleft() if self._withdrawals else "0" * 40
-        return [
-            ("listToken", listing),
-            ("listPair", new | {"priceDecimals": 6, "quantityDecimals": 2, "takerFeeBps": 10}),
-            ("updatePair", named | {"makerFeeBps": 5, "takerFeeBps": 25}),
-            ("updatePair", named | {"status": "paused"}),
-            ("updatePair", named | {"status": "active", "selfTrade": "allow"}),
-            ("returnWithdrawal", {"id": returned}),
-            ("updateVenue", {"maxOpenOrders": 5}),
-            ("updateVenue", {"maxOpenOrders": 150}),
-            ("checkpoint", checkpoint),
-            ("updatePair", named | {"pricePolicy": self._rng.choice(("ask", "bid", "midpoint", "maker"))}),
-            ("updatePair", named | {"selfTrade": self._rng.choice(("cancel_resting", "cancel_incoming"))}),
-            ("updateVenue", {"feeAccount": self._venue.fee_account}),
-            ("updatePair", new | {"status": "closed"}),
-        ]
+        by_checkpoint_account = action == "checkpoint" and self._rng.random() < 0.5
+        signer = self._venue.checkpoint_account if by_checkpoint_account else self._venue.operator
+        self._elements(f"operator {action}", signer, element)

@@ -10,7 +10,8 @@ import msgspec
 from indexer.devnet.faults import Faults
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.json_rpc import Method, Params, RpcError
-from indexer.devnet.sidechain.chain import TOKENS, Sidechain, Token
+from indexer.devnet.sidechain.chain import Sidechain
+from indexer.devnet.sidechain.tokens_contract import TOKENS, Token
 
 VERSION: Final = "ivm-1.1.4"
 NODE_CHAIN_ID: Final = "mainnet-hive"

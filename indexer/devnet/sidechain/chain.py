@@ -9,102 +9,32 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from indexer.devnet.hive.blocks import Block
 from indexer.devnet.hive.serialization import iso_time
-from indexer.devnet.sidechain.actions import SIDECHAIN_ID, Action, Row, actions_of, dump_json
-from indexer.devnet.sidechain.quantity import parse_quantity, units_text
-from settlement.core.parsing.names import is_account
+from indexer.devnet.sidechain.actions import SIDECHAIN_ID, Action, Row, actions_of
+from indexer.devnet.sidechain.quantity import parse_quantity
+from indexer.devnet.sidechain.tokens_contract import (
+    ERROR_ACTIVE_KEY,
+    MAX_PRECISION,
+    TOKENS,
+    Logs,
+    Token,
+    TokensContract,
+)
 
 ACTIONS_PER_ACCOUNT: Final = 20
-MAX_PRECISION: Final = 8
-TOKENS: Final = "tokens"
 # A contract that exists on the devnet only: several transfers in one action, so several events in one log.
 SPLITTER: Final = "devnetsplit"
 DAY_SECONDS: Final = 86_400
-BLACKLIST: Final = (
-    *("gateiodeposit", "deepcrypto8", "bittrex", "poloniex", "huobi-pro", "binance-hot", "bitvavo"),
-    *("blocktrades", "probitsteem", "probithive", "ionomy", "mxchive", "coinbasebase", "orinoco"),
-    "user.dunamu",
-)
-"""Recipients that the published contract refuses, as recorded in 2026."""
-# The contract looks the recipient up in a plain JavaScript object, which has this member.
-_ALWAYS_BLACKLISTED: Final = "constructor"
-_SCRIPT_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
-    map(chr, range(0x2000, 0x200B))
-)
-"""What JavaScript's `trim` removes."""
-ERROR_ACTIVE_KEY: Final = "you must use a custom_json signed with your active key"
 ERROR_TOO_MANY: Final = "max transaction limit per block reached."
 ERROR_DENIED: Final = "max transaction limit per day reached."
 
 
-@dataclass(slots=True)
-class Token:
-    """A token. Balances and supply are integers of `10^-precision`."""
-
-    symbol: str
-    precision: int
-    issuer: str
-    supply: int = 0
-    balances: dict[str, int] = field(default_factory=dict)
-    written: dict[str, str] = field(default_factory=dict)  # first balances, stored as the sender wrote them
-
-    def text(self, units: int) -> str:
-        """Units as decimal text with the token's precision."""
-        return units_text(units, self.precision)
-
-    def balance_text(self, account: str) -> str:
-        """An account's balance as the node stores it."""
-        return self.written.get(account) or self.text(self.balances[account])
-
-    def credit(self, account: str, units: int, written: str) -> None:
-        """Add to a balance; the first one is stored as it was written."""
-        if account in self.balances:
-            self.written.pop(account, None)
-        else:
-            self.written[account] = written
-        self.balances[account] = self.balances.get(account, 0) + units
-
-    def debit(self, account: str, units: int) -> None:
-        """Subtract from a balance."""
-        self.written.pop(account, None)
-        self.balances[account] -= units
-
-
-@dataclass(slots=True)
-class Logs:
-    """Logs of an action: its events and errors."""
-
-    events: list[Row] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def emit(self, contract: str, event: str, data: Row) -> None:
-        """Add an event."""
-        self.events.append({"contract": contract, "event": event, "data": data})
-
-    def require(self, condition: object, error: str) -> bool:
-        """Add the error unless the condition holds; return whether it holds."""
-        if not condition:
-            self.errors.append(error)
-        return bool(condition)
-
-    def text(self) -> str:
-        """The JSON text of a receipt, without empty parts."""
-        parts: Row = {}
-        if self.errors:
-            parts["errors"] = self.errors
-        if self.events:
-            parts["events"] = self.events
-        return dump_json(parts)
-
-
-class Sidechain:
+class Sidechain(TokensContract):
     """The state of the sidechain. Not thread-safe: `DevNode` holds a lock around it.
 
     `execute` takes the Hive blocks in order. Every `heartbeat` Hive blocks (0 for never) there is a sidechain
@@ -112,11 +42,10 @@ class Sidechain:
     """
 
     def __init__(self, chain_id: str = SIDECHAIN_ID, heartbeat: int = 5, keep_blocks: bool = True) -> None:
+        super().__init__()
         self.chain_id = chain_id
         self.heartbeat = heartbeat
         self.keep_blocks = keep_blocks
-        self.tokens: dict[str, Token] = {}
-        self.blacklist: tuple[str, ...] = BLACKLIST  # `params.blacklist` of the contract `tokens`
         self.denied: frozenset[str] = frozenset()  # accounts that `resourcemanager` marks as isDenied
         self._denied_at: dict[str, int] = {}  # when a denied account last acted
         self.last_hive_block = 0
@@ -298,54 +227,12 @@ class Sidechain:
             logs.errors.append("contract doesn't exist")
         elif not isinstance(action.payload, dict):
             logs.errors.append(ERROR_ACTIVE_KEY)
-        elif action.contract == TOKENS and action.name == "transfer":
-            self.transfer(action.sender, action.payload, logs)
+        elif action.contract == TOKENS:
+            self.run_tokens(action.name, action.sender, action.payload, logs)
         elif action.contract == SPLITTER and action.name == "send":
             self._split(action.sender, action.payload, logs)
         else:
             logs.errors.append("unknown error")
-
-    def transfer(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
-        """`tokens.transfer` with the checks of the public contract, in its order."""
-        to, symbol, quantity = payload.get("to"), payload.get("symbol"), payload.get("quantity")
-        if not logs.require(payload.get("isSignedWithActiveKey") is True, ERROR_ACTIVE_KEY):
-            return
-        if not (
-            isinstance(to, str) and isinstance(symbol, str) and isinstance(quantity, str) and to and symbol
-        ):
-            logs.errors.append("invalid params")
-            return
-        value, recipient = parse_quantity(quantity), to.strip(_SCRIPT_SPACE)
-        if value is None:
-            logs.errors.append("invalid params")
-            return
-        if not (
-            logs.require(recipient != sender, "cannot transfer to self")
-            and logs.require(is_account(recipient), "invalid to")
-            and logs.require(
-                recipient not in self.blacklist and recipient != _ALWAYS_BLACKLISTED,
-                f"not allowed to send to {recipient}",
-            )
-            and logs.require(symbol in self.tokens, "symbol does not exist")
-        ):
-            return
-        token = self.tokens[symbol]
-        if not (
-            logs.require(value.decimals <= token.precision, "symbol precision mismatch")
-            and logs.require(value.digits > 0, "must transfer positive quantity")
-            and logs.require(sender in token.balances, "balance does not exist")
-            and logs.require(
-                not value.infinite and value.units(token.precision) <= token.balances[sender],
-                "overdrawn balance",
-            )
-        ):
-            return
-        units = value.units(token.precision)
-        token.debit(sender, units)
-        token.credit(recipient, units, quantity)
-        logs.emit(
-            TOKENS, "transfer", {"from": sender, "to": recipient, "symbol": symbol, "quantity": quantity}
-        )
 
     def _split(self, sender: str, payload: dict[str, object], logs: Logs) -> None:
         """`devnetsplit.send {symbol, list: [[to, quantity], …]}`: independent transfers in one action."""
@@ -356,22 +243,6 @@ class Sidechain:
         for entry in entries:
             if logs.require(isinstance(entry, list) and len(entry) == 2, "invalid entry"):
                 self.transfer(sender, payload | {"to": entry[0], "quantity": entry[1]}, logs)
-
-    def balance_rows(self) -> Iterable[Row]:
-        """Rows of the table `tokens.balances`."""
-        held = [(token, account) for token in self.tokens.values() for account in token.balances]
-        for number, (token, account) in enumerate(held, 1):
-            yield {
-                "account": account,
-                "symbol": token.symbol,
-                "balance": token.balance_text(account),
-                "stake": "0",
-                "pendingUnstake": "0",
-                "delegationsIn": "0",
-                "delegationsOut": "0",
-                "pendingUndelegations": "0",
-                "_id": number,
-            }
 
 
 def _merkle(pairs: list[tuple[str, str]]) -> tuple[str, str]:

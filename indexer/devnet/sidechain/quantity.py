@@ -6,7 +6,11 @@ import re
 from typing import Final, NamedTuple
 
 _DECIMAL: Final = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?", re.ASCII)
-_BASED: Final = re.compile(r"(-?)0([xbo])([0-9a-f]+)(?:\.([0-9a-f]*))?", re.ASCII | re.IGNORECASE)
+_BASED: Final = re.compile(
+    r"(-?)((?:0x)+|(?:0X)+|(?:0b)+|(?:0B)+|(?:0o)+|(?:0O)+)"
+    r"(?:([0-9a-f]+)(?:\.([0-9a-f]*))?|([0-9A-F]+)(?:\.([0-9A-F]*))?)",
+    re.ASCII,
+)
 _INFINITE: Final = re.compile(r"-?Infinity")
 _BITS: Final = {"x": 4, "b": 1, "o": 3}  # of a digit, by prefix
 _WHITE: Final = " \t\n\r\v\f\u00a0\ufeff\u2028\u2029"
@@ -35,9 +39,9 @@ def parse_quantity(text: str) -> Quantity | None:
     if _INFINITE.fullmatch(trimmed):
         return Quantity(-1 if trimmed.startswith("-") else 1, 0, infinite=True)
     if match := _BASED.fullmatch(trimmed):
-        bits, fraction = _BITS[match[2].lower()], match[4] or ""
+        bits, fraction = _BITS[match[2][1].lower()], match[4] or match[6] or ""
         try:
-            number = int(match[3] + fraction, 1 << bits)
+            number = int((match[3] or match[5]) + fraction, 1 << bits)
         except ValueError:
             return None
         decimals = bits * len(fraction)  # a half is 5 tenths: each bit of the fraction is a decimal

@@ -1,4 +1,4 @@
-"""Trading bots for a devnet: they deposit, quote, take, cancel, replace and withdraw.
+"""Trading bots for a devnet: they deposit, trade in every way that the protocol has, and withdraw.
 
 They know their orders only by the ids of the transactions they sent. The same seed gives the same run.
 """
@@ -8,14 +8,17 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from random import Random
 from typing import Final
 
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.operations import Operation
 from indexer.devnet.node import DevNode
-from indexer.devnet.traders.order_flow import DEPOSIT_USD, OrderFlow, PlannedIntent, Trader, units_worth
-from indexer.devnet.traders.payloads import custom_json, decimal_text, deposit, element_ids
+from indexer.devnet.traders.order_flow import OrderFlow
+from indexer.devnet.traders.payloads import decimal_text, deposit, element_ids, movement
+from indexer.devnet.traders.planned import PlannedIntent, Trader, operations_of
+from indexer.devnet.traders.prices import DEPOSIT_USD, units_worth
 from indexer.devnet.venue import VenueView
 
 log = logging.getLogger(__name__)
@@ -24,6 +27,7 @@ NAMES: Final = ("ada", "bert", "cleo", "dora", "emil", "faye", "gwen", "hugo", "
 # Intents in one custom_json. The sidechain executes at most 20 actions of an account in a block.
 MAX_INTENTS: Final = 3
 DEPOSIT_EVERY_STEPS: Final = 60
+MISTAKE_EVERY_STEPS: Final = 40
 
 
 class Bots:
@@ -52,8 +56,10 @@ class Bots:
         self._rng = Random(seed)
         self._acts = acts
         self._steps = 0
-        self._flow = OrderFlow(venue, self._rng, max_open=max_open)
         self.traders = [Trader(f"{name}.bot") for name in NAMES[:traders]]
+        self._flow = OrderFlow(
+            venue, self.traders, self._rng, now=lambda: node.chain.head_time, max_open=max_open
+        )
 
     def start(self) -> None:
         """Create and fund the accounts, and deposit some of each token. Raises ChainError."""
@@ -69,6 +75,8 @@ class Bots:
             self._act(trader)
         if self._steps % DEPOSIT_EVERY_STEPS == 0:
             self._deposit(self._rng.choice(self.traders), self._rng.choice(list(self.venue.tokens)))
+        if self._steps % MISTAKE_EVERY_STEPS == 0:
+            self._misdirect(self._rng.choice(self.traders))
 
     def quote_all(self) -> None:
         """Place orders in every pair, so that a new market has order books at once."""
@@ -94,19 +102,28 @@ class Bots:
         self._send(trader, planned, first)
 
     def _send(self, trader: Trader, planned: Sequence[PlannedIntent], first: Sequence[Operation]) -> None:
-        active = all(draft.active for draft in planned) or bool(first)
-        elements = [draft.element for draft in planned]
-        operations = [*first, custom_json(self.venue, trader.name, *elements, active=active)]
+        signed, counts = operations_of(self.venue, trader.name, planned)
+        operations = [*first, *signed]
         try:
             transaction_id = self.node.broadcast(operations)
         except ChainError as error:
             log.info("%s rejected by the node: %s", planned[0].kind, error)
             self.refused.update(draft.kind for draft in planned)
             return
-        ids = element_ids(transaction_id, operations, [*(1 for _ in first), len(planned)])[-1]
-        for draft, ident in zip(planned, ids, strict=True):
+        ids = element_ids(transaction_id, operations, [*(1 for _ in first), *counts])[len(first) :]
+        for draft, ident in zip(planned, chain.from_iterable(ids), strict=True):
             self._flow.record_sent(trader, draft, ident)
             self.sent[draft.kind] += 1
+            if draft.follow_up is not None:
+                self._send(trader, [self._flow.draw(trader, draft.follow_up)], [])
+
+    def _misdirect(self, trader: Trader) -> None:
+        """A deposit in the escrow account of another token: refunded, or ignored where it is too small."""
+        token, other = self._rng.sample(list(self.venue.tokens.values()), 2)
+        units = token.min_withdrawal if self._rng.random() < 0.6 else 1
+        self.node.faucet(trader.name, token.symbol, decimal_text(units, token.precision))
+        self.node.broadcast([movement(self.venue, token, trader.name, other.escrow, units)])
+        self.sent["misdirected"] += 1
 
     def _funded(self, trader: Trader, symbol: str) -> Operation:
         """A deposit operation; the faucet has given the wallet the amount."""

@@ -1,37 +1,25 @@
 """Seeded random order flow, used by the bots and by the chain generator.
 
-All amounts are integers or Decimal. The flow does not read the order book: it remembers the orders it
-placed, so an intent may be rejected when its order has been filled meanwhile.
+The flow does not read the order book: it remembers the orders it placed, so an intent may be rejected when
+its order has been filled meanwhile.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final
 
+from indexer.devnet.traders.conditional_orders import ConditionalOrders
+from indexer.devnet.traders.delegation import Delegation
+from indexer.devnet.traders.invalid_intents import invalid_intents
 from indexer.devnet.traders.payloads import Element, decimal_text, intent
+from indexer.devnet.traders.planned import PlannedIntent, Trader
+from indexer.devnet.traders.prices import MAX_ORDER_USD, DriftingPrices, units_worth
 from indexer.devnet.venue import VenueView
 from settlement.core.venue import PairRules
 
-# Reference prices in USD. A token that is not listed here counts as one dollar.
-USD: Final[Mapping[str, Decimal]] = {
-    "PEK": Decimal("0.00008"),
-    "HIVE": Decimal("0.2"),
-    "SWAP.HIVE": Decimal("0.2"),
-    "HBD": Decimal(1),
-    "SWAP.BTC": Decimal(100_000),
-    "SWAP.LTC": Decimal(100),
-    "SWAP.ETH": Decimal(3500),
-    "SWAP.DOGE": Decimal("0.2"),
-    "SWAP.MATIC": Decimal("0.25"),
-    "PIMP": Decimal("0.002"),
-    "BEE": Decimal("0.05"),
-}
 KINDS: Final[Mapping[str, int]] = {
     "quote": 38,
     "take": 12,
@@ -40,76 +28,49 @@ KINDS: Final[Mapping[str, int]] = {
     "market_buy": 5,
     "market_sell": 5,
     "flat": 4,
+    "stop": 5,
+    "market_stop": 3,
+    "protected": 6,
     "cancel": 9,
     "replace": 6,
     "cancel_all": 1,
+    "timer": 2,
+    "grant": 2,
+    "revoke": 1,
+    "by_posting": 5,
+    "for_another": 4,
     "withdraw": 3,
-    "invalid": 3,
+    "take_back": 1,
+    "invalid": 4,
 }
-MAX_ORDER_USD: Final = 40
-DEPOSIT_USD: Final = 2000
-
-
-@lru_cache(maxsize=1024)
-def reference_price(pair: PairRules) -> int:
-    """The pair's reference price in ticks, at least 1."""
-    price = USD.get(pair.base, Decimal(1)) / USD.get(pair.quote, Decimal(1))
-    return max(1, int(price.scaleb(pair.price_decimals)))
-
-
-def units_worth(symbol: str, precision: int, dollars: int) -> int:
-    """The amount of a token worth `dollars` USD, in the token's units, at least 1."""
-    return max(1, int((Decimal(dollars) / USD.get(symbol, Decimal(1))).scaleb(precision)))
-
-
-class DriftingPrices:
-    """A mean-reverting random walk of each pair's price, in ticks."""
-
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
-        self._ticks: dict[PairRules, int] = {}
-
-    def ticks(self, pair: PairRules) -> int:
-        """The pair's current price in ticks."""
-        return self._ticks.setdefault(pair, reference_price(pair))
-
-    def drift(self, pair: PairRules) -> None:
-        """Move the price by one step, one time in four."""
-        if self._rng.random() < 0.25:
-            ticks, anchor = self.ticks(pair), reference_price(pair)
-            step = self._rng.choice((-1, 1)) * max(1, ticks // 400)
-            self._ticks[pair] = max(1, ticks + step + (anchor - ticks) // 50)
-
-
-@dataclass(slots=True)
-class Trader:
-    """A trader, and the ids and pairs of the orders it believes to be open, oldest first."""
-
-    name: str
-    orders: deque[tuple[str, PairRules]] = field(default_factory=deque)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedIntent:
-    """A custom_json element to send, and its purpose."""
-
-    kind: str  # one of KINDS, or `cancel_all`
-    element: Element
-    rests: PairRules | None = None  # the pair, if the order may stay in the book under the element's id
-    units: int = 0  # the amount of a withdrawal, else 0
-    active: bool = True  # signed with the active key, else with the posting key
+"""Relative frequency of each kind of intent."""
 
 
 class OrderFlow:
-    """Draws a trader's next intent. `max_open` limits the open orders of one trader."""
+    """Draws a trader's next intent.
 
-    def __init__(self, venue: VenueView, rng: Random, *, max_open: int = 24) -> None:
+    `traders` are all traders, `now` is the chain's time in Unix seconds, `max_open` limits the open orders of
+    one trader.
+    """
+
+    def __init__(
+        self,
+        venue: VenueView,
+        traders: Sequence[Trader],
+        rng: Random,
+        *,
+        now: Callable[[], int],
+        max_open: int = 24,
+    ) -> None:
         self.venue = venue
         self.prices = DriftingPrices(rng)
         self.max_open = max_open
         # Recent orders of all traders, for attempts to cancel another trader's order.
         self._recent_orders: deque[str] = deque(maxlen=32)
         self._rng = rng
+        self._now = now
+        self._conditional = ConditionalOrders(self.prices, rng)
+        self._delegation = Delegation(venue, traders, rng, now)
         self._serial = 0
         self._names = list(KINDS)
         self._weights = list(KINDS.values())
@@ -121,11 +82,21 @@ class OrderFlow:
             "market_buy": self._market_buy,
             "market_sell": self._market_sell,
             "flat": self._flat,
+            "stop": self._stop,
+            "market_stop": self._market_stop,
+            "protected": self._protected,
+            "timer": self._timer,
+            "grant": lambda trader, _: self._delegation.grant(trader),
+            "revoke": lambda trader, _: self._delegation.revoke(trader),
+            "by_posting": lambda trader, _: self._delegation.by_posting(trader, self._plain(trader)),
+            "for_another": self._for_another,
+            "take_back": self._take_back,
             "cancel": self._cancel,
             "replace": self._replace,
             "cancel_all": self._cancel_all,
             "tidy": self._tidy,
             "withdraw": self._withdraw,
+            "cancel_withdrawal": lambda trader, _: self._cancel_withdrawal(trader),
             "invalid": self._invalid,
         }
 
@@ -141,8 +112,10 @@ class OrderFlow:
     def record_sent(self, trader: Trader, planned: PlannedIntent, ident: str) -> None:
         """Remember that an intent was broadcast under this id."""
         if planned.rests is not None:
-            trader.orders.append((ident, planned.rests))
+            (planned.owner or trader).orders.append((ident, planned.rests))
             self._recent_orders.append(ident)
+        if planned.kind in ("withdraw", "take_back"):
+            trader.withdrawals.append(ident)
 
     # -- orders ----------------------------------------------------------------------------------
 
@@ -168,6 +141,10 @@ class OrderFlow:
         }
         if self._rng.random() < 0.05:
             order["settle"] = self._rng.choice(("wallet", "venue"))
+        if self._rng.random() < 0.1:
+            order["maxFeeBps"] = self._rng.choice((10, 20, 50, 1000))
+        if self._rng.random() < 0.05:
+            order["notAfter"] = self._now() + self._rng.choice((-1, 3, 30, 600))
         return order | self._reference()
 
     def _reference(self) -> Element:
@@ -238,6 +215,53 @@ class OrderFlow:
             element["ts"] = 1_700_000_000 + self._serial
         return PlannedIntent("flat", element, rests=pair)
 
+    # -- stops, and intents under a grant --------------------------------------------------------
+
+    def _stop(self, trader: Trader, pair: PairRules) -> PlannedIntent:
+        side = self._rng.choice(("buy", "sell"))
+        order = self._order(pair, self.prices.ticks(pair))
+        order.pop("settle", None)
+        if self._rng.random() < 0.3:
+            order["timeInForce"] = self._rng.choice(("IOC", "FOK"))
+        elif self._rng.random() < 0.1:
+            order["postOnly"] = True
+        order = self._conditional.trigger(pair, order, is_buy=side == "buy")
+        return PlannedIntent("stop", intent(self.venue, side, order), rests=pair)
+
+    def _market_stop(self, trader: Trader, pair: PairRules) -> PlannedIntent:
+        is_buy = self._rng.random() < 0.5
+        planned = (self._market_buy if is_buy else self._market_sell)(trader, pair)
+        payload = planned.element["contractPayload"]
+        assert isinstance(payload, dict)
+        payload.pop("settle", None)
+        payload = self._conditional.trigger(pair, payload, is_buy=is_buy)
+        return PlannedIntent("market_stop", planned.element | {"contractPayload": payload}, rests=pair)
+
+    def _protected(self, trader: Trader, pair: PairRules) -> PlannedIntent:
+        planned = self._quote(trader, pair)
+        payload = planned.element["contractPayload"]
+        assert isinstance(payload, dict)
+        is_buy = planned.element["contractAction"] == "buy"
+        payload = self._conditional.protect(pair, payload, is_buy=is_buy)
+        return PlannedIntent("protected", planned.element | {"contractPayload": payload}, rests=pair)
+
+    def _timer(self, trader: Trader, pair: PairRules) -> PlannedIntent:
+        seconds = self._rng.choice((0, 15, 30, 60, 120, 600))
+        return PlannedIntent("timer", intent(self.venue, "cancelAllAfter", {"seconds": seconds}))
+
+    def _plain(self, trader: Trader) -> PlannedIntent:
+        """An intent of a kind that a grant allows, close to the price."""
+        kind = self._rng.choice(
+            ("quote", "quote", "quote", "take", "market_sell", "cancel", "replace", "timer")
+        )
+        return self._makers[kind](trader, self._rng.choice(self.venue.pairs))
+
+    def _for_another(self, trader: Trader, pair: PairRules) -> PlannedIntent:
+        principal = self._delegation.principal_of(trader)
+        if principal is None:
+            return self._delegation.grant(trader)
+        return self._delegation.for_another(principal, self._plain(principal))
+
     # -- cancels, replaces and withdrawals -------------------------------------------------------
 
     def _cancel(self, trader: Trader, pair: PairRules) -> PlannedIntent:
@@ -260,7 +284,9 @@ class OrderFlow:
         if self._rng.random() < 0.7:
             ticks = max(1, middle + self._rng.randint(-max(2, middle // 40), max(2, middle // 40)))
             payload["price"] = decimal_text(ticks, resting.price_decimals)
-        if "price" not in payload or self._rng.random() < 0.4:
+        if self._rng.random() < 0.15:
+            payload = self._conditional.protect(resting, payload, is_buy=self._rng.random() < 0.5)
+        if set(payload) == {"id"} or self._rng.random() < 0.4:
             payload["quantity"] = self._amount(resting, self._lots(resting))
         return PlannedIntent(
             "replace", intent(self.venue, "replace", payload | self._reference()), rests=resting
@@ -291,29 +317,21 @@ class OrderFlow:
             "withdraw", intent(self.venue, "withdraw", payload | self._reference()), units=units
         )
 
+    def _take_back(self, trader: Trader, pair: PairRules) -> PlannedIntent:
+        """A withdrawal that is cancelled at once, or the cancel of one of those before."""
+        if trader.withdrawals and self._rng.random() < 0.3:
+            return self._cancel_withdrawal(trader)
+        planned = self._withdraw(trader, pair)
+        return PlannedIntent("take_back", planned.element, follow_up="cancel_withdrawal")
+
+    def _cancel_withdrawal(self, trader: Trader) -> PlannedIntent:
+        ident = trader.withdrawals.pop() if trader.withdrawals else "f" * 40
+        return PlannedIntent("cancel_withdrawal", intent(self.venue, "cancelWithdrawal", {"id": ident}))
+
     def _invalid(self, trader: Trader, pair: PairRules) -> PlannedIntent:
         """An intent for the venue that the rules must reject."""
         good = self._order(pair, self.prices.ticks(pair))
         foreign = self._rng.choice(self._recent_orders) if self._recent_orders else "f" * 40
-        choices: list[tuple[str, Element]] = [
-            ("buy", good | {"price": "0"}),
-            ("sell", good | {"quantity": "-1"}),
-            ("buy", good | {"price": "1e-3"}),
-            ("sell", good | {"quantity": f"1.{'0' * 17}1"}),
-            ("buy", good | {"symbol": "NOSUCH"}),
-            ("sell", good | {"quantity": "9223372036854775807"}),
-            ("buy", good | {"timeInForce": "GTD"}),
-            ("sell", good | {"postOnly": "yes"}),
-            ("buy", good | {"quantity": None}),
-            ("buy", good | {"quantity": "400000000000"}),
-            ("cancel", {"id": foreign}),
-            ("cancel", {"id": 7}),
-            ("replace", {"id": foreign, "price": "1"}),
-            ("withdraw", {"symbol": "NOSUCH", "quantity": "1"}),
-            ("withdraw", {"symbol": pair.base, "quantity": "90000000000"}),
-            ("withdraw", {"symbol": pair.base, "quantity": "1", "to": self.venue.escrows[0]}),
-            ("selfDestruct", {}),
-            ("listToken", {"symbol": "MINE", "precision": 8, "chain": "hive-engine", "escrow": trader.name}),
-        ]
+        choices = invalid_intents(self.venue, pair, trader, good, foreign, self._now())
         action, payload = self._rng.choice(choices)
         return PlannedIntent("invalid", intent(self.venue, action, payload), active=self._rng.random() > 0.1)

@@ -18,7 +18,8 @@ from indexer.devnet.hive.operations import Transfer
 from indexer.devnet.hive.serialization import Transaction
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.block_methods import read_transaction
-from indexer.devnet.sidechain.chain import Logs, Sidechain
+from indexer.devnet.sidechain.chain import Sidechain
+from indexer.devnet.sidechain.tokens_contract import Logs
 from settlement.payouts.chain.nodes import Account, Authority, ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.signing.transactions import SignedTransaction
 from tests.system.payouts.world import PUBLIC, VIEW, execution

@@ -16,9 +16,11 @@ from indexer.devnet.traders.bots import Bots
 from indexer.devnet.traders.order_flow import KINDS
 from indexer.devnet.traders.payloads import decimal_text
 from indexer.devnet.venue import EXAMPLE, VenueView, read_venue
+from indexer.intents.actions import ACTIONS as ACTION_SPECS
+from settlement.core.operator_actions import OPERATOR_ACTIONS
 
 VENUE = read_venue(EXAMPLE.read_text())
-ACTIONS = {"buy", "sell", "marketBuy", "marketSell", "cancel", "cancelAll", "replace", "withdraw"}
+ACTIONS = set(ACTION_SPECS) - OPERATOR_ACTIONS
 
 
 def node_of(venue: VenueView = VENUE) -> DevNode:
@@ -41,13 +43,14 @@ def test_two_hundred_blocks_touch_every_intent() -> None:
     for _ in range(200):
         bots.step()
         node.tick()
-    assert set(bots.sent) == {*KINDS, "deposit"}
+    assert set(bots.sent) == {*KINDS, "cancel_withdrawal", "deposit", "misdirected"}
     assert bots.refused == Counter()
     assert node.chain.pending_count == 0
     seen: Counter[str] = Counter(row["action"] for row in rows(node) if row["contract"] == VENUE.contract)
     assert set(seen) >= ACTIONS
     payloads = [json.loads(row["payload"]) for row in rows(node) if row["contract"] == VENUE.contract]
-    for key in ("ref", "postOnly", "timeInForce", "settle", "expiration", "price", "memo"):
+    keys = {field.key for action in ACTIONS for field in ACTION_SPECS[action].fields}
+    for key in keys - {"to"} | {"for"}:
         assert any(key in payload for payload in payloads), key
     assert {payload.get("quote") for payload in payloads} >= {pair.quote for pair in VENUE.pairs}
     assert any("-" in row["transactionId"] for row in rows(node))

@@ -1,12 +1,13 @@
-"""A chain, a ledger that follows it, and payouts, all in this process: time moves only when a test says so.
+"""A chain, a ledger that follows it, and payouts, all in this process. Only a test moves time.
 
 The chain is the devnet's, without HTTP and without signatures; the indexer and the payouts are the real ones.
-`ChainNodes` is the wire between them, which can fail in every way that a wire can.
+`ChainNodes` stands for the nodes between them, with the failures of a network.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +23,8 @@ from indexer.devnet.hive.chain import Chain
 from indexer.devnet.hive.errors import ChainError as DevnetError
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.block_methods import read_transaction
-from indexer.devnet.sidechain.chain import Logs, Sidechain
+from indexer.devnet.sidechain.chain import Sidechain
+from indexer.devnet.sidechain.tokens_contract import Logs
 from indexer.devnet.traders.payloads import custom_json, deposit, intent, token_transfer
 from indexer.devnet.venue import read_venue
 from indexer.follow.loop import Follower
@@ -43,15 +45,17 @@ from settlement.store.write.loader import load_or_initialise
 from tests.support import databases
 from tests.system.store.chains import VENUE_TEXT
 
-VIEW = read_venue(VENUE_TEXT)
-VENUE = parse_venue(VENUE_TEXT)
+# The example venue, with minimums that let tests withdraw small amounts.
+TEXT = re.sub(r'min_withdrawal = "[^"]+"', 'min_withdrawal = "0.001"', VENUE_TEXT)
+VIEW = read_venue(TEXT)
+VENUE = parse_venue(TEXT)
 PUBLIC, SIGNATURE = "STM-ours", "1f" + "00" * 64
 DEPOSIT = 10**12  # units
 TRADERS = ("alice", "bob", "carol")
 
 
 class Blocks:
-    """The blocks that are irreversible and executed, as a source; it ends where they end."""
+    """Source of the blocks that are irreversible and executed."""
 
     def __init__(self, node: DevNode, venue_filter: VenueFilter) -> None:
         self._node = node
@@ -69,11 +73,11 @@ class Blocks:
 
 
 class ChainNodes:
-    """The nodes as payouts see them. `faults` are what the next broadcasts meet, each one once:
+    """The nodes as payouts see them. `faults` are failures of the next broadcasts, one each:
 
-    `lost`: it arrives, and the answer does not; `dropped`: it does not arrive either; `twice`: the answer is
-    that the node has it already; `refused`: the node is behind and refuses what others would take; `none`: it
-    arrives, and the answer is empty. `away` fails all questions.
+    `lost`: it arrives, the answer is lost; `dropped`: it does not arrive either; `twice`: the node answers that it
+    has it already; `refused`: a node that is behind refuses it; `none`: it arrives, the answer is empty.
+    `away` fails all queries.
     """
 
     def __init__(self, node: DevNode) -> None:
@@ -154,7 +158,7 @@ def execution(sidechain: Sidechain, transaction_id: str) -> Execution | None:
 
 
 class RefusingSidechain(Sidechain):
-    """Sends nothing to the accounts in `refused_recipients`, as to those on the blacklist."""
+    """Refuses transfers to `refused_recipients`, as to accounts on the blacklist."""
 
     refused_recipients: frozenset[str] = frozenset()
 
@@ -166,7 +170,7 @@ class RefusingSidechain(Sidechain):
 
 
 class OneKey:
-    """Signs for every escrow account but those in `without`; `needed` signatures are enough."""
+    """Key ring that signs for every escrow account except `without`; `needed` signatures suffice."""
 
     def __init__(self, needed: int = 1, without: Iterable[str] = ()) -> None:
         self.needed = needed
@@ -187,7 +191,7 @@ class OneKey:
 
 
 class World:
-    """The chain and one ledger. Amounts in units."""
+    """A chain and one ledger. Amounts in units."""
 
     def __init__(self, folder: Path, *, lag: int = 1, name: str = "dex.db") -> None:
         self.folder = folder
@@ -204,36 +208,40 @@ class World:
     # -- the chain -------------------------------------------------------------------------------
 
     def tick(self, blocks: int = 1) -> None:
-        """So many blocks; the ledger follows."""
+        """Produce blocks; the ledger follows."""
         for _ in range(blocks):
             self.node.tick()
         self.ledger.follow()
 
     def wait(self, seconds: int) -> None:
-        """Blocks for so many seconds."""
+        """Produce blocks for that time."""
         self.tick(-(-seconds // self.node.chain.block_time))
 
     def skip(self, seconds: int) -> None:
-        """One block, so many seconds later: nobody made any in between."""
+        """One block after a gap of that many seconds."""
         self.node.tick(self.node.chain.head_time + seconds)
         self.ledger.follow()
 
     def withdraw(self, trader: str, symbol: str, quantity: str, **more: str) -> str:
-        """The id of a withdrawal that is in the next block."""
+        """A withdrawal in the next block; returns its id."""
         payload = {"symbol": symbol, "quantity": quantity, **more}
         return self.node.broadcast([custom_json(VIEW, trader, intent(VIEW, "withdraw", payload))])
 
-    def refund(self, trader: str, quantity: str = "2.50", symbol: str = "DUST") -> str:
-        """The id of a deposit of an unlisted token, which is due back."""
-        if symbol not in self.node.sidechain.tokens:
-            self.node.sidechain.create_token(symbol, 8)
+    def cancel(self, trader: str, withdrawal: str) -> str:
+        """Ask for a withdrawal's return, in the next block; returns the id of the intent."""
+        return self.node.broadcast(
+            [custom_json(VIEW, trader, intent(VIEW, "cancelWithdrawal", {"id": withdrawal}))]
+        )
+
+    def refund(self, trader: str, quantity: str = "2.50", symbol: str = "SWAP.LTC") -> str:
+        """A deposit into another token's escrow account, which is due back; returns its id."""
         self.node.faucet(trader, symbol, "1000")
         return self.node.broadcast(
             [custom_json(VIEW, trader, token_transfer(symbol, "peakedex.btc", quantity))]
         )
 
     def operate(self, action: str, **payload: object) -> None:
-        """An action of the operator, in the next block."""
+        """An operator action, in the next block."""
         self.node.broadcast([custom_json(VIEW, VIEW.operator, intent(VIEW, action, payload))])
 
     # -- payouts ---------------------------------------------------------------------------------
@@ -267,38 +275,37 @@ class World:
         return runner
 
     def run(self, runner: Runner, seconds: int) -> None:
-        """A round after each block, for so many seconds of the chain."""
+        """A round after each block, for that many seconds of chain time."""
         for _ in range(-(-seconds // self.node.chain.block_time)):
             self.tick()
             runner.round()
 
-    # -- what became of it -----------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------------
 
     def balance(self, account: str, symbol: str) -> int:
-        """What an account really has, in units."""
+        """Real balance of an account, in units."""
         if symbol in ("HIVE", "HBD"):
             return self.node.chain.accounts.balance(account, symbol)
         return self.node.sidechain.balance(account, symbol)
 
     def check(self) -> None:
-        """No money left twice: nothing that no claim explains, and the accounts hold what the ledger says."""
+        """Nothing was paid twice: no unmatched outflow, and the accounts hold what the ledger counts."""
         self.ledger.follow()
         with self.ledger.engine.connect() as connection:
             assert connection.execute(select(schema.outflows)).all() == []
-            for escrow, symbol, units in connection.execute(
-                select(schema.holdings.c.escrow, schema.holdings.c.symbol, schema.holdings.c.units)
-            ):
+            for symbol, units in connection.execute(select(schema.holdings)):
+                escrow = self.ledger.rules.state.tokens[symbol].escrow
                 assert self.balance(escrow, symbol) == int(units), (escrow, symbol)
         for ident, versions in self.nodes.bytes.items():
             assert len(versions) == 1, f"{ident} was sent with other bytes"
 
     def states(self) -> dict[str, str]:
-        """The ledger's word on each claim, by id."""
+        """Status of each claim in the ledger, by id."""
         return self.ledger.states()
 
 
 class Ledgers:
-    """One ledger: a database file, and the indexer that follows the chain into it."""
+    """A database, and the indexer that follows the chain into it."""
 
     def __init__(self, node: DevNode, path: Path) -> None:
         self.path = path
@@ -311,18 +318,18 @@ class Ledgers:
         self.rules, self._projector = load_or_initialise(self.engine, VENUE)
 
     def follow(self, until: int | None = None) -> None:
-        """Up to the last irreversible block, or to a block before it."""
+        """Follow to the last irreversible block, or to an earlier one."""
         source = Blocks(self._node, self.rules.venue_filter)
         Follower(self.rules, self._projector, source).run(until)
 
     def backup(self) -> bytes:
-        """The database as it is now."""
+        """A copy of the database."""
         with sqlite3.connect(self.path) as live, sqlite3.connect(":memory:") as copy:
             live.backup(copy)
             return copy.serialize()
 
     def restore(self, backup: bytes) -> None:
-        """Put an older database in its place; engines that were open on it must not be used any more."""
+        """Replace it by an older copy; engines open on it must not be used any more."""
         self.engine.dispose()
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from indexer.devnet.generator.generate import (
+    HALT_SECONDS,
     GeneratedChain,
     Generator,
     generate,
@@ -25,6 +28,7 @@ OPERATOR_ACTIONS = {
     "updateVenue",
     "checkpoint",
     "returnWithdrawal",
+    "upgrade",
 }
 
 
@@ -94,6 +98,30 @@ def test_receipts_belong_to_blocks_and_show_events_and_errors(long: GeneratedCha
     assert any(log.get("events") and log.get("errors") for log in logs)
     errors = {error for log in logs for error in log.get("errors", ())}
     assert errors >= {"overdrawn balance", "invalid params", "contract doesn't exist"}
+
+
+def test_events_that_are_no_transfers_move_tokens_of_escrow_accounts(long: GeneratedChain) -> None:
+    logs = [json.loads(row["logs"]) for receipt in long.receipts for row in receipt["transactions"]]
+    events = [event for log in logs for event in log.get("events", ())]
+    kinds = {event["event"] for event in events}
+    assert kinds == {"transfer", "stake", "transferToContract"}
+    assert any(event["data"]["quantity"].startswith("0x") for event in events)
+
+
+def test_texts_and_memos_have_escapes(long: GeneratedChain) -> None:
+    values = [op["value"] for op in operations(long)]
+    escape = re.compile(r"\\u00[0-9A-Fa-f]{2}")
+    assert any(escape.search(value.get("json", "")) for value in values)
+    assert any(escape.search(value.get("memo", "")) for value in values)
+
+
+def test_the_chain_halts_so_that_much_is_due_at_once() -> None:
+    times = [
+        [parse_time(block["timestamp"]) for block in generate(2, 9, 1, accounts=1, halt_every=every).blocks]
+        for every in (0, 4)
+    ]
+    gaps = [[after - before for before, after in pairwise(each)] for each in times]
+    assert gaps == [[3] * 8, [3, 3, HALT_SECONDS, 3, 3, 3, HALT_SECONDS, 3]]
 
 
 def test_the_condenser_shape_is_the_same_chain_in_other_words() -> None:

@@ -31,6 +31,8 @@ from indexer.devnet.sidechain.quantity import parse_quantity, units_text
         ("-1", -(10**8)),
         ("1.10000000000", 110_000_000),
         ("0x1.8", 150_000_000),
+        ("0X1F", 31 * 10**8),
+        ("0x0x10", 16 * 10**8),
         ("0b1.01", 125_000_000),
         ("-0o0.4", -50_000_000),
     ],
@@ -44,7 +46,28 @@ def test_what_counts_as_a_number(text: str, units: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", ".", "+", "-", "e5", "1e", "1,5", "1 2", "++1", "+-1", "NaN", "abc", "0b2", "１", "1_0"]
+    "text",
+    [
+        "",
+        " ",
+        ".",
+        "+",
+        "-",
+        "e5",
+        "1e",
+        "1,5",
+        "1 2",
+        "++1",
+        "+-1",
+        "NaN",
+        "abc",
+        "0b2",
+        "１",
+        "1_0",
+        "0x1Ff",
+        "0x",
+        "0x0o1",
+    ],
 )
 def test_what_does_not(text: str) -> None:
     assert parse_quantity(text) is None

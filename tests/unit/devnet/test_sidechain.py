@@ -39,6 +39,11 @@ def move(quantity: object, to: object = ESCROW, symbol: object = "PEK", **more: 
     return {"contractName": "tokens", "contractAction": "transfer", "contractPayload": payload}
 
 
+def token_action(name: str, quantity: str, **more: object) -> dict[str, object]:
+    payload = {"symbol": "PEK", "quantity": quantity, **more}
+    return {"contractName": "tokens", "contractAction": name, "contractPayload": payload}
+
+
 def run(node: DevNode, *operations: Operation) -> tuple[str, list[dict[str, Any]]]:
     """The transaction's id and the rows of its block, with decoded payloads and logs."""
     ident = node.broadcast(operations)
@@ -73,6 +78,28 @@ def test_a_transfer_leaves_an_event_as_the_sender_wrote_it(node: DevNode) -> Non
 
 
 @pytest.mark.parametrize(
+    ("element", "event", "data"),
+    [
+        (token_action("stake", "0x10"), "stake", {"account": "alice"}),
+        (token_action("stake", "0x10", to=" bobby "), "stake", {"account": "bobby"}),
+        (
+            token_action("transferToContract", "0x10", to="market"),
+            "transferToContract",
+            {"from": "alice", "to": "market"},
+        ),
+    ],
+)
+def test_stakes_and_transfers_to_contracts_take_the_tokens_away(
+    node: DevNode, element: dict[str, object], event: str, data: dict[str, object]
+) -> None:
+    _, [row] = run(node, custom(element))
+    expected = data | {"symbol": "PEK", "quantity": "0x10"}
+    assert row["logs"] == {"events": [{"contract": "tokens", "event": event, "data": expected}]}
+    assert node.sidechain.balance("alice", "PEK") == 84_000
+    assert node.sidechain.balance("bobby", "PEK") == 0
+
+
+@pytest.mark.parametrize(
     ("element", "error"),
     [
         (move("100.001"), "overdrawn balance"),
@@ -89,7 +116,12 @@ def test_a_transfer_leaves_an_event_as_the_sender_wrote_it(node: DevNode) -> Non
         (move("1", to="alice"), "cannot transfer to self"),
         (move("1", to="No Account"), "invalid to"),
         (move("1", symbol="NOPE"), "symbol does not exist"),
-        ({"contractName": "tokens", "contractAction": "stake", "contractPayload": {}}, "unknown error"),
+        ({"contractName": "tokens", "contractAction": "enableMagic", "contractPayload": {}}, "unknown error"),
+        ({"contractName": "tokens", "contractAction": "stake", "contractPayload": {}}, "invalid params"),
+        (token_action("stake", "0"), "must stake positive quantity"),
+        (token_action("stake", "101"), "overdrawn balance"),
+        (token_action("transferToContract", "1", to="ab"), "invalid to"),
+        (token_action("transferToContract", "1", to="alice"), "cannot transfer to self"),
         (
             {"contractName": "peakedex", "contractAction": "buy", "contractPayload": {}},
             "contract doesn't exist",

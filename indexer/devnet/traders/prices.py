@@ -1,0 +1,62 @@
+"""Prices that the bots trade around: a reference for each token, and a random walk for each pair.
+
+All amounts are integers or Decimal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from random import Random
+from typing import Final
+
+from settlement.core.venue import PairRules
+
+# Reference prices in USD. A token that is not listed here counts as one dollar.
+USD: Final[Mapping[str, Decimal]] = {
+    "PEK": Decimal("0.00008"),
+    "HIVE": Decimal("0.2"),
+    "SWAP.HIVE": Decimal("0.2"),
+    "HBD": Decimal(1),
+    "SWAP.BTC": Decimal(100_000),
+    "SWAP.LTC": Decimal(100),
+    "SWAP.ETH": Decimal(3500),
+    "SWAP.DOGE": Decimal("0.2"),
+    "SWAP.MATIC": Decimal("0.25"),
+    "PIMP": Decimal("0.002"),
+    "BEE": Decimal("0.05"),
+}
+MAX_ORDER_USD: Final = 40
+DEPOSIT_USD: Final = 2000
+
+
+@lru_cache(maxsize=1024)
+def reference_price(pair: PairRules) -> int:
+    """The pair's reference price in ticks, at least 1."""
+    price = USD.get(pair.base, Decimal(1)) / USD.get(pair.quote, Decimal(1))
+    return max(1, int(price.scaleb(pair.price_decimals)))
+
+
+def units_worth(symbol: str, precision: int, dollars: int) -> int:
+    """The amount of a token worth `dollars` USD, in the token's units, at least 1."""
+    return max(1, int((Decimal(dollars) / USD.get(symbol, Decimal(1))).scaleb(precision)))
+
+
+class DriftingPrices:
+    """A mean-reverting random walk of each pair's price, in ticks."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._ticks: dict[PairRules, int] = {}
+
+    def ticks(self, pair: PairRules) -> int:
+        """The pair's current price in ticks."""
+        return self._ticks.setdefault(pair, reference_price(pair))
+
+    def drift(self, pair: PairRules) -> None:
+        """Move the price by one step, one time in four."""
+        if self._rng.random() < 0.25:
+            ticks, anchor = self.ticks(pair), reference_price(pair)
+            step = self._rng.choice((-1, 1)) * max(1, ticks // 400)
+            self._ticks[pair] = max(1, ticks + step + (anchor - ticks) // 50)
