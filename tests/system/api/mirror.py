@@ -117,7 +117,10 @@ class Mirror:
         self.trades: dict[Any, list[Any]] = {}
         self.candles: dict[Any, Any] = {}
         self.balances: dict[str, dict[str, Any]] = {}
-        self.orders: dict[str, dict[str, Any]] = {}
+        self.orders: dict[str, dict[int, Any]] = {}  # open orders and waiting stops by seq
+        self.grants: dict[str, list[Any]] = {}
+        self.grants_at: dict[str, str] = {}  # day of their allowances
+        self.timers: dict[str, list[Any]] = {}
         self.deposits: dict[str, Any] = {}
         self.withdrawals: dict[str, Any] = {}
 
@@ -164,12 +167,29 @@ class Mirror:
         balances, orders = self.balances.setdefault(user, {}), self.orders.setdefault(user, {})
         balances.update((row["symbol"], row) for row in account["balances"])
         for order in account["orders"]:
-            if order["status"] == "open":
-                orders[order["id"]] = order
+            if order["status"] in ("open", "waiting"):
+                orders[order["seq"]] = order
             else:
-                orders.pop(order["id"], None)
+                orders.pop(order["seq"], None)
+        if "grants" in account:
+            self.grants[user], self.grants_at[user] = account["grants"], self._day()
+        if "timers" in account:
+            self.timers[user] = account["timers"]
         self.deposits.update((row["id"], row) for row in account.get("deposits", ()))
         self.withdrawals.update((row["id"], row) for row in account.get("withdrawals", ()))
+
+    def _day(self) -> str:
+        return str(self.at["ts"])[:10]
+
+    def grants_of(self, user: str) -> list[Any]:
+        """The grants in force, with what is left of their allowances: a new day begins with nothing used."""
+        in_force = [grant for grant in self.grants[user] if grant["until"] > self.at["ts"]]
+        return in_force if self.grants_at[user] == self._day() else [_unused(grant) for grant in in_force]
+
+    def timers_of(self, user: str) -> list[Any]:
+        """The armed timers: a grantee's ends with the grant."""
+        grantees = {grant["to"] for grant in self.grants_of(user)}
+        return [timer for timer in self.timers[user] if timer["by"] in {"active", *grantees}]
 
     def follow(self, reading: Reading, seq: int) -> None:
         """Apply events up to that one."""
@@ -192,11 +212,26 @@ class Mirror:
                 for user, rows in sorted(self.balances.items())
             },
             "orders": {user: dict(sorted(rows.items())) for user, rows in sorted(self.orders.items())},
+            "grants": {user: self.grants_of(user) for user in sorted(self.grants)},
+            "timers": {user: self.timers_of(user) for user in sorted(self.timers)},
         }
 
 
 def _pair(part: dict[str, Any]) -> tuple[str, str]:
     return part["base"], part["quote"]
+
+
+def _unused(grant: dict[str, Any]) -> dict[str, Any]:
+    allowances = [
+        {**each, "used_today": _zero(each["used_today"]), "left_today": each["per_day"]}
+        for each in grant["allowances"]
+    ]
+    return {**grant, "allowances": allowances}
+
+
+def _zero(amount: str) -> str:
+    _, point, decimals = amount.partition(".")
+    return f"0{point}{'0' * len(decimals)}"
 
 
 def snapshot(client: FlaskClient, topics: str) -> Mirror:
