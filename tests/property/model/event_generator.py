@@ -10,24 +10,27 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from settlement.core.events import Action, BlockHeader, Event, JsonNumber, Movement
+from settlement.core.events import Action, BlockHeader, Chain, Event, JsonNumber, Movement
 from settlement.core.venue import PRICE_POLICIES, SELF_TRADE_POLICIES, PairRules, TokenRules, Venue
-from tests.property.model.naive_model import NaiveModel, NaiveOrder, NaivePair
+from tests.property.model.naive_model import NaiveModel
+from tests.property.model.naive_state import NaiveOrder, NaivePair
 
 START_TIME = 1_700_000_000
 START_BLOCK = 1000
 TRADERS = ("alice", "bob", "carol-1", "dan.dex")
 ODD_SENDERS = ("erin", "Not An Account", "-", "é☃\ud800", "fred%20")
+GRANTEES = ("posting", "bob", "erin", "posting")
 OPERATOR = "operator"
-LIFETIME = 60
+CHECKPOINTS = "operator.proof"
+LIFETIME = 120
 LARGEST = 2**63 - 1
 
 TOKENS = (
-    TokenRules("PEK", 8, "hive-engine", "dex.pek"),
-    TokenRules("PIMP", 3, "hive-engine", "dex.pek"),
-    TokenRules("SWAP.HIVE", 8, "hive-engine", "dex.hive"),
-    TokenRules("SWAP.BTC", 8, "hive-engine", "dex.btc"),
-    TokenRules("HBD", 3, "hive", "dex.hive"),
+    TokenRules("PEK", 8, "dex.pek", 100_000),
+    TokenRules("PIMP", 3, "dex.pek", 500),
+    TokenRules("SWAP.HIVE", 8, "dex.hive", 1),
+    TokenRules("SWAP.BTC", 8, "dex.btc", 1_000),
+    TokenRules("HBD", 3, "dex.hive", 1_000),
 )
 # base, quote, price decimals, quantity decimals: lots of a hundredth, of a thousand, of one unit.
 PAIRS = (
@@ -70,10 +73,17 @@ LITERALS = (
     "nan",
     "Infinity",
     "",
-    "1e31",
+    "1e9999",
+    "1e10000",
+    "3e-9999",
     "1e",
     "١",
     "0x10",
+    "0X1F.8",
+    "0xaB",
+    "0o0o17",
+    "0b",
+    "0b101.1",
     "1.123456789123",
     "1e-9",
     "1e30",
@@ -101,6 +111,7 @@ def make_venue(
         custom_json_id="ssc-mainnet-hive",
         start_block=START_BLOCK,
         operator=OPERATOR,
+        checkpoint_account=CHECKPOINTS,
         fee_account="dan.dex",
         max_open_orders=6,
         order_lifetime=LIFETIME,
@@ -140,7 +151,9 @@ class EventGenerator:
     def funding(self) -> list[Event]:
         """First deposits of every token for every trader: enough for some orders, not for all."""
         return [
-            Movement(self.next_id(), token.chain, trader, token.escrow, token.symbol, "20000", None)  # type: ignore[arg-type]
+            Movement(
+                self.next_id(), chain_of(token.symbol), trader, token.escrow, token.symbol, "20000", None
+            )
             for trader in TRADERS
             for token in TOKENS
         ]
@@ -149,8 +162,10 @@ class EventGenerator:
         """Mostly a valid deposit of a listed token; sometimes an odd sender, token, chain or quantity."""
         model = self.model
         token = random.choice(list(model.tokens.values()))
-        symbol, chain, escrow = token.symbol, token.chain, token.escrow
-        quantity = random.choice(("25", "500", "4000", "9000000", "9000000", "0.001", " +2.5e3", "7E-3\t"))
+        symbol, chain, escrow = token.symbol, chain_of(token.symbol), token.escrow
+        quantity = random.choice(
+            ("25", "500", "4000", "9000000", "9000000", "0.001", " +2.5e3", "7E-3\t", "0x1F.8", "0b110")
+        )
         odd = random.randrange(12)
         sender = random.choice(ODD_SENDERS if odd == 0 else TRADERS)
         if odd == 1:
@@ -162,17 +177,20 @@ class EventGenerator:
         elif odd == 4:
             chain = "hive" if chain == "hive-engine" else "hive-engine"
         elif odd == 5:
-            escrow = random.choice(sorted(model.escrows()))
+            escrow = random.choice(sorted(model.escrows))
         return Movement(self.next_id(), chain, sender, escrow, symbol, quantity, random.choice((None, "hi")))
 
     def internal(self, random: Random) -> Event:
         """From one escrow account to another, or to itself."""
-        escrows = sorted(self.model.escrows())
+        escrows = sorted(self.model.escrows)
         token = random.choice(TOKENS)
         symbol = random.choice((token.symbol, token.symbol, "JUNK☃"))
         quantity = random.choice(("1", "2.5", *LITERALS))
         sender, recipient = random.choice(escrows), random.choice(escrows)
-        return Movement(self.next_id(), token.chain, sender, recipient, symbol, quantity, None)
+        outflow_only = random.randrange(6) == 0
+        return Movement(
+            self.next_id(), chain_of(symbol), sender, recipient, symbol, quantity, None, outflow_only
+        )
 
     def payout(self, random: Random) -> Event:
         """A payment of a pending withdrawal or refund, sometimes wrong in one field; or an unmatched outflow."""
@@ -182,26 +200,28 @@ class EventGenerator:
             token = model.tokens[w.symbol]
             amount = f"{w.amount}e-{token.precision}"
             memo = w.memo or f"peakedex:{w.id}"
-            payments.append(Movement("", token.chain, token.escrow, w.to, w.symbol, amount, memo))  # type: ignore[arg-type]
+            payments.append(Movement("", chain_of(w.symbol), token.escrow, w.to, w.symbol, amount, memo))
         payments += [
-            Movement("", r.chain, r.escrow, r.account, r.symbol, r.literal, f"peakedex:{r.id}")  # type: ignore[arg-type]
+            Movement("", chain_of(r.symbol), r.escrow, r.account, r.symbol, r.literal, f"peakedex:{r.id}")
             for r in model.refunds
         ]
         if not payments or random.randrange(6) == 0:
             symbol = random.choice(("PEK", "HBD", "JUNK"))
             chain = "hive" if symbol == "HBD" else "hive-engine"
             quantity = random.choice(("1", "0.00000000001", "3e2", *LITERALS[:12]))
-            escrow = random.choice(sorted(model.escrows()))
+            escrow = random.choice(sorted(model.escrows))
             memo = random.choice((None, "", "x"))
             return Movement(self.next_id(), chain, escrow, random.choice(TRADERS), symbol, quantity, memo)
         m = random.choice(payments)._replace(id=self.next_id())
-        wrong = random.randrange(10)
+        wrong = random.randrange(11)
+        if wrong == 10:
+            return m._replace(outflow_only=True)
         if wrong == 0:
             return m._replace(memo=random.choice((None, "peakedex:", f"{m.memo} ")))
         if wrong == 1:
             return m._replace(recipient=random.choice(TRADERS))
         if wrong == 2:
-            return m._replace(sender=random.choice(sorted(model.escrows())))
+            return m._replace(sender=random.choice(sorted(model.escrows)))
         if wrong == 3:
             return m._replace(quantity=random.choice(("1", "0.001")))
         if wrong == 4:
@@ -211,15 +231,33 @@ class EventGenerator:
     # ------------------------------------------------------------ traders
 
     def act(self, random: Random, signer: str, name: Any, payload: dict[str, Any]) -> Action:
-        """A signed action, sometimes without the active key, sometimes with one value replaced or removed."""
+        """A signed action, sometimes without the active key or for another account, sometimes with one value replaced
+        or removed."""
         spoil = random.randrange(40)
         if spoil == 0 and payload:
             payload[random.choice(sorted(payload))] = random.choice(WEIRD_VALUES)
         elif spoil == 1 and payload:
             del payload[random.choice(sorted(payload))]
         elif spoil == 2:
-            payload["ref"] = random.choice(("my-ref_1.x", "", "a b", "r" * 33, JsonNumber("7")))
+            payload["ref"] = random.choice(("my-ref_1.x", "", "-", "a b", "r" * 33, JsonNumber("7")))
+        elif spoil == 3:
+            payload["notAfter"] = JsonNumber(str(self.model.now + random.choice((-1, 0, 5, -(10**10)))))
+        elif spoil == 4:
+            payload["for"] = random.choice((*TRADERS, "nobody", "No Body", None))
         return Action(self.next_id(), signer, random.randrange(25) != 0, name, payload)
+
+    def granted(self, random: Random, action: Action) -> Action:
+        """The same action, mostly under a grant of its signer where there is one."""
+        grants = [grant for grant in self.model.grants if grant.account == action.signer]
+        if not grants or action.flat or random.randrange(2) == 0 or not isinstance(action.payload, dict):
+            return action
+        grant = random.choice(grants)
+        if random.randrange(8):
+            for key in ("settle", "triggerPrice", "triggerWhen", "stopPrice", "stopLimit"):
+                action.payload.pop(key, None)
+        if grant.to == "posting":
+            return action._replace(active=False)
+        return action._replace(signer=grant.to, active=True, payload={**action.payload, "for": grant.account})
 
     def amount(self, random: Random, pair: NaivePair, lots: int) -> Any:
         text = decimal_text(lots, pair.quantity_decimals)
@@ -252,9 +290,35 @@ class EventGenerator:
             payload["postOnly"] = random.choice((True,) * 6 + (False, "true"))
         if random.randrange(4) == 0:
             payload["expiration"] = JsonNumber(str(random.choice((1, 3, 9, 59, 61, 2_592_000))))
-        if random.randrange(3) == 0:
+        if random.randrange(4) == 0:
             payload["settle"] = random.choice(("wallet",) * 6 + ("venue", "bank"))
-        return self.act(random, random.choice(TRADERS), random.choice(("buy", "sell")), payload)
+        self.add_stops(random, pair, payload)
+        action = self.act(random, random.choice(TRADERS), random.choice(("buy", "sell")), payload)
+        return self.granted(random, action)
+
+    def add_stops(self, random: Random, pair: NaivePair, payload: dict[str, Any]) -> None:
+        """Sometimes a trigger, a protective stop or a fee limit, mostly where they are allowed."""
+        kind = random.randrange(8)
+        clean = random.randrange(8) > 0
+        if kind in (0, 1):
+            payload["triggerPrice"] = self.price(random, pair)
+            payload["triggerWhen"] = random.choice(("above", "below") * 8 + ("at",))
+            if clean:
+                payload.pop("settle", None)
+                payload.setdefault("price", self.price(random, pair))
+        elif kind in (2, 3):
+            payload["stopPrice"] = self.price(random, pair)
+            payload["stopLimit"] = self.price(random, pair)
+            if clean:
+                payload.pop("settle", None)
+                payload.pop("timeInForce", None)
+        elif not clean and random.randrange(3) == 0:
+            payload[random.choice(("triggerWhen", "triggerPrice", "stopLimit"))] = "above"
+        if random.randrange(8) == 0:
+            payload["maxFeeBps"] = JsonNumber(random.choice(("0", "20", "1000", "1001")))
+
+    def price(self, random: Random, pair: NaivePair) -> str:
+        return decimal_text(random.randint(1, 8), pair.price_decimals)
 
     def market(self, random: Random) -> Event:
         pair = self.choose_pair(random)
@@ -273,7 +337,10 @@ class EventGenerator:
             payload["price"] = decimal_text(random.randint(1, 8), pair.price_decimals)
         if random.randrange(3) == 0:
             payload["settle"] = "wallet"
-        return self.act(random, random.choice(TRADERS), name, payload)
+        self.add_stops(random, pair, payload)
+        if random.randrange(6) == 0:
+            payload["expiration"] = JsonNumber("9")
+        return self.granted(random, self.act(random, random.choice(TRADERS), name, payload))
 
     def flat(self, random: Random) -> Event:
         pair = self.choose_pair(random)
@@ -297,7 +364,7 @@ class EventGenerator:
 
     def an_order(self, random: Random) -> tuple[str, str]:
         """(signer, order id), mostly of an open order and its owner."""
-        orders: list[NaiveOrder] = self.model.orders
+        orders: list[NaiveOrder] = self.model.orders + self.model.stops
         if not orders or random.randrange(10) == 0:
             return random.choice(TRADERS), random.choice(("f" * 40, *WEIRD_TEXT))
         order = random.choice(orders)
@@ -305,7 +372,7 @@ class EventGenerator:
 
     def cancel(self, random: Random) -> Event:
         signer, id_ = self.an_order(random)
-        return self.act(random, signer, "cancel", {"id": id_, "type": "buy"})
+        return self.granted(random, self.act(random, signer, "cancel", {"id": id_, "type": "buy"}))
 
     def cancel_all(self, random: Random) -> Event:
         payload: dict[str, Any] = {}
@@ -313,7 +380,13 @@ class EventGenerator:
             payload["symbol"] = random.choice(("PEK", "PEK", "PIMP", "NOPE"))
         if random.randrange(2) == 0:
             payload["quote"] = random.choice(("SWAP.HIVE", "SWAP.BTC", "HBD", "PIMP"))
-        return self.act(random, random.choice(TRADERS), "cancelAll", payload)
+        return self.granted(random, self.act(random, random.choice(TRADERS), "cancelAll", payload))
+
+    def timer(self, random: Random) -> Event:
+        payload = {
+            "seconds": JsonNumber(random.choice(("15", "15", "20", "60", "0", "14", "86400", "86401")))
+        }
+        return self.granted(random, self.act(random, random.choice(TRADERS), "cancelAllAfter", payload))
 
     def replace(self, random: Random) -> Event:
         signer, id_ = self.an_order(random)
@@ -323,7 +396,11 @@ class EventGenerator:
             payload["price"] = decimal_text(random.randint(1, 8), pair.price_decimals)
         if random.randrange(3):
             payload["quantity"] = self.amount(random, pair, random.choice((1, 2, 3, 10, 40)))
-        return self.act(random, signer, "replace", payload)
+        if random.randrange(6) == 0:
+            payload |= {"stopPrice": self.price(random, pair), "stopLimit": self.price(random, pair)}
+        if random.randrange(10) == 0:
+            payload["maxFeeBps"] = JsonNumber("5")
+        return self.granted(random, self.act(random, signer, "replace", payload))
 
     def withdraw(self, random: Random) -> Event:
         signer = random.choice(TRADERS)
@@ -337,22 +414,90 @@ class EventGenerator:
         if random.randrange(3) == 0:
             payload["to"] = random.choice(("bob", "zoe", "dex.pek", "x", "Zoe"))
         if random.randrange(3) == 0:
-            payload["memo"] = random.choice(("for rent", "-", "é", *WEIRD_TEXT, "m" * 256, "m" * 257, "\x7f"))
+            payload["memo"] = random.choice(
+                (
+                    "for rent",
+                    "-",
+                    "é",
+                    *WEIRD_TEXT,
+                    "m" * 256,
+                    "m" * 257,
+                    "\x7f",
+                    "#x",
+                    ' {"id"',
+                    "[",
+                    "\u00a0{",
+                )
+            )
         return self.act(random, signer, "withdraw", payload)
+
+    def cancel_withdrawal(self, random: Random) -> Event:
+        pending = [(w.account, w.id) for w in self.model.withdrawals] or [("alice", "nothing")]
+        signer, id_ = random.choice(pending)
+        if random.randrange(6) == 0:
+            signer = random.choice(TRADERS)
+        return self.act(random, signer, "cancelWithdrawal", {"id": id_})
+
+    # ------------------------------------------------------------ grants
+
+    def grant(self, random: Random) -> Event:
+        model = self.model
+        pairs = [pair.name for pair in model.pairs]
+        chosen = random.sample(pairs, random.randint(1, len(pairs)))
+        odd = random.randrange(30)
+        if odd == 0:
+            chosen = [*chosen, random.choice((chosen[0], "PEK/NOPE", "PEK", "A/B/C"))]
+        symbols = random.sample(sorted(model.tokens), random.randint(1, len(model.tokens)))
+        per_day: dict[str, Any] = {
+            symbol: decimal_text(random.choice((1, 5, 1000)) * 10**3, model.tokens[symbol].precision)
+            for symbol in symbols
+        }
+        for symbol in per_day:
+            if random.randrange(3):
+                per_day[symbol] = "100000"
+        if odd == 1:
+            per_day[random.choice(("NOPE", "no symbol", symbols[0]))] = random.choice(
+                ("1", "0", "0.0000000001")
+            )
+        until = model.now + random.choice((5, 30, 100_000, 100_000, 7_776_000, 7_776_001, 0))
+        payload = {
+            "to": random.choice((*GRANTEES * 4, "active", "alice", "somebody", "x")),
+            "pairs": chosen,
+            "perDay": per_day,
+            "bandBps": JsonNumber(random.choice(("10000", "10000", "5000", "0", "10001"))),
+            "until": JsonNumber(str(until)),
+        }
+        return self.act(random, random.choice((*TRADERS, *TRADERS, "posting")), "grant", payload)
+
+    def revoke(self, random: Random) -> Event:
+        grants = [(grant.account, grant.to) for grant in self.model.grants] or [("alice", "posting")]
+        account, to = random.choice(grants)
+        return self.act(random, account, "revoke", {"to": random.choice((to, to, "nobody"))})
 
     def nonsense(self, random: Random) -> Event:
         """Unknown actions and payloads that are not objects."""
         name = random.choice((*WEIRD_VALUES, "buyy", "a" * 33, "Buy", "listtoken"))
         payload = random.choice((None, [], "x", JsonNumber("1"), True, {}))
         if random.randrange(3) == 0:
-            name = random.choice(("buy", "cancel", "cancelAll", "withdraw", "checkpoint", "updateVenue"))
+            name = random.choice(
+                (
+                    "buy",
+                    "cancel",
+                    "cancelAll",
+                    "withdraw",
+                    "checkpoint",
+                    "updateVenue",
+                    "grant",
+                    "cancelAllAfter",
+                )
+            )
         return Action(self.next_id(), random.choice(TRADERS), True, name, payload)
 
     # ------------------------------------------------------------ the operator
 
     def operator(self, random: Random) -> Event:
         pair = self.choose_pair(random)
-        kind = random.randrange(8)
+        kind = random.randrange(9)
         name, payload = "updatePair", {"symbol": pair.base, "quote": pair.quote}
         if kind == 0:
             payload["pricePolicy"] = random.choice((*PRICE_POLICIES, "last"))
@@ -361,7 +506,7 @@ class EventGenerator:
             payload["makerFeeBps"] = JsonNumber(random.choice(("0", "5", "1000", "1001", "-1")))
             payload["takerFeeBps"] = JsonNumber(random.choice(("0", "77", "1e1")))
         elif kind == 2:
-            payload["status"] = random.choice(("active",) * 12 + ("paused",) * 3 + ("closed", "open"))
+            payload["status"] = random.choice(("active",) * 16 + ("paused",) * 3 + ("closed", "open"))
             payload["symbol"] = random.choice((pair.base, pair.base, "NOPE"))
         elif kind == 3:
             name, payload = (
@@ -369,14 +514,14 @@ class EventGenerator:
                 {"maxOpenOrders": JsonNumber(random.choice(("1", "4", "5", "0", "10001")))},
             )
             if random.randrange(2):
-                payload["feeAccount"] = random.choice(("alice", "dan.dex", "Bad"))
+                payload["feeAccount"] = random.choice(("alice", "dan.dex", "Bad", "dex.pek"))
         elif kind == 4:
             name = "listToken"
             payload = {
                 "symbol": random.choice(("JUNK", "HIVE", "PEK", "NEW.ONE")),
-                "precision": JsonNumber(random.choice(("3", "3", "0", "8", "9"))),
-                "chain": random.choice(("hive", "hive-engine", "eth")),
-                "escrow": random.choice(("dex.pek", "dex.new", "bob")),
+                "precision": JsonNumber(random.choice(("3", "3", "3", "0", "8", "9"))),
+                "minWithdrawal": random.choice(("1", "1", "1", "0.001", "0.0001", "0", "9" * 19)),
+                "escrow": random.choice(("dex.pek", "dex.hive", "dex.btc", "dex.new", "bob")),
             }
         elif kind == 5:
             name = "listPair"
@@ -384,21 +529,28 @@ class EventGenerator:
                 "symbol": random.choice(("PIMP", "JUNK", "HBD", "SWAP.BTC")),
                 "quote": random.choice(("SWAP.HIVE", "HBD", "SWAP.BTC")),
                 "priceDecimals": JsonNumber(random.choice(("0", "2", "5", "19"))),
-                "quantityDecimals": JsonNumber(random.choice(("0", "3", "-3", "4", "-13", "12"))),
+                "quantityDecimals": JsonNumber(random.choice(("0", "3", "-3", "4", "-13", "9"))),
                 "takerFeeBps": JsonNumber("10"),
                 "selfTrade": random.choice(SELF_TRADE_POLICIES),
             }
         elif kind == 6:
             name = "checkpoint"
             payload = {
-                "block": JsonNumber(random.choice(("7", "9223372036854775808", "-1"))),
-                "stateHash": random.choice(("0" * 64, "f" * 63, "F" * 64)),
+                "block": JsonNumber(random.choice(("7", "7", "0", "9223372036854775808", "-1"))),
+                "stateHash": random.choice(("0" * 64, "0" * 64, "0" * 64, "f" * 63, "F" * 64)),
                 "journalHash": "a" * 64,
+            }
+        elif kind == 7:
+            name = "upgrade"
+            payload = {
+                "protocol": JsonNumber(random.choice(("3", "1000000", "2", "1000001"))),
+                "text": random.choice(("b" * 64, "b" * 64, "B" * 64)),
+                "block": JsonNumber(random.choice(("0", "500000", "200100", "4294967295", "4294967296"))),
             }
         else:
             ids = [w.id for w in self.model.withdrawals]
             name, payload = "returnWithdrawal", {"id": random.choice((*ids, "nobody"))}
-        signer = random.choice((*[OPERATOR] * 9, "alice"))
+        signer = random.choice((*[OPERATOR] * 9, "alice", CHECKPOINTS, CHECKPOINTS))
         return self.act(random, signer, name, payload)
 
     # ------------------------------------------------------------ anything
@@ -408,17 +560,26 @@ class EventGenerator:
             self.deposit: 16,
             self.internal: 1,
             self.payout: 6,
-            self.limit: 50,
-            self.market: 9,
+            self.limit: 55,
+            self.market: 10,
             self.flat: 4,
             self.cancel: 8,
             self.cancel_all: 1,
-            self.replace: 8,
+            self.timer: 1,
+            self.replace: 9,
             self.withdraw: 5,
+            self.cancel_withdrawal: 2,
+            self.grant: 3,
+            self.revoke: 1,
             self.nonsense: 1,
-            self.operator: 3,
+            self.operator: 6,
         }
         return random.choices(list(kinds), list(kinds.values()))[0](random)
+
+
+def chain_of(symbol: str) -> Chain:
+    """Where a token of that symbol lives."""
+    return "hive" if symbol in ("HIVE", "HBD") else "hive-engine"
 
 
 def decimal_text(units: int, decimals: int) -> str:

@@ -18,9 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from settlement.core.codes import Code
 from settlement.core.events import Action, Event, Movement
 from settlement.core.invariants import check_all
-from settlement.core.journal.state_text import state_text
+from settlement.core.journal import lines
+from settlement.core.journal.lines import JournalEntry
+from settlement.core.journal.state_text import read_state, state_text
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
+from settlement.store.write.ledger.apply import apply_entry, pass_block
+from settlement.store.write.ledger.ledger import Ledger
+from settlement.store.write.ledger.state_text import state_text as ledger_state_text
 from tests.property.model.event_generator import EventGenerator, header_after, make_venue, random_venue
 from tests.property.model.naive_model import NaiveModel
 from tests.support.examples import examples
@@ -31,15 +36,17 @@ RANDOM = st.randoms(note_method_calls=False, use_true_random=False)
 
 
 class Comparison:
-    """State machine and model over one chain.
+    """State machine, the projector's ledger and the model over one chain.
 
     The model applies each event at once, so that the generator can draw the next one from what is open; the state
-    machine gets the block as a whole.
+    machine gets the block as a whole. The ledger gets the journal alone.
     """
 
     def __init__(self, venue: Venue) -> None:
+        self.venue = venue
         self.model = NaiveModel(venue)
         self.machine = StateMachine(venue)
+        self.ledger = new_ledger(venue)
         self.generator = EventGenerator(self.model)
         self.header = header_after(None, 0)
         self.model.begin_block(self.header)
@@ -50,26 +57,50 @@ class Comparison:
         self.events.append(event)
         self.model.apply_event(event)
 
-    def end_block(self, seconds: int) -> None:
-        """End the block, compare what an auditor would compare, begin the next block."""
+    def end_block(self, seconds: int, *, restart: bool = False) -> None:
+        """End the block, compare what an auditor would compare, begin the next block; `restart` goes on from the state
+        text alone."""
         expected = self.model.end_block()
         done = self.machine.apply(self.header, self.events)
         assert done.text.splitlines() == expected
-        assert done.journal_hash == self.model.journal_hash
-        assert state_text(self.machine.state).splitlines() == self.model.state_lines()
+        assert done.hash == self.model.journal_hash
+        text = state_text(self.machine.state)
+        assert text.splitlines() == self.model.state_lines()
         check_all(self.machine.state)
         self.books_are_not_crossed()
+        self.follow_in_ledger(done)
+        assert ledger_state_text(self.ledger) == text
         self.seen.update(line.split()[0] for line in expected)
         self.seen.update(line.split()[-1] for line in expected if line.startswith("reject"))
         self.events = []
+        if restart:
+            self.machine = StateMachine(self.venue, read_state(self.venue, text))
         self.header = header_after(self.header, seconds)
         self.model.begin_block(self.header)
+
+    def follow_in_ledger(self, entry: JournalEntry) -> None:
+        if entry.text:
+            apply_entry(self.ledger, entry)
+        else:
+            pass_block(self.ledger, entry.header)
 
     def books_are_not_crossed(self) -> None:
         for pair in self.model.pairs:
             bids = [o.price for o in self.model.orders if o.pair is pair and o.buys]
             asks = [o.price for o in self.model.orders if o.pair is pair and not o.buys]
             assert not bids or not asks or max(bids) < min(asks)
+
+
+def new_ledger(venue: Venue) -> Ledger:
+    ledger = Ledger(venue.hash)
+    ledger.rules = lines.Rules(venue.max_open_orders, venue.fee_account)
+    for token in venue.tokens:
+        ledger.add_token(lines.Token(token.symbol, token.precision, token.escrow, token.min_withdrawal))
+    for pair in venue.pairs:
+        line = lines.parse(pair.line().rstrip("\n"))
+        assert isinstance(line, lines.Pair)
+        ledger.add_pair(line)
+    return ledger
 
 
 class RandomChain(RuleBasedStateMachine):
@@ -127,6 +158,22 @@ class RandomChain(RuleBasedStateMachine):
         self.comparison.apply(self.comparison.generator.internal(random))
 
     @rule(random=RANDOM)
+    def timer(self, random: Random) -> None:
+        self.comparison.apply(self.comparison.generator.timer(random))
+
+    @rule(random=RANDOM)
+    def cancel_withdrawal(self, random: Random) -> None:
+        self.comparison.apply(self.comparison.generator.cancel_withdrawal(random))
+
+    @rule(random=RANDOM)
+    def grant(self, random: Random) -> None:
+        self.comparison.apply(self.comparison.generator.grant(random))
+
+    @rule(random=RANDOM)
+    def revoke(self, random: Random) -> None:
+        self.comparison.apply(self.comparison.generator.revoke(random))
+
+    @rule(random=RANDOM)
     def operator(self, random: Random) -> None:
         self.comparison.apply(self.comparison.generator.operator(random))
 
@@ -141,14 +188,15 @@ class RandomChain(RuleBasedStateMachine):
         for _ in range(20):
             self.comparison.apply(self.comparison.generator.any_event(random))
 
-    @rule(seconds=st.sampled_from((0, 3, 3, 3, 30, 60)))
-    def next_block(self, seconds: int) -> None:
-        self.comparison.end_block(seconds)
+    @rule(seconds=st.sampled_from((0, 3, 3, 3, 15, 60, 3600, 86_400)), restart=st.booleans())
+    def next_block(self, seconds: int, restart: bool) -> None:
+        self.comparison.end_block(seconds, restart=restart)
 
     def teardown(self) -> None:
         if hasattr(self, "comparison"):
             self.comparison.end_block(3)
-            self.comparison.end_block(60)  # everything expires
+            self.comparison.end_block(3600)  # everything expires
+            self.comparison.end_block(3)
 
 
 def test_machine_and_model_agree_on_random_chains() -> None:
@@ -165,7 +213,8 @@ def seeded_chain(seed: int) -> Counter[str]:
     for _ in range(50):
         for _ in range(random.randrange(30)):
             comparison.apply(comparison.generator.any_event(random))
-        comparison.end_block(random.choice((0, 3, 3, 3, 3, 30)))
+        seconds = random.choice((0, *[3] * 12, 15, 30, 3600, 86_400))
+        comparison.end_block(seconds, restart=random.randrange(4) == 0)
     return comparison.seen
 
 
@@ -181,18 +230,21 @@ def test_the_chains_cover_everything() -> None:
     seen: Counter[str] = Counter()
     for seed in range(20):
         seen += seeded_chain(seed)
-    kinds = (
-        "block expire deposit refund order trade close withdraw paid return outflow internal operator reject"
-    )
-    assert set(seen) == {*kinds.split(), *(code.value for code in Code)}
-    assert min(seen.values()) >= 10
+    assert set(seen) == {"block", *lines.KINDS, *(code.value for code in Code)}
+    assert min(seen.values()) >= 3
+
+
+def order(id_: str, signer: str, name: str, quantity: str, price: str, **more: object) -> Action:
+    payload = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": quantity, "price": price, **more}
+    return Action(id_, signer, True, name, payload)
 
 
 def test_a_chain_calculated_by_hand() -> None:
     """The model alone against a calculation by hand, in case model and rules share a misunderstanding.
 
-    Bob sells 3 PEK at 0.02, Alice buys 1.5 at 0.03 and pays 0.02: 1.5 × 0.02 = 0.03 SWAP.HIVE. She takes,
-    so she pays 20 basis points of what she gets, 0.003 PEK, to dan.dex; 1.5 PEK of Bob's stay locked.
+    Bob sells 3 PEK at 0.02, with a protective stop at 0.01. Alice buys 1.5 at 0.03 and pays 0.02: 1.5 × 0.02 = 0.03
+    SWAP.HIVE. She takes, so she pays 20 basis points of what she gets, 0.003 PEK, to dan.dex; 1.5 PEK of Bob's stay
+    locked. The mark is 0.02. Alice opens a stop that sells 1 PEK at the market once the mark is 0.01 or less.
     """
     model = NaiveModel(make_venue())
     header = header_after(None, 0)
@@ -201,41 +253,48 @@ def test_a_chain_calculated_by_hand() -> None:
         [
             Movement("d1", "hive-engine", "bob", "dex.pek", "PEK", "3", None),
             Movement("d2", "hive-engine", "alice", "dex.hive", "SWAP.HIVE", "1.0", None),
-            Action(
-                "s",
-                "bob",
-                True,
-                "sell",
-                {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "3", "price": "0.02"},
-            ),
-            Action(
-                "b",
-                "alice",
-                True,
-                "buy",
-                {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "1.5", "price": "0.03"},
-            ),
+            order("s", "bob", "sell", "3", "0.02", stopPrice="0.01", stopLimit="0.01"),
+            order("b", "alice", "buy", "1.5", "0.03", ref="mine"),
             Action("w", "bob", True, "withdraw", {"symbol": "SWAP.HIVE", "quantity": "all"}),
+            order("t", "alice", "marketSell", "1", "0.01", triggerPrice="0.01", triggerWhen="below"),
         ],
     )
     assert lines == [
         f"block 1000 {header.block_id} 2023-11-14T22:13:20",
         "deposit d1 bob PEK 300000000 dex.pek",
         "deposit d2 alice SWAP.HIVE 100000000 dex.hive",
-        "order s 1 bob PEK/SWAP.HIVE sell limit 2 300000000 1700000060",
-        "order b 2 alice PEK/SWAP.HIVE buy limit 3 150000000 1700000060",
+        "accept s bob active sell -",
+        "order s 1 bob PEK/SWAP.HIVE sell limit 2 300000000 1700000120 0 20 venue 1 1",
+        "accept b alice active buy mine",
+        "order b 2 alice PEK/SWAP.HIVE buy limit 3 150000000 1700000120 0 20 venue - -",
         "trade 1 b s alice bob PEK/SWAP.HIVE 2 150000000 3000000 300000 0",
         "close b filled 0",
+        "accept w bob active withdraw -",
         "withdraw w bob SWAP.HIVE 3000000 bob -",
+        "accept t alice active marketSell -",
+        "stop t 3 alice PEK/SWAP.HIVE sell market 1 100000000 1700000120 20 below 1 IOC -",
     ]
-    assert model.state_lines()[3:] == [
-        "balance alice PEK 149700000 0 0",
+    assert model.state_lines()[4:] == [
+        "last 3 1",
+        "rules 6 dan.dex",
+        "token HBD 3 dex.hive 1000",
+        "token PEK 8 dex.pek 100000",
+        "token PIMP 3 dex.pek 500",
+        "token SWAP.BTC 8 dex.btc 1000",
+        "token SWAP.HIVE 8 dex.hive 1",
+        "pair PEK/HBD 3 0 333 1000 maker cancel_resting active",
+        "pair PEK/SWAP.BTC 11 -3 10 0 maker cancel_resting active",
+        "pair PEK/SWAP.HIVE 2 2 0 20 maker cancel_resting active",
+        "pair PIMP/SWAP.HIVE 5 3 0 0 maker cancel_resting active",
+        "balance alice PEK 49700000 100000000 0",
         "balance alice SWAP.HIVE 97000000 0 0",
         "balance bob PEK 0 150000000 0",
         "balance bob SWAP.HIVE 0 0 3000000",
         "balance dan.dex PEK 300000 0 0",
-        "order 1 s bob PEK/SWAP.HIVE sell 2 150000000 150000000 1700000060",
-        "withdrawal w bob SWAP.HIVE 3000000 bob -",
+        "order 1 s bob PEK/SWAP.HIVE sell 2 300000000 150000000 150000000 3000000 0 1700000120 0 20 venue 1 1",
+        "stop 3 t alice PEK/SWAP.HIVE sell market 1 100000000 100000000 1700000120 20 below 1 IOC -",
+        "withdrawal w bob SWAP.HIVE 3000000 bob - -",
+        "mark PEK/SWAP.HIVE 1000 150000000 3000000",
         "escrow PEK 300000000",
         "escrow SWAP.HIVE 100000000",
     ]
