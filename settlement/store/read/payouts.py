@@ -87,7 +87,7 @@ _ALL_WITHDRAWALS = (
     select(
         *(_w.n, _w.id, _w.amount, _w.to, _w.memo, _w.status, _a.name),
         *(_t.symbol, _t.precision, _t.chain, _t.escrow, *_TIMES),
-        *(_returning.c.timestamp.label("returning"), _w.return_due),
+        *(_returning.c.timestamp.label("asked"), _w.return_due),
     )
     .join_from(schema.withdrawals, schema.tokens, _w.token_id == _t.id)
     .join(schema.accounts, _w.account_id == _a.id)
@@ -154,7 +154,7 @@ def _withdrawals(connection: Connection, first: int) -> Iterable[PayoutClaim]:
             opened=row.opened,
             closed=row.closed,
             is_paid=row.status == schema.PAID,
-            returning=row.returning,
+            returning=row.asked,
             return_due=row.return_due,
         )
 
