@@ -138,7 +138,7 @@ def _asset(token: TokenRow, pairs: list[PairRow], paying: bool) -> CapAsset:
         name=token.symbol,
         can_withdraw=paying,
         can_deposit=True,
-        min_withdraw=number(show_units(1, token.precision)),
+        min_withdraw=number(show_units(token.min_withdrawal, token.precision)),
         maker_fee=number(show_units(max((pair.maker_fee_bps for pair in own), default=0), 4)),
         taker_fee=number(show_units(max((pair.taker_fee_bps for pair in own), default=0), 4)),
     )

@@ -1,111 +1,62 @@
-"""Responses equal the state of the rules after a random flow: book, balances, orders, trades."""
+"""Responses after a random flow equal what the journal and the state text say: book, balances, orders, trades."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from settlement.core.events import BlockHeader, Event
-from settlement.core.journal.entries import Traded
-from settlement.core.order_book import BookSide, Order, Pair
-from settlement.core.parsing.amounts import show_units
-from tests.system.api.world import World, block_id
-
-NAMES = ("alice", "bob", "carol", "dave")
-QUOTES = {"SWAP.HIVE": "0.01{:02}", "HBD": "0.2{:02}", "SWAP.BTC": "0.000000{:02}"}
-
-
-def show_price(pair: Pair, ticks: int) -> str:
-    return show_units(ticks, pair.price_decimals)
-
-
-class Flow:
-    """A world in which much happened, and all trades as the rules reported them."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.trades: list[Traded] = []
-        self.orders: dict[str, Order] = {}
-        self._chance = random.Random(11)
-        tokens = ("PEK", "SWAP.HIVE", "SWAP.BTC", "HBD")
-        self._apply([world.deposit(name, token, "5000000") for name in NAMES for token in tokens])
-        for _ in range(80):
-            self._apply([self._event() for _ in range(6)])
-
-    def _apply(self, events: list[Event]) -> None:
-        world = self.world
-        world.time += 3
-        number = world.rules.next_block()
-        effects = world.rules.apply(BlockHeader(number, block_id(number), world.time), events)
-        self.trades += [entry for entry in effects.entries if isinstance(entry, Traded)]
-        self.orders.update({after.order.id: after.order for after in effects.orders})
-        world.projector.record([effects])
-
-    def _event(self) -> Event:
-        world, chance = self.world, self._chance
-        signer, quote = chance.choice(NAMES), chance.choice(list(QUOTES))
-        dice = chance.random()
-        if dice < 0.15 and world.rules.state.orders:
-            order = chance.choice(list(world.rules.state.orders.values()))
-            return world.action(order.account.name, "cancel", id=order.id)
-        if dice < 0.25:
-            name = chance.choice(("marketBuy", "marketSell"))
-            return world.action(signer, name, symbol="PEK", quote=quote, quantity="3000")
-        if dice < 0.3:
-            return world.action(signer, "withdraw", symbol="PEK", quantity="1.5")
-        price = QUOTES[quote].format(chance.randrange(100))
-        side, settle = chance.choice(("buy", "sell")), chance.choice(("venue", "venue", "wallet"))
-        quantity = str(1000 * chance.randrange(1, 20))
-        return world.action(
-            signer, side, symbol="PEK", quote=quote, quantity=quantity, price=price, settle=settle
-        )
+from tests.system.api.past_world import (
+    NAMES,
+    PRECISION,
+    PRICE_DECIMALS,
+    QUOTES,
+    Journal,
+    PastWorld,
+    Placed,
+    StateText,
+    everything,
+    show,
+)
 
 
 @pytest.fixture(scope="module")
-def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
-    world = World(tmp_path_factory.mktemp("flow"))
-    yield Flow(world)
-    world.close()
+def flow(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastWorld]:
+    flow = PastWorld(tmp_path_factory.mktemp("flow"), seed=11)
+    yield flow
+    flow.world.close()
 
 
 @pytest.fixture(scope="module")
-def api(flow: Flow) -> FlaskClient:
+def api(flow: PastWorld) -> FlaskClient:
     return flow.world.client()
 
 
-def everything(api: FlaskClient, path: str, name: str) -> list[dict[str, Any]]:
-    """A list, page by page."""
-    rows: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        body = api.get(f"{path}&limit=37{cursor}").json
-        rows += body[name]
-        if body["next_cursor"] is None:
-            return rows
-        cursor = f"&cursor={body['next_cursor']}"
+@pytest.fixture(scope="module")
+def told(api: FlaskClient) -> Journal:
+    return Journal(api.get("/api/journal").text)
 
 
-def levels(side: BookSide, price_decimals: int, precision: int) -> list[tuple[str, str, int]]:
-    return [
-        (show_units(level.price, price_decimals), show_units(level.remaining, precision), level.count)
-        for level in side.levels.ascending()
-    ]
+@pytest.fixture(scope="module")
+def state(flow: PastWorld) -> StateText:
+    return flow.state(None)
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_book(flow: Flow, api: FlaskClient, quote: str) -> None:
+def test_book(flow: PastWorld, api: FlaskClient, state: StateText, quote: str) -> None:
     body = api.get(f"/api/orderbook?base=PEK&quote={quote}&depth=500").json
-    pair = flow.world.rules.state.pairs["PEK", quote]
     assert body["block"] == flow.world.block
-    for name, side in (("bids", pair.bids), ("asks", pair.asks)):
-        shown = [(level["price"], level["amount"], level["orders"]) for level in body[name]]
-        assert shown == levels(side, pair.price_decimals, pair.base.precision)
-        for level, row in zip(side.levels.ascending(), body[name], strict=True):
-            assert row["total"] == show_units(pair.value(level.price, level.remaining), pair.quote.precision)
+    for name, side in (("bids", "buy"), ("asks", "sell")):
+        expected = state.book(f"PEK/{quote}", side)
+        assert [(level["price"], level["amount"], level["orders"]) for level in body[name]] == [
+            (show(price, PRICE_DECIMALS[quote]), show(remaining, 8), count)
+            for price, remaining, count in expected
+        ]
+        for (price, remaining, _), row in zip(expected, body[name], strict=True):
+            total = price * remaining * 10 ** PRECISION[quote] // 10 ** (PRICE_DECIMALS[quote] + 8)
+            assert row["total"] == show(total, PRECISION[quote])
     assert body["bids"] or body["asks"]
 
 
@@ -118,117 +69,160 @@ def test_depth_takes_the_best_levels(api: FlaskClient, quote: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_balances(flow: Flow, api: FlaskClient, name: str) -> None:
-    state = flow.world.rules.state
-    body = api.get(f"/api/balances?user={name}").json
+def test_balances(api: FlaskClient, state: StateText, name: str) -> None:
+    shown = api.get(f"/api/balances?user={name}").json["balances"]
     expected = []
-    for symbol, wallet in sorted(state.accounts[name].balances.items()):
-        *held, _ = wallet.buckets
-        if any(held):
-            texts = [show_units(units, state.tokens[symbol].precision) for units in (*held, sum(held))]
-            expected.append(
-                dict(
-                    zip(
-                        ("symbol", "available", "locked", "withdrawing", "total"),
-                        (symbol, *texts),
-                        strict=True,
-                    )
-                )
-            )
-    assert body["balances"] == expected
+    for symbol, held in sorted(state.balances[name].items()):
+        texts = [show(units, PRECISION[symbol]) for units in (*held, sum(held))]
+        labels = ("available", "locked", "withdrawing", "total")
+        expected.append({"symbol": symbol, **dict(zip(labels, texts, strict=True))})
+    assert shown == expected
     assert expected
 
 
-def test_orders(flow: Flow, api: FlaskClient) -> None:
-    """Every order there ever was, newest first, with the values that the rules last gave it."""
+def test_orders(api: FlaskClient, told: Journal) -> None:
+    """Every order and stop there ever was, newest first, with the values that follow from the journal."""
     shown = everything(api, "/api/orders?", "orders")
-    assert [row["seq"] for row in shown] == list(range(flow.world.rules.state.last_seq, 0, -1))
-    for row in shown:
-        order = flow.orders[row["id"]]
-        pair = order.pair
-        gives, gets = (pair.quote, pair.base) if order.is_buy else (pair.base, pair.quote)
-        quantity = pair.quote if order.market and order.is_buy else pair.base
-        assert row["user"] == order.account.name
-        assert (row["base"], row["quote"]) == (pair.base.symbol, pair.quote.symbol)
-        assert row["side"] == ("buy" if order.is_buy else "sell")
-        assert row["type"] == ("market" if order.market else "limit")
-        assert row["status"] == order.status
-        assert row["price"] == (None if order.price is None else show_price(pair, order.price))
-        assert row["quantity_symbol"] == quantity.symbol
-        assert row["quantity"] == show_units(order.quantity, quantity.precision)
-        assert row["remaining"] == show_units(order.remaining, quantity.precision)
-        assert (row["gives"], row["locked"]) == (gives.symbol, show_units(order.locked, gives.precision))
-        assert row["released"] == show_units(order.released, gives.precision)
-        assert (row["gets"], row["received"]) == (gets.symbol, show_units(order.received, gets.precision))
-        assert row["settle"] == ("wallet" if order.to_wallet else "venue")
-        assert (row["closed_block"] is None) == (order.status == "open")
+    assert [row["seq"] for row in shown] == [order.seq for order in reversed(told.placed)]
+    fired = 0
+    for row, order in zip(shown, reversed(told.placed), strict=True):
+        check_order(row, order)
+        fired += order.fired is not None
+    assert {order.status for order in told.placed} >= {"open", "waiting", "filled", "cancelled", "triggered"}
+    assert fired >= 2
 
 
-def test_open_orders_are_those_of_the_rules(flow: Flow, api: FlaskClient) -> None:
-    state = flow.world.rules.state
+def check_order(row: dict[str, Any], order: Placed) -> None:
+    quote = order.pair.split("/")[1]
+    quote_decimals, is_buy = PRECISION[quote], order.side == "buy"
+    gives, gets = (quote_decimals, 8) if is_buy else (8, quote_decimals)
+    counted = quote_decimals if order.type == "market" and is_buy else 8
+    assert {name: row[name] for name in ("id", "user", "side", "type", "status", "settle")} == {
+        "id": order.id,
+        "user": order.account,
+        "side": order.side,
+        "type": order.type,
+        "status": order.status,
+        "settle": order.settle,
+    }
+    assert (row["base"], row["quote"]) == ("PEK", quote)
+    assert row["price"] == (None if order.price is None else show(order.price, PRICE_DECIMALS[quote]))
+    assert row["quantity_symbol"] == (quote if order.type == "market" and is_buy else "PEK")
+    assert row["quantity"] == show(order.quantity, counted)
+    assert row["remaining"] == show(order.remaining, counted)
+    assert row["locked"] == show(order.locked, gives)
+    assert row["released"] == show(order.released, gives)
+    assert row["received"] == show(order.received, gets)
+    assert row["fees"] == show(order.fees, gets)
+    assert row["block"] == order.block
+    assert row["closed_block"] == order.closed
+    assert (row["trigger_price"] is not None) == order.is_stop
+    if order.fired is None:
+        assert row["fired"] is None
+    else:
+        assert order.fired in (row["fired"]["order"], row["fired"]["code"])
+
+
+def test_average_prices(api: FlaskClient, told: Journal) -> None:
+    """Quote per base over all trades of an order, with four decimals more than a price, half up."""
+    shown = {row["seq"]: row for row in everything(api, "/api/orders?", "orders")}
+    traded = [order for order in told.placed if order.base]
+    assert len(traded) > 20
+    for order in traded:
+        quote = order.pair.split("/")[1]
+        decimals = PRICE_DECIMALS[quote] + 4
+        top = order.quote * 10 ** (8 + decimals - PRECISION[quote])
+        average = (2 * top + order.base) // (2 * order.base)
+        assert shown[order.seq]["average_price"] == show(average, decimals)
+    assert all(shown[order.seq]["average_price"] is None for order in told.placed if not order.base)
+
+
+def test_unclosed_orders_and_stops(api: FlaskClient, state: StateText) -> None:
     for name in NAMES:
-        shown = everything(api, f"/api/orders?user={name}&status=open", "orders")
-        mine = sorted(state.accounts[name].orders.values(), key=lambda order: -order.seq)
-        assert [row["id"] for row in shown] == [order.id for order in mine]
+        for status, rows in (("open", state.orders), ("waiting", state.stops)):
+            shown = everything(api, f"/api/orders?user={name}&status={status}", "orders")
+            assert [row["id"] for row in shown] == [
+                id_ for _, id_, user, *_ in reversed(rows) if user == name
+            ]
+    assert state.stops
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_history(flow: Flow, api: FlaskClient, quote: str) -> None:
+def test_history(api: FlaskClient, told: Journal, quote: str) -> None:
     shown = everything(api, f"/api/history?base=PEK&quote={quote}", "trades")
-    done = [trade for trade in reversed(flow.trades) if trade.taker.pair.quote.symbol == quote]
+    done = [trade for trade in reversed(told.trades) if trade.pair == f"PEK/{quote}"]
     assert [row["id"] for row in shown] == [trade.n for trade in done]
     assert shown
+    sides = {order.id: order.side for order in told.placed}
     for row, trade in zip(shown, done, strict=True):
-        pair = trade.taker.pair
-        assert row["price"] == show_price(pair, trade.price)
-        assert row["amount"] == show_units(trade.quantity, pair.base.precision)
-        assert row["quote_amount"] == show_units(trade.quote_amount, pair.quote.precision)
-        assert row["taker_side"] == ("buy" if trade.taker.is_buy else "sell")
-        assert (row["taker_order"], row["maker_order"]) == (trade.taker.id, trade.maker.id)
-        assert row["buyer_fee"] == show_units(trade.buyer_fee, pair.base.precision)
-        assert row["seller_fee"] == show_units(trade.seller_fee, pair.quote.precision)
+        assert row["price"] == show(trade.price, PRICE_DECIMALS[quote])
+        assert row["amount"] == show(trade.quantity, 8)
+        assert row["quote_amount"] == show(trade.quote_amount, PRECISION[quote])
+        assert row["taker_side"] == sides[trade.taker]
+        assert (row["taker_order"], row["maker_order"]) == (trade.taker, trade.maker)
+        assert row["buyer_fee"] == show(trade.buyer_fee, 8)
+        assert row["seller_fee"] == show(trade.seller_fee, PRECISION[quote])
 
 
-def test_one_order_with_its_trades_and_journal(flow: Flow, api: FlaskClient) -> None:
-    """For every order: its trades, and exactly those lines of the whole journal that name it."""
-    with flow.world.engine.connect() as connection:
-        text = connection.exec_driver_sql("SELECT lines FROM journal ORDER BY block").scalars()
-        lines = [line for block in text for line in block.splitlines()]
-    for order in flow.orders.values():
-        body = api.get(f"/api/orders/{order.id}").json
-        trades = [trade.n for trade in reversed(flow.trades) if order in (trade.taker, trade.maker)]
+ID_FIELDS = {
+    "trade": (1, 2),
+    **dict.fromkeys(("accept", "order", "stop", "trigger", "close", "expire"), (0,)),
+}
+
+
+def test_one_order_with_its_trades_and_journal(api: FlaskClient, told: Journal) -> None:
+    """For every id: its trades, and exactly those lines of the whole journal that are about it."""
+    for id_ in {order.id for order in told.placed}:
+        body = api.get(f"/api/orders/{id_}").json
+        trades = [trade.n for trade in reversed(told.trades) if id_ in (trade.taker, trade.maker)]
         assert [row["id"] for row in body["trades"]] == trades
-        assert body["order"]["id"] == order.id
-        about = [line for line in lines if order.id in line and not line.startswith("operator")]
-        assert [row["line"] for row in body["journal"]] == about
+        assert body["order"]["id"] == id_
+        about = []
+        for block, (kind, *fields) in told.lines:
+            is_named = any(fields[place] == id_ for place in ID_FIELDS.get(kind, ()))
+            is_settled = kind == "withdraw" and fields[0].startswith(f"{id_}#")
+            is_refused = kind == "reject" and fields[0] in (id_, f"{id_}~stop")
+            if is_named or is_settled or is_refused:
+                about.append({"block": block, "line": " ".join((kind, *fields))})
+        assert body["journal"] == about
 
 
-def test_pairs_and_price(flow: Flow, api: FlaskClient) -> None:
+def test_pairs_and_price(api: FlaskClient, told: Journal, state: StateText) -> None:
     for row in api.get("/api/pairs").json["pairs"]:
-        pair = flow.world.rules.state.pairs[row["base"], row["quote"]]
-        bid, ask = pair.bids.best(), pair.asks.best()
-        done = [trade for trade in flow.trades if trade.taker.pair is pair]
-        assert row["best_bid"] == (bid and show_price(pair, bid.price))
-        assert row["best_ask"] == (ask and show_price(pair, ask.price))
-        assert row["last_price"] == show_price(pair, done[-1].price)
-        assert row["high_24h"] == show_price(pair, max(trade.price for trade in done))
-        assert row["low_24h"] == show_price(pair, min(trade.price for trade in done))
-        assert row["trades_24h"] == len(done)
-        volume = show_units(sum(trade.quote_amount for trade in done), pair.quote.precision)
-        assert row["quote_volume_24h"] == volume
-        price = api.get(f"/api/price?base={pair.base.symbol}&quote={pair.quote.symbol}").json
+        quote = row["quote"]
+        decimals = PRICE_DECIMALS[quote]
+        bids, asks = (state.book(f"PEK/{quote}", side) for side in ("buy", "sell"))
+        done = [trade for trade in told.trades if trade.pair == f"PEK/{quote}"]
+        assert row["best_bid"] == (show(bids[0][0], decimals) if bids else None)
+        assert row["best_ask"] == (show(asks[0][0], decimals) if asks else None)
+        assert row["last_price"] == show(done[-1].price, decimals)
+        price = api.get(f"/api/price?base=PEK&quote={quote}").json
         assert (price["last"], price["bid"], price["ask"]) == (
             row["last_price"],
             row["best_bid"],
             row["best_ask"],
         )
-        if bid and ask:
-            assert price["spread"] == show_price(pair, ask.price - bid.price)
-            assert price["mid"] == show_units((ask.price + bid.price) * 5, pair.price_decimals + 1)
+        if bids and asks:
+            assert price["spread"] == show(asks[0][0] - bids[0][0], decimals)
+            assert price["mid"] == show((asks[0][0] + bids[0][0]) * 5, decimals + 1)
 
 
-def test_health_names_the_state(flow: Flow, api: FlaskClient) -> None:
+def test_statistics_of_the_last_day(flow: PastWorld, api: FlaskClient, told: Journal) -> None:
+    """1,440 whole minutes of block time, that of the newest block included."""
+    since = flow.world.time // 60 * 60 + 60 - 86_400
+    for row in api.get("/api/pairs").json["pairs"]:
+        quote, decimals = row["quote"], PRICE_DECIMALS[row["quote"]]
+        day = [each for each in told.trades if each.pair == f"PEK/{quote}" and each.timestamp >= since]
+        prices = [trade.price for trade in day]
+        assert row["trades_24h"] == len(day)
+        assert row["quote_volume_24h"] == show(sum(trade.quote_amount for trade in day), PRECISION[quote])
+        assert row["base_volume_24h"] == show(sum(trade.quantity for trade in day), 8)
+        assert row["high_24h"] == (show(max(prices), decimals) if prices else None)
+        assert row["low_24h"] == (show(min(prices), decimals) if prices else None)
+
+
+def test_health_names_the_state(flow: PastWorld, api: FlaskClient) -> None:
     state, body = flow.world.rules.state, api.get("/api/health").json
     assert (body["journal_hash"], body["venue_hash"]) == (state.journal_hash, state.venue_hash)
     assert body["last_trade"]["id"] == state.last_trade
-    assert body["block"] == state.header.number
+    assert body["block"] == flow.world.block

@@ -106,18 +106,20 @@ class World:
 
     def apply(self, *events: Event, seconds: int = 3) -> None:
         """One block, recorded as while following the chain."""
-        self._project([self._decide(events, seconds)], live=True)
+        self.project([self.decide(events, seconds)], live=True)
 
     def apply_all(self, blocks: Iterable[Iterable[Event]], seconds: int = 3) -> None:
         """Many blocks in one transaction, as while catching up."""
-        self._project([self._decide(events, seconds) for events in blocks], live=False)
+        self.project([self.decide(events, seconds) for events in blocks], live=False)
 
-    def _decide(self, events: Iterable[Event], seconds: int) -> JournalEntry:
+    def decide(self, events: Iterable[Event], seconds: int = 3) -> JournalEntry:
+        """One block by the rules alone."""
         self.time += seconds
         number = self.rules.next_block()
         return self.rules.apply(BlockHeader(number, block_id(number), self.time), events)
 
-    def _project(self, entries: list[JournalEntry], *, live: bool) -> None:
+    def project(self, entries: list[JournalEntry], *, live: bool) -> None:
+        """Blocks, decided by the rules, into the database in one transaction."""
         state = self.rules.state
         with_lines = [entry for entry in entries if entry.text]
         batch = Batch(with_lines, [], entries[-1].header, totals_of(state), state_hash(state), live)
@@ -133,8 +135,19 @@ class World:
         numbers = {key: JsonNumber(value) if type(value) is int else value for key, value in payload.items()}
         return Action(self.id(), signer, active, name, numbers)
 
-    def order(self, signer: str, side: str, quantity: str, price: str, quote: str = "SWAP.HIVE") -> Action:
-        return self.action(signer, side, symbol="PEK", quote=quote, quantity=quantity, price=price)
+    def order(
+        self,
+        signer: str,
+        side: str,
+        quantity: str,
+        price: str,
+        quote: str = "SWAP.HIVE",
+        *,
+        active: bool = True,
+        **more: object,
+    ) -> Action:
+        payload = {"symbol": "PEK", "quote": quote, "quantity": quantity, "price": price, **more}
+        return self.action(signer, side, active=active, **payload)
 
     def client(self, **settings: object) -> FlaskClient:
         app = create_app(self.settings(**settings))
@@ -153,7 +166,7 @@ class World:
 
 
 def small_world(folder: Path) -> World:
-    """Two traders, a book, a few trades, every status of an order, and a deposit with odd text."""
+    """A few traders, a book, trades, every status of an order, a grant, and arrivals that cannot be credited."""
     world = World(folder)
     world.apply(
         world.deposit("alice", "PEK", "1000000"),
@@ -192,5 +205,35 @@ def small_world(folder: Path) -> World:
         world.order("carol", "sell", "1", "0.012345678", quote="HBD"),  # E_PRECISION
         world.deposit("mallory", '<img src=x onerror="alert(1)">\x00', "1"),
         world.action("bob", "withdraw", symbol="SWAP.HIVE", quantity="1", memo="<script>alert(1)</script> é"),
+        *_dave(world),
     )
     return world
+
+
+def _dave(world: World) -> list[Event]:
+    """A trader with a stop, a protective stop, a grant, a timer, and a withdrawal that is returning."""
+    pair = {"symbol": "PEK", "quote": "SWAP.HIVE"}
+    withdrawal = world.action("dave", "withdraw", symbol="PEK", quantity="5")
+    sent_to_the_wrong_account = world.deposit("dave", "PEK", "3")._replace(recipient="peakedex.hive")
+    return [
+        world.deposit("dave", "PEK", "1000"),
+        sent_to_the_wrong_account,
+        world.action(
+            *("dave", "grant"),
+            to="erin",
+            pairs=["PEK/SWAP.HIVE"],
+            perDay={"PEK": "100", "SWAP.HIVE": "1.5"},
+            bandBps=2_000,
+            until=world.time + 86_400,
+        ),
+        world.action(
+            "dave", "sell", **pair, quantity="50", price="0.01", triggerPrice="0.011", triggerWhen="below"
+        ),
+        world.action(
+            "dave", "sell", **pair, quantity="20", price="0.014", stopPrice="0.01", stopLimit="0.009"
+        ),
+        world.action("erin", "sell", **pair, quantity="10", price="0.014", **{"for": "dave"}),
+        world.action("dave", "cancelAllAfter", seconds=600),
+        withdrawal,
+        world.action("dave", "cancelWithdrawal", id=withdrawal.id),
+    ]
