@@ -13,11 +13,11 @@ const TIMEOUT_MS = 10_000;
 const FAULT_KEY = "peakedex.practice.play";
 
 /**
- * Create a funded practice account, choose it, and sign with its key from now on.
+ * Create a funded practice account, choose it, and sign with its keys from now on.
  * @returns {Promise<string>} its name
  */
 export async function start() {
-  const { account: name } = await readKey(null);
+  const { account: name } = await readKeys(null);
   setProvider("practice");
   setAccount(name);
   return name;
@@ -39,7 +39,7 @@ let connection = null;
 export async function connect() {
   const name = account();
   if (!name) throw new Error(strings.noAccount);
-  if (connection?.name !== name) connection = { name, wallet: readKey(name).then((key) => new PracticeWallet(key)) };
+  if (connection?.name !== name) connection = { name, wallet: readKeys(name).then((keys) => new PracticeWallet(keys)) };
   try {
     return await connection.wallet;
   } catch (error) {
@@ -48,8 +48,8 @@ export async function connect() {
   }
 }
 
-/** The account's key from the devnet; a new account if `name` is null. Refused on other networks and on mainnet's chain id. */
-async function readKey(name) {
+/** The account's keys from the devnet; a new account if `name` is null. Refused on other networks and on mainnet's chain id. */
+async function readKeys(name) {
   const venue = await readVenue();
   if (venue.network !== "devnet") throw new Error(strings.onlyDevnet);
   const found = await post("practice", name === null ? {} : { account: name });
@@ -57,7 +57,8 @@ async function readKey(name) {
   const chainId = String(found.chain_id).toLowerCase();
   const isConfirmed = /^[0-9a-f]{64}$/.test(chainId) && settings.HIVE_CHAIN_ID === chainId;
   if (!isConfirmed || chainId === MAINNET) throw new Error(strings.onlyDevnet);
-  return { account: String(found.account), wif: String(found.wif), publicKey: String(found.public_key), chainId };
+  const key = ({ wif, public_key: publicKey }) => ({ wif: String(wif), publicKey: String(publicKey), chainId });
+  return { account: String(found.account), Active: key(found.active), Posting: key(found.posting) };
 }
 
 async function post(path, body) {
@@ -85,8 +86,9 @@ async function rpc(method, params) {
 }
 
 class PracticeWallet {
-  constructor(key) {
-    this.key = key;
+  /** @param {{account: string, Active: object, Posting: object}} keys by Keychain's names of the methods */
+  constructor(keys) {
+    this.keys = keys;
     this.current_id = 1;
     this.requests = {};
     this.cancelOpen = null;
@@ -98,8 +100,9 @@ class PracticeWallet {
 
   requestCustomJson(username, id, method, json, message, callback) {
     const data = { type: "custom", username, id, method, json, display_msg: message };
-    const isComplete = Boolean(username && id && message) && method === "Active" && typeof json === "string";
-    const operation = ["custom_json", { required_auths: [username], required_posting_auths: [], id, json }];
+    const isComplete = Boolean(username && id && message) && ["Active", "Posting"].includes(method) && typeof json === "string";
+    const [active, posting] = method === "Posting" ? [[], [username]] : [[username], []];
+    const operation = ["custom_json", { required_auths: active, required_posting_auths: posting, id, json }];
     this.handle(data, isComplete, operation, callback);
   }
 
@@ -134,14 +137,15 @@ class PracticeWallet {
     const fault = takeFault();
     if (fault === "silent") return null;
     if (FAULTS[fault]) return FAULTS[fault];
-    if (data.username !== this.key.account) return FAULTS.cancel;
+    if (data.username !== this.keys.account) return FAULTS.cancel;
+    const key = this.keys[data.method ?? "Active"];
     try {
       const head = await rpc("condenser_api.get_dynamic_global_properties", []);
-      const { id, transaction } = await signTransaction(operation, head, this.key);
+      const { id, transaction } = await signTransaction(operation, head, key);
       await rpc("condenser_api.broadcast_transaction", [transaction]);
       if (fault === "lost") return null;
       const result = { tx_id: id, id, confirmed: false, isUsingMultisig: fault === "multisig" };
-      return { success: true, result, message: "The transaction has been broadcasted successfully.", publicKey: this.key.publicKey };
+      return { success: true, result, message: "The transaction has been broadcasted successfully.", publicKey: key.publicKey };
     } catch (error) {
       return { error: error.raw ?? {}, message: `Error : ${error.message}` };
     }

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
+from indexer.devnet.hive.authority import Role
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.operations import COINS, Operation
 from indexer.devnet.node import DevNode
@@ -26,11 +27,12 @@ STARTING_BALANCES: Final[Mapping[str, str]] = {
 """Amount of each token in the wallet, and the same again at the venue; DEFAULT_BALANCE for other tokens."""
 DEFAULT_BALANCE: Final = "1000"
 
+_ROLES: Final[tuple[Role, ...]] = ("active", "posting")
 _NAME: Final = re.compile(rf"{PREFIX}[0-9a-f]{{6}}")
 
 
 def practice_account(node: DevNode, venue: VenueView | None, name: str | None = None) -> dict[str, object]:
-    """The practice account of that name, or a new one, with its private active key and the chain id.
+    """The practice account of that name, or a new one, with its private active and posting keys.
 
     A missing account is created, so that a page left open keeps its account after the devnet restarts.
     Raises ChainError for any other name, so that no other account's key is disclosed.
@@ -41,11 +43,10 @@ def practice_account(node: DevNode, venue: VenueView | None, name: str | None = 
         raise ChainError(f"{name[:32]!r} is not a practice account: {PREFIX} and six hex digits")
     if name not in node.chain.accounts:
         _fund(node, venue, name)
-    key = node.chain.accounts.private_key(name, "active")
+    keys = {role: node.chain.accounts.private_key(name, role) for role in _ROLES}
     return {
         "account": name,
-        "wif": key.wif,
-        "public_key": key.public_key,
+        **{role: {"wif": key.wif, "public_key": key.public_key} for role, key in keys.items()},
         "chain_id": node.chain.chain_id.hex(),
     }
 

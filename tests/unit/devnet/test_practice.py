@@ -7,6 +7,7 @@ import re
 import pytest
 
 from indexer.devnet.faults import Faults
+from indexer.devnet.hive.authority import Role
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.keys import PrivateKey
@@ -45,12 +46,13 @@ def test_a_new_account_has_money_in_its_wallet_and_as_much_at_the_venue(node: De
         assert float(balances(node, token.escrow)[symbol]) == float(held[symbol])
 
 
-def test_its_key_is_the_account_s_own_under_this_chain_s_id(node: DevNode) -> None:
+@pytest.mark.parametrize("role", ["active", "posting"])
+def test_its_keys_are_the_account_s_own_under_this_chain_s_id(node: DevNode, role: Role) -> None:
     found = practice_account(node, VENUE)
-    key = node.chain.accounts.private_key(str(found["account"]), "active")
+    key = node.chain.accounts.private_key(str(found["account"]), role)
     assert isinstance(key, PrivateKey)
-    assert (found["wif"], found["public_key"]) == (key.wif, key.public_key)
-    assert str(found["public_key"]).startswith("STM")
+    assert found[role] == {"wif": key.wif, "public_key": key.public_key}
+    assert key.public_key.startswith("STM")
     assert found["chain_id"] == node.chain.chain_id.hex()
 
 
