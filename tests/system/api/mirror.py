@@ -109,6 +109,7 @@ class Mirror:
         self._most_trades = trades
         self.last: str | None = None
         self.resets = 0
+        self.statuses: set[str] = set()  # of all orders and stops in events
         self._forget()
 
     def _forget(self) -> None:
@@ -167,6 +168,7 @@ class Mirror:
         balances, orders = self.balances.setdefault(user, {}), self.orders.setdefault(user, {})
         balances.update((row["symbol"], row) for row in account["balances"])
         for order in account["orders"]:
+            self.statuses.add(order["status"])
             if order["status"] in ("open", "waiting"):
                 orders[order["seq"]] = order
             else:
