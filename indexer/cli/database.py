@@ -7,11 +7,14 @@ import click
 from indexer import settings as config
 from indexer.cli.support.common import json_option, require_db, show
 from indexer.cli.support.errors import CheckFailed
-from settlement.store.database import closing_writer, newest_revision, open_writer
+from indexer.cli.support.progress import row_progress
+from settlement.store.database import closing_writer, newest_revision, open_reader, open_writer
 from settlement.store.lease import Lease
+from settlement.store.write.loader import load_from
 from settlement.store.write.projector import make_read_indexes
 from settlement.store.write.rebuild import HistoryError
-from settlement.store.write.rebuild import rebuild as make_again
+from settlement.store.write.rebuild import check as check_rows
+from settlement.store.write.rebuild import rebuild as project_again
 
 
 @click.group()
@@ -35,18 +38,40 @@ def upgrade(db: str | None) -> None:
 
 @db.command()
 @config.setting("db")
+def check(db: str | None) -> None:
+    """Check the database: compare the current state with the whole stored journal.
+
+    The journal's hash chain is computed anew and its lines are added up. The indexer and the API can keep
+    running.
+
+    Example: peakedex db check --db peakedex.db
+    """
+    engine = open_reader(require_db(db))
+    try:
+        with engine.connect() as connection, row_progress(None, quiet=False, label="blocks") as on_blocks:
+            check_rows(connection, on_blocks)
+            load_from(connection)
+    except HistoryError as error:
+        raise CheckFailed(error) from error
+    finally:
+        engine.dispose()
+    click.echo("the journal's hash chain is complete, and the state follows from it")
+
+
+@db.command()
+@config.setting("db")
 @json_option
 def rebuild(db: str | None, as_json: bool) -> None:
-    """Rebuild derived rows: balances, orders and holdings by block, candles, totals.
+    """Rebuild all tables from the stored journal, and print their numbers of rows.
 
-    They are computed from the recorded history, and compared with the current state. Prints their numbers.
     Stop the indexer first; the API can keep running.
 
     Example: peakedex db rebuild --db peakedex.db
     """
     with closing_writer(require_db(db)) as engine, Lease(engine):
         try:
-            counts = make_again(engine, on_step=lambda name: click.echo(f"{name} …", err=True))
+            with row_progress(None, quiet=as_json, label="blocks") as on_blocks:
+                counts = project_again(engine, on_blocks)
         except HistoryError as error:
             raise CheckFailed(error) from error
     show(dict(counts), as_json=as_json)

@@ -41,11 +41,11 @@ class BlockProgress:
 
 
 @contextmanager
-def row_progress(rows: int | None, *, quiet: bool) -> Iterator[Callable[[int], object]]:
+def row_progress(rows: int | None, *, quiet: bool, label: str = "rows") -> Iterator[Callable[[int], object]]:
     """Progress bar of rows: a function to call with the number of further rows. `rows`: None if unknown."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
     length: Any = count() if rows is None else range(rows)
-    with click.progressbar(length, label="rows", file=sys.stderr, show_pos=True) as bar:
+    with click.progressbar(length, label=label, file=sys.stderr, show_pos=True) as bar:
         yield bar.update

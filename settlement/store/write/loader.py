@@ -15,7 +15,7 @@ from settlement.store.database import StoreError
 from settlement.store.write.collector import paused_collector
 from settlement.store.write.initialise import initialise
 from settlement.store.write.ledger.ledger import Ledger
-from settlement.store.write.ledger.load_rows import load_ledger
+from settlement.store.write.ledger.load_rows import check_state_hash, load_ledger
 from settlement.store.write.ledger.state_text import state_text
 from settlement.store.write.projector import Projector
 
@@ -34,7 +34,9 @@ def load_from(connection: Connection, venue: Venue | None = None) -> StateMachin
     """`load` within the connection's transaction."""
     agreed = read_venue(connection, venue)
     with paused_collector():
-        return _restore(load_ledger(connection), agreed)
+        ledger = load_ledger(connection)
+        check_state_hash(connection, ledger)
+        return _restore(ledger, agreed)
 
 
 def load_or_initialise(engine: Engine, venue: Venue | None = None) -> tuple[StateMachine, Projector]:

@@ -24,7 +24,7 @@ from settlement.store.write.change_set import write_change_set
 from settlement.store.write.collector import paused_collector
 from settlement.store.write.ledger.apply import apply_entry, pass_block
 from settlement.store.write.ledger.ledger import Ledger
-from settlement.store.write.ledger.load_rows import load_ledger
+from settlement.store.write.ledger.load_rows import check_state_hash, load_ledger
 from settlement.store.write.ledger.state_text import state_hash
 from settlement.store.write.rows import BatchRows
 from settlement.store.write.statements import Row, Statement, compile_statements, run
@@ -75,16 +75,11 @@ class Projector:
         self._engine = engine
         self._statements = compile_statements(engine)
         with engine.connect() as connection:
-            cursor = connection.execute(select(schema.cursor)).one_or_none()
             self.ledger = load_ledger(connection)
-        assert cursor is not None
+            check_state_hash(connection, self.ledger)
+            cursor = connection.execute(select(schema.cursor)).one()
         self._origin = Origin(cursor.venue_hash, cursor.venue_text, cursor.state_block)
         self._position = (cursor.block, cursor.journal_hash)
-        if cursor.state_hash is not None and cursor.state_hash != state_hash(self.ledger):
-            raise StoreError(
-                f"the rows are not the state of block {cursor.block}: run `peakedex db "
-                "rebuild`, restore a backup, or replay the chain into a new database"
-            )
 
     def project(self, batch: Batch) -> None:
         """Commit a batch and move the cursor to its end.

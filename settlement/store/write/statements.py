@@ -83,7 +83,7 @@ def _compiled(kind: str) -> Mapping[str, Statement]:
         "transfers": on.insert(schema.transfers),
         "balances": on.merge(schema.balances, _replace),
         "balance_changes": on.insert(schema.balance_changes),
-        "totals": on.merge(schema.totals, _add),
+        "totals": on.merge(schema.totals, _replace),
         "deposits": on.insert(schema.deposits),
         "refunds": on.insert(schema.refunds),
         "refunds_progress": on.progress(schema.refunds, "n", PAYMENT_PROGRESS),
@@ -132,11 +132,6 @@ def run(connection: Connection, statement: Statement, rows: Sequence[Row]) -> No
 def _replace(_: _Columns, new: _Columns) -> _Columns:
     """The new row replaces the old one."""
     return new
-
-
-def _add(old: _Columns, new: _Columns) -> _Columns:
-    """The new row is added to the old one, column by column."""
-    return {name: old[name] + new[name] for name in new}
 
 
 def _add_candles(old: _Columns, new: _Columns) -> _Columns:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from settlement.core.events import BlockHeader
 from settlement.core.journal import lines
+from settlement.core.journal.codec import LineError
 from settlement.store.write.ledger import grant_lines, order_lines, payment_lines, rule_lines
 from settlement.store.write.ledger.block_facts import BlockFacts
 from settlement.store.write.ledger.ledger import Ledger, LedgerError
@@ -21,7 +22,7 @@ MAX_FIRED: Final = 1_000
 
 
 def apply_entry(ledger: Ledger, entry: lines.JournalEntry) -> BlockFacts:
-    """Take in one block with lines. Raises LedgerError or LineError."""
+    """Take in one block with lines. Raises LedgerError."""
     header = entry.header
     if lines.chain_hash(ledger.journal_hash, entry.text) != entry.hash:
         raise LedgerError(f"block {header.number}: its journal hash does not continue the one before")
@@ -38,6 +39,8 @@ def apply_entry(ledger: Ledger, entry: lines.JournalEntry) -> BlockFacts:
             handlers[type(line)](ledger, line, facts)
     except KeyError as error:
         raise LedgerError(f"block {header.number}: {line} refers to {error}, which is not there") from None
+    except LineError as error:
+        raise LedgerError(f"block {header.number}: {error}") from None
     ledger.left_over = sorted(pair for pair, count in ledger.fired.items() if count >= MAX_FIRED)
     return facts
 

@@ -6,6 +6,7 @@ from settlement.core.accounts import ESCROW
 from settlement.core.events import BlockHeader
 from settlement.core.heap_map import HeapMap
 from settlement.core.journal import lines
+from settlement.core.state import InvariantError
 from settlement.store.write.ledger.block_facts import BlockFacts
 from settlement.store.write.ledger.views import (
     BalanceView,
@@ -20,7 +21,7 @@ from settlement.store.write.ledger.views import (
 )
 
 
-class LedgerError(RuntimeError):
+class LedgerError(InvariantError):
     """The journal does not follow from its own earlier lines: the database or the program is damaged."""
 
 

@@ -16,6 +16,7 @@ from settlement.store.database import StoreError
 from settlement.store.read.open_at_block import is_open
 from settlement.store.write.ledger.ledger import Ledger
 from settlement.store.write.ledger.order_lines import open_view
+from settlement.store.write.ledger.state_text import state_hash
 from settlement.store.write.ledger.views import (
     BalanceView,
     GrantView,
@@ -58,6 +59,16 @@ def load_ledger(connection: Connection) -> Ledger:
     _load_grants(connection, ledger)
     _load_marks(connection, ledger)
     return ledger
+
+
+def check_state_hash(connection: Connection, ledger: Ledger) -> None:
+    """Compare a loaded ledger with the state hash that the rules last confirmed. Raises StoreError."""
+    block, expected = connection.execute(select(schema.cursor.c.block, schema.cursor.c.state_hash)).one()
+    if expected is not None and expected != state_hash(ledger):
+        raise StoreError(
+            f"the rows are not the state of block {block}: run `peakedex db rebuild`, restore a backup, or "
+            "replay the chain into a new database"
+        )
 
 
 def _last_number(connection: Connection, name: str) -> int:
