@@ -7,7 +7,15 @@ import pytest
 from tests.support.databases import on_both, thin_out
 
 ON_BOTH = (
-    *("test_extremes", "test_lease", "test_loader", "test_past", "test_projector", "test_rebuild"),
+    *(
+        "test_change_set",
+        "test_extremes",
+        "test_lease",
+        "test_loader",
+        "test_past",
+        "test_projector",
+        "test_rebuild",
+    ),
     *("test_queries_candles", "test_queries_market", "test_queries_money", "test_queries_orders"),
     *("test_statements", "test_transaction_keys"),
 )
