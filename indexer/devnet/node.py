@@ -25,18 +25,25 @@ class DevNode:
     """A Hive node and the Hive-Engine node that follows it.
 
     The sidechain fetches blocks up to the head, and executes them when `buffer` later ones are there (the
-    node's `antiForkBufferMaxSize`) and they are irreversible, so a fork never reaches it. `behind` delays it
-    by that many Hive blocks more. `forked` is the sidechain of a node that followed a dropped branch, see
-    `fork`. `skip_slots` is the number of coming block slots without a block. `venue` is the venue whose
-    accounts and tokens exist on it (see `prepare`).
+    node's `antiForkBufferMaxSize`), irreversible or not. Where a fork drops executed blocks, its operator
+    restores it from before them, so that it executes the new branch; `forked` is the sidechain of a node that
+    is not restored, see `fork`. With `cautious` it waits for irreversible blocks, as no published node does.
+    `behind` delays execution by that many Hive blocks more. `skip_slots` is the number of coming block slots
+    without a block. `venue` is the venue whose accounts and tokens exist on it (see `prepare`).
     """
 
     def __init__(
-        self, chain: Chain | None = None, sidechain: Sidechain | None = None, *, buffer: int = 0
+        self,
+        chain: Chain | None = None,
+        sidechain: Sidechain | None = None,
+        *,
+        buffer: int = 0,
+        cautious: bool = False,
     ) -> None:
         self.chain = chain or Chain()
         self.sidechain = sidechain or Sidechain()
         self.buffer = buffer
+        self.cautious = cautious
         self.forked: Sidechain | None = None
         self.forked_ended = False  # it met a transaction of the dropped branch again, at which nodes end
         self.lock = threading.RLock()
@@ -44,6 +51,9 @@ class DevNode:
         self.skip_slots = 0
         self.venue: VenueView | None = None
         self._to_execute: deque[Block] = deque()
+        # The sidechain as of the last irreversible block, while it has executed blocks after that one.
+        self._restorable: Sidechain | None = None
+        self._executed_reversible: deque[Block] = deque()
 
     # -- time ------------------------------------------------------------------------------------
 
@@ -84,9 +94,20 @@ class DevNode:
                 for block in self._to_execute:
                     self.forked.execute(block)
             dropped = self.chain.rewind(self.chain.head - depth, forget=forget)
+            self._restore_sidechain()
             while self._to_execute and self._to_execute[-1].number > self.chain.head:
                 self._to_execute.pop()
             return dropped
+
+    def _restore_sidechain(self) -> None:
+        """Undo what the sidechain has executed of dropped blocks."""
+        executed = self._executed_reversible
+        if self._restorable is None or not executed or executed[-1].number <= self.chain.head:
+            return
+        self.sidechain = self._restorable
+        self._to_execute.extendleft(reversed(executed))
+        self._restorable = None
+        executed.clear()
 
     def advance(self) -> None:
         """Apply a changed `lag` or `behind` without waiting for the next block."""
@@ -95,11 +116,22 @@ class DevNode:
             self._follow()
 
     def _follow(self) -> None:
-        last = min(self.chain.irreversible, self.chain.head - self.buffer) - self.behind
+        irreversible = self.chain.irreversible
+        head = self.chain.head - self.buffer
+        last = (min(irreversible, head) if self.cautious else head) - self.behind
         while self._to_execute and self._to_execute[0].number <= last:
             block = self._to_execute.popleft()
+            if self._restorable is None and block.number > irreversible:
+                self._restorable = copy.deepcopy(self.sidechain)
             self.sidechain.execute(block)
             self._execute_forked(block)
+            if self._restorable is not None:
+                self._executed_reversible.append(block)
+        while self._executed_reversible and self._executed_reversible[0].number <= irreversible:
+            assert self._restorable is not None
+            self._restorable.execute(self._executed_reversible.popleft())
+        if not self._executed_reversible:
+            self._restorable = None
 
     def _execute_forked(self, block: Block) -> None:
         if self.forked is None or self.forked_ended or block.number <= self.forked.last_hive_block:
@@ -138,7 +170,8 @@ class DevNode:
                 return
             if symbol not in COINS:
                 try:
-                    self.sidechain.grant(account, symbol, quantity)
+                    for sidechain in filter(None, (self.sidechain, self._restorable)):
+                        sidechain.grant(account, symbol, quantity)
                 except ValueError as error:
                     raise ChainError(f"Assert Exception:faucet: {error}") from error
                 return
@@ -155,4 +188,5 @@ class DevNode:
                 self.chain.accounts.create(name, self.chain.head_time)
             for token in venue.tokens.values():
                 if token.chain == "hive-engine" and token.symbol not in self.sidechain.tokens:
-                    self.sidechain.create_token(token.symbol, token.precision, venue.operator)
+                    for sidechain in filter(None, (self.sidechain, self._restorable)):
+                        sidechain.create_token(token.symbol, token.precision, venue.operator)

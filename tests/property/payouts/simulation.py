@@ -176,7 +176,7 @@ class Simulation:
         self._clock = clock
         self._signed = seed % SIGNED_EVERY == 0
         chain, sidechain, database = _beginning()
-        self.node = DevNode(chain, sidechain)
+        self.node = DevNode(chain, sidechain, cautious=True)
         self.sidechain = sidechain
         chain.lag = self.random.choice((0, 1, 3, 8))
         sidechain.random = self.random
@@ -657,7 +657,7 @@ def _beginning() -> tuple[LateChain, WatchedSidechain, bytes]:
 
 def _prepared() -> DevNode:
     sidechain = WatchedSidechain(Random())
-    node = DevNode(LateChain(sign=False), sidechain)
+    node = DevNode(LateChain(sign=False), sidechain, cautious=True)
     node.prepare(VIEW)
     sidechain.create_token("DUST", 8)
     for name in REFUSED:

@@ -22,7 +22,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture
 def server() -> Iterator[NodeServer]:
-    node = DevNode(Chain(sign=False, lag=2))
+    node = DevNode(Chain(sign=False, lag=2), buffer=2)
     node.prepare(read_venue(EXAMPLE.read_text()))
     for _ in range(12):
         node.tick()
@@ -300,7 +300,7 @@ def test_the_sidechain_answers_under_engine(call: Call, dev: Call) -> None:
     block = call("getBlockInfoByHiveBlock", {"hiveBlockNumber": 13}, blockchain)
     assert [row["transactionId"] for row in block["transactions"]] == [ident]
     status = call("getStatus", {}, blockchain)
-    assert status["lastParsedHiveBlockNumber"] == 14, "the next block to fetch"
+    assert status["lastParsedHiveBlockNumber"] == 16, "the next block to fetch"
     assert status["lastBlockRefHiveBlockNumber"] == 13
     assert call("getLatestBlockInfo", {}, blockchain)["refHiveBlockNumber"] == 13
     assert call("getBlockInfo", {"blockNumber": block["blockNumber"]}, blockchain) == block

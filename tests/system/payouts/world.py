@@ -195,7 +195,7 @@ class World:
 
     def __init__(self, folder: Path, *, lag: int = 1, name: str = "dex.db") -> None:
         self.folder = folder
-        self.node = DevNode(Chain(sign=False, lag=lag), RefusingSidechain(heartbeat=0))
+        self.node = DevNode(Chain(sign=False, lag=lag), RefusingSidechain(heartbeat=0), cautious=True)
         self.node.prepare(VIEW)
         self.nodes = ChainNodes(self.node)
         self.ledger = Ledgers(self.node, folder / name)

@@ -271,25 +271,51 @@ def test_a_heartbeat_shows_followers_that_it_moves() -> None:
     ]  # fmt: skip
 
 
-def test_it_runs_irreversible_blocks_only_and_may_be_held_back(node: DevNode) -> None:
-    node.chain.lag = 2
+def test_it_follows_the_head_and_may_be_held_back(node: DevNode) -> None:
+    """As the published node does: it does not wait for irreversible blocks."""
+    node.chain.lag = 5
     node.broadcast([custom(move("1"))])
-    for _ in range(2):
-        node.tick()
-    assert node.sidechain.last_hive_block == 0
-    node.fork(2)
-    assert node.sidechain.last_hive_block == 0
-    for _ in range(4):
-        node.tick()
-    assert node.sidechain.last_hive_block == 2
+    node.tick()
+    assert (node.sidechain.last_hive_block, node.chain.irreversible) == (1, 0)
     assert node.sidechain.balance(ESCROW, "PEK") == 1_000
     node.behind = 3
     for _ in range(3):
         node.tick()
-    assert node.sidechain.last_hive_block == 2
+    assert node.sidechain.last_hive_block == 1
     node.behind = 0
     node.advance()
-    assert node.sidechain.last_hive_block == node.chain.irreversible == 5
+    assert node.sidechain.last_hive_block == node.chain.head == 4
+
+
+def test_a_node_that_is_restored_after_a_fork_executes_the_new_branch(node: DevNode) -> None:
+    node.chain.lag = 4
+    node.broadcast([custom(move("1"))])
+    node.tick()
+    dropped = node.broadcast([custom(move("10"))])
+    node.tick()
+    node.faucet("bobby", "PEK", "7")
+    assert node.sidechain.balance(ESCROW, "PEK") == 11_000
+    node.fork(1, forget=True)
+    node.broadcast([custom(move("2"))])
+    for _ in range(6):
+        node.tick()
+    assert node.sidechain.transaction(dropped) is None
+    assert node.sidechain.balance(ESCROW, "PEK") == 3_000
+    assert node.sidechain.balance("bobby", "PEK") == 7_000
+    sealed = [json.loads(node.sidechain.block(number) or b"") for number in (1, 2)]
+    assert [block["refHiveBlockId"] for block in sealed] == [node.chain.id_of(at).hex() for at in (1, 2)]
+    assert node.sidechain.block_number == 2
+    node.chain.lag = 0
+    node.advance()
+    node.tick()
+    assert node.sidechain.balance(ESCROW, "PEK") == 3_000
+
+
+def test_a_cautious_node_waits_for_irreversible_blocks() -> None:
+    node = DevNode(Chain(sign=False, lag=2), Sidechain(heartbeat=0), cautious=True)
+    for _ in range(3):
+        node.tick()
+    assert node.sidechain.last_hive_block == node.chain.irreversible == 1
 
 
 def test_blocks_are_fetched_before_they_are_executed() -> None:
