@@ -1,4 +1,4 @@
-"""Verification of a snapshot with a Hive node: its block id and the operator's checkpoint."""
+"""Verification of a snapshot with a Hive node: its block id and the newest checkpoint."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def confirm_block(node: str, head: SnapshotHead) -> None:
 
 
 def confirm_claim(node: str, claim: CheckpointClaim, venue: Venue) -> None:
-    """Raise SnapshotError unless the operator broadcast that checkpoint, SourceError without a response."""
+    """Raise SnapshotError unless the venue published that checkpoint, SourceError without a response."""
     try:
         events = list(decode(_block(node, claim.block), venue.filter))
     except BlockError as error:
         raise SourceError(f"{node}: {error}") from None
     if not any(isinstance(event, Action) and _is_claim(event, claim, venue) for event in events):
         raise SnapshotError(
-            f"{node} has no such checkpoint of {venue.operator}: block {claim.block}, id {claim.id}"
+            f"{node} has no such checkpoint of {claim.account}: block {claim.block}, id {claim.id}"
         )
 
 
@@ -39,7 +39,8 @@ def _is_claim(action: Action, claim: CheckpointClaim, venue: Venue) -> bool:
     payload = action.payload
     return (
         (action.id, action.signer, action.active, action.name)
-        == (claim.id, venue.operator, True, "checkpoint")
+        == (claim.id, claim.account, True, "checkpoint")
+        and claim.account in (venue.operator, venue.checkpoint_account)
         and isinstance(payload, dict)
         and str(payload.get("block")) == str(claim.claimed_block)
         and (payload.get("stateHash"), payload.get("journalHash")) == (claim.state_hash, claim.journal_hash)

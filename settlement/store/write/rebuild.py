@@ -6,7 +6,7 @@ projection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -49,29 +49,57 @@ class HistoryError(StoreError):
 
 
 def check(connection: Connection, on_blocks: Callable[[int], object] = lambda _: None) -> None:
-    """Compare the rows that hold the current state with a ledger made of the whole journal.
+    """Compare the rows with the whole journal.
 
-    `on_blocks` gets the number of further blocks done. Raises HistoryError, naming the first line of the
-    state that differs.
+    The hash chain is computed anew and compared with the rows of the blocks, and the state that the journal
+    adds up to with the state of the rows; of a database whose history begins with a state text only the
+    chain. `on_blocks` gets the number of further blocks done. Raises HistoryError, naming the first
+    difference.
     """
     kept = _Kept(connection)
+    first = kept.first_block(connection)
+    ledger = None if first is not None else initial_ledger(read_venue(connection))[0]
+    journal_hash = kept.row.venue_hash if first is None else first.journal_hash
+    count = 0 if first is None else 1
     with paused_collector():
-        ledger, _ = initial_ledger(read_venue(connection))
-        for entries in _entries(connection, ledger):
-            for entry in entries:
+        for entries in _entries(connection, journal_hash, after=-1 if first is None else first.number):
+            _check_blocks(connection, entries, count)
+            count += len(entries)
+            journal_hash = entries[-1].hash
+            for entry in entries if ledger is not None else ():
+                assert ledger is not None
                 _apply(ledger, entry)
             on_blocks(len(entries))
-        kept.check_end(ledger)
-        found = load_ledger(connection)
+        blocks = connection.scalar(_count(schema.blocks))
+        if not blocks == kept.row.last_block_n == count:
+            raise HistoryError(f"the journal has {count} blocks, the table of blocks {blocks}: {_CURE}")
+        kept.check_journal_hash(journal_hash)
+        if ledger is not None:
+            kept.check_state(ledger)
+            _compare(ledger, load_ledger(connection))
+
+
+def _check_blocks(connection: Connection, entries: Sequence[lines.JournalEntry], count: int) -> None:
+    b = schema.blocks.c
+    between = b.number.between(entries[0].header.number, entries[-1].header.number)
+    query = select(b.number, b.block_id, b.timestamp, b.journal_hash, b.n).where(between).order_by(b.number)
+    expected = [(*entry.header, entry.hash, n) for n, entry in enumerate(entries, count + 1)]
+    for row, wanted in zip_longest(map(tuple, connection.execute(query)), expected):
+        if row != wanted:
+            number = (wanted or row or (0,))[0]
+            raise HistoryError(f"the journal's hash chain breaks at block {number}: {_CURE}")
+
+
+def _compare(ledger: Ledger, found: Ledger) -> None:
+    """The ledger of the journal and that of the rows."""
     for expected, row in zip_longest(state_text(ledger).split("\n"), state_text(found).split("\n")):
         if expected != row:
-            raise HistoryError(
-                f"the rows say `{row}`, the journal `{expected}`: run `peakedex db rebuild`, or {_CURE}"
-            )
+            raise HistoryError(f"the rows say `{row}`, the journal `{expected}`: run `peakedex db rebuild`")
     for table, number in found.last.items():
-        if number != ledger.last.get(table, number):
+        if table in ledger.last and number != ledger.last[table]:
             raise HistoryError(
-                f"the last of {table} is {number}, by the journal {ledger.last[table]}: run `db rebuild`"
+                f"the last of {table} is {number}, by the journal {ledger.last[table]}: "
+                "run `peakedex db rebuild`"
             )
 
 
@@ -84,11 +112,16 @@ def rebuild(engine: Engine, on_blocks: Callable[[int], object] = lambda _: None)
     statements = compile_statements(engine)
     with engine.begin() as connection, paused_collector():
         kept, venue = _Kept(connection), read_venue(connection)
+        if kept.row.state_block is not None:
+            raise HistoryError(
+                f"the history begins with the state text of block {kept.row.state_block}: start again with "
+                "`peakedex follow --from-state`"
+            )
         for table in PROJECTED:
             connection.execute(delete(table))
         write_rows(connection, statements, initial_rows(venue))
         ledger, _ = initial_ledger(venue)
-        for entries in _entries(connection, ledger):
+        for entries in _entries(connection, venue.hash, after=-1):
             rows = BatchRows(ledger)
             for entry in entries:
                 rows.add_block(entry, _apply(ledger, entry))
@@ -96,7 +129,8 @@ def rebuild(engine: Engine, on_blocks: Callable[[int], object] = lambda _: None)
             del written["journal"]
             write_rows(connection, statements, written)
             on_blocks(len(entries))
-        kept.check_end(ledger)
+        kept.check_journal_hash(ledger.journal_hash)
+        kept.check_state(ledger)
         origin = Origin(venue.hash, venue.text, None)
         cursor = cursor_row(ledger, origin, kept.end, kept.row.state_hash)
         write_rows(connection, statements, {"cursor": [cursor]})
@@ -114,42 +148,50 @@ class _Kept:
         row = connection.execute(select(schema.cursor)).one_or_none()
         if row is None:
             raise StoreError("the database is empty: `peakedex follow` or `replay` fills it")
-        if row.state_block is not None:
-            raise HistoryError(
-                f"the history begins with the state text of block {row.state_block}: the rows cannot be made "
-                "of the journal alone; start again with `peakedex follow --from-state`"
-            )
         self.row = row
         self.end = BlockHeader(row.block, row.block_id or "", row.timestamp)
 
-    def check_end(self, ledger: Ledger) -> None:
-        """Raise HistoryError unless the ledger ends where the cursor stands."""
-        if ledger.journal_hash != self.row.journal_hash:
-            raise HistoryError(
-                f"the journal ends with hash {ledger.journal_hash}, not {self.row.journal_hash}: {_CURE}"
-            )
-        if self.row.block_id is not None and (ledger.header is None or ledger.header != self.end):
+    def first_block(self, connection: Connection) -> Any:
+        """The row of the block whose state text the history begins with; None for a complete history."""
+        if self.row.state_block is None:
+            return None
+        b = schema.blocks.c
+        row = connection.execute(select(b.number, b.journal_hash).where(b.n == 1)).one_or_none()
+        if row is None or row.number != self.row.state_block:
+            raise HistoryError(f"the first block of the history, {self.row.state_block}, is missing: {_CURE}")
+        return row
+
+    def check_journal_hash(self, found: str) -> None:
+        """Raise HistoryError unless the journal ends with the cursor's hash."""
+        if found != self.row.journal_hash:
+            raise HistoryError(f"the journal ends with hash {found}, not {self.row.journal_hash}: {_CURE}")
+
+    def check_state(self, ledger: Ledger) -> None:
+        """Move the ledger to the cursor's block and compare its state hash. Raises HistoryError."""
+        if self.row.block_id is not None and ledger.header != self.end:
             pass_block(ledger, self.end)
         expected = self.row.state_hash
         if expected is not None and state_hash(ledger) != expected:
             raise HistoryError(f"the journal does not give the state hash {expected} of the cursor: {_CURE}")
 
 
-def _entries(connection: Connection, ledger: Ledger) -> Iterator[list[lines.JournalEntry]]:
-    """The stored journal, some blocks at a time; its hash chain continues the ledger's."""
+def _entries(connection: Connection, journal_hash: str, after: int) -> Iterator[list[lines.JournalEntry]]:
+    """The stored journal after a block, some blocks at a time, with hashes that continue `journal_hash`."""
     j = schema.journal.c
     query = select(j.block, j.lines).order_by(j.block).limit(_BLOCKS)
-    after = -1
     while stored := connection.execute(query.where(j.block > after)).all():
-        journal_hash, entries = ledger.journal_hash, []
-        for after, text in stored:
+        entries = []
+        for number, text in stored:
             journal_hash = lines.chain_hash(journal_hash, text)
             try:
                 header = lines.block_header(text)
             except LineError as error:
-                raise HistoryError(f"the journal of block {after} is damaged ({error}): {_CURE}") from None
+                raise HistoryError(f"the journal of block {number} is damaged ({error}): {_CURE}") from None
+            if header.number != number:
+                raise HistoryError(f"the journal lines of block {number} are of another block: {_CURE}")
             entries.append(lines.JournalEntry(header, text, journal_hash))
         yield entries
+        after = stored[-1].block
 
 
 def _apply(ledger: Ledger, entry: lines.JournalEntry) -> Any:

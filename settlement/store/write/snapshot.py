@@ -1,18 +1,17 @@
 """Snapshots: the database as portable rows, and the verification of rows that were copied from elsewhere.
 
-A snapshot leaves out what belongs to one machine (leases, the indexer's status); the payout tables are
-optional. `indexer.ops.backup` defines the file format.
+A snapshot leaves out what belongs to one machine (leases, the indexer's status, change sets); the payout
+tables are optional. `indexer.ops.backup` defines the file format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Table, func, literal, select
+from sqlalchemy import Connection, Table, literal, select
 
-from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.journal.state_text import state_hash
 from settlement.core.state import InvariantError
 from settlement.core.state_machine import StateMachine
@@ -23,9 +22,10 @@ from settlement.store.indexes import READ_INDEXES
 from settlement.store.read.audit.state_at_block import read_state_text
 from settlement.store.read.position import read_active_block
 from settlement.store.write.loader import load_from
+from settlement.store.write.rebuild import HistoryError, check
 from settlement.store.write.statements import compile_inserts, run
 
-_LOCAL: Final = (schema.indexer_status, schema.lease, payout_schema.lease)
+_LOCAL: Final = (schema.indexer_status, schema.lease, schema.change_sets, payout_schema.lease)
 _TABLES: Final = tuple(table for table in schema.metadata.sorted_tables if table not in _LOCAL)
 PAYOUT_TABLES: Final = tuple(table for table in _TABLES if table.name.startswith("payout_"))
 """The operator's own records of payouts."""
@@ -42,13 +42,6 @@ _INVALID_ROWS: Final = (
     TypeError,
     ValueError,
 )
-_LAST_NUMBERS: Final[Mapping[Table, str]] = {
-    schema.orders: "last_seq",
-    schema.trades: "last_trade",
-    schema.withdrawals: "last_withdrawal",
-    schema.refunds: "last_refund",
-}
-"""Columns of the cursor that hold the last key of a table."""
 
 
 class SnapshotError(RuntimeError):
@@ -67,9 +60,10 @@ class SnapshotHead(NamedTuple):
 
 
 class CheckpointClaim(NamedTuple):
-    """A checkpoint published by the operator."""
+    """A published checkpoint."""
 
     id: str  # of its intent
+    account: str  # that signed it: the operator or the checkpoint account
     block: int  # that contains the intent
     claimed_block: int
     state_hash: str
@@ -123,54 +117,23 @@ def prepare_reading(connection: Connection) -> None:
 def verify(connection: Connection, expected: SnapshotHead) -> None:
     """Check that the rows are the state of the head, by rules and hashes alone. Raises SnapshotError.
 
-    The state machine is loaded from the rows and its state hashed; the journal's hash chain is computed anew.
+    The state machine is loaded from the rows and its state hashed; the journal's hash chain is computed anew,
+    and the journal must add up to the same state.
     """
     try:
         found = _head(connection, load_from(connection))
+        for name, ours, theirs in zip(SnapshotHead._fields, found, expected, strict=True):
+            if ours != theirs:
+                raise SnapshotError(f"{name} is {ours}, but the snapshot says {theirs}")
+        check(connection)
+    except HistoryError as error:
+        raise SnapshotError(str(error)) from error
     except _INVALID_ROWS as error:
         raise SnapshotError(f"its rows are not a valid ledger: {type(error).__name__}: {error}") from error
-    for name, ours, theirs in zip(SnapshotHead._fields, found, expected, strict=True):
-        if ours != theirs:
-            raise SnapshotError(f"{name} is {ours}, but the snapshot says {theirs}")
-    _check_last_numbers(connection)
-    _check_journal(connection, expected)
-
-
-def _check_last_numbers(connection: Connection) -> None:
-    """Numbering must continue where the rows end; no hash covers it."""
-    for table, name in _LAST_NUMBERS.items():
-        (key,) = table.primary_key
-        last = connection.scalar(select(func.max(key))) or 0
-        expected = connection.execute(select(schema.cursor.c[name])).scalar_one()
-        if last != expected:
-            raise SnapshotError(f"the last of {table.name} is {last}, but the cursor says {expected}")
-
-
-def _check_journal(connection: Connection, expected: SnapshotHead) -> None:
-    b, lines = schema.blocks.c, schema.journal.c.lines
-    query = (
-        select(b.number, b.block_id, b.timestamp, b.journal_hash, b.n, lines)
-        .join_from(schema.blocks, schema.journal, b.number == schema.journal.c.block)
-        .order_by(b.number)
-        .execution_options(yield_per=_FETCH_ROWS)
-    )
-    count, last_block, journal_hash = 0, 0, expected.venue_hash
-    for block in connection.execute(query):
-        count += 1
-        journal_hash = chain_hash(journal_hash, block.lines)
-        if journal_hash != block.journal_hash or block.n != count:
-            raise SnapshotError(f"the journal's hash chain breaks at block {block.number}")
-        if not block.lines.startswith(f"block {block.number} {block.block_id} {iso_time(block.timestamp)}\n"):
-            raise SnapshotError(f"the journal lines of block {block.number} are of another block")
-        last_block = block.number
-    counts = {connection.scalar(select(func.count()).select_from(t)) for t in (schema.blocks, schema.journal)}
-    counts.add(connection.execute(select(schema.cursor.c.last_block_n)).scalar_one())
-    if counts != {count} or last_block > expected.block or journal_hash != expected.journal_hash:
-        raise SnapshotError("the journal is not complete: its hash chain does not end at journal_hash")
 
 
 def newest_checkpoint(connection: Connection, block: int) -> CheckpointClaim | None:
-    """The operator's newest checkpoint of a block up to `block`."""
+    """The newest checkpoint of a block up to `block`."""
     c = schema.checkpoints.c
     query = select(*(c[name] for name in CheckpointClaim._fields))
     row = connection.execute(query.where(c.claimed_block <= block).order_by(c.n.desc()).limit(1)).first()
