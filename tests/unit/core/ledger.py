@@ -11,7 +11,8 @@ from typing import Any
 
 from settlement.core.events import Action, BlockHeader, Event, JsonNumber, Movement
 from settlement.core.invariants import check_all
-from settlement.core.journal.entries import BlockResult
+from settlement.core.journal import lines
+from settlement.core.journal.lines import JournalEntry
 from settlement.core.journal.state_text import state_text
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PairRules, TokenRules, Venue
@@ -19,9 +20,9 @@ from settlement.core.venue import PairRules, TokenRules, Venue
 START = 1_700_000_000
 OPERATOR = "operator"
 TOKENS = (
-    TokenRules("PEK", 8, "hive-engine", "dex.pek"),
-    TokenRules("SWAP.HIVE", 8, "hive-engine", "dex.hive"),
-    TokenRules("HBD", 3, "hive", "dex.hbd"),
+    TokenRules("PEK", 8, "dex.pek", 1),
+    TokenRules("SWAP.HIVE", 8, "dex.hive", 1),
+    TokenRules("HBD", 3, "dex.hbd", 1),
 )
 PEK_HIVE = PairRules("PEK", "SWAP.HIVE", 4, 2)
 PEK_HBD = PairRules("PEK", "HBD", 1, 2)
@@ -34,6 +35,7 @@ def venue(*pairs: PairRules, max_open_orders: int = 200, tokens: tuple[TokenRule
         custom_json_id="ssc-mainnet-hive",
         start_block=1,
         operator=OPERATOR,
+        checkpoint_account=f"{OPERATOR}.proof",
         fee_account="fees",
         max_open_orders=max_open_orders,
         order_lifetime=2_592_000,
@@ -69,7 +71,7 @@ class Ledger:
         payload = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": quantity, "price": price, **more}
         return self.act(signer, side, payload)
 
-    def block(self, *events: Event, seconds: int = 3) -> BlockResult:
+    def block(self, *events: Event, seconds: int = 3) -> JournalEntry:
         """Apply a block of these events and check all invariants."""
         number = self.machine.next_block()
         header = self.state.header
@@ -79,16 +81,17 @@ class Ledger:
         return done
 
     def lines(self, *events: Event, seconds: int = 3) -> list[str]:
-        """The journal lines of a block, without its first."""
-        return self.block(*events, seconds=seconds).text.splitlines()[1:]
+        """The journal lines of a block, without its first and the `accept` lines."""
+        text = self.block(*events, seconds=seconds).text
+        return [line for line in text.splitlines()[1:] if not line.startswith("accept ")]
 
     def fund(self, accounts: Iterable[str], quantity: str = "1000000") -> None:
         self.block(*(self.deposit(a, t, quantity) for a in accounts for t in self.state.tokens))
 
     def code(self, event: Action) -> str | None:
         """The code with which one action is rejected, alone in a block."""
-        (outcome,) = self.block(event).outcomes
-        return outcome.code
+        codes = [line.code for line in self.block(event).lines() if isinstance(line, lines.Reject)]
+        return codes[0] if codes else None
 
     def balance(self, account: str, symbol: str) -> tuple[int, ...]:
         return tuple(self.state.accounts[account].balances[symbol].buckets[:3])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from settlement.core.events import Action, BlockHeader, JsonNumber, Movement
-from settlement.core.journal.entries import Traded
+from settlement.core.journal import lines
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PairRules, TokenRules, Venue
 
@@ -115,13 +115,14 @@ def venue_for(case: Case) -> Venue:
         custom_json_id="ssc-mainnet-hive",
         start_block=1,
         operator="operator",
+        checkpoint_account="operator",
         fee_account="fees",
         max_open_orders=200,
         order_lifetime=2_592_000,
         accept_flat_intents=False,
         tokens=(
-            TokenRules(base, int(case["base_precision"]), "hive-engine", "dex.escrow"),
-            TokenRules(quote, QUOTE_PRECISION, "hive-engine", "dex.escrow"),
+            TokenRules(base, int(case["base_precision"]), "dex.escrow", 1),
+            TokenRules(quote, QUOTE_PRECISION, "dex.escrow", 1),
         ),
         pairs=(PairRules(base, quote, price_decimals, quantity_decimals, self_trade="allow"),),
     )
@@ -149,15 +150,16 @@ def ours(case: Case) -> Outcome:
     machine = StateMachine(venue_for(case))
     trades: list[tuple[object, ...]] = []
     orders: set[str] = set()
-    limit_orders = {a["txid"] for a in case["actions"] if a["action"] in ("buy", "sell")}
+    sides: dict[str, str] = {}
     for header, events in blocks(case):
         done = machine.apply(header, events)
-        for entry in done.entries:
-            if isinstance(entry, Traded):
-                side = "buy" if entry.taker.is_buy else "sell"
-                ids = (entry.taker.id, entry.maker.id)
-                trades.append((*ids, entry.quantity, entry.price, entry.quote_amount, side))
-        orders |= {intent.id for intent in done.outcomes if intent.code is None} & limit_orders
+        for line in done.lines():
+            if isinstance(line, lines.Order):
+                sides[line.id] = line.side
+                orders |= {line.id} if line.type == "limit" else set()
+            elif isinstance(line, lines.Trade):
+                amounts = (line.quantity, line.price, line.quote_amount)
+                trades.append((line.taker, line.maker, *amounts, sides[line.taker]))
     state = machine.state
     (pair,) = state.pairs.values()
     books = [

@@ -1,4 +1,4 @@
-"""Book side: price-time priority and totals of price levels (protocol, section 5)."""
+"""Book side: price-time priority and totals of price levels (protocol, section 7)."""
 
 from __future__ import annotations
 

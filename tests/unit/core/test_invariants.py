@@ -120,22 +120,22 @@ def nothing_remains(state: State) -> None:
 
 
 BREACHES: dict[str, tuple[Breach, str]] = {
-    "too many units": (shift("alice", "HBD", AVAILABLE, 1), "HBD is not conserved: 1 "),
-    "missing units": (shift("bob", "PEK", AVAILABLE, -5), "PEK is not conserved: -5 "),
-    "overdrawn": (overdraw, "negative bucket: .*bob"),
-    "positive escrow bucket": (positive_escrow, "negative bucket: .*dex.hbd"),
+    "too many units": (shift("alice", "HBD", AVAILABLE, 1), "HBD is not conserved: .* by 1 "),
+    "missing units": (shift("bob", "PEK", AVAILABLE, -5), "PEK is not conserved: .* by -5 "),
+    "overdrawn": (overdraw, "a bucket is negative: .*bob"),
+    "positive escrow bucket": (positive_escrow, "a bucket is negative: .*dex.hbd"),
     "locked without an order": (between("carol", "PEK", AVAILABLE, LOCKED, 3), "lock"),
     "released under an order": (between("bob", "PEK", LOCKED, AVAILABLE, 3), "lock"),
     "withdrawing without a withdrawal": (between("bob", "HBD", AVAILABLE, WITHDRAWING, 3), "withdraw"),
-    "an order locks too much": (lock_of_an_order(1), "order .* locks .*, requires"),
-    "an order locks too little": (lock_of_an_order(-1), "order .* locks .*, requires"),
-    "an open order without remainder": (nothing_remains, "order .* locks 0, requires 0 for 0"),
+    "an order locks too much": (lock_of_an_order(1), "order .* locks .*, needs"),
+    "an order locks too little": (lock_of_an_order(-1), "order .* locks .*, needs"),
+    "an open order without remainder": (nothing_remains, "order .* locks 0, needs 0 for 0"),
     "crossed": (cross, "the book of PEK/SWAP.HIVE is crossed: 7000 >= 6000"),
 }
 IN_FULL: dict[str, tuple[Breach, str]] = {
-    "a withdrawal is lost": (lost_withdrawal, "has 700000000 withdrawing, pending are 0"),
-    "a level's total": (level_total, "price level: totals are off by 1 units and 0 orders"),
-    "a level's count": (level_count, "price level: totals are off by 0 units and -1 orders"),
+    "a withdrawal is lost": (lost_withdrawal, "withdraws 700000000, its withdrawals are 0"),
+    "a level's total": (level_total, "price level's totals are off by 1 units and 0 orders"),
+    "a level's count": (level_count, "price level's totals are off by 0 units and -1 orders"),
 }
 
 
@@ -194,5 +194,5 @@ def test_a_block_out_of_sequence_is_rejected(number: int) -> None:
     """After blocks 1 and 2 only block 3 is accepted."""
     ledger = sample_ledger()
     assert ledger.machine.next_block() == 3
-    with pytest.raises(InvariantError, match=f"block {number} is out of sequence, expected 3"):
+    with pytest.raises(InvariantError, match=f"block {number} is out of turn, 3 is next"):
         ledger.machine.apply(BlockHeader(number, "00", 0))
