@@ -1,7 +1,7 @@
-// Actions on open orders: each is reviewed, then signed.
+// Actions on open orders and pending withdrawals: each is reviewed, then signed.
 
 import { account } from "../data/session.js";
-import { cancel, cancelAll } from "../wallet/intents.js";
+import { cancel, cancelAll, cancelWithdrawal } from "../wallet/intents.js";
 import { review } from "../wallet/review-dialog.js";
 import { openReplaceDialog } from "./replace-dialog.js";
 
@@ -10,6 +10,9 @@ export const replaceOrder = openReplaceDialog;
 
 /** @param {any} venue @param {any} order a row of /api/orders */
 export const cancelOrder = (venue, order) => review(cancel(venue, account(), order));
+
+/** @param {any} venue @param {any} withdrawal a row of /api/withdrawals */
+export const takeBackWithdrawal = (venue, withdrawal) => review(cancelWithdrawal(venue, account(), withdrawal));
 
 /** @param {any} venue @param {{base?: string, quote?: string}} pair */
 export const cancelAllOrders = (venue, pair) => review(cancelAll(venue, account(), pair));

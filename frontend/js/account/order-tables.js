@@ -1,6 +1,6 @@
 // Tables of orders, trades and balances, for the Trade and Portfolio screens.
 
-import { grouped } from "../lib/amounts.js";
+import { grouped, triggerText } from "../lib/amounts.js";
 import { button, el, setText } from "../lib/dom.js";
 import { NONE, setAmount, setTime } from "../lib/format.js";
 import { dataTable } from "../lib/table.js";
@@ -35,7 +35,16 @@ const filledPercent = (order) => {
   return `${(Math.floor(part * 1000) / 10).toFixed(part > 0 && part < 1 ? 1 : 0)} %`;
 };
 
+// A stop and the order that it placed have the same id; a rejected order has no seq.
+const orderKey = (order) => `${order.id} ${order.seq ?? order.status}`;
+
+function priceText(order) {
+  const price = order.price === null ? strings.atMarket : grouped(order.price);
+  return order.trigger_price ? strings.stopPrice(price, triggerText(order)) : price;
+}
+
 /**
+ * Open orders and waiting stops.
  * @param {{cancel: (order: any) => void, replace: (order: any) => void}|null} actions null in a read-only view
  * @returns {import("../lib/table.js").DataTable}
  */
@@ -50,10 +59,11 @@ export function openOrdersTable(actions) {
     timeColumn("expires", "none"),
     ...(actions ? [actionsColumn("right")] : []),
   ];
-  return dataTable(strings.openCaption, columns, strings.noOpen, (order) => order.id, (cells, order, row) => {
+  return dataTable(strings.openCaption, columns, strings.noOpen, orderKey, (cells, order, row) => {
     row.order = order; // the newest version, for the buttons
     setPairAndSide(cells, order);
-    setText(cells[2], order.price === null ? NONE : grouped(order.price));
+    setText(cells[2], priceText(order));
+    cells[2].title = order.stop_price ? strings.protectiveStop(grouped(order.stop_price), grouped(order.stop_limit)) : "";
     setText(cells[3], `${amountText(order.quantity)} ${order.quantity_symbol}`);
     setText(cells[4], filledPercent(order));
     setTime(cells[5], order.ts);
@@ -64,7 +74,8 @@ export function openOrdersTable(actions) {
       const label = strings.ofOrder(name, strings.sides[order.side], amount, order.price ?? "");
       return button(name, () => run(row.order), { className: "plain needs-signature", "aria-label": label });
     };
-    cells[7].append(action(strings.replace, actions.replace), action(strings.cancel, actions.cancel));
+    const canReplace = !order.trigger_price;
+    cells[7].append(...(canReplace ? [action(strings.replace, actions.replace)] : []), action(strings.cancel, actions.cancel));
   });
 }
 
@@ -80,8 +91,7 @@ export function orderHistoryTable() {
     timeColumn("closed", "right"),
     textColumn("status", "whole"),
   ];
-  const key = (order) => `${order.id} ${order.status}`;
-  return dataTable(strings.historyCaption, columns, strings.noHistory, key, (cells, order) => {
+  return dataTable(strings.historyCaption, columns, strings.noHistory, orderKey, (cells, order) => {
     setTime(cells[6], order.closed_ts ?? order.ts);
     if (order.status === "rejected") {
       cells[7].className = "reason bad";
@@ -92,7 +102,7 @@ export function orderHistoryTable() {
     }
     setText(cells[7], strings.statuses[order.status] ?? order.status);
     setPairAndSide(cells, order);
-    setText(cells[2], order.price === null ? strings.atMarket : grouped(order.price));
+    setText(cells[2], priceText(order));
     setText(cells[3], `${amountText(order.quantity)} ${order.quantity_symbol}`);
     setText(cells[4], filledPercent(order));
     setText(cells[5], `${amountText(order.received)} ${order.gets}`);

@@ -69,7 +69,7 @@ class Page {
       balances: balancesTable(isOwn),
       open: openOrdersTable(actions),
       deposits: depositsTable(),
-      withdrawals: withdrawalsTable(),
+      withdrawals: withdrawalsTable(isOwn ? (withdrawal) => act("takeBackWithdrawal", withdrawal) : null),
       history: orderHistoryTable(),
       trades: tradeHistoryTable(),
     };

@@ -5,7 +5,8 @@ import { market, parse, trimmed } from "../lib/amounts.js";
 import { el } from "../lib/dom.js";
 import { field, NUMERIC, openFormDialog } from "../lib/widgets.js";
 import { replaceDialog as strings } from "../strings/account.js";
-import { IntentError, replace } from "../wallet/intents.js";
+import { IntentError } from "../wallet/intent-checks.js";
+import { replace } from "../wallet/intents.js";
 import { review } from "../wallet/review-dialog.js";
 
 /**

@@ -1,8 +1,9 @@
 // Tables of deposits and withdrawals, for the Portfolio and Transfer screens.
 
 import { config } from "../../config.js";
-import { el, setText } from "../lib/dom.js";
-import { NONE, setAmount, setTime } from "../lib/format.js";
+import { grouped, trimmed } from "../lib/amounts.js";
+import { button, el, setText } from "../lib/dom.js";
+import { hourMinute, NONE, setAmount, setTime } from "../lib/format.js";
 import { dataTable } from "../lib/table.js";
 import { transferTables as strings } from "../strings/account.js";
 
@@ -44,8 +45,11 @@ export function depositsTable() {
   });
 }
 
-/** @returns {import("../lib/table.js").DataTable} */
-export function withdrawalsTable() {
+/**
+ * @param {((withdrawal: any) => void)|null} [cancel] null in a read-only view
+ * @returns {import("../lib/table.js").DataTable}
+ */
+export function withdrawalsTable(cancel = null) {
   const columns = [
     column("time", "left"),
     column("token", "right"),
@@ -54,6 +58,7 @@ export function withdrawalsTable() {
     column("status", "whole"),
     column("transaction", "left", { label: true }),
     column("paid", "right", { label: true }),
+    ...(cancel ? [column("actions", "whole", { num: true, hiddenHead: true })] : []),
   ];
   return dataTable(strings.withdrawalsCaption, columns, strings.noWithdrawals, (row) => row.id, (cells, row) => {
     setTime(cells[0], row.ts);
@@ -64,10 +69,17 @@ export function withdrawalsTable() {
     cells[4].title = row.payout?.reason ?? "";
     setTransaction(cells[5], row.id);
     setTransaction(cells[6], row.paid_by);
+    if (!cancel) return;
+    const isCancellable = row.status === "pending" && !row.returning;
+    if (isCancellable === Boolean(cells[7].firstChild)) return;
+    const label = strings.cancelOf(`${trimmed(grouped(row.amount))} ${row.symbol}`);
+    const attributes = { className: "plain needs-signature", "aria-label": label };
+    cells[7].replaceChildren(...(isCancellable ? [button(strings.cancel, () => cancel(row), attributes)] : []));
   });
 }
 
-function statusOf({ status, payout }) {
+function statusOf({ status, payout, returning, return_due: due }) {
+  if (returning) return strings.returning(hourMinute(Date.parse(due)));
   if (status !== "pending" || !payout) return strings.withdrawal[status] ?? status;
   if (payout.state === "signed") return strings.signed(payout.signatures, payout.needed);
   return strings.payout[payout.state] ?? payout.state;

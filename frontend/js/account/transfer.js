@@ -51,7 +51,8 @@ class Page {
     this.steps = el("ol", { className: "steps" });
     this.notes = el("div", { className: "notes" });
     this.stepsTitle = el("h2", { id: "steps-title" });
-    this.tables = { deposits: depositsTable(), withdrawals: withdrawalsTable() };
+    const cancel = (row) => import("./order-actions.js").then(({ takeBackWithdrawal }) => takeBackWithdrawal(this.venue, row));
+    this.tables = { deposits: depositsTable(), withdrawals: withdrawalsTable(cancel) };
     const list = (key) => panel(key, strings[key], { content: [this.tables[key].node] });
     this.alert = el("div", {});
     const account = this.name && el("span", { className: "muted" }, `@${this.name}`);
@@ -124,7 +125,7 @@ class Page {
   }
 
   showDetails() {
-    const { escrow } = this.chosenToken();
+    const { escrow, symbol, min_withdrawal: minimum } = this.chosenToken();
     const detail = (name, ...value) => [el("dt", {}, name), el("dd", {}, ...value)];
     const copy = button(strings.copy, () => copyText(copy, escrow, strings.copied), { className: "plain" });
     const available = this.available();
@@ -133,6 +134,7 @@ class Page {
       : [
           ...detail(strings.paidFrom, `@${escrow}`),
           ...detail(strings.fee, strings.none),
+          ...detail(strings.minimum, `${trimmed(minimum)} ${symbol}`),
           ...detail(strings.available, available === null ? NONE : this.amountText(available)),
         ];
     this.details.replaceChildren(...details);
@@ -207,12 +209,16 @@ class Page {
       this.amount.input.focus();
       return;
     }
-    const [intents, { review }] = await Promise.all([import("../wallet/intents.js"), import("../wallet/review-dialog.js")]);
+    const [intents, { IntentError }, { review }] = await Promise.all([
+      import("../wallet/intents.js"),
+      import("../wallet/intent-checks.js"),
+      import("../wallet/review-dialog.js"),
+    ]);
     try {
       const isSent = await review(this.draft(intents, amount));
       if (isSent && !this.isClosed) this.clear();
     } catch (error) {
-      if (!(error instanceof intents.IntentError)) throw error;
+      if (!(error instanceof IntentError)) throw error;
       const input = { to: this.to, memo: this.memo, quantity: this.amount }[error.field];
       if (input) {
         input.setError(error.message);
@@ -227,7 +233,14 @@ class Page {
     const { symbol } = this.chosenToken();
     if (this.direction === "deposit") return deposit(this.venue, this.name, { symbol, units: amount });
     const to = this.to.input.value.trim().replace(/^@/, "");
-    return withdraw(this.venue, this.name, { symbol, units: amount, to, memo: this.memo.input.value });
+    return withdraw(this.venue, this.name, { symbol, units: amount, all: this.isRest(amount), to, memo: this.memo.input.value });
+  }
+
+  // The whole balance may be withdrawn even if it is below the minimum, while no withdrawal is pending.
+  isRest(amount) {
+    const { symbol, precision, min_withdrawal: minimum } = this.chosenToken();
+    const balance = this.account.balances?.get(symbol);
+    return balance !== undefined && amount === units(balance.available, precision) && amount < units(minimum, precision);
   }
 
   clear() {

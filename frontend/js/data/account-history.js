@@ -1,6 +1,7 @@
 // History of an account: closed and rejected orders, and its trades, read on demand.
 
 import { read } from "./api.js";
+import { isOpen } from "./live-account.js";
 
 const MAX_ORDERS = 60;
 const MAX_REJECTED = 20;
@@ -18,7 +19,7 @@ export async function readOrderHistory(user, pair = {}) {
     read("orders", { user, status: "rejected", limit: MAX_REJECTED }),
   ]);
   const closed = (order) => order.closed_ts ?? order.ts;
-  return [...orders.orders.filter((order) => order.status !== "open"), ...rejected.orders].sort((a, b) =>
+  return [...orders.orders.filter((order) => !isOpen(order)), ...rejected.orders].sort((a, b) =>
     closed(a) < closed(b) ? 1 : -1,
   );
 }

@@ -1,10 +1,13 @@
 // Live state of an account: its balances and open orders, kept up to date from the stream.
 
+/** Whether an order is in the book, or a stop waits. @param {any} order a row of /api/orders */
+export const isOpen = (order) => order.status === "open" || order.status === "waiting";
+
 export class LiveAccount {
   /** @param {string} name */
   constructor(name) {
     this.name = name;
-    /** @type {Map<string, any>|null} open orders by id; null until loaded */
+    /** @type {Map<string, any>|null} open orders and waiting stops by id; null until loaded */
     this.orders = null;
     /** @type {Map<string, any>|null} balances by symbol; null until loaded */
     this.balances = null;
@@ -23,15 +26,17 @@ export class LiveAccount {
       this.balances = new Map(part.balances.map((balance) => [balance.symbol, balance]));
     } else if (this.orders && this.balances) {
       for (const order of part.orders ?? []) {
-        if (order.status === "open") this.orders.set(order.id, order);
-        else this.orders.delete(order.id);
+        // The order that a stop fires has the stop's id: the older row must not remove the newer one.
+        const held = this.orders.get(order.id);
+        if (isOpen(order)) this.orders.set(order.id, order);
+        else if (held?.seq === order.seq) this.orders.delete(order.id);
       }
       for (const balance of part.balances ?? []) this.balances.set(balance.symbol, balance);
     }
     return true;
   }
 
-  /** Open orders, newest first; null until loaded. */
+  /** Open orders and waiting stops, newest first; null until loaded. */
   openOrders() {
     return this.orders && [...this.orders.values()].sort((a, b) => b.seq - a.seq);
   }

@@ -38,10 +38,11 @@ async function readTopic(topic, data) {
     const [candle] = (await read("candles", { base, quote, interval, limit: 1 })).candles;
     if (candle) data.candles.push({ base, quote, interval, candle });
   } else if (kind === "account") {
-    const [balances, orders] = await Promise.all([
+    const [balances, orders, stops] = await Promise.all([
       read("balances", { user: name }),
       read("orders", { user: name, status: "open", limit: MAX_ORDERS }),
+      read("orders", { user: name, status: "waiting", limit: MAX_ORDERS }),
     ]);
-    data.accounts.push({ user: name, balances: balances.balances, orders: orders.orders });
+    data.accounts.push({ user: name, balances: balances.balances, orders: [...orders.orders, ...stops.orders] });
   }
 }

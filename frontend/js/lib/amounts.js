@@ -217,3 +217,6 @@ export const showBase = (pair, amount) => show(amount, pair.basePrecision);
  * @param {string} text
  */
 export const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+
+/** The condition of a stop, like "≥ 0.0125". @param {any} order a row of /api/orders with a trigger */
+export const triggerText = (order) => `${order.trigger_when === "above" ? "≥" : "≤"} ${grouped(order.trigger_price)}`;

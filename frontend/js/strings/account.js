@@ -20,9 +20,14 @@ export const orderTables = {
   balancesCaption: "Balances",
   noBalances: "No balances yet.",
   firstDeposit: "Make a deposit",
-  statuses: { filled: "Filled", cancelled: "Cancelled", expired: "Expired", rejected: "Rejected", open: "Open" },
+  statuses: {
+    filled: "Filled", cancelled: "Cancelled", expired: "Expired", rejected: "Rejected", open: "Open", waiting: "Waiting",
+    triggered: "Triggered",
+  },
+  stopPrice: (price, condition) => `${price} if ${condition}`,
+  protectiveStop: (price, limit) => `Protective stop at ${price}, worst price ${limit}`,
   roles: { taker: "Taker", maker: "Maker" },
-  actions: { buy: "Buy", sell: "Sell", marketBuy: "Market buy", marketSell: "Market sell", cancel: "Cancel", cancelAll: "Cancel all", replace: "Replace", withdraw: "Withdraw" },
+  actions: { buy: "Buy", sell: "Sell", marketBuy: "Market buy", marketSell: "Market sell", cancel: "Cancel", cancelAll: "Cancel all", cancelAllAfter: "Cancel-all timer", replace: "Replace", withdraw: "Withdraw" },
   replace: "Replace",
   cancel: "Cancel",
   ofOrder: (action, side, amount, price) => `${action}: ${side} ${amount} ${price}`,
@@ -60,13 +65,18 @@ export const portfolio = {
 };
 
 export const transferTables = {
-  columns: { time: "Time", token: "Token", amount: "Amount", to: "To", status: "Status", transaction: "Transaction", paid: "Payment" },
+  columns: {
+    time: "Time", token: "Token", amount: "Amount", to: "To", status: "Status", transaction: "Transaction", paid: "Payment", actions: "Actions",
+  },
   depositsCaption: "Deposits",
   noDeposits: "No deposits yet",
   withdrawalsCaption: "Withdrawals",
   noWithdrawals: "No withdrawals yet",
-  deposit: { credited: "Credited", refund_due: "Refund due", refunded: "Refunded" },
+  deposit: { credited: "Credited", refund_due: "Refund due", refunded: "Refunded", ignored: "Ignored" },
   withdrawal: { pending: "Pending", paid: "Paid", returned: "Returned" },
+  returning: (time) => `Returning at ${time}`,
+  cancel: "Cancel",
+  cancelOf: (amount) => `Cancel the withdrawal of ${amount}`,
   signed: (have, need) => `Signed by ${have} of ${need}`,
   payout: { queued: "Queued", waiting_approval: "Awaiting approval", waiting_funds: "Awaiting funds", waiting_account: "Account does not exist", sent: "Sent", paid: "Paid", returned: "Returned" },
 };
@@ -86,6 +96,7 @@ export const transfer = {
   fee: "Fee",
   none: "none",
   available: "Available",
+  minimum: "Minimum",
   copy: "Copy",
   copied: "Copied",
   unknown: (direction) => (direction === "deposit" ? "Wallet balance unavailable" : "Available balance unavailable"),
@@ -112,9 +123,10 @@ export const transfer = {
   notes: {
     deposit: (chain, symbol, escrow) => [
       `You can also send ${symbol} to @${escrow} from any wallet. It is credited to the sending account; no memo is needed.`,
-      "Tokens that are not listed cannot be credited: they are recorded as a refund due, and sent back.",
+      `Send only ${symbol} to this account. Listed tokens that arrive at the wrong escrow account are sent back; tokens that are not listed are not.`,
     ],
     withdraw: () => [
+      "Until it is paid, a withdrawal can be cancelled. The amount is available again one hour later.",
       "Two withdrawals of the same amount to the same account with the same memo are paid ten minutes apart.",
       "When withdrawing to another exchange, enter the memo that it requires; otherwise the funds may be lost.",
     ],

@@ -46,7 +46,7 @@ export function estimate(pair, { side, ticks, lots, budget }, levels) {
   return summary(pair, side, { filled, quote, worst, rest: rest ?? 0n, money: money ?? 0n });
 }
 
-// The pair's price policy (docs/protocol.md, section 5); an order without a price trades at the book's.
+// The pair's price policy (docs/protocol.md, section 7); an order without a price trades at the book's.
 function tradePrice(pair, side, ticks, level) {
   if (ticks === null || pair.pricePolicy === "maker") return level;
   if (pair.pricePolicy === "midpoint") return (ticks + level) / 2n;

@@ -9,7 +9,8 @@ import { el, setText } from "../lib/dom.js";
 import { NONE } from "../lib/format.js";
 import { amounts as inputStrings } from "../strings/common.js";
 import { ticket as strings } from "../strings/trade.js";
-import { IntentError, limitOrder, marketOrder, oneSignature } from "../wallet/intents.js";
+import { IntentError } from "../wallet/intent-checks.js";
+import { limitOrder, marketOrder, oneSignature } from "../wallet/intents.js";
 import { estimate, minimumReceived } from "./estimate.js";
 import { buildTicketForm } from "./ticket-form.js";
 

@@ -1,25 +1,18 @@
 // Builds and validates what a trader signs: custom_json operations for the venue, deposits, and the sentence that
 // describes them. Pure: it uses neither the wallet nor the network.
 
-import { isAccount } from "../data/session.js";
 import {
-  MAX_UNITS, baseUnits, grouped, market, plain, plainLots, plainPrice, show, showLots, showPrice, total, trimmed,
+  baseUnits, grouped, plain, plainLots, plainPrice, show, showLots, showPrice, total, triggerText, trimmed,
 } from "../lib/amounts.js";
 import { intents as strings } from "../strings/wallet.js";
+import {
+  IntentError, activePair, checkAccount, checkId, checkLifetime, checkMemo, checkMinimum, checkPositive, checkRange,
+  checkRecipient, ORDER_ID, tokenOf, WITHDRAWAL_ID,
+} from "./intent-checks.js";
 
 /** Limits of a custom_json in bytes, and of an account's actions in a block of the sidechain. */
 export const MAX_JSON_BYTES = 8192;
 export const MAX_ACTIONS = 20;
-const MAX_MEMO = 256;
-const ID = /^[0-9a-f]{40}(?:-\d{1,4}){0,2}$/;
-
-/** Invalid input: the exchange would reject the intent. `field` names the input. */
-export class IntentError extends Error {
-  constructor(field, message) {
-    super(message);
-    this.field = field;
-  }
-}
 
 /**
  * @typedef {{ref: string, account: string, kind: "custom_json"|"transfer", action: string, title: string,
@@ -62,7 +55,7 @@ export function marketOrder(venue, account, order) {
 }
 
 /**
- * Draft that cancels an open order.
+ * Draft that cancels an open order or a waiting stop.
  * @param {any} venue
  * @param {string} account
  * @param {any} order a row of /api/orders
@@ -71,7 +64,7 @@ export function marketOrder(venue, account, order) {
 export function cancel(venue, account, order) {
   return custom(venue, account, [{
     action: "cancel",
-    payload: { id: checkOrderId(order.id) },
+    payload: { id: checkId(ORDER_ID, order.id) },
     title: strings.cancel(orderText(order)),
     sentence: strings.cancelSentence(orderText(order), remainingText(order)),
     about: { order: order.id, base: order.base, quote: order.quote, cancels: orderText(order) },
@@ -79,7 +72,7 @@ export function cancel(venue, account, order) {
 }
 
 /**
- * Draft that cancels all open orders, or those of one pair.
+ * Draft that cancels all open orders and waiting stops, or those of one pair.
  * @param {any} venue
  * @param {string} account
  * @param {{base?: string, quote?: string}} [pair]
@@ -109,7 +102,7 @@ export function replace(venue, account, order, { lots, ticks }) {
   if (lots === undefined && ticks === undefined) throw new IntentError("price", strings.noChange);
   if (lots !== undefined) checkPositive("quantity", lots);
   if (ticks !== undefined) checkPositive("price", ticks);
-  const payload = { id: checkOrderId(order.id) };
+  const payload = { id: checkId(ORDER_ID, order.id), maxFeeBps: pair.takerFeeBps };
   if (lots !== undefined) payload.quantity = plainLots(pair, lots);
   if (ticks !== undefined) payload.price = plainPrice(pair, ticks);
   const quantity = payload.quantity ?? order.remaining;
@@ -125,7 +118,7 @@ export function replace(venue, account, order, { lots, ticks }) {
 }
 
 /**
- * Draft of a withdrawal.
+ * Draft of a withdrawal. With `all` it may be less than the minimum, if no other withdrawal is pending.
  * @param {any} venue
  * @param {string} account
  * @param {{symbol: string, units?: bigint, all?: boolean, to?: string, memo?: string}} what
@@ -133,7 +126,7 @@ export function replace(venue, account, order, { lots, ticks }) {
  */
 export function withdraw(venue, account, { symbol, units, all = false, to, memo }) {
   const token = tokenOf(venue, symbol);
-  if (!all) checkRange("quantity", checkPositive("quantity", units ?? 0n));
+  if (!all) checkMinimum(token, checkRange("quantity", checkPositive("quantity", units ?? 0n)));
   const quantity = all ? "all" : plain(units, token.precision);
   const payload = { symbol, quantity };
   if (to && to !== account) payload.to = checkRecipient(venue, to);
@@ -145,6 +138,24 @@ export function withdraw(venue, account, { symbol, units, all = false, to, memo 
     title: strings.withdraw(amount),
     sentence: strings.withdrawSentence(amount, payload.to ?? account, memo ?? ""),
     about: { symbol, quantity: all ? null : quantity, to: payload.to ?? account },
+  }]);
+}
+
+/**
+ * Draft that takes a pending withdrawal back; the amount is available again after an hour, unless it is paid before.
+ * @param {any} venue
+ * @param {string} account
+ * @param {any} withdrawal a row of /api/withdrawals
+ * @returns {Draft}
+ */
+export function cancelWithdrawal(venue, account, withdrawal) {
+  const amount = `${trimmed(grouped(withdrawal.amount))} ${withdrawal.symbol}`;
+  return custom(venue, account, [{
+    action: "cancelWithdrawal",
+    payload: { id: checkId(WITHDRAWAL_ID, withdrawal.id) },
+    title: strings.cancelWithdrawal(amount),
+    sentence: strings.cancelWithdrawalSentence(amount, withdrawal.to),
+    about: { withdrawal: withdrawal.id, symbol: withdrawal.symbol },
   }]);
 }
 
@@ -203,7 +214,7 @@ function limitPart(venue, { side, base, quote, lots, ticks, expiration, timeInFo
   const cost = checkRange("total", total(pair, ticks, lots));
   const quantity = plainLots(pair, lots);
   const price = plainPrice(pair, ticks);
-  const payload = { symbol: base, quote, quantity, price };
+  const payload = { symbol: base, quote, quantity, price, maxFeeBps: pair.takerFeeBps };
   if (expiration !== undefined) payload.expiration = checkLifetime(venue, expiration);
   if (timeInForce !== "GTC") payload.timeInForce = timeInForce;
   if (postOnly && timeInForce !== "GTC") throw new IntentError("postOnly", strings.postOnlyConflict);
@@ -233,7 +244,7 @@ function marketPart(venue, { side, base, quote, lots, budget, worst, settle }) {
   const units = isBuy ? checkPositive("total", budget ?? 0n) : baseUnits(pair, checkPositive("quantity", lots ?? 0n));
   checkRange(isBuy ? "total" : "quantity", units);
   const quantity = isBuy ? plain(units, pair.quotePrecision) : plainLots(pair, lots);
-  const payload = { symbol: base, quote, quantity };
+  const payload = { symbol: base, quote, quantity, maxFeeBps: pair.takerFeeBps };
   if (worst !== null) payload.price = plainPrice(pair, checkPositive("price", worst));
   const amount = isBuy ? `${trimmed(grouped(quantity))} ${quote}` : `${grouped(quantity)} ${base}`;
   return {
@@ -305,75 +316,37 @@ function custom(venue, account, parts) {
  */
 export function withNewRef(draft) {
   const ref = newRef();
-  if (draft.kind === "transfer") return { ...draft, ref };
+  return { ...withPayload(draft, { ref }), ref };
+}
+
+/**
+ * A copy of the draft whose actions are rejected in a block after that time. A deposit has no such limit.
+ * @param {Draft} draft
+ * @param {number} notAfter in seconds since 1970
+ * @returns {Draft}
+ */
+export const withDeadline = (draft, notAfter) => withPayload(draft, { notAfter });
+
+/** The time after which the exchange rejects the draft, in seconds since 1970; null if there is none. */
+export const deadlineOf = (draft) => draft.elements?.at(-1).contractPayload.notAfter ?? null;
+
+// Only the actions for the venue have a ref.
+function withPayload(draft, change) {
+  if (draft.kind === "transfer") return draft;
   const elements = draft.elements.map((element) => {
     const payload = element.contractPayload;
-    return { ...element, contractPayload: "ref" in payload ? { ...payload, ref } : payload };
+    return { ...element, contractPayload: "ref" in payload ? { ...payload, ...change } : payload };
   });
-  return { ...draft, ref, elements, json: JSON.stringify(elements.length === 1 ? elements[0] : elements) };
+  return { ...draft, elements, json: JSON.stringify(elements.length === 1 ? elements[0] : elements) };
 }
 
 /** @param {string} text */
 export const jsonBytes = (text) => new TextEncoder().encode(text).length;
 
-// -- checks ------------------------------------------------------------------------------------------------------
-
-function checkAccount(account) {
-  if (!isAccount(account)) throw new IntentError("account", strings.account);
-  return account;
-}
-
-function activePair(venue, base, quote) {
-  const pair = market(venue, base, quote);
-  if (!pair) throw new IntentError("pair", strings.noPair(`${base}/${quote}`));
-  if (pair.status !== "active") throw new IntentError("pair", strings.pairStatus(`${base}/${quote}`, pair.status));
-  return pair;
-}
-
-function tokenOf(venue, symbol) {
-  const token = venue.tokens.find((row) => row.symbol === symbol);
-  if (!token) throw new IntentError("symbol", strings.noToken(symbol));
-  return token;
-}
-
-function checkPositive(field, value) {
-  if (value <= 0n) throw new IntentError(field, strings.zero);
-  return value;
-}
-
-function checkRange(field, value) {
-  if (value > MAX_UNITS) throw new IntentError(field, strings.range);
-  return value;
-}
-
-function checkLifetime(venue, seconds) {
-  if (!Number.isInteger(seconds) || seconds < 1 || seconds > venue.order_lifetime) {
-    throw new IntentError("expiration", strings.lifetime(venue.order_lifetime));
-  }
-  return seconds;
-}
-
-function checkRecipient(venue, name) {
-  if (!isAccount(name)) throw new IntentError("to", strings.account);
-  if (venue.tokens.some((token) => token.escrow === name)) throw new IntentError("to", strings.escrow(name));
-  return name;
-}
-
-function checkMemo(memo, chain) {
-  if (chain === "hive" && /^[{[]/.test(memo)) throw new IntentError("memo", strings.memoExecutable);
-  const letters = [...memo];
-  const control = letters.some((letter) => letter < " " || letter === "\u007f" || /^[\ud800-\udfff]$/.test(letter));
-  if (letters.length > MAX_MEMO || control) throw new IntentError("memo", strings.memo(MAX_MEMO));
-  return memo;
-}
-
-function checkOrderId(id) {
-  if (!ID.test(id)) throw new IntentError("order", strings.orderId);
-  return id;
-}
-
 function orderText(order) {
-  return strings.order(order.side, `${trimmed(grouped(order.quantity))} ${order.base}`, `${grouped(order.price)} ${order.quote}`);
+  const price = order.price === null ? strings.market : `${grouped(order.price)} ${order.quote}`;
+  const text = strings.order(order.side, `${trimmed(grouped(order.quantity))} ${order.quantity_symbol ?? order.base}`, price);
+  return order.trigger_price ? strings.stop(text, `${triggerText(order)} ${order.quote}`) : text;
 }
 
 function remainingText(order) {

@@ -9,7 +9,7 @@ import { withNewRef } from "./intents.js";
 import { checkNow, dismiss, giveUp, isOver, onChange, submit } from "./pending.js";
 import { provider } from "./provider.js";
 
-const FAILURES = new Set(["rejected", "refused", "not_included", "no_effect", "refund_due", "not_signed"]);
+const FAILURES = new Set(["rejected", "refused", "not_included", "no_effect", "refund_due", "ignored", "not_signed"]);
 /** After a reload, intents that succeeded longer ago than this are not shown again. */
 const RECENT_MS = 10_000;
 

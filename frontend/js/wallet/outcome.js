@@ -4,6 +4,8 @@
 import { read } from "../data/api.js";
 
 const MAX_DEPOSITS = 50;
+const WITHOUT_ORDER = { withdraw: "accepted", cancelWithdrawal: "returning" };
+const ARRIVED = { credited: "credited", ignored: "ignored" };
 
 /**
  * @typedef {{outcome: string, code: string|null, txId: string, block: number, order: any}} Outcome
@@ -21,7 +23,7 @@ export async function readOutcome(intent, taken) {
   const row = intents[0];
   if (!row) return null;
   if (row.status === "rejected") return { ...outcome("rejected", row), code: row.code };
-  if (!row.order) return outcome(intent.action === "withdraw" ? "accepted" : "cancelled", row);
+  if (!row.order) return outcome(WITHOUT_ORDER[intent.action] ?? "cancelled", row);
   const { order } = await read(`orders/${row.order}`);
   return outcome(orderOutcome(order), row, order);
 }
@@ -40,7 +42,7 @@ async function depositOutcome(intent, taken) {
   const isAlike = (row) => row.symbol === symbol && row.amount === quantity && !taken.has(transactionOf(row.id))
     && (intent.sinceBlock === null || row.block > intent.sinceBlock);
   const row = deposits.find(intent.txId ? isSame : isAlike);
-  return row ? outcome(row.status === "credited" ? "credited" : "refund_due", row) : null;
+  return row ? outcome(ARRIVED[row.status] ?? "refund_due", row) : null;
 }
 
 const transactionOf = (id) => id.slice(0, 40);

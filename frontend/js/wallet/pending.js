@@ -3,11 +3,15 @@
 
 import { ApiError, read } from "../data/api.js";
 import { findBlock } from "../data/nodes.js";
+import { latest } from "../data/stream.js";
+import { deadlineOf, withDeadline } from "./intents.js";
 import { readOutcome } from "./outcome.js";
 import { sign } from "./wallet.js";
 
 /** Lifetime of a transaction: it can be included in a block for ten minutes. */
 const EXPIRATION_MS = 600_000;
+/** How long a request to the wallet is valid: what is signed later is rejected. */
+const SIGNING_MS = 900_000;
 /** Clocks differ: an intent has expired this long after its deadline. */
 const CLOCK_MARGIN_MS = 60_000;
 const KEEP_MS = 86_400_000;
@@ -114,12 +118,14 @@ export const isOver = (intent) => OVER.has(intent.state);
 
 /**
  * Have a draft signed and track it. Resolves once the wallet has answered, or the user stopped waiting.
- * @param {import("./intents.js").Draft} draft
+ * @param {import("./intents.js").Draft} undated
  * @returns {Promise<Intent>}
  */
-export async function submit(draft) {
-  const { ref } = draft;
+export async function submit(undated) {
   const now = Date.now();
+  const headTime = Date.parse(latest().head?.ts ?? "") || 0;
+  const draft = withDeadline(undated, Math.ceil((Math.max(now, headTime) + SIGNING_MS) / 1000));
+  const { ref } = draft;
   const control = new AbortController();
   atWallet.set(ref, control);
   const intent = {
@@ -146,7 +152,7 @@ async function handleAnswer(ref, answer) {
     update(ref, { state: "sent", txId, multisig, deadline: await readDeadline(), text: "", hint: "" });
     track(ref);
   } else if (answer.reason === "unclear" || answer.reason === "given_up") {
-    update(ref, { state: "lost", deadline: await readDeadline(), text: answer.message, hint: answer.hint });
+    update(ref, { state: "lost", deadline: await readLastDeadline(ref), text: answer.message, hint: answer.hint });
     track(ref);
   } else {
     const outcome = answer.reason === "cancelled" ? "not_signed" : "refused";
@@ -160,6 +166,12 @@ async function handleAnswer(ref, answer) {
  */
 export function giveUp(ref) {
   atWallet.get(ref)?.abort();
+}
+
+/** The deadline of an intent that may be signed later. */
+async function readLastDeadline(ref) {
+  const notAfter = deadlineOf(load(ref)?.draft ?? {});
+  return notAfter === null ? readDeadline() : notAfter * 1000;
 }
 
 async function readDeadline() {
@@ -256,7 +268,7 @@ function resume() {
 
 /** The page that waited for the wallet is gone, and with it the answer. */
 async function markLost(ref) {
-  update(ref, { state: "lost", deadline: await readDeadline() });
+  update(ref, { state: "lost", deadline: await readLastDeadline(ref) });
   track(ref);
 }
 
