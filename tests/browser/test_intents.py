@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from indexer.intents import place_limit, place_market, venue_of_api
+from indexer.intents.drafts import Draft, venue_of_api
+from indexer.intents.drafts import build as build_ours
+from indexer.intents.sandbox import Situation
 from settlement.core.parsing.amounts import MAX_UNITS
 from tests.browser.venue import venue
 from tests.unit.core.test_names import ACCOUNTS, NOT_ACCOUNTS
 
 ORDER = {"side": "buy", "base": "PEK", "quote": "SWAP.HIVE", "lots": 100_000, "ticks": 12_345}
+NOW = 1_790_000_000
 ROW = {
     "id": "a" * 40,
     "base": "PEK",
@@ -58,6 +61,11 @@ def payload(draft: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
+def ours(action: str, body: dict[str, Any]) -> Draft:
+    """The same action by the command line, which asks the rules whether they accept it."""
+    return build_ours(action, body, Situation(venue_of_api(venue()), NOW))
+
+
 def test_a_limit_order_matches_its_sentence(modules: Page) -> None:
     draft = build(modules, "limitOrder", ORDER)
     assert draft["message"] == (
@@ -69,9 +77,9 @@ def test_a_limit_order_matches_its_sentence(modules: Page) -> None:
         "quote": "SWAP.HIVE",
         "quantity": "1000.00",
         "price": "0.012345",
+        "maxFeeBps": 20,
     }
-    ours = place_limit(venue_of_api(venue()), "buy", **payload(draft))
-    assert ours.body["contractPayload"] == payload(draft)
+    assert ours("buy", payload(draft)).body["contractPayload"] == payload(draft)
 
 
 def test_options_of_a_limit_order(modules: Page) -> None:
@@ -93,11 +101,13 @@ def test_market_orders(modules: Page) -> None:
         "quote": "SWAP.HIVE",
         "quantity": "12.50000000",
         "price": "0.012500",
+        "maxFeeBps": 20,
     }
     sell = build(modules, "marketOrder", {**pair, "side": "sell", "lots": 1, "worst": None})
     assert sell["message"] == "Peake DEX: MARKET SELL 0.01 PEK for SWAP.HIVE, no price limit"
-    assert payload(sell) == {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "0.01"}
-    place_market(venue_of_api(venue()), "marketBuy", **payload(buy))
+    assert payload(sell) == {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "0.01", "maxFeeBps": 20}
+    ours("marketBuy", payload(buy))
+    ours("marketSell", payload(sell))
 
 
 def test_cancel_and_replace(modules: Page) -> None:
@@ -111,13 +121,66 @@ def test_cancel_and_replace(modules: Page) -> None:
         "Peake DEX: REPLACE order “Sell 1,000 PEK at 0.012000 SWAP.HIVE” with "
         "“Sell 600 PEK at 0.013000 SWAP.HIVE”"
     )
-    assert payload(changed) == {"id": "a" * 40, "price": "0.013000"}
+    assert payload(changed) == {"id": "a" * 40, "price": "0.013000", "maxFeeBps": 20}
     assert build(modules, "replace", ROW, {})["field"] == "price"
     assert build(modules, "cancel", {**ROW, "id": "nope"})["field"] == "order"
     assert payload(build(modules, "cancelAll", {})) == {}
     everything = build(modules, "cancelAll", {"base": "PEK", "quote": "SWAP.HIVE"})
     assert everything["message"] == "Peake DEX: CANCEL ALL open orders of PEK/SWAP.HIVE"
     assert payload(everything) == {"symbol": "PEK", "quote": "SWAP.HIVE"}
+
+
+def test_a_stop_is_cancelled_by_its_condition(modules: Page) -> None:
+    stop = {**ROW, "trigger_price": "0.011000", "trigger_when": "below", "quantity_symbol": "PEK"}
+    assert build(modules, "cancel", stop)["title"] == (
+        "Cancel order: Sell 1,000 PEK at 0.012000 SWAP.HIVE, once the price is ≤ 0.011000 SWAP.HIVE"
+    )
+    budget = {**stop, "side": "buy", "price": None, "quantity_symbol": "SWAP.HIVE", "trigger_when": "above"}
+    assert build(modules, "cancel", budget)["title"] == (
+        "Cancel order: Buy 1,000 SWAP.HIVE at market, once the price is ≥ 0.011000 SWAP.HIVE"
+    )
+
+
+def test_a_withdrawal_is_cancelled_with_its_hour(modules: Page) -> None:
+    row = {"id": "b" * 40, "symbol": "HBD", "amount": "1.500", "to": "bob"}
+    draft = build(modules, "cancelWithdrawal", row)
+    assert draft["message"] == (
+        "Peake DEX: CANCEL the withdrawal of 1.5 HBD to @bob: available again in one hour, "
+        "unless it is paid before"
+    )
+    assert payload(draft) == {"id": "b" * 40}
+    settled = build(modules, "cancelWithdrawal", {**row, "id": f"{'b' * 40}-1-2#SWAP.HIVE"})
+    assert payload(settled) == {"id": f"{'b' * 40}-1-2#SWAP.HIVE"}
+    assert build(modules, "cancelWithdrawal", {**row, "id": "b" * 40 + "#"})["field"] == "order"
+
+
+def test_a_withdrawal_below_the_minimum_is_not_built(modules: Page) -> None:
+    tokens = [{**token, "min_withdrawal": "1.000"} for token in venue()["tokens"] if token["symbol"] == "HBD"]
+    below = build(modules, "withdraw", {"symbol": "HBD", "units": 999}, tokens=tokens)
+    assert below == {"field": "quantity", "problem": "The minimum withdrawal is 1 HBD."}
+    assert "json" in build(modules, "withdraw", {"symbol": "HBD", "units": 1000}, tokens=tokens)
+    assert "json" in build(modules, "withdraw", {"symbol": "HBD", "all": True}, tokens=tokens)
+
+
+def test_a_deadline_is_that_of_the_venue_s_actions(modules: Page) -> None:
+    draft = build(modules, "oneSignature", ORDER)
+    dated = modules.evaluate(
+        """async (draft) => {
+          const { withDeadline, withNewRef, deadlineOf } = await import("/js/wallet/intents.js");
+          const dated = withNewRef(withDeadline(draft, 1790000900));
+          return { json: JSON.parse(dated.json), before: deadlineOf(draft), after: deadlineOf(dated) };
+        }""",
+        draft,
+    )
+    assert (dated["before"], dated["after"]) == (None, 1_790_000_900)
+    deposit, order = (element["contractPayload"] for element in dated["json"])
+    assert "notAfter" not in deposit
+    assert order["notAfter"] == 1_790_000_900
+    coin = build(modules, "deposit", {"symbol": "HIVE", "units": 1})
+    same = modules.evaluate(
+        "async (draft) => (await import('/js/wallet/intents.js')).withDeadline(draft, 1)", coin
+    )
+    assert same == coin
 
 
 def test_withdrawals_and_deposits(modules: Page) -> None:
@@ -231,10 +294,22 @@ def test_invalid_orders_are_not_built(
         ({"memo": "x" * 257}, "memo"),
         ({"memo": "line\nbreak"}, "memo"),
         ({"memo": "\u007f"}, "memo"),
+        ({"memo": "#secret"}, "memo"),
+        ({"memo": "peakedex:1"}, "memo"),
+        ({"symbol": "HBD", "memo": "{"}, "memo"),
+        ({"symbol": "HBD", "memo": "  ["}, "memo"),
     ],
 )
 def test_invalid_withdrawals_are_not_built(modules: Page, change: dict[str, Any], field: str) -> None:
     assert build(modules, "withdraw", {"symbol": "PEK", "units": 1, **change})["field"] == field
+
+
+def test_memos_that_the_rules_accept_are_built(modules: Page) -> None:
+    """Only coins' memos could be run by the sidechain, and only what begins with # is encrypted."""
+    for symbol, memo in (("PEK", "{x"), ("HBD", "a{"), ("PEK", "x#"), ("PEK", " #"), ("HBD", "x" * 256)):
+        draft = build(modules, "withdraw", {"symbol": symbol, "units": 100, "memo": memo})
+        assert payload(draft)["memo"] == memo
+        ours("withdraw", payload(draft))
 
 
 def test_account_names_follow_the_same_rule_as_the_exchange(modules: Page) -> None:

@@ -19,16 +19,25 @@ def venue(**changes: Any) -> dict[str, Any]:
     return {
         "name": "Peake DEX",
         "network": "hive",
+        "protocol": 2,
         "contract": "peakedex",
         "custom_json_id": "ssc-mainnet-hive",
         "start_block": 1,
         "operator": "peakedex",
+        "checkpoint_account": "peakedex",
+        "escrows": sorted(escrow for _, _, escrow in TOKENS.values()),
         "fee_account": "peakedex.fees",
         "accept_flat_intents": False,
         "order_lifetime": 2_592_000,
         "max_open_orders": 200,
         "tokens": [
-            {"symbol": symbol, "precision": precision, "chain": chain, "escrow": escrow}
+            {
+                "symbol": symbol,
+                "precision": precision,
+                "chain": chain,
+                "escrow": escrow,
+                "min_withdrawal": f"0.{'1'.zfill(precision)}" if precision else "1",
+            }
             for symbol, (precision, chain, escrow) in TOKENS.items()
         ],
         "pairs": [
