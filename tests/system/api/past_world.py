@@ -386,6 +386,6 @@ def everything(client: FlaskClient, path: str, name: str, limit: int = 37) -> li
         cursor = f"&cursor={body['next_cursor']}"
 
 
-def without_block(text: str) -> list[str]:
-    """A state's lines but for the one that names the block."""
-    return [line for line in text.splitlines() if not line.startswith("block ")]
+def lasting(text: str) -> list[str]:
+    """A state's lines but for those that change without journal lines: the block, grants, and timers."""
+    return [line for line in text.splitlines() if not line.startswith(("block ", "grant ", "timer "))]

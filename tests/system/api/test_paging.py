@@ -29,8 +29,9 @@ def reject_once(world: World) -> None:
 
 
 def send_once(world: World) -> None:
-    """One that is credited, one that goes back."""
-    world.apply(world.deposit("mallory", "PEK", "1"), world.deposit("mallory", "DOGE", "1"))
+    """One that is credited, one that goes back, and one that is ignored."""
+    astray = world.deposit("mallory", "PEK", "1")._replace(recipient="peakedex.hive")
+    world.apply(world.deposit("mallory", "PEK", "1"), astray, world.deposit("mallory", "DOGE", "1"))
 
 
 def withdraw_once(world: World) -> None:
@@ -114,4 +115,4 @@ def test_an_order_of_many_trades(fresh: World) -> None:
     assert [row["id"] for row in first["trades"] + rest["trades"]] == list(range(10, 0, -1))
     assert rest["next_cursor"] is None
     lines = {row["line"] for row in first["journal"] + rest["journal"]}
-    assert len(lines) == 12
+    assert len(lines) == 13

@@ -18,7 +18,11 @@ def get(client: FlaskClient, path: str, status: int = 200):
 def test_venue_is_the_file_and_what_was_listed_since(fresh: World) -> None:
     fresh.apply(
         fresh.action(
-            "peakecoin", "listToken", symbol="DOGE", precision=8, chain="hive-engine", escrow="peakedex.doge"
+            *("peakecoin", "listToken"),
+            symbol="DOGE",
+            precision=8,
+            escrow="peakedex.btc",
+            minWithdrawal="2.5",
         ),
         fresh.action(
             "peakecoin", "listPair", symbol="PEK", quote="DOGE", priceDecimals=4, quantityDecimals=2
@@ -35,8 +39,11 @@ def test_venue_is_the_file_and_what_was_listed_since(fresh: World) -> None:
         "symbol": "DOGE",
         "precision": 8,
         "chain": "hive-engine",
-        "escrow": "peakedex.doge",
+        "escrow": "peakedex.btc",
+        "min_withdrawal": "2.50000000",
     }
+    assert venue["escrows"] == ["peakedex.btc", "peakedex.hbd", "peakedex.hive", "peakedex.pek"]
+    assert (venue["protocol"], venue["checkpoint_account"]) == (2, "peakecoin")
     assert (venue["pairs"][-1]["quote"], venue["pairs"][-1]["price_decimals"]) == ("DOGE", 4)
     assert (venue["pairs"][2]["status"], venue["pairs"][2]["taker_fee_bps"]) == ("paused", 7)
 
@@ -47,11 +54,13 @@ def test_an_intent_is_accepted_rejected_or_unknown(world: World, client: FlaskCl
         {
             "id": transaction(12),
             "user": "bob",
+            "by": "active",
             "action": "buy",
             "status": "accepted",
             "code": None,
             "error": None,
             "order": transaction(12),
+            "fired": None,
             "ref": "my-1",
             "ts": "2026-09-21T14:13:35Z",
             "block": 1004,
@@ -121,7 +130,7 @@ def test_rejected_orders(world: World, client: FlaskClient) -> None:
     ]
     one = get(client, f"/api/orders/{rows[1]['id']}")
     assert one["order"] == rows[1]
-    assert [line["line"] for line in one["journal"]] == [f"reject {rows[1]['id']} carol buy E_FUNDS"]
+    assert [line["line"] for line in one["journal"]] == [f"reject {rows[1]['id']} carol buy - E_FUNDS"]
     assert get(client, "/api/orders?user=alice&status=rejected")["orders"] == []
     assert get(client, "/api/orders?user=nobody.yet&status=rejected")["orders"] == []
 
@@ -138,7 +147,8 @@ def test_a_rejected_withdrawal_is_no_order(fresh: World) -> None:
 def test_an_order_settled_to_the_wallet_shows_its_withdrawal(world: World, client: FlaskClient) -> None:
     body = get(client, f"/api/orders/{transaction(14)}")
     assert body["order"]["settle"] == "wallet"
-    assert [row["line"].split(" ")[0] for row in body["journal"]] == ["order", "trade", "close", "withdraw"]
+    kinds = [row["line"].split(" ")[0] for row in body["journal"]]
+    assert kinds == ["accept", "order", "trade", "close", "withdraw"]
 
 
 def test_an_expired_order(world: World, client: FlaskClient) -> None:
@@ -149,14 +159,15 @@ def test_an_expired_order(world: World, client: FlaskClient) -> None:
         "2026-09-21T14:13:50Z",
         "2026-09-21T14:13:50Z",
     )
-    assert [row["line"].split(" ")[0] for row in body["journal"]] == ["order", "expire", "close"]
+    assert [row["line"].split(" ")[0] for row in body["journal"]] == ["accept", "order", "expire", "close"]
 
 
 def test_an_order_id_in_a_strangers_memo_is_not_its_journal(fresh: World) -> None:
     order = fresh.order("alice", "sell", "1", "1")
     fresh.apply(fresh.deposit("alice", "PEK", "5"), fresh.deposit("bob", "PEK", "5"))
     fresh.apply(order, fresh.action("bob", "withdraw", symbol="PEK", quantity="1", memo=order.id))
-    assert len(get(fresh.client(), f"/api/orders/{order.id}")["journal"]) == 1
+    lines = [row["line"].split(" ")[0] for row in get(fresh.client(), f"/api/orders/{order.id}")["journal"]]
+    assert lines == ["accept", "order"]
 
 
 def test_an_action_that_changed_nothing_has_a_block_at_least(fresh: World) -> None:
