@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import msgspec
 import zstandard
+from sqlalchemy import Column, Table, select
 from sqlalchemy import Engine as Database
-from sqlalchemy import select
 
 from indexer.devnet.generator.generate import generate
 from indexer.devnet.venue import EXAMPLE, demo_venue
@@ -110,16 +110,20 @@ def kinds(text: str) -> Counter[str]:
 
 
 def dump(database: Database) -> dict[str, list[Any]]:
-    """Every row of every table that follows from the chain alone."""
+    """Every row of every table that follows from the chain alone, without when the state was last compared."""
     with database.connect() as connection:
         return {
             table.name: sorted(
-                (tuple(row) for row in connection.execute(select(table))),
+                (tuple(row) for row in connection.execute(select(*_columns(table)))),
                 key=lambda row: tuple((value is not None, value) for value in row),
             )
             for table in schema.metadata.sorted_tables
             if not table.name.startswith(NOT_STATE)
         }
+
+
+def _columns(table: Table) -> list[Column[Any]]:
+    return [column for column in table.columns if column is not schema.cursor.c.state_hash]
 
 
 def picture(state: State) -> dict[str, Any]:
