@@ -21,6 +21,7 @@ from indexer.cli.support.common import require_db, require_venue, start_logging
 from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain, open_nodes
 from indexer.cli.support.processes import interruptible_stop
+from indexer.cli.support.start_state import StartState, read_start_state
 from indexer.follow.batch_writer import BatchWriter
 from indexer.follow.heartbeat import StatusPublisher
 from indexer.follow.loop import Follower, Progress
@@ -58,10 +59,19 @@ class IndexerOptions(NamedTuple):
     chain: ExpectedChain  # of the Hive nodes
     peers: tuple[str, ...]  # replicas whose hashes are compared
     checkpoint_every: int  # blocks between comparisons of the state with peers
+    start: StartState | None  # the state to begin an empty database with; None: the venue's first block
 
 
 @click.command()
-@config.settings(*INDEXER_SETTINGS, "log-level", "log-format")
+@config.settings(*INDEXER_SETTINGS)
+@click.option(
+    "--from-state",
+    "state_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Begin an empty database with this state text, which `peakedex state` prints.",
+)
+@click.option("--state-hash", metavar="HASH", help="The published hash of --from-state: it is checked.")
+@config.settings("log-level", "log-format")
 def follow(
     venue: Path | None,
     db: str | None,
@@ -72,12 +82,15 @@ def follow(
     chain_id: str | None,
     peer: tuple[str, ...],
     checkpoint_every: int,
+    state_file: Path | None,
+    state_hash: str | None,
     log_level: str,
     log_format: str,
 ) -> None:
     """Index irreversible Hive blocks into the database.
 
-    It catches up, then follows the chain until stopped. Only one indexer can use a database at a time.
+    It catches up, then follows the chain until stopped. Only one indexer can use a database at a time. With
+    --from-state it does not read the blocks before: the history in the database begins with that state.
 
     Example: peakedex follow --venue venues/example.toml --db peakedex.db
     """
@@ -94,6 +107,7 @@ def follow(
         chain=expected_chain(chain_id),
         peers=peer_urls(peer),
         checkpoint_every=checkpoint_every,
+        start=read_start_state(state_file, state_hash, rules_venue),
     )
     with interruptible_stop() as stop:
         run_indexer(options, stop)
@@ -115,9 +129,11 @@ def run_indexer(options: IndexerOptions, stop: threading.Event) -> None:
     with closing_writer(options.db) as engine, Lease(engine, on_lost=stop.set) as lease:
 
         def index() -> None:
-            rules, projector = load_or_initialise(engine, options.venue)
             nodes = (options.nodes, options.engine_nodes)
-            source = open_nodes(*nodes, rules.venue_filter, Waiter(stop), options.quorum, options.chain)
+            source = open_nodes(*nodes, options.venue.filter, Waiter(stop), options.quorum, options.chain)
+            if options.start is not None:
+                options.start.write(engine, source)
+            rules, projector = load_or_initialise(engine, options.venue)
             log.info("catching up from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
             tune_gc()
             has_indexes = threading.Event()

@@ -146,8 +146,15 @@ class HiveSource:
         """The sidechain's receipts of an irreversible block, None for none. Raises Stopped."""
         return self._sidechain.receipts(block.number, block.block_id, self._irreversible_id)
 
+    def block_id(self, number: int) -> str | None:
+        """The id of a block; None where it is not irreversible yet, or no node has it.
+
+        Waits until a quorum of nodes has answered. Raises Stopped and SourceError.
+        """
+        self._irreversible.wait_beyond(0, self._poll_seconds)
+        return self._irreversible_id(number)
+
     def _irreversible_id(self, number: int) -> str | None:
-        """The id of a block; None where it is not irreversible yet, or no node has it. Raises Stopped."""
         return self._ranges.block_id(number) if self._irreversible.reaches(number) else None
 
     def close(self) -> None:
