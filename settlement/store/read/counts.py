@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, case, func, select
 
 from settlement.store import payout_schema, schema
 from settlement.store.read.open_at_block import is_open
-from settlement.store.read.payouts import QUEUED, REFUND, WITHDRAWAL
+from settlement.store.read.payouts import QUEUED, REFUND, RETURNING, WITHDRAWAL
 
 
 class Totals(NamedTuple):
@@ -50,7 +50,9 @@ def count_payouts(connection: Connection) -> dict[str, int]:
 
 def _count_pending(connection: Connection, kind: int, table: Table) -> dict[str, int]:
     note = payout_schema.notes
-    state = func.coalesce(note.c.state, QUEUED)
+    state: ColumnElement[str] = func.coalesce(note.c.state, QUEUED)
+    if table is schema.withdrawals:
+        state = case((table.c.return_due.is_not(None), RETURNING), else_=state)
     rows = connection.execute(
         select(state.label("state"), func.count().label("number"))
         .select_from(table.outerjoin(note, and_(note.c.kind == kind, note.c.claim == table.c.n)))

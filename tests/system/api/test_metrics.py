@@ -74,12 +74,15 @@ def test_rejections_are_counted_by_code_and_each_intent_once(fresh: World) -> No
 
 
 def test_money_is_told_by_token_and_payouts_by_state(fresh: World) -> None:
-    fresh.apply(fresh.deposit("alice", "PEK", "5"), fresh.deposit("mallory", "NOPE", "1"))
-    fresh.apply(fresh.action("alice", "withdraw", symbol="PEK", quantity="1.5"))
+    astray = fresh.deposit("mallory", "PEK", "1")._replace(recipient="peakedex.hive")
+    fresh.apply(fresh.deposit("alice", "PEK", "5"), astray)
+    asked = [fresh.action("alice", "withdraw", symbol="PEK", quantity=each) for each in ("1.5", "0.5")]
+    fresh.apply(*asked, fresh.action("alice", "cancelWithdrawal", id=asked[1].id))
     samples = scrape(fresh)
     assert samples["peakedex_holdings PEK"] == samples["peakedex_liabilities PEK"] == 5
     assert samples["peakedex_insolvent PEK"] == 0
-    assert samples["peakedex_payouts queued"] == 2  # the withdrawal, and the refund of what is not listed
+    assert samples["peakedex_payouts queued"] == 2  # the withdrawal, and the refund of what went astray
+    assert samples["peakedex_payouts returning"] == 1
     assert samples["peakedex_payouts sent"] == 0
     note = {"kind": 0, "claim": 1, "state": "sent", "reason": None, "next_attempt": None}
     with fresh.engine.begin() as connection:

@@ -144,7 +144,7 @@ def test_depth_has_bounds(client: FlaskClient, value: str, status: int) -> None:
         ),
         (
             "/api/orders?status=OPEN",
-            "status must be one of open, filled, cancelled, expired, rejected.",
+            "status must be one of open, filled, cancelled, expired, triggered, waiting, rejected.",
         ),
     ],
 )
