@@ -189,7 +189,7 @@ def parse_venue(text: str) -> Venue:
         text=text,
     )
     head.done()
-    mistakes += _mistakes_between_fields(venue)
+    mistakes += _mistakes_between_fields(venue, {mistake.field for mistake in mistakes})
     if mistakes:
         raise VenueError(mistakes)
     return venue
@@ -206,6 +206,7 @@ def _token(symbol: str, table: object, mistakes: list[Mistake]) -> TokenRules:
         )
     fields = TableReader(where, table, mistakes)
     precision = fields.integer("precision", 0, MAX_TOKEN_PRECISION)
+    is_bad = any(mistake.field == f"{where}.precision" for mistake in mistakes)
     if symbol in NATIVE_COINS and precision != NATIVE_PRECISION:
         mistakes.append(
             Mistake(f"{where}.precision", f"{symbol} has precision {NATIVE_PRECISION}; write that")
@@ -214,7 +215,7 @@ def _token(symbol: str, table: object, mistakes: list[Mistake]) -> TokenRules:
         symbol=symbol,
         precision=precision,
         escrow=fields.text("escrow", None, is_account, "a Hive account name"),
-        min_withdrawal=fields.amount("min_withdrawal", precision),
+        min_withdrawal=fields.amount("min_withdrawal", MAX_TOKEN_PRECISION if is_bad else precision),
         key_env=fields.optional_text("key_env"),
     )
     fields.done()
@@ -238,7 +239,8 @@ def _pair(index: int, table: object, mistakes: list[Mistake]) -> PairRules:
     return pair
 
 
-def _mistakes_between_fields(venue: Venue) -> list[Mistake]:
+def _mistakes_between_fields(venue: Venue, bad: set[str]) -> list[Mistake]:
+    """Mistakes that concern several fields, none of which is among the `bad` ones."""
     mistakes = []
     for escrow in sorted(venue.escrows - {""}):
         if escrow in venue.contract:
@@ -252,14 +254,14 @@ def _mistakes_between_fields(venue: Venue) -> list[Mistake]:
     precisions = {token.symbol: token.precision for token in venue.tokens}
     seen: set[str] = set()
     for index, pair in enumerate(venue.pairs):
-        mistakes += _pair_mistakes(f"pairs[{index}]", pair, precisions)
+        mistakes += _pair_mistakes(f"pairs[{index}]", pair, precisions, bad)
         if pair.name in seen:
             mistakes.append(Mistake(f"pairs[{index}]", f"{pair.name} is listed twice; remove one"))
         seen.add(pair.name)
     return mistakes
 
 
-def _pair_mistakes(where: str, pair: PairRules, precisions: dict[str, int]) -> list[Mistake]:
+def _pair_mistakes(where: str, pair: PairRules, precisions: dict[str, int], bad: set[str]) -> list[Mistake]:
     unlisted = [
         Mistake(f"{where}.{side}", f'{symbol} is not listed; add a [tokens."{symbol}"] table')
         for side, symbol in (("base", pair.base), ("quote", pair.quote))
@@ -270,12 +272,15 @@ def _pair_mistakes(where: str, pair: PairRules, precisions: dict[str, int]) -> l
     if pair.base == pair.quote:
         return [Mistake(f"{where}.quote", f"base and quote of {pair.name} must differ; name another")]
     base, quote = precisions[pair.base], precisions[pair.quote]
-    if decimals_fit(
+    fits = decimals_fit(
         price_decimals=pair.price_decimals,
         quantity_decimals=pair.quantity_decimals,
         base_precision=base,
         quote_precision=quote,
-    ):
+    )
+    decimals = {f"{where}.price_decimals", f"{where}.quantity_decimals"}
+    decimals |= {f'tokens."{symbol}".precision' for symbol in (pair.base, pair.quote)}
+    if fits or bad & decimals:
         return []
     field_name = "quantity_decimals" if pair.quantity_decimals > base else "price_decimals"
     return [

@@ -90,8 +90,10 @@ class Ledger:
 
     def code(self, event: Action) -> str | None:
         """The code with which one action is rejected, alone in a block."""
-        codes = [line.code for line in self.block(event).lines() if isinstance(line, lines.Reject)]
-        return codes[0] if codes else None
+        for line in self.block(event).lines():
+            if isinstance(line, lines.Reject) and line.id == event.id:
+                return line.code
+        return None
 
     def balance(self, account: str, symbol: str) -> tuple[int, ...]:
         return tuple(self.state.accounts[account].balances[symbol].buckets[:3])

@@ -284,7 +284,12 @@ def test_an_internal_move_of_an_unlisted_token_shows_the_literal_quantity() -> N
 def test_only_the_tokens_own_escrow_account_changes_holdings() -> None:
     """Moves into it are rounded down, out of it rounded up; to itself, or between others, they change nothing."""
     ledger = Ledger()
-    moves = (("dex.hive", "dex.pek"), ("dex.pek", "dex.hive"), ("dex.pek", "dex.pek"), ("dex.hive", "dex.hbd"))
+    moves = (
+        ("dex.hive", "dex.pek"),
+        ("dex.pek", "dex.hive"),
+        ("dex.pek", "dex.pek"),
+        ("dex.hive", "dex.hbd"),
+    )
     events = [
         Movement(f"m{n}", "hive-engine", sender, to, "PEK", "0.000000019", None)
         for n, (sender, to) in enumerate(moves)
@@ -339,7 +344,9 @@ def test_what_cannot_be_credited_is_refunded_or_ignored() -> None:
 def test_twenty_refunds_are_due_to_one_sender_at_most() -> None:
     ledger = Ledger()
     wrong = Movement("", "hive-engine", "alice", "dex.hive", "PEK", "1", None)
-    lines = ledger.lines(*(wrong._replace(id=f"r{n}") for n in range(21)), wrong._replace(id="b", sender="bob"))
+    lines = ledger.lines(
+        *(wrong._replace(id=f"r{n}") for n in range(21)), wrong._replace(id="b", sender="bob")
+    )
     assert [line.split()[0] for line in lines] == ["refund"] * 20 + ["ignore", "refund"]
     pay = Movement("p", "hive-engine", "dex.hive", "alice", "PEK", "1.0", "peakedex:r7")
     assert ledger.lines(pay, wrong._replace(id="again")) == ["paid r7 p", "refund again alice PEK 1 dex.hive"]
@@ -400,7 +407,10 @@ def test_the_minimum_of_a_withdrawal() -> None:
 def test_memos_of_withdrawals(symbol: str, memo: str, code: str | None) -> None:
     ledger = Ledger()
     ledger.fund(["alice"])
-    assert ledger.code(ledger.act("alice", "withdraw", {"symbol": symbol, "quantity": "1", "memo": memo})) == code
+    assert (
+        ledger.code(ledger.act("alice", "withdraw", {"symbol": symbol, "quantity": "1", "memo": memo}))
+        == code
+    )
 
 
 # ---------------------------------------------------------------- found by a reviewer
