@@ -4,8 +4,8 @@
     python3 verify_journal.py JOURNAL VENUE [options]
 
 JOURNAL is the output of `peakedex journal` or /api/journal, or of `peakedex journal --json` (- reads standard
-input; .gz is read too). VENUE is the venue file (needs Python 3.11), or the output of `peakedex venue hash --text`.
-The program shares no code with Peake DEX. It follows docs/protocol.md:
+input; .gz is read too). VENUE is the venue file (needs Python 3.11), or the output of
+`peakedex venue hash --text`. The program shares no code with Peake DEX. It follows docs/protocol.md:
 
 1. It recomputes the venue hash and, block by block, the journal hash.
 2. It keeps the whole state as the lines say it: balances, orders, stops, timers, grants and what was used of
@@ -32,9 +32,15 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import IO, Any, Dict, Iterator, List, Optional, Set, Tuple
+from typing import IO, Any
 from urllib.parse import unquote
+
+try:
+    import tomllib
+except ImportError:  # before Python 3.11
+    tomllib = None
 
 # The kinds of journal lines and their fields (docs/auditor.md says what each means).
 KINDS = {
@@ -62,7 +68,8 @@ KINDS = {
     "outflow": "id escrow chain symbol amount to",
     "internal": "id sender recipient chain symbol amount",
     "token": "symbol precision escrow min_withdrawal",
-    "pair": "pair price_decimals quantity_decimals maker_fee_bps taker_fee_bps price_policy self_trade status",
+    "pair": "pair price_decimals quantity_decimals maker_fee_bps taker_fee_bps price_policy self_trade "
+    "status",
     "rules": "max_open_orders fee_account",
     "checkpoint": "block state_hash journal_hash",
     "upgrade": "protocol text block",
@@ -89,15 +96,14 @@ FOLLOWS = {
     "returnWithdrawal": ("returning",),
     "upgrade": ("upgrade",),
 }
-ONLY_EXPECTED = ("order", "stop", "timer", "grant", "revoke", "withdraw", "returning", "token", "pair", "rules")
-ONLY_EXPECTED += ("checkpoint", "upgrade")
+# Lines that come only where the line before them asks for them.
+ONLY_EXPECTED = {kind for kinds in FOLLOWS.values() for kind in kinds if kind != "close"}
 OPERATOR = ("listToken", "listPair", "updatePair", "updateVenue", "checkpoint", "returnWithdrawal", "upgrade")
 ORDERS = ("buy", "sell", "marketBuy", "marketSell", "replace")
 UNDER_GRANT = (*ORDERS, "cancel", "cancelAll", "cancelAllAfter")
-CODES = (
-    "E_INPUT E_AUTH E_GRANT E_LATE E_NOT_FOUND E_OWNER E_TOKEN E_PAIR E_PAUSED E_PRECISION E_RANGE E_FEE "
-    "E_LIMIT E_MINIMUM E_TRIGGER E_FUNDS E_POST_ONLY E_FOK E_SELF_TRADE E_NO_LIQUIDITY"
-).split(" ")
+BOOK_CODES = ("E_FUNDS", "E_POST_ONLY", "E_FOK", "E_SELF_TRADE", "E_NO_LIQUIDITY")
+CODES = ("E_INPUT", "E_AUTH", "E_GRANT", "E_LATE", "E_NOT_FOUND", "E_OWNER", "E_TOKEN", "E_PAIR", "E_PAUSED")
+CODES += ("E_PRECISION", "E_RANGE", "E_FEE", "E_LIMIT", "E_MINIMUM", "E_TRIGGER", *BOOK_CODES)
 # The order of work in a block (section 3).
 EXPIRY, TIMERS, RETURNS, LEFT_OVER, OPERATIONS, FIRING = range(6)
 
@@ -147,15 +153,15 @@ def amount(text: str) -> int:
     return units
 
 
-def optional(text: str) -> Optional[int]:
+def optional(text: str) -> int | None:
     return None if text == "-" else amount(text)
 
 
-def show(value: Optional[int]) -> str:
+def show(value: int | None) -> str:
     return "-" if value is None else str(value)
 
 
-def read_quantity(text: str) -> Optional[Tuple[int, int]]:
+def read_quantity(text: str) -> tuple[int, int] | None:
     """A literal quantity by its value, as mantissa × 10^exponent; None where it is no number (section 4)."""
     text = text.strip(SPACES)
     text = text[1:] if text.startswith("+") else text
@@ -173,7 +179,7 @@ def read_quantity(text: str) -> Optional[Tuple[int, int]]:
     return None
 
 
-def in_units(quantity: Tuple[int, int], precision: int) -> Tuple[int, bool]:
+def in_units(quantity: tuple[int, int], precision: int) -> tuple[int, bool]:
     """A quantity in units, rounded down, and whether it is whole."""
     mantissa, exponent = quantity[0], quantity[1] + precision
     if exponent >= 0:
@@ -198,8 +204,9 @@ def canonical_text(text: str) -> str:
     """The venue's canonical text, out of itself or out of a venue file (section 2)."""
     if text.startswith("peakedex-venue "):
         return text
-    import tomllib
-
+    need(
+        tomllib is not None, "a venue file needs Python 3.11; give the output of `peakedex venue hash --text`"
+    )
     document = tomllib.loads(text)
     venue = document["venue"]
     need(venue["protocol"] == 2, "the venue file is not of protocol 2")
@@ -245,12 +252,12 @@ class Waiting:
 
     def __init__(self, above: bool) -> None:
         self.above = above
-        self.heap: List[Tuple[int, int, Any]] = []
+        self.heap: list[tuple[int, int, Any]] = []
 
     def add(self, price: int, item: Any) -> None:
         heapq.heappush(self.heap, (price if self.above else -price, item.seq, item))
 
-    def take_reached(self, pair: Pair) -> List[Any]:
+    def take_reached(self, pair: Pair) -> list[Any]:
         """Remove and return what the mark has reached."""
         reached = []
         while self.heap:
@@ -268,13 +275,13 @@ class Pair:
 
     def __init__(self, name: str, base: Token, quote: Token) -> None:
         self.name, self.base, self.quote = name, base, quote
-        self.mark: List[List[int]] = []  # block, base units, quote units
+        self.mark: list[list[int]] = []  # block, base units, quote units
         self.total_base = self.total_quote = 0
-        self.books: Tuple[List[Any], List[Any]] = ([], [])  # asks, bids: heaps of (price key, seq, order)
+        self.books: tuple[list[Any], list[Any]] = ([], [])  # asks, bids: heaps of (price key, seq, order)
         self.above, self.below = Waiting(True), Waiting(False)
         self.fired = 0
 
-    def set(self, fields: List[str]) -> None:
+    def set(self, fields: list[str]) -> None:
         self.price_decimals, self.quantity_decimals = number(fields[0]), signed(fields[1])
         need(-12 <= self.quantity_decimals <= self.base.precision, "not a possible lot")
         need(0 <= self.price_decimals <= 18, "not a possible tick")
@@ -334,16 +341,16 @@ class Item:
     is_open = True
     received = released = 0
     budget = 0  # what its close released
-    maker_fee: Optional[int] = None
+    maker_fee: int | None = None
     taker_fee = 0
     settle = "venue"
-    stop_price: Optional[int] = None
-    stop_limit: Optional[int] = None
+    stop_price: int | None = None
+    stop_limit: int | None = None
     above, trigger = False, 0  # of a stop
-    rest: List[str] = []  # a stop's last fields
-    fired_fee: Optional[int] = None  # of a fired order: the taker fee at the acceptance of its stop or order
+    rest = ""  # a stop's last fields
+    fired_fee: int | None = None  # of a fired order: the taker fee at the acceptance of its stop or order
 
-    def __init__(self, words: List[str], pair: Pair) -> None:
+    def __init__(self, words: list[str], pair: Pair) -> None:
         self.id, seq, self.account, _, side, kind, price, quantity, expiry = words[:9]
         need(side in ("buy", "sell") and kind in ("limit", "market"), "unknown side or type")
         self.seq, self.pair = number(seq), pair
@@ -374,13 +381,13 @@ class Grant:
         self.pairs_text, self.per_day_text = pairs, per_day
         self.pairs = pairs.split(",")
         need(self.pairs == sorted(set(self.pairs)), "the pairs are not sorted or not distinct")
-        self.per_day: Dict[str, int] = {}
+        self.per_day: dict[str, int] = {}
         for part in per_day.split(","):
             symbol, _, units = part.partition(":")
             self.per_day[symbol] = amount(units)
         need(list(self.per_day) == sorted(self.per_day), "the allowances are not sorted")
-        self.day: Optional[int] = None
-        self.used: Dict[str, int] = {}
+        self.day: int | None = None
+        self.used: dict[str, int] = {}
 
 
 # ---------------------------------------------------------------- the state, line by line
@@ -393,35 +400,37 @@ class Books:
         self.venue_hash = sha256(venue.encode()).hexdigest()
         self.number, self.id, self.time, self.now = 0, "-", "-", 0
         self.seq = self.trades = 0
-        self.tokens: Dict[str, Token] = {}
-        self.pairs: Dict[str, Pair] = {}
-        self.wallets: Dict[Tuple[str, str], List[int]] = {}
-        self.items: Dict[str, Item] = {}  # open orders and stops, in order of sequence
-        self.expiries: List[Tuple[int, int, Item]] = []
+        self.tokens: dict[str, Token] = {}
+        self.pairs: dict[str, Pair] = {}
+        self.wallets: dict[tuple[str, str], list[int]] = {}
+        self.items: dict[str, Item] = {}  # open orders and stops, in order of sequence
+        self.expiries: list[tuple[int, int, Item]] = []
         self.count: Counter[str] = Counter()  # open orders and stops by account
-        self.timers: Dict[Tuple[str, str], int] = {}
-        self.grants: Dict[Tuple[str, str], Grant] = {}
-        self.withdrawals: Dict[str, List[Any]] = {}  # account, symbol, amount, to, memo, due, order of opening
+        self.timers: dict[tuple[str, str], int] = {}
+        self.grants: dict[tuple[str, str], Grant] = {}
+        self.withdrawals: dict[
+            str, list[Any]
+        ] = {}  # account, symbol, amount, to, memo, due, order of opening
         self.pending: Counter[str] = Counter()  # withdrawals by account
         self.opened = 0
-        self.refunds: Dict[str, Tuple[str, str, str, str]] = {}
+        self.refunds: dict[str, tuple[str, str, str, str]] = {}
         self.refunds_of: Counter[str] = Counter()
-        self.upgrade: Optional[List[str]] = None
-        self.left: List[str] = []
-        self.expected: List[Tuple[str, ...]] = []  # each a choice of beginnings that the next line must have
-        self.taker: Optional[Item] = None  # the incoming order that matches
+        self.upgrade: list[str] | None = None
+        self.left: list[str] = []
+        self.expected: list[tuple[str, ...]] = []  # each a choice of beginnings that the next line must have
+        self.taker: Item | None = None  # the incoming order that matches
         self.own_count = 0  # open orders and stops of its account when it was accepted
-        self.action: List[str] = []  # fields of the last `accept`
-        self.replaced: Optional[Item] = None
-        self.to_close: List[Item] = []  # by a timer, a cancelAll, or the closing of a pair
+        self.action: list[str] = []  # fields of the last `accept`
+        self.replaced: Item | None = None
+        self.to_close: list[Item] = []  # by a timer, a cancelAll, or the closing of a pair
         self.any_of = False  # by a cancelAll: its filters are not in the journal, so that any part may close
         self.was_expected = False  # the line: by the line before it
-        self.settled: Set[str] = set()  # withdrawals that the close of an order opens
+        self.settled: set[str] = set()  # withdrawals that the close of an order opens
         self.step = EXPIRY
-        self.round: List[Item] = []  # what still fires in this round
-        self.firing: List[Pair] = []  # pairs whose firing is not finished
-        self.traded: Set[str] = set()
-        self.fired: Dict[str, Item] = {}  # id of the order that must come → what fired
+        self.round: list[Item] = []  # what still fires in this round
+        self.firing: list[Pair] = []  # pairs whose firing is not finished
+        self.traded: set[str] = set()
+        self.fired: dict[str, Item] = {}  # id of the order that must come → what fired
         self.read_venue(venue)
 
     def read_venue(self, text: str) -> None:
@@ -478,7 +487,10 @@ class Books:
 
     def settle_down(self) -> None:
         """Nothing of the last action may be missing."""
-        need(not self.expected, f"a line `{'` or `'.join(self.expected[0] if self.expected else ())}` is missing")
+        need(
+            not self.expected,
+            f"a line `{'` or `'.join(self.expected[0] if self.expected else ())}` is missing",
+        )
         self.end_matching()
         need(self.any_of or not self.to_close, "not all orders were closed that had to be")
         self.to_close, self.any_of = [], False
@@ -508,11 +520,11 @@ class Books:
 
     # ------------------------------------------------------------ firing
 
-    def start_firing(self, names: List[str]) -> None:
+    def start_firing(self, names: list[str]) -> None:
         self.round = []
         self.firing = [self.pairs[name] for name in names if self.pairs[name].status == "active"]
 
-    def next_fired(self) -> Optional[Item]:
+    def next_fired(self) -> Item | None:
         """What must fire next in this step, or None where it is finished."""
         while self.firing:
             pair = self.firing[0]
@@ -571,7 +583,7 @@ class Books:
         need(name in self.pairs, f"{name} is not listed")
         return self.pairs[name]
 
-    def wallet(self, account: str, symbol: str) -> List[int]:
+    def wallet(self, account: str, symbol: str) -> list[int]:
         return self.wallets.setdefault((account, symbol), [0, 0, 0])
 
     def take(self, account: str, symbol: str, bucket: int, units: int) -> None:
@@ -595,8 +607,8 @@ class Books:
 
     def check_all_totals(self) -> None:
         totals: Counter[str] = Counter()
-        locks: Counter[Tuple[str, str]] = Counter()
-        leaving: Counter[Tuple[str, str]] = Counter()
+        locks: Counter[tuple[str, str]] = Counter()
+        leaving: Counter[tuple[str, str]] = Counter()
         for item in self.items.values():
             locks[item.account, item.gives.symbol] += item.locked
         for account, symbol, units, *_ in self.withdrawals.values():
@@ -636,7 +648,7 @@ class Books:
         need(self.expiries[0][2].id == id_, f"{self.expiries[0][2].id} expires before it")
         self.expected = [(f"close {id_} expired ",)]
 
-    def next_timer(self) -> Optional[Tuple[int, str, str]]:
+    def next_timer(self) -> tuple[int, str, str] | None:
         due = [(at, *key) for key, at in self.timers.items() if at <= self.now]
         return min(due) if due else None
 
@@ -647,13 +659,15 @@ class Books:
         del self.timers[account, by]
         self.to_close = self.reach(account, by, stops=False)
 
-    def reach(self, account: str, by: str, stops: bool) -> List[Item]:
+    def reach(self, account: str, by: str, stops: bool) -> list[Item]:
         """The open orders (and stops) that a cancel signed in that way reaches."""
         found = [item for item in self.items.values() if item.account == account]
         if by == "active":
             return [item for item in found if stops or not item.is_stop]
         pairs = self.grants[account, by].pairs
-        return [item for item in found if item.pair.name in pairs and not item.is_stop and item.stop_price is None]
+        return [
+            item for item in found if item.pair.name in pairs and not item.is_stop and item.stop_price is None
+        ]
 
     def on_accept(self, id_: str, account: str, by: str, action: str, ref: str) -> None:
         self.advance(OPERATIONS)
@@ -678,7 +692,7 @@ class Books:
             market = item.market or not item.is_stop
             name = f"market{item.side.capitalize()}" if market else item.side
             need(action == name and ref == "-", f"the action is {name}")
-            need(code in CODES[CODES.index("E_FUNDS") :], f"a fired order is not rejected with {code}")
+            need(code in BOOK_CODES, f"a fired order is not rejected with {code}")
         else:
             self.advance(OPERATIONS)
         need(code in CODES, "unknown code")
@@ -753,7 +767,7 @@ class Books:
         if by != "active":
             self.check_grant(item, self.grants[account, by], old)
 
-    def check_grant(self, item: Item, grant: Grant, old: Optional[Item]) -> None:
+    def check_grant(self, item: Item, grant: Grant, old: Item | None) -> None:
         """Pair, band and allowance (section 6)."""
         pair = item.pair
         need(pair.name in grant.pairs, "the grant does not name this pair")
@@ -786,7 +800,7 @@ class Books:
         need(time_in_force in (("IOC",) if item.market else ("GTC", "IOC", "FOK")), "unknown time in force")
         need(item.price is not None and item.expiry is not None, "a stop has a price and an expiry")
         item.is_stop, item.above, item.trigger = True, when == "above", amount(trigger)
-        item.taker_fee, item.rest = pair.taker_fee, fields[10:]
+        item.taker_fee, item.rest = pair.taker_fee, " ".join(fields[10:])
         need(not pair.is_reached(item.trigger, item.above), "its price is reached already")
         self.check_action(item)
         self.open_item(item)
@@ -803,7 +817,9 @@ class Books:
         need(taker is not None and taker.id == taker_id, f"{taker_id} is not the incoming order")
         assert taker is not None
         maker = pair.best(not taker.is_buy)
-        need(maker is not None and maker.id == maker_id, f"{maker.id if maker else 'nothing'} is next to trade")
+        need(
+            maker is not None and maker.id == maker_id, f"{maker.id if maker else 'nothing'} is next to trade"
+        )
         need(taker.pair is pair and crosses(taker, maker), "the orders do not cross")
         need(maker.account != taker.account or pair.self_trade == "allow", "a trade with oneself")
         buy, sell = (taker, maker) if taker.is_buy else (maker, taker)
@@ -811,14 +827,20 @@ class Books:
         wanted = trade_price(taker, maker)
         need(number(price) == wanted, f"the price must be {wanted}")
         most = affordable(taker, wanted)
-        need(number(quantity) == min(most, maker.remaining) > 0, f"the quantity must be {min(most, maker.remaining)}")
+        need(
+            number(quantity) == min(most, maker.remaining) > 0,
+            f"the quantity must be {min(most, maker.remaining)}",
+        )
         base_units, quote_units = int(quantity), pair.value(wanted, int(quantity))
         need(number(quote) == quote_units, f"the quote amount must be {quote_units}")
         taker_bps = pair.taker_fee if taker.fired_fee is None else min(pair.taker_fee, taker.fired_fee)
         maker_bps = min(pair.maker_fee, maker.maker_fee)
         fees = (taker_bps, maker_bps) if taker.is_buy else (maker_bps, taker_bps)
         base_fee, quote_fee = base_units * fees[0] // 10000, quote_units * fees[1] // 10000
-        need((number(buyer_fee), number(seller_fee)) == (base_fee, quote_fee), f"the fees must be {base_fee}, {quote_fee}")
+        need(
+            (number(buyer_fee), number(seller_fee)) == (base_fee, quote_fee),
+            f"the fees must be {base_fee}, {quote_fee}",
+        )
         self.pay(buy, sell, quote_units, quote_fee)
         self.pay(sell, buy, base_units, base_fee)
         sell.remaining -= base_units
@@ -853,11 +875,15 @@ class Books:
             return
         need(not taker.market and taker.remaining > 0, f"order {taker.id} did not close")
         best = taker.pair.best(not taker.is_buy)
-        need(best is None or not crosses(taker, best), f"order {taker.id} did not trade with {best.id if best else ''}")
+        need(
+            best is None or not crosses(taker, best),
+            f"order {taker.id} did not trade with {best.id if best else ''}",
+        )
         if taker.fired_fee is None:
             need(self.own_count < self.max_open, "too many open orders and stops")
         taker.rests = True
-        assert taker.price is not None and taker.expiry is not None
+        assert taker.price is not None
+        assert taker.expiry is not None
         key = -taker.price if taker.is_buy else taker.price
         heapq.heappush(taker.pair.books[taker.is_buy], (key, taker.seq, taker))
         heapq.heappush(self.expiries, (taker.expiry, taker.seq, taker))
@@ -870,7 +896,9 @@ class Books:
             self.check_close(item, status)
         need(status in ("filled", "cancelled", "expired", "triggered"), "unknown status")
         if status == "filled":
-            need(item.remaining == 0 or (item.market and item.is_buy and not item.is_stop), "it is not filled")
+            need(
+                item.remaining == 0 or (item.market and item.is_buy and not item.is_stop), "it is not filled"
+            )
         else:
             need(item.remaining > 0, "nothing remains: it is filled")
         need(number(released) == item.locked, f"it must release {item.locked}")
@@ -928,7 +956,7 @@ class Books:
         if status == "cancelled":
             need(not can_trade or own, f"it did not trade with {best.id if best else ''}")
 
-    def settlement(self, item: Item) -> List[Tuple[str, ...]]:
+    def settlement(self, item: Item) -> list[tuple[str, ...]]:
         """The `withdraw` lines that must follow the close of an order that settles to the wallet."""
         lines, pending = [], self.pending[item.account]
         parts = ((item.gives, item.released), (item.gets, item.received))
@@ -1030,7 +1058,7 @@ class Books:
         self.withdrawals[id_] = [account, symbol, int(units), to, memo, None, self.opened]
         self.pending[account] += 1
 
-    def close_withdrawal(self, id_: str) -> List[Any]:
+    def close_withdrawal(self, id_: str) -> list[Any]:
         need(id_ in self.withdrawals, "no such withdrawal is pending")
         withdrawal = self.withdrawals.pop(id_)
         self.pending[withdrawal[0]] -= 1
@@ -1042,11 +1070,15 @@ class Books:
         withdrawal = self.withdrawals[id_]
         need(withdrawal[5] is None, "it is returning already")
         need(number(due) == self.now + 3600, f"it is due at {self.now + 3600}")
-        need(self.action[3] == "returnWithdrawal" or withdrawal[0] == self.action[1], "it is another account's")
+        need(
+            self.action[3] == "returnWithdrawal" or withdrawal[0] == self.action[1], "it is another account's"
+        )
         withdrawal[5] = int(due)
 
-    def next_return(self) -> Optional[str]:
-        due = [(w[5], w[6], id_) for id_, w in self.withdrawals.items() if w[5] is not None and w[5] <= self.now]
+    def next_return(self) -> str | None:
+        due = [
+            (w[5], w[6], id_) for id_, w in self.withdrawals.items() if w[5] is not None and w[5] <= self.now
+        ]
         return min(due)[2] if due else None
 
     def on_return(self, id_: str) -> None:
@@ -1065,7 +1097,7 @@ class Books:
             need(id_ in self.refunds, "no such withdrawal is pending, and no such refund is due")
             self.refunds_of[self.refunds.pop(id_)[0]] -= 1
 
-    def holdings_of(self, chain: str, symbol: str, text: str) -> Tuple[Optional[Token], Optional[int]]:
+    def holdings_of(self, chain: str, symbol: str, text: str) -> tuple[Token | None, int | None]:
         """A listed token, and by how much its holdings changed (None: they did not)."""
         token = self.tokens.get(symbol)
         token = token if token is not None and token.chain == chain else None
@@ -1218,8 +1250,7 @@ def order_line(item: Item) -> str:
 def stop_line(item: Item) -> str:
     kind = "market" if item.market else "limit"
     head = f"stop {item.seq} {item.id} {item.account} {item.pair.name} {item.side} {kind} {show(item.price)}"
-    rest = " ".join(item.rest)
-    return f"{head} {item.quantity} {item.locked} {item.expiry} {item.taker_fee} {rest}"
+    return f"{head} {item.quantity} {item.locked} {item.expiry} {item.taker_fee} {item.rest}"
 
 
 # ---------------------------------------------------------------- files and comparison
@@ -1235,10 +1266,10 @@ class Journal:
         else:
             self._file = gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb")
 
-    def blocks(self) -> Iterator[Tuple[str, Optional[str]]]:
+    def blocks(self) -> Iterator[tuple[str, str | None]]:
         """Each block's text, and the journal hash after it where the file has one."""
         self._file.seek(0)
-        held: List[str] = []
+        held: list[str] = []
         for raw in self._file:
             line = raw.decode("utf-8")
             if line.startswith("{"):
@@ -1254,7 +1285,7 @@ class Journal:
             yield "".join(held), None
 
 
-def add_up(journal: Journal, books: Books) -> Tuple[str, int, int]:
+def add_up(journal: Journal, books: Books) -> tuple[str, int, int]:
     """Apply all blocks; returns the journal hash and the number of blocks and lines.
 
     Raises JournalError with the place.
@@ -1288,7 +1319,7 @@ def add_up(journal: Journal, books: Books) -> Tuple[str, int, int]:
     return value, blocks, count
 
 
-def move_on(books: Books, block: List[str]) -> None:
+def move_on(books: Books, block: list[str]) -> None:
     """Go to a later block, in which nothing happened."""
     if block == [str(books.number), books.id, books.time]:
         return
@@ -1317,13 +1348,15 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--state", metavar="FILE", help="state text to compare with")
     parser.add_argument("--state-hash", metavar="HASH", help="expected state hash")
     parser.add_argument(
-        "--block", metavar="NUMBER,ID,TIME", help="block of the state, if it is after the journal's last block"
+        "--block",
+        metavar="NUMBER,ID,TIME",
+        help="block of the state, if it is after the journal's last block",
     )
     parser.add_argument("--print-state", action="store_true", help="print only the derived state")
     return parser.parse_args()
 
 
-def run(options: argparse.Namespace) -> List[str]:
+def run(options: argparse.Namespace) -> list[str]:
     """Run all checks; returns the lines to print. Raises JournalError."""
     with open(options.venue, encoding="utf-8", newline="") as file:
         venue = canonical_text(file.read())

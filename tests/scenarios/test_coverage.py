@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Final
 
 import pytest
 
 from settlement.core.codes import Code
-from settlement.core.journal.entries import JournalEntry
+from settlement.core.journal import lines, state_lines
 from settlement.core.operator_actions import OPERATOR_ACTIONS
 from tests.scenarios.scenario import HERE, ScenarioError, read_scenarios
 from tests.scenarios.test_scenarios import CASES
 
-_ORDER: Final = "E_INPUT E_AUTH E_PAIR E_PAUSED E_PRECISION E_RANGE"
+_ANY: Final = "E_INPUT E_AUTH E_LATE"
+_ORDER: Final = f"{_ANY} E_GRANT E_PAIR E_PAUSED E_PRECISION E_RANGE E_FEE E_LIMIT E_TRIGGER E_FUNDS"
 POSSIBLE: Final = {
-    "buy": f"{_ORDER} E_LIMIT E_POST_ONLY E_FOK E_SELF_TRADE E_NO_LIQUIDITY E_FUNDS",
-    "sell": f"{_ORDER} E_LIMIT E_POST_ONLY E_FOK E_SELF_TRADE E_NO_LIQUIDITY E_FUNDS",
-    "marketBuy": f"{_ORDER} E_SELF_TRADE E_NO_LIQUIDITY E_FUNDS",
-    "marketSell": f"{_ORDER} E_SELF_TRADE E_NO_LIQUIDITY E_FUNDS",
-    "cancel": "E_INPUT E_AUTH E_NOT_FOUND E_OWNER",
-    "cancelAll": "E_INPUT E_AUTH E_PAIR",
-    "replace": "E_INPUT E_AUTH E_NOT_FOUND E_OWNER E_PAUSED E_PRECISION E_RANGE E_LIMIT E_SELF_TRADE E_FUNDS",
-    "withdraw": "E_INPUT E_AUTH E_TOKEN E_PRECISION E_RANGE E_FUNDS",
-    "listToken": "E_INPUT E_AUTH E_TOKEN",
-    "listPair": "E_INPUT E_AUTH E_TOKEN E_PAIR",
-    "updatePair": "E_INPUT E_AUTH E_PAIR E_PAUSED",
-    "updateVenue": "E_INPUT E_AUTH",
-    "checkpoint": "E_INPUT E_AUTH E_RANGE",
-    "returnWithdrawal": "E_INPUT E_AUTH E_NOT_FOUND",
+    "buy": f"{_ORDER} E_POST_ONLY E_FOK E_SELF_TRADE E_NO_LIQUIDITY",
+    "sell": f"{_ORDER} E_POST_ONLY E_FOK E_SELF_TRADE E_NO_LIQUIDITY",
+    "marketBuy": f"{_ORDER} E_SELF_TRADE E_NO_LIQUIDITY",
+    "marketSell": f"{_ORDER} E_SELF_TRADE E_NO_LIQUIDITY",
+    "cancel": f"{_ANY} E_GRANT E_NOT_FOUND E_OWNER",
+    "cancelAll": f"{_ANY} E_PAIR",
+    "cancelAllAfter": _ANY,
+    "replace": (
+        f"{_ANY} E_GRANT E_NOT_FOUND E_OWNER E_PAUSED E_PRECISION E_RANGE E_FEE E_LIMIT E_TRIGGER E_SELF_TRADE E_FUNDS"
+    ),
+    "withdraw": f"{_ANY} E_GRANT E_TOKEN E_PRECISION E_RANGE E_LIMIT E_MINIMUM E_FUNDS",
+    "cancelWithdrawal": f"{_ANY} E_GRANT E_NOT_FOUND E_OWNER",
+    "grant": f"{_ANY} E_GRANT E_PAIR E_TOKEN E_PRECISION E_RANGE E_LIMIT",
+    "revoke": f"{_ANY} E_GRANT E_NOT_FOUND",
+    "listToken": f"{_ANY} E_TOKEN E_PRECISION E_RANGE",
+    "listPair": f"{_ANY} E_TOKEN E_PAIR",
+    "updatePair": f"{_ANY} E_PAIR E_PAUSED",
+    "updateVenue": _ANY,
+    "checkpoint": _ANY,
+    "returnWithdrawal": f"{_ANY} E_NOT_FOUND",
+    "upgrade": _ANY,
     "-": "E_INPUT",
 }
 """The codes that each action can get. A new code is added here together with a scenario."""
@@ -45,13 +54,35 @@ def test_every_code_of_every_action_has_a_scenario() -> None:
     assert set(POSSIBLE) >= OPERATOR_ACTIONS
 
 
+def test_every_action_is_accepted_in_a_scenario() -> None:
+    found = {line.split()[4] for case in CASES for line in case.journal or () if line.startswith("accept ")}
+    assert found == set(POSSIBLE) - {"-"}
+
+
+def test_fired_orders_are_rejected_in_scenarios() -> None:
+    found = {
+        (last.split()[3], last.split()[5])
+        for case in CASES
+        for first, last in pairwise((case.journal or ())[1:])
+        if last.startswith("reject ") and first.startswith("close ")
+        if first.split()[1] in (last.split()[1], last.split()[1].removesuffix("~stop"))
+    }
+    assert {code for _, code in found} == {"E_POST_ONLY", "E_FOK", "E_SELF_TRADE", "E_NO_LIQUIDITY"}
+    assert {action for action, _ in found} == {"buy", "sell", "marketBuy", "marketSell"}
+
+
 def test_every_kind_of_line_has_a_scenario() -> None:
     found = {line.split()[0] for case in CASES for line in case.journal or ()}
-    assert found == {
-        *("block", "expire", "deposit", "refund", "order", "trade", "close", "withdraw", "paid", "return"),
-        *("outflow", "internal", "operator", "reject"),
+    assert found == {"block", *lines.KINDS}
+
+
+def test_every_kind_of_state_line_has_a_scenario() -> None:
+    found = {
+        line.split()[0]
+        for case in CASES
+        for line in [*(case.state or ()), *(case.whole_state or ()), *case.state_holds]
     }
-    assert len(found) == len(JournalEntry.__args__) + 1  # type: ignore[attr-defined]
+    assert found == set(state_lines.KINDS)
 
 
 def test_titles_are_unique() -> None:
