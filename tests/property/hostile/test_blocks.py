@@ -207,6 +207,8 @@ def test_good_receipts_are_read(indexer: Indexer) -> None:
 
 
 RECEIPTS: Final = {
+    "of an orphan": lambda text: _changed(text, refHiveBlockId="00000002" + "ab" * 16),
+    "without the Hive block's id": lambda text: _changed(text, refHiveBlockId=None),
     "cut off": lambda text: text[:-20],
     "no JSON": lambda text: b"dex.tokens",
     "no transactions": lambda text: _changed(text, transactions=None),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from indexer.chain.strict_json import loads
+from indexer.intents.actions import ACTIONS as ALL_ACTIONS
 from tests.property.hostile.conftest import Indexer
 from tests.scenarios.chain import SHAPES, Block, custom_json, transaction_id
 from tests.scenarios.scenario import START
@@ -34,7 +35,7 @@ KINDS: Final[dict[str, Callable[[str | None, str], bool]]] = {
     "decimal": lambda value, text: text in ("1", "1.5"),
     "integer": lambda value, text: text == "1",
     "natural": lambda value, text: text in ("0", "1"),
-    "symbol": lambda value, text: False,
+    "zero": lambda value, text: text == "0",  # or an integer far above
     "name": lambda value, text: value == "true",  # a valid account name
     "word": lambda value, text: False,
     "flag": lambda value, text: text in ("true", "false"),
@@ -44,74 +45,98 @@ KINDS: Final[dict[str, Callable[[str | None, str], bool]]] = {
     "lots": lambda value, text: text in ("0", "1", "-1"),
     "any": lambda value, text: True,
 }
-# A valid payload for each action, with the kind of each field.
-LIMIT: Final = {
-    "symbol": ("TKN", "symbol"),
-    "quote": ("SWAP.HIVE", "symbol"),
+Fields = dict[str, tuple[Any, str]]
+# Valid payloads of each action, with the kind of each field.
+PAIR: Final[Fields] = {"symbol": ("TKN", "word"), "quote": ("SWAP.HIVE", "word")}
+ORDER: Final[Fields] = {
+    **PAIR,
     "quantity": ("1", "decimal"),
     "price": ("1", "decimal"),
+    "settle": ("venue", "word"),
+    "maxFeeBps": (20, "natural"),
+    "for": ("alice", "name"),
+}
+LIMIT: Final[Fields] = {
+    **ORDER,
     "expiration": (60, "integer"),
     "timeInForce": ("GTC", "word"),
     "postOnly": (False, "flag"),
-    "settle": ("venue", "word"),
 }
-MARKET: Final = {key: LIMIT[key] for key in ("symbol", "quote", "quantity", "price", "settle")}
-ACTIONS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
-    "buy": LIMIT,
-    "sell": LIMIT,
-    "marketBuy": MARKET,
-    "marketSell": MARKET,
-    "cancel": {"id": ("x", "id"), "type": ("buy", "any")},
-    "cancelAll": {"symbol": ("TKN", "symbol"), "quote": ("SWAP.HIVE", "symbol")},
-    "replace": {"id": ("x", "id"), "quantity": ("1", "decimal"), "price": ("1", "decimal")},
-    "withdraw": {
-        "symbol": ("TKN", "symbol"),
-        "quantity": ("1", "decimal"),
-        "to": ("bob", "name"),
-        "memo": ("m", "memo"),
-    },
-    "listToken": {
-        "symbol": ("TKN", "symbol"),
-        "precision": (2, "natural"),
-        "chain": ("hive-engine", "word"),
-        "escrow": ("dex.tokens", "name"),
-    },
-    "listPair": {
-        "symbol": ("TKN", "symbol"),
-        "quote": ("SWAP.HIVE", "symbol"),
-        "priceDecimals": (1, "natural"),
-        "quantityDecimals": (1, "lots"),
-        "makerFeeBps": (1, "natural"),
-        "takerFeeBps": (1, "natural"),
-        "pricePolicy": ("maker", "word"),
-        "selfTrade": ("allow", "word"),
-    },
-    "updatePair": {
-        "symbol": ("TKN", "symbol"),
-        "quote": ("SWAP.HIVE", "symbol"),
-        "makerFeeBps": (1, "natural"),
-        "takerFeeBps": (1, "natural"),
-        "pricePolicy": ("maker", "word"),
-        "selfTrade": ("allow", "word"),
-        "status": ("active", "word"),
-    },
-    "updateVenue": {"maxOpenOrders": (5, "integer"), "feeAccount": ("dex.fees", "name")},
-    "checkpoint": {"block": (1, "natural"), "stateHash": (HASH, "word"), "journalHash": (HASH, "word")},
-    "returnWithdrawal": {"id": ("x", "id")},
+TRIGGER: Final[Fields] = {"triggerPrice": ("1", "decimal"), "triggerWhen": ("above", "word")}
+PROTECTIVE: Final[Fields] = {"stopPrice": ("1", "decimal"), "stopLimit": ("1", "decimal")}
+FEES: Final[Fields] = {
+    "makerFeeBps": (1, "natural"),
+    "takerFeeBps": (1, "natural"),
+    "pricePolicy": ("maker", "word"),
+    "selfTrade": ("allow", "word"),
 }
+ACTIONS: Final[list[tuple[str, Fields]]] = [
+    ("buy", LIMIT),
+    ("buy", LIMIT | TRIGGER),
+    ("sell", LIMIT | PROTECTIVE),
+    ("marketBuy", ORDER),
+    ("marketSell", ORDER | TRIGGER | {"expiration": (60, "integer")}),
+    ("cancel", {"id": ("x", "id"), "type": ("buy", "any"), "for": ("alice", "name")}),
+    ("cancelAll", PAIR | {"for": ("alice", "name")}),
+    ("replace", {"id": ("x", "id"), "quantity": ("1", "decimal"), "price": ("1", "decimal"), **PROTECTIVE}),
+    ("cancelAllAfter", {"seconds": (15, "zero")}),
+    (
+        "withdraw",
+        {
+            "symbol": ("TKN", "word"),
+            "quantity": ("1", "decimal"),
+            "to": ("bob", "name"),
+            "memo": ("m", "memo"),
+        },
+    ),
+    ("cancelWithdrawal", {"id": ("x", "id")}),
+    (
+        "grant",
+        {
+            "to": ("bob", "name"),
+            "pairs": (["TKN/SWAP.HIVE"], "word"),
+            "perDay": ({"TKN": "1"}, "word"),
+            "bandBps": (100, "natural"),
+            "until": (START + 60, "word"),
+        },
+    ),
+    ("revoke", {"to": ("bob", "name")}),
+    (
+        "listToken",
+        {
+            "symbol": ("TKN", "word"),
+            "precision": (2, "natural"),
+            "escrow": ("dex.tokens", "word"),
+            "minWithdrawal": ("1", "decimal"),
+            "for": ("alice", "any"),
+        },
+    ),
+    ("listPair", PAIR | {"priceDecimals": (1, "natural"), "quantityDecimals": (1, "lots")} | FEES),
+    ("updatePair", PAIR | FEES | {"status": ("active", "word")}),
+    ("updateVenue", {"maxOpenOrders": (5, "integer"), "feeAccount": ("dex.fees", "name")}),
+    ("checkpoint", {"block": (1, "natural"), "stateHash": (HASH, "word"), "journalHash": (HASH, "word")}),
+    ("returnWithdrawal", {"id": ("x", "id")}),
+    ("upgrade", {"protocol": (3, "word"), "text": (HASH, "word"), "block": (0, "zero")}),
+]
+_BOTH_OR_NEITHER: Final = {*TRIGGER, *PROTECTIVE}
 REQUIRED: Final = {
     "buy": "symbol quantity price",
     "sell": "symbol quantity price",
     "marketBuy": "symbol quantity",
-    "marketSell": "symbol quantity",
+    "marketSell": "symbol quantity price",  # the price because of its trigger
     "cancel": "id",
     "replace": "id",
+    "cancelAllAfter": "seconds",
     "withdraw": "symbol quantity",
-    "listToken": "symbol precision chain escrow",
+    "cancelWithdrawal": "id",
+    "grant": "to pairs perDay bandBps until",
+    "revoke": "to",
+    "listToken": "symbol precision escrow minWithdrawal",
     "listPair": "symbol quote priceDecimals quantityDecimals",
     "updatePair": "symbol quote",
     "checkpoint": "block stateHash journalHash",
     "returnWithdrawal": "id",
+    "upgrade": "protocol text block",
 }
 
 
@@ -122,33 +147,33 @@ def _string_of(text: str) -> str | None:
 
 
 def _is_memo(text: str) -> bool:
-    return 0 < len(text) <= 256 and text.isprintable()
+    return 0 < len(text) <= 256 and text.isprintable() and not text.startswith(("peakedex:", "#"))
 
 
-def _payload(fields: dict[str, tuple[Any, str]], key: str, text: str) -> str:
+def _payload(fields: Fields, key: str, text: str) -> str:
     """The valid payload as JSON text, with the value of one key replaced or removed."""
     texts = {name: json.dumps(value) for name, (value, _) in fields.items()}
     texts[key] = text
     return "{" + ",".join(f"{json.dumps(k)}:{v}" for k, v in texts.items() if v != _MISSING) + "}"
 
 
-def _cases(action: str) -> list[tuple[str, str, bool]]:
+def _cases(action: str, fields: Fields) -> list[tuple[str, str, bool]]:
     """(key, payload text, whether it is valid) for each field with each odd value, and for each missing field."""
-    fields = {**ACTIONS[action], "ref": ("r", "ref")}
+    fields = {**fields, "ref": ("r", "ref"), "notAfter": (START, "natural")}
     cases = []
     for key, (_, kind) in fields.items():
         for text in ODD_VALUES:
             value = _string_of(text)
             cases.append((key, _payload(fields, key, text), KINDS[kind](value, text)))
-        is_optional = key not in REQUIRED.get(action, "").split()
-        cases.append((key, _payload(fields, key, _MISSING), is_optional))
+        is_required = key in REQUIRED.get(action, "").split() or key in _BOTH_OR_NEITHER
+        cases.append((key, _payload(fields, key, _MISSING), not is_required))
     return cases
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("action", list(ACTIONS))
-def test_each_field_rejects_other_values(action: str, shape: str, indexer: Indexer) -> None:
-    cases = _cases(action)
+@pytest.mark.parametrize(("action", "fields"), ACTIONS)
+def test_each_field_rejects_other_values(action: str, fields: Fields, shape: str, indexer: Indexer) -> None:
+    cases = _cases(action, fields)
     block = Block(1, START)
     for count, (_, payload, _) in enumerate(cases, 1):
         text = f'{{"contractName":"peakedex","contractAction":"{action}","contractPayload":{payload}}}'
@@ -163,10 +188,26 @@ def test_each_field_rejects_other_values(action: str, shape: str, indexer: Index
     assert len(indexer.loaded().state.tokens) == len(indexer.venue.tokens)
 
 
+def test_every_action_and_every_key_is_tried() -> None:
+    tried: dict[str, set[str]] = {}
+    for action, fields in ACTIONS:
+        tried.setdefault(action, {"ref", "notAfter"}).update(fields)
+    tried["buy"] |= PROTECTIVE.keys()
+    tried["sell"] |= TRIGGER.keys()
+    tried["marketBuy"] |= {*TRIGGER, "expiration"}
+    for action in ("replace", "cancelAllAfter"):
+        tried[action].add("for")
+    tried["replace"].add("maxFeeBps")
+    known = {name: {field.key for field in spec.fields} for name, spec in ALL_ACTIONS.items()}
+    assert {name: keys - {"type"} for name, keys in tried.items() if name != "listToken"} == {
+        name: keys for name, keys in known.items() if name != "listToken"
+    }
+
+
 @pytest.mark.parametrize("text", ODD_VALUES)
 def test_the_payload_itself_may_be_anything(text: str, indexer: Indexer) -> None:
     block = Block(1, START)
-    for count, action in enumerate(ACTIONS, 1):
+    for count, action in enumerate(ALL_ACTIONS, 1):
         body = f'{{"contractName":"peakedex","contractAction":"{action}","contractPayload":{text}}}'
         block.transactions.append(
             (transaction_id(count), [custom_json(body, ["operator"], [], "ssc-mainnet-hive")])
@@ -175,7 +216,7 @@ def test_the_payload_itself_may_be_anything(text: str, indexer: Indexer) -> None
     is_object = text.startswith("{")
     accepted = {"cancelAll", "updateVenue"} if is_object else set()
     rejected = {line.split()[3] for line in lines if line.endswith(" E_INPUT")}
-    assert rejected == ACTIONS.keys() - accepted
+    assert rejected == ALL_ACTIONS.keys() - accepted
 
 
 @pytest.mark.parametrize("text", ODD_VALUES)
@@ -185,5 +226,5 @@ def test_the_action_itself_may_be_anything(text: str, indexer: Indexer) -> None:
     value = _string_of(text)
     is_word = value is not None and value.isascii() and value.isalpha() and len(value) <= 32
     assert indexer.record([block]) == [
-        f"reject {transaction_id(1)} alice {value if is_word else '-'} E_INPUT"
+        f"reject {transaction_id(1)} alice {value if is_word else '-'} - E_INPUT"
     ]
