@@ -99,7 +99,6 @@ def _compiled(kind: str) -> Mapping[str, Statement]:
         "marks": on.insert(schema.marks),
         "left_over": on.insert(schema.left_over),
         "settings": on.insert(schema.settings),
-        "change_sets": on.insert(schema.change_sets),
         "outflows": on.insert(schema.outflows),
         "internal_moves": on.insert(schema.internal_moves),
         "checkpoints": on.insert(schema.checkpoints),

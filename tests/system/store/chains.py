@@ -22,7 +22,9 @@ from indexer.devnet.generator.generate import generate
 from indexer.devnet.venue import EXAMPLE, demo_venue
 from indexer.follow.loop import BATCH_BLOCKS, Follower, Progress
 from indexer.sources.archive import ArchiveSource
-from settlement.core.order_book import BookSide, Order, PriceLevel
+from settlement.core.journal.lines import KINDS
+from settlement.core.journal.state_text import state_text
+from settlement.core.order_book import BookSide, PriceLevel
 from settlement.core.state import State
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue, parse_venue
@@ -31,10 +33,7 @@ from settlement.store.database import open_writer
 from settlement.store.write.loader import load_or_initialise
 from tests.support import databases
 
-JOURNAL_KINDS: Final = (
-    *("block", "expire", "deposit", "refund", "order", "trade", "close", "withdraw", "paid", "return"),
-    *("outflow", "internal", "operator", "reject"),
-)
+JOURNAL_KINDS: Final = ("block", *KINDS)
 OFTEN: Final = {"flow": 300, "operator": 60, "outflow": 10, "internal": 10, "refund": 20, "pay": 80}
 NOT_STATE: Final = ("indexer_status", "lease", "payout_", "change_sets")
 """Beginnings of the names of tables that depend on when blocks were read, or on this machine."""
@@ -127,48 +126,12 @@ def _columns(table: Table) -> list[Column[Any]]:
 
 
 def picture(state: State) -> dict[str, Any]:
-    """The complete state in its order, without empty balances."""
+    """The complete state: its text, and the queues of its books, which the text implies."""
     return {
-        "header": state.header,
-        "journal hash": state.journal_hash,
-        "counters": (state.last_seq, state.last_trade, state.last_withdrawal, state.last_refund),
-        "settings": (state.max_open_orders, state.fee_account.name),
-        "escrows": state.venue_filter.escrows,
-        "tokens": [
-            (t.symbol, t.precision, t.chain, t.escrow, t.liabilities_units) for t in state.tokens.values()
-        ],
-        "quotes": state.quotes_of,
-        "pairs": [
-            (
-                *(pair.name, pair.price_decimals, pair.quantity_decimals, pair.maker_fee_bps),
-                *(pair.taker_fee_bps, pair.price_policy, pair.self_trade, pair.status),
-            )
-            for pair in state.pairs.values()
-        ],
+        "text": state_text(state),
         "books": {pair.name: (_side(pair.bids), _side(pair.asks)) for pair in state.pairs.values()},
-        "orders": {order.id: _order(order) for order in state.orders.values()},
-        "expiries": [order.id for order in state.expiries.ascending()],
-        "accounts' orders": {
-            name: list(account.orders) for name, account in state.accounts.items() if account.orders
-        },
-        "wallets": {
-            (name, symbol): tuple(wallet.buckets)
-            for name, account in state.accounts.items()
-            for symbol, wallet in account.balances.items()
-            if any(wallet.buckets)
-        },
-        "withdrawals": [(w.n, w.id, *w.payment_key, w.memo) for w in state.withdrawals.by_id.values()],
-        "refunds": [(r.n, r.id, *r.payment_key, r.quantity) for r in state.refunds.by_id.values()],
-        "holdings": state.holdings,
+        "expiries": [each.id for each in state.expiries.ascending()],
     }
-
-
-def _order(order: Order) -> tuple[Any, ...]:
-    return (
-        *(order.seq, order.account.name, order.pair.name, order.is_buy, order.market, order.price),
-        *(order.quantity, order.remaining, order.locked, order.received, order.released, order.expiry),
-        *(order.to_wallet, order.status),
-    )
 
 
 def _side(side: BookSide) -> list[tuple[int, int, int, list[str]]]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
 
+from sqlalchemy import Engine as Database
+
 from settlement.core.events import BlockHeader, Event
+from settlement.core.journal.state_text import state_hash
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
+from settlement.store.database import open_writer
+from settlement.store.write.loader import load_or_initialise
+from settlement.store.write.projector import Batch, totals_of
 from tests.property.model.event_generator import EventGenerator, header_after, random_venue
 from tests.property.model.naive_model import NaiveModel
+from tests.support import databases
 
 
 @dataclass(frozen=True)
@@ -43,3 +52,30 @@ def random_chain(seed: int, blocks: int = 60) -> tuple[Venue, tuple[RandomBlock,
         made.append(RandomBlock(header, tuple(events), tuple(model.state_lines())))
         header = header_after(header, random.choice((0, 3, 3, 30, 3600)))
     return venue, tuple(made)
+
+
+def batch_of(rules: StateMachine, blocks: Sequence[RandomBlock], *, compared: bool = True) -> Batch:
+    """Apply blocks and pack them for the projector; `compared`: with the hash of the whole state."""
+    entries = [rules.apply(block.header, block.events) for block in blocks]
+    state = rules.state
+    return Batch(
+        entries=[entry for entry in entries if entry.text],
+        receipts=[],
+        end=blocks[-1].header,
+        totals=totals_of(state),
+        state_hash=state_hash(state) if compared else None,
+    )
+
+
+def projected(
+    seed: int, size: int, restart_every: int = 1_000, blocks: int = 60
+) -> tuple[StateMachine, Database]:
+    """A random chain in a new database, in batches, with a restart after every `restart_every` of them."""
+    venue, made = random_chain(seed, blocks)
+    database = open_writer(databases.fresh())
+    rules, projector = load_or_initialise(database, venue)
+    for number, at in enumerate(range(0, len(made), size), start=1):
+        projector.project(batch_of(rules, made[at : at + size]))
+        if number % restart_every == 0:
+            rules, projector = load_or_initialise(database, venue)
+    return rules, database
