@@ -51,7 +51,7 @@ def examine(
     finding, venue = _read_venue(subject.venue_file)
     yield finding
     ledger = Ledger(subject.db)
-    yield from ledger.examine(venue, clock())
+    yield from ledger.examine(venue, wait)
     nodes = hive.inspect_nodes(subject.nodes, subject.chain)
     engines = sidechain.inspect_nodes(subject.engine_nodes)
     well = sorted(

@@ -1,8 +1,8 @@
-"""Checks of the escrow accounts: they exist and hold what the ledger says (protocol, section 7)."""
+"""Checks of the escrow accounts: they exist and hold what the ledger counts (protocol, section 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -13,10 +13,12 @@ from indexer.ops.doctor.findings import Finding, fatal, ok, warn
 from indexer.ops.doctor.hive import HiveNode
 from indexer.ops.doctor.ledger import Ledger
 from indexer.ops.doctor.sidechain import SidechainNode
+from settlement.core.accounts import Token as ListedToken
 from settlement.core.events import HIVE, HIVE_ENGINE
 from settlement.core.parsing.amounts import quantity_units, read_quantity, show_units
+from settlement.core.parsing.names import NATIVE_COINS
 from settlement.core.state import State
-from settlement.core.venue import Venue
+from settlement.core.venue import TokenRules, Venue
 from settlement.net.http_client import NodeError
 
 ROUNDS: Final = 4
@@ -24,7 +26,6 @@ ROUNDS: Final = 4
 ROUND_SECONDS: Final = 3.0
 _LIVE_BLOCKS: Final = 30
 _ACCOUNTS_PER_CALL: Final = 100
-_COINS: Final = ("HIVE", "HBD")  # native coins; sidechain tokens of these names are ignored
 
 Place = tuple[str, str]  # escrow account, symbol
 
@@ -73,9 +74,9 @@ class Escrows:
     def tokens(self) -> list[Token]:
         """The listed tokens; the ledger includes those that the operator listed later."""
         state = self.ledger.state
+        listed: Iterable[ListedToken | TokenRules] = () if self.venue is None else self.venue.tokens
         if state is not None:
-            return [Token(t.symbol, t.precision, t.chain, t.escrow) for t in state.tokens.values()]
-        listed = () if self.venue is None else self.venue.tokens
+            listed = state.tokens.values()
         return [Token(t.symbol, t.precision, t.chain, t.escrow) for t in listed]
 
     def examine(self) -> Iterator[Finding]:
@@ -106,8 +107,15 @@ class Escrows:
             )
         if not missing:
             yield ok("escrow", f"all {len(_escrows(tokens))} escrow accounts exist")
-        if self.venue is not None and self.venue.operator not in chain.accounts:
-            yield warn("operator", f"the account {self.venue.operator} does not exist on Hive", "register it")
+        for check, name in self._signers():
+            if name not in chain.accounts:
+                yield warn(check, f"the account {name} does not exist on Hive", "register it")
+
+    def _signers(self) -> list[tuple[str, str]]:
+        """The accounts that sign for the venue, with the check that they belong to."""
+        if self.venue is None:
+            return []
+        return [("operator", self.venue.operator), ("checkpoints", self.venue.checkpoint_account)]
 
     def _balances(self, tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
         """Lasting shortages, and surpluses."""
@@ -146,14 +154,15 @@ class Escrows:
         yield from self._surplus(chain)
 
     def _short(self, chain: OnChain) -> dict[Place, int]:
-        """Units missing, by escrow account and symbol."""
+        """Units that each token's own escrow account lacks, by account and symbol."""
         assert self.ledger.state is not None
         short = {}
-        for (escrow, symbol), units in self.ledger.state.holdings.items():
+        for symbol, token in self.ledger.state.tokens.items():
             if self._is_known(symbol, chain):
-                missing = units - _units(chain.amounts.get((escrow, symbol), "0"), self._precision(symbol))
+                place = (token.escrow, symbol)
+                missing = token.holdings - _units(chain.amounts.get(place, "0"), token.precision)
                 if missing > 0:
-                    short[escrow, symbol] = missing
+                    short[place] = missing
         return short
 
     def _surplus(self, chain: OnChain) -> Iterator[Finding]:
@@ -161,10 +170,11 @@ class Escrows:
         state = self.ledger.state
         assert state is not None
         for (escrow, symbol), amount in sorted(chain.amounts.items()):
-            if symbol in state.tokens:
-                precision = self._precision(symbol)
-                more = _units(amount, precision) - state.holdings.get((escrow, symbol), 0)
-                amount = show_units(more, precision) if more > 0 else ""
+            token = state.tokens.get(symbol)
+            if token is not None:
+                counted = token.holdings if escrow == token.escrow else 0
+                more = _units(amount, token.precision) - counted
+                amount = show_units(more, token.precision) if more > 0 else ""
             if amount:
                 yield ok("surplus", f"{escrow} holds {amount} {symbol} that the ledger does not count")
 
@@ -189,7 +199,7 @@ class Escrows:
         """Accounts and balances. Raises NodeError and BlockError."""
         chain = OnChain()
         names = _escrows(tokens)
-        asked = [*names, *([self.venue.operator] if self.venue else [])]
+        asked = list(dict.fromkeys([*names, *(name for _, name in self._signers())]))
         for at in range(0, len(asked), _ACCOUNTS_PER_CALL):
             some = asked[at : at + _ACCOUNTS_PER_CALL]
             answer = self.hive.client.call("database_api.find_accounts", {"accounts": some}, _Accounts)
@@ -209,7 +219,7 @@ class Escrows:
         chain.knows_tokens = True
         for row in engine.find("balances", {"account": {"$in": list(names)}}):
             account, symbol, amount = (_text(row, name) for name in ("account", "symbol", "balance"))
-            if account in names and symbol not in _COINS and amount.strip("0.") != "":
+            if account in names and symbol not in NATIVE_COINS and amount.strip("0.") != "":
                 chain.amounts[account, symbol] = amount
         symbols = [token.symbol for token in tokens if token.chain == HIVE_ENGINE]
         for row in engine.find("tokens", {"symbol": {"$in": symbols}}):
@@ -266,8 +276,7 @@ def _debts(state: State) -> Iterator[Finding]:
     """Solvency by the ledger alone: an unmatched outflow leaves less than the liabilities."""
     is_short = False
     for token in state.tokens.values():
-        held = sum(units for (_, symbol), units in state.holdings.items() if symbol == token.symbol)
-        owed = token.liabilities_units
+        held, owed = token.holdings, token.liabilities_units
         if held < owed:
             is_short = True
             amounts = [show_units(units, token.precision) for units in (owed - held, held, owed)]
@@ -278,7 +287,7 @@ def _debts(state: State) -> Iterator[Finding]:
                 "not all users can withdraw",
             )
     if not is_short:
-        yield ok("solvency", "reserves of each token cover its liabilities")
+        yield ok("solvency", "holdings of each token cover its liabilities")
 
 
 def _escrows(tokens: Sequence[Token]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -23,12 +23,16 @@ from settlement.store.database import (
     open_reader,
     parse_url,
 )
-from settlement.store.indexer_status import read_status
-from settlement.store.lease import read_holder
+from settlement.store.indexer_status import IndexerStatus, read_status
+from settlement.store.lease import Holder, read_holder
 from settlement.store.postgresql import read_server
+from settlement.store.read.position import read_position
 from settlement.store.write.loader import load
 
-_SILENT_SECONDS: Final = 30
+HEARTBEAT_LOOKS: Final = 10
+HEARTBEAT_SECONDS: Final = 1.0
+"""Seconds between two looks. The heartbeat's stamp is of its host's clock: only whether it changes counts."""
+_STALE_STANDBY_SECONDS: Final = 30
 _ANOTHER: Final = "choose another with --db"
 
 
@@ -40,8 +44,8 @@ class Ledger:
         self.reader: Engine | None = None
         self._url = url
 
-    def examine(self, venue: Venue | None, now: float) -> Iterator[Finding]:
-        """Run the checks."""
+    def examine(self, venue: Venue | None, wait: Callable[[float], object]) -> Iterator[Finding]:
+        """Run the checks. `wait` sleeps between two looks at the indexer's heartbeat."""
         if self._url is None:
             yield warn(
                 "database", "no database given: the ledger is not checked", "give --db, or set PEAKEDEX_DB"
@@ -66,7 +70,7 @@ class Ledger:
         yield _server(self.reader) if path is None else _writable(path)
         yield ok("migrations", f"the schema is at revision {newest_revision()}")
         yield from self._load(venue)
-        yield from self._indexer(now)
+        yield from self._indexer(wait)
 
     def reload(self) -> State | None:
         """Load the current state; None where that fails."""
@@ -80,14 +84,16 @@ class Ledger:
     def _load(self, venue: Venue | None) -> Iterator[Finding]:
         assert self.reader is not None
         try:
+            with self.reader.connect() as connection:
+                position = read_position(connection)
+            if position is None:
+                yield warn("ledger", "the database has no venue yet", "start `peakedex run`, which begins it")
+                return
             self.state = load(self.reader).state
-        except StoreError as error:
-            yield warn("ledger", str(error).partition(": ")[0], "start `peakedex run`, which begins it")
-            return
         except SQLAlchemyError as error:
             yield fatal("ledger", explain(error), _ANOTHER)
             return
-        except InvariantError as error:
+        except (StoreError, InvariantError) as error:
             yield fatal(
                 "ledger",
                 f"the books do not add up: {error}",
@@ -100,32 +106,48 @@ class Ledger:
         if venue is not None:
             yield _venue(state, venue)
 
-    def _indexer(self, now: float) -> Iterator[Finding]:
-        """The indexer's last status, and the holder of the lease."""
-        assert self.reader is not None
-        with self.reader.connect() as connection:
-            status, holder = read_status(connection), read_holder(connection)
+    def _indexer(self, wait: Callable[[float], object]) -> Iterator[Finding]:
+        """The indexer's status, whether its heartbeat moves, and the holder of the lease."""
+        status, holder = self._status()
         start = "start `peakedex run` or `peakedex follow`"
         if status is None:
             yield warn("indexer", "it has never run on this database", start)
-            return
-        age = now - status.updated
-        if status.mode == "stopped":
+        elif status.mode == "stopped":
             reason = f": {status.waiting_for}" if status.waiting_for else ""
-            yield warn("indexer", f"stopped {duration(age)} ago{reason}", start)
-        elif age > _SILENT_SECONDS:
+            yield warn("indexer", f"stopped at {_utc(status.updated)} by its clock{reason}", start)
+        elif not self._is_alive(status.updated, wait):
             who = f" ({holder})" if holder else ""
             yield warn(
                 "indexer",
-                f"no heartbeat for {duration(age)}{who}",
+                f"no heartbeat within {HEARTBEAT_LOOKS * HEARTBEAT_SECONDS:.0f} seconds{who}",
                 f"check whether it hangs; if it does not run, {start}",
             )
+        elif status.mode == "outdated":
+            yield fatal("indexer", f"{status.mode}: {status.waiting_for}", "install the newest version")
         elif status.waiting_for is not None:
-            since = datetime.fromtimestamp(status.waiting_since or status.updated, UTC)
-            text = f"{status.mode}, waiting for {status.waiting_for} since {since:%Y-%m-%d %H:%M:%S} UTC"
+            since = _utc(status.waiting_since or status.updated)
+            text = f"{status.mode}, waiting for {status.waiting_for} since {since}"
             yield warn("indexer", text, "see the findings of the nodes below")
         else:
             yield ok("indexer", f"{status.mode}: {holder}" if holder else status.mode)
+
+    def _is_alive(self, heartbeat: int, wait: Callable[[float], object]) -> bool:
+        """Whether the heartbeat is seen to move from this value."""
+        for _ in range(HEARTBEAT_LOOKS):
+            wait(HEARTBEAT_SECONDS)
+            status, _ = self._status()
+            if status is not None and status.updated != heartbeat:
+                return True
+        return False
+
+    def _status(self) -> tuple[IndexerStatus | None, Holder | None]:
+        assert self.reader is not None
+        with self.reader.connect() as connection:
+            return read_status(connection), read_holder(connection)
+
+
+def _utc(timestamp: int) -> str:
+    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _venue(state: State, venue: Venue) -> Finding:
@@ -154,7 +176,7 @@ def _server(reader: Engine) -> Finding:
     name = f"PostgreSQL {server.version}"
     if server.standby_age is not None:
         text = f"{name}, a standby whose newest change is {duration(server.standby_age)} old"
-        if server.standby_age > _SILENT_SECONDS:
+        if server.standby_age > _STALE_STANDBY_SECONDS:
             return warn("database", text, "check its replication from the primary")
         return ok("database", f"{text}: for the API, not for an indexer")
     if server.encoding != "UTF8":
