@@ -25,10 +25,10 @@ NOW = 1_800_000_000
 HERE = Situation(VENUE, NOW)
 ORDER = "0123456789abcdef0123456789abcdef01234567"
 HASH = "0" * 64
-LIMIT = {"symbol": "PEK", "quantity": "100", "price": "0.0004"}
-BUDGET = {"symbol": "PEK", "quantity": "1.5"}
-TRIGGER = {"triggerPrice": "0.0005", "triggerWhen": "above"}
-PROTECTIVE = {"stopPrice": "0.0003", "stopLimit": "0.00025"}
+LIMIT: dict[str, object] = {"symbol": "PEK", "quantity": "100", "price": "0.0004"}
+BUDGET: dict[str, object] = {"symbol": "PEK", "quantity": "1.5"}
+TRIGGER: dict[str, object] = {"triggerPrice": "0.0005", "triggerWhen": "above"}
+PROTECTIVE: dict[str, object] = {"stopPrice": "0.0003", "stopLimit": "0.00025"}
 GRANT: dict[str, object] = {
     "to": "posting",
     "pairs": ["PEK/SWAP.HIVE", "PEK/HBD"],
