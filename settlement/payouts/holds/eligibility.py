@@ -152,8 +152,6 @@ def claim_blocking_status(claim: PayoutClaim, view: LedgerView, after: int) -> P
             f"it goes back to {claim.account} at {when}Z, unless a payment signed before arrives until then"
         )
         return PayoutStatus(RETURNING, reason, None)
-    if claim.to in view.ledger.escrows:
-        return PayoutStatus(HELD, f"{claim.to} is an escrow account now: it cannot be paid", None)
     if claim.chain == HIVE_ENGINE:
         if claim.to in view.restrictions.blacklist or claim.to in _REFUSED_NAMES:
             reason = f"Hive-Engine refuses transfers to {claim.to}: the account is on its blacklist"

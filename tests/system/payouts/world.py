@@ -45,8 +45,9 @@ from settlement.store.write.loader import load_or_initialise
 from tests.support import databases
 from tests.system.store.chains import VENUE_TEXT
 
-# The example venue, with minimums that let tests withdraw small amounts.
-TEXT = re.sub(r'min_withdrawal = "[^"]+"', 'min_withdrawal = "0.001"', VENUE_TEXT)
+# The example venue with small minimums: 0.001 of the coins, 0.0001 of the tokens.
+TEXT = re.sub(r'(?<=min_withdrawal = )"[^"]+"', '"0.0001"', VENUE_TEXT.replace('"0.010"', '"0.001"'))
+TEXT = re.sub(r'(\[tokens\.(?:HBD|HIVE)\][^[]*min_withdrawal = )"0\.0001"', r'\1"0.001"', TEXT)
 VIEW = read_venue(TEXT)
 VENUE = parse_venue(TEXT)
 PUBLIC, SIGNATURE = "STM-ours", "1f" + "00" * 64
