@@ -143,7 +143,8 @@ def test_a_database_of_protocol_1_is_refused(tmp_path: Path, open_it: object) ->
     stamp(path, "0001")
     assert callable(open_it)
     with pytest.raises(
-        StoreError, match=r"\(revision 0001\) is of an older protocol and cannot be migrated: choose a new one"
+        StoreError,
+        match=r"\(revision 0001\) is of an older protocol and cannot be migrated: choose a new one",
     ):
         open_it(str(path))
 

@@ -16,7 +16,7 @@ from settlement.store.read.market.ticker import DayStatsRow, read_day_stats
 from settlement.store.read.venue import read_pairs
 from tests.system.api.world import World
 from tests.system.store.chains import lively, replay
-from tests.system.store.naive_journal import NaiveJournal, NaivePair, NaiveTrade
+from tests.system.store.journal_model import JournalModel, ModelTrade
 
 DAY = 86_400
 LONG_AGO, LATER = 0, 4_000_000_000
@@ -25,22 +25,17 @@ LONG_AGO, LATER = 0, 4_000_000_000
 @pytest.fixture(scope="module")
 def told(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Connection, dict[int, list[NaiveTrade]], int]]:
+) -> Iterator[tuple[Connection, dict[int, list[ModelTrade]], int]]:
     """A recorded chain, the trades of its journal by pair, and its last block's time."""
     rules, database = replay(lively().write(tmp_path_factory.mktemp("chain")), batch=7)
     state = rules.state
-    pairs = {
-        name: NaivePair(p.base.precision, p.quote.precision, p.price_decimals, p.quantity_decimals)
-        for name, p in ((pair.name, pair) for pair in state.pairs.values())
-    }
-    precisions = {token.symbol: token.precision for token in state.tokens.values()}
-    venue = state.venue
-    auditor = NaiveJournal(precisions, len(venue.tokens), pairs, venue.fee_account, venue.hash)
+    model = JournalModel(state.venue)
     with database.connect() as connection:
-        auditor.read("".join(block.lines for block in read_journal(connection)))
+        for block in read_journal(connection):
+            model.read(block.lines)
         rows = read_pairs(connection).items()
         trades = {
-            number: [each for each in auditor.trades if each.pair == f"{row.base}/{row.quote}"]
+            number: [each for each in model.trades if each.pair == f"{row.base}/{row.quote}"]
             for number, row in rows
         }
         assert state.header is not None
@@ -55,7 +50,7 @@ def naive_start(timestamp: int, name: str) -> int:
     return timestamp - timestamp % INTERVALS[name]
 
 
-def naive_candles(trades: list[NaiveTrade], name: str) -> list[CandleRow]:
+def naive_candles(trades: list[ModelTrade], name: str) -> list[CandleRow]:
     found = []
     for start in sorted({naive_start(trade.timestamp, name) for trade in trades}):
         some = [trade for trade in trades if naive_start(trade.timestamp, name) == start]
@@ -67,7 +62,7 @@ def naive_candles(trades: list[NaiveTrade], name: str) -> list[CandleRow]:
 
 @pytest.mark.parametrize("name", INTERVALS)
 def test_candles_of_every_interval(
-    told: tuple[Connection, dict[int, list[NaiveTrade]], int], name: str
+    told: tuple[Connection, dict[int, list[ModelTrade]], int], name: str
 ) -> None:
     connection, trades, _ = told
     for pair, some in trades.items():
@@ -79,7 +74,7 @@ def test_candles_of_every_interval(
 
 @pytest.mark.parametrize("name", ["1m", "5m", "30m"])
 def test_pages_of_candles_have_no_gaps_or_overlaps(
-    told: tuple[Connection, dict[int, list[NaiveTrade]], int], name: str
+    told: tuple[Connection, dict[int, list[ModelTrade]], int], name: str
 ) -> None:
     connection, trades, _ = told
     for pair, some in trades.items():
@@ -93,7 +88,7 @@ def test_pages_of_candles_have_no_gaps_or_overlaps(
 
 
 def test_a_span_of_candles_is_those_that_start_in_it(
-    told: tuple[Connection, dict[int, list[NaiveTrade]], int],
+    told: tuple[Connection, dict[int, list[ModelTrade]], int],
 ) -> None:
     connection, trades, _ = told
     pair, some = max(trades.items(), key=lambda item: len(item[1]))
@@ -111,7 +106,7 @@ def test_starts_of_intervals() -> None:
             assert start_of(timestamp, interval) == naive_start(timestamp, name), name
 
 
-def test_day_statistics(told: tuple[Connection, dict[int, list[NaiveTrade]], int]) -> None:
+def test_day_statistics(told: tuple[Connection, dict[int, list[ModelTrade]], int]) -> None:
     """Of the 1,440 whole minutes up to the one of the last block."""
     connection, trades, last = told
     moments = (last, last + 3_600, last + DAY - 600, last + DAY - 60, last + DAY, last + 2 * DAY)
@@ -152,7 +147,7 @@ def test_candles_of_trades_far_apart(tmp_path: Path) -> None:
         )
         trades.append(world.time)
     connection = open_writer(world.url).connect()
-    told = [NaiveTrade(n, time, "PEK/HBD", 0, 0, 0) for n, time in enumerate(trades)]
+    told = [ModelTrade(n, time, "PEK/HBD", 0, 0, 0) for n, time in enumerate(trades)]
     for name, interval in INTERVALS.items():
         rows = read_candles(connection, 3, interval, LONG_AGO, LATER, 1000).rows
         assert [(row.start, row.trades) for row in rows] == [

@@ -28,7 +28,8 @@ def trade(n: int) -> Row:
 def intent(n: int) -> Row:
     """Text that COPY could misread: empty, null, a field or line separator."""
     odd = (None, "None", "\\N", "a\tb", "%d", "c\nd", "\\", "")
-    return (n, -n, f"{n:040x}", n // 7, 2, odd[n % 8] or "buy", odd[n % 5], odd[n % 8], None if n % 2 else n)
+    action, seq = odd[n % 8] or "buy", None if n % 2 else n
+    return (n, -n, f"{n:040x}", n // 7, 2, odd[n % 3], action, odd[n % 5], odd[n % 8], seq)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def intents(*ids: str) -> Engine:
         for n, id_ in enumerate(ids, 1):
             connection.execute(
                 insert(schema.intents).values(
-                    *[(n, transaction_key(id_), id_, 1, 1, "buy", "E_FUNDS", None, None)]
+                    *[(n, transaction_key(id_), id_, 1, 1, None, "buy", "E_FUNDS", None, None)]
                 )
             )
     return database
