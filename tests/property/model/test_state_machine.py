@@ -52,6 +52,7 @@ class Comparison:
         self.model.begin_block(self.header)
         self.events: list[Event] = []
         self.seen: Counter[str] = Counter()
+        self.last_text = ""  # the journal text of the last block
 
     def apply(self, event: Event) -> None:
         self.events.append(event)
@@ -62,6 +63,7 @@ class Comparison:
         text alone."""
         expected = self.model.end_block()
         done = self.machine.apply(self.header, self.events)
+        self.last_text = done.text
         assert done.text.splitlines() == expected
         assert done.hash == self.model.journal_hash
         text = state_text(self.machine.state)

@@ -50,7 +50,7 @@ def make(seed: int) -> tuple[Golden, str]:
             texts.append(done.text)
         if block.number % EVERY == 0:
             chain_hashes[str(block.number)] = chain.hexdigest()
-            journal_hashes[str(block.number)] = done.journal_hash
+            journal_hashes[str(block.number)] = done.hash
     golden = {
         "seed": seed,
         "blocks": BLOCKS,

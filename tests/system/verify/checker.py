@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from indexer.follow.loop import Follower
 from indexer.sources.archive import ArchiveSource
-from settlement.core.journal.entries import BlockResult
+from settlement.core.journal.lines import iso_time
 from settlement.core.journal.state_text import state_hash, state_text
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
+from settlement.store.write.projector import Batch
 
 FILE = Path(__file__).parents[3] / "docs" / "verify" / "verify_journal.py"
 
@@ -34,15 +34,14 @@ CHECKER = load()
 
 @dataclass
 class Replay:
-    """Journal and final state of a replayed chain."""
+    """Journal and final state of a replayed chain; a sink of applied blocks."""
 
     machine: StateMachine
     texts: list[str] = field(default_factory=list)
-    fee_accounts: list[str] = field(default_factory=list)
-    """Changes of the fee account as NAME@ID, for the option `--fee-account`."""
 
-    def __post_init__(self) -> None:
-        self._fee_account = self.machine.state.fee_account.name
+    @property
+    def venue(self) -> Venue:
+        return self.machine.state.venue
 
     @property
     def journal(self) -> str:
@@ -53,15 +52,10 @@ class Replay:
         """The last block, for the option `--block`."""
         header = self.machine.state.header
         assert header is not None
-        return f"{header.number}:{header.block_id}"
+        return f"{header.number},{header.block_id},{iso_time(header.timestamp)}"
 
-    def record(self, batch: Sequence[BlockResult], _receipts: object = ()) -> None:
-        self.texts += [block.text for block in batch if block.text]
-        name = self.machine.state.fee_account.name
-        if name != self._fee_account:
-            self._fee_account = name
-            updates = [line for line in self.texts[-1].splitlines() if line.endswith(" updateVenue")]
-            self.fee_accounts.append(f"{name}@{updates[-1].split()[1]}")
+    def project(self, batch: Batch) -> None:
+        self.texts += [entry.text for entry in batch.entries if entry.text]
 
     @property
     def state(self) -> str:
@@ -75,20 +69,20 @@ class Replay:
 def replay(archive: Path, venue: Venue) -> Replay:
     """Replay an archive without a database."""
     result = Replay(StateMachine(venue))
-    Follower(
-        result.machine, result, ArchiveSource(archive, result.machine.venue_filter), batch_blocks=1
-    ).run()
+    source = ArchiveSource(archive, result.machine.venue_filter)
+    Follower(result.machine, result, source, batch_blocks=1).run()
     return result
 
 
-def check(folder: Path, journal: str, venue_hash: str, **options: Any) -> list[str]:
+def check(folder: Path, journal: str, venue: Venue, **options: Any) -> list[str]:
     """Run the program on a journal and return its output lines. Raises JournalError."""
-    given: dict[str, Any] = dict.fromkeys(("venue", "journal_hash", "state", "state_hash", "block"))
-    given |= {"fee_account": [], "precision": [], "print_state": False} | options
-    for name in ("venue", "state"):
-        if given[name] is not None:
-            (folder / name).write_text(given[name], newline="")
-            given[name] = str(folder / name)
-    path = folder / "journal"
-    path.write_text(journal, newline="")
-    return CHECKER.run(argparse.Namespace(journal=str(path), venue_hash=venue_hash, **given))  # type: ignore[no-any-return]
+    given: dict[str, Any] = dict.fromkeys(("venue_hash", "journal_hash", "state", "state_hash", "block"))
+    given |= {"print_state": False} | options
+    folder.mkdir(exist_ok=True)
+    if given["state"] is not None:
+        (folder / "state").write_text(given["state"], newline="")
+        given["state"] = str(folder / "state")
+    (folder / "venue").write_text(venue.canonical(), newline="")
+    (folder / "journal").write_text(journal, newline="")
+    paths = {"journal": str(folder / "journal"), "venue": str(folder / "venue")}
+    return CHECKER.run(argparse.Namespace(**paths, **given))  # type: ignore[no-any-return]
