@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from settlement.core.events import Action, BlockHeader, Movement
+from settlement.core.events import Action, BlockHeader, JsonNumber, Movement
 from settlement.core.state_machine import StateMachine
 from tests.unit.core.counting import Counted, comparisons, opcodes
 from tests.unit.core.ledger import START, venue
@@ -171,6 +171,100 @@ def test_orders_that_expire_together() -> None:
         return opcodes(lambda: crowd.machine.apply(header)) / n
 
     at_most_doubles((costs(FEW // 10), costs(FEW * 2)))
+
+
+class Waiting(Crowd):
+    """A pair with a mark of 1 and n stops of one account, of which none is reached."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__(0, one_price)
+        self.n = n
+        self.trade("first", "1.0000", "1.00")
+        self.apply(*(self.stop(f"s{i}", 20_000 + i) for i in range(n)))
+        assert len(self.machine.state.stops) == n
+
+    def stop(self, id_: str, ticks: int) -> Action:
+        at = f"{ticks // 10_000}.{ticks % 10_000:04d}"
+        return self.order(id_, "maker", "sell", "900.0000", "0.01", triggerPrice=at, triggerWhen="above")
+
+    def both(self, name: str, price: str, quantity: str) -> list[Action]:
+        """An order each of maker and taker that trade at that price."""
+        buy = self.order(f"{name}-buy", "taker", "buy", price, quantity)
+        return [buy, self.order(f"{name}-sell", "maker", "sell", price, quantity)]
+
+    def trade(self, name: str, price: str, quantity: str) -> list[str]:
+        return self.apply(*self.both(name, price, quantity))
+
+
+@pytest.fixture(scope="module")
+def waiting() -> tuple[Waiting, Waiting]:
+    return Waiting(FEW // 2), Waiting(MANY // 5)
+
+
+def test_a_block_in_which_no_stop_fires_costs_nothing_for_those_that_wait(
+    waiting: tuple[Waiting, Waiting],
+) -> None:
+    few, many = [crowd.cost(*crowd.both("quiet", "1.0000", "0.01")) for crowd in waiting]
+    assert abs(few - many) < 100
+
+
+def test_opening_and_cancelling_stops(waiting: tuple[Waiting, Waiting]) -> None:
+    def open_and_cancel(crowd: Waiting) -> float:
+        opened = [crowd.stop(f"n{i}", 20_000 + 7 * i) for i in range(SAMPLE)]
+        cancelled = [Action(f"c{i}", "maker", True, "cancel", {"id": f"n{i}"}) for i in range(SAMPLE)]
+        return crowd.cost(*opened, *cancelled)
+
+    at_most_doubles((open_and_cancel(waiting[0]), open_and_cancel(waiting[1])))
+
+
+def test_firing_costs_what_fires(waiting: tuple[Waiting, Waiting]) -> None:
+    """The mark goes to 2012 / 1001: a hundred stops fire, whatever the number of the others."""
+
+    def fire(crowd: Waiting) -> float:
+        lines: list[str] = []
+        cost = opcodes(lambda: lines.extend(crowd.trade("high", "2.0110", "1000.00")))
+        assert sum(line.startswith("trigger") for line in lines) == 100
+        return cost
+
+    at_most_doubles((fire(waiting[0]), fire(waiting[1])))
+
+
+def test_grants_of_others_cost_nothing() -> None:
+    """An order, and a block, cost the same among 200 and among 5,000 accounts with a grant that has not ended."""
+
+    def costs(n: int) -> tuple[float, float]:
+        crowd = Crowd(0, one_price)
+        terms = {
+            "to": "posting",
+            "pairs": ["PEK/SWAP.HIVE"],
+            "perDay": {"PEK": "1"},
+            "bandBps": JsonNumber("0"),
+            "until": JsonNumber(str(START + 7_000_000)),
+        }
+        crowd.apply(*(Action(f"g{i}", f"trader{i}", True, "grant", terms) for i in range(n)))
+        assert crowd.machine.state.grants.heap_size == n
+        return crowd.cost(crowd.order("o", "maker", "sell", LEVEL, "0.01")), opcodes(crowd.apply)
+
+    assert costs(FEW // 10) == costs(MANY // 10)
+
+
+def test_a_closed_pair_costs_its_own_orders() -> None:
+    """Closing an empty pair costs the same with few and with many orders in another pair."""
+
+    def costs(n: int) -> float:
+        crowd = Crowd(n, rising)
+        operator = "operator"
+        listed = {
+            "symbol": "HBD",
+            "quote": "PEK",
+            "priceDecimals": JsonNumber("2"),
+            "quantityDecimals": JsonNumber("3"),
+        }
+        crowd.apply(Action("l", operator, True, "listPair", listed))
+        close = {"symbol": "HBD", "quote": "PEK", "status": "closed"}
+        return crowd.cost(Action("u", operator, True, "updatePair", close))
+
+    assert costs(20) == costs(2_000)
 
 
 @pytest.mark.parametrize("prices", ["rising", "falling", "same"])

@@ -11,7 +11,7 @@ from tests.unit.core.counting import Counted, comparisons
 SLACK = 64  # discarded keys that are tolerated at any size
 KEYS = st.integers(-20, 20)
 STEPS = st.lists(
-    st.tuples(st.sampled_from(("put", "put", "discard", "first", "walk")), KEYS, st.integers(1, 9))
+    st.tuples(st.sampled_from(("put", "put", "discard", "first", "walk", "up to")), KEYS, st.integers(1, 9))
 )
 
 
@@ -35,6 +35,9 @@ def test_it_answers_as_a_sorted_dictionary_does(steps: list[tuple[str, int, int]
             assert [value for value, _ in zip(walk, range(count), strict=False)] == [
                 plain[k] for k in sorted(plain)[:count]
             ]
+        elif step == "up to":
+            expected = [plain[k] for k in sorted(plain) if k <= key]
+            assert sorted(heap_map.up_to(key)) == sorted(expected)
         ordered = sorted(plain)
         assert heap_map.first() == (plain[ordered[0]] if ordered else None)
         assert heap_map.first_key() == (ordered[0] if ordered else None)
@@ -88,6 +91,16 @@ def test_discarded_keys_at_the_top_are_dropped() -> None:
         heap_map.discard(key)
     assert heap_map.first() == "999"
     assert discarded_keys(heap_map) == 0
+
+
+def test_none_of_many_costs_next_to_nothing() -> None:
+    """Asking for keys up to one that none has reached compares one key, up to the tenth about ten."""
+    heap_map: HeapMap[Counted, str] = HeapMap()  # type: ignore[type-var]
+    for key in range(10_000):
+        heap_map.put(Counted(key), str(key))
+    assert comparisons(lambda: heap_map.up_to(Counted(-1))) < 10
+    assert comparisons(lambda: heap_map.up_to(Counted(9))) < 100
+    assert len(heap_map.up_to(Counted(9))) == 10
 
 
 def test_the_first_few_of_many_cost_little() -> None:
