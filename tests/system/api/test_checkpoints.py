@@ -4,52 +4,77 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import insert, select
+import pytest
 
-from api.app import create_app
-from api.settings import ApiSettings
-from settlement.store import schema
-from settlement.store.database import open_writer
-from settlement.store.write.loader import load_or_initialise
-from tests.system.store.chains import read_on
-from tests.system.store.short_chain import short_chain, venue
+from settlement.core.journal.state_text import state_hash
+from settlement.store.indexer_status import IndexerStatus, write_status
+from tests.system.api.world import START_BLOCK, VENUE, World
 
 
-def test_claims_are_held_against_the_journal(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/claims.db"
-    database = open_writer(url)
-    rules, projector = load_or_initialise(database, venue())
-    read_on(rules, projector, short_chain().write(tmp_path / "chain"), batch_blocks=2)
-    with database.begin() as connection:
-        blocks = connection.execute(select(schema.blocks.c.number, schema.blocks.c.journal_hash)).all()
-        hashes = {row.number: row.journal_hash for row in blocks}
-        start = connection.execute(select(schema.cursor.c.venue_hash)).scalar_one()
-        last, state = max(hashes), "0" * 64
-        claims = [
-            (4, hashes[3]),
-            (0, start),
-            (last, hashes[last]),
-            (last, hashes[3]),
-            (last + 99, hashes[last]),
-        ]
-        connection.execute(
-            insert(schema.checkpoints),
-            [
-                {
-                    "n": n,
-                    "id": f"c{n}",
-                    "block": 5,
-                    "claimed_block": of,
-                    "state_hash": state,
-                    "journal_hash": hash_,
-                }
-                for n, (of, hash_) in enumerate(claims, 2)
-            ],
+@pytest.fixture
+def proven(tmp_path: Path) -> World:
+    """A world with a checkpoint account of its own."""
+    account = 'operator = "peakecoin"\ncheckpoint_account = "peakecoin.proof"'
+    return World(tmp_path, VENUE.replace('operator = "peakecoin"', account))
+
+
+def test_claims_are_held_against_the_journal(proven: World) -> None:
+    hashes = {START_BLOCK - 1: proven.rules.state.journal_hash}
+    for name in ("alice", None, "bob"):  # the second block has nothing of ours
+        proven.apply(*([] if name is None else [proven.deposit(name, "PEK", "1")]))
+        hashes[proven.block] = proven.rules.state.journal_hash
+    claims = [
+        (START_BLOCK, "f" * 64),
+        (START_BLOCK + 1, hashes[START_BLOCK]),
+        (0, hashes[START_BLOCK - 1]),
+        (START_BLOCK + 2, hashes[START_BLOCK + 2]),
+        (START_BLOCK + 2, hashes[START_BLOCK]),
+        (START_BLOCK + 99, hashes[START_BLOCK + 2]),
+    ]
+    proven.apply(
+        *(
+            proven.action("peakecoin", "checkpoint", block=block, stateHash="0" * 64, journalHash=hash_)
+            for block, hash_ in claims
         )
-    body = create_app(ApiSettings(database_url=url)).test_client().get("/api/checkpoints").json
-    assert body is not None
-    shown = [(row["claimed_block"], row["agrees"]) for row in body["checkpoints"]]
-    # Block 4 did nothing, so block 3's hash is in force after it; the chain's own claim of block 3 is false.
-    assert shown == [(last + 99, None), (last, False), (last, True), (0, True), (4, True), (3, False)]
-    assert body["checkpoints"][-1]["journal_hash"] == "f" * 64
-    assert body["checkpoints"][-1]["block"] == 5
+    )
+    rows = proven.client().get("/api/checkpoints").json["checkpoints"]
+    shown = [(row["claimed_block"], row["agrees"]) for row in rows]
+    assert shown == [
+        (START_BLOCK + 99, None),
+        (START_BLOCK + 2, False),
+        (START_BLOCK + 2, True),
+        (0, True),
+        (START_BLOCK + 1, True),
+        (START_BLOCK, False),
+    ]
+    assert rows[-1]["journal_hash"] == "f" * 64
+    assert {(row["block"], row["account"], row["state_agrees"]) for row in rows} == {
+        (START_BLOCK + 3, "peakecoin", None)
+    }
+    proven.close()
+
+
+def test_the_checkpoint_account_signs_too(proven: World) -> None:
+    """Its claim, and what the indexer says of the state hash, is an alarm where it disagrees."""
+    proven.apply(proven.deposit("alice", "PEK", "1"))
+    claim = {"block": proven.block, "journalHash": proven.rules.state.journal_hash}
+    true_hash = state_hash(proven.rules.state)
+    proven.apply(
+        proven.action("peakecoin.proof", "checkpoint", stateHash=true_hash, **claim),
+        proven.action("peakecoin.proof", "checkpoint", stateHash="e" * 64, **claim),
+        proven.action("alice", "checkpoint", stateHash="d" * 64, **claim),  # E_AUTH
+    )
+    ours = f'{{"1": "{true_hash}", "2": "{true_hash}"}}'
+    write_status(
+        proven.engine, IndexerStatus(proven.time, "following", proven.block, None, None, claims=ours)
+    )
+    client = proven.client()
+    rows = client.get("/api/checkpoints").json["checkpoints"]
+    assert [(row["account"], row["agrees"], row["state_agrees"]) for row in rows] == [
+        ("peakecoin.proof", True, False),
+        ("peakecoin.proof", True, True),
+    ]
+    assert client.get("/api/health").json["alarms"] == [
+        f"A checkpoint of block {START_BLOCK} by peakecoin.proof has a different state hash than this replica."
+    ]
+    proven.close()

@@ -1,13 +1,16 @@
-"""An auditor with only the API: its journal, interpreted line by line, explains every balance, book, order and state
-that it returns, at the newest and at 50 past blocks.
+"""An auditor with only the API: docs/verify/verify_journal.py derives from its journal every state that it returns,
+and those states explain its balances, books and orders, at the newest and at past blocks.
 
 The chain is the generator's busy one: tokens and pairs are listed along the way, rules change, pairs close.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -18,38 +21,28 @@ from api.settings import ApiSettings
 from settlement.core.parsing.amounts import show_units
 from settlement.core.state_machine import StateMachine
 from settlement.store.write.projector import make_read_indexes
-from tests.system.api.past_world import everything
-from tests.system.store.chains import lively, replay
-from tests.system.store.naive_journal import NaiveJournal, NaivePair
+from tests.system.api.past_world import StateText, everything
+from tests.system.store.chains import VENUE_TEXT, lively, replay
+
+CHECKER = Path(__file__).parents[3] / "docs" / "verify" / "verify_journal.py"
 
 
 @dataclass
 class Audit:
     rules: StateMachine
     client: FlaskClient
+    home: Path
 
     @property
     def tip(self) -> int:
         return self.rules.next_block() - 1
 
-    def moments(self, count: int) -> Iterator[tuple[NaiveJournal, int]]:
-        """The auditor's books at some blocks, in order, the tip last."""
-        state = self.rules.state
-        pairs = {
-            pair.name: NaivePair(
-                pair.base.precision, pair.quote.precision, pair.price_decimals, pair.quantity_decimals
-            )
-            for pair in state.pairs.values()
-        }
-        precisions = {token.symbol: token.precision for token in state.tokens.values()}
-        books = NaiveJournal(
-            precisions, len(state.venue.tokens), pairs, state.venue.fee_account, state.venue_hash
-        )
-        read = state.venue.start_block - 1
-        for block in [*sorted(Random(4).sample(range(read, self.tip), count)), self.tip]:
-            books.read(self.client.get(f"/api/journal?from={read + 1}&to={block}").text)
-            read = block
-            yield books, block
+    def blocks(self, count: int) -> list[int]:
+        first = self.rules.state.venue.start_block
+        return [*sorted(Random(4).sample(range(first, self.tip), count)), self.tip]
+
+    def state(self, block: int) -> StateText:
+        return StateText(self.client.get(f"/api/state?block={block}").text)
 
 
 @pytest.fixture(scope="module")
@@ -58,62 +51,57 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audit]:
     url = f"sqlite:///{home / 'peakedex.db'}"
     rules, database = replay(lively().write(home / "chain"), url, batch=7)
     make_read_indexes(database)
-    yield Audit(rules, create_app(ApiSettings(database_url=url)).test_client())
+    yield Audit(rules, create_app(ApiSettings(database_url=url)).test_client(), home)
     database.dispose()
 
 
 def test_the_journal_accounts_for_the_state(audit: Audit) -> None:
-    for books, block in audit.moments(50):
-        shown = audit.client.get(f"/api/state?block={block}").text.splitlines()
-        told = books.state().splitlines()
-        assert shown[:2] + shown[3:] == told[:2] + told[3:]
+    journal, state, venue = (audit.home / name for name in ("journal", "state", "venue.toml"))
+    venue.write_text(VENUE_TEXT, "utf-8")
+    for block in audit.blocks(9):
+        answer = audit.client.get(f"/api/state?block={block}")
+        named = answer.text.split("\n")[2].split(" ")[1]
+        journal.write_bytes(audit.client.get(f"/api/journal?to={named}").data)
+        state.write_bytes(answer.data)
+        hash_ = answer.headers["X-State-Hash"]
+        command = [sys.executable, CHECKER, journal, venue, "--state", state, "--state-hash", hash_]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
 
 
-def test_the_journal_accounts_for_balances(audit: Audit) -> None:
+def test_the_state_accounts_for_balances(audit: Audit) -> None:
     precisions = {token.symbol: token.precision for token in audit.rules.state.tokens.values()}
-    for books, block in audit.moments(50):
-        for name in {name for name, _ in books.held}:
+    for block in audit.blocks(30):
+        for name, held in audit.state(block).balances.items():
             shown = audit.client.get(f"/api/balances?user={name}&block={block}").json["balances"]
             assert [
                 tuple(row[field] for field in ("symbol", "available", "locked", "withdrawing"))
                 for row in shown
             ] == [
-                (symbol, *(show_units(units, precisions[symbol]) for units in held))
-                for symbol, *held in books.balances(name)
+                (symbol, *(show_units(units, precisions[symbol]) for units in amounts))
+                for symbol, amounts in sorted(held.items())
             ]
 
 
-def test_the_journal_accounts_for_books_and_orders(audit: Audit) -> None:
-    levels = 0
-    for books, block in audit.moments(50):
-        for name, pair in books.pairs.items():
-            base, quote = name.split("/")
-            shown = audit.client.get(f"/api/orderbook?base={base}&quote={quote}&depth=500&block={block}").json
-            for side, is_buy in (("bids", True), ("asks", False)):
+def test_the_state_accounts_for_books_orders_and_stops(audit: Audit) -> None:
+    levels = stops = 0
+    for block in audit.blocks(30):
+        state = audit.state(block)
+        for pair in audit.rules.state.pairs.values():
+            path = f"/api/orderbook?base={pair.base.symbol}&quote={pair.quote.symbol}&depth=500"
+            shown = audit.client.get(f"{path}&block={block}").json
+            for name, side in (("bids", "buy"), ("asks", "sell")):
                 expected = [
-                    (show_units(price, pair.price), show_units(units, pair.base), count)
-                    for price, units, count in books.book(name, is_buy)
+                    (show_units(price, pair.price_decimals), show_units(units, pair.base.precision), count)
+                    for price, units, count in state.book(pair.name, side)
                 ]
-                assert [(row["price"], row["amount"], row["orders"]) for row in shown[side]] == expected
+                assert [(row["price"], row["amount"], row["orders"]) for row in shown[name]] == expected
                 levels += len(expected)
-        open_now = everything(audit.client, f"/api/orders?status=open&block={block}", "orders", 1000)
-        assert [(row["seq"], row["id"], row["user"]) for row in open_now] == [
-            (order.seq, order.id, order.account)
-            for order in sorted(books.open_orders(), key=lambda order: -order.seq)
-        ]
-    assert levels > 500
-
-
-def test_the_journal_accounts_for_every_order_s_end(audit: Audit) -> None:
-    *_, (books, block) = audit.moments(0)
-    shown = everything(audit.client, f"/api/orders?block={block}", "orders", 1000)
-    assert shown == everything(audit.client, "/api/orders?", "orders", 1000)
-    assert len(shown) == len(books.orders) > 300
-    for row in shown:
-        order = books.orders[row["id"]]
-        base, quote = (books.precisions[symbol] for symbol in order.pair.split("/"))
-        gives, gets = (quote, base) if order.is_buy else (base, quote)
-        assert (row["status"], row["closed_block"]) == (order.status, order.closed_block)
-        assert row["received"] == show_units(order.received, gets)
-        assert row["released"] == show_units(order.released, gives)
-        assert row["locked"] == show_units(order.locked, gives)
+        for status, rows in (("open", state.orders), ("waiting", state.stops)):
+            path = f"/api/orders?status={status}&block={block}"
+            assert [
+                (row["seq"], row["id"], row["user"]) for row in everything(audit.client, path, "orders", 1000)
+            ] == [(int(seq), id_, user) for seq, id_, user, *_ in reversed(rows)]
+        stops += len(state.stops)
+    assert levels > 300
+    assert stops > 10

@@ -420,8 +420,8 @@ def test_claims_are_judged_as_they_come(make, caplog) -> None:
     assert caplog.text.count("DISAGREEMENT") == 2
     health = world.client().get("/api/health").json
     assert health["alarms"] == [
-        "The operator's checkpoint of block 1023 has a different journal hash than this replica.",
-        "The operator's checkpoint of block 1023 has a different state hash than this replica.",
+        "A checkpoint of block 1023 by peakecoin has a different journal hash than this replica.",
+        "A checkpoint of block 1023 by peakecoin has a different state hash than this replica.",
     ]
     client = world.client()
     metrics = client.get("/metrics").text
