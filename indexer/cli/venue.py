@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from indexer.cli.support.common import json_option, read_venue, show
+from indexer.cli.support.errors import ConfigurationError
+from settlement.core.venue import VenueError
 
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -20,11 +22,16 @@ def venue() -> None:
 @_FILE
 @json_option
 def check(file: Path, as_json: bool) -> None:
-    """Validate FILE, and print a summary or the first error.
+    """Validate FILE, and print a summary, or all its mistakes with the cure of each.
 
     Example: peakedex venue check venues/example.toml
     """
-    read = read_venue(file)
+    try:
+        read = read_venue(file)
+    except VenueError as error:
+        for mistake in error.mistakes:
+            click.echo(f"Error: venue file: {mistake}", err=True)
+        raise SystemExit(ConfigurationError.exit_code) from error
     show(
         {
             "venue": read.name,

@@ -43,7 +43,9 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except VenueError as error:
-        raise ConfigurationError(f"venue file: {error}") from error
+        others = len(error.mistakes) - 1
+        hint = f" (and {others} more: see `peakedex venue check`)" if others else ""
+        raise ConfigurationError(f"venue file: {error.mistakes[0]}{hint}") from error
     except (StoreError, SettingsError, ServeError) as error:
         raise ConfigurationError(error) from error
     except SQLAlchemyError as error:

@@ -65,7 +65,23 @@ def test_what_is_no_toml_or_no_text_is_refused(here: Path) -> None:
     assert peakedex("venue", "check", "bad.toml").complaint.startswith("Error: venue file: ")
     (here / "bad.toml").write_bytes(b"\xff")
     run = peakedex("venue", "check", "bad.toml")
-    assert (run.code, run.complaint) == (MISUSED, "Error: venue file: file: bad.toml is not UTF-8 text")
+    assert (run.code, run.complaint) == (
+        MISUSED,
+        "Error: venue file: file: bad.toml is not UTF-8 text; save it as UTF-8",
+    )
+
+
+def test_all_mistakes_are_shown_at_once_and_elsewhere_the_first(here: Path) -> None:
+    bad = VENUE_TEXT.replace('"peakecoin"', '"Peake Coin"').replace("precision = 3", "precision = 9")
+    (here / "bad.toml").write_text(bad.replace("protocol = 2", "protocol = 1"), "utf-8")
+    lines = peakedex("venue", "check", "bad.toml").err.splitlines()
+    assert len(lines) > 2
+    assert all(line.startswith("Error: venue file: ") for line in lines)
+    for field in ("venue.operator", "precision", "venue.protocol"):
+        assert any(field in line for line in lines), field
+    short = peakedex("venue", "hash", "bad.toml")
+    assert short.code == MISUSED
+    assert short.complaint == f"{lines[0]} (and {len(lines) - 1} more: see `peakedex venue check`)"
 
 
 def test_a_missing_file_is_misuse() -> None:
