@@ -26,6 +26,7 @@ from settlement.core.venue import Venue
 from settlement.store.write.ledger.apply import apply_entry, pass_block
 from settlement.store.write.ledger.ledger import Ledger
 from settlement.store.write.ledger.state_text import state_text as ledger_state_text
+from tests.property.model.account_totals import AccountTotals
 from tests.property.model.event_generator import EventGenerator, header_after, make_venue, random_venue
 from tests.property.model.naive_model import NaiveModel
 from tests.support.examples import examples
@@ -47,6 +48,7 @@ class Comparison:
         self.model = NaiveModel(venue)
         self.machine = StateMachine(venue)
         self.ledger = new_ledger(venue)
+        self.totals = AccountTotals(venue)
         self.generator = EventGenerator(self.model)
         self.header = header_after(None, 0)
         self.model.begin_block(self.header)
@@ -70,6 +72,8 @@ class Comparison:
         assert text.splitlines() == self.model.state_lines()
         check_all(self.machine.state)
         self.books_are_not_crossed()
+        self.totals.follow(done.lines())
+        assert self.totals.of_state(text) == +self.totals.totals
         self.follow_in_ledger(done)
         assert ledger_state_text(self.ledger) == text
         self.seen.update(line.split()[0] for line in expected)
