@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from random import Random
+from typing import Any
 
 from sqlalchemy import Engine as Database
 
 from settlement.core.events import BlockHeader, Event
 from settlement.core.journal.state_text import state_hash
+from settlement.core.parsing.amounts import show_units
 from settlement.core.state_machine import StateMachine
-from settlement.core.venue import Venue
+from settlement.core.venue import Venue, parse_venue
 from settlement.store.database import open_writer
 from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import Batch, totals_of
@@ -30,11 +33,46 @@ class RandomBlock:
     state: tuple[str, ...]
 
 
+def with_text(venue: Venue) -> Venue:
+    """The same venue, read from a file's text."""
+    settings: list[tuple[str, dict[str, Any]]] = [
+        (
+            "[venue]",
+            {
+                "name": venue.name,
+                "protocol": 2,
+                "contract": venue.contract,
+                "custom_json_id": venue.custom_json_id,
+                "start_block": venue.start_block,
+                "operator": venue.operator,
+                "checkpoint_account": venue.checkpoint_account,
+                "fee_account": venue.fee_account,
+                "max_open_orders": venue.max_open_orders,
+                "order_lifetime": venue.order_lifetime,
+                "accept_flat_intents": venue.accept_flat_intents,
+            },
+        )
+    ]
+    for token in venue.tokens:
+        minimum = show_units(token.min_withdrawal, token.precision)
+        values = {"precision": token.precision, "escrow": token.escrow, "min_withdrawal": minimum}
+        settings.append((f'[tokens."{token.symbol}"]', values))
+    settings += [("[[pairs]]", asdict(pair)) for pair in venue.pairs]
+    lines = [
+        line
+        for head, values in settings
+        for line in (head, *(f"{name} = {json.dumps(value)}" for name, value in values.items()))
+    ]
+    read = parse_venue("\n".join(lines))
+    assert read.hash == venue.hash
+    return read
+
+
 @cache
 def random_chain(seed: int, blocks: int = 60) -> tuple[Venue, tuple[RandomBlock, ...]]:
     """A venue and a chain for it. A third of the blocks have no events."""
     random = Random(seed)
-    venue = random_venue(random)
+    venue = with_text(random_venue(random))
     model = NaiveModel(venue)
     generator = EventGenerator(model)
     made = []
