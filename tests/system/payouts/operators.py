@@ -1,6 +1,6 @@
 """Operators who pay together: each with a ledger, a payouts process and a key of its own.
 
-The ledgers read the same blocks. The chain is a stand-in that takes what the devnet's rules of authority take.
+The ledgers read the same blocks. The chain is a stand-in that checks authorities as the devnet does.
 """
 
 from __future__ import annotations
@@ -28,13 +28,17 @@ from settlement.payouts.signing.authority import KeyRing, KeyVariable
 from settlement.payouts.signing.transactions import SignedTransaction
 from settlement.store.database import closing_writer, open_reader, open_writer
 from settlement.store.write.loader import load_or_initialise
+from settlement.store.write.projector import Batch, totals_of
 
 CHAIN_ID = "18" * 32
 KEYS = [PrivateKey(f"operator {number}") for number in range(4)]
 PUBLICS = [key.public_key for key in KEYS]
 VENUE = """
 [venue]
+name = "Test"
 protocol = 2
+contract = "peakedex"
+custom_json_id = "ssc-mainnet-hive"
 start_block = 1000
 operator = "peakecoin"
 fee_account = "peakecoin.fees"
@@ -87,7 +91,9 @@ class World:
         self.time += seconds
         number = self.rules.next_block()
         ident = f"{number:08x}{sha1(b'block %d' % number).hexdigest()[:32]}"
-        self.projector.record([self.rules.apply(BlockHeader(number, ident, self.time), events)])
+        header = BlockHeader(number, ident, self.time)
+        entry = self.rules.apply(header, events)
+        self.projector.project(Batch([entry] if entry.text else [], [], header, totals_of(self.rules.state)))
 
     def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
         token = self.rules.state.tokens[symbol]
@@ -98,7 +104,7 @@ class World:
 
 
 class Chain:
-    """All accounts exist, escrows are rich and have a k-of-3 authority; what is broadcast is judged."""
+    """All accounts exist, escrow accounts hold enough and have a k-of-3 authority; broadcasts are checked."""
 
     def __init__(self, needed: int = 2) -> None:
         self.time = 0
@@ -140,7 +146,7 @@ class Chain:
 
 
 class Operator:
-    """One of those who pay together."""
+    """One of the operators."""
 
     def __init__(self, folder: Path, key: PrivateKey, chain: Chain, policy: Policy | None = None) -> None:
         folder.mkdir()
@@ -170,7 +176,7 @@ class Operator:
 
 
 class Group:
-    """Operators, and the blocks that all of them read."""
+    """Three operators, and the blocks that they read."""
 
     def __init__(self, folder: Path, policies: Mapping[int, Policy] | None = None) -> None:
         self.chain = Chain()
@@ -181,17 +187,17 @@ class Group:
 
     @property
     def world(self) -> World:
-        """Where events are made."""
+        """The world that makes events."""
         return self.operators[0].world
 
     def block(self, *events: Event, seconds: int = 3, only: Iterable[int] = range(3)) -> None:
-        """One block, read by all, or only by some."""
+        """One block, read by all or some of them."""
         for number in only:
             self.operators[number].world.apply(*events, seconds=seconds)
         self.chain.time = max(operator.world.time for operator in self.operators)
 
     def round(self) -> None:
-        """Each payouts process looks once."""
+        """One round of each payouts process."""
         for operator in self.operators:
             operator.runner.round()
 
@@ -200,7 +206,7 @@ class Group:
         self.block(world.deposit("bob", "HBD", "1000.000"), world.deposit("alice", "PEK", "1000"))
 
     def withdraw(self, signer: str, symbol: str, quantity: str, **more: str) -> str:
-        """A withdrawal, and time until it is due; gives its id."""
+        """A withdrawal, and time until it is due; returns its id."""
         action = self.world.action(signer, "withdraw", symbol=symbol, quantity=quantity, **more)
         self.block(action)
         self.block(seconds=15)
@@ -209,7 +215,7 @@ class Group:
     def settle(
         self, signed: SignedTransaction, *, memo: str, quantity: str, to: str, symbol: str = "HBD"
     ) -> None:
-        """The chain takes a payment, and all read it."""
+        """The chain includes a payment, and all read it."""
         chain = HIVE if symbol == "HBD" else HIVE_ENGINE
         escrow = "peakedex.hbd" if symbol == "HBD" else "peakedex.pek"
         self.block(Movement(signed.id, chain, escrow, to, symbol, quantity, memo))

@@ -1,4 +1,4 @@
-"""The whole over HTTP: a devnet, and operators each with an indexer, a database and a payouts process."""
+"""Everything over HTTP: a devnet, and operators each with an indexer, a database and a payouts process."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 BLOCK_SECONDS = 0.25
-"""The chain's time goes by the second at least: four times as fast as ours."""
+"""Each block takes at least a second of chain time: it runs four times as fast as ours."""
 PATIENCE_SECONDS = 240.0
 VENUE = """
 [venue]
+name = "Test"
 protocol = 2
 contract = "peakedex"
 custom_json_id = "ssc-mainnet-hive"
 start_block = 1
 operator = "peakecoin"
+checkpoint_account = "venue.proof"
 fee_account = "peakecoin.fees"
 
 [tokens.HBD]

@@ -90,7 +90,7 @@ def test_hyphens_in_a_row_are_credited_paid_and_shown(tmp_path: Path) -> None:
 def test_an_intent_names_such_an_account(tmp_path: Path) -> None:
     venue = tmp_path / "venue.toml"
     venue.write_text(VENUE_TEXT, "utf-8")
-    words = ("intent", "withdraw", "--venue", venue, "--symbol", "PEK", "--quantity", "1", "--json")
+    words = ("intent", "withdraw", "--venue", venue, "--symbol", "PEK", "--quantity", "10", "--json")
     run = peakedex(*words, "--account", NAME, "--to", NAME)
     assert run.code == OK
     assert run.json[1]["required_auths"] == [NAME]

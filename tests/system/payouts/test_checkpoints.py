@@ -11,10 +11,11 @@ from sqlalchemy import select, update
 from settlement.core.journal.state_text import state_hash
 from settlement.payouts.chain.nodes import ChainError
 from settlement.payouts.checkpoints import MAX_REFERENCE_AGE, WINDOW_SECONDS, CheckpointPoster, due_checkpoint
-from settlement.payouts.payout_log import open_payout_log, read_settings, write_settings
+from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.signing.transactions import SigningError
 from settlement.store import schema
 from settlement.store.database import open_reader
+from settlement.store.payout_pause import BY_OPERATOR, RUNNING, set_pause
 from tests.system.payouts.world import PUBLIC, SIGNATURE, VENUE, Ledgers, World
 
 EVERY = 10
@@ -212,9 +213,9 @@ def test_a_pause_and_a_block_too_old_post_nothing(world: World) -> None:
     run(world, [], EVERY)
     writer = open_payout_log(world.ledger.url)
     with writer.begin() as connection:
-        write_settings(connection, read_settings(connection)._replace(paused=True))
+        set_pause(connection, BY_OPERATOR)
         assert due_checkpoint(connection, EVERY) is None
-        write_settings(connection, read_settings(connection)._replace(paused=False))
+        set_pause(connection, RUNNING)
         assert due_checkpoint(connection, EVERY) is not None
         assert due_checkpoint(connection, 10**6) is None  # before the first multiple
         c = schema.cursor
@@ -225,10 +226,10 @@ def test_a_pause_and_a_block_too_old_post_nothing(world: World) -> None:
 
 def test_a_key_that_does_not_suffice_signs_nothing(world: World) -> None:
     run(world, [], EVERY)
-    with pytest.raises(SigningError, match=r"our key has weight 0 of 1 for peakecoin"):
+    with pytest.raises(SigningError, match=r"our key has weight 0 of 1 for peakecoin.proof"):
         poster(world, key=StandIn("STM-anothers")).round()
-    world.nodes.hidden.add("peakecoin")
-    with pytest.raises(SigningError, match="there is no account peakecoin"):
+    world.nodes.hidden.add("peakecoin.proof")
+    with pytest.raises(SigningError, match="there is no account peakecoin.proof"):
         poster(world).round()
     world.nodes.away = True
     with pytest.raises(ChainError):

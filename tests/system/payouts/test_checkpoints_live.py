@@ -58,7 +58,7 @@ class Replica(Operator):
 @pytest.fixture
 def chain() -> Iterator[Chain]:
     chain = Chain()
-    for account, key in (("venue.hbd", HBD), ("venue.pek", PEK), ("peakecoin", BOSS)):
+    for account, key in (("venue.hbd", HBD), ("venue.pek", PEK), ("venue.proof", BOSS)):
         chain.authority(account, 1, key)
     yield chain
     chain.close()
@@ -68,7 +68,7 @@ def chain() -> Iterator[Chain]:
 def replicas(chain: Chain, tmp_path: Path) -> Iterator[tuple[Replica, Replica]]:
     """The first pays, posts, and asks the second, which only follows and serves."""
     one, two = free_ports(2)
-    keys = {"TEST_HBD_KEY": HBD.wif, "TEST_PEK_KEY": PEK.wif, "PEK_OPERATOR_KEY": BOSS.wif}
+    keys = {"TEST_HBD_KEY": HBD.wif, "TEST_PEK_KEY": PEK.wif, "PEK_CHECKPOINT_KEY": BOSS.wif}
     for trader in ("alice", "bob"):
         chain.deposit(trader, "HBD", 100_000)
     peer = f'peer = ["http://127.0.0.1:{two}"]'

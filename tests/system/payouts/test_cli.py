@@ -1,8 +1,7 @@
-"""`peakedex payouts …` as an operator meets it, on a ledger with claims in every state."""
+"""`peakedex payouts …` on a ledger with claims in every state."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +11,8 @@ from indexer.devnet.server import NodeServer
 from settlement.core.journal.lines import iso_time
 from settlement.payouts.policy import Policy, read_limits
 from settlement.payouts.runner import Runner
-from settlement.store import payout_schema
-from tests.system.cli.command import FAILED, MISUSED, OK, Run, in_process, peakedex
-from tests.system.payouts.world import VENUE_TEXT, World
-from tests.system.sources.server import Node, forwarding, serve
+from tests.system.cli.command import FAILED, MISUSED, OK, in_process, peakedex
+from tests.system.payouts.world import TEXT, World
 
 LIMITED = Policy(expires_in=60, limits=read_limits(["HBD=5"]))
 
@@ -43,7 +40,7 @@ def status(world: World) -> dict[str, dict[str, object]]:
     return {claim["id"]: claim for claim in found["claims"]}
 
 
-def test_the_status_tells_of_every_claim(world: World, runner: Runner) -> None:
+def test_the_status_lists_every_claim(world: World, runner: Runner) -> None:
     idents = [
         world.withdraw("alice", "HBD", "5.001"),
         world.withdraw("bob", "PEK", "0.01", to="dave"),
@@ -75,13 +72,13 @@ def test_the_status_tells_of_every_claim(world: World, runner: Runner) -> None:
 
 
 def test_a_payment_without_a_claim_is_shown(world: World, runner: Runner) -> None:
-    """Somebody else holds the key, or has paid by hand."""
+    """Paid by hand, or by a thief."""
     from indexer.devnet.hive.operations import Coin, Transfer
 
     ident = world.node.broadcast([Transfer("peakedex.hbd", "alice", Coin(1234, "HBD"), "a mistake")])
     world.tick(3)
     found = peakedex("payouts", "status", "--db", world.ledger.url, "--json").json
-    assert [(row["id"], row["quantity"], row["to"]) for row in found["unmatched_outflows"]] == [
+    assert [(row["id"], row["amount"], row["to"]) for row in found["unmatched_outflows"]] == [
         (ident, "1.234", "alice")
     ]
     assert (
@@ -89,7 +86,7 @@ def test_a_payment_without_a_claim_is_shown(world: World, runner: Runner) -> Non
     )
 
 
-def test_an_approval_lets_it_go(world: World, runner: Runner) -> None:
+def test_an_approval_releases_a_payment(world: World, runner: Runner) -> None:
     ident = world.withdraw("alice", "HBD", "5.001")
     world.run(runner, 30)
     run = peakedex("payouts", "approve", ident, "--db", world.ledger.url)
@@ -115,107 +112,19 @@ def test_pause_and_resume(world: World, runner: Runner) -> None:
     assert world.states() == {ident: "paid"}
 
 
-def give_back(world: World, server: NodeServer | Node, ident: str) -> Run:
-    where = ("--db", world.ledger.url, "--node", server.url, "--chain-id", "devnet")
-    return peakedex("payouts", "return", ident, *where)
-
-
-def test_a_withdrawal_to_nobody_is_given_back(world: World, runner: Runner, server: NodeServer) -> None:
-    """What is printed is what the operator signs; the account may come into being meanwhile."""
+def test_a_return_is_shown_with_its_time(world: World, runner: Runner) -> None:
     ident = world.withdraw("alice", "PEK", "0.01", to="dave")
     world.run(runner, 30)
-    run = give_back(world, server, ident)
-    safe = f"{iso_time(world.node.chain.head_time + 3600)}Z"
-    assert run.code == FAILED
-    assert f"until {safe}: run this again" in run.complaint
-    assert (status(world)[ident]["return"], status(world)[ident]["return_from"]) == (None, safe)
-    world.skip(3597)
-    world.tick()
-    assert give_back(world, server, ident).code == FAILED, "the stop that stands counts"
-    world.tick()
-    run = give_back(world, server, ident)
-    assert run.code == OK
-    name, value = operation = run.json
-    assert name == "custom_json"
-    assert json.loads(value["json"])["contractPayload"] == {"id": ident}
-    assert status(world)[ident]["return"] == operation
-    world.node.faucet("dave")
-    world.node.broadcast([operation])
-    world.run(runner, 120)
-    assert world.states() == {ident: "returned"}
-    assert not world.nodes.sent
-
-
-def test_an_older_database_gives_back_nothing_that_its_lost_payment_may_pay(
-    world: World, server: NodeServer
-) -> None:
-    """The payment lives for an hour, and the copy that is put back knows neither of it nor of the time."""
-    runner = world.runner(Policy(expires_in=3600))
-    world.nodes.faults.extend(["dropped"] * 9)
-    ident = world.withdraw("alice", "HBD", "1")
-    world.tick(2)
-    older = world.ledger.backup()
-    world.skip(600)
-    while not world.nodes.sent:
-        world.tick()
-        runner.round()
-    [lost] = world.ledger.rows(payout_schema.transactions)
-    world.ledger.restore(older)
-    assert world.ledger.rows(payout_schema.transactions) == []
-    assert give_back(world, server, ident).code == FAILED
-    while world.ledger.read().timestamp < lost.expires:
-        world.skip(300)
-        if world.ledger.read().timestamp < lost.expires:
-            assert give_back(world, server, ident).code == FAILED
-    world.skip(600)
-    assert give_back(world, server, ident).code == OK
-
-
-def test_an_approval_takes_a_stop_back(world: World, runner: Runner, server: NodeServer) -> None:
-    ident = world.withdraw("alice", "HBD", "5.001")
-    world.tick(3)
-    assert give_back(world, server, ident).code == FAILED
-    world.run(runner, 30)
-    assert status(world)[ident]["state"] == "held"
-    assert peakedex("payouts", "approve", ident, "--db", world.ledger.url).code == OK
-    assert status(world)[ident]["return_from"] is None
-    world.run(runner, 120)
-    assert world.states() == {ident: "paid"}
-
-
-def test_nothing_is_stopped_where_nobody_tells_the_time(world: World, runner: Runner) -> None:
-    ident = world.withdraw("alice", "PEK", "0.01", to="dave")
-    world.tick(3)
-    run = peakedex("payouts", "return", ident, "--db", world.ledger.url, "--node", "http://127.0.0.1:9")
-    assert run.code == FAILED
-    assert run.complaint.startswith("Error: not stopped, because the chain time is unknown: ")
-    assert status(world)[ident]["return_from"] is None
-
-
-def test_the_indexer_writes_while_nodes_are_asked(world: World, server: NodeServer) -> None:
-    """A node may take its time: the database is not held meanwhile."""
-    ident = world.withdraw("alice", "PEK", "0.01", to="dave")
-    world.tick(3)
-    asked: list[str] = []
-
-    def slowly(method: str) -> None:
-        if not asked:
-            world.tick()
-        asked.append(method)
-
-    block = world.ledger.read().block
-    with serve(forwarding(server.url, slowly)) as slow:
-        assert give_back(world, slow, ident).code == FAILED
-    assert world.ledger.read().block == block + 1
-    assert status(world)[ident]["return_from"] is not None
-
-
-def test_a_refund_cannot_be_given_back(world: World, runner: Runner, server: NodeServer) -> None:
-    ident = world.refund("carol")
-    world.tick(3)
-    run = give_back(world, server, ident)
-    assert run.code == FAILED
-    assert "is a refund" in run.complaint
+    assert status(world)[ident]["return_due"] is None
+    world.operate("returnWithdrawal", id=ident)
+    world.run(runner, 15)
+    [claim] = world.ledger.claims()
+    assert claim.returning is not None
+    due = iso_time(claim.returning + 3600)
+    assert (status(world)[ident]["state"], status(world)[ident]["return_due"]) == ("returning", f"{due}Z")
+    shown = peakedex("payouts", "status", "--db", world.ledger.url).lines
+    assert f"  {ident}  0.01000000 PEK to dave  withdrawal  returning" in shown
+    assert any(f"goes back to alice at {due}Z" in line for line in shown)
 
 
 def test_the_accounts_are_compared_with_the_ledger(world: World, server: NodeServer) -> None:
@@ -233,7 +142,7 @@ def test_the_accounts_are_compared_with_the_ledger(world: World, server: NodeSer
     ]
 
 
-def test_less_than_the_ledger_says_is_a_failure(
+def test_less_than_the_ledger_counts_is_a_failure(
     world: World, server: NodeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import time
@@ -256,11 +165,11 @@ def test_less_than_the_ledger_says_is_a_failure(
 @pytest.fixture
 def venue(tmp_path: Path) -> Path:
     path = tmp_path / "venue.toml"
-    path.write_text(VENUE_TEXT, "utf-8")
+    path.write_text(TEXT, "utf-8")
     return path
 
 
-def test_without_any_key_it_says_so_and_ends(world: World, venue: Path, server: NodeServer) -> None:
+def test_without_any_key_it_ends_with_the_reason(world: World, venue: Path, server: NodeServer) -> None:
     run = in_process(
         *("payouts", "--venue", venue, "--db", world.ledger.url, "--chain-id", "devnet"),
         *("--node", server.url, "--engine-node", server.engine_url),
@@ -282,7 +191,7 @@ def test_without_any_key_it_says_so_and_ends(world: World, venue: Path, server: 
         (("--db", "nowhere.db"), "database nowhere.db does not exist"),
     ],
 )
-def test_what_is_set_wrongly_is_named(
+def test_a_wrong_setting_is_named(
     world: World, venue: Path, server: NodeServer, options: tuple[str, ...], complaint: str
 ) -> None:
     run = in_process(
@@ -304,7 +213,7 @@ def test_what_is_set_wrongly_is_named(
 
 
 def test_a_database_of_another_venue_is_refused(world: World, venue: Path, server: NodeServer) -> None:
-    venue.write_text(VENUE_TEXT.replace("max_open_orders = 200", "max_open_orders = 201"), "utf-8")
+    venue.write_text(TEXT.replace("max_open_orders = 200", "max_open_orders = 201"), "utf-8")
     run = in_process("payouts", "--venue", venue, "--db", world.ledger.url, "--node", server.url)
     assert run.code == MISUSED
     assert run.error == "Error: the database belongs to another venue: use that venue's file"

@@ -117,11 +117,11 @@ def test_limits_hold_for_each_operator_by_himself(tmp_path: Path) -> None:
     group.withdraw("bob", "HBD", "5.000")
     group.round()
     assert all(operator.proposals() == [] for operator in group.operators)
-    from settlement.payouts.payout_log import APPROVED, record_decision
+    from settlement.payouts.payout_log import approve_claim
 
     for number in (0, 1):
         with group.operators[number].writer.begin() as connection:
-            record_decision(connection, (0, 1), APPROVED)
+            approve_claim(connection, (0, 1), 0)
     group.round()
     first, second, third = group.operators
     [proposal] = first.proposals()

@@ -1,4 +1,4 @@
-"""A pause that no restored database undoes: payouts start paused after every restore, and say what to check."""
+"""The pause: payouts start paused on every restored database, and say what to check."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_an_older_copy_starts_paused_and_says_what_to_check(
     claim = world.withdraw("alice", "HBD", "2")
     world.run(start(world), 60)
     assert world.states()[claim] == "pending"
-    for text in ("the database was restored", "payouts reconcile", "payouts return ID", "payouts resume"):
+    for text in ("the database was restored", "payouts reconcile", "--hold", "payouts resume"):
         assert text in caplog.text
         assert text in switch(world, "status")
     world.run(start(world), 60)
@@ -58,7 +58,7 @@ def test_an_older_copy_starts_paused_and_says_what_to_check(
 
 @pytest.mark.parametrize("decision", ["pause", "approve", "resume"])
 def test_a_copy_from_before_a_decision_starts_paused(world: World, decision: str) -> None:
-    """Of a pause above all: the copy knows nothing of it."""
+    """The copy does not contain the decision."""
     runner = start(world)
     claim = world.withdraw("alice", "PEK", "0.01", to="dave")
     world.run(runner, 15)
@@ -80,7 +80,7 @@ def test_the_same_database_does_not_pause(world: World) -> None:
         runner = start(world)
 
 
-def test_a_restored_snapshot_starts_paused_though_nothing_is_known_of_it(world: World) -> None:
+def test_a_restored_snapshot_starts_paused_without_a_mark(world: World) -> None:
     """As `peakedex restore` leaves it, on a machine that has never paid."""
     with world.ledger.engine.begin() as connection:
         payout_pause.pause_at_next_start(connection)
@@ -93,7 +93,7 @@ def test_a_restored_snapshot_starts_paused_though_nothing_is_known_of_it(world: 
     assert world.states() == {claim: "paid"}
 
 
-def test_the_mark_lies_beside_the_database_or_in_the_state_folder(
+def test_the_mark_is_beside_the_database_or_in_the_state_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
