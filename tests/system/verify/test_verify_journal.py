@@ -72,8 +72,8 @@ def test_it_runs_alone(lively_replay: Replay, tmp_path: Path) -> None:
         words = [sys.executable, "-I", str(FILE), "-", venue, "--block", lively_replay.block, *more]
         return subprocess.run(words, cwd=tmp_path, input=text, capture_output=True, text=True, check=False)
 
-    hashes = ("--journal-hash", lively_replay.machine.state.journal_hash)
-    hashes += ("--state-hash", lively_replay.state_hash, "--venue-hash", demo().hash)
+    hashes = ["--journal-hash", lively_replay.machine.state.journal_hash]
+    hashes += ["--state-hash", lively_replay.state_hash, "--venue-hash", demo().hash]
     for venue in ("venue.txt", "venue.toml"):
         done = run(*hashes, venue=venue)
         assert (done.returncode, done.stderr) == (0, "")
