@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from indexer import settings as config
 from indexer.cli.support.common import json_option, require_db, show
 from indexer.cli.support.past_block import newest_block, recorded_block
+from settlement.core.journal.codec import ABSENT
 from settlement.core.journal.state_text import state_text
 from settlement.store.database import open_reader
 from settlement.store.read.audit.journal import read_journal
@@ -59,12 +60,15 @@ def state(db: str | None, block: int | None, as_json: bool) -> None:
     if not as_json:
         click.echo(text, nl=False)
         return
-    (_, venue_hash), (_, number, block_id) = (line.split(" ") for line in text.split("\n", 3)[1:3])
+    venue, block_line = text.split("\n", 3)[1:3]
+    number, block_id, timestamp = block_line.removeprefix("block ").split(" ")
+    is_before_first = block_id == ABSENT
     show(
         {
-            "block": int(number) if int(number) else None,
-            "block_id": block_id if int(number) else None,
-            "venue_hash": venue_hash,
+            "block": None if is_before_first else int(number),
+            "block_id": None if is_before_first else block_id,
+            "ts": None if is_before_first else timestamp,
+            "venue_hash": venue.removeprefix("venue "),
             "journal_hash": journal_hash,
             "state_hash": sha256(text.encode()).hexdigest(),
         },

@@ -17,10 +17,9 @@ import requests
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.archive_writer import RecordError, Recording, plan_for
 from indexer.sources.source import Cursor
-from settlement.core.events import VenueFilter
 from settlement.core.venue import parse_venue
 from tests.system.cli.command import FAILED, MISUSED, OK, Run, in_process, peakedex
-from tests.system.cli.world import LATE_ESCROW, LATE_TOKEN, World, running, world
+from tests.system.cli.world import LATE_TOKEN, World, running, world
 from tests.system.store.chains import VENUE_TEXT
 
 BLOCKS = 60
@@ -100,11 +99,10 @@ def test_a_venue_needs_fewer_receipts_than_there_are(live: World, venue: Path) -
     assert len(list(Path("all").glob("receipts-*.jsonl.zst"))) == 1
 
 
-def test_escrow_accounts_listed_on_the_way_are_remembered(live: World, venue: Path) -> None:
+def test_the_folder_says_what_it_holds(live: World, venue: Path) -> None:
     record(live, "--venue", venue)
     plan = json.loads(Path("recorded/recording.json").read_text())
-    assert LATE_ESCROW in plan["escrows"]
-    assert plan["venue_hash"] == parse_venue(venue.read_text()).hash
+    assert plan == {"first": 1, "venue_hash": parse_venue(venue.read_text()).hash}
 
 
 def test_files_end_where_the_numbers_say(live: World, hashes: dict[str, Any], venue: Path) -> None:
@@ -120,9 +118,7 @@ def test_files_end_where_the_numbers_say(live: World, hashes: dict[str, Any], ve
 
 def test_the_archive_is_checked_block_by_block(live: World, venue: Path) -> None:
     record(live, "--venue", venue)
-    rules = parse_venue(venue.read_text())
-    venue_filter = VenueFilter(rules.contract, rules.custom_json_id, True)
-    source = ArchiveSource(Path("recorded"), venue_filter, check_ids=True)
+    source = ArchiveSource(Path("recorded"), parse_venue(venue.read_text()).filter, check_ids=True)
     assert [block.number for block, _ in source.blocks(Cursor(0))] == list(range(1, live.irreversible + 1))
 
 
@@ -225,10 +221,21 @@ def test_where_to_begin_must_be_known(live: World) -> None:
     )
 
 
-def test_a_beginning_after_the_venue_s_is_refused(live: World, venue: Path) -> None:
+def test_a_recording_may_begin_after_the_venue(
+    live: World, hashes: dict[str, Any], venue: Path, tmp_path: Path
+) -> None:
+    """The escrow accounts are those of the venue file: no earlier block says which receipts count."""
+    assert record(live, "--venue", venue, "--to", 4).code == OK
+    Path("recorded").rename("earlier")
     run = record(live, "--venue", venue, "--from", 5)
-    assert run.code == MISUSED
-    assert "--from 5 is after the venue's start_block 1" in run.complaint
+    assert (run.code, run.json["first_block"]) == (OK, 5)
+    refused = peakedex("replay", "--venue", venue, "--archive", "recorded")
+    assert refused.code == FAILED
+    assert "block 5 follows block 0: a gap" in refused.error
+    database = ("--venue", venue, "--db", tmp_path / "dex.db", "--json")
+    assert peakedex("replay", *database, "--archive", "earlier").code == OK
+    later = peakedex("replay", *database, "--archive", "recorded")
+    assert later.json["state_hash"] == hashes["state_hash"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from settlement.core.events import BlockHeader, Movement
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
 from settlement.store.write.loader import load_or_initialise
+from settlement.store.write.projector import Batch, totals_of
 from tests.support import recorded_blocks as recorded
 from tests.system.cli.command import FAILED, OK, peakedex
 
@@ -41,11 +42,9 @@ order_lifetime = 2592000
 accept_flat_intents = true
 """
     for symbol, precision in tokens.items():
-        text += (
-            f'[tokens."{symbol}"]\nprecision = {precision}\nchain = "hive-engine"\nescrow = "dex.tokens"\n'
-        )
+        text += f'[tokens."{symbol}"]\nprecision = {precision}\nmin_withdrawal = "1"\nescrow = "dex.tokens"\n'
     for symbol in ("HIVE", "HBD"):
-        text += f'[tokens.{symbol}]\nprecision = 3\nchain = "hive"\nescrow = "{escrow}"\n'
+        text += f'[tokens.{symbol}]\nprecision = 3\nmin_withdrawal = "0.001"\nescrow = "{escrow}"\n'
     for symbol, (price, quantity) in decimals.items():
         text += f'[[pairs]]\nbase = "{symbol}"\nquote = "SWAP.HIVE"\n'
         text += f"price_decimals = {price}\nquantity_decimals = {quantity}\n"
@@ -80,7 +79,9 @@ def test_a_thousand_blocks(here: Path, name: str, first: int, shape: str) -> Non
     assert (run.json["intents"], run.json["trades"], run.json["accounts"]) == (0, 0, 0)
     assert run.json["journal_hash"] == parse_venue(venue.read_text()).hash
     assert peakedex("journal", "--db", "dex.db").out == ""
-    assert peakedex("state", "--db", "dex.db").lines[2] == f"block {first + 999} {blocks[-1]['block_id']}"
+    assert peakedex("state", "--db", "dex.db").lines[2] == (
+        f"block {first + 999} {blocks[-1]['block_id']} {blocks[-1]['timestamp']}"
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -149,9 +150,11 @@ def test_payments_of_an_exchange_of_2016_are_outflows(here: Path, shape: str) ->
     peakedex("replay", "--venue", venue, "--archive", archive, "--db", "dex.db")
     lines = peakedex("journal", "--db", "dex.db").lines[1:]
     assert len(lines) == 19
-    assert lines[0] == "outflow e0291fcbc47818ebba41202e915fc66ab90dcbce blocktrades HIVE 6.930 chrisresmini"
+    assert (
+        lines[0] == "outflow e0291fcbc47818ebba41202e915fc66ab90dcbce blocktrades hive HIVE 6930 chrisresmini"
+    )
     assert {line.split()[0] for line in lines} == {"outflow"}
-    sent = sum(int(line.split()[4].replace(".", "")) for line in lines)
+    sent = sum(int(line.split()[5]) for line in lines)
     assert f"escrow HIVE -{sent}" in peakedex("state", "--db", "dex.db").lines
 
 
@@ -172,25 +175,25 @@ def test_single_blocks_do_not_make_a_chain(here: Path) -> None:
 POOR = {
     97477292: """
 block 97477292 05cf62acffaac7d82272b930f9bf4b00ad5fb235 2025-07-08T23:09:27
-reject 89cf8c3431e606059f07b2f9943bbc77737169db spshards sell E_PRECISION
-reject d922f33b96aabd1e5ccec4a7fd39847a42800901 hannahjames710 cancel E_NOT_FOUND
-reject a5464f3173b38a523d72853e160dca385b20ac51 otomo cancel E_NOT_FOUND
+reject 89cf8c3431e606059f07b2f9943bbc77737169db spshards sell - E_PRECISION
+reject d922f33b96aabd1e5ccec4a7fd39847a42800901 hannahjames710 cancel - E_NOT_FOUND
+reject a5464f3173b38a523d72853e160dca385b20ac51 otomo cancel - E_NOT_FOUND
 """,
     97477294: """
 block 97477294 05cf62ae0d6576d8b0b03582a53752cd0918a288 2025-07-08T23:09:33
-reject 105cb222d3ca56ab91c85fc02f756b2af24736e6 leotaker buy E_PRECISION
+reject 105cb222d3ca56ab91c85fc02f756b2af24736e6 leotaker buy - E_PRECISION
 """,
     97477296: """
 block 97477296 05cf62b0352538944c32c1e190aa94b2073775fd 2025-07-08T23:09:39
-reject 7ff4698dc15dec46e3a12a4bfb316e498427931d leotaker cancel E_NOT_FOUND
-reject dddb21ab548ce58ec2507f1f716391d8b04bc5ab cloclo19 buy E_FUNDS
-reject 240aa6b977c2bb23fa945100a14541e5b0fc3691 aerrilee cancel E_NOT_FOUND
+reject 7ff4698dc15dec46e3a12a4bfb316e498427931d leotaker cancel - E_NOT_FOUND
+reject dddb21ab548ce58ec2507f1f716391d8b04bc5ab cloclo19 buy - E_FUNDS
+reject 240aa6b977c2bb23fa945100a14541e5b0fc3691 aerrilee cancel - E_NOT_FOUND
 """,
     97477298: """
 block 97477298 05cf62b214968f2d943abcb1950b9c3f1bd039d2 2025-07-08T23:09:45
-reject 23852afaa2b9cd244d6e35343d1685f7671619fd paulmoon410 buy E_FUNDS
-reject 97a16b96cf43132da8dcf8c2f7e519a7c2314657 glxt buy E_PRECISION
-reject d2fa81558c3fdf29b7690a69f589d7e5fde62857 bonnierabbit cancel E_NOT_FOUND
+reject 23852afaa2b9cd244d6e35343d1685f7671619fd paulmoon410 buy - E_FUNDS
+reject 97a16b96cf43132da8dcf8c2f7e519a7c2314657 glxt buy - E_PRECISION
+reject d2fa81558c3fdf29b7690a69f589d7e5fde62857 bonnierabbit cancel - E_NOT_FOUND
 """,
 }
 
@@ -214,15 +217,17 @@ def test_market_actions_of_2025_are_intents_of_traders_without_funds(
 FUNDED = {
     97477296: """
 block 97477296 05cf62b0352538944c32c1e190aa94b2073775fd 2025-07-08T23:09:39
-reject 7ff4698dc15dec46e3a12a4bfb316e498427931d leotaker cancel E_NOT_FOUND
-order dddb21ab548ce58ec2507f1f716391d8b04bc5ab 1 cloclo19 CHAOS/SWAP.HIVE buy limit 195001814 3 1754608179
-reject 240aa6b977c2bb23fa945100a14541e5b0fc3691 aerrilee cancel E_NOT_FOUND
+reject 7ff4698dc15dec46e3a12a4bfb316e498427931d leotaker cancel - E_NOT_FOUND
+accept dddb21ab548ce58ec2507f1f716391d8b04bc5ab cloclo19 active buy -
+order dddb21ab548ce58ec2507f1f716391d8b04bc5ab 1 cloclo19 CHAOS/SWAP.HIVE buy limit 195001814 3 1754608179 0 0 venue - -
+reject 240aa6b977c2bb23fa945100a14541e5b0fc3691 aerrilee cancel - E_NOT_FOUND
 """,
     97477298: """
 block 97477298 05cf62b214968f2d943abcb1950b9c3f1bd039d2 2025-07-08T23:09:45
-order 23852afaa2b9cd244d6e35343d1685f7671619fd 1 paulmoon410 SWAP.MATIC/SWAP.HIVE buy limit 96 10000 1754608185
-reject 97a16b96cf43132da8dcf8c2f7e519a7c2314657 glxt buy E_PRECISION
-reject d2fa81558c3fdf29b7690a69f589d7e5fde62857 bonnierabbit cancel E_NOT_FOUND
+accept 23852afaa2b9cd244d6e35343d1685f7671619fd paulmoon410 active buy -
+order 23852afaa2b9cd244d6e35343d1685f7671619fd 1 paulmoon410 SWAP.MATIC/SWAP.HIVE buy limit 96 10000 1754608185 0 0 venue - -
+reject 97a16b96cf43132da8dcf8c2f7e519a7c2314657 glxt buy - E_PRECISION
+reject d2fa81558c3fdf29b7690a69f589d7e5fde62857 bonnierabbit cancel - E_NOT_FOUND
 """,
 }
 
@@ -240,7 +245,8 @@ def test_the_same_traders_with_funds_get_their_orders(
     venue = venue_file(here, number - 1)
     rules, projector = load_or_initialise(open_writer("dex.db"), parse_venue(venue.read_text()))
     funds = Movement("funds", "hive-engine", trader, "dex.tokens", "SWAP.HIVE", "10", None)
-    projector.record([rules.apply(BlockHeader(number - 1, block["previous"], 1_752_000_000), [funds])])
+    entry = rules.apply(BlockHeader(number - 1, block["previous"], 1_752_000_000), [funds])
+    projector.project(Batch([entry], [], entry.header, totals_of(rules.state)))
     archive = archive_of(here / "chain", [block], shape)
     run = peakedex("replay", "--venue", venue, "--archive", archive, "--db", "dex.db", "--json")
     assert (run.code, run.json["open_orders"]) == (OK, 1), run.err

@@ -112,14 +112,16 @@ def test_the_state_s_sha256_is_the_state_hash(replayed: Run) -> None:
     assert sha256(text.encode()).hexdigest() == replayed.json["state_hash"]
     lines = text.splitlines()
     assert lines[:3] == [
-        "peakedex-state 1",
+        "peakedex-state 2",
         f"venue {demo().hash}",
-        f"block {LAST} {replayed.json['block_id']}",
+        f"block {LAST} {replayed.json['block_id']} {(ts := lines[2].split()[3])}",
     ]
+    assert ts == json.loads(lively().blocks[-1])["timestamp"]
     hashes = peakedex("state", "--db", "dex.db", "--json").json
     assert hashes == {
         "block": LAST,
         "block_id": replayed.json["block_id"],
+        "ts": ts,
         "venue_hash": demo().hash,
         "journal_hash": replayed.json["journal_hash"],
         "state_hash": replayed.json["state_hash"],

@@ -31,7 +31,7 @@ from tests.support.waiting import wait_until
 from tests.system.cli.command import clean_environment
 from tests.system.store.chains import VENUE_TEXT
 
-LATE_TOKEN, LATE_ESCROW = "LATE", "peakedex.late"
+LATE_TOKEN, LATE_ESCROW = "LATE", "peakedex.pek"
 
 
 @dataclass
@@ -61,13 +61,12 @@ class World:
             self.node.tick()
 
     def list_late(self) -> None:
-        """List a token with an escrow account that is not in the venue file; alice deposits it."""
+        """List a token that is not in the venue file, with an escrow account that is; alice deposits it."""
         venue, node = self.venue, self.node
         node.sidechain.create_token(LATE_TOKEN, 4)
-        for name in ("alice", LATE_ESCROW):
-            node.faucet(name)
+        node.faucet("alice")
         node.faucet("alice", LATE_TOKEN, "100")
-        listing = {"symbol": LATE_TOKEN, "precision": 4, "chain": "hive-engine", "escrow": LATE_ESCROW}
+        listing = {"symbol": LATE_TOKEN, "precision": 4, "escrow": LATE_ESCROW, "minWithdrawal": "0.5"}
         node.broadcast([custom_json(venue, venue.operator, intent(venue, "listToken", listing))])
         node.broadcast([custom_json(venue, "alice", token_transfer(LATE_TOKEN, LATE_ESCROW, "12.5"))])
         node.tick()
