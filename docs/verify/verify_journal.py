@@ -31,7 +31,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import IO, Any
@@ -427,7 +427,7 @@ class Books:
         self.was_expected = False  # the line: by the line before it
         self.settled: set[str] = set()  # withdrawals that the close of an order opens
         self.step = EXPIRY
-        self.round: list[Item] = []  # what still fires in this round
+        self.round: deque[Item] = deque()  # what still fires in this round
         self.firing: list[Pair] = []  # pairs whose firing is not finished
         self.traded: set[str] = set()
         self.fired: dict[str, Item] = {}  # id of the order that must come → what fired
@@ -521,23 +521,24 @@ class Books:
     # ------------------------------------------------------------ firing
 
     def start_firing(self, names: list[str]) -> None:
-        self.round = []
+        self.round.clear()
         self.firing = [self.pairs[name] for name in names if self.pairs[name].status == "active"]
 
     def next_fired(self) -> Item | None:
         """What must fire next in this step, or None where it is finished."""
         while self.firing:
             pair = self.firing[0]
-            self.round = [item for item in self.round if item.is_open]
+            while self.round and not self.round[0].is_open:
+                self.round.popleft()
             if pair.fired >= MAX_FIRED:
                 for item in self.round:
                     self.wait(item)
-                self.round = []
+                self.round.clear()
                 self.firing.pop(0)
                 continue
             if not self.round:
                 reached = pair.above.take_reached(pair) + pair.below.take_reached(pair)
-                self.round = sorted(reached, key=lambda item: item.seq)
+                self.round.extend(sorted(reached, key=lambda item: item.seq))
             if self.round:
                 return self.round[0]
             self.firing.pop(0)
@@ -564,7 +565,7 @@ class Books:
         item = self.next_fired()
         need(item is not None and item.id == id_, f"{item.id if item else 'nothing'} is next to fire")
         assert item is not None
-        self.round.pop(0)
+        self.round.popleft()
         item.pair.fired += 1
         order_id = id_ if item.is_stop else f"{id_}~stop"
         self.expected = [
