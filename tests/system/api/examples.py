@@ -23,6 +23,8 @@ FILE = ROOT / "docs" / "api.md"
 PACKED = ROOT / "api" / "http" / "examples.json"
 _EXAMPLE = re.compile(r"(`GET (/api/[^`]*)`\n\n```(json|text)\n)(.*?)(```\n)", re.DOTALL)
 
+_STREAM_EXAMPLE = re.compile(r"(`GET (/api/stream[^`]*)`\n\n```sse\n)(.*?)(```\n)", re.DOTALL)
+
 
 class Exact(float):
     """A JSON number as literal text."""
@@ -92,8 +94,23 @@ def shown(answer: TestResponse) -> str:
     return body if isinstance(body, str) else f"{layout(body)}\n"
 
 
+def stream_example() -> tuple[str, str]:
+    """The address of the stream in the documentation, and the events shown there."""
+    _, address, events, _ = _STREAM_EXAMPLE.findall(FILE.read_text(encoding="utf-8"))[0]
+    return address, events
+
+
+def first_events(client: FlaskClient, address: str) -> str:
+    """What a stream sends at once, without its last empty line."""
+    response = client.get(address, buffered=False)
+    chunk: Any = next(iter(response.response))
+    response.close()
+    return str(chunk, "utf-8").removesuffix("\n")
+
+
 def refresh(client: FlaskClient) -> None:
     text = FILE.read_text(encoding="utf-8")
+    text = _STREAM_EXAMPLE.sub(lambda found: f"{found[1]}{first_events(client, found[2])}{found[4]}", text)
     fresh = _EXAMPLE.sub(lambda found: f"{found[1]}{shown(client.get(found[2]))}{found[5]}", text)
     FILE.write_text(fresh, encoding="utf-8")
     PACKED.write_text(json.dumps(packed(client), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import threading
@@ -22,6 +21,7 @@ from api.stream.publisher import Publisher
 from api.stream.topics import MAX_TOPICS, Pair, Topics, read_topics
 from settlement.store.indexer_status import IndexerStatus, write_status
 from tests.support.waiting import wait_until
+from tests.system.api.examples import first_events, stream_example
 from tests.system.api.mirror import Mirror, Reading, listen, snapshot
 from tests.system.api.world import World, small_world
 
@@ -540,8 +540,5 @@ def test_an_unknown_account_is_an_empty_one_until_it_is_seen(lively: World) -> N
 
 
 def test_the_example_of_the_documentation(lively: World) -> None:
-    text = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
-    address, shown = re.findall(r"`GET (/api/stream[^`]*)`\n\n```sse\n(.*?)```\n", text, re.DOTALL)[0]
-    response = lively.client().get(address, buffered=False)
-    assert next(iter(response.response)) == f"{shown}\n".encode()  # type: ignore[arg-type]
-    response.close()
+    address, events = stream_example()
+    assert first_events(lively.client(), address) == events
