@@ -1,11 +1,11 @@
-"""A simulation of payouts with everything going wrong, from a seed; the same seed gives the same course.
+"""Simulation of payouts under failures of every kind, from a seed. The same seed gives the same run.
 
-    python -m tests.property.payouts.simulation --seed 17 --trace     # replay one, telling all that happens
-    python -m tests.property.payouts.simulation --seeds 0..2000       # a long run, on two cores
+    python -m tests.property.payouts.simulation --seed 17 --trace     # replay one seed, and print what happens
+    python -m tests.property.payouts.simulation --seeds 0..2000       # many seeds, on two cores
 
-Real are the indexer, the rules, the database files and the payouts processes (forked, each with connections of
-its own). Simulated are the two chains and the wire. One seed in ten signs with beem, and its chain checks the
-signatures; the others leave a placeholder, with the same transactions and so the same ids.
+The indexer, the rules, the database files and the payouts processes are real (each process is forked and has its
+own connections). The two chains and the network are simulated. One seed in ten signs with beem, and its chain
+checks the signatures; the others use a placeholder, with the same transactions and so the same ids.
 """
 
 from __future__ import annotations
@@ -29,51 +29,40 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import delete
 
-from indexer.chain.decode import decode
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.hive.errors import ChainError as DevnetError
+from indexer.devnet.hive.operations import Coin, Transfer
 from indexer.devnet.hive.serialization import Transaction
 from indexer.devnet.node import DevNode
 from indexer.devnet.traders.payloads import custom_json, deposit, intent, token_transfer
-from indexer.sources.source import Cursor
 from settlement.core.invariants import check_all
-from settlement.core.journal.entries import (
-    BlockResult,
-    Outflow,
-    Paid,
-    RefundOpened,
-    WithdrawalOpened,
-    WithdrawalReturned,
-)
-from settlement.core.parsing.names import decode as text_of
-from settlement.core.payments import Refund, Withdrawal
-from settlement.core.state_machine import StateMachine
-from settlement.payouts import returns
-from settlement.payouts.payout_log import (
-    APPROVED,
-    read_settings,
-    record_decision,
-    write_settings,
-)
+from settlement.payouts.payout_log import approve_claim, read_settings
 from settlement.payouts.policy import Policy
 from settlement.store import schema
-from settlement.store.read.payouts import WITHDRAWAL, PayoutClaim
+from settlement.store.payout_pause import BY_OPERATOR, RUNNING, read_pause, set_pause
 from tests.property.payouts.simulation_chain import LateChain, Mempool, Outgo, WatchedSidechain, Wire
-from tests.property.payouts.simulation_process import LIFETIMES, LONGEST, Plan, Process
-from tests.system.payouts.world import TRADERS, VENUE, VIEW, Blocks, Ledgers
+from tests.property.payouts.simulation_observer import Observer
+from tests.property.payouts.simulation_process import Plan, Process
+from tests.system.payouts.world import TRADERS, VIEW, Ledgers
 
 TURNS = (20, 40, 80)
 SYMBOLS = {"HBD": ("1", "1.5", "2.5"), "PEK": ("0.01", "2", "0.5"), "SWAP.HIVE": ("1", "0.25")}
-CALM_SECONDS = 45
-"""From block to block at the end: the shortest transactions live for 15 seconds more."""
+LIFETIMES = {120: (60, 61, 74, 75, 89, 105, 120), 3000: (900, 2000, 2990, 3000)}
+"""Lifetimes of transactions that a run chooses from, by the longest."""
+CALM_SECONDS = {120: 45, 3000: 600}
+"""From block to block at the end, by the longest lifetime: shorter than the shortest."""
+MAX_GAP_SECONDS = 600
 LATE_COMERS = ("dave", "erin", "frank")
 REFUSED = ("gate", "vault")
-"""Accounts that the sidechain sends nothing to; its nodes tell of the second one alone."""
+"""Accounts to which the sidechain refuses transfers; the nodes' blacklist has only the second."""
 SIGNED_EVERY = 10
+JSON_MEMO = '\u00a0{"a":1}'
+"""A memo that the rules accept, and payouts hold where a coin is withdrawn."""
 KINDS = (
     "paid ",
     "withdraw ",
     "refund ",
+    "returning ",
     "return ",
     " dies",
     "start of",
@@ -85,7 +74,7 @@ KINDS = (
 
 
 class SimulationFailed(AssertionError):
-    """Which rule was broken, where, and how to see it again."""
+    """The rule that was broken, where, and how to replay it."""
 
 
 class Backup(NamedTuple):
@@ -96,7 +85,7 @@ class Backup(NamedTuple):
 
 
 class Replica:
-    """One database: the indexer that follows the chain into it, and the payouts processes on it."""
+    """A database, the indexer that follows the chain into it, and the payouts processes on it."""
 
     def __init__(self, ledger: Ledgers, name: str) -> None:
         self.ledger = ledger
@@ -108,64 +97,8 @@ class Replica:
         self.frozen: dict[str, int] = {}
 
 
-class Observer:
-    """The rules alone, over the whole chain: what was asked for, and whether more was paid than that."""
-
-    def __init__(self, node: DevNode, sidechain: WatchedSidechain) -> None:
-        self.rules = StateMachine(VENUE)
-        self.pending: dict[str, Outgo] = {}
-        self.claims: Counter[Outgo] = Counter()
-        self._sidechain = sidechain
-        self._source = Blocks(node, self.rules.venue_filter)
-
-    def follow(self) -> list[BlockResult]:
-        """Read all that is irreversible. Raises AssertionError where more left than was asked for."""
-        header = self.rules.state.header
-        after = Cursor(self.rules.next_block() - 1, None if header is None else header.block_id)
-        read = [
-            self.rules.apply(block.header, decode(block, self.rules.venue_filter, receipts))
-            for block, receipts in self._source.blocks(after)
-        ]
-        for block in read:
-            for effect in block.entries:
-                self._note(effect)
-        for outgo, times in self._sidechain.outgoes.items():
-            assert times <= self.claims[outgo], f"{times} payments for {self.claims[outgo]} claims: {outgo}"
-        state = self.rules.state
-        for token in state.tokens.values():
-            holdings = state.holdings.get((token.escrow, token.symbol), 0)
-            assert holdings >= token.liabilities_units, f"insolvent in {token.symbol}: {holdings}"
-        return read
-
-    def _note(self, effect: object) -> None:
-        if isinstance(effect, Outflow):
-            raise AssertionError(f"an outflow that no claim explains: {effect.line().strip()}")
-        if isinstance(effect, WithdrawalOpened):
-            self._open(effect.withdrawal.id, self._withdrawal(effect.withdrawal))
-        elif isinstance(effect, RefundOpened):
-            self._open(effect.refund.id, self._refund(effect.refund))
-        elif isinstance(effect, Paid):
-            del self.pending[effect.payment.id]
-        elif isinstance(effect, WithdrawalReturned):
-            del self.pending[effect.withdrawal.id]
-
-    def _open(self, ident: str, outgo: Outgo) -> None:
-        self.pending[ident] = outgo
-        self.claims[outgo] += 1
-
-    def _withdrawal(self, claim: Withdrawal) -> Outgo:
-        symbol = claim.balance.symbol
-        memo = f"peakedex:{claim.id}" if claim.memo is None else text_of(claim.memo)
-        escrow = self.rules.state.tokens[symbol].escrow
-        return escrow, symbol, str(claim.amount), text_of(claim.to), memo
-
-    def _refund(self, claim: Refund) -> Outgo:
-        units = Fraction(text_of(claim.quantity)) * 10 ** self._sidechain.tokens[claim.symbol].precision
-        return claim.escrow, claim.symbol, str(units), claim.account, f"peakedex:{claim.id}"
-
-
 class Simulation:
-    """One course of things. `clock` is how wrong the clocks are: it must change nothing."""
+    """One run. `clock`: by how many seconds the machines' clocks are wrong, which must change nothing."""
 
     def __init__(self, seed: int, folder: Path, *, clock: int = 0, trace: bool = False) -> None:
         self.seed = seed
@@ -189,6 +122,7 @@ class Simulation:
             self._replica(folder, database, name) for name in "ab"[: self.random.choice((1, 2, 2))]
         ]
         self.lease = self.random.random() < 0.4
+        self.longest = self.random.choice((120, 120, 3000))
         self.policies = [self._draw_policy() for _ in range(3)]
         self.policy = self.policies[0]
         self.changes = 0
@@ -196,10 +130,7 @@ class Simulation:
         self._many_twins = self.random.random() < 0.3
         if self._many_twins:
             self.mempool.weights = [1, 5, 2, 3]
-        self.stopped: dict[str, None] = {}
-        self.returning: dict[str, None] = {}
         self._asked: list[tuple[str, dict[str, object]]] = []
-        self._announced: list[Transaction] = []
 
     def _replica(self, folder: Path, database: bytes, name: str) -> Replica:
         (folder / f"{name}.db").write_bytes(database)
@@ -208,44 +139,44 @@ class Simulation:
     def _draw_policy(self) -> Policy:
         limits = self.random.choice(({}, {"HBD": Fraction(2)}, {"HBD": Fraction(1), "PEK": Fraction(1)}))
         hourly = self.random.choice(({}, {}, {"PEK": Fraction(5, 2)}, {"HBD": Fraction(6)}))
-        return Policy(self.random.choice(LIFETIMES), limits, hourly)
+        return Policy(self.random.choice(LIFETIMES[self.longest]), limits, hourly)
 
-    # -- the course ------------------------------------------------------------------------------
+    # -- the run ---------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """All of it. Raises SimulationFailed."""
+        """Run it. Raises SimulationFailed."""
         try:
             for turn in range(self._turns):
                 self._turn(turn)
             self._finish()
         except Exception as error:
-            words = f"python -m tests.property.payouts.simulation --seed {self.seed} --trace"
+            command = f"python -m tests.property.payouts.simulation --seed {self.seed} --trace"
             raise SimulationFailed(
-                f"seed {self.seed}, step {self.steps}: {type(error).__name__}: {error}\nreplay: {words}"
+                f"seed {self.seed}, step {self.steps}: {type(error).__name__}: {error}\nreplay: {command}"
             ) from error
         finally:
             self.close()
 
     def close(self) -> None:
-        """End what is still running."""
+        """End all processes."""
         for replica in self.replicas:
             for process in replica.processes:
                 process.kill()
             replica.ledger.engine.dispose()
 
     def digest(self) -> str:
-        """What happened, in 64 hex digits: the same seed gives the same."""
+        """Hash of everything that happened."""
         return hashlib.sha256("\n".join([*self.lines, self.node.chain.head_id.hex()]).encode()).hexdigest()
 
     def say(self, text: str) -> None:
-        """Something happened."""
+        """Record an event of the run."""
         self.lines.append(f"{self.steps}: {text}")
         if self._trace:
             head = self.node.chain.head_time
             print(f"{self.steps:6} head {self.node.chain.head} {head} ({head % 15}): {text}")
 
     def counts(self) -> Counter[str]:
-        """How often what happened."""
+        """Number of events by kind."""
         said = [line.split(": ", 1)[1] for line in self.lines]
         counts = Counter({kind: sum(kind in text for text in said) for kind in KINDS})
         return counts + Counter(steps=self.steps, transactions=len(self.wire.sent))
@@ -262,8 +193,10 @@ class Simulation:
                 acts.append(lambda replica=replica: self._start(replica))  # type: ignore[misc]
         if turn < self._turns * 3 // 4 and self._happens(0.35):
             acts.append(self._user)
-        if self.stopped and self._happens(0.25):
-            acts.append(self._give_back)
+        if self._happens(0.1):
+            acts.append(self._cancel)
+        if self._happens(0.08):
+            acts.append(self._pass_time)
         if self._happens(0.16):
             acts.append(lambda: self._fault(turn))
         self.random.shuffle(acts)
@@ -276,7 +209,7 @@ class Simulation:
     # -- the chain -------------------------------------------------------------------------------
 
     def _block(self, seconds: int | None = None) -> None:
-        """The next block, often soon, now and then after a long time without any."""
+        """The next block: mostly soon, sometimes after a long gap."""
         chain = self.node.chain
         if seconds is None:
             gaps = (3, 6, 15, 40, self.random.randrange(60, 400))
@@ -285,12 +218,12 @@ class Simulation:
         taken = self.mempool.offer(timestamp)
         self.node.tick(timestamp)
         self.say(f"block after {seconds}s{''.join(f' [{ident[:8]}]' for ident in taken)}")
-        for block in self.observer.follow():
-            for effect in block.entries:
-                self.say(effect.line().strip())
+        for entry in self.observer.follow():
+            for line in entry.text.splitlines()[1:]:
+                self.say(line)
 
     def _follow(self, replica: Replica) -> None:
-        """Most often to the end; sometimes the indexer is behind."""
+        """Follow to the end, or less far: the indexer may be behind."""
         until = None
         if self._happens(0.3):
             until = self.node.chain.irreversible - self.random.randrange(1, 12)
@@ -300,15 +233,13 @@ class Simulation:
         try:
             return self.node.broadcast(operations)
         except DevnetError:
-            return None  # too little money
+            return None  # insufficient funds
 
     # -- traders and the operator ----------------------------------------------------------------
 
     def _user(self) -> None:
-        acts = (self._withdraw, self._twin, self._announce, self._deposit, self._refund, self._give_back)
-        self.random.choices(acts, (60, 200 if self._many_twins else 10, 5, 5, 10, 20))[0]()
-        if self._announced and self._happens(0.3):
-            self._push(self._announced.pop())
+        acts = (self._withdraw, self._twin, self._deposit, self._refund, self._cancel)
+        self.random.choices(acts, (60, 200 if self._many_twins else 10, 5, 12, 10))[0]()
 
     def _push(self, transaction: Transaction) -> None:
         try:
@@ -322,12 +253,12 @@ class Simulation:
         if self._happens(0.25):
             payload["to"] = self.random.choice((*TRADERS, *LATE_COMERS, *REFUSED))
         if self._happens(0.4):
-            payload["memo"] = self.random.choice(("rent", "rent", "peakedex:1", "é", "x" * 250, '{"a":1}'))
+            payload["memo"] = self.random.choice(("rent", "rent", "rent", "é", "x" * 250, JSON_MEMO))
         for _ in range(self.random.choice((1, 1, 1, 1, 2, 3))):
             self._ask(trader, payload)
 
     def _twin(self) -> None:
-        """What was asked for before, once more: with a memo the chain cannot tell the twins apart."""
+        """An earlier withdrawal once more: with a memo the ledger cannot tell their payments apart."""
         if self._asked:
             trader, payload = self.random.choice(self._asked[:1] if self._many_twins else self._asked[-6:])
             self._ask(trader, {"memo": "rent", **payload})
@@ -336,67 +267,75 @@ class Simulation:
         self._asked.append((trader, payload))
         ident = self._submit(custom_json(VIEW, trader, intent(VIEW, "withdraw", payload)))
         self.say(f"{trader} withdraws {payload} {str(ident)[:8]}")
-
-    def _announce(self) -> None:
-        """A memo that is the id of a withdrawal that comes later: a trader can know it."""
-        trader = self.random.choice(TRADERS)
-        payload: dict[str, object] = {"symbol": "HBD", "quantity": "1"}
-        later = self.node.chain.build([custom_json(VIEW, trader, intent(VIEW, "withdraw", payload))], 3000)
-        self._announced.append(later)
-        self._ask(trader, {**payload, "memo": f"peakedex:{later.id}"})
+        if ident is not None and self._happens(0.06):  # in the same block
+            self._submit(custom_json(VIEW, trader, intent(VIEW, "cancelWithdrawal", {"id": ident})))
 
     def _deposit(self) -> None:
         self._submit(deposit(VIEW, self.random.choice(list(SYMBOLS)), self.random.choice(TRADERS), 10**5))
 
     def _refund(self) -> None:
+        """A deposit into another token's escrow account."""
+        trader, escrow = self.random.choice(TRADERS), self.random.choice(VIEW.escrows[:3])
+        if self._happens(0.3):
+            self._submit(Transfer(trader, escrow, Coin(self.random.choice((500, 2500)), "HBD"), ""))
+            return
         quantity = self.random.choice(("2.5", "0.10", "7"))
-        escrow = self.random.choice(VIEW.escrows[:3])
-        self._submit(custom_json(VIEW, self.random.choice(TRADERS), token_transfer("DUST", escrow, quantity)))
+        self._submit(custom_json(VIEW, trader, token_transfer("SWAP.LTC", escrow, quantity)))
 
-    def _give_back(self) -> None:
-        """`payouts return` on every replica, again and again; once each has printed it, the operator signs."""
-        pending = [ident for ident in self.observer.pending if ident not in self.returning]
-        if not pending:
-            return
-        stopped = [ident for ident in self.stopped if ident in pending]
-        ident = self.random.choice(stopped if stopped and self._happens(0.7) else pending)
-        found = [(replica, self._claim(replica, ident)) for replica in self.replicas]
-        if any(claim is None or claim.kind != WITHDRAWAL for _, claim in found):
-            return
-        self.stopped[ident] = None
-        self.say(f"the operator stops {ident[:8]}")
-        if not all(self._returns(replica, claim) for replica, claim in found if claim is not None):
-            return
-        self.returning[ident] = None
-        self.say(f"the operator gives {ident[:8]} back")
-        self._operate("returnWithdrawal", id=ident)
+    def _cancel(self) -> None:
+        """The trader, or the operator, asks for the return of a pending withdrawal."""
+        pending = [
+            ident
+            for ident, claim in self.observer.pending.items()
+            if claim.is_withdrawal and claim.due is None
+        ]
+        if pending:
+            self._ask_return(self.random.choice(pending))
 
-    def _returns(self, replica: Replica, claim: PayoutClaim) -> bool:
-        """As `payouts return` does: whether it prints what the operator signs."""
-        with _writing(replica) as connection:
-            returns.start_return(connection, claim, self.node.chain.head_time)
-            return returns.pending_returns(connection, LONGEST)[claim.ref].is_safe
+    def _ask_return(self, ident: str) -> None:
+        claim = self.observer.pending[ident]
+        if self._happens(0.3):
+            self._operate("returnWithdrawal", id=ident)
+        else:
+            element = intent(VIEW, "cancelWithdrawal", {"id": ident})
+            self._submit(custom_json(VIEW, claim.account, element))
+        self.say(f"return of {ident[:8]} is asked for")
+
+    def _pass_time(self) -> None:
+        """Go to a time near that at which a withdrawal goes back, or at which its last payment expires.
+
+        The rules' margin is 600 seconds: no longer gap is possible without a halt of the chain.
+        """
+        dues = [claim.due for claim in self.observer.pending.values() if claim.due is not None]
+        if not dues:
+            return
+        before = self.random.choice((self.longest + 30, self.longest, 630, 600, 90, 30, 3, 0, -3))
+        target = self.random.choice(dues) - before
+        while self.node.chain.head_time < target:
+            self._block(min(MAX_GAP_SECONDS, target - self.node.chain.head_time))
+            for replica in self.replicas:
+                if self._happens(0.5):
+                    self._follow(replica)
+                for process in tuple(replica.processes):
+                    if self._happens(0.3):
+                        self._advance(replica, process)
 
     def _operate(self, action: str, **payload: object) -> None:
         self._submit(custom_json(VIEW, VIEW.operator, intent(VIEW, action, payload)))
-
-    def _claim(self, replica: Replica, ident: str) -> PayoutClaim | None:
-        claims = replica.ledger.claims()
-        return next((claim for claim in claims if claim.id == ident and claim.closed is None), None)
 
     # -- processes -------------------------------------------------------------------------------
 
     def _start(self, replica: Replica) -> None:
         if len(replica.processes) > 1:
             return
-        for one in self.replicas:  # nothing is open in this process when another is made of it
+        for one in self.replicas:  # a forked process must not inherit connections
             one.ledger.engine.dispose()
         keys = {}
         if self._signed:
             accounts = self.node.chain.accounts
             keys = {escrow: accounts.private_key(escrow, "active").wif for escrow in VIEW.escrows}
         plan = Plan(
-            *(replica.ledger.url, self.policy, replica.first_run, replica.hold, self.lease),
+            *(replica.ledger.url, self.policy, self.longest, replica.first_run, replica.hold, self.lease),
             *(self._clock, keys, self.node.chain.chain_id.hex()),
         )
         process = Process(plan, f"{replica.name}{self.steps}")
@@ -405,7 +344,7 @@ class Simulation:
             replica.processes.append(process)
 
     def _advance(self, replica: Replica, process: Process) -> None:
-        """Let a process go on: by a step, or to the end of its round."""
+        """Let a process continue: by a step, or to the end of its round."""
         if self._happens(0.3):
             self._go(replica, process)
             return
@@ -413,9 +352,9 @@ class Simulation:
             pass
 
     def _go(self, replica: Replica, process: Process) -> bool:
-        """One step. Whether there is another one in this round."""
+        """One step; returns whether there is another one in this round."""
         message = process.message
-        if message is None:  # it was ended meanwhile
+        if message is None:  # it has been killed
             return False
         self.steps += 1
         reply = None
@@ -430,10 +369,10 @@ class Simulation:
             return False
         process.go(reply)
         if message.kind == "step" and message.what == "held":
-            replica.first_run = replica.hold = False  # the operator sees that it is paying
+            replica.first_run = replica.hold = False  # as the operator would start it next time
         if process.message is None:
             replica.processes.remove(process)
-            self.say(f"{process.name} finds another process at work")
+            self.say(f"{process.name} has lost its lease")
             return False
         return process.message.kind != "turn"
 
@@ -467,9 +406,9 @@ class Simulation:
         replica.backups.append(Backup(_copy(replica.ledger), self.changes))
 
     def _restore(self) -> None:
-        """The operator stops what works on it, puts the copy there, and knows whether the policy is another."""
+        """Restore a copy, at any time; the operator starts with --hold if the policy has changed since."""
         replica = self.random.choice(self.replicas)
-        if not replica.backups or self._is_returning():
+        if not replica.backups:
             return
         backup = self.random.choice(replica.backups)
         self._kill(replica, *replica.processes)
@@ -478,10 +417,8 @@ class Simulation:
         self.say(f"{replica.name} is restored, hold {replica.hold}")
 
     def _lose_records(self) -> None:
-        """All that payouts have ever written."""
+        """Delete everything that payouts have written."""
         replica = self.random.choice(self.replicas)
-        if self._is_returning():
-            return
         self._kill(replica, *replica.processes)
         self.say(f"{replica.name} loses its records")
         with _writing(replica) as connection:
@@ -489,12 +426,8 @@ class Simulation:
                 if table.name.startswith("payout_"):
                     connection.execute(delete(table))
 
-    def _is_returning(self) -> bool:
-        """Whether a decision to give back counts: to lose that is to pay what is given back."""
-        return any(ident in self.observer.pending for ident in self.returning)
-
     def _change_policy(self) -> None:
-        """All operators together, and with all processes stopped."""
+        """By all operators together, with all processes stopped."""
         for replica in self.replicas:
             self._kill(replica, *replica.processes)
         self.policy = self.random.choice([one for one in self.policies if one is not self.policy])
@@ -504,19 +437,19 @@ class Simulation:
         self.say(f"policy {self.policy}")
 
     def _freeze(self, turn: int) -> None:
-        """A process stands still for long, wherever it is, and then goes on."""
+        """A process stops for long, at any point, and then continues."""
         processes = [(replica, process) for replica in self.replicas for process in replica.processes]
         if processes:
             replica, process = self.random.choice(processes)
             replica.frozen[process.name] = turn + self.random.randrange(5, 40)
-            self.say(f"{process.name} stands still at {process.message}")
+            self.say(f"{process.name} freezes at {process.message}")
 
     def _stall(self) -> None:
         self.node.chain.stalled = not self.node.chain.stalled
         self.say(f"irreversibility stalled: {self.node.chain.stalled}")
 
     def _fork(self) -> None:
-        """Traders' transactions come again; what payouts sent is as free as before."""
+        """Traders' transactions are submitted again; those of payouts may be included again or not."""
         chain = self.node.chain
         depth = min(chain.head - max(chain.irreversible, self.sidechain.last_hive_block), 12)
         if depth < 1:
@@ -539,9 +472,9 @@ class Simulation:
     def _pause(self) -> None:
         replica = self.random.choice(self.replicas)
         with _writing(replica) as connection:
-            settings = read_settings(connection)
-            write_settings(connection, settings._replace(paused=not settings.paused))
-        self.say(f"{replica.name} paused: {not settings.paused}")
+            pause = BY_OPERATOR if read_pause(connection) == RUNNING else RUNNING
+            set_pause(connection, pause)
+        self.say(f"{replica.name} paused: {pause != RUNNING}")
 
     def _approve_some(self) -> None:
         replica = self.random.choice(self.replicas)
@@ -549,10 +482,10 @@ class Simulation:
 
     def _approve(self, replica: Replica, is_wanted: Callable[[], bool]) -> None:
         claims = [claim for claim in replica.ledger.claims() if claim.closed is None]
-        chosen = [claim for claim in claims if claim.id not in self.returning and is_wanted()]
+        chosen = [claim for claim in claims if is_wanted()]
         with _writing(replica) as connection:
             for claim in chosen:
-                record_decision(connection, claim.ref, APPROVED, since=self.node.chain.head_time)
+                approve_claim(connection, claim.ref, self.node.chain.head_time)
 
     def _new_account(self) -> None:
         name = self.random.choice(LATE_COMERS)
@@ -562,9 +495,9 @@ class Simulation:
     # -- the end ---------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Nothing fails any more: everything that can be paid is paid, and then the books add up."""
+        """Without failures everything that can be paid is paid, the rest is returned, and the books add up."""
         chain = self.node.chain
-        self.say("from here on nothing fails")
+        self.say("no failures from here on")
         self.wire.faults, self.sidechain.refusing = 0.0, 0.0
         chain.stalled, chain.lag, self.node.behind, self.lease = False, 0, 0, True
         self.mempool.calm()
@@ -573,17 +506,18 @@ class Simulation:
         for replica in self.replicas:
             self._kill(replica, *replica.processes[1:])
             with _writing(replica) as connection:
-                write_settings(connection, read_settings(connection)._replace(paused=False))
+                set_pause(connection, RUNNING)
             if not replica.processes:
                 self._start(replica)
-        for ident in self.returning:
-            self._operate("returnWithdrawal", id=ident)
         rounds = 0
-        while self._unpaid() and rounds < 30 + 22 * max(self.observer.claims.values(), default=0):
+        while self.observer.pending and rounds < 120 + 22 * max(self.observer.claims.values(), default=0):
             rounds += 1
+            for ident, claim in self.observer.pending.items():
+                if claim.due is None and _is_unpayable(claim.outgo):
+                    self._operate("returnWithdrawal", id=ident)
             self._calm_round(chain)
-        unpaid = self._unpaid()
-        assert not unpaid, f"never paid: {list(unpaid.items())[:2]} and so on, {len(unpaid)}"
+        left = self.observer.pending
+        assert not left, f"neither paid nor returned: {list(left.items())[:2]} and so on, {len(left)}"
         self._check_books()
 
     def _calm_round(self, chain: Chain) -> None:
@@ -591,8 +525,10 @@ class Simulation:
         for replica in self.replicas:
             with replica.ledger.engine.connect() as connection:
                 holds.append(read_settings(connection).hold_until)
-        wait = max(holds) + 1 - chain.head_time
-        self._block(max(wait, CALM_SECONDS))
+        wait = max(max(holds) + 1 - chain.head_time, CALM_SECONDS[self.longest])
+        while wait > 0:
+            self._block(min(wait, MAX_GAP_SECONDS))
+            wait -= MAX_GAP_SECONDS
         for replica in self.replicas:
             replica.ledger.follow()
             self._approve(replica, lambda: True)
@@ -600,24 +536,17 @@ class Simulation:
                 while self._go(replica, process):
                     pass
 
-    def _unpaid(self) -> dict[str, Outgo]:
-        """Pending claims that can be paid, and are not being given back."""
-        return {
-            ident: outgo
-            for ident, outgo in self.observer.pending.items()
-            if ident not in self.returning and not _is_unpayable(outgo)
-        }
-
     def _check_books(self) -> None:
         for _ in range(12):
             self._block(3)
         state = self.observer.rules.state
         check_all(state)
         assert not any(_is_unpayable(outgo) for outgo in self.sidechain.outgoes)
-        assert not any(ident in self.observer.pending for ident in self.returning), "never given back"
-        for (escrow, symbol), units in state.holdings.items():
-            real = self._real(escrow, symbol)
-            assert real == units, f"{escrow} has {real} {symbol}, its ledger says {units}"
+        for symbol, token in state.tokens.items():
+            real = self._real(token.escrow, symbol)
+            assert real == token.holdings, (
+                f"{token.escrow} has {real} {symbol}, the ledger counts {token.holdings}"
+            )
         for replica in self.replicas:
             replica.ledger.follow()
             assert replica.ledger.rules.state.journal_hash == state.journal_hash, (
@@ -631,13 +560,13 @@ class Simulation:
 
 
 def _is_unpayable(outgo: Outgo) -> bool:
-    """The sidechain refuses the recipient, or would run the memo as an action of the escrow account."""
+    """Whether the sidechain refuses the recipient, or could run the memo."""
     _, symbol, _, to, memo = outgo
-    return memo.startswith("{") if symbol == "HBD" else to in REFUSED
+    return memo == JSON_MEMO if symbol == "HBD" else to in REFUSED
 
 
 def _copy(ledger: Ledgers) -> bytes:
-    """The database file. Nothing stays open: a fork must not inherit SQLite's idea of its locks."""
+    """The database file. No connection stays open: a forked process must not inherit SQLite's locks."""
     ledger.engine.dispose()
     with closing(sqlite3.connect(ledger.path)) as live, closing(sqlite3.connect(":memory:")) as copy:
         live.backup(copy)
@@ -645,12 +574,12 @@ def _copy(ledger: Ledgers) -> bytes:
 
 
 def _writing(replica: Replica) -> Any:
-    """A transaction of the operator's. The connections are those of the indexer, which is in this process."""
+    """A transaction of the operator, on the indexer's connections, which are of this process."""
     return replica.ledger.engine.begin()
 
 
 def _beginning() -> tuple[LateChain, WatchedSidechain, bytes]:
-    """A chain on which traders have deposits, and the database that an indexer has made of it."""
+    """A chain on which traders have deposits, and the database that an indexer makes of it."""
     node = _prepared()
     return node.chain, node.sidechain, _first_database()  # type: ignore[return-value]
 
@@ -659,11 +588,10 @@ def _prepared() -> DevNode:
     sidechain = WatchedSidechain(Random())
     node = DevNode(LateChain(sign=False), sidechain, cautious=True)
     node.prepare(VIEW)
-    sidechain.create_token("DUST", 8)
     for name in REFUSED:
         node.faucet(name)
     for trader in TRADERS:
-        node.faucet(trader, "DUST", "1000")
+        node.faucet(trader, "SWAP.LTC", "1000")
         for symbol in SYMBOLS:
             node.faucet(trader, symbol, "100000")
             node.broadcast([deposit(VIEW, symbol, trader, 10**6 if symbol == "HBD" else 10**10)])
@@ -674,7 +602,7 @@ def _prepared() -> DevNode:
 
 @cache
 def _first_database() -> bytes:
-    """The prepared chain is the same each time, so one database fits all."""
+    """The prepared chain is the same each time, and so is its database."""
     with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         ledger = Ledgers(_prepared(), Path(folder) / "first.db")
         ledger.follow()
@@ -683,13 +611,13 @@ def _first_database() -> bytes:
 
 @cache
 def scratch() -> str:
-    """Where the databases lie: in memory where there is such a folder."""
+    """Folder of the databases, in memory where there is one."""
     memory = "/dev/shm"
     return memory if os.access(memory, os.W_OK) else tempfile.gettempdir()
 
 
 def simulate(seed: int, *, clock: int = 0, trace: bool = False) -> Simulation:
-    """Run one. Raises SimulationFailed."""
+    """Run one seed. Raises SimulationFailed."""
     with tempfile.TemporaryDirectory(prefix="payouts", dir=scratch()) as folder:
         simulation = Simulation(seed, Path(folder), clock=clock, trace=trace)
         simulation.run()
@@ -697,7 +625,7 @@ def simulate(seed: int, *, clock: int = 0, trace: bool = False) -> Simulation:
 
 
 def attempt(seed: int) -> tuple[int, str | None, Counter[str]]:
-    """A seed, how it failed if it did, and what happened how often."""
+    """A seed, its failure if there was one, and the number of events by kind."""
     try:
         simulation = simulate(seed)
     except SimulationFailed as error:
@@ -708,9 +636,9 @@ def attempt(seed: int) -> tuple[int, str | None, Counter[str]]:
 def main() -> int:
     """The command line; the exit code is 1 if a seed failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.property.payouts.simulation", description=__doc__)
-    parser.add_argument("--seed", type=int, help="replay one")
-    parser.add_argument("--seeds", help="run many: FIRST..LAST, the last one not included")
-    parser.add_argument("--trace", action="store_true", help="tell all that happens (with --seed)")
+    parser.add_argument("--seed", type=int, help="replay one seed")
+    parser.add_argument("--seeds", help="run seeds FIRST..LAST, the last one not included")
+    parser.add_argument("--trace", action="store_true", help="print what happens (with --seed)")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     if options.seed is not None:

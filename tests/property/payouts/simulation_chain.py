@@ -1,7 +1,7 @@
-"""The chain of the simulation: hived's rules, and nodes and witnesses that are against us within them.
+"""The chains of the simulation: hived's rules, with nodes and witnesses that are as hostile as the rules allow.
 
-Whatever was once broadcast is kept. Until it expires it may get into any block, in any order, and also into a
-block that comes long after, as long as the one before that is younger than the expiration.
+Every transaction that was broadcast is kept. Until it expires it may get into any block, in any order, also into
+one that comes long after, if the block before that is older than the expiration.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ Outgo = tuple[str, str, str, str, str]  # escrow, symbol, amount, recipient, mem
 
 
 class LateChain(Chain):
-    """An honest witness leaves out what expires before his block's time. The rule only asks for the time of
-    the block before, and so does this one."""
+    """An honest witness omits transactions that expire before his block's time. The rule only compares with the
+    time of the block before, and so does this chain."""
 
     def reapply_pending(self, now: int, extra: Sequence[Transaction]) -> None:
         super().reapply_pending(min(now, self.head_time), extra)
 
 
 class WatchedSidechain(Sidechain):
-    """Counts what leaves escrow accounts on both chains, and fails payments for no reason."""
+    """Counts payments out of the escrow accounts on both chains, and refuses some at random."""
 
     def __init__(self, random: Random) -> None:
         super().__init__(heartbeat=0)
@@ -74,10 +74,10 @@ class WatchedSidechain(Sidechain):
 
 
 class Mempool:
-    """Every transaction that was ever broadcast, and what shall become of it.
+    """Every transaction that was broadcast, and its fate.
 
-    `prompt`: into the next block; `late`: into the last block that may have it; `sometime`: into any one;
-    `never`.
+    `prompt`: into the next block; `late`: into the last block that may include it; `sometime`: into any block;
+    `never`: into none.
     """
 
     FATES = ("prompt", "late", "sometime", "never")
@@ -93,19 +93,19 @@ class Mempool:
         return ident in self._known
 
     def keep(self, transaction: Transaction) -> None:
-        """Remember it. The same bytes again may be lucky where the first ones were not."""
+        """Keep it. If it is broadcast again, it may be included although it was not to be."""
         fate = self._random.choices(self.FATES, self.weights)[0]
         known = self._known.get(transaction.id)
         if known is None or known[1] == "never":
             self._known[transaction.id] = transaction, fate
 
     def calm(self) -> None:
-        """All that is and comes goes into the next block."""
+        """From now on everything gets into the next block."""
         self.weights = [1, 0, 0, 0]
         self._known = {ident: (transaction, "prompt") for ident, (transaction, _) in self._known.items()}
 
     def offer(self, timestamp: int) -> list[str]:
-        """Put what its fate wants into the block that comes, which will have this time."""
+        """Submit what belongs into the next block, which will have this time; returns the ids."""
         chain, chosen = self._chain, []
         for transaction, fate in self._known.values():
             if chain.locate(transaction.id) is not None or transaction.expiration <= chain.head_time:
@@ -126,19 +126,19 @@ class Mempool:
 
 
 class Wire:
-    """The nodes as a payouts process sees them. All of them lie as far as they can, until `calm`."""
+    """The nodes as a payouts process sees them. They lie as much as they can, while `faults` is not 0."""
 
     def __init__(self, node: DevNode, mempool: Mempool, random: Random, *, signed: bool) -> None:
         self.node = node
         self.mempool = mempool
         self.faults = 0.25
-        self.blacklist: frozenset[str] = frozenset()  # as nodes tell it
+        self.blacklist: frozenset[str] = frozenset()  # in the nodes' answers
         self.sent: Counter[str] = Counter()
         self._random = random
         self._signed = signed
 
     def answer(self, question: str, *arguments: Any, starting: bool) -> object:
-        """What a node says. Gives a ChainError where it says nothing."""
+        """A node's answer; a ChainError if there is none."""
         if question == "broadcast":
             return self._broadcast(*arguments)
         if self._random.random() < self.faults / 4:
@@ -152,20 +152,20 @@ class Wire:
         return self._accounts(*arguments) if question == "accounts" else self._balances(*arguments)
 
     def _execution(self, ident: str) -> Execution | None:
-        """As the sidechain has it; sometimes the node has not come so far."""
+        """As the sidechain has it, or None as by a node that is behind."""
         if self._random.random() < self.faults:
             return None
         return execution(self.node.sidechain, ident)
 
     def _head_time(self, starting: bool) -> int:
-        """One node that is up to date is enough for a start: the latest time of all counts."""
+        """At a start the latest time of all nodes counts: one that is not behind suffices."""
         lie = 0
         if self._random.random() < self.faults:
             lie = self._random.choice((-3600, -60, -20, -3, 3, 20, 60, 3600))
         return self.node.chain.head_time + (max(lie, 0) if starting else lie)
 
     def _accounts(self, names: Iterable[str]) -> dict[str, Account]:
-        """As the chain has them, but for their coins, and for one that the node has not heard of yet."""
+        """As the chain has them, with wrong balances and some missing."""
         accounts = self.node.chain.accounts
         found: dict[str, Account] = {}
         for name in sorted(names):
@@ -198,7 +198,7 @@ class Wire:
         if self._random.random() >= self.faults:
             self.mempool.keep(transaction)
             return Outcome("sent")
-        if self._random.random() < 0.7:  # it arrives all the same
+        if self._random.random() < 0.7:  # it arrives nevertheless
             self.mempool.keep(transaction)
         return self._random.choice(
             (

@@ -1,7 +1,7 @@
-"""A payouts process of the simulation: the real loop, forked, and stopped at each thing that it does.
+"""A payouts process of the simulation: the real loop, forked, which waits before each of its effects.
 
-At each numbered step, question and turn it waits until the simulation lets it go on. So any number of them are
-interleaved as the seed says, and any of them ends wherever the seed says, by `os._exit`.
+At each step, query and turn it waits until the simulation lets it continue. So several processes are interleaved
+as the seed says, and each ends where the seed says, by `os._exit`.
 """
 
 from __future__ import annotations
@@ -30,27 +30,24 @@ from settlement.store.lease import Lease, LeaseError
 from tests.system.payouts.world import VENUE, OneKey
 
 ENDED_WELL, KILLED, BROKEN = 0, 9, 70
-LIFETIMES = (60, 61, 74, 75, 89, 105, 120)
-LONGEST = max(LIFETIMES)
-"""In this world no transaction lives for longer: an hour would leave no time for anything."""
 
 
 class Plan(NamedTuple):
-    """What a process is started with. `clock` is by how many seconds its machine's clock is wrong; `keys` are
-    texts of keys by escrow account, and without any nothing is really signed."""
+    """Arguments of a process."""
 
     url: str
     policy: Policy
+    longest: int  # the longest lifetime of a transaction under any policy of the run, in seconds
     first_run: bool
     hold: bool
     lease: bool
-    clock: int
-    keys: Mapping[str, str]
+    clock: int  # by how many seconds its machine's clock is wrong
+    keys: Mapping[str, str]  # by escrow account; without any, signatures are placeholders
     chain_id: str
 
 
 class Message(NamedTuple):
-    """What a process waits with: `step` and its name, `ask` and a question, `turn`, `taken`, or `broken`."""
+    """What a process waits at: `step` and its name, `ask` and a query, `turn`, `accepted`, or `broken`."""
 
     kind: str
     what: str = ""
@@ -58,7 +55,7 @@ class Message(NamedTuple):
 
 
 class Process:
-    """A forked process, as the simulation holds it. `message` is what it waits with; None once it is gone."""
+    """A forked process, seen from the simulation. `message` is what it waits at; None once it has ended."""
 
     def __init__(self, plan: Plan, name: str) -> None:
         self.plan = plan
@@ -75,14 +72,14 @@ class Process:
         self._read()
 
     def go(self, reply: object = None) -> None:
-        """Let it go on, with an answer to what it waits with."""
+        """Let it continue, with an answer to its message."""
         if self.message is not None and self.message.what == "read":
             self.starting = False
         self._pipe.send(reply)
         self._read()
 
     def kill(self) -> None:
-        """End it where it stands, by `os._exit`: nothing is written, closed or given back."""
+        """End it at this point, by `os._exit`: nothing is written, closed or released."""
         if self.message is not None:
             self._pipe.send(SystemExit())
             self._end()
@@ -107,13 +104,13 @@ class Process:
 
 
 class _Talk:
-    """The process's end: what it asks of nodes, and where it stops. Stands in for `chain.Nodes`."""
+    """The process's end of the pipe. Stands in for `ChainNodes`, and waits at each step."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
     def say(self, kind: str, what: str = "", *arguments: object) -> Any:
-        """Wait for an answer; end at once if that is the answer, or nobody is there any more."""
+        """Wait for an answer; end at once if it says so, or if the simulation has ended."""
         try:
             self._pipe.send(Message(kind, what, arguments))
             answer = self._pipe.recv()
@@ -129,7 +126,7 @@ class _Talk:
         self.say("step", name)
 
     def wait(self, _seconds: float) -> bool:
-        """As `threading.Event.wait` of the event that ends the loop."""
+        """As `threading.Event.wait` of the loop's stop event."""
         self.say("turn")
         return False
 
@@ -158,8 +155,8 @@ class _Talk:
 
 
 def _be(pipe: Connection, plan: Plan) -> None:
-    """All that the forked process ever does."""
-    gc.freeze()  # what was open in the parent is never closed here
+    """The forked process, from beginning to end."""
+    gc.freeze()  # the parent's connections are never closed here
     logging.disable(logging.CRITICAL)
     talk = _Talk(pipe)
     try:
@@ -190,7 +187,7 @@ def _pay(talk: _Talk, plan: Plan) -> None:
         while True:
             try:
                 refresh()
-                runner.start(first_run=plan.first_run, hold=plan.hold, max_lifetime=LONGEST)
+                runner.start(first_run=plan.first_run, hold=plan.hold, max_lifetime=plan.longest)
                 break
             except ChainError:
                 talk.wait(0)
