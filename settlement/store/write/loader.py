@@ -5,7 +5,7 @@ Rows → the projector's ledger → state text → state: the same way in which 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, select, update
 
 from settlement.core.journal.state_text import StateTextError, read_state
 from settlement.core.state_machine import StateMachine
@@ -47,9 +47,18 @@ def load_or_initialise(engine: Engine, venue: Venue | None = None) -> tuple[Stat
             venue = read_venue(connection, venue)
     if is_empty:
         initialise(engine, venue)
+    elif venue.text:
+        _keep_text(engine, venue.text)
     with paused_collector():
         projector = Projector(engine)
         return _restore(projector.ledger, venue), projector
+
+
+def _keep_text(engine: Engine, text: str) -> None:
+    """Note the venue file as last read; what it says outside consensus may have changed."""
+    column = schema.cursor.c.venue_text
+    with engine.begin() as connection:
+        connection.execute(update(schema.cursor).where(column != text).values(venue_text=text))
 
 
 def read_venue(connection: Connection, venue: Venue | None = None) -> Venue:

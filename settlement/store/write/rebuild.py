@@ -21,7 +21,7 @@ from settlement.store.database import StoreError
 from settlement.store.write.collector import paused_collector
 from settlement.store.write.initialise import initial_ledger, initial_rows
 from settlement.store.write.ledger.apply import apply_entry, pass_block
-from settlement.store.write.ledger.ledger import Ledger
+from settlement.store.write.ledger.ledger import COUNTED, Ledger
 from settlement.store.write.ledger.load_rows import load_ledger
 from settlement.store.write.ledger.state_text import state_hash, state_text
 from settlement.store.write.loader import read_venue
@@ -95,11 +95,13 @@ def _compare(ledger: Ledger, found: Ledger) -> None:
     for expected, row in zip_longest(state_text(ledger).split("\n"), state_text(found).split("\n")):
         if expected != row:
             raise HistoryError(f"the rows say `{row}`, the journal `{expected}`: run `peakedex db rebuild`")
-    for table, number in found.last.items():
-        if table in ledger.last and number != ledger.last[table]:
+    for table, number, expected_number in (
+        ("transfers", found.last_transfer, ledger.last_transfer),
+        *((table, found.last[table], ledger.last.get(table, 0)) for table in COUNTED),
+    ):
+        if number != expected_number:
             raise HistoryError(
-                f"the last of {table} is {number}, by the journal {ledger.last[table]}: "
-                "run `peakedex db rebuild`"
+                f"the last of {table} is {number}, by the journal {expected_number}: run `db rebuild`"
             )
 
 

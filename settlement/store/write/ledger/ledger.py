@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from settlement.core.accounts import ESCROW
 from settlement.core.events import BlockHeader
 from settlement.core.heap_map import HeapMap
@@ -19,6 +21,9 @@ from settlement.store.write.ledger.views import (
     TokenView,
     WithdrawalView,
 )
+
+COUNTED: Final = ("intents", "withdrawals", "refunds", "grants", "timers")
+"""Tables whose rows the ledger numbers, besides transfers; the rows of others are numbered as they are made."""
 
 
 class LedgerError(InvariantError):

@@ -14,7 +14,7 @@ from settlement.core.parsing.amounts import read_integer_text
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.read.open_at_block import is_open
-from settlement.store.write.ledger.ledger import Ledger
+from settlement.store.write.ledger.ledger import COUNTED, Ledger
 from settlement.store.write.ledger.order_lines import open_view
 from settlement.store.write.ledger.state_text import state_hash
 from settlement.store.write.ledger.views import (
@@ -27,8 +27,8 @@ from settlement.store.write.ledger.views import (
     read_amounts,
 )
 
-NUMBERED: Final = (
-    *("intents", "withdrawals", "refunds", "grants", "timers", "transfers", "deposits"),
+_NUMBERED: Final = (
+    *(*COUNTED, "transfers", "deposits"),
     *("outflows", "internal_moves", "checkpoints", "settings"),
 )
 """Tables whose rows the projector numbers; `deposits` counts refunds and ignored arrivals too."""
@@ -45,7 +45,7 @@ def load_ledger(connection: Connection) -> Ledger:
         ledger.header = BlockHeader(cursor.block, cursor.block_id, cursor.timestamp)
     ledger.journal_hash = cursor.journal_hash
     ledger.last_seq, ledger.last_trade = cursor.last_seq, cursor.last_trade
-    ledger.last = {name: _last_number(connection, name) for name in NUMBERED}
+    ledger.last = {name: _last_number(connection, name) for name in _NUMBERED}
     ledger.last["blocks"] = cursor.last_block_n
     ledger.last_transfer = ledger.last.pop("transfers")
     a = schema.accounts.c
