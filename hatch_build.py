@@ -19,8 +19,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "settlement/core"
-INTERPRETED = ("__init__.py", "events.py")
-"""Files that stay interpreted: mypyc cannot compile a subclass of str."""
+INTERPRETED = ("__init__.py", "events.py", "lines.py", "state_lines.py")
+"""Files that stay interpreted: mypyc cannot compile a subclass of str, and drops the annotations of the line kinds."""
 
 
 class CannotCompile(Exception):

@@ -26,13 +26,14 @@ VENUE = Venue(
     custom_json_id="ssc-mainnet-hive",
     start_block=1,
     operator="operator",
+    checkpoint_account="operator",
     fee_account="fees",
     max_open_orders=10_000,
     order_lifetime=2_592_000,
     accept_flat_intents=True,
     tokens=(
-        TokenRules("PEK", 8, "hive-engine", "bench.pek"),
-        TokenRules("SWAP.HIVE", 8, "hive-engine", "bench.hive"),
+        TokenRules("PEK", 8, "bench.pek", 1),
+        TokenRules("SWAP.HIVE", 8, "bench.hive", 1),
     ),
     pairs=(PairRules("PEK", "SWAP.HIVE", 6, 2, 10, 20, self_trade="allow"),),
 )

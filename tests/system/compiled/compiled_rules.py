@@ -44,7 +44,7 @@ def outcome(machine: StateMachine, header: BlockHeader, events: list[Event]) -> 
         check_all(machine.state)
     except Exception as error:  # any error must be the same in both builds
         return (type(error).__name__, str(error))
-    return (done.text, done.journal_hash, state_text(machine.state))
+    return (done.text, done.hash, state_text(machine.state))
 
 
 def send(value: object) -> None:

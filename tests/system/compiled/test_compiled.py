@@ -139,11 +139,11 @@ def test_random_chains(other: tuple[CompiledProcess, Any]) -> None:
             decided.update(line.split()[0] for line in here[0].splitlines())
 
     same()
-    assert {"trade", "close", "expire", "withdraw", "paid", "reject", "refund", "operator"} <= decided
+    assert {"trade", "close", "expire", "withdraw", "paid", "reject", "refund", "accept", "trigger"} <= decided
 
 
 def test_errors_are_the_same(other: tuple[CompiledProcess, Any]) -> None:
-    """A block out of sequence and a duplicate id raise the same errors."""
+    """A block out of turn and a duplicate id raise the same errors."""
     venue = random_venue(Random(1))
     first = header_after(None, 0)
     order = Action(
