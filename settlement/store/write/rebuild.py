@@ -119,7 +119,7 @@ def rebuild(engine: Engine, on_blocks: Callable[[int], object] = lambda _: None)
                 f"the history begins with the state text of block {kept.row.state_block}: start again with "
                 "`peakedex follow --from-state`"
             )
-        for table in PROJECTED:
+        for table in (*PROJECTED, schema.change_sets):  # change sets hold rows of before
             connection.execute(delete(table))
         write_rows(connection, statements, initial_rows(venue))
         ledger, _ = initial_ledger(venue)
