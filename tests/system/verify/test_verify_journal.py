@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement.core.journal import lines
+from settlement.core.journal import lines, state_lines
 from settlement.core.journal.codec import fields_of
 from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.journal.state_text import state_text
@@ -100,12 +100,16 @@ def test_it_knows_the_fields_of_every_kind_of_line() -> None:
 def test_the_guide_explains_every_kind_of_line() -> None:
     """docs/auditor.md names each kind with its fields and the first sentence of its documentation."""
     rows = re.findall(r"^\| `([a-z]+)((?: <[a-z_]+>)+)` \| (.+) \|$", GUIDE.read_text("utf-8"), re.MULTILINE)
-    found = {kind: (re.findall("<([a-z_]+)>", fields), text) for kind, fields, text in rows}
-    wanted = {
-        word: (list(fields_of(kind)), (kind.__doc__ or "").split("\n")[0])
-        for word, kind in lines.KINDS.items()
-    }
-    assert found == wanted
+    found = [(kind, re.findall("<([a-z_]+)>", fields), text) for kind, fields, text in rows[1:]]
+    settings = ("rules", "upgrade", "token", "pair")
+    wanted: list[tuple[str, type[tuple[object, ...]]]] = [
+        *lines.KINDS.items(),
+        *((word, kind) for word, kind in state_lines.KINDS.items() if word not in settings),
+    ]
+    assert rows[0][0] == "block"
+    assert found == [
+        (word, list(fields_of(kind)), (kind.__doc__ or "").split("\n")[0]) for word, kind in wanted
+    ]
 
 
 # ---------------------------------------------------------------- it agrees with ours
