@@ -418,7 +418,7 @@ keep_database() { # VERSION
 
 restore_database() { # VERSION
     local copy=$OPT/versions/$1/database
-    say "restores the database of version $1. Do not return withdrawals (payouts return) for an hour"
+    say "restores the database of version $1."
     services stop peakedex-api
     replace_database <"$copy"
 }

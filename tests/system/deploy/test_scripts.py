@@ -310,7 +310,7 @@ def test_a_version_that_falls_sick_is_taken_back_with_its_tables(server: Machine
     assert server.version() == old
     assert rows(server.database) == 1  # the migration's mark is gone
     assert oct(mode(server.database)) == "0o660"
-    assert "Do not return withdrawals (payouts return) for an hour" in done.out
+    assert "restores the database of version" in done.out
     assert [line for line in done.did if "restart peakedex-payouts" in line] == []
 
 
