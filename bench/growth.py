@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from bench.alone import alone, database_bytes, resident_bytes
-from bench.bare import ACCOUNTS, flow, wall
+from bench.bare import ACCOUNTS, MID, flow, wall
 from bench.chain import VENUE, write_archive
-from bench.rules import apply_all, blocks_of, funded_machine, timed
+from bench.rules import START, apply_all, blocks_of, funded_machine, timed
 from indexer.follow.loop import Follower, Progress
 from indexer.follow.memory import tune_gc
 from indexer.rules_build import name_of_build
 from indexer.sources.archive import ArchiveSource
+from settlement.core.events import Action, BlockHeader, JsonNumber
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import parse_venue
 from settlement.store.database import open_writer
@@ -26,6 +29,7 @@ from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import make_read_indexes
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
+FEWER_SIZES = SIZES[:-1]
 OPERATIONS = 20_000
 FEW_ORDERS = 1_000
 TRADES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -42,6 +46,8 @@ def main() -> None:
     print(f"growth ({name_of_build()}), processor time; goal: within 1.5 times from end to end", flush=True)
     _print_curve("open orders", {size: alone(with_open_orders, size) for size in SIZES}, 1_500)
     _print_curve("accounts", {size: alone(with_accounts, size) for size in SIZES}, 1_000)
+    _print_curve("waiting stops", {size: alone(with_stops, size) for size in FEWER_SIZES}, 1_500)
+    _print_curve("grants", {size: alone(with_grants, size) for size in FEWER_SIZES}, 3_000)
     with tempfile.TemporaryDirectory() as home:
         _print_history(alone(with_history, Path(home)))
     for size in STATES:
@@ -84,6 +90,54 @@ def with_accounts(count: int) -> Grown:
     memory = (resident_bytes() - before) / count
     assert len(machine.state.accounts) > count
     return _flow_seconds(machine, count), memory
+
+
+def with_stops(count: int) -> Grown:
+    """Measure the flow with `count` stops that wait, none of which fires."""
+    machine = funded_machine(())
+    before = resident_bytes()
+    _apply_in_blocks(machine, (_stop(i) for i in range(count)))
+    memory = (resident_bytes() - before) / count
+    seconds = _flow_seconds(machine, ACCOUNTS)
+    assert len(machine.state.stops) == count
+    return seconds, memory
+
+
+def _stop(i: int) -> Action:
+    """A sell that waits until the mark is far above the flow's prices."""
+    payload = {
+        "symbol": "PEK",
+        "quote": "SWAP.HIVE",
+        "quantity": "0.01",
+        "price": "1",
+        "triggerPrice": f"0.{MID + 20_000 + i % 100_000:06d}",
+        "triggerWhen": "above",
+    }
+    return Action(f"s{i}", f"trader{i % ACCOUNTS}", True, "sell", payload)
+
+
+def with_grants(count: int) -> Grown:
+    """Measure the flow while `count` accounts have a grant in force."""
+    machine = funded_machine(())
+    before = resident_bytes()
+    terms = {
+        "to": "posting",
+        "pairs": ["PEK/SWAP.HIVE"],
+        "perDay": {"PEK": "1", "SWAP.HIVE": "1"},
+        "bandBps": JsonNumber("100"),
+        "until": JsonNumber(str(START + 7_776_000)),
+    }
+    _apply_in_blocks(machine, (Action(f"g{i}", f"holder{i}", True, "grant", terms) for i in range(count)))
+    memory = (resident_bytes() - before) / count
+    assert len(machine.state.grants) == count
+    return _flow_seconds(machine, ACCOUNTS), memory
+
+
+def _apply_in_blocks(machine: StateMachine, actions: Iterable[Action]) -> None:
+    left = iter(actions)
+    while block := list(islice(left, 1_000)):
+        number = machine.next_block()
+        machine.apply(BlockHeader(number, f"{number:040x}", START + 3 * number), block)
 
 
 def _flow_seconds(machine: StateMachine, accounts: int) -> float:
