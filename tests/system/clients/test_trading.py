@@ -68,6 +68,19 @@ def test_a_client_deposits_orders_cancels_and_withdraws(exchange: Exchange, trad
     assert exchange.node.sidechain.balance(user, "PEK") == had[0] + 3_000_050_000_000
 
 
+def test_a_client_signs_with_the_posting_key_under_a_grant(exchange: Exchange, trader: Trader) -> None:
+    refused = trader.custom_json(intent("cancelAll"), posting=True)
+    assert exchange.intent(refused)["code"] == "E_AUTH"
+    until = exchange.node.chain.head_time + 86_400
+    limits = {"pairs": ["PEK/SWAP.HIVE"], "perDay": {"PEK": "1000"}, "bandBps": 500, "until": until}
+    granted = trader.custom_json(intent("grant", to="posting", **limits))
+    assert exchange.intent(granted)["status"] == "accepted"
+    accepted = trader.custom_json(intent("cancelAll", ref="by-posting"), posting=True)
+    assert exchange.intent(accepted)["status"] == "accepted"
+    stolen = trader.custom_json(intent("withdraw", symbol="HBD", quantity="all"), posting=True)
+    assert exchange.intent(stolen)["code"] == "E_GRANT"
+
+
 @pytest.mark.parametrize("lacking", ["node", "dhive"])
 def test_what_is_not_installed_fails_with_the_cure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lacking: str

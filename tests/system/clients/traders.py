@@ -1,4 +1,7 @@
-"""Third-party clients that sign and broadcast a native transfer or a custom_json, and return its id."""
+"""Third-party clients that sign and broadcast a native transfer or a custom_json, and return its id.
+
+They sign with the account's active key; a custom_json also with its posting key.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ CURE = "run `make clients` (it needs Node.js 18 or newer, or installs it from a 
 
 
 class Trader(Protocol):
-    """Third-party software with an active key."""
+    """Third-party software with an account's keys."""
 
     account: str
 
     def transfer(self, to: str, amount: str, symbol: str, memo: str = "") -> str: ...
 
-    def custom_json(self, body: object) -> str: ...
+    def custom_json(self, body: object, *, posting: bool = False) -> str: ...
 
 
 class BeemTrader:
@@ -35,14 +38,15 @@ class BeemTrader:
 
     def __init__(self, exchange: Exchange, account: str) -> None:
         self.account = account
-        self._hive = Hive(node=[exchange.url], keys=[exchange.key(account)])
+        self._hive = Hive(node=[exchange.url], keys=[exchange.key(account), exchange.key(account, "posting")])
 
     def transfer(self, to: str, amount: str, symbol: str, memo: str = "") -> str:
         account = Account(self.account, blockchain_instance=self._hive)
         return str(account.transfer(to, amount, symbol, memo=memo)["trx_id"])
 
-    def custom_json(self, body: object) -> str:
-        sent = self._hive.custom_json("ssc-mainnet-hive", body, required_auths=[self.account])
+    def custom_json(self, body: object, *, posting: bool = False) -> str:
+        signer = {"required_posting_auths" if posting else "required_auths": [self.account]}
+        sent = self._hive.custom_json("ssc-mainnet-hive", body, **signer)
         return str(sent["trx_id"])
 
 
@@ -54,14 +58,15 @@ class DhiveTrader:
         self._url = exchange.url
         self._chain_id = exchange.node.chain.chain_id.hex()
         self._key = key or exchange.key(account)
+        self._posting_key = exchange.key(account, "posting")
         self.seen: dict[str, Any] = {}
 
-    def run(self, *operations: object) -> dict[str, Any]:
+    def run(self, *operations: object, posting: bool = False) -> dict[str, Any]:
         """Broadcast each operation in its own transaction; dhive's results."""
         job = {
             "url": self._url,
             "chainId": self._chain_id,
-            "key": self._key,
+            "key": self._posting_key if posting else self._key,
             "account": self.account,
             "operations": operations,
         }
@@ -73,22 +78,22 @@ class DhiveTrader:
         self.seen = json.loads(ran.stdout)
         return self.seen
 
-    def _send(self, *operation: object) -> str:
-        [ident] = self.run(operation)["sent"]
+    def _send(self, *operation: object, posting: bool = False) -> str:
+        [ident] = self.run(operation, posting=posting)["sent"]
         return str(ident)
 
     def transfer(self, to: str, amount: str, symbol: str, memo: str = "") -> str:
         value = {"from": self.account, "to": to, "amount": f"{amount} {symbol}", "memo": memo}
         return self._send("transfer", value)
 
-    def custom_json(self, body: object) -> str:
+    def custom_json(self, body: object, *, posting: bool = False) -> str:
         value = {
-            "required_auths": [self.account],
-            "required_posting_auths": [],
+            "required_auths": [] if posting else [self.account],
+            "required_posting_auths": [self.account] if posting else [],
             "id": "ssc-mainnet-hive",
             "json": json.dumps(body),
         }
-        return self._send("custom_json", value)
+        return self._send("custom_json", value, posting=posting)
 
 
 def node_program() -> str:
