@@ -23,7 +23,7 @@ from settlement.store.write.ledger.views import (
 )
 
 COUNTED: Final = ("intents", "withdrawals", "refunds", "grants", "timers")
-"""Tables whose rows the ledger numbers, besides transfers; the rows of others are numbered as they are made."""
+"""Tables whose rows the ledger numbers, besides transfers; other rows are numbered as they are made."""
 
 
 class LedgerError(InvariantError):
