@@ -6,8 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import msgspec
 import pytest
 
+from indexer.chain.blocks import Block
+from indexer.chain.decode import decode
+from indexer.chain.receipts import Receipts
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.node import DevNode
@@ -15,9 +19,13 @@ from indexer.devnet.sidechain.chain import Sidechain
 from indexer.devnet.traders.bots import Bots
 from indexer.devnet.traders.order_flow import KINDS
 from indexer.devnet.traders.payloads import decimal_text
-from indexer.devnet.venue import EXAMPLE, VenueView, read_venue
+from indexer.devnet.venue import EXAMPLE, VenueView, demo_venue, read_venue
 from indexer.intents.actions import ACTIONS as ACTION_SPECS
+from settlement.core.journal.lines import KINDS as KINDS_OF_LINES
+from settlement.core.journal.lines import Accept, Close, Line
 from settlement.core.operator_actions import OPERATOR_ACTIONS
+from settlement.core.state_machine import StateMachine
+from settlement.core.venue import parse_venue
 
 VENUE = read_venue(EXAMPLE.read_text())
 ACTIONS = set(ACTION_SPECS) - OPERATOR_ACTIONS
@@ -58,6 +66,44 @@ def test_two_hundred_blocks_touch_every_intent() -> None:
     # No deposit fails: every token event that a bot meant for an escrow account is there.
     errors = Counter(error for row in rows(node) for error in json.loads(row["logs"]).get("errors", ()))
     assert set(errors) == {"contract doesn't exist"}
+
+
+def test_what_the_bots_do_makes_every_kind_of_line_that_needs_no_operator() -> None:
+    """Stops fire, timers run out, grants are used; deposits in a wrong account are refunded or ignored."""
+    node = node_of()
+    machine = StateMachine(parse_venue(demo_venue(EXAMPLE.read_text())))
+    bots = Bots(node, VENUE, seed=2, traders=12, acts=8)
+    bots.start()
+    bots.quote_all()
+    lines: list[Line] = []
+    for _ in range(120):
+        bots.step()
+        block = node.tick()
+        assert block is not None
+        raw = node.sidechain.block_of_hive(block.number)
+        read = Block(msgspec.json.encode(block.block_api()))
+        events = decode(read, machine.venue_filter, None if raw is None else Receipts(raw))
+        lines += machine.apply(read.header, events).lines()
+    kinds = {type(line).__name__ for line in lines}
+    by_operator_or_payouts = {
+        "Token",
+        "Pair",
+        "Rules",
+        "Checkpoint",
+        "Upgrade",
+        "Paid",
+        "Outflow",
+        "Internal",
+    }
+    an_hour_later = {"Return"}
+    everything = {kind.__name__ for kind in KINDS_OF_LINES.values()}
+    assert kinds == everything - by_operator_or_payouts - an_hour_later
+    signed = {line.by for line in lines if isinstance(line, Accept)}
+    assert {"active", "posting"} < signed
+    assert {line.status for line in lines if isinstance(line, Close)} >= {"filled", "cancelled", "triggered"}
+    assert machine.state.grants.items
+    assert machine.state.timers.items
+    assert machine.state.stops
 
 
 def test_a_seed_makes_a_run_repeatable() -> None:
