@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -119,6 +121,26 @@ def test_a_level_of_the_book_fills_the_ticket(
     toast(page, "Filled: Buy 100.00 PEK")
     [order] = orders(world, name)
     assert (order["status"], order["price"]) == ("filled", price)
+
+
+def test_a_signed_order_is_valid_for_a_quarter_of_an_hour_at_the_fee_shown(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    use_practice_account(context, world)
+    page = watched(TRADE).page
+    until(page, "document.querySelector('.dot.live') !== null")
+    before = max(time.time(), datetime.fromisoformat(world.get("health")["ts"]).timestamp())
+    place(page, "Buy", "0.000295", "5")
+    toast(page, "Order placed: Buy 5.00 PEK")
+    after = max(time.time(), datetime.fromisoformat(world.get("health")["ts"]).timestamp())
+    payload = json.loads(intents(page)[0]["draft"]["json"])["contractPayload"]
+    (fee,) = {
+        pair["taker_fee_bps"]
+        for pair in world.get("venue")["pairs"]
+        if (pair["base"], pair["quote"]) == ("PEK", "SWAP.HIVE")
+    }
+    assert payload["maxFeeBps"] == fee
+    assert before + 890 <= payload["notAfter"] <= after + 901
 
 
 def test_a_level_chosen_before_the_ticket_is_loaded_fills_it(

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from settlement.core.codes import Code
 from tests.unit.site.modules import (
     MODULES,
     SITE,
@@ -90,3 +91,10 @@ def test_every_module_is_loaded() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_are_short(module: str) -> None:
     assert text(module).count("\n") <= MAX_LINES
+
+
+def test_every_rejection_code_has_a_text() -> None:
+    (codes,) = re.findall(
+        r"^  codes: \{\n(.*?)^  \},", text("js/strings/wallet.js"), re.MULTILINE | re.DOTALL
+    )
+    assert set(re.findall(r"^    (E_[A-Z_]+): ", codes, re.MULTILINE)) == set(Code)
