@@ -226,10 +226,10 @@ def test_a_pause_and_a_block_too_old_post_nothing(world: World) -> None:
 
 def test_a_key_that_does_not_suffice_signs_nothing(world: World) -> None:
     run(world, [], EVERY)
-    with pytest.raises(SigningError, match=r"our key has weight 0 of 1 for peakecoin.proof"):
+    with pytest.raises(SigningError, match=r"our key has weight 0 of 1 for peakecoin\.proof"):
         poster(world, key=StandIn("STM-anothers")).round()
     world.nodes.hidden.add("peakecoin.proof")
-    with pytest.raises(SigningError, match="there is no account peakecoin.proof"):
+    with pytest.raises(SigningError, match=r"there is no account peakecoin\.proof"):
         poster(world).round()
     world.nodes.away = True
     with pytest.raises(ChainError):

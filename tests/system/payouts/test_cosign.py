@@ -1,4 +1,4 @@
-"""Signatures of other operators: taken for our own payments alone, and refused with the reason otherwise."""
+"""Signatures of other operators: accepted for our own payments, else refused with the reason."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from settlement.core.journal.lines import iso_time
 from settlement.payouts.cosign.message import Proposal, ProposalError
 from settlement.payouts.policy import Policy
 from settlement.payouts.signing.authority import Authorities
@@ -48,13 +49,13 @@ def with_value(transaction: Transaction, **changes: object) -> Transaction:
     return replace(transaction, operations=((name, {**value, **changes}),))
 
 
-# -- the honest course ------------------------------------------------------------------------------
+# -- honest operators -------------------------------------------------------------------------------
 
 
-def test_all_build_the_same_and_two_of_three_are_enough(group: Group) -> None:
+def test_all_plan_the_same_and_two_of_three_suffice(group: Group) -> None:
     withdrawal = group.withdraw("bob", "HBD", "5.000", to="carol")
     group.round()
-    assert group.chain.sent == []  # one signature each: nobody sends anything
+    assert group.chain.sent == []  # one signature each: nothing is sent
     ids = {record.id for operator in group.operators for record in operator.records()}
     assert len(ids) == 1
     first, second, third = group.operators
@@ -157,7 +158,7 @@ def test_another_policy_is_named(tmp_path: Path) -> None:
 
 
 def refusals(group: Group, proposal: Proposal) -> list[tuple[str, str]]:
-    """What every operator says to a forgery; none of them gives a signature for it."""
+    """Each operator's refusal of a forgery; none of them signs it."""
     before = [operator.records() for operator in group.operators]
     verdicts = [operator.collector.receive(proposal) for operator in group.operators]
     group.round()
@@ -189,7 +190,7 @@ def test_other_amount(group: Group) -> None:
         assert text.startswith(f"{withdrawal} is for 5.000, not for '{amount}'")
 
 
-def test_a_claim_that_nobody_made(group: Group) -> None:
+def test_an_unknown_claim(group: Group) -> None:
     group.withdraw("bob", "HBD", "5.000")
     group.round()
     [honest] = group.operators[0].proposals()
@@ -240,7 +241,7 @@ def test_from_another_escrow_account(group: Group) -> None:
 
 
 def test_the_same_bytes_later_or_earlier(group: Group) -> None:
-    """Another slot, another life, another reference: each would be a second payment."""
+    """Another slot, lifetime or reference: each would be a second payment."""
     group.withdraw("bob", "HBD", "5.000")
     group.round()
     [honest] = group.operators[0].proposals()
@@ -261,7 +262,7 @@ def test_the_same_bytes_later_or_earlier(group: Group) -> None:
     assert refusals(group, far)[0][0] == "future"
 
 
-def test_an_attempt_whose_time_is_over(group: Group) -> None:
+def test_an_expired_attempt(group: Group) -> None:
     group.withdraw("bob", "HBD", "5.000")
     group.round()
     [old] = group.operators[0].proposals()
@@ -284,7 +285,7 @@ def test_a_payment_repeated_after_it_was_made(group: Group) -> None:
     [signed] = group.chain.sent
     group.settle(signed, memo=f"peakedex:{withdrawal}", quantity="5.000", to="bob")
     group.round()
-    # The very bytes can count once in the chain; what is new about them is refused as settled.
+    # The same bytes are executed once; other bytes are refused, because the claim is settled.
     again = replace(proposal.transaction, expires=proposal.transaction.expires + 1)
     assert refusals(group, forged(proposal, again, 2))[0] == (
         "not_pending",
@@ -293,8 +294,40 @@ def test_a_payment_repeated_after_it_was_made(group: Group) -> None:
     assert len(group.chain.sent) == 1
 
 
-def test_two_that_look_alike_are_not_paid_at_once(group: Group) -> None:
-    """A thief cannot have the younger one signed while the older one is on its way."""
+def test_a_withdrawal_that_is_returning_here_is_not_signed(group: Group) -> None:
+    """The third operator's ledger has not read the return: it signs alone, and the others refuse."""
+    first, second, third = group.operators
+    action = group.world.action("bob", "withdraw", symbol="HBD", quantity="5.000")
+    group.block(action)
+    cancel = group.world.action("bob", "cancelWithdrawal", id=action.id)
+    group.block(cancel, only=(0, 1))
+    group.block(only=(2,))
+    group.block(seconds=15)
+    group.round()
+    assert (first.records(), second.records()) == ([], [])
+    [proposal] = third.proposals()
+    asked = iso_time(first.world.time - 15)
+    for operator in (first, second):
+        verdict = operator.collector.receive(proposal)
+        assert (verdict.status, verdict.code) == ("refused", "returning")
+        assert verdict.reason == f"{action.id} is being returned: that was asked for at {asked}Z"
+    group.round()
+    assert group.chain.sent == []
+
+
+def test_a_payment_that_would_outlive_a_return(group: Group) -> None:
+    """A thief's transaction that could be executed after its withdrawal has gone back."""
+    group.withdraw("bob", "HBD", "5.000")
+    group.round()
+    [honest] = group.operators[0].proposals()
+    longest = honest.slot * 15 + 3000
+    for expires, code in ((longest, "other_policy"), (longest + 1, "long_lived")):
+        made = replace(honest.transaction, expires=expires)
+        assert refusals(group, forged(honest, made, 2))[0][0] == code
+
+
+def test_two_identical_claims_are_not_paid_at_once(group: Group) -> None:
+    """A thief cannot have the newer one signed while a payment of the older one may be executed."""
     for _ in range(2):
         group.block(group.world.action("bob", "withdraw", symbol="HBD", quantity="5.000", memo="rent"))
     group.block(seconds=15)
