@@ -433,7 +433,7 @@ def upgrade() -> None:
         "indexer_status",
         single_row_key(),
         integer("updated", "seconds since 1970, UTC, by the indexer's clock"),
-        string("mode", "catching up, following or stopped"),
+        string("mode", "catching up, following, outdated or stopped"),
         integer("irreversible", "last irreversible block reported by a node", null=True),
         long_text("waiting_for", "null while blocks arrive", null=True),
         integer("waiting_since", null=True),

@@ -18,7 +18,7 @@ from settlement.core.journal import lines
 from settlement.core.state import InvariantError, State
 from settlement.store import schema
 from settlement.store.database import StoreError
-from settlement.store.dialect import gather_statistics, tuned_for_indexing
+from settlement.store.dialect import gather_statistics, lock_migrations, tuned_for_indexing
 from settlement.store.indexes import READ_INDEXES
 from settlement.store.write.change_set import write_change_set
 from settlement.store.write.collector import paused_collector
@@ -166,13 +166,16 @@ def check_position(connection: Connection, expected: tuple[int, str] | None) -> 
 def make_read_indexes(engine: Engine) -> None:
     """Create the missing secondary indexes; called once catching up is done.
 
-    Each in its own transaction, so that a stopped process resumes where it was.
+    Each in its own transaction, so that a stopped process resumes where it was. Several processes may do it
+    at once: the lock comes before the decision that an index is missing.
     """
     existing = inspect(engine).get_multi_indexes().values()
     names = {index["name"] for indexes in existing for index in indexes}
     for index in READ_INDEXES:
         if index.name not in names:
             with engine.begin() as connection, tuned_for_indexing(connection):
-                index.create(connection)
+                lock_migrations(connection)
+                index.create(connection, checkfirst=True)
     with engine.begin() as connection:
+        lock_migrations(connection)
         gather_statistics(connection)

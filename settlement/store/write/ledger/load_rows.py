@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select, union_all
 
 from settlement.core.accounts import ESCROW
 from settlement.core.events import BlockHeader
@@ -13,7 +13,7 @@ from settlement.core.mark import MARK_BLOCKS
 from settlement.core.parsing.amounts import read_integer_text
 from settlement.store import schema
 from settlement.store.database import StoreError
-from settlement.store.read.open_at_block import is_open
+from settlement.store.read.open_at_block import has_status, is_open
 from settlement.store.write.ledger.ledger import COUNTED, Ledger
 from settlement.store.write.ledger.order_lines import open_view
 from settlement.store.write.ledger.state_text import state_hash
@@ -121,10 +121,14 @@ def _load_orders(connection: Connection, ledger: Ledger) -> None:
     """Open orders and stops by sequence."""
     o, i = schema.orders.c, schema.intents.c
     pairs = {pair.number: pair for pair in ledger.pairs.values()}
+    # One search for each status: partial indexes serve no list of statuses.
+    unclosed = union_all(
+        select(o.seq).where(is_open(o.status)), select(o.seq).where(has_status(o.status, schema.WAITING))
+    )
     query = (
         select(schema.orders, i.id.label("intent_id"))
         .join_from(schema.orders, schema.intents, o.intent == i.n)
-        .where(o.status.in_((schema.OPEN, schema.WAITING)))
+        .where(o.seq.in_(unclosed))
         .order_by(o.seq)
     )
     for row in _rows(connection, query):
@@ -193,11 +197,11 @@ def _load_payments(connection: Connection, ledger: Ledger) -> None:
 def _load_grants(connection: Connection, ledger: Ledger) -> None:
     """Grants with what was counted, and timers; also those that ended after the last active block."""
     g, t, u = schema.grants.c, schema.timers.c, schema.grant_usage.c
-    newest = select(u.grant_n, func.max(u.block).label("block")).group_by(u.grant_n).subquery()
+    each = schema.grant_usage.alias("each").c
+    newest = select(func.max(each.block)).where(each.grant_n == g.n).scalar_subquery()
     query = (
         select(schema.grants, u.day, u.used)
-        .outerjoin(newest, newest.c.grant_n == g.n)
-        .outerjoin(schema.grant_usage, (u.grant_n == g.n) & (u.block == newest.c.block))
+        .outerjoin(schema.grant_usage, (u.grant_n == g.n) & (u.block == newest))
         .where(is_open(g.status))
         .order_by(g.n)
     )
