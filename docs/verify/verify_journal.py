@@ -430,6 +430,7 @@ class Books:
         self.round: deque[Item] = deque()  # what still fires in this round
         self.firing: list[Pair] = []  # pairs whose firing is not finished
         self.traded: set[str] = set()
+        self.ids: set[tuple[bool, str]] = set()  # of this block's actions (True) and movements
         self.fired: dict[str, Item] = {}  # id of the order that must come → what fired
         self.read_venue(venue)
 
@@ -472,7 +473,7 @@ class Books:
             self.left = []  # the block after a firing that was cut off either fired or had nothing to fire
         self.number, self.id, self.time, self.now = height, block_id, time, seconds_of(time)
         self.step = EXPIRY
-        self.traded = set()
+        self.traded, self.ids = set(), set()
         for pair in self.pairs.values():
             pair.fired = 0
         for grant in [grant for grant in self.grants.values() if grant.until <= self.now]:
@@ -576,6 +577,18 @@ class Books:
 
     # ------------------------------------------------------------ balances
 
+    def once(self, id_: str, is_action: bool) -> None:
+        """No chain has an action or a movement twice."""
+        need((is_action, id_) not in self.ids, f"{id_} happened already")
+        self.ids.add((is_action, id_))
+
+    def arrive(self, id_: str, escrow: str, chain: str) -> None:
+        """A movement, from or to an escrow account."""
+        self.advance(OPERATIONS)
+        self.once(id_, False)
+        need(escrow in self.escrows, f"{escrow} is no escrow account")
+        need(chain in ("hive", "hive-engine"), "unknown chain")
+
     def token(self, symbol: str) -> Token:
         need(symbol in self.tokens, f"{symbol} is not listed")
         return self.tokens[symbol]
@@ -672,6 +685,7 @@ class Books:
 
     def on_accept(self, id_: str, account: str, by: str, action: str, ref: str) -> None:
         self.advance(OPERATIONS)
+        self.once(id_, True)
         need(action in FOLLOWS, "unknown action")
         need(ref == "-" or REF.fullmatch(ref), "not a reference")
         if action in OPERATOR:
@@ -696,6 +710,7 @@ class Books:
             need(code in BOOK_CODES, f"a fired order is not rejected with {code}")
         else:
             self.advance(OPERATIONS)
+            self.once(id_, True)
         need(code in CODES, "unknown code")
         need(ref == "-" or REF.fullmatch(ref), "not a reference")
         need(action == "-" or re.fullmatch("[A-Za-z]{1,32}", action), "not an action")
@@ -1004,9 +1019,9 @@ class Books:
 
     # ------------------------------------------------------------ money in and out
 
-    def on_deposit(self, _id: str, account: str, symbol: str, units: str, escrow: str) -> None:
-        self.advance(OPERATIONS)
+    def on_deposit(self, id_: str, account: str, symbol: str, units: str, escrow: str) -> None:
         token = self.token(symbol)
+        self.arrive(id_, escrow, token.chain)
         need(escrow == token.escrow, f"deposits of {symbol} go to {token.escrow}")
         token.owed += amount(units)
         token.holdings += int(units)
@@ -1027,18 +1042,16 @@ class Books:
         return is_whole and units > 0 and token.owed + units <= MAX_UNITS
 
     def on_refund(self, id_: str, account: str, symbol: str, quantity: str, escrow: str) -> None:
-        self.advance(OPERATIONS)
         token = self.token(symbol)
+        self.arrive(id_, escrow, token.chain)
         need(id_ not in self.refunds, "this refund is due already")
-        need(escrow in self.escrows, f"{escrow} is no escrow account")
         need(not self.is_creditable(token, quantity, escrow), "it can be credited")
         need(self.is_refundable(account, token, quantity), "nothing is due for it")
         self.refunds[id_] = (account, symbol, quantity, escrow)
         self.refunds_of[account] += 1
 
-    def on_ignore(self, _id: str, account: str, chain: str, symbol: str, quantity: str, escrow: str) -> None:
-        self.advance(OPERATIONS)
-        need(escrow in self.escrows, f"{escrow} is no escrow account")
+    def on_ignore(self, id_: str, account: str, chain: str, symbol: str, quantity: str, escrow: str) -> None:
+        self.arrive(id_, escrow, chain)
         token = self.tokens.get(symbol)
         if token is not None and token.chain == chain:
             need(not self.is_creditable(token, quantity, escrow), "it can be credited")
@@ -1088,8 +1101,9 @@ class Books:
         account, symbol, units, *_ = self.close_withdrawal(id_)
         self.give(account, symbol, AVAILABLE, units)
 
-    def on_paid(self, id_: str, _movement: str) -> None:
+    def on_paid(self, id_: str, movement: str) -> None:
         self.advance(OPERATIONS)
+        self.once(movement, False)
         if id_ in self.withdrawals:
             _, symbol, units, *_ = self.close_withdrawal(id_)
             self.tokens[symbol].owed -= units
@@ -1112,9 +1126,8 @@ class Books:
         quantity = read_quantity(unquote(literal[1:], errors="surrogatepass")) if literal != "=%" else None
         return quantity is not None and quantity[0] > 0
 
-    def on_outflow(self, _id: str, escrow: str, chain: str, symbol: str, text: str, _to: str) -> None:
-        self.advance(OPERATIONS)
-        need(escrow in self.escrows, f"{escrow} is no escrow account")
+    def on_outflow(self, id_: str, escrow: str, chain: str, symbol: str, text: str, _to: str) -> None:
+        self.arrive(id_, escrow, chain)
         token, units = self.holdings_of(chain, symbol, text)
         is_own = token is not None and token.escrow == escrow
         if units is None:
@@ -1124,9 +1137,9 @@ class Books:
         assert token is not None
         token.holdings -= units
 
-    def on_internal(self, _id: str, sender: str, recipient: str, chain: str, symbol: str, text: str) -> None:
-        self.advance(OPERATIONS)
-        need(sender in self.escrows and recipient in self.escrows, "not between escrow accounts")
+    def on_internal(self, id_: str, sender: str, recipient: str, chain: str, symbol: str, text: str) -> None:
+        self.arrive(id_, sender, chain)
+        need(recipient in self.escrows, "not between escrow accounts")
         token, units = self.holdings_of(chain, symbol, text)
         leaves = token is not None and token.escrow == sender != recipient
         comes = token is not None and token.escrow == recipient != sender
