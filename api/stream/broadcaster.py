@@ -69,7 +69,9 @@ class Broadcaster:
             self._is_behind = True
         if self.is_due(now):
             self._send_snapshots(renderer, snapshot.connection, now)
-            self._is_behind, self._reset_at = False, now + RESET_SECONDS
+            self._is_behind = False
+            if self.subscribers:
+                self._reset_at = now + RESET_SECONDS
         elif blocks and not self._is_behind:
             self._send(lambda topics: renderer.changes(blocks, topics), now)
         self._renderer = renderer
