@@ -94,6 +94,7 @@ class _Trace:
 
     block: Block | None = None
     events: list[tuple[int, Event]] = field(default_factory=list)
+    decided: int | None = None  # number of lines when all events were decided; stops fire after that
 
 
 class JournalComparator:
@@ -123,6 +124,7 @@ class JournalComparator:
         for event in decode(block, venue_filter, receipts):
             trace.events.append((len(written), event))
             yield event
+        trace.decided = len(written)
 
     def project(self, batch: Batch) -> None:
         """Compare the block that was just applied. Raises MismatchFound and TargetError."""
@@ -171,11 +173,16 @@ class JournalComparator:
         """The operation that caused a line after the `block` line (from 0), as on the chain."""
         if line < 0:
             return "the block itself, not an operation in it"
+        if self._trace.decided is not None and line >= self._trace.decided:
+            return "no operation: stops that fire at the end of the block"
         events = [event for before, event in self._trace.events if before <= line]
         if not events:
             header = self._rules.state.header
             assert header is not None
-            return f"no operation: the block's time, {iso_time(header.timestamp)}, ends orders"
+            return (
+                f"no operation: what is due at the block's time, {iso_time(header.timestamp)}, or was left "
+                "over by the block before"
+            )
         return self._operation(events[-1].id)
 
     def _cause_of_line(self, line: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from settlement.core.state import InvariantError
 from settlement.core.state_machine import StateMachine
 from settlement.net.backoff import Stopped, Waiter
 from settlement.net.chain_id import ExpectedChain
+from settlement.store.database import StoreError
 
 
 @click.command()
@@ -90,6 +91,7 @@ def verify(
     if archive is None:
         check_engine_nodes(engine_node, trust_single_node)
     chain = expected_chain(chain_id)
+    source: Source | None = None
     try:
         side = open_target(against, rules_venue.hash)
         rules = StateMachine(rules_venue)
@@ -103,7 +105,7 @@ def verify(
     except TargetError as error:
         raise CheckFailed(f"--against: {error}") from None
     except MismatchFound as found:
-        _show_difference(found.mismatch, as_json=as_json)
+        _show_difference(_explained(found.mismatch, source), as_json=as_json)
         raise SystemExit(CheckFailed.exit_code) from None
     show(result, as_json=as_json)
 
@@ -123,7 +125,7 @@ def _source(
     waiter: Waiter,
 ) -> Source:
     if archive is not None:
-        return ArchiveSource(archive, rules.venue_filter)
+        return ArchiveSource(archive, rules.venue_filter, check_ids=True)
     source = open_nodes(nodes, engine_nodes, rules.venue_filter, waiter, quorum, chain)
     return BoundedSource(source)
 
@@ -208,7 +210,7 @@ class _Verification:
         """
         try:
             rows = side.rows()
-        except InvariantError as error:
+        except (InvariantError, StoreError) as error:
             last = self._rules.next_block() - 1
             cause = "the journal is identical, but the rows that the API serves do not follow from it"
             raise MismatchFound(Mismatch("rows", last, None, None, str(error), cause)) from None
@@ -224,6 +226,13 @@ class _Verification:
         if last >= self._side.last:
             return f"{self._side.name} ended there when the comparison began"
         return f"the source has no later block; {self._side.name} continues to {self._side.last}"
+
+
+def _explained(found: Mismatch, source: Source | None) -> Mismatch:
+    """The mismatch, with missing receipts of its block as a possible cause."""
+    if not isinstance(source, ArchiveSource) or source.last_without_receipts != found.block:
+        return found
+    return replace(found, cause=f"the archive may be incomplete: no receipts for block {found.block}")
 
 
 def _show_difference(found: Mismatch, *, as_json: bool) -> None:

@@ -52,12 +52,14 @@ class ArchiveSource:
     """Source of the blocks in an archive folder.
 
     `candidates_without_receipts` counts the blocks yielded so far that may have moved tokens but have no
-    receipts in the archive: normal where the sidechain had none, suspicious if there are many.
+    receipts in the archive, and `last_without_receipts` is the last of them: normal where the sidechain had
+    none, suspicious if there are many.
     """
 
     def __init__(self, folder: Path, venue_filter: VenueFilter, *, check_ids: bool = False) -> None:
         """`check_ids` recomputes each block's id from its header. Raises SourceError without block files."""
         self.candidates_without_receipts = 0
+        self.last_without_receipts: int | None = None
         self._line: Line | None = None
         self._folder = folder
         self._venue_filter = venue_filter
@@ -103,6 +105,7 @@ class ArchiveSource:
                 raise line.error(error) from None
             if is_candidate and receipts is None:
                 self.candidates_without_receipts += 1
+                self.last_without_receipts = block.number
             if receipts is not None and receipts_line is not None:
                 try:
                     receipts.check_hive_id(block.block_id)
