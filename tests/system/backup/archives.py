@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
+from sqlalchemy import delete, update
 
 from indexer.ops.backup.restore import RestoreChecks, Restored, restore
 from indexer.ops.backup.snapshot_file import Manifest, write_snapshot
 from settlement.store import payout_schema
 from settlement.store.database import closing_writer, open_reader
-from settlement.store.payout_pause import AFTER_RESTORE, pause_cause
-from settlement.store.read.payouts import REFUND
+from settlement.store.payout_pause import AFTER_RESTORE, RUNNING, read_pause
 
 Members = dict[str, bytes]
 
@@ -36,10 +36,12 @@ def load(path: Path, url: str, **wanted: Any) -> Restored:
 
 
 def resume_payouts(url: str) -> None:
-    """Take back what a restore leaves in a database: payouts start paused."""
+    """Take back what a restore leaves in a database: payouts start paused, and one decision more is counted."""
+    settings = payout_schema.settings
     with closing_writer(url) as engine, engine.begin() as connection:
-        assert pause_cause(connection) == AFTER_RESTORE
-        connection.execute(payout_schema.decisions.delete().where(payout_schema.decisions.c.kind > REFUND))
+        assert read_pause(connection) == AFTER_RESTORE
+        connection.execute(update(settings).values(pause=RUNNING, decisions=settings.c.decisions - 1))
+        connection.execute(delete(settings).where(settings.c.decisions == 0))
 
 
 def members(path: Path) -> Members:

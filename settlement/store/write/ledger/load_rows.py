@@ -201,7 +201,7 @@ def _load_grants(connection: Connection, ledger: Ledger) -> None:
     newest = select(func.max(each.block)).where(each.grant_n == g.n).scalar_subquery()
     query = (
         select(schema.grants, u.day, u.used)
-        .outerjoin(schema.grant_usage, (u.grant_n == g.n) & (u.block == newest))
+        .select_from(schema.grants.outerjoin(schema.grant_usage, (u.grant_n == g.n) & (u.block == newest)))
         .where(is_open(g.status))
         .order_by(g.n)
     )
