@@ -49,6 +49,20 @@ def test_a_waiting_stop_is_an_open_order_with_its_condition(
     expect(history).to_contain_text("0.000010 if ≤ 0.000012")
 
 
+def test_a_waiting_stop_is_in_no_book(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    name = use_practice_account(context, world)
+    pair = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "50"}
+    best = world.get("orderbook?base=PEK&quote=SWAP.HIVE&depth=2")["asks"]
+    first, second = (level["price"] for level in best)
+    world.act(name, "sell", **pair, price=first, triggerPrice="0.000012", triggerWhen="below")
+    world.act(name, "sell", **pair, price=second)
+    page = watched("trade.html?base=PEK&quote=SWAP.HIVE").page
+    expect(page.get_by_role("tab", name="Open orders (2)")).to_be_visible()
+    marked = page.locator("#book .asks .levels tr", has=page.locator(".own-order"))
+    expect(marked).to_have_count(1)
+    expect(marked).to_contain_text(second)
+
+
 def test_a_pending_withdrawal_is_taken_back(watched: OpenPage, context: BrowserContext, world: World) -> None:
     """It waits, because its recipient does not exist."""
     name = use_practice_account(context, world)

@@ -154,7 +154,7 @@ class Screen {
     const { base, quote, priceDecimals, basePrecision } = this.pair;
     const orders = (this.account?.openOrders() ?? []).filter((order) => order.base === base && order.quote === quote);
     return orders
-      .filter((order) => order.price !== null)
+      .filter((order) => order.status === "open") // a waiting stop is in no book
       .map(({ side, price, remaining }) => ({
         side,
         ticks: units(price, priceDecimals),
