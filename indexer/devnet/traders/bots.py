@@ -16,7 +16,7 @@ from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.operations import Operation
 from indexer.devnet.node import DevNode
 from indexer.devnet.traders.order_flow import OrderFlow
-from indexer.devnet.traders.payloads import decimal_text, deposit, element_ids, movement
+from indexer.devnet.traders.payloads import decimal_text, deposit, element_ids, intent, movement
 from indexer.devnet.traders.planned import PlannedIntent, Trader, operations_of
 from indexer.devnet.traders.prices import DEPOSIT_USD, units_worth
 from indexer.devnet.venue import VenueView
@@ -28,6 +28,9 @@ NAMES: Final = ("ada", "bert", "cleo", "dora", "emil", "faye", "gwen", "hugo", "
 MAX_INTENTS: Final = 3
 DEPOSIT_EVERY_STEPS: Final = 60
 MISTAKE_EVERY_STEPS: Final = 40
+# The first trader's dead man's switch, which it sets again long before it is due.
+SWITCH_EVERY_STEPS: Final = 5
+SWITCH_SECONDS: Final = 120
 
 
 class Bots:
@@ -75,6 +78,9 @@ class Bots:
             self._act(trader)
         if self._steps % DEPOSIT_EVERY_STEPS == 0:
             self._deposit(self._rng.choice(self.traders), self._rng.choice(list(self.venue.tokens)))
+        if self._steps % SWITCH_EVERY_STEPS == 0:
+            element = intent(self.venue, "cancelAllAfter", {"seconds": SWITCH_SECONDS})
+            self._send(self.traders[0], [PlannedIntent("timer", element)], [])
         if self._steps % MISTAKE_EVERY_STEPS == 0:
             self._misdirect(self._rng.choice(self.traders))
 
