@@ -18,7 +18,7 @@ class Context(NamedTuple):
     by: str  # `active`, `posting`, or the name of the grantee
     grant: Grant | None  # None where the account's own active key signed
     now: int  # the block's time, Unix seconds
-    block: int
+    block: int  # its number
 
 
 def accept(state: State, context: Context, action: str) -> None:

@@ -27,7 +27,7 @@ DAY_SECONDS: Final = 86_400
 
 
 class Actor(NamedTuple):
-    """For whom an intent acts, and by which right; fields as in `Context`."""
+    """For whom an intent acts, and by which right; fields as in `Context`, in the same order."""
 
     account: Account
     by: str

@@ -117,17 +117,17 @@ def _trade(state: State, taker: Order, maker: Order, *, price: int, quantity: in
     changes.locks[maker.seq] = maker
     state.write(
         lines.Trade(
-            n=state.last_trade,
-            taker=taker.id,
-            maker=maker.id,
-            buyer=buyer.account.name,
-            seller=seller.account.name,
-            pair=pair.name,
-            price=price,
-            quantity=quantity,
-            quote_amount=quote_amount,
-            buyer_fee=buyer_fee,
-            seller_fee=seller_fee,
+            state.last_trade,
+            taker.id,
+            maker.id,
+            buyer.account.name,
+            seller.account.name,
+            pair.name,
+            price,
+            quantity,
+            quote_amount,
+            buyer_fee,
+            seller_fee,
         )
     )
 

@@ -91,11 +91,12 @@ class StateMachine:
         fire_timers(state, now)
         return_due(state, now)
         fire(state, state.left_over, block=block)
+        where = Place(now, block)
         for event in events:
             if isinstance(event, Movement):
                 record_movement(state, event)
             else:
-                self._decide(event, now=now, block=block)
+                self._decide(event, where)
         fire(state, state.changes.traded, block=block)
         return self._finish(header)
 
@@ -123,31 +124,31 @@ class StateMachine:
         state.journal_hash = lines.chain_hash(state.journal_hash, text)
         return JournalEntry(header, text, state.journal_hash)
 
-    def _decide(self, action: Action, *, now: int, block: int) -> None:
+    def _decide(self, action: Action, where: Place) -> None:
         """Decide one signed action; write its lines, or why it was rejected."""
         signer = encode(action.signer)  # itself, but for names that no chain has
         reader = PayloadReader(action.payload)
         ref = reader.ref() or None
         name = action.name
         if type(name) is str and name in OPERATOR_ACTIONS and not action.flat:
-            code = self._decide_operator_action(action, name, reader, signer, ref, Place(now, block))
+            code = self._decide_operator_action(action, name, reader, signer, ref, where)
         else:
-            code = self._decide_intent(action, reader, signer, ref, Place(now, block))
+            code = self._decide_intent(action, reader, signer, ref, where)
         if code is not None:
             self.state.write(lines.Reject(action.id, signer, action_text(name), ref, code.value))
 
     def _decide_operator_action(
-        self, action: Action, name: str, reader: PayloadReader, signer: str, ref: str | None, place: Place
+        self, action: Action, name: str, reader: PayloadReader, signer: str, ref: str | None, where: Place
     ) -> Code | None:
         """An operator action, by the order of checks of section 5."""
         state = self.state
         not_after = reader.not_after()
-        check = read_operator_action(state, name, reader, place)
+        check = read_operator_action(state, name, reader, where)
         if reader.invalid:
             return Code.E_INPUT
         if not may_act(state, name, signer=signer, active=action.active):
             return Code.E_AUTH
-        if not_after is not None and place.now > not_after:
+        if not_after is not None and where.now > not_after:
             return Code.E_LATE
         decided = check()
         if isinstance(decided, Code):
@@ -157,7 +158,7 @@ class StateMachine:
         return None
 
     def _decide_intent(
-        self, action: Action, reader: PayloadReader, signer: str, ref: str | None, place: Place
+        self, action: Action, reader: PayloadReader, signer: str, ref: str | None, where: Place
     ) -> Code | None:
         """A trader's intent: checks 1 to 3 of section 5, then those of its kind."""
         state = self.state
@@ -170,25 +171,16 @@ class StateMachine:
             principal = read_principal(reader)
         if intent is None or reader.invalid or principal == signer:
             return Code.E_INPUT
-        if not self._fits_block(intent, signer=signer, account=principal or signer, now=place.now):
+        if not self._fits_block(intent, signer=signer, account=principal or signer, now=where.now):
             return Code.E_INPUT
         if action.flat and reader.raw("username") not in (None, signer):
             return Code.E_AUTH
         actor = authorize(state, intent, signer=signer, active=action.active, principal=principal)
         if isinstance(actor, Code):
             return actor
-        if not_after is not None and place.now > not_after:
+        if not_after is not None and where.now > not_after:
             return Code.E_LATE
-        context = Context(
-            id=action.id,
-            ref=ref,
-            account=actor.account,
-            by=actor.by,
-            grant=actor.grant,
-            now=place.now,
-            block=place.block,
-        )
-        return self._carry_out(context, intent)
+        return self._carry_out(Context(action.id, ref, *actor, *where), intent)
 
     def _fits_block(self, intent: Intent, *, signer: str, account: str, now: int) -> bool:
         """The ranges that depend on the block or on the escrow accounts (section 5, check 1)."""

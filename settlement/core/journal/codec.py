@@ -33,29 +33,36 @@ _CONVERTERS: dict[Any, Callable[[str], Any]] = {
 }
 
 
+def _encoder(word: str, hints: list[Any]) -> Callable[[Any], str]:
+    """The function that writes lines of a kind: one f-string, made from the types of its fields.
+
+    It takes half the time of formatting field by field, and every order writes three lines.
+    """
+    fields = [
+        f"{{line[{n}]}}" if hint in (int, str) else f"{{'{ABSENT}' if line[{n}] is None else line[{n}]}}"
+        for n, hint in enumerate(hints)
+    ]
+    encoder: Callable[[Any], str] = eval(f'lambda line: f"{" ".join([word, *fields])}\\n"')
+    return encoder
+
+
 class LineCodec(Generic[L]):
     """Encodes and parses the lines of one kind of text. `kinds` maps the first word of a line to its type."""
 
     def __init__(self, kinds: dict[str, type[L]]) -> None:
         self.kinds = kinds
-        self._formats: dict[type[L], tuple[str, bool]] = {}
+        self.encoders: dict[type[L], Callable[[L], str]] = {}
         # Number of words in the line, and converters of those words that are not taken as they are.
         self._parsers: dict[str, tuple[type[L], int, list[tuple[int, Callable[[str], Any]]]]] = {}
         for word, kind in kinds.items():
             hints = list(get_type_hints(kind).values())
-            self._formats[kind] = (
-                " ".join([word] + ["%s"] * len(hints)) + "\n",
-                str | None in hints or int | None in hints,
-            )
+            self.encoders[kind] = _encoder(word, hints)
             converters = [(n, _CONVERTERS[hint]) for n, hint in enumerate(hints, 1) if hint is not str]
             self._parsers[word] = (kind, 1 + len(hints), converters)
 
     def encode(self, line: L) -> str:
         """The line's text with its LF."""
-        text, has_optional = self._formats[type(line)]
-        if has_optional:
-            return text % tuple([ABSENT if value is None else value for value in line])
-        return text % line
+        return self.encoders[type(line)](line)
 
     def parse(self, text: str) -> L:
         """The line of that text, without LF. Raises LineError."""

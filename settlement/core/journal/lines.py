@@ -483,6 +483,7 @@ Line = (
 
 KINDS: Final[dict[str, type[Line]]] = {kind.__name__.lower(): kind for kind in Line.__args__}
 _CODEC: Final = LineCodec(KINDS)
+ENCODERS: Final = _CODEC.encoders
 encode = _CODEC.encode
 parse = _CODEC.parse
 

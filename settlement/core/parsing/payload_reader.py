@@ -37,7 +37,11 @@ class PayloadReader:
 
     def amount(self, key: str) -> Decimal:
         """A decimal above zero."""
-        return self.positive(self._payload.get(key))
+        number = read_decimal(self._payload.get(key))
+        if number is not None and number.mantissa:
+            return number
+        self.invalid = True
+        return _ZERO
 
     def positive(self, value: object) -> Decimal:
         """A JSON value that must be a decimal above zero."""
