@@ -10,16 +10,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from settlement.core.events import HIVE_ENGINE, Event, Movement
+from settlement.core.events import HIVE_ENGINE, Action, Event, Movement
 from settlement.store import schema
 from settlement.store.read.accounts.balances import read_balances
 from settlement.store.read.accounts.deposits import list_deposits
-from settlement.store.read.accounts.orders import OrderFilter, find_order, list_orders
+from settlement.store.read.accounts.grants import list_grants_to, read_grants
+from settlement.store.read.accounts.intents import list_intents
+from settlement.store.read.accounts.orders import OrderFilter, find_orders, list_orders
+from settlement.store.read.accounts.timers import read_timers
 from settlement.store.read.accounts.transfers import list_transfers
 from settlement.store.read.accounts.withdrawals import WithdrawalFilter, list_withdrawals
 from settlement.store.read.audit.solvency import read_solvency
 from settlement.store.read.audit.state_at_block import read_state_text
 from settlement.store.read.market.candles import INTERVALS, read_candles
+from settlement.store.read.market.marks import read_window
 from settlement.store.read.market.order_book import read_levels
 from settlement.store.read.market.ticker import read_day_stats, read_prices
 from settlement.store.read.market.trades import list_account_trades
@@ -37,12 +41,14 @@ Question = Callable[[Connection, int], Any]
 
 class Market(World):
     """One thing happens in each block, again and again: orders rest, are filled in part, cancelled and filled
-    whole, money comes and goes. Five orders stay open for long, and as many withdrawals."""
+    whole, stops wait and are cancelled, grants and timers are set anew, money comes and goes. Five orders stay open
+    for long, and as many stops and withdrawals."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.resting: list[str] = []
         self.pending: list[str] = []
+        self.stops: list[str] = []
         self.turn = 0
         self.apply(
             self.deposit("alice", "PEK", "90000000"),
@@ -50,13 +56,32 @@ class Market(World):
             self.deposit("carol", "PEK", "100"),
         )
         self.apply(*(self.order("alice", "sell", "1000000", f"0.0{n}") for n in range(2, 7)))
+        self.apply(self.order("bob", "buy", "1", "0.02"))
         for _ in range(5):
             self.pending.append(self.withdrawal())
+            self.apply(self.stop())
+        self.apply(self.grant("posting"), self.grant("carol"))
 
     def withdrawal(self) -> str:
         action = self.action("carol", "withdraw", symbol="PEK", quantity="0.0001")
         self.apply(action)
         return action.id
+
+    def stop(self) -> Action:
+        action = self.order("alice", "sell", "2", "0.01", triggerPrice="0.001", triggerWhen="below")
+        self.stops.append(action.id)
+        return action
+
+    def grant(self, to: str) -> Action:
+        return self.action(
+            "alice",
+            "grant",
+            to=to,
+            pairs=["PEK/SWAP.HIVE"],
+            perDay={"PEK": "9000000"},
+            bandBps=10_000,
+            until=self.time + 2_000_000,
+        )
 
     def go_on(self, until: int) -> None:
         """So many blocks of history, in batches."""
@@ -64,9 +89,16 @@ class Market(World):
             self.apply_all(([self.happens()] for _ in range(min(left, A_BATCH))), SECONDS)
 
     def happens(self) -> Event:
-        kind, self.turn = self.turn % 10, self.turn + 1
+        kind, self.turn = self.turn % 16, self.turn + 1
         if kind in (0, 1, 2):
-            order = self.order("alice", "sell", "3", f"0.01{self.turn // 10 % 7}")
+            is_granted = kind == 0
+            order = self.order(
+                "carol" if is_granted else "alice",
+                "sell",
+                "3",
+                f"0.01{self.turn // 16 % 7}",
+                **({"for": "alice"} if is_granted else {}),
+            )
             self.resting.append(order.id)
             return order
         if kind in (3, 4):
@@ -77,7 +109,20 @@ class Market(World):
             action = self.action("carol", "withdraw", symbol="PEK", quantity="0.00000001")
             self.pending.append(action.id)
             return action
-        return self.paid(self.pending.pop(5))
+        if kind == 9:
+            return self.paid(self.pending.pop(5))
+        return self.happens_with_stops(kind)
+
+    def happens_with_stops(self, kind: int) -> Event:
+        if kind in (10, 11):
+            return self.stop()
+        if kind in (12, 13):
+            return self.action("alice", "cancel", id=self.stops.pop(5))
+        if kind == 14:
+            if self.turn % 32 < 16:
+                return self.grant("carol")
+            return self.action("alice", "cancelAllAfter", seconds=60 * 60 * 24)
+        return self.deposit("mallory", "NOPE", "1")
 
     def paid(self, claim: str) -> Movement:
         memo = f"peakedex:{claim}"
@@ -100,7 +145,19 @@ QUESTIONS: dict[str, Question] = {
         c, OrderFilter(who(c, "alice"), None, 0), None, 20, n
     ),
     "orders of an account": lambda c, n: list_orders(c, OrderFilter(who(c, "alice")), None, 20, n),
-    "one order": lambda c, n: find_order(c, transaction(5), n),
+    "one order": lambda c, n: find_orders(c, transaction(5), n),
+    "waiting stops": lambda c, n: list_orders(c, OrderFilter(status=schema.WAITING), None, 20, n),
+    "waiting stops of an account": lambda c, n: list_orders(
+        c, OrderFilter(who(c, "alice"), None, schema.WAITING), None, 20, n
+    ),
+    "waiting stops now": lambda c, n: list_orders(c, OrderFilter(status=schema.WAITING), None, 20),
+    "waiting stops of a pair now": lambda c, n: list_orders(
+        c, OrderFilter(None, 1, schema.WAITING), None, 20
+    ),
+    "grants given": lambda c, n: read_grants(c, who(c, "alice"), 1_790_000_000),
+    "grants received": lambda c, n: list_grants_to(c, "carol", 1_790_000_000, None, 20),
+    "timers": lambda c, n: read_timers(c, who(c, "alice"), 1_790_000_000),
+    "mark": lambda c, n: read_window(c, 1, n),
     "state": read_state_text,
     "day": lambda c, n: (read_day_stats(c, 1_790_000_000 + SECONDS * (n - START_BLOCK)), read_prices(c)),
     "candles": lambda c, n: [
@@ -111,6 +168,8 @@ QUESTIONS: dict[str, Question] = {
     "trades of an account in a pair": lambda c, n: list_account_trades(c, who(c, "bob"), 1, None, 20),
     "transfers": lambda c, n: list_transfers(c, who(c, "bob"), None, 20),
     "deposits": lambda c, n: list_deposits(c, "alice", None, 20),
+    "ignored arrivals": lambda c, n: list_deposits(c, "mallory", None, 2),
+    "intents of a transaction": lambda c, n: list_intents(c, transaction(5), None, 20),
     "withdrawals": lambda c, n: list_withdrawals(c, WithdrawalFilter(), None, 20),
     "withdrawals of an account": lambda c, n: list_withdrawals(
         c, WithdrawalFilter(who(c, "carol")), None, 20
