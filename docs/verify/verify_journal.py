@@ -405,9 +405,13 @@ class Books:
         self.wallets: dict[tuple[str, str], list[int]] = {}
         self.items: dict[str, Item] = {}  # open orders and stops, in order of sequence
         self.expiries: list[tuple[int, int, Item]] = []
-        self.count: Counter[str] = Counter()  # open orders and stops by account
+        self.items_of: dict[str, dict[str, Item]] = {}  # the same by account
         self.timers: dict[tuple[str, str], int] = {}
+        self.timer_queue: list[tuple[int, str, str]] = []  # a heap, with timers that are gone
         self.grants: dict[tuple[str, str], Grant] = {}
+        self.grant_queue: list[tuple[int, str, str]] = []  # a heap, with grants that are gone
+        self.grants_of: Counter[str] = Counter()
+        self.return_queue: list[tuple[int, int, str]] = []  # a heap, with withdrawals that are gone
         self.withdrawals: dict[
             str, list[Any]
         ] = {}  # account, symbol, amount, to, memo, due, order of opening
@@ -476,8 +480,11 @@ class Books:
         self.traded, self.ids = set(), set()
         for pair in self.pairs.values():
             pair.fired = 0
-        for grant in [grant for grant in self.grants.values() if grant.until <= self.now]:
-            self.drop_grant(grant)
+        while self.grant_queue and self.grant_queue[0][0] <= self.now:
+            until, account, to = heapq.heappop(self.grant_queue)
+            grant = self.grants.get((account, to))
+            if grant is not None and grant.until == until:
+                self.drop_grant(grant)
 
     def end(self) -> None:
         """End of a block: everything that was due must have happened."""
@@ -663,8 +670,10 @@ class Books:
         self.expected = [(f"close {id_} expired ",)]
 
     def next_timer(self) -> tuple[int, str, str] | None:
-        due = [(at, *key) for key, at in self.timers.items() if at <= self.now]
-        return min(due) if due else None
+        queue = self.timer_queue
+        while queue and self.timers.get(queue[0][1:]) != queue[0][0]:
+            heapq.heappop(queue)
+        return queue[0] if queue and queue[0][0] <= self.now else None
 
     def on_timeout(self, account: str, by: str) -> None:
         self.advance(TIMERS)
@@ -675,7 +684,7 @@ class Books:
 
     def reach(self, account: str, by: str, stops: bool) -> list[Item]:
         """The open orders (and stops) that a cancel signed in that way reaches."""
-        found = [item for item in self.items.values() if item.account == account]
+        found = list(self.items_of.get(account, {}).values())
         if by == "active":
             return [item for item in found if stops or not item.is_stop]
         pairs = self.grants[account, by].pairs
@@ -723,8 +732,9 @@ class Books:
         need(item.id not in self.items, "it is open already")
         self.shift(item.account, item.gives.symbol, AVAILABLE, LOCKED, item.locked)
         self.items[item.id] = item
-        self.own_count = self.count[item.account]
-        self.count[item.account] += 1
+        own = self.items_of.setdefault(item.account, {})
+        self.own_count = len(own)
+        own[item.id] = item
 
     def on_order(self, *fields: str) -> None:
         pair = self.pair(fields[3])
@@ -928,7 +938,7 @@ class Books:
             self.release(item, item.locked)
         item.is_open = item.rests = False
         del self.items[id_]
-        self.count[item.account] -= 1
+        del self.items_of[item.account][id_]
         if item is self.replaced:
             self.expected = [(f"order {self.action[0]} ",)]
         elif item.settle == "wallet":
@@ -994,9 +1004,11 @@ class Books:
             return
         need(15 <= number(due) - self.now <= 86400, "not a possible time")
         self.timers[account, by] = int(due)
+        heapq.heappush(self.timer_queue, (int(due), account, by))
 
     def drop_grant(self, grant: Grant) -> None:
         del self.grants[grant.account, grant.to]
+        self.grants_of[grant.account] -= 1
         self.timers.pop((grant.account, grant.to), None)
 
     def on_grant(self, *fields: str) -> None:
@@ -1010,8 +1022,10 @@ class Books:
             self.pair(name)
         for symbol in grant.per_day:
             self.token(symbol)
+        self.grants_of[grant.account] += (grant.account, grant.to) not in self.grants
+        need(self.grants_of[grant.account] <= 10, "more than 10 grants")
         self.grants[grant.account, grant.to] = grant
-        need(sum(key[0] == grant.account for key in self.grants) <= 10, "more than 10 grants")
+        heapq.heappush(self.grant_queue, (grant.until, grant.account, grant.to))
 
     def on_revoke(self, account: str, to: str) -> None:
         need(account == self.action[1] and (account, to) in self.grants, "there is no such grant")
@@ -1088,12 +1102,13 @@ class Books:
             self.action[3] == "returnWithdrawal" or withdrawal[0] == self.action[1], "it is another account's"
         )
         withdrawal[5] = int(due)
+        heapq.heappush(self.return_queue, (int(due), withdrawal[6], id_))
 
     def next_return(self) -> str | None:
-        due = [
-            (w[5], w[6], id_) for id_, w in self.withdrawals.items() if w[5] is not None and w[5] <= self.now
-        ]
-        return min(due)[2] if due else None
+        queue = self.return_queue
+        while queue and self.withdrawals.get(queue[0][2], [None] * 7)[6] != queue[0][1]:
+            heapq.heappop(queue)
+        return queue[0][2] if queue and queue[0][0] <= self.now else None
 
     def on_return(self, id_: str) -> None:
         self.advance(RETURNS)
