@@ -27,8 +27,9 @@ from settlement.store.write.ledger.apply import apply_entry, pass_block
 from settlement.store.write.ledger.ledger import Ledger
 from settlement.store.write.ledger.state_text import state_text as ledger_state_text
 from tests.property.model.account_totals import AccountTotals
-from tests.property.model.event_generator import EventGenerator, header_after, make_venue, random_venue
+from tests.property.model.event_generator import EventGenerator
 from tests.property.model.naive_model import NaiveModel
+from tests.property.model.random_venues import header_after, make_venue, random_venue
 from tests.support.examples import examples
 
 PROFILE = settings(examples(300, unhealthy=True), stateful_step_count=40)

@@ -21,7 +21,7 @@ from settlement.store.database import open_writer
 from settlement.store.schema import ORDER_STATUSES
 from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import Batch, make_read_indexes, totals_of
-from tests.property.model.event_generator import TRADERS
+from tests.property.model.random_venues import TRADERS
 from tests.support import databases
 from tests.system.api.mirror import Mirror, Reading, events, listen, snapshot
 from tests.system.store.random_chains import RandomBlock, random_chain

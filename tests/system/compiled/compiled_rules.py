@@ -14,7 +14,7 @@ from settlement.core.events import BlockHeader, Event
 from settlement.core.invariants import check_all
 from settlement.core.journal.state_text import state_text
 from settlement.core.state_machine import StateMachine
-from tests.property.model.event_generator import make_venue
+from tests.property.model.random_venues import make_venue
 from tests.scenarios.golden import golden
 
 

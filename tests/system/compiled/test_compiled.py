@@ -26,8 +26,9 @@ from hypothesis import strategies as st
 from hatch_build import CannotCompile, compile_rules, compiler
 from settlement.core.events import Action, BlockHeader
 from settlement.core.state_machine import StateMachine
-from tests.property.model.event_generator import EventGenerator, header_after, random_venue
+from tests.property.model.event_generator import EventGenerator
 from tests.property.model.naive_model import NaiveModel
+from tests.property.model.random_venues import header_after, random_venue
 from tests.scenarios.golden import golden
 from tests.support.examples import examples
 from tests.system.compiled.compiled_rules import outcome
@@ -139,7 +140,17 @@ def test_random_chains(other: tuple[CompiledProcess, Any]) -> None:
             decided.update(line.split()[0] for line in here[0].splitlines())
 
     same()
-    assert {"trade", "close", "expire", "withdraw", "paid", "reject", "refund", "accept", "trigger"} <= decided
+    assert {
+        "trade",
+        "close",
+        "expire",
+        "withdraw",
+        "paid",
+        "reject",
+        "refund",
+        "accept",
+        "trigger",
+    } <= decided
 
 
 def test_errors_are_the_same(other: tuple[CompiledProcess, Any]) -> None:

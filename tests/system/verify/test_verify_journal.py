@@ -19,7 +19,7 @@ from settlement.core.journal.codec import fields_of
 from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.journal.state_text import state_text
 from settlement.core.venue import Venue
-from tests.property.model.event_generator import random_venue
+from tests.property.model.random_venues import random_venue
 from tests.property.model.test_state_machine import Comparison
 from tests.scenarios.chain import write_archive
 from tests.scenarios.golden.golden import SEEDS, read
