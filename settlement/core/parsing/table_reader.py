@@ -50,7 +50,7 @@ class TableReader:
         return value
 
     def table(self, key: str) -> Mapping[str, object]:
-        value = self._take(key, {} if key != "venue" else None)
+        value = self._take(key, None)
         if isinstance(value, Mapping):
             return value
         if value is not None:

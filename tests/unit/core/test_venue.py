@@ -220,6 +220,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         ("", "venue"),
         ("venue = 1", "venue"),
         (GOOD.replace("[venue]", "[[venue]]"), "venue"),
+        (GOOD.split("[tokens", maxsplit=1)[0], "tokens"),
         (f"pairs = 1\n{GOOD.split('[[pairs]]', maxsplit=1)[0]}", "pairs"),
         (f"tokens = 1\n{GOOD.split('[tokens', maxsplit=1)[0]}", "tokens"),
     ],
