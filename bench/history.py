@@ -28,7 +28,7 @@ from settlement.core.venue import parse_venue
 from settlement.store import schema
 from settlement.store.database import is_sqlite, open_reader, open_writer, parse_url
 from settlement.store.read.accounts.balances import read_balances
-from settlement.store.read.accounts.orders import OrderFilter, find_order, list_orders
+from settlement.store.read.accounts.orders import OrderFilter, find_orders, list_orders
 from settlement.store.read.accounts.transfers import list_transfers
 from settlement.store.read.audit.journal import read_range
 from settlement.store.read.market.candles import read_candles
@@ -167,8 +167,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "an account's transfers, a page from far back": lambda c, p: list_transfers(
         c, p.account, p.transfer, PAGE
     ),
-    "one order": lambda c, p: find_order(c, p.order_id),
-    "one order at a past block": lambda c, p: find_order(c, p.order_id, p.block),
+    "one order": lambda c, p: find_orders(c, p.order_id),
+    "one order at a past block": lambda c, p: find_orders(c, p.order_id, p.block),
     "an account's open orders": lambda c, p: list_orders(
         c, OrderFilter(p.account, None, schema.OPEN), None, PAGE
     ),
