@@ -84,7 +84,6 @@ def upgrade() -> None:
         integer(
             "state_block", "of the state text from which the history begins; null: it is complete", null=True
         ),
-        string("state_hash", "at `block`, where it was compared with the rules", length=64, null=True),
     )
     op.create_table("accounts", key_column("id"), string("name", unique=True))
     op.create_table(
@@ -428,6 +427,13 @@ def upgrade() -> None:
         key_column("block"),
         long_text("text", "the relevant sidechain receipts, canonical JSON"),
         comment="with these a block can be replayed without the sidechain",
+    )
+    op.create_table(
+        "state_check",
+        single_row_key(),
+        integer("block"),
+        string("state_hash", length=64),
+        comment="when the whole state was last compared with the rules; not part of the state",
     )
     op.create_table(
         "indexer_status",

@@ -169,8 +169,8 @@ def check_revision(connection: Connection, *, allow_older: bool = False) -> str 
     if current not in known:
         if current < min(known):
             raise StoreError(
-                f"the database (revision {current}) is of an older protocol and cannot be migrated: choose a new "
-                "one with --db, and `peakedex follow` or `replay` fills it from the chain"
+                f"the database (revision {current}) is of an older protocol and cannot be migrated: choose a "
+                "new one with --db, and `peakedex follow` or `replay` fills it from the chain"
             )
         raise StoreError(f"the database (revision {current}) is newer than this program: upgrade peakedex")
     if current != newest and not allow_older:

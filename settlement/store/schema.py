@@ -1,13 +1,14 @@
 """The tables of the exchange. Those of payouts are in `payout_schema`.
 
-All rows are a projection of the journal (protocol, section 11); `settlement.store.write` makes them. Amounts are 64-bit
-integers in a token's smallest unit, prices 64-bit integers in ticks, times Unix seconds. Text from the chain is
-percent-encoded, so that any database can hold it. Accounts, tokens and pairs are integers in the rows of the history.
-The projector assigns all keys. Foreign keys are not declared: SQLite would not check them, and PostgreSQL would look
-each one up.
+All rows are a projection of the journal (protocol, section 11); `settlement.store.write` makes them. Amounts
+are 64-bit integers in a token's smallest unit, prices 64-bit integers in ticks, times Unix seconds. Text from
+the chain is percent-encoded, so that any database can hold it. Accounts, tokens and pairs are integers in the
+rows of the history. The projector assigns all keys. Foreign keys are not declared: SQLite would not check
+them, and PostgreSQL would look each one up.
 
-Derived tables and columns answer queries about past blocks and markets without reading the history: `balance_changes`,
-`order_changes`, `holding_changes`, `candles`, `totals`, the columns `fork`, and the counters of `blocks`.
+Derived tables and columns answer queries about past blocks and markets without reading the history:
+`balance_changes`, `order_changes`, `holding_changes`, `candles`, `totals`, the columns `fork`, and the
+counters of `blocks`.
 """
 
 from __future__ import annotations
@@ -104,7 +105,6 @@ cursor: Final = table(
     integer(
         "state_block", "of the state text from which the history begins; null: it is complete", null=True
     ),
-    string("state_hash", "at `block`, where it was compared with the rules", length=64, null=True),
 )
 
 accounts: Final = table("accounts", key_column("id"), string("name", unique=True))
@@ -477,6 +477,14 @@ receipts: Final = table(
     key_column("block"),
     long_text("text", "the relevant sidechain receipts, canonical JSON"),
     comment="with these a block can be replayed without the sidechain",
+)
+
+state_check: Final = table(
+    "state_check",
+    single_row_key(),
+    integer("block"),
+    string("state_hash", length=64),
+    comment="when the whole state was last compared with the rules; not part of the state",
 )
 
 indexer_status: Final = table(

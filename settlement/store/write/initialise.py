@@ -16,7 +16,7 @@ from settlement.store.write.ledger.ledger import Ledger
 from settlement.store.write.ledger.load_rows import load_ledger
 from settlement.store.write.ledger.load_state import load_state
 from settlement.store.write.ledger.state_text import state_text
-from settlement.store.write.projector import Origin, check_position, cursor_row, write_rows
+from settlement.store.write.projector import Origin, check_position, cursor_row, state_check_row, write_rows
 from settlement.store.write.rows import BatchRows, rule_rows, setting_row
 from settlement.store.write.statements import Row, compile_statements
 
@@ -32,7 +32,7 @@ def initial_rows(venue: Venue) -> dict[str, list[Row]]:
     ledger, settings = initial_ledger(venue)
     rows = rule_rows(ledger)
     rows["settings"] = [setting_row(n, before.number, line) for n, line in enumerate(settings, 1)]
-    rows["cursor"] = [cursor_row(ledger, Origin(venue.hash, venue.text, None), before, None)]
+    rows["cursor"] = [cursor_row(ledger, Origin(venue.hash, venue.text, None), before)]
     return rows
 
 
@@ -82,7 +82,8 @@ def initialise_from_state(engine: Engine, venue: Venue, text: str, expected_hash
         for block in pair.mark.blocks
     ]
     origin = Origin(venue.hash, venue.text, header.number)
-    written["cursor"] = [cursor_row(ledger, origin, header, expected_hash)]
+    written["cursor"] = [cursor_row(ledger, origin, header)]
+    written["state_check"] = [state_check_row(header, expected_hash)]
     _write(engine, written, text)
 
 

@@ -2,7 +2,7 @@
 
 It is the only writer of the exchange's tables, and it keeps its own ledger while it projects. Two bookkeepers
 must agree: after every batch its totals per token are compared with the state machine's, and the whole state
-where the batch has a state hash. The cursor keeps that hash, and the next start compares the rows with it.
+where the batch has a state hash. That hash is kept, and a start at its block compares the rows with it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class Projector:
         self._compare(batch)
         written = rows.finish()
         written["receipts"] += batch.receipts
-        written["cursor"] = [cursor_row(ledger, self._origin, batch.end, batch.state_hash)]
+        written["cursor"] = [cursor_row(ledger, self._origin, batch.end)]
+        if batch.state_hash is not None:
+            written["state_check"] = [state_check_row(batch.end, batch.state_hash)]
         with self._engine.begin() as connection:
             check_position(connection, self._position)
             write_rows(connection, self._statements, written)
@@ -128,7 +130,12 @@ class Projector:
             raise InvariantError(f"the projector's state hash is {ours}, the rules' is {expected}")
 
 
-def cursor_row(ledger: Ledger, origin: Origin, end: BlockHeader, state_hash: str | None) -> Row:
+def state_check_row(end: BlockHeader, state_hash: str) -> Row:
+    """The row of `state_check` after a block."""
+    return (1, end.number, state_hash)
+
+
+def cursor_row(ledger: Ledger, origin: Origin, end: BlockHeader) -> Row:
     """The row of `cursor` after a block; before the first block its id is empty."""
     rules = ledger.rules
     assert rules is not None
@@ -144,7 +151,6 @@ def cursor_row(ledger: Ledger, origin: Origin, end: BlockHeader, state_hash: str
         rules.max_open_orders,
         rules.fee_account,
         origin.state_block,
-        state_hash,
     )
 
 

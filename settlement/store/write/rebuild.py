@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, Table, delete, func, select
 
 from settlement.core.events import BlockHeader
 from settlement.core.journal import lines
@@ -26,12 +26,12 @@ from settlement.store.write.ledger.load_rows import load_ledger
 from settlement.store.write.ledger.state_text import state_hash, state_text
 from settlement.store.write.loader import read_venue
 from settlement.store.write.projector import Origin, cursor_row, write_rows
-from settlement.store.write.rows import BatchRows
-from settlement.store.write.statements import compile_statements
+from settlement.store.write.rows import BatchRows, rule_rows, total_row
+from settlement.store.write.statements import Row, compile_statements
 
 _KEPT: Final = (
     *(schema.cursor, schema.journal, schema.receipts, schema.change_sets),
-    *(schema.indexer_status, schema.lease),
+    *(schema.state_check, schema.indexer_status, schema.lease),
 )
 PROJECTED: Final = tuple(
     table
@@ -74,9 +74,11 @@ def check(connection: Connection, on_blocks: Callable[[int], object] = lambda _:
         if not blocks == kept.row.last_block_n == count:
             raise HistoryError(f"the journal has {count} blocks, the table of blocks {blocks}: {_CURE}")
         kept.check_journal_hash(journal_hash)
+        found = load_ledger(connection)
+        _check_rules(connection, found)
         if ledger is not None:
             kept.check_state(ledger)
-            _compare(ledger, load_ledger(connection))
+            _compare(ledger, found)
 
 
 def _check_blocks(connection: Connection, entries: Sequence[lines.JournalEntry], count: int) -> None:
@@ -88,6 +90,20 @@ def _check_blocks(connection: Connection, entries: Sequence[lines.JournalEntry],
         if row != wanted:
             number = (wanted or row or (0,))[0]
             raise HistoryError(f"the journal's hash chain breaks at block {number}: {_CURE}")
+
+
+def _check_rules(connection: Connection, ledger: Ledger) -> None:
+    """Rows of tokens, pairs and totals, which only readers use."""
+    expected: dict[Table, list[Row]] = {
+        schema.tokens: rule_rows(ledger)["tokens"],
+        schema.pairs: rule_rows(ledger)["pairs"],
+        schema.totals: [total_row(token) for token in ledger.tokens.values()],
+    }
+    for table, rows in expected.items():
+        stored = {tuple(row) for row in connection.execute(select(table))}
+        wrong = stored.symmetric_difference(rows)
+        if any(any(row[1:]) or table is not schema.totals for row in wrong):
+            raise HistoryError(f"the rows of {table.name} differ from the journal: run `peakedex db rebuild`")
 
 
 def _compare(ledger: Ledger, found: Ledger) -> None:
@@ -134,7 +150,7 @@ def rebuild(engine: Engine, on_blocks: Callable[[int], object] = lambda _: None)
         kept.check_journal_hash(ledger.journal_hash)
         kept.check_state(ledger)
         origin = Origin(venue.hash, venue.text, None)
-        cursor = cursor_row(ledger, origin, kept.end, kept.row.state_hash)
+        cursor = cursor_row(ledger, origin, kept.end)
         write_rows(connection, statements, {"cursor": [cursor]})
         return {table.name: connection.scalar(_count(table)) or 0 for table in PROJECTED}
 
@@ -150,7 +166,9 @@ class _Kept:
         row = connection.execute(select(schema.cursor)).one_or_none()
         if row is None:
             raise StoreError("the database is empty: `peakedex follow` or `replay` fills it")
+        c = schema.state_check.c
         self.row = row
+        self.state_hash = connection.scalar(select(c.state_hash).where(c.block == row.block))
         self.end = BlockHeader(row.block, row.block_id or "", row.timestamp)
 
     def first_block(self, connection: Connection) -> Any:
@@ -169,12 +187,14 @@ class _Kept:
             raise HistoryError(f"the journal ends with hash {found}, not {self.row.journal_hash}: {_CURE}")
 
     def check_state(self, ledger: Ledger) -> None:
-        """Move the ledger to the cursor's block and compare its state hash. Raises HistoryError."""
+        """Move the ledger to the cursor's block, and compare it with that block's state hash if there is one.
+
+        Raises HistoryError.
+        """
         if self.row.block_id is not None and ledger.header != self.end:
             pass_block(ledger, self.end)
-        expected = self.row.state_hash
-        if expected is not None and state_hash(ledger) != expected:
-            raise HistoryError(f"the journal does not give the state hash {expected} of the cursor: {_CURE}")
+        if self.state_hash is not None and state_hash(ledger) != self.state_hash:
+            raise HistoryError(f"the journal does not give the state hash {self.state_hash}: {_CURE}")
 
 
 def _entries(connection: Connection, journal_hash: str, after: int) -> Iterator[list[lines.JournalEntry]]:

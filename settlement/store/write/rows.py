@@ -223,8 +223,7 @@ class BatchRows:
         ]
         rows["holdings"] = [(token.line.symbol, integer_text(token.holdings)) for token in self._holdings]
         rows["totals"] = [
-            (token.number, token.totals[AVAILABLE], token.totals[LOCKED], token.totals[WITHDRAWING])
-            for token in dict.fromkeys(balance.token for balance in self._balances)
+            total_row(token) for token in dict.fromkeys(balance.token for balance in self._balances)
         ]
         rows["candles"] = self._candles.rows()
         placed, closed = self._placed, self._closed
@@ -239,6 +238,11 @@ class BatchRows:
             rows |= rule_rows(ledger)
         rows["accounts"] = list(enumerate(ledger.names[self._saved_accounts :], self._saved_accounts))
         return rows
+
+
+def total_row(token: TokenView) -> Row:
+    """A row of `totals`."""
+    return (token.number, token.totals[AVAILABLE], token.totals[LOCKED], token.totals[WITHDRAWING])
 
 
 def rule_rows(ledger: Ledger) -> dict[str, list[Row]]:

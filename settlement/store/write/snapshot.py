@@ -25,7 +25,10 @@ from settlement.store.write.loader import load_from
 from settlement.store.write.rebuild import HistoryError, check
 from settlement.store.write.statements import compile_inserts, run
 
-_LOCAL: Final = (schema.indexer_status, schema.lease, schema.change_sets, payout_schema.lease)
+_LOCAL: Final = (
+    *(schema.indexer_status, schema.lease, schema.change_sets, schema.state_check),
+    payout_schema.lease,
+)
 _TABLES: Final = tuple(table for table in schema.metadata.sorted_tables if table not in _LOCAL)
 PAYOUT_TABLES: Final = tuple(table for table in _TABLES if table.name.startswith("payout_"))
 """The operator's own records of payouts."""

@@ -105,6 +105,7 @@ def _compiled(kind: str) -> Mapping[str, Statement]:
         "receipts": on.insert(schema.receipts),
         "holdings": on.merge(schema.holdings, _replace),
         "holding_changes": on.insert(schema.holding_changes),
+        "state_check": on.merge(schema.state_check, _replace),
         "cursor": on.merge(schema.cursor, _replace),
     }
 

@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing_writer(url) as engine, engine.begin() as connection:
         connection.execute(
             insert(payout_schema.settings).values(
-                id=1, policy_hash="ab" * 32, hold_from=1, hold_until=2, paused=True
+                id=1, policy_hash="ab" * 32, hold_from=1, hold_until=2, pause=0, decisions=3
             )
         )
         connection.execute(insert(payout_schema.notes).values(kind=0, claim=1, state="held", reason="é“\n"))

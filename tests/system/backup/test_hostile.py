@@ -233,7 +233,7 @@ def _emptied(contents: Members) -> dict[str, list[Any]]:
 
 
 def _broken_holdings(contents: Members) -> dict[str, list[Any]]:
-    return {"holdings": changed(rows_of(contents, "holdings"), 0, 2, "9" * 5_000)}
+    return {"holdings": changed(rows_of(contents, "holdings"), 0, 1, "nine")}
 
 
 def _unlisted(contents: Members) -> dict[str, list[Any]]:
@@ -242,13 +242,13 @@ def _unlisted(contents: Members) -> dict[str, list[Any]]:
 
 LIES: dict[str, tuple[Callable[[Members], dict[str, list[Any]]], str]] = {
     "somebody has more": (more("balances", 2, 1), "not a valid ledger"),
-    "orders are counted on from elsewhere": (more("cursor", 7, 1), "the last of orders is"),
-    "a line of the journal is another": (_rewritten, "hash chain breaks"),
-    "a block is missing": (without("blocks"), "not complete"),
-    "the journal's end is missing": (without("journal"), "not complete"),
+    "orders are counted on from elsewhere": (more("cursor", 7, 1), "state_hash is"),
+    "a line of the journal is another": (_rewritten, "the journal of block .* is damaged"),
+    "a block is missing": (without("blocks"), "hash chain breaks"),
+    "the journal's end is missing": (without("journal"), "the journal has"),
     "no cursor": (_emptied, "has no venue"),
     "holdings that are no number": (_broken_holdings, "not a valid ledger"),
-    "a pair of tokens that are not listed": (_unlisted, "not a valid ledger"),
+    "a pair of tokens that are not listed": (_unlisted, "the rows of pairs differ from the journal"),
 }
 
 
@@ -278,7 +278,7 @@ def test_a_key_that_comes_twice_is_refused_in_one_line(
 
 
 def test_postgresql_is_left_as_empty_as_it_was(snapshot: Path, postgresql: str) -> None:
-    with pytest.raises(SnapshotError, match="hash chain breaks"):
+    with pytest.raises(SnapshotError, match=r"the journal of block .* is damaged"):
         load(lie(snapshot, _rewritten(members(snapshot))), postgresql)
     engine = open_reader(postgresql)
     with engine.connect() as connection:

@@ -33,8 +33,13 @@ from tests.system.store.chains import VENUE_TEXT, demo, dump, journal, picture, 
 
 def test_every_table_is_somebody_s() -> None:
     """Each table is part of the state, of the payout log, or local."""
-    local = {"indexer_status", "lease", "payout_lease"}
-    payouts = {f"payout_{name}" for name in ("decisions", "members", "notes", "settings", "transactions")}
+    local = {"indexer_status", "lease", "change_sets", "state_check", "payout_lease"}
+    payouts = {
+        f"payout_{name}"
+        for name in (
+            *("approvals", "members", "notes", "refusals", "settings", "token_approvals", "transactions"),
+        )
+    }
     assert {table.name for table in PAYOUT_TABLES} == payouts
     assert {table.name for table in STATE_TABLES} == set(schema.metadata.tables) - local - payouts
 

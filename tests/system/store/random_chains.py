@@ -19,8 +19,9 @@ from settlement.core.venue import Venue, parse_venue
 from settlement.store.database import open_writer
 from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import Batch, totals_of
-from tests.property.model.event_generator import EventGenerator, header_after, random_venue
+from tests.property.model.event_generator import EventGenerator
 from tests.property.model.naive_model import NaiveModel
+from tests.property.model.random_venues import header_after, random_venue
 from tests.support import databases
 
 

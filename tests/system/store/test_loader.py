@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from settlement.core.journal.state_text import state_hash, state_text
 from settlement.core.venue import parse_venue
@@ -135,7 +135,7 @@ def test_rows_that_violate_invariants_are_refused_at_start(tmp_path: Path, colum
     assert isinstance(column, type(schema.orders.c.remaining))
     with database.begin() as connection:
         connection.execute(update(column.table).values({column: column + 100_000_000_000}))
-        connection.execute(update(schema.cursor).values(state_hash=None))
+        connection.execute(delete(schema.state_check))
     problem = "do not add up to zero|does not hold a valid state: not a state text: InvariantError"
     with pytest.raises(StoreError, match=problem):
         load(database)

@@ -63,11 +63,13 @@ def load_ledger(connection: Connection) -> Ledger:
 
 def check_state_hash(connection: Connection, ledger: Ledger) -> None:
     """Compare a loaded ledger with the state hash that the rules last confirmed. Raises StoreError."""
-    block, expected = connection.execute(select(schema.cursor.c.block, schema.cursor.c.state_hash)).one()
-    if expected is not None and expected != state_hash(ledger):
+    check, cursor = schema.state_check.c, schema.cursor.c
+    query = select(check.block, check.state_hash).join(schema.cursor, cursor.block == check.block)
+    found = connection.execute(query).one_or_none()
+    if found is not None and found.state_hash != state_hash(ledger):
         raise StoreError(
-            f"the rows are not the state of block {block}: run `peakedex db rebuild`, restore a backup, or "
-            "replay the chain into a new database"
+            f"the rows are not the state of block {found.block}: run `peakedex db rebuild`, restore a "
+            "backup, or replay the chain into a new database"
         )
 
 
