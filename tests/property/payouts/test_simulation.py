@@ -110,11 +110,11 @@ def _long_lived(patch: pytest.MonkeyPatch) -> None:
 
 HOUR = 3600
 MUTANTS = (
-    (_overlapping_attempts, 37),
-    (_newest_reference, 22),
-    (_no_hold, 243),
-    (_sign_returning, 0),
-    (_long_lived, 0),
+    (_overlapping_attempts, 32),
+    (_newest_reference, 14),
+    (_no_hold, 3),
+    (_sign_returning, 2),
+    (_long_lived, 1),
 )
 MOST_SEEDS = 40
 
