@@ -67,14 +67,14 @@ def addresses(url: str) -> list[str]:
         found += [f"/api/orderbook?{pair}&{block}" for pair in pairs]
         found += [f"/api/orders/{ident}?{block}" for ident in order_ids[:8]]
         found += [f"/api/state?{block}", f"/api/blocks/{at}"]
-    for path in ("deposits", "withdrawals", "transfers", "proof"):
+    for path in ("deposits", "withdrawals", "transfers", "proof", "grants", "timers"):
         found += [f"/api/{path}?user={user}" for user in users]
     for path in ("history", "price", "candles"):
         found += [f"/api/{path}?{pair}{'&interval=5m' if path == 'candles' else ''}" for pair in pairs]
     found += [f"/api/orders?user={user}&status=rejected" for user in users]
     found += [f"/api/intents/{ident.split('-')[0]}" for ident in order_ids[:8]]
     found += ["/api/venue", "/api/pairs", "/api/journal", "/api/solvency", "/api/checkpoints"]
-    found += ["/api/peers", "/api/liabilities"]
+    found += ["/api/peers", "/api/liabilities", "/api/marks"]
     found += ["/api/withdrawals", "/api/coingecko/pairs", "/api/coingecko/tickers"]
     return found
 

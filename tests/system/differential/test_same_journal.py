@@ -18,13 +18,16 @@ import pytest
 from indexer.chain.blocks import Block
 from indexer.chain.decode import decode
 from indexer.chain.receipts import Receipts
+from indexer.follow.loop import Follower
 from indexer.sources.archive import ArchiveSource
 from indexer.sources.source import Cursor
-from settlement.core.journal.lines import chain_hash
-from settlement.core.journal.state_text import state_text
+from settlement.core.journal.lines import JournalEntry, chain_hash
+from settlement.core.journal.state_text import read_state, state_text
 from settlement.core.state_machine import StateMachine
 from settlement.store.database import open_reader, open_writer
+from settlement.store.write.initialise import initialise_from_state
 from settlement.store.write.loader import load, load_or_initialise
+from settlement.store.write.projector import Batch, totals_of
 from tests.system.store.chains import VENUE_TEXT, Chain, demo, dump, journal, lively, picture, replay
 
 SEEDS = (1, 2)
@@ -83,9 +86,9 @@ def test_batches_of_any_size(archive: Callable[[int], Path], seed: int, batch: i
     assert Outcome.of(load(database), journal(database)) == plain(seed)
 
 
-@pytest.mark.parametrize("effects", [1, 40, 1000])
-def test_batches_cut_by_their_number_of_entries(archive: Callable[[int], Path], effects: int) -> None:
-    rules, database = replay(archive(1), batch=1000, batch_entries=effects)
+@pytest.mark.parametrize("characters", [1, 10_000, 50_000])
+def test_batches_cut_by_the_length_of_their_journal(archive: Callable[[int], Path], characters: int) -> None:
+    rules, database = replay(archive(1), batch=1000, batch_characters=characters)
     assert Outcome.of(rules, journal(database)) == plain(1)
 
 
@@ -104,12 +107,39 @@ def test_a_restart_after_every_block(archive: Callable[[int], Path], seed: int) 
     """All of the state is loaded from the rows after each block."""
     database = open_writer("sqlite://")
     rules, projector = load_or_initialise(database, demo())
-    venue_filter = rules.venue_filter  # of the source, which is not restarted
-    for block, receipts in ArchiveSource(archive(seed), venue_filter).blocks(Cursor(0)):
-        projector.record([rules.apply(block.header, decode(block, rules.venue_filter, receipts))])
+    for block, receipts in ArchiveSource(archive(seed), demo().filter).blocks(Cursor(0)):
+        entry = rules.apply(block.header, decode(block, rules.venue_filter, receipts))
+        projector.project(batch_of(rules, entry))
         rules, projector = load_or_initialise(database, demo())
-        venue_filter.escrows |= rules.venue_filter.escrows
     assert Outcome.of(rules, journal(database)) == plain(seed)
+
+
+def batch_of(rules: StateMachine, entry: JournalEntry) -> Batch:
+    return Batch([entry] if entry.text else [], [], entry.header, totals_of(rules.state))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_replica_from_the_state_text_of_every_block(archive: Callable[[int], Path], seed: int) -> None:
+    """The rules go on from each block's state text alone."""
+    rules, texts = StateMachine(demo()), []
+    for block, receipts in ArchiveSource(archive(seed), demo().filter).blocks(Cursor(0)):
+        texts.append(rules.apply(block.header, decode(block, rules.venue_filter, receipts)).text)
+        rules = StateMachine(demo(), read_state(demo(), state_text(rules.state)))
+    assert Outcome.of(rules, "".join(texts)) == plain(seed)
+
+
+@pytest.mark.parametrize("block", [1, 41, 78, 119])
+def test_a_database_from_a_state_text(archive: Callable[[int], Path], block: int) -> None:
+    """It has no history before that block; all that follows is the same."""
+    rules, early = replay(archive(1), until=block)
+    text = state_text(rules.state)
+    database = open_writer("sqlite://")
+    initialise_from_state(database, demo(), text, sha256(text.encode()).hexdigest())
+    assert journal(database) == ""
+    rules, projector = load_or_initialise(database, demo())
+    Follower(rules, projector, ArchiveSource(archive(1), rules.venue_filter), batch_blocks=7).run()
+    assert Outcome.of(rules, journal(early) + journal(database)) == plain(1)
+    assert Outcome.of(load(database), journal(early) + journal(database)) == plain(1)
 
 
 def test_a_restart_of_everything_now_and_then(archive: Callable[[int], Path], tmp_path: Path) -> None:

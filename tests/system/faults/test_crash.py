@@ -106,8 +106,8 @@ def scene(tmp_path: Path, stage: Stage) -> Scene:
     return Scene(tmp_path, stage)
 
 
-# Blocks recorded and blocks in the journal after no, one, two and three whole batches; block 4 is quiet.
-WHOLE = {None, (-1, 0), (0, 0), (3, 3), (6, 5), (8, 7)}
+# Blocks recorded and blocks in the journal after no, one, two, three and four batches; block 4 is quiet.
+WHOLE = {None, (-1, 0), (0, 0), (3, 3), (6, 5), (9, 8), (10, 9)}
 
 
 def test_a_crash_at_every_statement_and_every_commit(scene: Scene) -> None:
