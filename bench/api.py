@@ -225,6 +225,14 @@ def blocks_coming_in(home: Path) -> Iterator[tuple[str, Connection, Any]]:
         writer.join()
 
 
+class LiveArchive(ArchiveSource):
+    """An archive whose blocks are recorded as those of a node: one by one, each with its change set."""
+
+    @property
+    def catching_up(self) -> bool:
+        return False
+
+
 def _write(home: Path, url: str, tells: Connection, recorded: Any, pace: Any) -> None:
     engine = open_writer(url)
     rules, projector = load_or_initialise(engine, parse_venue(VENUE))
@@ -237,6 +245,4 @@ def _write(home: Path, url: str, tells: Connection, recorded: Any, pace: Any) ->
         tells.send((progress.last_block, time.time()))
         time.sleep(pace.value)
 
-    Follower(
-        rules, projector, ArchiveSource(home, rules.venue_filter), on_batch=committed, batch_blocks=1
-    ).run()
+    Follower(rules, projector, LiveArchive(home, rules.venue_filter), on_batch=committed).run()
