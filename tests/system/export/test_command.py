@@ -229,7 +229,7 @@ def test_postgresql_sends_the_rows_bit_by_bit(postgresql: str) -> None:
 
 
 def block_row(number: int) -> dict[str, object]:
-    names = ("n", "last_seq", "last_trade", "last_withdrawal", "last_refund")
+    names = ("n", "last_seq", "last_trade", "last_withdrawal", "last_refund", "last_grant", "last_timer")
     text = {"number": number, "block_id": "a", "timestamp": 5, "journal_hash": "b"}
     return {**text, **dict.fromkeys(names, 1)}
 
