@@ -90,7 +90,7 @@ def main() -> None:
 def generate(folder: Path) -> tuple[float, int, int]:
     """Write the archive in zstd; returns seconds, and bytes before and after compression."""
     started = time.perf_counter()
-    generator = Generator(SEED, ops_per_block=OPS_PER_BLOCK, accounts=TRADERS)
+    generator = Generator(SEED, ops_per_block=OPS_PER_BLOCK, accounts=TRADERS, halt_every=0)
     encode, plain = msgspec.json.encode, 0
     with (
         zstandard.open(folder / "blocks.jsonl.zst", "wb") as blocks,
