@@ -1,7 +1,7 @@
-"""Alarms: checkpoints and peers whose hashes differ from this replica's.
+"""Alarms: checkpoints and peers whose hashes differ from this replica's, and findings of the escrow watch.
 
-An alarm says that one side is wrong, not which. It does not affect /api/ready: a false checkpoint or peer
-must not take this replica out of service.
+An alarm about a hash says that one side is wrong, not which. Alarms do not affect /api/ready: a false checkpoint
+or peer must not take this replica out of service.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from api.database import Snapshot
 from api.routes.audit.peers import read_peers
 from settlement.core.parsing.names import decode
 from settlement.store.indexer_status import IndexerStatus, read_status
+from settlement.store.payout_pause import read_watch_reason
 from settlement.store.read.audit.checkpoints import CheckpointRow, list_checkpoints
 
 MAX_CHECKPOINTS: Final = 20
@@ -41,7 +42,7 @@ def check_checkpoints(snapshot: Snapshot, status: IndexerStatus | None) -> list[
 
 
 def read_alarms(snapshot: Snapshot) -> list[str]:
-    """One sentence for each checkpoint or peer that disagrees."""
+    """One sentence for each checkpoint or peer that disagrees, and one for the escrow watch."""
     status = read_status(snapshot.connection)
     found = [
         f"A checkpoint of block {check.row.claimed_block} by {decode(check.row.account)} has a different "
@@ -53,6 +54,9 @@ def read_alarms(snapshot: Snapshot) -> list[str]:
         if peer.state == "disagrees":
             where = "" if peer.differs_at is None else f" at block {peer.differs_at}"
             found.append(f"The {peer.differs_in} of the peer {peer.url} differs from this replica{where}.")
+    watched = read_watch_reason(snapshot.connection)
+    if watched is not None:
+        found.append(f"Payouts are paused: {watched}.")
     return found
 
 

@@ -6,6 +6,7 @@ runner, payment_signer, payment_sender, execution_check    the loop and its stag
 signing                                    signatures, keys and authorities; protection of the process
 chain                                      Hive and Hive-Engine nodes; time
 payout_log, report                         what is recorded and shown to operators
+escrow_watch                               pauses payouts when something else acts on an escrow account
 checkpoints                                hashes of past blocks, posted on the chain
 cosign                                     signatures of other operators (k of n)
 """

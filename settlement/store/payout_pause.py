@@ -1,16 +1,17 @@
-"""Pause of payouts, in the database. It is written by payouts' commands and by a restore alone."""
+"""Pause of payouts, in the database. It is written by payouts and by a restore alone."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
-from settlement.store import payout_schema
+from settlement.store import payout_schema, schema
 
 RUNNING: Final = 0
 BY_OPERATOR: Final = 1
 AFTER_RESTORE: Final = 2
+BY_WATCH: Final = 3
 
 NEW_SETTINGS: Final = {
     "id": 1,
@@ -18,9 +19,15 @@ NEW_SETTINGS: Final = {
     "hold_from": 0,
     "hold_until": 0,
     "pause": RUNNING,
+    "pause_reason": None,
+    "outflows_seen": None,
     "decisions": 0,
 }
 """Settings of a database whose payouts have never run: nothing signed, nothing held."""
+
+
+MAX_OUTFLOWS: Final = 100
+"""Unmatched outflows named at a time."""
 
 
 class Mark(NamedTuple):
@@ -38,9 +45,9 @@ def count_decision(connection: Connection) -> None:
     _update(connection, decisions=_s.c.decisions + 1)
 
 
-def set_pause(connection: Connection, pause: int) -> None:
-    """Pause or resume payouts: RUNNING, BY_OPERATOR or AFTER_RESTORE."""
-    _update(connection, pause=pause)
+def set_pause(connection: Connection, pause: int, reason: str | None = None) -> None:
+    """Pause or resume payouts: RUNNING, BY_OPERATOR, AFTER_RESTORE, or BY_WATCH with a reason."""
+    _update(connection, pause=pause, pause_reason=reason)
 
 
 def pause_at_next_start(connection: Connection) -> None:
@@ -50,8 +57,26 @@ def pause_at_next_start(connection: Connection) -> None:
 
 
 def read_pause(connection: Connection) -> int:
-    """Whether payouts are paused, and why: RUNNING, BY_OPERATOR or AFTER_RESTORE."""
+    """Whether payouts are paused, and why: RUNNING, BY_OPERATOR, AFTER_RESTORE or BY_WATCH."""
     return connection.scalar(select(_s.c.pause)) or RUNNING
+
+
+def read_watch_reason(connection: Connection) -> str | None:
+    """Why the escrow watch has paused payouts; None where it has not."""
+    return connection.scalar(select(_s.c.pause_reason).where(_s.c.pause == BY_WATCH))
+
+
+def new_outflows(connection: Connection) -> list[Row[Any]]:
+    """Unmatched outflows that the escrow watch has not seen, oldest first; none before its first look."""
+    seen = select(_s.c.outflows_seen).scalar_subquery()
+    o = schema.outflows
+    return list(connection.execute(select(o).where(o.c.n > seen).order_by(o.c.n).limit(MAX_OUTFLOWS)))
+
+
+def see_outflows(connection: Connection) -> None:
+    """Remember the newest unmatched outflow as seen."""
+    newest = connection.scalar(select(func.max(schema.outflows.c.n))) or 0
+    _update(connection, outflows_seen=newest)
 
 
 def read_mark(connection: Connection) -> Mark:

@@ -85,7 +85,9 @@ settings: Final = table(
     string("policy_hash", "null until a process has signed", length=64, null=True),
     integer("hold_from", "chain time; claims opened later are not held"),
     integer("hold_until", "chain time until which the others are held"),
-    integer("pause", "0 running, 1 paused by the operator, 2 paused after a restore", bits=16),
+    integer("pause", "0 running, 1 by the operator, 2 after a restore, 3 by the escrow watch", bits=16),
+    long_text("pause_reason", "of the escrow watch", null=True),
+    integer("outflows_seen", "n of the newest outflow that the escrow watch has seen", null=True),
     integer("decisions", "number of the operator's decisions: tells a restored database"),
 )
 

@@ -108,9 +108,11 @@ def _run(options: PayoutOptions) -> None:
 
 def _pay(context: _Context, stop: threading.Event) -> None:
     """Pay until the stop event is set."""
+    from settlement.payouts.chain.nodes import ChainNodes
     from settlement.payouts.cosign.collector import SignatureCollector
     from settlement.payouts.cosign.relay_client import RelayClient, RelayUrlError
     from settlement.payouts.dependencies import Dependencies
+    from settlement.payouts.escrow_watch import EscrowWatch
     from settlement.payouts.holds.pause import RestoreMark
     from settlement.payouts.payout_log import open_payout_log
     from settlement.payouts.runner import Runner
@@ -137,7 +139,10 @@ def _pay(context: _Context, stop: threading.Event) -> None:
         start = context.options
         _until_answered(lambda: runner.start(first_run=start.first_run, hold=start.hold), stop)
         log.info("payouts started, policy %s", policy.hash(venue)[:16])
+        chain = expected_chain(context.options.chain_id)
+        watched = ChainNodes(context.options.node, chain=chain)  # its own: clients are not thread-safe
         with ExitStack() as stack:
+            stack.enter_context(EscrowWatch(reader, writer, watched, keys.authorities.accounts))
             for client in relays:
                 stack.enter_context(client)
             runner.run(stop)

@@ -22,7 +22,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from settlement.store.database import is_sqlite, parse_url
-from settlement.store.payout_pause import AFTER_RESTORE, RUNNING, Mark, read_pause
+from settlement.store.payout_pause import AFTER_RESTORE, RUNNING, Mark, read_pause, read_watch_reason
 
 RESTORED_TEXT: Final = (
     "the database was restored. Check first: `peakedex payouts reconcile` finds no missing funds; start with "
@@ -36,6 +36,11 @@ def pause_reason(connection: Connection) -> str | None:
     pause = read_pause(connection)
     if pause == RUNNING:
         return None
+    watched = read_watch_reason(connection)
+    if watched is not None:
+        return (
+            f"{watched}. If that was you, run `peakedex payouts resume`; else change the accounts' keys first"
+        )
     return RESTORED_TEXT if pause == AFTER_RESTORE else "`peakedex payouts resume` ends it"
 
 
