@@ -109,7 +109,13 @@ class Order(Part, kw_only=True):
     stop_of: Annotated[
         str | None, Meta(description="Id of the order or stop that placed it by firing; null for all others.")
     ]
-    by: Annotated[str, Meta(description="How it was signed: active, posting, or the grantee's name.")]
+    by: Annotated[
+        str | None,
+        Meta(
+            description="How it was signed: active, posting, or the grantee's name; null if this server's "
+            "history begins later."
+        ),
+    ]
     action: str
     ref: str | None
     ts: Time

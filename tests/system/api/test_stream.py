@@ -19,7 +19,12 @@ from api.database import Database
 from api.http.errors import ApiError
 from api.stream.publisher import Publisher
 from api.stream.topics import MAX_TOPICS, Pair, Topics, read_topics
+from settlement.core.journal.state_text import state_hash, state_text
+from settlement.store.database import open_writer
 from settlement.store.indexer_status import IndexerStatus, write_status
+from settlement.store.write.initialise import initialise_from_state
+from settlement.store.write.loader import load_or_initialise
+from tests.support import databases
 from tests.support.waiting import wait_until
 from tests.system.api.examples import first_events, stream_example
 from tests.system.api.mirror import Mirror, Reading, listen, snapshot
@@ -221,6 +226,28 @@ def test_a_pair_that_is_listed_later(lively: World) -> None:
             reading(publisher, "book:SWAP.HIVE/HBD").expect("snapshot").data["books"][0]["bids"]
             == book["bids"]
         )
+
+
+def test_a_replica_that_began_with_a_state_text(lively: World, tmp_path: Path) -> None:
+    rules = lively.rules
+    lively.url = databases.url(tmp_path / "replica.db")
+    lively.engine = open_writer(lively.url)
+    initialise_from_state(lively.engine, rules.state.venue, state_text(rules.state), state_hash(rules.state))
+    lively.rules, lively.projector = load_or_initialise(lively.engine)
+    with publishing(lively) as publisher:
+        mirror, stream = Mirror(), reading(publisher, EVERYTHING, "11-00000000")
+        assert stream.expect("reset", "snapshot").data == {
+            "reason": "unknown"
+        }  # its blocks count from the state
+        first = stream.expect("snapshot")
+        assert (first.data["seq"], first.data["block"]) == (1, lively.block)
+        (book,) = (book for book in first.data["books"] if book["quote"] == "SWAP.HIVE")
+        assert [level["price"] for level in book["bids"]] == ["0.011500", "0.011000"]
+        mirror.take(first)
+        trade(lively)
+        mirror.follow(stream, 2)
+        assert mirror.resets == 0
+        assert mirror.picture() == snapshot(lively.client(), EVERYTHING).picture()
 
 
 # ---------------------------------------------------------------- one reader, many listeners

@@ -51,7 +51,7 @@ class OrderRow(NamedTuple):
     above: bool | None
     time_in_force: int | None
     post_only: bool | None
-    by: str  # active, posting or the grantee's name
+    by: str | None  # active, posting or the grantee's name; None if the history begins later
     action: str
     ref: str | None
     block: int

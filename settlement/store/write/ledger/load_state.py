@@ -29,7 +29,7 @@ def load_state(text: str) -> tuple[Ledger, BlockFacts]:
     ledger = Ledger(venue.removeprefix("venue "))
     header = lines.block_header(block)
     ledger.header, ledger.journal_hash = header, journal.removeprefix("journal ")
-    facts = BlockFacts(header, header.number)
+    facts = BlockFacts(header, header.number, rules_changed=True)
     for row in body:
         _read(ledger, state_lines.parse(row), facts)
     for token in ledger.tokens.values():
