@@ -1,7 +1,7 @@
 """Alarms: checkpoints and peers whose hashes differ from this replica's, and findings of the escrow watch.
 
-An alarm about a hash says that one side is wrong, not which. Alarms do not affect /api/ready: a false checkpoint
-or peer must not take this replica out of service.
+An alarm about a hash says that one side is wrong, not which. Alarms do not affect /api/ready: a false
+checkpoint or peer must not take this replica out of service.
 """
 
 from __future__ import annotations
