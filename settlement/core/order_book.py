@@ -82,7 +82,9 @@ class Order:
     @property
     def action(self) -> str:
         """The name of the action that makes such an order."""
-        return action_name(is_buy=self.is_buy, market=self.market)
+        if self.market:
+            return "marketBuy" if self.is_buy else "marketSell"
+        return "buy" if self.is_buy else "sell"
 
 
 @dataclass(slots=True, eq=False)
@@ -110,18 +112,6 @@ class Stop:
     def __post_init__(self) -> None:
         token = self.pair.quote if self.is_buy else self.pair.base
         self.gives = balance_of(self.account, token.symbol)
-
-    @property
-    def action(self) -> str:
-        """The name of the action that makes such a stop."""
-        return action_name(is_buy=self.is_buy, market=self.market)
-
-
-def action_name(*, is_buy: bool, market: bool) -> str:
-    """buy, sell, marketBuy or marketSell."""
-    if market:
-        return "marketBuy" if is_buy else "marketSell"
-    return "buy" if is_buy else "sell"
 
 
 class BookSide:

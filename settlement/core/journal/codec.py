@@ -6,7 +6,7 @@ whose fields are `int`, `str` (a word, or percent-encoded text), or either of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar, get_type_hints
 
 L = TypeVar("L", bound=tuple[Any, ...])
@@ -80,10 +80,6 @@ class LineCodec(Generic[L]):
             raise LineError(f"{error}: {text[:80]!r}") from None
         del words[0]
         return tuple.__new__(kind, words)  # half the time of `kind(*words)`
-
-    def parse_all(self, lines: Iterable[str]) -> list[L]:
-        """Parse lines without their LF. Raises LineError."""
-        return [self.parse(line) for line in lines]
 
 
 def fields_of(kind: type[tuple[Any, ...]]) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from settlement.core.events import Action
+from settlement.core.journal.state_text import read_state
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PairRules
 from tests.unit.core.ledger import OPERATOR, START, Ledger, number, venue
 
@@ -295,6 +297,8 @@ def test_a_thousand_fire_in_a_block_and_pair_and_the_others_in_the_next() -> Non
     names = [f"s{n}" for n in range(2100)]
     assert fired(trade(ledger, "3.0000")) == names[:1000]
     assert "left PEK/SWAP.HIVE" in ledger.text().splitlines()
+    rules = ledger.machine.state.venue
+    ledger.machine = StateMachine(rules, read_state(rules, ledger.text()))
     lines = ledger.lines(
         ledger.order("bob", "buy", "1.00", "3.0000"),
         ledger.order("carol", "sell", "1.00", "3.0000"),

@@ -222,6 +222,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         (GOOD.replace("[venue]", "[[venue]]"), "venue"),
         (GOOD.split("[tokens", maxsplit=1)[0], "tokens"),
         (f"pairs = 1\n{GOOD.split('[[pairs]]', maxsplit=1)[0]}", "pairs"),
+        (GOOD.replace('[tokens."HBD"]', '[tokens]\nHBD = 1\n[tokens."HIVE"]'), 'tokens."HBD"'),
         (f"tokens = 1\n{GOOD.split('[tokens', maxsplit=1)[0]}", "tokens"),
     ],
 )
