@@ -126,7 +126,7 @@ def test_cancel_and_replace(modules: Page) -> None:
     assert build(modules, "cancel", {**ROW, "id": "nope"})["field"] == "order"
     assert payload(build(modules, "cancelAll", {})) == {}
     everything = build(modules, "cancelAll", {"base": "PEK", "quote": "SWAP.HIVE"})
-    assert everything["message"] == "Peake DEX: CANCEL ALL open orders of PEK/SWAP.HIVE"
+    assert everything["message"] == "Peake DEX: CANCEL ALL open orders and stops of PEK/SWAP.HIVE"
     assert payload(everything) == {"symbol": "PEK", "quote": "SWAP.HIVE"}
 
 

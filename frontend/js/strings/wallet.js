@@ -27,7 +27,7 @@ export const intents = {
     + (worst === null ? ", no price limit" : `, worst price ${worst}`)
     + (wallet ? ", proceeds paid out to the wallet" : ""),
   cancelSentence: (order, remaining) => `CANCEL order “${order}”${remaining ? ` (${remaining} remaining)` : ""}`,
-  cancelAllSentence: (pair) => (pair ? `CANCEL ALL open orders of ${pair}` : "CANCEL ALL open orders"),
+  cancelAllSentence: (pair) => (pair ? `CANCEL ALL open orders and stops of ${pair}` : "CANCEL ALL open orders and stops"),
   replaceSentence: (before, after) => `REPLACE order “${before}” with “${after}”`,
   withdrawSentence: (amount, to, memo) => `WITHDRAW ${amount} to @${to}${memo ? ` with the memo “${memo}”` : ""}`,
   cancelWithdrawalSentence: (amount, to) =>
