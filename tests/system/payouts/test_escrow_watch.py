@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from api.app import create_app
+from api.settings import ApiSettings
 from indexer.devnet.traders.payloads import custom_json, movement, token_transfer
 from settlement.payouts.chain.nodes import Account, Authority, ChainError
 from settlement.payouts.escrow_watch import EscrowWatch
@@ -54,6 +56,20 @@ def test_an_unmatched_outflow_pauses_within_two_blocks(
     world.run(runner, 60)
     assert world.states() == {claim: "pending"}
     assert f"PAUSED: {text}" in peakedex("payouts", "status", "--db", world.ledger.url).out
+
+
+def test_the_pause_is_an_alarm_of_the_api(world: World) -> None:
+    client = create_app(ApiSettings(database_url=world.ledger.url)).test_client()
+    watching = watch(world)
+    assert client.get("/api/health").json["alarms"] == []
+    theft = world.node.broadcast([movement(VIEW, VIEW.tokens["HBD"], "peakedex.hbd", "bob", 1)])
+    block = world.node.chain.head + 1
+    world.tick(3)
+    watching.look()
+    [alarm] = client.get("/api/health").json["alarms"]
+    assert alarm == (
+        f"Payouts are paused: peakedex.hbd has sent HBD to bob for no claim: {theft} in block {block}."
+    )
 
 
 def test_once_resumed_the_same_outflow_pauses_no_more(world: World) -> None:
