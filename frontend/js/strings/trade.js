@@ -104,7 +104,7 @@ export const ticket = {
   lifetime: (seconds) => `in ${duration(seconds)}`,
   postOnly: "Post-only",
   wallet: "Trade directly from the wallet",
-  walletHint: "Deposit, order and payout of the proceeds with one signature.",
+  walletHint: "Deposit, order and payout of the proceeds with one signature. Proceeds below the minimum withdrawal stay available here.",
   walletCoin: (symbol) => `Not available for ${symbol}: deposit native Hive coins first.`,
   estimate: "Estimate",
   fills: "Fills immediately",
