@@ -51,11 +51,15 @@ QUANTITIES: Final = (
 
 def bombs(venue: VenueView, trader: str) -> list[str]:
     """Texts for a custom_json with the venue's id, most of them malformed."""
+    return [*_orders(venue), *_actions(venue, trader), *_conditions(venue, trader)]
+
+
+def _orders(venue: VenueView) -> list[str]:
+    """Malformed JSON, and orders with bad values."""
     ours = f'"contractName":"{venue.contract}"'
-    buy = f'{{{ours},"contractAction":"buy","contractPayload":'
     pair = venue.pairs[0]
+    buy = f'{{{ours},"contractAction":"buy","contractPayload":'
     order = f'"symbol":"{pair.base}","quote":"{pair.quote}"'
-    escrow = venue.escrows[0]
     return [
         "",
         "{",
@@ -78,6 +82,15 @@ def bombs(venue: VenueView, trader: str) -> list[str]:
         f"{buy}[]}}",
         f"{buy}null}}",
         f'{buy}"text"}}',
+    ]
+
+
+def _actions(venue: VenueView, trader: str) -> list[str]:
+    """Other actions and flat intents with bad values, and actions of the sidechain."""
+    ours = f'"contractName":"{venue.contract}"'
+    pair = venue.pairs[0]
+    escrow = venue.escrows[0]
+    return [
         f"{{{ours}}}",
         f'{{{ours},"contractAction":null,"contractPayload":{{}}}}',
         f'{{{ours},"contractAction":{{}},"contractPayload":{{}}}}',
@@ -99,6 +112,16 @@ def bombs(venue: VenueView, trader: str) -> list[str]:
         f'{{"contractName":"tokens","contractAction":"transfer","contractPayload":'
         f'{{"symbol":"{pair.base}","to":"{escrow}","quantity":5}}}}',
         f'{{"contractName":"tokens","contractAction":"stake","contractPayload":{{"to":"{escrow}"}}}}',
+    ]
+
+
+def _conditions(venue: VenueView, trader: str) -> list[str]:
+    """Bad stops, deadlines, grants and timers."""
+    ours = f'"contractName":"{venue.contract}"'
+    pair = venue.pairs[0]
+    buy = f'{{{ours},"contractAction":"buy","contractPayload":'
+    order = f'"symbol":"{pair.base}","quote":"{pair.quote}"'
+    return [
         f'{buy}{{{order},"quantity":"1","price":"1","triggerPrice":null,"triggerWhen":"above"}}}}',
         f'{buy}{{{order},"quantity":"1","price":"1","triggerPrice":"1","triggerWhen":["above"]}}}}',
         f'{buy}{{{order},"quantity":"1","price":"1","stopPrice":1e2,"stopLimit":{{}}}}}}',
