@@ -348,6 +348,21 @@ def test_malformed_journals(change, reason: str, short: Replay, tmp_path: Path) 
         check(tmp_path, change(short.journal), demo())
 
 
+def test_nonsense_is_refused_and_never_a_crash(short: Replay, tmp_path: Path) -> None:
+    """Words out of place: whatever is wrong is named with its line, or changes nothing that the journal shows."""
+    random_ = random.Random(3)
+    odd = ["-", "x", "0", "-1", "a/b", "a/b/c", "%", "=", "=1", "9" * 20, "all", "posting", *lines.KINDS]
+    found = short.journal.splitlines()
+    for _ in range(150):
+        forged = list(found)
+        at = random_.randrange(len(forged))
+        words = forged[at].split(" ")
+        for _ in range(random_.choice((1, 1, 2, 3))):
+            words[random_.randrange(len(words))] = random_.choice(odd)
+        forged[at] = " ".join(words)
+        refused(tmp_path, "".join(f"{line}\n" for line in forged), demo())
+
+
 def test_another_venue_is_refused(short: Replay, tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="the venue hash is "):
         check(tmp_path, short.journal, demo(), venue_hash="ab" * 32)
