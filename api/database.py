@@ -22,7 +22,7 @@ from api.heartbeat import HeartbeatMonitor, Liveness
 from api.http.errors import ApiError, not_found, not_ready
 from api.http.formatting import iso
 from settlement.store.database import StoreError, is_connection_lost, is_sqlite, open_reader, parse_url
-from settlement.store.read.position import Position, read_active_block, read_first_block, read_position
+from settlement.store.read.position import Position, read_active_block, read_earliest_block, read_position
 
 log = logging.getLogger("peakedex.api")
 RETRY_SECONDS: Final = 1.0
@@ -56,11 +56,11 @@ class Snapshot:
         return replace(self, block=block, timestamp=timestamp, journal_hash=journal_hash)
 
     def check_block(self, block: int) -> None:
-        """Raises ApiError (404) for a block before the venue's first, or not recorded yet."""
-        before = read_first_block(self.connection) - 1
+        """Raises ApiError (404) for a block before the history's first, or not recorded yet."""
+        before = read_earliest_block(self.connection)
         if block < before:
             raise not_found(
-                f"Block {block} is before this venue: {before} is the first available.", "E_BLOCK"
+                f"Block {block} is before the recorded history: {before} is the first available.", "E_BLOCK"
             )
         if block > self.at.block:
             raise not_found(f"Block {block} is not recorded yet: the newest is {self.at.block}.", "E_BLOCK")

@@ -37,7 +37,7 @@ KINDS: Final[dict[str, ErrorKind]] = {
     "E_NOT_FOUND": ErrorKind(404, "Not found", "the address, order or intent does not exist (yet)"),
     "E_PAIR": ErrorKind(404, "No such pair", "the pair does not exist"),
     "E_BLOCK": ErrorKind(
-        404, "Block not recorded", "the block is before the venue's first, or not recorded yet"
+        404, "Block not recorded", "the block is before the recorded history, or not recorded yet"
     ),
     "E_METHOD": ErrorKind(405, "Method not allowed", "the method is not GET, HEAD or OPTIONS"),
     "E_TOO_MANY": ErrorKind(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from indexer.cli.support.errors import ConfigurationError
-from settlement.store.read.position import Position, read_first_block, read_position
+from settlement.store.read.position import Position, read_earliest_block, read_position
 
 
 def newest_block(connection: Connection) -> Position:
@@ -23,7 +23,7 @@ def recorded_block(connection: Connection, block: int | None) -> int:
         return at.block
     if block > at.block:
         raise ConfigurationError(f"--block {block} is not recorded yet: the newest block is {at.block}")
-    before = read_first_block(connection) - 1
+    before = read_earliest_block(connection)
     if block < before:
         raise ConfigurationError(f"--block {block} is before this venue's first block: use {before} or later")
     return block

@@ -16,7 +16,12 @@ from indexer.ops.export.text_formats import CsvWriter, JsonWriter
 from indexer.ops.files import atomic_write
 from settlement.core.parsing.names import encode
 from settlement.store.read.key_ranges import FETCH_ROWS, BlockRange
-from settlement.store.read.position import read_active_block, read_first_block, read_position
+from settlement.store.read.position import (
+    read_active_block,
+    read_earliest_block,
+    read_first_block,
+    read_position,
+)
 from settlement.store.read.venue import find_account, read_pairs
 
 FORMATS: Final = ("csv", "json", "parquet")
@@ -64,8 +69,8 @@ class Dump:
         last = at.block if filter.last is None else filter.last
         if last > at.block:
             raise ExportError(f"--to {last} is not recorded yet: the newest block is {at.block}")
-        if last < start - 1:
-            raise ExportError(f"--to {last} is before this venue's first block {start}")
+        if last < read_earliest_block(connection):
+            raise ExportError(f"--to {last} is before the first recorded block {start}")
         first = start if filter.first is None else max(filter.first, start)
         if filter.first is not None and filter.first > last:
             raise ExportError(f"--from {filter.first} is after the last block {last} of this export")

@@ -55,6 +55,7 @@ _POSITION = select(
     _s.irreversible,
     _s.updated,
 ).select_from(schema.cursor.outerjoin(schema.indexer_status, _s.id == _c.id))
+_ORIGIN = select(_c.venue_text, _c.state_block)
 _ACTIVE_BLOCK = (
     select(*(_b[name] for name in ActiveBlock._fields))
     .where(_b.number <= bindparam("block"))
@@ -86,8 +87,17 @@ def read_active_block(connection: Connection, block: int) -> ActiveBlock | None:
 
 
 def read_first_block(connection: Connection) -> int:
-    """The venue's start_block."""
-    return _start_block(connection.execute(select(_c.venue_text)).scalar_one())
+    """The first block of this database's history: the venue's first one, or that of the state text from which
+    the replica started.
+    """
+    row = connection.execute(_ORIGIN).one()
+    return int(_start_block(row.venue_text) if row.state_block is None else row.state_block)
+
+
+def read_earliest_block(connection: Connection) -> int:
+    """The earliest block whose end can be asked for: start_block - 1, or that of the state text."""
+    row = connection.execute(_ORIGIN).one()
+    return int(_start_block(row.venue_text) - 1 if row.state_block is None else row.state_block)
 
 
 @lru_cache(maxsize=8)

@@ -289,7 +289,7 @@ def test_cap_summary_ticker_and_assets(past_world: PastWorld, reader: FlaskClien
         assert ticker == {**{name: shown[name] for name in list(CAP_TICKER)[:3]}, "isFrozen": 0}
     assets = ask(reader, "/api/coinmarketcap/assets")
     assert list(assets) == ["PEK", "SWAP.HIVE", "SWAP.BTC", "HBD"]
-    for symbol, asset in assets.items():
+    for asset in assets.values():
         follows(asset, CAP_ASSET)
         assert Decimal(asset["min_withdraw"]) == Decimal("0.001")
     assert (assets["PEK"]["maker_fee"], assets["PEK"]["taker_fee"]) == ("0.0010", "0.0020")

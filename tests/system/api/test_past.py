@@ -228,10 +228,10 @@ def test_blocks_that_cannot_be_asked_for(
 ) -> None:
     path = path.format(order=journal.placed[0].id)
     for block, sentence in (
-        (0, f"Block 0 is before this venue: {START_BLOCK - 1} is the first available."),
+        (0, f"Block 0 is before the recorded history: {START_BLOCK - 1} is the first available."),
         (
             START_BLOCK - 2,
-            f"Block {START_BLOCK - 2} is before this venue: {START_BLOCK - 1} is the first available.",
+            f"Block {START_BLOCK - 2} is before the recorded history: {START_BLOCK - 1} is the first available.",
         ),
         (
             past_world.world.block + 1,

@@ -121,7 +121,7 @@ def test_without_pyarrow_it_says_what_to_install(
         (["trades", "--user", "=1"], "must be a Hive account name"),
         (["trades", "--pair", "PEK/DOGE"], "--pair PEK/DOGE: unknown pair; the pairs are PEK/SWAP.HIVE, "),
         (["trades", "--to", "9999"], "--to 9999 is not recorded yet: the newest block is 1010"),
-        (["trades", "--to", "5"], "--to 5 is before this venue's first block 1000"),
+        (["trades", "--to", "5"], "--to 5 is before the first recorded block 1000"),
         (["trades", "--from", "1009", "--to", "1004"], "--from 1009 is after the last block 1004"),
     ],
 )

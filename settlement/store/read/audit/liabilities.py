@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from settlement.core.liability_proof import Leaf, Tree
 from settlement.store.read.accounts.balances import read_all_balances
-from settlement.store.read.position import Position, read_active_block, read_first_block
+from settlement.store.read.position import Position, read_active_block, read_earliest_block
 
 
 class RootBlock(NamedTuple):
@@ -68,7 +68,7 @@ def read_last_block(connection: Connection, at: Position, day: date) -> int:
         past = read_active_block(connection, block)
         return 0 if past is None else past.timestamp
 
-    before = read_first_block(connection) - 1
+    before = read_earliest_block(connection)
     last = before + bisect_left(range(before + 1, at.block + 1), _end_of(day), key=time_at)
     past = read_active_block(connection, last)
     return before if past is None else past.number
