@@ -111,13 +111,12 @@ def _compare(ledger: Ledger, found: Ledger) -> None:
     for expected, row in zip_longest(state_text(ledger).split("\n"), state_text(found).split("\n")):
         if expected != row:
             raise HistoryError(f"the rows say `{row}`, the journal `{expected}`: run `peakedex db rebuild`")
-    for table, number, expected_number in (
-        ("transfers", found.last_transfer, ledger.last_transfer),
-        *((table, found.last[table], ledger.last.get(table, 0)) for table in COUNTED),
-    ):
-        if number != expected_number:
+    numbers = {"transfers": (found.last_transfer, ledger.last_transfer)}
+    numbers |= {table: (found.last[table], ledger.last.get(table, 0)) for table in COUNTED}
+    for table, (number, wanted) in numbers.items():
+        if number != wanted:
             raise HistoryError(
-                f"the last of {table} is {number}, by the journal {expected_number}: run `db rebuild`"
+                f"the last of {table} is {number}, by the journal {wanted}: run `peakedex db rebuild`"
             )
 
 

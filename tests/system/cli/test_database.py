@@ -1,4 +1,4 @@
-"""`peakedex db`: migration of the schema, and rebuild of derived rows."""
+"""`peakedex db`: migration of the schema, check against the journal, and rebuild from it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 
 from settlement.store.database import newest_revision, open_writer
 from settlement.store.lease import Lease
+from settlement.store.write.rebuild import PROJECTED
 from tests.support import postgres
 from tests.system.cli.command import FAILED, MISUSED, OK, in_process, peakedex
 from tests.system.store.chains import dump
 
-TABLES = ["balance_changes", "order_changes", "holding_changes", "candles", "totals"]
+LOST = ["balance_changes", "order_changes", "trades", "candles", "transfers"]
 
 
 @pytest.fixture
@@ -42,26 +43,31 @@ def test_two_upgrades_at_once_both_succeed(isolation: str) -> None:
 
 def test_rebuild_makes_lost_rows_again(database: Path) -> None:
     kept = dump(open_writer(str(database)))
-    state = peakedex("state", "--db", database, "--block", 60).out
-    for table in TABLES:
+    assert peakedex("db", "check", "--db", database).code == OK
+    for table in LOST:
         execute(database, f"DELETE FROM {table}")
-    assert peakedex("state", "--db", database, "--block", 60).out != state
+    run = peakedex("db", "check", "--db", database)
+    assert run.code == FAILED
+    assert run.error.endswith(": run `peakedex db rebuild`")
     run = peakedex("db", "rebuild", "--db", database, "--json")
     assert run.code == OK
-    assert run.json == {table: len(kept[table]) for table in TABLES}
-    assert run.err.splitlines()[-1] == "holding_changes …"
+    assert run.json == {table.name: len(kept[table.name]) for table in PROJECTED}
     assert dump(open_writer(str(database))) == kept
-    assert peakedex("state", "--db", database, "--block", 60).out == state
-    assert [line.split()[0] for line in peakedex("db", "rebuild", "--db", database).lines] == TABLES
+    run = peakedex("db", "check", "--db", database)
+    assert (run.code, run.lines) == (
+        OK,
+        ["the journal's hash chain is complete, and the state follows from it"],
+    )
 
 
-def test_rebuild_says_what_does_not_add_up(database: Path) -> None:
-    execute(database, "UPDATE holdings SET units = '1' WHERE symbol = 'PEK'")
-    run = peakedex("db", "rebuild", "--db", database)
-    assert run.code == FAILED
-    assert run.error.startswith("Error: holdings of PEK in peakedex.")
-    assert ": the history says " in run.error
-    assert run.error.endswith(", the database 1; replay the chain into a new database")
+def test_a_damaged_journal_is_reported_and_nothing_changed(database: Path) -> None:
+    execute(database, "UPDATE journal SET lines = replace(lines, ' buy ', ' sell ')")
+    before = dump(open_writer(str(database)))
+    for command in ("check", "rebuild"):
+        run = peakedex("db", command, "--db", database)
+        assert run.code == FAILED
+        assert run.error.endswith("restore a backup, or replay the chain into a new database")
+    assert dump(open_writer(str(database))) == before
 
 
 def test_rebuild_leaves_a_database_to_the_indexer_that_works_on_it(database: Path) -> None:
@@ -71,6 +77,9 @@ def test_rebuild_leaves_a_database_to_the_indexer_that_works_on_it(database: Pat
     assert run.error.startswith("Error: another indexer is running on this database (process ")
 
 
-def test_rebuild_of_an_empty_database_makes_nothing(here: Path) -> None:
+def test_an_empty_database_is_reported(here: Path) -> None:
     assert peakedex("db", "upgrade", "--db", "new.db").code == OK
-    assert peakedex("db", "rebuild", "--db", "new.db", "--json").json == dict.fromkeys(TABLES, 0)
+    for command in ("check", "rebuild"):
+        run = peakedex("db", command, "--db", "new.db")
+        assert run.code == MISUSED
+        assert run.error.startswith("Error: the database is empty")

@@ -77,7 +77,7 @@ def test_the_same_with_blocks_from_an_archive(tmp_path: Path, chain: str) -> Non
         ("UPDATE grants SET band_bps = band_bps + 1", r"the rows say `grant .*`, the journal `grant "),
         (
             "DELETE FROM transfers WHERE n > 5",
-            r"the last of transfers is 5, by the journal \d+: run `db rebuild`",
+            r"the last of transfers is 5, by the journal \d+: run `peakedex db rebuild`",
         ),
         ("UPDATE blocks SET timestamp = 0 WHERE n = 3", r"the journal's hash chain breaks at block \d+"),
         ("DELETE FROM blocks WHERE n = 3", r"the journal's hash chain breaks at block \d+"),

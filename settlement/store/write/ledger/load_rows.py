@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, select, union_all
+from sqlalchemy import Connection, Select, func, select, union_all
 
 from settlement.core.accounts import ESCROW
 from settlement.core.events import BlockHeader
@@ -80,8 +81,10 @@ def _last_number(connection: Connection, name: str) -> int:
     return max(connection.scalar(select(func.max(key))) or 0 for key in keys)
 
 
-def _rows(connection: Connection, query: Select[Any]) -> Any:
-    return connection.execute(query.execution_options(yield_per=_FETCH_ROWS))
+def _rows(connection: Connection, query: Select[Any]) -> Iterator[Any]:
+    """A query's rows, fetched in batches. Unpack many rows: attributes cost more than all the rest."""
+    for rows in connection.execute(query.execution_options(yield_per=_FETCH_ROWS)).partitions():
+        yield from rows
 
 
 def _load_settings(connection: Connection, ledger: Ledger) -> None:
@@ -128,58 +131,52 @@ def _load_orders(connection: Connection, ledger: Ledger) -> None:
         select(o.seq).where(is_open(o.status)), select(o.seq).where(has_status(o.status, schema.WAITING))
     )
     query = (
-        select(schema.orders, i.id.label("intent_id"))
+        select(i.id, *(o[name] for name in (*_FIXED, *_CHANGING)))
         .join_from(schema.orders, schema.intents, o.intent == i.n)
         .where(o.seq.in_(unclosed))
         .order_by(o.seq)
     )
-    for row in _rows(connection, query):
-        is_stop = row.trigger_price is not None
-        make_line = _stop_line if is_stop else _order_line
-        line = make_line(row, pairs[row.pair_id], ledger.names[row.account_id])
-        view = open_view(ledger, line, is_stop=is_stop)
-        view.intent, view.block = row.intent, row.block
-        view.remaining, view.locked = row.remaining, row.locked
-        view.received, view.released = row.received, row.released
-        view.traded_base, view.traded_quote, view.fees = row.traded_base, row.traded_quote, row.fees
+    names = ledger.names
+    for intent_id, *fixed, intent, block, remaining, locked, received, released, base, quote, fees in _rows(
+        connection, query
+    ):
+        line = _line(intent_id, fixed, pairs, names)
+        view = open_view(ledger, line, is_stop=isinstance(line, lines.Stop))
+        view.intent, view.block = intent, block
+        view.remaining, view.locked, view.received, view.released = remaining, locked, received, released
+        view.traded_base, view.traded_quote, view.fees = base, quote, fees
         ledger.orders[view.id] = view
 
 
-def _order_line(row: Row[Any], pair: PairView, account: str) -> lines.Order:
-    return lines.Order(
-        id=f"{row.intent_id}~stop" if row.protective else row.intent_id,
-        seq=row.seq,
-        account=account,
-        pair=pair.line.pair,
-        side="buy" if row.is_buy else "sell",
-        type="market" if row.market else "limit",
-        price=row.price,
-        quantity=row.quantity,
-        expiry=row.expiry,
-        maker_fee_bps=row.maker_fee_bps,
-        taker_fee_bps=row.taker_fee_bps,
-        settle="wallet" if row.to_wallet else "venue",
-        stop_price=row.stop_price,
-        stop_limit=row.stop_limit,
-    )
+_FIXED: Final = (
+    *("seq", "account_id", "pair_id", "is_buy", "market", "price", "quantity", "expiry"),
+    *("protective", "maker_fee_bps", "taker_fee_bps", "to_wallet", "stop_price", "stop_limit"),
+    *("trigger_price", "above", "time_in_force", "post_only"),
+)
+_CHANGING: Final = (
+    *("intent", "block", "remaining", "locked", "received", "released"),
+    *("traded_base", "traded_quote", "fees"),
+)
 
 
-def _stop_line(row: Row[Any], pair: PairView, account: str) -> lines.Stop:
+def _line(
+    intent_id: str, fixed: list[Any], pairs: dict[int, PairView], names: list[str]
+) -> lines.Order | lines.Stop:
+    """The line of an order or stop out of its `_FIXED` columns."""
+    seq, account, pair_id, is_buy, is_market, price, quantity, expiry, protective, *rest = fixed
+    maker_fee, taker_fee, to_wallet, stop_price, stop_limit, trigger, above, time_in_force, post = rest
+    pair = pairs[pair_id].line.pair
+    side, kind = "buy" if is_buy else "sell", "market" if is_market else "limit"
+    if trigger is None:
+        return lines.Order(
+            f"{intent_id}~stop" if protective else intent_id,
+            *(seq, names[account], pair, side, kind, price, quantity, expiry, maker_fee, taker_fee),
+            *("wallet" if to_wallet else "venue", stop_price, stop_limit),
+        )
     return lines.Stop(
-        id=row.intent_id,
-        seq=row.seq,
-        account=account,
-        pair=pair.line.pair,
-        side="buy" if row.is_buy else "sell",
-        type="market" if row.market else "limit",
-        price=row.price,
-        quantity=row.quantity,
-        expiry=row.expiry,
-        taker_fee_bps=row.taker_fee_bps,
-        when="above" if row.above else "below",
-        trigger_price=row.trigger_price,
-        time_in_force=schema.TIMES_IN_FORCE[row.time_in_force],
-        post="post" if row.post_only else None,
+        *(intent_id, seq, names[account], pair, side, kind, price, quantity, expiry, taker_fee),
+        *("above" if above else "below", trigger, schema.TIMES_IN_FORCE[time_in_force]),
+        "post" if post else None,
     )
 
 
