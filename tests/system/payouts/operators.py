@@ -64,7 +64,7 @@ ESCROWS = ("peakedex.hbd", "peakedex.pek", "peakedex.hive")
 
 @cache
 def _empty() -> bytes:
-    """A new database: to make its tables takes longer than all else here."""
+    """An empty database, cached because creating its tables is slow."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "empty.db"
         with closing_writer(f"sqlite:///{path}"):

@@ -72,7 +72,7 @@ class Chain:
             self.node.faucet(trader, "PEK", "1000")
 
     def authority(self, escrow: str, threshold: int, *keys: PrivateKey) -> None:
-        """Give an account so many keys of weight 1."""
+        """Give an account these keys with weight 1 and a threshold."""
         weights = tuple(sorted((key.public_key, 1) for key in keys))
         self.node.faucet(escrow, authorities={"active": Authority(threshold, weights)})
 
@@ -85,7 +85,7 @@ class Chain:
         return self.node.broadcast([custom_json(VIEW, account, element)])
 
     def holds(self, account: str, symbol: str) -> int:
-        """In units, as the chain has it."""
+        """Balance on the chain, in units."""
         with self.node.lock:
             if VIEW.tokens[symbol].chain == "hive":
                 return self.node.chain.accounts.balance(account, symbol)
@@ -138,19 +138,19 @@ class Operator:
         return (*common, *files, *nodes, *self._options)
 
     def up(self) -> None:
-        """Indexer first: payouts need its database."""
+        """Start the indexer, then payouts, which need its database."""
         self.start("follow")
         wait_until(lambda: self.scalar(select(schema.cursor.c.block_id)), "a ledger")
         self.start("payouts")
 
     def kill(self, name: str) -> None:
-        """Without a word."""
+        """Kill a process."""
         process = self._running.pop(name)
         process.send_signal(signal.SIGKILL)
         process.wait(60)
 
     def wait_ended(self, name: str) -> int:
-        """The exit code of a process that ends by itself."""
+        """Exit code of a process that ends by itself."""
         return self._running.pop(name).wait(60)
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class Operator:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def scalar(self, query: Any) -> Any:
-        """One value out of the ledger; None while there is none."""
+        """One value of the ledger; None while there is none."""
         if not (self.folder / "peakedex.db").exists():
             return None
         try:
@@ -191,7 +191,7 @@ class Operator:
         return found
 
     def wait_paid(self, *withdrawals: str) -> None:
-        """Until its ledger calls them paid."""
+        """Wait until the ledger shows them as paid."""
         for withdrawal in withdrawals:
             wait_until(
                 lambda one=withdrawal: self.status_of(one) == schema.PAID, f"{withdrawal} paid: {self.log()}"
@@ -215,7 +215,7 @@ class Operator:
         return self.command("payouts", "cosign", name, *where, "--chain-id", "devnet", *rest)
 
     def json(self, *arguments: str) -> Any:
-        """What a command says as JSON."""
+        """JSON output of a command."""
         done = self.command(*arguments, "--json", "--db", self.db)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""Which keys count, what they weigh, and the smallest set of signatures that the chain takes."""
+"""Which keys count, their weights, and the smallest set of signatures that the chain accepts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ inner = st.tuples(st.integers(1, 3), weights.filter(bool))
 
 
 def as_hive(made: ActiveAuthority) -> tuple[hive.Authority, hive.Lookup]:
-    """The same rule as the devnet knows it, its accounts called a, b, c."""
+    """The devnet's implementation of the same rule; accounts are named a, b, c."""
     others = {"abc"[at]: rule for at, (_, rule) in enumerate(made.accounts)}
     named = tuple(("abc"[at], weight) for at, (weight, _) in enumerate(made.accounts))
     whole = hive.Authority(made.threshold, tuple(sorted(made.keys.items())), named)
@@ -55,7 +55,7 @@ def as_hive(made: ActiveAuthority) -> tuple[hive.Authority, hive.Lookup]:
     st.integers(1, 6),
     st.sets(st.sampled_from(PUBLICS)),
 )
-def test_enough_is_what_the_chain_takes_and_no_signature_more(
+def test_the_chosen_signatures_suffice_and_none_is_superfluous(
     keys: dict[str, int],
     accounts: list[tuple[int, tuple[int, dict[str, int]]]],
     threshold: int,
@@ -74,7 +74,7 @@ def test_enough_is_what_the_chain_takes_and_no_signature_more(
         assert not any(rule.is_met(left - {one}) for one in left)
 
 
-def test_strangers_and_surplus_are_left_out() -> None:
+def test_unknown_and_superfluous_keys_are_left_out() -> None:
     rule = ActiveAuthority(2, {PUBLICS[0]: 1, PUBLICS[1]: 1, PUBLICS[2]: 1})
     held = {PUBLICS[3]: "unknown_key", PUBLICS[0]: "a", PUBLICS[1]: "b", PUBLICS[2]: "c"}
     assert len(rule.sufficient(held) or ()) == 2
@@ -136,9 +136,7 @@ def test_one_key_that_suffices(server: NodeServer, nodes: ChainNodes) -> None:
     assert signers.weight("venue.one", signed) == (1, 1)
 
 
-def test_a_missing_or_wrong_key_names_variable_and_tokens_and_the_others_go_on(
-    server: NodeServer, nodes: ChainNodes
-) -> None:
+def test_a_missing_or_wrong_key_names_variable_and_tokens(server: NodeServer, nodes: ChainNodes) -> None:
     server.node.faucet("venue.default")  # keys of every role, by the devnet's own rule
     posting = server.node.chain.accounts.private_key("venue.default", "posting").wif
     account(server, "venue.two", 1, {PUBLICS[1]: 1})
@@ -182,7 +180,7 @@ def test_a_wrong_key_beside_a_right_one_is_a_warning(server: NodeServer, nodes: 
 
 @pytest.mark.parametrize("through_accounts", [False, True])
 def test_two_of_three(server: NodeServer, nodes: ChainNodes, through_accounts: bool) -> None:
-    """Of keys, or of the operators' own accounts: each pair is accepted, and three only as two."""
+    """Keys, or the operators' own accounts: any two suffice, and of three only two are used."""
     name = f"venue.multi{int(through_accounts)}"
     keys = dict.fromkeys(PUBLICS[:3], 1)
     operators = [f"operator{number}" for number in range(3)]
@@ -212,7 +210,7 @@ def test_two_of_three(server: NodeServer, nodes: ChainNodes, through_accounts: b
     hive.authorize(all_three, server.node.chain.chain_id, server.node.chain.accounts.authority)
 
 
-def test_an_operator_with_two_keys_gives_both(server: NodeServer, nodes: ChainNodes) -> None:
+def test_an_operator_with_two_keys_signs_with_both(server: NodeServer, nodes: ChainNodes) -> None:
     account(server, "venue.pair", 2, dict.fromkeys(PUBLICS[:2], 1))
     wanted = [("A", "venue.pair", "A_KEY"), ("B", "venue.pair", "B_KEY")]
     signers, [finding] = check(server, nodes, wanted, {"A_KEY": WIFS[0], "B_KEY": WIFS[1]})

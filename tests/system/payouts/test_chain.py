@@ -1,4 +1,4 @@
-"""ChainNodes as they are: several, some away, some behind, some hostile; one request each, and nothing repeated."""
+"""ChainNodes: several nodes, some away, behind or hostile; one request each, never repeated."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def server() -> Iterator[NodeServer]:
 
 
 def signed(server: NodeServer, memo: str = "", *, amount: str = "0.001 HBD") -> SignedTransaction:
-    """Alice sends bobby something."""
+    """A transfer from alice to bobby."""
     at, accounts = server.node.chain, server.node.chain.accounts
     operation = ("transfer", {"from": "alice", "to": "bobby", "amount": amount, "memo": memo})
     made = Transaction.after(at.id_of(at.irreversible).hex(), at.head_time + 60, operation)
@@ -47,7 +47,7 @@ def signed(server: NodeServer, memo: str = "", *, amount: str = "0.001 HBD") -> 
     )
 
 
-def test_what_nodes_tell(server: NodeServer) -> None:
+def test_answers_of_nodes(server: NodeServer) -> None:
     nodes = ChainNodes([server.url], [server.engine_url])
     at = server.node.chain
     assert nodes.head_time() == at.head_time
@@ -73,7 +73,7 @@ def test_many_balances_come_in_pages(server: NodeServer) -> None:
         node.balances(["alice", "bobby"], ["PEK", "SWAP.HIVE"])
 
 
-def test_one_that_is_away_is_passed_over_and_the_latest_head_counts(server: NodeServer) -> None:
+def test_a_node_that_is_away_is_skipped_and_the_latest_head_counts(server: NodeServer) -> None:
     behind = NodeServer(server.node)
     behind.start()
     try:
@@ -93,8 +93,8 @@ def test_one_that_is_away_is_passed_over_and_the_latest_head_counts(server: Node
         ChainNodes([])
 
 
-def test_two_nodes_that_are_hours_apart_tell_no_time(server: NodeServer) -> None:
-    """One alone of three is passed over; of two nobody knows which is wrong."""
+def test_two_nodes_that_are_hours_apart_are_an_error(server: NodeServer) -> None:
+    """One of three is outvoted; of two it is unknown which is wrong."""
     ahead = NodeServer(DevNode(Chain(sign=False, genesis=server.node.chain.head_time + 4000)))
     ahead.start()
     try:
@@ -107,7 +107,7 @@ def test_two_nodes_that_are_hours_apart_tell_no_time(server: NodeServer) -> None
 
 @pytest.mark.parametrize(("times", "median"), [([7], 7), ([5, 9], 9), ([5, 6, 10**9], 6), ([1, 6, 7], 6)])
 def test_one_node_among_three_cannot_change_the_time(times: list[int], median: int) -> None:
-    """With a node that is years ahead everything would be held, or count as expired."""
+    """With the time of a node that is years ahead everything would be held, or expired."""
     with ExitStack() as stack:
         stubs = [stack.enter_context(stub_node()) for _ in times]
         for time, (_, say) in zip(times, stubs, strict=True):
@@ -115,7 +115,7 @@ def test_one_node_among_three_cannot_change_the_time(times: list[int], median: i
         assert ChainNodes([url for url, _ in stubs]).head_time() == median
 
 
-def test_a_broadcast_is_taken_by_one_and_said_once(server: NodeServer) -> None:
+def test_a_broadcast_goes_to_one_node_that_accepts_it(server: NodeServer) -> None:
     nodes = ChainNodes([server.url])
     one = signed(server)
     assert nodes.broadcast(one) == Outcome("sent")
@@ -136,9 +136,7 @@ def test_a_broadcast_is_taken_by_one_and_said_once(server: NodeServer) -> None:
         ("duplicate_replies", "sent"),
     ],
 )
-def test_what_is_not_known_is_unknown_and_the_next_node_is_told(
-    server: NodeServer, fault: str, status: str
-) -> None:
+def test_an_unknown_outcome_goes_on_to_the_next_node(server: NodeServer, fault: str, status: str) -> None:
     server.faults.set({fault: 1})
     assert ChainNodes([server.url]).broadcast(signed(server, fault)).status == status
     good = NodeServer(server.node)
@@ -162,7 +160,7 @@ def test_refused_only_if_all_refuse(server: NodeServer) -> None:
     assert ChainNodes([AWAY, server.url]).broadcast(too_much).status == "unknown"
 
 
-def test_another_node_begins_each_time(server: NodeServer) -> None:
+def test_each_broadcast_begins_with_another_node(server: NodeServer) -> None:
     with ExitStack() as stack:
         stubs = [stack.enter_context(stub_node()) for _ in range(3)]
         for _, say in stubs:
@@ -185,7 +183,7 @@ def test_another_node_begins_each_time(server: NodeServer) -> None:
 
 @contextmanager
 def stub_node() -> Iterator[tuple[str, dict[str, Any]]]:
-    """A node that answers what a test puts into the dictionary, and counts requests in it."""
+    """A node with the answers of the dictionary, in which it counts requests."""
     say: dict[str, Any] = {"requests": 0}
 
     class Handler(BaseHTTPRequestHandler):
@@ -251,7 +249,7 @@ NONSENSE = [
 ]
 
 
-def test_nonsense_is_an_error_with_the_node_s_name(hostile: tuple[str, dict[str, Any]]) -> None:
+def test_a_malformed_answer_is_an_error_with_the_nodes_name(hostile: tuple[str, dict[str, Any]]) -> None:
     url, say = hostile
     nodes = ChainNodes([url], [url], LIMITS._replace(max_bytes=300_000))
     one = SignedTransaction(Transaction((), 1, 2, 3), ())

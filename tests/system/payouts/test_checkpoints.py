@@ -1,4 +1,4 @@
-"""Checkpoints: what is posted follows from the chain, is right, and is on the chain once, whatever happens."""
+"""Checkpoints: determined by the chain, correct, and posted once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERY = 10
 
 
 class StandIn:
-    """A key of an account on the chain without signatures."""
+    """A key that makes placeholder signatures."""
 
     def __init__(self, public: str = PUBLIC) -> None:
         self.public = public
@@ -45,7 +45,7 @@ def poster(
 
 
 def posted(world: World) -> list[tuple[int, str, str]]:
-    """Claims as the ledger has read them: block, state hash, journal hash."""
+    """Checkpoints in the ledger: block, state hash, journal hash."""
     c = schema.checkpoints.c
     with world.ledger.engine.connect() as connection:
         rows = connection.execute(select(c.claimed_block, c.state_hash, c.journal_hash).order_by(c.n))
@@ -53,7 +53,7 @@ def posted(world: World) -> list[tuple[int, str, str]]:
 
 
 def ours_at_multiples(world: World) -> list[int]:
-    """The newest block of ours up to each multiple of the interval."""
+    """The newest active block up to each multiple of the interval."""
     with world.ledger.engine.connect() as connection:
         ours = list(connection.scalars(select(schema.blocks.c.number).order_by(schema.blocks.c.number)))
         last = connection.scalar(select(schema.cursor.c.block))
@@ -81,8 +81,8 @@ def test_each_multiple_has_one_claim_and_its_hashes_are_those_of_a_replay(world:
         assert (state_hash(replica.rules.state), replica.rules.state.journal_hash) == (state, journal)
 
 
-def test_a_quiet_venue_goes_on_claiming(world: World) -> None:
-    """Each checkpoint is something that happens, so the next one has a new block to claim."""
+def test_a_quiet_venue_continues_to_post(world: World) -> None:
+    """Each checkpoint is itself an active block, of which the next one is."""
     post = poster(world)
     for _ in range(4 * EVERY):
         world.tick()
@@ -90,7 +90,7 @@ def test_a_quiet_venue_goes_on_claiming(world: World) -> None:
     assert len(posted(world)) >= 3
 
 
-def test_answers_that_are_lost_or_wrong_post_nothing_twice(world: World) -> None:
+def test_lost_or_wrong_answers_post_nothing_twice(world: World) -> None:
     world.nodes.faults.extend(["lost", "none", "dropped", "refused", "twice", "lost", "dropped", "lost"])
     run(world, [poster(world)], 15 * EVERY)
     assert not world.nodes.faults
@@ -99,7 +99,7 @@ def test_answers_that_are_lost_or_wrong_post_nothing_twice(world: World) -> None
     assert all(len(versions) == 1 for versions in world.nodes.bytes.values())
 
 
-def test_one_that_nobody_takes_is_sent_again_and_anew_in_the_next_window(world: World) -> None:
+def test_a_checkpoint_that_no_node_accepts_is_built_anew_in_the_next_window(world: World) -> None:
     post = poster(world)
     world.nodes.faults.extend(["dropped"] * 3)
     before = len(world.nodes.sent)
@@ -124,7 +124,7 @@ def test_one_that_nobody_takes_is_sent_again_and_anew_in_the_next_window(world: 
     assert len(posted(world)) == count + 1
 
 
-def test_after_an_outage_the_newest_alone_is_posted(world: World) -> None:
+def test_after_an_outage_only_the_newest_is_posted(world: World) -> None:
     post = poster(world)
     run(world, [post], EVERY)
     before = len(posted(world))
@@ -148,7 +148,7 @@ def test_restarts_and_an_older_database_post_nothing_twice(world: World) -> None
 
 
 def test_several_operators_post_each_claim_once(world: World) -> None:
-    """With databases of their own, one of which lags: the same bytes, which the chain takes once."""
+    """With databases of their own, one of which lags: the same bytes, which the chain accepts once."""
     others = [Ledgers(world.node, world.folder / f"{number}.db") for number in range(2)]
     posters = [poster(world), *(poster(world, ledger) for ledger in others)]
     others[0].follow()
@@ -168,8 +168,8 @@ def test_several_operators_post_each_claim_once(world: World) -> None:
     assert max(world.nodes.sent.values()) >= 2
 
 
-def test_readers_of_a_cluster_that_stand_apart_post_nothing_twice(world: World) -> None:
-    """What is due by one must not be looked for in another, which has not read so far."""
+def test_standbys_of_different_age_post_nothing_twice(world: World) -> None:
+    """A checkpoint that is due by one standby must not be looked up in an older one."""
     with world.ledger.engine.connect() as connection:
         block = connection.scalar(select(schema.cursor.c.block))
     world.tick(EVERY - block % EVERY)
@@ -192,8 +192,8 @@ def test_readers_of_a_cluster_that_stand_apart_post_nothing_twice(world: World) 
     assert sum(world.nodes.sent.values()) == 1
 
 
-def test_a_replica_that_differs_says_so_on_the_chain(world: World) -> None:
-    """It is no repetition if another operator has claimed other hashes of the block."""
+def test_a_replica_that_differs_posts_its_own_hashes(world: World) -> None:
+    """A checkpoint of the same block with other hashes is not a repetition."""
     other = Ledgers(world.node, world.folder / "other.db")
     other.follow()
     b = schema.balance_changes

@@ -1,4 +1,4 @@
-"""Checkpoints and peers over HTTP: real payouts post, two replicas check, and one whose rows were changed is found."""
+"""Checkpoints and peers over HTTP: payouts post, two replicas compare, and changed rows are found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERY = 8
 
 
 class Replica(Operator):
-    """With an API on a known port."""
+    """An operator with an API on a known port."""
 
     def __init__(self, chain: Chain, folder: Path, keys: dict[str, str], port: int, *settings: str) -> None:
         super().__init__(chain, folder, keys, "--first-run")
@@ -37,7 +37,7 @@ class Replica(Operator):
         return (*given, "--port", str(self.port)) if name == "serve" else given
 
     def get(self, path: str) -> Any:
-        """An answer of its API; None while it does not answer well."""
+        """An answer of its API; None if there is none or an error."""
         try:
             answer = requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=60)
         except requests.RequestException:
@@ -45,12 +45,12 @@ class Replica(Operator):
         return answer.json() if answer.ok else None
 
     def verdicts(self) -> list[tuple[bool | None, bool | None]]:
-        """Of the operator's claims, newest first, by journal and state."""
+        """Comparison of checkpoints, newest first, by journal and state."""
         answer = self.get("/api/checkpoints") or {"checkpoints": []}
         return [(claim["agrees"], claim["state_agrees"]) for claim in answer["checkpoints"]]
 
     def peer(self) -> dict[str, Any]:
-        """What its indexer tells of its one peer."""
+        """Its indexer's report on its only peer."""
         found: dict[str, Any] = json.loads(self.scalar(select(schema.indexer_status.c.peers)) or "[{}]")[0]
         return found
 
@@ -66,7 +66,7 @@ def chain() -> Iterator[Chain]:
 
 @pytest.fixture
 def replicas(chain: Chain, tmp_path: Path) -> Iterator[tuple[Replica, Replica]]:
-    """The first pays, posts, and asks the second, which only follows and serves."""
+    """The first pays, posts, and compares itself with the second, which follows and serves."""
     one, two = free_ports(2)
     keys = {"TEST_HBD_KEY": HBD.wif, "TEST_PEK_KEY": PEK.wif, "PEK_CHECKPOINT_KEY": BOSS.wif}
     for trader in ("alice", "bob"):
@@ -82,7 +82,7 @@ def replicas(chain: Chain, tmp_path: Path) -> Iterator[tuple[Replica, Replica]]:
 
 
 def steal(url: str) -> None:
-    """A thousandth from alice to bob, in the rows alone: the books still add up."""
+    """Move a thousandth from alice to bob, only in the rows: the books still add up."""
     a = schema.accounts.c
     with closing_writer(url) as engine, engine.begin() as connection:
         for name, change in (("alice", -1), ("bob", 1)):
@@ -127,7 +127,7 @@ def test_replicas_agree_until_the_rows_of_one_are_changed(
     assert BOSS.wif not in honest.log()
 
 
-def test_without_a_good_key_nothing_is_posted_and_payouts_go_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_usable_key_nothing_is_posted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     keys = {"BAD": "5Jnonsense"}
     for variable, every, words in (

@@ -68,7 +68,7 @@ def test_all_plan_the_same_and_two_of_three_suffice(group: Group) -> None:
     [signed] = group.chain.sent
     assert signed.id in ids
     assert [record.weight for record in third.records()] == [1]
-    # The third adds its own, and sends only as many as the chain takes.
+    # The third adds its own, and sends only as many as suffice.
     assert third.collector.receive(first.proposals()[0]).reason == "weight 3 of 2"
     group.round()
     assert [len(sent.signatures) for sent in group.chain.sent] == [2, 2]
@@ -90,7 +90,7 @@ def test_a_batch_of_tokens(group: Group) -> None:
     assert len(group.chain.sent) == 1
 
 
-def test_who_is_behind_says_later_and_takes_it_when_it_has_read_the_blocks(group: Group) -> None:
+def test_a_ledger_that_is_behind_answers_later(group: Group) -> None:
     action = group.world.action("bob", "withdraw", symbol="HBD", quantity="5.000")
     group.block(action, only=[0, 1])
     group.block(seconds=15, only=[0, 1])
@@ -109,7 +109,7 @@ def test_who_is_behind_says_later_and_takes_it_when_it_has_read_the_blocks(group
     assert third.collector.receive(proposal).status == "accepted"
 
 
-def test_limits_hold_for_each_operator_by_himself(tmp_path: Path) -> None:
+def test_limits_apply_to_each_operator(tmp_path: Path) -> None:
     from fractions import Fraction
 
     policy = Policy(limits={"HBD": Fraction(1)})
@@ -341,7 +341,7 @@ def test_two_identical_claims_are_not_paid_at_once(group: Group) -> None:
 # -- signatures that are none -------------------------------------------------------------------------
 
 
-def test_bad_signatures_and_strangers(group: Group) -> None:
+def test_bad_signatures_and_unknown_keys(group: Group) -> None:
     group.withdraw("bob", "HBD", "5.000")
     group.round()
     first, second, _ = group.operators
@@ -365,7 +365,7 @@ def test_bad_signatures_and_strangers(group: Group) -> None:
     )
 
 
-def test_no_authority_no_answer(group: Group) -> None:
+def test_without_the_authority_the_answer_is_later(group: Group) -> None:
     group.withdraw("bob", "HBD", "5.000")
     group.round()
     first, second, _ = group.operators
@@ -400,7 +400,7 @@ def valid() -> dict[str, object]:
         {"more": 1},
     ],
 )
-def test_only_exactly_a_proposal_is_read(change: dict[str, object]) -> None:
+def test_anything_but_a_proposal_is_an_error(change: dict[str, object]) -> None:
     assert Proposal.of_json(valid()).to_json() == valid()
     with pytest.raises(ProposalError):
         Proposal.of_json({**valid(), **change})
@@ -428,7 +428,7 @@ values = st.one_of(
 def test_nothing_that_is_not_ours_ever_gets_a_signature(
     group: Group, changes: dict[str, object], slot: int, seconds: int, prefix: int, numbers: list[int]
 ) -> None:
-    """Whatever a thief with some keys changes: either it is our own payment, or it gets nothing."""
+    """Random changes by a thief with some keys: accepted only if it is our own payment."""
     operator = group.operators[0]
     if not operator.records():
         group.withdraw("bob", "HBD", "5.000", memo="rent")

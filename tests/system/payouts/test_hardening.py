@@ -15,7 +15,7 @@ SECRET = "5Jsecretsecretsecretsecretsecretsecretsecretsecrets"
 
 
 def run(program: str, folder: Path) -> list[str]:
-    """What a process with a key in its environment prints."""
+    """Output of a process with a key in its environment."""
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=folder,
@@ -57,14 +57,14 @@ def test_the_process_cannot_be_dumped_or_read_and_its_files_are_its_own(tmp_path
     assert stat.S_IMODE((tmp_path / "written").stat().st_mode) == 0o600
 
 
-def test_any_mapping_gives_up_what_is_taken() -> None:
+def test_taken_variables_are_removed_from_any_mapping() -> None:
     environ = {"A": " one ", "B": "", "C": "  ", "D": "kept"}
     assert take_variables(["A", "B", "C", "X"], environ) == {"A": "one"}
     assert environ == {"D": "kept"}
 
 
 def test_the_program_runs_without_memory_that_is_written_and_executed(tmp_path: Path) -> None:
-    """What the unit's MemoryDenyWriteExecute forbids, by the kernel's own switch for a process."""
+    """As the unit's MemoryDenyWriteExecute requires, by the kernel's switch for a process."""
     forbid = (
         "import ctypes, os, sys\n"
         "ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)\n"

@@ -1,4 +1,4 @@
-"""A full run with everything going wrong, and no key in anything that it leaves or shows."""
+"""A full run with every kind of failure, and no key in its output, files or database."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def chain() -> Iterator[Chain]:
 
 
 def traces(*keys: PrivateKey) -> dict[str, bytes]:
-    """What must stand nowhere: each key as text, and its number in every usual spelling; and parts of them."""
+    """Texts that must not occur: each key, its number in every usual notation, and parts of them."""
     found: dict[str, bytes] = {"a broken key": BROKEN.encode()}
     for key in keys:
         raw = parse_wif(key.wif)
@@ -52,7 +52,7 @@ def leaks(text: bytes, secrets: dict[str, bytes]) -> list[str]:
 
 
 def lose_replies_of_broadcasts(chain: Chain) -> None:
-    """Whatever comes in is done, and the sender never hears of it: by no answer, or by half a one."""
+    """Executes each request, and sends no answer or half of one."""
     push, switches = chain.node.push, itertools.cycle(["lost_replies", "bad_json"])
 
     def pushed(transaction: Transaction) -> str:

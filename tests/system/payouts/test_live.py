@@ -1,4 +1,4 @@
-"""1 of 1 over HTTP: `peakedex follow` and `peakedex payouts`, beem's signatures, and much that goes wrong."""
+"""1 of 1 over HTTP: `peakedex follow` and `peakedex payouts` with beem's signatures, under failures."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def operator(chain: Chain, tmp_path: Path) -> Iterator[Operator]:
     operator.close()
 
 
-def test_everything_is_paid_once_whatever_happens(chain: Chain, operator: Operator) -> None:
-    """Lost replies, then a process killed while it works, then a database from before all of it."""
+def test_everything_is_paid_once(chain: Chain, operator: Operator) -> None:
+    """Lost replies, a killed process, then an older database."""
     folder, database = operator.folder, operator.folder / "peakedex.db"
     hbd, pek = chain.holds("alice", "HBD"), chain.holds("alice", "PEK")
     chain.node.broadcast([custom_json(VIEW, "bob", token_transfer("PEK", "venue.hbd", "2.50"))])

@@ -1,4 +1,4 @@
-"""Signatures through relays: they arrive, and a hostile relay neither has anything signed nor stops anything."""
+"""Signatures through relays, and hostile relays: they get nothing signed and stop nothing."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_signature_that_comes_too_early_is_checked_again(group: Group, relay: 
         wait_until(lambda: [operator.records()[-1].weight for operator in (first, second)] == [2, 2])
 
 
-def test_a_relay_that_restarts_forgets_and_is_told_again(group: Group) -> None:
+def test_after_a_restart_of_the_relay_bundles_are_posted_again(group: Group) -> None:
     first, second, _ = group.operators
     port = free_port()
     with clients(first, urls=[f"http://127.0.0.1:{port}"]):
@@ -235,7 +235,7 @@ def test_the_relay_process_loads_no_code_that_holds_keys() -> None:
 
 
 class HostileRelay:
-    """Answers what a test puts into `body`, and keeps what is posted."""
+    """Answers with `body`, and keeps what is posted."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -294,7 +294,7 @@ def by_a_stranger(proposal: Proposal) -> Proposal:
 
 
 def to_a_thief(proposal: Proposal, number: int) -> Proposal:
-    """Another payment under the good signature of an operator."""
+    """Another payment with an operator's valid signature."""
     [(name, value)] = proposal.transaction.operations
     forged = replace(proposal.transaction, operations=((name, {**value, "to": "thief"}),))
     return replace(proposal, transaction=forged, signatures=(Key(KEYS[number].wif).sign(forged, CHAIN_ID),))

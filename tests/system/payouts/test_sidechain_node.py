@@ -1,4 +1,4 @@
-"""What payouts ask a Hive-Engine node, against the recorded answers of a real one."""
+"""Queries of payouts to a Hive-Engine node, against recorded answers of a real one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def node() -> Iterator[SidechainNode]:
-    """Answers each transaction as recorded, and the tables with a denied account."""
+    """A node with recorded transactions, and a denied account in its tables."""
     answers: dict[str, Any] = {"odd": {"result": {"logs": "no JSON", "refHiveBlockNumber": 1}}}
     for line in real_nodes.lines(RECORDED):
         ident = line["request"]["params"].get("txid")
@@ -69,7 +69,7 @@ def test_how_a_transaction_was_executed(node: SidechainNode, case: str, executio
     assert node.execution(request["params"]["txid"]) == execution
 
 
-def test_an_answer_of_another_form_is_no_answer(node: SidechainNode) -> None:
+def test_a_malformed_answer_is_an_error(node: SidechainNode) -> None:
     with pytest.raises(ChainError, match="another form"):
         node.execution("odd")
 

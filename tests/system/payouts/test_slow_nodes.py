@@ -1,4 +1,4 @@
-"""Payouts beside nodes that are slow, lie, or belong to another chain: nothing waits for long, the majority counts."""
+"""Slow nodes, lying nodes and nodes of another chain: nothing waits for long, the majority counts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def signed(server: NodeServer, memo: str) -> SignedTransaction:
 
 @pytest.mark.parametrize(("head", "drip"), DRIPS)
 def test_a_node_that_drips_stops_nothing(server: NodeServer, head: bytes, drip: bytes) -> None:
-    """It is the first of two of each kind; every question is asked, and a payment sent, within seconds."""
+    """It is the first of two of each kind; all queries and a payment take seconds."""
     with hanging(head, drip) as slow:
         nodes = ChainNodes([slow, server.url], [slow, server.engine_url], LIMITS, slow_seconds=0.2)
         began = time.monotonic()
@@ -68,7 +68,7 @@ def test_a_node_that_drips_stops_nothing(server: NodeServer, head: bytes, drip: 
 
 
 def liar(url: str, change: Callable[[str, Any], Any]) -> Node:
-    """A node that passes requests on, and whose results `change(method, result)` makes."""
+    """A proxy of a node that replaces results by `change(method, result)`."""
 
     def answer(method: str, params: Any) -> Any:
         body = {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}

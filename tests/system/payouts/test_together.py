@@ -1,4 +1,4 @@
-"""2 of 3 through a relay: three ledgers, three payouts processes, beem's signatures; some of them die."""
+"""2 of 3 through a relay: three ledgers, three payouts processes, beem's signatures, killed processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def chain() -> Iterator[Chain]:
 
 
 def operators(chain: Chain, folder: Path, relay: str | None) -> list[Operator]:
-    """Three of them, each with one key of the three for both escrow accounts."""
+    """Three operators, each with one of three keys of both escrow accounts."""
     options = [] if relay is None else ["--cosign-relay", relay]
     return [
         Operator(
@@ -57,7 +57,7 @@ def relay() -> Iterator[str]:
 
 
 def listening_sockets(pid: int) -> set[str]:
-    """Sockets of a process that listen, as /proc shows them."""
+    """Listening sockets of a process, from /proc."""
     rows = [
         line.split()
         for name in ("tcp", "tcp6")
@@ -68,12 +68,12 @@ def listening_sockets(pid: int) -> set[str]:
 
 
 def shown(operator: Operator) -> list[tuple[object, ...]]:
-    """What `payouts status` says of pending claims."""
+    """Pending claims in `payouts status`."""
     claims = operator.json("payouts", "status")["claims"]
     return [(claim["id"], claim["state"], claim["signatures"], claim["needed"]) for claim in claims]
 
 
-def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path, relay: str) -> None:
+def test_two_of_three_pay_after_one_is_killed(chain: Chain, tmp_path: Path, relay: str) -> None:
     first, second, third = all_ = operators(chain, tmp_path, relay)
     try:
         chain.deposit("alice", "HBD", 100_000)
@@ -94,7 +94,7 @@ def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path, rela
         with suppress(PermissionError):  # only root can look into a hardened process
             assert [listening_sockets(operator.pid("payouts")) for operator in all_] == [set()] * 3
 
-        third.kill("payouts")  # without a word: the other two go on
+        third.kill("payouts")  # the other two suffice
         more = chain.withdraw("alice", "HBD", "7.000", to="carol")
         for operator in all_:
             operator.wait_paid(more)
@@ -117,8 +117,8 @@ def test_two_of_three_pay_and_any_one_may_die(chain: Chain, tmp_path: Path, rela
             operator.close()
 
 
-def test_signatures_travel_as_files(chain: Chain, tmp_path: Path) -> None:
-    """No wire between them: what one exports, the other imports; files of other people are refused."""
+def test_signatures_are_exchanged_as_files(chain: Chain, tmp_path: Path) -> None:
+    """Without a network: each imports what the other exports; other files are refused."""
     first, second, _ = operators(chain, tmp_path, None)
     both = (first, second)
     try:

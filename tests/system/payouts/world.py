@@ -88,7 +88,7 @@ class ChainNodes:
         self.sent: Counter[str] = Counter()
         self.bytes: dict[str, set[bytes]] = {}
         self.hidden: set[str] = set()
-        self.blacklist: set[str] = set()  # as the node says; the sidechain has its own
+        self.blacklist: set[str] = set()  # of the node's answers; the sidechain has its own
         self.denied: set[str] = set()
 
     def _ask(self) -> None:
