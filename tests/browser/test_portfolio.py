@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.test_trading import toast, use_practice_account
+from tests.browser.practice import toast, use_practice_account
 from tests.browser.watch import Watch
 from tests.browser.world import World
 

@@ -12,26 +12,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.practice import toast, use_practice_account
 from tests.browser.watch import Watch, until
 from tests.browser.world import World
 
 OpenPage = Callable[[str], Watch]
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
-
-
-def use_practice_account(context: BrowserContext, world: World) -> str:
-    """Create a practice account that all pages of this context sign with."""
-    name = world.trader()
-    context.add_init_script(
-        f"if (!localStorage.getItem('peakedex.account')) {{ localStorage.setItem('peakedex.account', '{name}');"
-        " localStorage.setItem('peakedex.wallet', 'practice'); }"
-    )
-    return name
-
-
-def toast(page: Page, text: str) -> None:
-    """Wait for a toast whose title begins with the text."""
-    expect(page.locator(".toast .title", has_text=re.compile(f"^{re.escape(text)}")).first).to_be_visible()
 
 
 def place(page: Page, side: str, price: str, amount: str) -> None:
