@@ -35,12 +35,12 @@ def load(path: Path, url: str, **wanted: Any) -> Restored:
     return restore(path, url, RestoreChecks(**{"ignore_checkpoint": True, **wanted}))
 
 
-def resume_payouts(url: str) -> None:
-    """Take back what a restore leaves in a database: payouts start paused, and one decision more is counted."""
+def resume_payouts(url: str, restores: int = 1) -> None:
+    """Take back what restores leave in a database: payouts start paused, and each counts as a decision."""
     settings = payout_schema.settings
     with closing_writer(url) as engine, engine.begin() as connection:
         assert read_pause(connection) == AFTER_RESTORE
-        connection.execute(update(settings).values(pause=RUNNING, decisions=settings.c.decisions - 1))
+        connection.execute(update(settings).values(pause=RUNNING, decisions=settings.c.decisions - restores))
         connection.execute(delete(settings).where(settings.c.decisions == 0))
 
 

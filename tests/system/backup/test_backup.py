@@ -267,7 +267,7 @@ def test_a_database_on_postgresql_is_backed_up_and_comes_back_into_a_new_one(
     assert peakedex("backup", "--db", postgresql, "--to", server.url).code == OK
     second = new_database(migrated=False)
     assert peakedex(*words, second).code == OK
-    resume_payouts(second)
+    resume_payouts(second, restores=2)
     create(second, here / "second", payouts=True)
     create(str(database), here / "first", payouts=True)
     assert (here / "second").read_bytes() == (here / "first").read_bytes()

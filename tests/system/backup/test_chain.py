@@ -83,7 +83,7 @@ def test_a_node_restored_from_it_follows_to_the_same_hashes(checked: Checked, he
     assert (here / "one").read_bytes() == (here / "other").read_bytes()
 
 
-@pytest.mark.parametrize(("column", "name"), [(4, "state"), (5, "journal")])
+@pytest.mark.parametrize(("column", "name"), [(5, "state"), (6, "journal")])
 def test_a_checkpoint_that_says_otherwise_stops_it(
     column: int, name: str, checked: Checked, here: Path
 ) -> None:
@@ -99,7 +99,7 @@ def test_a_checkpoint_that_says_otherwise_stops_it(
 
 
 def _of_another_block(row: list[Any]) -> None:
-    row[2] -= 1
+    row[3] -= 1
 
 
 def _of_another_transaction(row: list[Any]) -> None:

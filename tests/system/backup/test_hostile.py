@@ -185,8 +185,8 @@ BAD_VALUES = {
     "far beyond": ("trades", 5, 10**400),
     "beyond 16 bits": ("tokens", 2, 2**15),
     "null": ("trades", 5, None),
-    "a number for a truth": ("orders", 4, 1),
-    "too long": ("intents", 5, "x" * 33),
+    "a number for a truth": ("orders", 5, 1),
+    "too long": ("intents", 6, "x" * 33),
     "a list": ("trades", 5, []),
     "broken text": ("accounts", 1, "\ud800"),
 }

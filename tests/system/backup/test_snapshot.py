@@ -175,7 +175,8 @@ def test_the_commands(database: Path, here: Path) -> None:
     for name in ("network", "venue_hash", "block", "block_id", "journal_hash", "state_hash", "rows"):
         assert again.json[name] == run.json[name]
     told = peakedex("state", "--db", "new.db", "--json").json
-    assert {name: run.json[name] for name in told} == told
+    for name in ("venue_hash", "block", "block_id", "journal_hash", "state_hash"):
+        assert told[name] == run.json[name]
     assert files(here) == ["new.db", "out", "peakedex.db", "venue.toml"]
 
 
