@@ -9,7 +9,7 @@ from typing import Final
 from settlement.net.change_logger import ChangeLogger
 from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.holds.eligibility import LedgerView
-from settlement.payouts.holds.send_limits import SendRateLimit
+from settlement.payouts.holds.send_limits import SendRateLimit, is_sendable
 from settlement.payouts.payout_log import (
     PayoutRecord,
     PayoutStatus,
@@ -87,8 +87,7 @@ class PaymentSender:
 
 
 def _is_due(record: PayoutRecord, view: LedgerView, head: int) -> bool:
-    claims = [view.pending[ref] for ref in record.members]
-    if all(claim.returning is not None for claim in claims):  # of a batch the others are paid
+    if not is_sendable([view.pending[ref] for ref in record.members]):
         return False
     return record.is_complete and head >= _next_send(record) and record.expires > head
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from settlement.payouts.payout_log import PayoutRecord
@@ -22,6 +22,11 @@ SHARE: Final = 5
 """Payments beyond a limit, as a multiple of it, for accounts of which none waits yet."""
 
 
+def is_sendable(claims: Collection[PayoutClaim]) -> bool:
+    """Whether a signed payment of these pending claims is still sent: unless all of them are returning."""
+    return any(claim.returning is None for claim in claims)
+
+
 class UnsentLimit:
     """Limits the payments of an escrow account that are signed and not sent.
 
@@ -33,11 +38,11 @@ class UnsentLimit:
         self._incomplete: Counter[str] = Counter()
         self._waiting: set[tuple[str, str]] = set()  # escrow account, and account that is paid
         for record in records:
-            if record.is_complete and record.last_sent is not None:
+            claims = [pending[ref] for ref in record.members if ref in pending]
+            if (record.is_complete and record.last_sent is not None) or not is_sendable(claims):
                 continue
             (self._unsent if record.is_complete else self._incomplete)[record.escrow] += 1
-            claims = (pending.get(ref) for ref in record.members)
-            self._waiting |= {(record.escrow, claim.account) for claim in claims if claim is not None}
+            self._waiting |= {(record.escrow, claim.account) for claim in claims}
 
     def acquire(self, payment: Payment) -> bool:
         """Count one more payment; False where the account has reached its limit."""
