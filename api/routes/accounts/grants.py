@@ -15,8 +15,10 @@ from api.http.parameters import PageParameters, User
 from api.http.resource import Resource
 from api.http.shapes import Amount, Answer, Block, Count, NextCursor, Part, Time
 from settlement.core.parsing.amounts import show_units
+from settlement.core.parsing.intents import POSTING
 from settlement.core.parsing.names import decode, encode
 from settlement.store.read.accounts.grants import GrantRow, list_grants_to, read_grants
+from settlement.store.read.paging import Page
 from settlement.store.read.venue import find_account, read_tokens
 
 DAY_SECONDS: Final = 86_400
@@ -69,7 +71,9 @@ def _view(snapshot: Snapshot, params: GrantsParameters) -> Grants:
     before = cursors.read(params.cursor)
     account = find_account(connection, params.user)
     given = [] if account is None or before is not None else read_grants(connection, account, now)
-    page = list_grants_to(connection, encode(params.user), now, before, params.limit)
+    page: Page[GrantRow] = Page([], None)
+    if params.user != POSTING:  # no account of that name can receive one: `posting` is the signer's own key
+        page = list_grants_to(connection, encode(params.user), now, before, params.limit)
     precisions = {token.symbol: token.precision for token in read_tokens(connection)}
     return Grants(
         *snapshot.stamp,

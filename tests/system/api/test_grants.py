@@ -148,6 +148,12 @@ def test_received_grants_are_paged(market: World) -> None:
     assert rows == whole
 
 
+def test_an_account_named_posting_receives_none(market: World) -> None:
+    """The word means the signer's own posting key (protocol, section 6)."""
+    market.apply(grant(market, "alice", "posting"))
+    assert get(market.client(), "/api/grants?user=posting")["received"] == []
+
+
 def test_timers(market: World) -> None:
     market.apply(
         market.action("alice", "cancelAllAfter", seconds=60), market.order("alice", "sell", "1", "1")
