@@ -34,6 +34,10 @@ class RecentBlock:
     def changes(self) -> ChangeSet:
         return ChangeSet.read(self.text)
 
+    def forget_changes(self) -> None:
+        """Keep only the text: parsed it takes five times the memory."""
+        self.__dict__.pop("changes", None)
+
 
 class RecentBlocks:
     """Active blocks without gaps up to the database's newest one. Belongs to one thread."""
@@ -44,6 +48,7 @@ class RecentBlocks:
         self._venue_hash = snapshot.at.venue_hash
         self.at = self._newest(snapshot)
         self._kept: deque[RecentBlock] = deque()
+        self._parsed: list[RecentBlock] = []  # blocks that were read last
         self._chars = 0
         self._add(_read(snapshot.connection, self.at, 0))
 
@@ -72,6 +77,7 @@ class RecentBlocks:
         journal_hash = missed[0].changes.previous if missed else self.at.journal_hash
         if hash_prefix is not None and hash_prefix != journal_hash[:HASH_PREFIX]:
             return None
+        self._parsed.extend(missed)
         return missed
 
     @property
@@ -85,6 +91,10 @@ class RecentBlocks:
         return found or ActiveBlock(*(0, "", 0, self._venue_hash), *(0,) * (len(ActiveBlock._fields) - 4))
 
     def _add(self, blocks: list[RecentBlock]) -> None:
+        if blocks:
+            for block in self._parsed:
+                block.forget_changes()
+            self._parsed = list(blocks)
         self._kept.extend(blocks)
         self._chars += sum(len(block.text) for block in blocks)
         while len(self._kept) > self._limit or (self._chars > MAX_CHARS and len(self._kept) > 1):
