@@ -80,7 +80,7 @@ class Follower:
         on_caught_up: Callable[[], None] | None = None,
     ) -> None:
         """`read` decodes a block into events. `on_batch` is called after each batch that the sink has taken,
-        `on_caught_up` once, after the first one when the source is no longer catching up."""
+        `on_caught_up` once, after the first live one."""
         self.progress = Progress()
         self._rules = rules
         self._sink = sink
@@ -156,6 +156,9 @@ class Follower:
             )
         )
         self._report(pending)
+        if live and self._on_caught_up is not None:
+            self._on_caught_up()
+            self._on_caught_up = None
 
     def _report(self, pending: _Pending) -> None:
         progress = self.progress
@@ -168,6 +171,3 @@ class Follower:
         progress.last_block = self._rules.next_block() - 1
         if self._on_batch is not None:
             self._on_batch(progress)
-        if self._on_caught_up is not None and not self._source.catching_up:
-            self._on_caught_up()
-            self._on_caught_up = None
