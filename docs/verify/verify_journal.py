@@ -15,6 +15,8 @@ input; .gz is read too). VENUE is the venue file (needs Python 3.11), or the out
 3. It checks conservation: for each token, what all accounts hold is what was deposited less what was paid.
 4. It writes the state text, whose SHA-256 is the state hash, and compares it with --state and --state-hash.
 
+With --from-state it goes on from a state text, to check a journal that begins later than the venue.
+
 Not covered: whether the chain's operations were decoded rightly, and whether rejected ones had to be. Only a
 replay of the blocks shows that.
 
@@ -104,6 +106,9 @@ UNDER_GRANT = (*ORDERS, "cancel", "cancelAll", "cancelAllAfter")
 BOOK_CODES = ("E_FUNDS", "E_POST_ONLY", "E_FOK", "E_SELF_TRADE", "E_NO_LIQUIDITY")
 CODES = ("E_INPUT", "E_AUTH", "E_GRANT", "E_LATE", "E_NOT_FOUND", "E_OWNER", "E_TOKEN", "E_PAIR", "E_PAUSED")
 CODES += ("E_PRECISION", "E_RANGE", "E_FEE", "E_LIMIT", "E_MINIMUM", "E_TRIGGER", *BOOK_CODES)
+# The kinds of state lines after the head.
+STATE_KINDS = ("last", "rules", "upgrade", "token", "pair", "balance", "order", "stop", "timer", "grant")
+STATE_KINDS += ("withdrawal", "refund", "mark", "left", "escrow")
 # The order of work in a block (section 3).
 EXPIRY, TIMERS, RETURNS, LEFT_OVER, OPERATIONS, FIRING = range(6)
 
@@ -456,6 +461,114 @@ class Books:
         self.max_open, self.fee_account = number(settings["max_open_orders"]), settings["fee_account"]
         self.lifetime = number(settings["order_lifetime"])
         self.escrows = {token.escrow for token in self.tokens.values()}
+
+    # ------------------------------------------------------------ going on from a state text
+
+    def load(self, text: str) -> str:
+        """Go on from a state text instead of the beginning; returns its journal hash."""
+        need(self.number == 0 and text.endswith("\n"), "not a whole state text")
+        head, *lines = text[:-1].split("\n")
+        need(head == "peakedex-state 2", "not a state text of protocol 2")
+        journal_hash = self.venue_hash
+        for line in lines:
+            kind, *words = line.split(" ")
+            if kind == "venue":
+                need(words == [self.venue_hash], "the state is of another venue")
+            elif kind == "block":
+                need(len(words) == 3, "it has no block")
+                self.number, self.id, self.time = number(words[0]), words[1], words[2]
+                self.now = seconds_of(self.time) if self.number else 0
+            elif kind == "journal":
+                journal_hash = words[0]
+            else:
+                need(kind in STATE_KINDS, f"unknown kind of line in the state: {kind}")
+                getattr(self, f"load_{kind}")(*words)
+        self.items = dict(sorted(self.items.items(), key=lambda entry: entry[1].seq))
+        self.check_all_totals()
+        need(self.state(journal_hash) == text, "the state text is not sorted, or not complete")
+        return journal_hash
+
+    def load_last(self, seq: str, trades: str) -> None:
+        self.seq, self.trades = number(seq), number(trades)
+
+    def load_rules(self, max_open: str, fee_account: str) -> None:
+        self.max_open, self.fee_account = number(max_open), fee_account
+
+    def load_upgrade(self, *words: str) -> None:
+        self.upgrade = list(words)
+
+    def load_token(self, *words: str) -> None:
+        self.tokens[words[0]] = Token(*words)
+
+    def load_pair(self, name: str, *words: str) -> None:
+        base, quote = name.split("/")
+        self.pairs[name] = Pair(name, self.token(base), self.token(quote))
+        self.pairs[name].set(list(words))
+
+    def load_balance(self, account: str, symbol: str, *buckets: str) -> None:
+        self.wallets[account, symbol] = [number(units) for units in buckets]
+        self.token(symbol).owed += sum(self.wallets[account, symbol])
+
+    def load_item(self, item: Item) -> None:
+        self.items[item.id] = item
+        self.items_of.setdefault(item.account, {})[item.id] = item
+        assert item.expiry is not None
+        heapq.heappush(self.expiries, (item.expiry, item.seq, item))
+        self.wait(item)
+
+    def load_order(self, seq: str, id_: str, account: str, pair: str, side: str, *words: str) -> None:
+        price, quantity, remaining, locked, received, released, expiry, *rest = words
+        fields = [id_, seq, account, pair, side, "limit", price, quantity, expiry]
+        item = Item(fields, self.pair(pair))
+        item.remaining, item.locked = amount(remaining), amount(locked)
+        item.received, item.released = number(received), number(released)
+        item.maker_fee, item.taker_fee, item.settle = number(rest[0]), number(rest[1]), rest[2]
+        item.stop_price, item.stop_limit = optional(rest[3]), optional(rest[4])
+        self.rest(item)
+        self.load_item(item)
+
+    def load_stop(self, seq: str, id_: str, account: str, pair: str, side: str, *words: str) -> None:
+        kind, price, quantity, _, expiry, taker_fee, when, trigger, *_ = words
+        item = Item([id_, seq, account, pair, side, kind, price, quantity, expiry], self.pair(pair))
+        item.is_stop, item.above, item.trigger = True, when == "above", amount(trigger)
+        item.taker_fee, item.rest = number(taker_fee), " ".join(words[6:])
+        self.load_item(item)
+
+    def load_timer(self, account: str, by: str, due: str) -> None:
+        self.timers[account, by] = number(due)
+        heapq.heappush(self.timer_queue, (int(due), account, by))
+
+    def load_grant(self, *words: str) -> None:
+        grant = Grant(*words[:6])
+        grant.day = None if words[6] == "-" else number(words[6])
+        parts = [] if words[7] == "-" else [part.split(":") for part in words[7].split(",")]
+        grant.used = {symbol: amount(units) for symbol, units in parts}
+        self.add_grant(grant)
+
+    def load_withdrawal(self, id_: str, account: str, symbol: str, *words: str) -> None:
+        self.opened += 1
+        units, to, memo, returning = words
+        due = None if returning == "-" else number(returning)
+        self.withdrawals[id_] = [account, symbol, amount(units), to, memo, due, self.opened]
+        self.pending[account] += 1
+        if due is not None:
+            heapq.heappush(self.return_queue, (due, self.opened, id_))
+
+    def load_refund(self, id_: str, account: str, *words: str) -> None:
+        symbol, quantity, escrow = words
+        self.refunds[id_] = (account, symbol, quantity, escrow)
+        self.refunds_of[account] += 1
+
+    def load_mark(self, pair: str, block: str, base: str, quote: str) -> None:
+        need(ANY_NUMBER.fullmatch(base) and ANY_NUMBER.fullmatch(quote), "not a mark")
+        self.pair(pair).count(number(block), int(base), int(quote))
+
+    def load_left(self, pair: str) -> None:
+        self.left.append(self.pair(pair).name)
+
+    def load_escrow(self, symbol: str, holdings: str) -> None:
+        need(ANY_NUMBER.fullmatch(holdings.lstrip("-")), "not an amount")
+        self.token(symbol).holdings = int(holdings)
 
     # ------------------------------------------------------------ blocks and steps
 
@@ -907,13 +1020,17 @@ class Books:
         )
         if taker.fired_fee is None:
             need(self.own_count < self.max_open, "too many open orders and stops")
-        taker.rests = True
-        assert taker.price is not None
+        self.rest(taker)
         assert taker.expiry is not None
-        key = -taker.price if taker.is_buy else taker.price
-        heapq.heappush(taker.pair.books[taker.is_buy], (key, taker.seq, taker))
         heapq.heappush(self.expiries, (taker.expiry, taker.seq, taker))
         self.wait(taker)
+
+    def rest(self, item: Item) -> None:
+        """Put an order on the book."""
+        assert item.price is not None
+        item.rests = True
+        key = -item.price if item.is_buy else item.price
+        heapq.heappush(item.pair.books[item.is_buy], (key, item.seq, item))
 
     def on_close(self, id_: str, status: str, released: str) -> None:
         need(id_ in self.items, f"{id_} is not open")
@@ -1022,6 +1139,9 @@ class Books:
             self.pair(name)
         for symbol in grant.per_day:
             self.token(symbol)
+        self.add_grant(grant)
+
+    def add_grant(self, grant: Grant) -> None:
         self.grants_of[grant.account] += (grant.account, grant.to) not in self.grants
         need(self.grants_of[grant.account] <= 10, "more than 10 grants")
         self.grants[grant.account, grant.to] = grant
@@ -1314,12 +1434,11 @@ class Journal:
             yield "".join(held), None
 
 
-def add_up(journal: Journal, books: Books) -> tuple[str, int, int]:
-    """Apply all blocks; returns the journal hash and the number of blocks and lines.
+def add_up(journal: Journal, books: Books, value: str) -> tuple[str, int, int]:
+    """Apply all blocks, from that journal hash on; returns the new one and the number of blocks and lines.
 
     Raises JournalError with the place.
     """
-    value = books.venue_hash
     blocks = count = 0
     for text, said in journal.blocks():
         *lines, rest = text.split("\n")
@@ -1374,6 +1493,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("venue", help="venue file, or its canonical text (peakedex venue hash --text)")
     parser.add_argument("--venue-hash", metavar="HASH", help="expected venue hash")
     parser.add_argument("--journal-hash", metavar="HASH", help="expected journal hash")
+    parser.add_argument("--from-state", metavar="FILE", help="state text from which the journal goes on")
     parser.add_argument("--state", metavar="FILE", help="state text to compare with")
     parser.add_argument("--state-hash", metavar="HASH", help="expected state hash")
     parser.add_argument(
@@ -1385,18 +1505,19 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def read_text(path: str) -> str:
+    with open(path, encoding="utf-8", newline="") as file:
+        return file.read()
+
+
 def run(options: argparse.Namespace) -> list[str]:
     """Run all checks; returns the lines to print. Raises JournalError."""
-    with open(options.venue, encoding="utf-8", newline="") as file:
-        venue = canonical_text(file.read())
-    theirs = None
-    if options.state:
-        with open(options.state, encoding="utf-8", newline="") as file:
-            theirs = file.read()
-    books = Books(venue)
+    theirs = read_text(options.state) if options.state else None
+    books = Books(canonical_text(read_text(options.venue)))
     found = books.venue_hash
     need(options.venue_hash in (None, found), f"the venue hash is {found}, not {options.venue_hash}")
-    journal_hash, blocks, lines = add_up(Journal(options.journal), books)
+    start = books.load(read_text(options.from_state)) if options.from_state else books.venue_hash
+    journal_hash, blocks, lines = add_up(Journal(options.journal), books, start)
     expected = options.journal_hash
     need(expected in (None, journal_hash), f"the journal hash is {journal_hash}, not {expected}")
     report = [f"OK: {blocks} blocks, {lines} lines, up to block {books.number} {books.id}"]

@@ -76,12 +76,14 @@ def replay(archive: Path, venue: Venue) -> Replay:
 
 def check(folder: Path, journal: str, venue: Venue, **options: Any) -> list[str]:
     """Run the program on a journal and return its output lines. Raises JournalError."""
-    given: dict[str, Any] = dict.fromkeys(("venue_hash", "journal_hash", "state", "state_hash", "block"))
+    names = ("venue_hash", "journal_hash", "from_state", "state", "state_hash", "block")
+    given: dict[str, Any] = dict.fromkeys(names)
     given |= {"print_state": False} | options
     folder.mkdir(exist_ok=True)
-    if given["state"] is not None:
-        (folder / "state").write_text(given["state"], newline="")
-        given["state"] = str(folder / "state")
+    for name in ("from_state", "state"):
+        if given[name] is not None:
+            (folder / name).write_text(given[name], newline="")
+            given[name] = str(folder / name)
     (folder / "venue").write_text(venue.canonical(), newline="")
     (folder / "journal").write_text(journal, newline="")
     paths = {"journal": str(folder / "journal"), "venue": str(folder / "venue")}

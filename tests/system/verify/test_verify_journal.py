@@ -9,18 +9,17 @@ import random
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from indexer.follow.loop import Follower
+from indexer.sources.archive import ArchiveSource
 from settlement.core.journal import lines, state_lines
 from settlement.core.journal.codec import fields_of
 from settlement.core.journal.lines import chain_hash, iso_time
-from settlement.core.journal.state_text import state_text
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
-from tests.property.model.random_venues import random_venue
-from tests.property.model.test_state_machine import Comparison
 from tests.scenarios.chain import write_archive
 from tests.scenarios.golden.golden import SEEDS, read
 from tests.scenarios.scenario import HERE, read_scenarios
@@ -147,42 +146,6 @@ def test_every_scenario_gives_the_same_state(path: Path, tmp_path: Path) -> None
     for number, case in enumerate(read_scenarios(path)):
         found = replay(write_archive(tmp_path / str(number), case.blocks, "block_api"), case.venue())
         agree(found, tmp_path)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_random_chains_give_the_same_state_after_every_block(seed: int) -> None:
-    """Chains of the property tests: every event, also those that no devnet makes."""
-    source = random.Random(seed)
-    chain = Comparison(random_venue(source))
-    for event in chain.generator.funding():
-        chain.apply(event)
-    books = CHECKER.Books(chain.venue.canonical())
-    journal_hash, kinds = chain.venue.hash, Counter[str]()
-    for _ in range(50):
-        for _ in range(source.randrange(25)):
-            chain.apply(chain.generator.any_event(source))
-        chain.end_block(source.choice((3, 3, 3, 30, 3600, 86400)))
-        state = chain.machine.state
-        text = chain.last_text
-        kinds.update(line.split(" ")[0] for line in text.splitlines())
-        if text:
-            add_block(books, text)
-            journal_hash = chain_hash(journal_hash, text)
-        elif books.number:
-            assert state.header is not None
-            number, block_id, timestamp = state.header
-            CHECKER.move_on(books, [str(number), block_id, iso_time(timestamp)])
-        if books.number:
-            assert books.state(journal_hash) == state_text(state)
-    assert len(kinds) > 20
-
-
-def add_block(books, text: str) -> None:  # type: ignore[no-untyped-def]
-    first, *rest = text.splitlines()
-    books.begin(first)
-    for line in rest:
-        books.add(line)
-    books.end()
 
 
 # ---------------------------------------------------------------- it finds lies
@@ -373,6 +336,19 @@ def test_a_state_at_a_later_block_has_what_ended_meanwhile(short: Replay, tmp_pa
     later = "999999999," + f"{999999999:08x}" + "0" * 32 + ",2099-01-01T00:00:00"
     with pytest.raises(JournalError, match=r"^at block 999999999: .* should have expired"):
         check(tmp_path, short.journal, demo(), block=later)
+
+
+def test_a_journal_that_begins_later_is_checked_from_its_state(short: Replay, tmp_path: Path) -> None:
+    machine = StateMachine(demo())
+    source = ArchiveSource(lively(blocks=14).write(tmp_path / "blocks"), machine.venue_filter)
+    first = Replay(machine)
+    Follower(machine, first, source, batch_blocks=1).run(until=demo().start_block + 6)
+    rest = short.journal[len(first.journal) :]
+    known = {"state": short.state, "journal_hash": short.machine.state.journal_hash}
+    assert check(tmp_path, rest, demo(), from_state=first.state, **known)[0].startswith("OK: ")
+    assert refused(tmp_path, rest, demo(), **known)
+    assert refused(tmp_path, rest, demo(), from_state=first.state.replace(" sell ", " buy ", 1), **known)
+    assert refused(tmp_path, rest, demo(), from_state=first.state[: first.state.index("balance")], **known)
 
 
 def test_a_gzipped_journal(short: Replay, tmp_path: Path) -> None:

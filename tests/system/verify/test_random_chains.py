@@ -1,7 +1,7 @@
-"""Random chains of one pair that are full of stops and protective stops, by rules and independent checker.
+"""Random chains, by the rules and by the independent checker: the same state after every block.
 
-The property generator draws from all of the protocol, so that few of its stops fire; here most do, under every price and
-self-trade policy, with fees that change and pauses.
+The property tests' generator draws from all of the protocol, so that few of its stops fire. `Actions` draws stops and
+protective stops around the price of one pair, under every price and self-trade policy, with fees that change and pauses.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import pytest
 
 from settlement.core.events import HIVE_ENGINE, Action, BlockHeader, JsonNumber, Movement
 from settlement.core.invariants import check_all
-from settlement.core.journal.lines import iso_time
+from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.journal.state_text import read_state, state_text
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import PRICE_POLICIES, SELF_TRADE_POLICIES, Venue
+from tests.property.model.random_venues import random_venue
+from tests.property.model.test_state_machine import Comparison
 from tests.scenarios.scenario import START, read_venue
 from tests.support.examples import examples
 from tests.system.verify.checker import CHECKER
@@ -112,7 +114,7 @@ def venue_of(random: Random) -> Venue:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_rules_and_checker_agree_after_every_block(seed: int) -> None:
+def test_chains_full_of_stops(seed: int) -> None:
     random = Random(seed)
     venue, actions = venue_of(random), Actions(random)
     machine, books = StateMachine(venue), CHECKER.Books(venue.canonical())
@@ -124,17 +126,51 @@ def test_rules_and_checker_agree_after_every_block(seed: int) -> None:
         events = actions.deposits() if number == venue.start_block else []
         entry = machine.apply(header, [*events, *(actions.draw() for _ in range(random.randrange(14)))])
         check_all(machine.state)
-        first, *journal = entry.text.splitlines() or [""]
-        if journal:
-            books.begin(first)
-            for line in journal:
-                books.add(line)
-            books.end()
+        if entry.text:
+            add_block(books, entry.text)
         else:
             CHECKER.move_on(books, [str(number), header.block_id, iso_time(time)])
         text = state_text(machine.state)
         assert books.state(entry.hash) == text
-        kinds.update(line.split(" ")[0] for line in journal)
+        kinds.update(line.split(" ")[0] for line in entry.text.splitlines())
         if number % 5 == 0:
             machine = StateMachine(venue, read_state(venue, text))
     assert kinds["trigger"] or seed >= 8  # among more seeds, a chain may be paused throughout
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chains_of_all_events(seed: int) -> None:
+    source = Random(seed)
+    chain = Comparison(random_venue(source))
+    for event in chain.generator.funding():
+        chain.apply(event)
+    books = CHECKER.Books(chain.venue.canonical())
+    journal_hash, kinds = chain.venue.hash, Counter[str]()
+    for _ in range(50):
+        for _ in range(source.randrange(25)):
+            chain.apply(chain.generator.any_event(source))
+        chain.end_block(source.choice((3, 3, 3, 30, 3600, 86400)))
+        state = chain.machine.state
+        text = chain.last_text
+        kinds.update(line.split(" ")[0] for line in text.splitlines())
+        if text:
+            add_block(books, text)
+            journal_hash = chain_hash(journal_hash, text)
+        elif books.number:
+            assert state.header is not None
+            number, block_id, timestamp = state.header
+            CHECKER.move_on(books, [str(number), block_id, iso_time(timestamp)])
+        if books.number:
+            assert books.state(journal_hash) == state_text(state)
+        if source.random() < 0.1:  # a state text is enough to go on from
+            books = CHECKER.Books(chain.venue.canonical())
+            assert books.load(state_text(state)) == journal_hash
+    assert len(kinds) > 20
+
+
+def add_block(books, text: str) -> None:  # type: ignore[no-untyped-def]
+    first, *rest = text.splitlines()
+    books.begin(first)
+    for line in rest:
+        books.add(line)
+    books.end()
