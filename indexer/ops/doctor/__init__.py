@@ -50,6 +50,12 @@ def examine(
     yield from machine.versions()
     finding, venue = _read_venue(subject.venue_file)
     yield finding
+    if venue is not None and venue.checkpoint_account == venue.operator:
+        yield warn(
+            "checkpoints",
+            f"{venue.operator} signs checkpoints too: its key lies on the machine that pays",
+            "name another account as checkpoint_account before the venue starts",
+        )
     ledger = Ledger(subject.db)
     yield from ledger.examine(venue, wait)
     nodes = hive.inspect_nodes(subject.nodes, subject.chain)

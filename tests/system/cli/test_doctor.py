@@ -195,6 +195,17 @@ def test_a_fatal_finding_is_exit_code_1_with_its_cure(calm: World, venue: Path, 
     assert peakedex(*words, "--json").json["ok"] is False
 
 
+def test_an_operator_who_signs_checkpoints_is_a_warning(calm: World, venue: Path) -> None:
+    venue.write_text(venue.read_text("utf-8").replace('"peakecoin.proof"', '"peakecoin"'), "utf-8")
+    assert "peakecoin signs checkpoints too" in the_one(look(calm, venue), "warn", "checkpoints").text
+
+
+def test_an_account_that_signs_checkpoints_and_does_not_exist(calm: World, venue: Path) -> None:
+    venue.write_text(venue.read_text("utf-8").replace('"peakecoin.proof"', '"peakecoin.prove"'), "utf-8")
+    text = "the account peakecoin.prove does not exist on Hive"
+    assert the_one(look(calm, venue), "warn", "checkpoints").text == text
+
+
 def test_before_anything_is_set_up_it_says_what_is_missing(calm: World, here: Path) -> None:
     findings = look(calm)
     assert {(each.level, each.check) for each in wrong(findings)} == {("warn", "venue"), ("warn", "database")}
