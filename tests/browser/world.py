@@ -39,8 +39,17 @@ class World:
         )
         self.node = self.devnet.node
         self.bots = Bots(self.node, self.view, seed=7, traders=8, acts=4)
+        self.processes: list[subprocess.Popen[bytes]] = []
+        try:
+            self._open()
+        except BaseException:
+            self.close()  # nobody else would end its processes
+            raise
+
+    def _open(self) -> None:
+        home = self.home
         options = ("--venue", str(self.venue_file), "--trust-single-node", *self._nodes())
-        self.processes = [self._start("follow", *options)]
+        self.processes.append(self._start("follow", *options))
         self._wait((home / "peakedex.db").exists)
         port = free_port()
         self.site = f"http://127.0.0.1:{port}"
@@ -134,7 +143,7 @@ class World:
 
     def _wait(self, ready: Callable[[], object], say: Callable[[], str] = str) -> None:
         def happened() -> bool:
-            for process in self.processes if hasattr(self, "processes") else ():
+            for process in self.processes:
                 assert process.poll() is None, self._logs()
             try:
                 return bool(ready())
