@@ -67,10 +67,8 @@ class Account:
 
     name: str  # percent-encoded
     balances: dict[str, Balance] = field(default_factory=dict)  # by symbol
-    orders: dict[str, Order] = field(default_factory=dict)  # open orders by id, in order of sequence
-    stops: dict[str, Stop] = field(default_factory=dict)  # open stops by id, in order of sequence
-    grants: dict[str, Grant] = field(default_factory=dict)  # by `to`
-    timers: dict[str, Timer] = field(default_factory=dict)  # by `by`
+    orders: dict[str, Order | Stop] = field(default_factory=dict)  # open orders and stops by id
+    grants: int = 0  # number of grants
 
 
 @dataclass(slots=True, eq=False)

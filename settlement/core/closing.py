@@ -10,7 +10,7 @@ from settlement.core.accounts import AVAILABLE, LOCKED
 from settlement.core.codes import Code
 from settlement.core.context import Context, accept
 from settlement.core.custody import MAX_PENDING_WITHDRAWALS, open_withdrawal
-from settlement.core.grants import may_touch
+from settlement.core.grants import drop_timer, may_touch
 from settlement.core.journal import lines
 from settlement.core.matching import release
 from settlement.core.order_book import Order, Pair, Stop
@@ -45,7 +45,7 @@ def close_unsettled(state: State, order: Order, status: str) -> int:
 def close_stop(state: State, stop: Stop, status: str) -> None:
     """Close an open stop and release its lock."""
     del state.stops[stop.id]
-    del stop.account.stops[stop.id]
+    del stop.account.orders[stop.id]
     state.expiries.discard((stop.expiry, stop.seq))
     stop.pair.waiting(stop).remove(stop)
     released, stop.locked = stop.locked, 0
@@ -83,7 +83,7 @@ def cancel(state: State, context: Context, intent: CancelIntent) -> Code | None:
         return Code.E_NOT_FOUND
     if found.account is not context.account:
         return Code.E_OWNER
-    if context.grant is not None and not (isinstance(found, Order) and may_touch(context.grant, found)):
+    if not may_touch(context.grant, found):
         return Code.E_GRANT
     accept(state, context, "cancel")
     close_any(state, found, "cancelled")
@@ -100,9 +100,7 @@ def cancel_all(state: State, context: Context, intent: CancelAllIntent) -> Code 
     if (symbol, quote) != (None, None) and not any(map(fits, state.pairs.values())):
         return Code.E_PAIR
     accept(state, context, "cancelAll")
-    orders = [order for order in context.account.orders.values() if may_touch(context.grant, order)]
-    stops = context.account.stops.values() if context.grant is None else ()
-    found: list[Order | Stop] = [*orders, *stops]
+    found = [order for order in context.account.orders.values() if may_touch(context.grant, order)]
     for waiting in sorted(found, key=lambda waiting: waiting.seq):
         if fits(waiting.pair):
             close_any(state, waiting, "cancelled")
@@ -111,16 +109,16 @@ def cancel_all(state: State, context: Context, intent: CancelAllIntent) -> Code 
 
 def fire_timers(state: State, now: int) -> None:
     """Fire the timers that are due, by (due, account, how they were set): cancel their orders (section 3)."""
-    while (key := state.timers.first_key()) is not None and key[0] <= now:
-        timer = state.timers.items[key]
+    while (key := state.timer_ends.first_key()) is not None and key[0] <= now:
+        timer = state.timer_ends.items[key]
         account = timer.account
-        del account.timers[timer.by]
-        state.timers.discard(key)
+        drop_timer(state, timer)
         state.write(lines.Timeout(account.name, timer.by))
-        grant = account.grants.get(timer.by)
-        orders = [order for order in account.orders.values() if may_touch(grant, order)]
+        grant = state.grants.get((account.name, timer.by))
+        orders = [order for order in account.orders.values() if isinstance(order, Order)]
         for order in sorted(orders, key=lambda order: order.seq):
-            close(state, order, "cancelled")
+            if may_touch(grant, order):
+                close(state, order, "cancelled")
 
 
 def expire(state: State, now: int) -> None:

@@ -8,7 +8,7 @@ from settlement.core.accounts import Account, Grant, Timer
 from settlement.core.codes import Code
 from settlement.core.context import Context
 from settlement.core.journal import lines
-from settlement.core.order_book import Order, Pair
+from settlement.core.order_book import Order, Pair, Stop
 from settlement.core.parsing.amounts import BPS, MAX_UNITS, to_units
 from settlement.core.parsing.intents import (
     ACTIVE,
@@ -43,9 +43,8 @@ def authorize(
     if principal is not None and (not active or signer == POSTING):
         return Code.E_AUTH
     by = POSTING if principal is None else signer
-    account = state.accounts.get(signer if principal is None else principal)
-    grant = None if account is None else account.grants.get(by)
-    if account is None or grant is None:
+    grant = state.grants.get((signer if principal is None else principal, by))
+    if grant is None:
         return Code.E_AUTH
     if not isinstance(intent, TradingIntent) or not _is_plain(intent):
         return Code.E_GRANT
@@ -53,7 +52,7 @@ def authorize(
         name = f"{intent.symbol}/{intent.quote}"
         if name in state.pairs and name not in grant.pairs:
             return Code.E_GRANT
-    return Actor(account, by, grant)
+    return Actor(grant.account, by, grant)
 
 
 def _is_plain(intent: TradingIntent) -> bool:
@@ -68,9 +67,11 @@ def _is_plain(intent: TradingIntent) -> bool:
     )
 
 
-def may_touch(grant: Grant | None, order: Order) -> bool:
-    """Whether a cancel under that grant reaches an open order."""
-    return grant is None or (order.pair.name in grant.pairs and order.stop_price is None)
+def may_touch(grant: Grant | None, order: Order | Stop) -> bool:
+    """Whether a cancel under that grant reaches an open order or stop."""
+    if grant is None:
+        return True
+    return isinstance(order, Order) and order.pair.name in grant.pairs and order.stop_price is None
 
 
 def check_limits(grant: Grant, order: Order, counted: int, now: int) -> Code | None:
@@ -120,16 +121,16 @@ def check_grant(state: State, account: Account, intent: GrantIntent) -> dict[str
         return Code.E_PRECISION
     if max(allowances.values()) > MAX_UNITS:
         return Code.E_RANGE
-    if len(account.grants) >= MAX_GRANTS and intent.to not in account.grants:
+    if account.grants >= MAX_GRANTS and (account.name, intent.to) not in state.grants:
         return Code.E_LIMIT
     return allowances
 
 
 def open_grant(state: State, account: Account, intent: GrantIntent, per_day: dict[str, int]) -> None:
     """Add a grant; one to the same `to` is replaced, with nothing used, and its timer stays."""
-    old = account.grants.get(intent.to)
+    old = state.grants.get((account.name, intent.to))
     if old is not None:
-        state.grants.discard((old.until, account.name, old.to))
+        _unindex_grant(state, old)
     grant = Grant(
         account=account,
         to=intent.to,
@@ -153,30 +154,38 @@ def open_grant(state: State, account: Account, intent: GrantIntent, per_day: dic
 
 def put_grant(state: State, grant: Grant) -> None:
     """Put a grant into the indexes."""
-    grant.account.grants[grant.to] = grant
-    state.grants.put((grant.until, grant.account.name, grant.to), grant)
+    name = grant.account.name
+    grant.account.grants += 1
+    state.grants[name, grant.to] = grant
+    state.grant_ends.put((grant.until, name, grant.to), grant)
+
+
+def _unindex_grant(state: State, grant: Grant) -> None:
+    """Remove a grant from the indexes."""
+    name = grant.account.name
+    grant.account.grants -= 1
+    del state.grants[name, grant.to]
+    state.grant_ends.discard((grant.until, name, grant.to))
 
 
 def close_grant(state: State, grant: Grant) -> None:
     """Remove a grant and its timer."""
-    account = grant.account
-    del account.grants[grant.to]
-    state.grants.discard((grant.until, account.name, grant.to))
-    timer = account.timers.get(grant.to)
+    _unindex_grant(state, grant)
+    timer = state.timers.get((grant.account.name, grant.to))
     if timer is not None:
         drop_timer(state, timer)
 
 
 def expire_grants(state: State, now: int) -> None:
     """Remove the grants that have ended, without a line (section 3, step 1)."""
-    while (key := state.grants.first_key()) is not None and key[0] <= now:
-        close_grant(state, state.grants.items[key])
+    while (key := state.grant_ends.first_key()) is not None and key[0] <= now:
+        close_grant(state, state.grant_ends.items[key])
 
 
 def set_timer(state: State, context: Context, intent: TimerIntent) -> None:
     """Set or disarm the cancel-all timer."""
     account, by = context.account, context.by
-    old = account.timers.get(by)
+    old = state.timers.get((account.name, by))
     if old is not None:
         drop_timer(state, old)
     due = context.now + intent.seconds if intent.seconds else None
@@ -187,14 +196,16 @@ def set_timer(state: State, context: Context, intent: TimerIntent) -> None:
 
 def put_timer(state: State, timer: Timer) -> None:
     """Put a timer into the indexes."""
-    timer.account.timers[timer.by] = timer
-    state.timers.put((timer.due, timer.account.name, timer.by), timer)
+    name = timer.account.name
+    state.timers[name, timer.by] = timer
+    state.timer_ends.put((timer.due, name, timer.by), timer)
 
 
 def drop_timer(state: State, timer: Timer) -> None:
     """Remove a timer."""
-    del timer.account.timers[timer.by]
-    state.timers.discard((timer.due, timer.account.name, timer.by))
+    name = timer.account.name
+    del state.timers[name, timer.by]
+    state.timer_ends.discard((timer.due, name, timer.by))
 
 
 def pairs_text(pairs: frozenset[str]) -> str:

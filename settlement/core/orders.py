@@ -38,7 +38,7 @@ def place(state: State, context: Context, intent: OrderIntent) -> Code | None:
             return code
     trigger = intent.trigger
     counts = trigger is not None or (not order.market and order.time_in_force == "GTC")
-    if counts and len(order.account.orders) + len(order.account.stops) >= state.max_open_orders:
+    if counts and len(order.account.orders) >= state.max_open_orders:
         return Code.E_LIMIT
     if trigger is not None:
         assert terms.trigger_price is not None
@@ -256,7 +256,7 @@ def put_stop(state: State, stop: Stop) -> None:
     """Put an open stop into every index."""
     _check_id(state, stop.id)
     state.stops[stop.id] = stop
-    stop.account.stops[stop.id] = stop
+    stop.account.orders[stop.id] = stop
     state.expiries.put((stop.expiry, stop.seq), stop)
     stop.pair.waiting(stop).add(stop)
     state.changes.locks[stop.seq] = stop
@@ -306,7 +306,7 @@ def replace(state: State, context: Context, intent: ReplaceIntent) -> Code | Non
         code = check_limits(context.grant, order, counted, context.now)
         if code is not None:
             return code
-    if len(old.account.orders) + len(old.account.stops) - 1 >= state.max_open_orders:
+    if len(old.account.orders) - 1 >= state.max_open_orders:
         return Code.E_LIMIT
     code = last_checks(order, available=order.gives.available + old.locked, waits=False)
     if code is not None:

@@ -53,8 +53,10 @@ class State:
         self.orders: dict[str, Order] = {}  # open orders by id
         self.stops: dict[str, Stop] = {}  # open stops by id
         self.expiries: HeapMap[tuple[int, int], Order | Stop] = HeapMap()  # by (expiry, sequence)
-        self.grants: HeapMap[tuple[int, str, str], Grant] = HeapMap()  # by (until, account, to)
-        self.timers: HeapMap[tuple[int, str, str], Timer] = HeapMap()  # by (due, account, by)
+        self.grants: dict[tuple[str, str], Grant] = {}  # by (account, to)
+        self.grant_ends: HeapMap[tuple[int, str, str], Grant] = HeapMap()  # by (until, account, to)
+        self.timers: dict[tuple[str, str], Timer] = {}  # by (account, by)
+        self.timer_ends: HeapMap[tuple[int, str, str], Timer] = HeapMap()  # by (due, account, by)
         self.withdrawals: PendingPayments[Withdrawal] = PendingPayments()
         self.returns: HeapMap[tuple[int, int], Withdrawal] = HeapMap()  # returning ones by (due, n)
         self.refunds: PendingPayments[Refund] = PendingPayments()

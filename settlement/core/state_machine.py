@@ -249,7 +249,7 @@ class StateMachine:
         return None
 
     def _revoke(self, context: Context, intent: RevokeIntent) -> Code | None:
-        grant = context.account.grants.get(intent.to)
+        grant = self.state.grants.get((context.account.name, intent.to))
         if grant is None:
             return Code.E_NOT_FOUND
         accept(self.state, context, "revoke")

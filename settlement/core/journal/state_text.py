@@ -72,12 +72,10 @@ def _lines(state: State) -> Iterator[state_lines.StateLine]:
                 yield state_lines.Balance(name, symbol, held[AVAILABLE], held[LOCKED], held[WITHDRAWING])
     yield from map(_order_line, sorted(state.orders.values(), key=lambda order: order.seq))
     yield from map(_stop_line, sorted(state.stops.values(), key=lambda stop: stop.seq))
-    for name, account in sorted(state.accounts.items()):
-        for by, timer in sorted(account.timers.items()):
-            yield state_lines.Timer(name, by, timer.due)
-    for _, account in sorted(state.accounts.items()):
-        for _, grant in sorted(account.grants.items()):
-            yield _grant_line(grant)
+    for (name, by), timer in sorted(state.timers.items()):
+        yield state_lines.Timer(name, by, timer.due)
+    for _, grant in sorted(state.grants.items()):
+        yield _grant_line(grant)
     for w in state.withdrawals.by_id.values():
         yield state_lines.Withdrawal(w.id, w.account, w.balance.symbol, w.amount, w.to, w.memo, w.returning)
     for r in state.refunds.by_id.values():

@@ -101,8 +101,8 @@ def test_what_the_bots_do_makes_every_kind_of_line_that_needs_no_operator() -> N
     signed = {line.by for line in lines if isinstance(line, Accept)}
     assert {"active", "posting"} < signed
     assert {line.status for line in lines if isinstance(line, Close)} >= {"filled", "cancelled", "triggered"}
-    assert machine.state.grants.items
-    assert machine.state.timers.items
+    assert machine.state.grants
+    assert machine.state.timers
     assert machine.state.stops
 
 
