@@ -148,11 +148,13 @@ Peake DEX is running on its own local chain. Press Ctrl-C to stop.
   Site        {demo.site}/
   Order book  {demo.site}/api/orderbook?{pair}
   Trades      {demo.site}/api/history?{pair}
+  Marks       {demo.site}/api/marks
   Health      {demo.site}/api/health
   Chain       {demo.node}   (Hive JSON-RPC; the sidechain is at /engine, control calls at /dev)
 
 Try these commands in another terminal:
   curl '{demo.site}/api/pairs'
+  {program} intent buy --symbol PEK --quantity 1000 --price 0.0004 --api {demo.site}
   {program} state --db {demo.db} | tail
   {program} journal --db {demo.db} | tail
   {program} venue check {demo.venue_file}

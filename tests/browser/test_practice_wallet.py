@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext
 
-from tests.browser.test_trading import TRADE, OpenPage, use_practice_account
+from tests.browser.practice import use_practice_account
+from tests.browser.test_trading import TRADE, OpenPage
 from tests.browser.watch import until
 from tests.browser.world import World
 from tests.support.waiting import wait_until
