@@ -484,6 +484,8 @@ class Books:
                 need(kind in STATE_KINDS, f"unknown kind of line in the state: {kind}")
                 getattr(self, f"load_{kind}")(*words)
         self.items = dict(sorted(self.items.items(), key=lambda entry: entry[1].seq))
+        for item in self.items.values():
+            self.items_of.setdefault(item.account, {})[item.id] = item
         self.check_all_totals()
         need(self.state(journal_hash) == text, "the state text is not sorted, or not complete")
         return journal_hash
@@ -511,7 +513,6 @@ class Books:
 
     def load_item(self, item: Item) -> None:
         self.items[item.id] = item
-        self.items_of.setdefault(item.account, {})[item.id] = item
         assert item.expiry is not None
         heapq.heappush(self.expiries, (item.expiry, item.seq, item))
         self.wait(item)

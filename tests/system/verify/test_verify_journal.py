@@ -146,6 +146,12 @@ def test_every_scenario_gives_the_same_state(path: Path, tmp_path: Path) -> None
     for number, case in enumerate(read_scenarios(path)):
         found = replay(write_archive(tmp_path / str(number), case.blocks, "block_api"), case.venue())
         agree(found, tmp_path)
+        before = ""
+        for at, text in enumerate(found.texts[:-1]):  # and from the state after each block
+            before += text
+            printed = check(tmp_path, before, found.venue, print_state=True)[0] + "\n"
+            rest = "".join(found.texts[at + 1 :])
+            check(tmp_path, rest, found.venue, from_state=printed, state=found.state)
 
 
 # ---------------------------------------------------------------- it finds lies
