@@ -72,7 +72,7 @@ def _relevant(block: Block, venue_filter: VenueFilter, prefilter: bool) -> list[
     if not prefilter:
         return _read_matching(block, None)
     cached = block.relevant
-    if cached is None or cached.venue_filter is not venue_filter:
+    if cached is None or cached.venue_filter != venue_filter:
         search = Prefilter(venue_filter)
         operations = _read_matching(block, search) if search.in_block(block) else []
         cached = block.relevant = RelevantOperations(venue_filter, operations)

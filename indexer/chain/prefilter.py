@@ -40,7 +40,7 @@ class Prefilter:
     def in_block(self, block: Block) -> bool:
         """Whether the block may hold relevant operations; cached in the block."""
         cached = block.relevant
-        if cached is not None and cached.venue_filter is self._venue_filter:
+        if cached is not None and cached.venue_filter == self._venue_filter:
             return bool(cached.operations)
         if self.in_text(block.raw):
             return True

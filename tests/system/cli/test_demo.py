@@ -33,7 +33,9 @@ class Demo:
 
     def wait(self, what: str, *paths: str) -> None:
         """Wait until the list `what` of one of the answers has something."""
-        wait_until(lambda: any(self.get(path).get(what) for path in paths), what=lambda: f"{what} of {paths[0]}")
+        wait_until(
+            lambda: any(self.get(path).get(what) for path in paths), what=lambda: f"{what} of {paths[0]}"
+        )
 
 
 @pytest.fixture(scope="module")

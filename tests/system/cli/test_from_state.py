@@ -119,8 +119,8 @@ def test_text_and_hash_need_each_other(live: World, text: str) -> None:
         (lambda text: text[:-1], "the text is cut off"),
         (lambda text: text.replace("\n", "\r\n"), "does not begin with"),
         (lambda text: text.replace("peakedex-state 2", "peakedex-state 1"), "does not begin with"),
-        (lambda text: text + "left NO/PAIR\n", "not a state text"),
-        (lambda text: text.replace("balance ", "balance  ", 1), "not in the form in which a state is written"),
+        (lambda text: text + "left NO/PAIR\n", "not in the form in which a state is written"),
+        (lambda text: text.replace("balance ", "balance  ", 1), "not a state text"),
         (lambda _: "", "the text is cut off"),
     ],
 )
