@@ -129,7 +129,7 @@ def _run(demo: Demo, processes: ProcessGroup, stop: threading.Event, block_time:
 
 def escrow_keys(venue_text: str) -> dict[str, str]:
     """Environment variables of `peakedex payouts` with the devnet's keys of the escrow accounts and the
-    operator."""
+    checkpoint account."""
     from settlement.payouts.signing.authority import key_variable  # beem is slow to import
 
     accounts, venue = Accounts(seed=0), parse_venue(venue_text)
