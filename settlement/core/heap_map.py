@@ -58,7 +58,13 @@ class HeapMap(Generic[K, V]):
 
     def first_key(self) -> K | None:
         """The smallest key, or None."""
-        return None if self.first() is None else self._heap[0]
+        heap, items = self._heap, self.items
+        while heap:
+            key: K = heap[0]
+            if key in items:
+                return key
+            heappop(heap)
+        return None
 
     def up_to(self, most: K) -> list[V]:
         """Values whose key is at most `most`, in no particular order.

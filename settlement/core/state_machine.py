@@ -115,9 +115,10 @@ class StateMachine:
         state = self.state
         changes = state.changes
         state.header = header
-        state.left_over = sorted(name for name, fired in changes.fired.items() if fired >= MAX_FIRED)
         if not changes.journal:  # then nothing moved: most blocks of a chain
+            state.left_over = []
             return JournalEntry(header, "", state.journal_hash)
+        state.left_over = sorted(name for name, fired in changes.fired.items() if fired >= MAX_FIRED)
         state.changes = BlockChanges()
         check_block(changes)
         text = lines.block_text(header, changes.journal)
