@@ -42,7 +42,9 @@ class Intent(Part, kw_only=True):
     user: Annotated[str, Meta(description="The account acted for; of a rejected intent the signer.")]
     by: Annotated[
         str | None,
-        Meta(description="How it was signed: active, posting, or the grantee's name; null if rejected."),
+        Meta(
+            description="How it was signed: active, posting, or the grantee's name; null if rejected or unknown."
+        ),
     ]
     action: str
     status: Annotated[str, choice("accepted", "rejected")]

@@ -311,7 +311,7 @@ def show_order(row: OrderRow, pairs: Mapping[int, PairRow]) -> Order:
         post_only=row.post_only,
         fired=show_fired(row.id, row.is_stop, row.fired_code, row.fired_seq),
         stop_of=row.intent_id if row.intent_seq != row.seq else None,
-        by=row.by,
+        by=None if row.by is None else decode(row.by),
         action=row.action,
         ref=row.ref,
         ts=iso(row.timestamp),
