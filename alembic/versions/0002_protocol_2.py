@@ -140,7 +140,11 @@ def upgrade() -> None:
         string("id"),
         integer("block"),
         integer("account_id", "acted for; of a rejected one its signer"),
-        string("by", "active, posting or the grantee's name; null if rejected", null=True),
+        string(
+            "by",
+            "active, posting or the grantee's name; null if rejected, or older than the history",
+            null=True,
+        ),
         string("action", length=32),
         string("code", "rejection code; null if accepted", length=16, null=True),
         string("ref", length=32, null=True),
