@@ -43,7 +43,7 @@ class Intent(Part, kw_only=True):
     by: Annotated[
         str | None,
         Meta(
-            description="How it was signed: active, posting, or the grantee's name; null if rejected or unknown."
+            description="How it was signed: active, posting, or the grantee's name; null if it was rejected."
         ),
     ]
     action: str
