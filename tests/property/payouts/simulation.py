@@ -299,7 +299,7 @@ class Simulation:
         else:
             element = intent(VIEW, "cancelWithdrawal", {"id": ident})
             self._submit(custom_json(VIEW, claim.account, element))
-        self.say(f"return of {ident[:8]} is asked for")
+        self.say(f"cancel of {ident[:8]}")
 
     def _pass_time(self) -> None:
         """Go to a time near that at which a withdrawal goes back, or at which its last payment expires.
