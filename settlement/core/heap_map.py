@@ -16,15 +16,16 @@ class HeapMap(Generic[K, V]):
     """Dictionary plus a binary heap of its keys, with lazy deletion.
 
     `put` and `first` cost O(log n) amortised, `discard` O(1). A discarded key stays in the heap until it
-    reaches the top or the discarded keys outnumber the others; then the heap is rebuilt, so memory stays
-    O(n).
+    reaches the top, the discarded keys outnumber the others, or iterations have met as many as a rebuild
+    costs; then the heap is rebuilt, so memory stays O(n).
     """
 
-    __slots__ = ("_heap", "items")
+    __slots__ = ("_heap", "_met", "items")
 
     def __init__(self) -> None:
         self.items: dict[K, V] = {}
         self._heap: list[Any] = []
+        self._met = 0  # discarded keys that iterations have met since the heap was rebuilt
 
     def __len__(self) -> int:
         return len(self.items)
@@ -43,8 +44,12 @@ class HeapMap(Generic[K, V]):
         """Remove a key that is in the map."""
         del self.items[key]
         if len(self._heap) > 2 * len(self.items) + _SLACK:
-            self._heap[:] = self.items
-            heapify(self._heap)
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        self._heap[:] = self.items
+        heapify(self._heap)
+        self._met = 0
 
     def first(self) -> V | None:
         """The value of the smallest key, or None."""
@@ -78,6 +83,8 @@ class HeapMap(Generic[K, V]):
         to_visit = [0]
         while to_visit:
             index = to_visit.pop()
+            if 4 * len(found) > len(self.items) + _SLACK:  # then all keys in turn are faster than the heap
+                return [value for key, value in self.items.items() if key <= most]
             if index < len(heap) and heap[index] <= most:  # no key below an entry of the heap is smaller
                 found[heap[index]] = None
                 to_visit += (2 * index + 1, 2 * index + 2)
@@ -86,9 +93,11 @@ class HeapMap(Generic[K, V]):
     def ascending(self) -> Iterator[V]:
         """Values by rising key, lazily; the map must not change during the iteration.
 
-        The first k values cost O(k log k). Discarded keys count in k; there are never more of them than
-        others.
+        The first k values cost O(k log k). Discarded keys count in k, but they are not met again and again:
+        otherwise whoever placed and cancelled many orders could make every preview of the book slow.
         """
+        if 4 * self._met > len(self.items) + _SLACK:
+            self._rebuild()
         self.first()
         heap, items = self._heap, self.items
         frontier: list[tuple[Any, int]] = [(heap[0], 0)] if heap else []
@@ -98,6 +107,8 @@ class HeapMap(Generic[K, V]):
             for child in (2 * index + 1, 2 * index + 2):
                 if child < len(heap):
                     heappush(frontier, (heap[child], child))
-            if key != last and key in items:
+            if key not in items:
+                self._met += 1
+            elif key != last:
                 yield items[key]
             last = key

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from settlement.core.accounts import Account, Balance, Token, balance_of
@@ -262,14 +263,14 @@ class Pair:
             return []
         tick_value = self.value(1, mark.base)
         found = self.above.reached(mark, tick_value) + self.below.reached(mark, tick_value)
-        return sorted(found, key=lambda waiting: waiting.seq)
+        return sorted(found, key=attrgetter("seq"))
 
     def open_orders(self) -> list[Order | Stop]:
         """All open orders and stops of the pair, by sequence."""
         levels = [*self.bids.levels.items.values(), *self.asks.levels.items.values()]
         found: list[Order | Stop] = [order for level in levels for order in level.orders()]
         found += [stop for stop in (*self.above, *self.below) if isinstance(stop, Stop)]
-        return sorted(found, key=lambda waiting: waiting.seq)
+        return sorted(found, key=attrgetter("seq"))
 
     def waiting(self, waiting: Stop | Order) -> TriggerIndex:
         """The index in which a stop or an order's protective stop waits; that of a sell waits below."""
