@@ -25,6 +25,7 @@ from settlement.store.read.audit.journal import read_range
 from settlement.store.read.audit.state_at_block import read_state_text
 from settlement.store.read.position import read_position
 from settlement.store.write.loader import load
+from settlement.store.write.row_check import check_rows
 
 LIMITS: Final = Limits(connect_seconds=5.0, read_seconds=120.0, total_seconds=120.0, max_bytes=1 << 27)
 """For a state, which the API computes on request."""
@@ -96,6 +97,14 @@ class DatabaseTarget:
     def rows(self) -> StateMachine:
         """The state machine of the newest rows, which the API shows and an indexer continues from."""
         return load(self._engine)
+
+    def check_rows(self) -> bool:
+        """Compare all rows with the journal beside them: False where its history is not complete.
+
+        Raises HistoryError and InvariantError.
+        """
+        with self._engine.connect() as connection:
+            return check_rows(connection)
 
 
 class JournalFileTarget:

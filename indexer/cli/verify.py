@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -165,8 +167,8 @@ class _Verification:
             if rules.state.header is not None and (theirs := side.state(last)) is not None:
                 compare_states(rules, theirs, f"the state of this block according to {side.name}")
                 compared.append("state")
-            if last == side.last and isinstance(side, DatabaseTarget) and self._compare_rows(side, bar):
-                compared.append("rows")
+            if last == side.last and isinstance(side, DatabaseTarget):
+                compared += self._compare_rows(side, bar)
         seconds = time.perf_counter() - started
         last = rules.next_block() - 1
         return {
@@ -203,22 +205,29 @@ class _Verification:
             on_batch=compared,
         ).run(aim)
 
-    def _compare_rows(self, side: DatabaseTarget, bar: BlockProgress) -> bool:
+    def _compare_rows(self, side: DatabaseTarget, bar: BlockProgress) -> list[str]:
         """Compare a database's rows, after deriving up to its newest block, which the indexer advances.
 
-        False if the source ends before that block. Raises MismatchFound.
+        Returns what was compared: nothing if the source ends before that block. Raises MismatchFound.
         """
-        try:
+        with self._rows_must_follow():
             rows = side.rows()
+        self._derive(rows.next_block() - 1, bar)
+        if rows.state.header != self._rules.state.header:
+            return []
+        compare_states(self._rules, state_text(rows.state), "what the API shows of the newest block")
+        with self._rows_must_follow():
+            return ["rows"] if side.check_rows() else ["current rows"]
+
+    @contextmanager
+    def _rows_must_follow(self) -> Iterator[None]:
+        """Rows that are not those of the journal are a mismatch."""
+        try:
+            yield
         except (InvariantError, StoreError) as error:
             last = self._rules.next_block() - 1
             cause = "the journal is identical, but the rows that the API serves do not follow from it"
             raise MismatchFound(Mismatch("rows", last, None, None, str(error), cause)) from None
-        self._derive(rows.next_block() - 1, bar)
-        if rows.state.header != self._rules.state.header:
-            return False
-        compare_states(self._rules, state_text(rows.state), "what the API shows of the newest block")
-        return True
 
     def _why(self, last: int) -> str:
         if last == self._until:
@@ -240,7 +249,8 @@ def _show_difference(found: Mismatch, *, as_json: bool) -> None:
         show({"result": "differs", **asdict(found)}, as_json=True)
         return
     line = "" if found.line is None else f", line {found.line}"
-    click.echo(f"DIFFERS in a {found.what} of block {found.block}{line}")
+    what = "the rows" if found.what == "rows" else f"a {found.what}"
+    click.echo(f"DIFFERS in {what} of block {found.block}{line}")
     click.echo(f"derived  {'(none)' if found.ours is None else found.ours}")
     click.echo(f"theirs   {'(none)' if found.theirs is None else found.theirs}")
     click.echo(f"cause    {found.cause}")

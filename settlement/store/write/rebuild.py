@@ -62,7 +62,7 @@ def check(connection: Connection, on_blocks: Callable[[int], object] = lambda _:
     journal_hash = kept.row.venue_hash if first is None else first.journal_hash
     count = 0 if first is None else 1
     with paused_collector():
-        for entries in _entries(connection, journal_hash, after=-1 if first is None else first.number):
+        for entries in stored_entries(connection, journal_hash, after=-1 if first is None else first.number):
             _check_blocks(connection, entries, count)
             count += len(entries)
             journal_hash = entries[-1].hash
@@ -138,7 +138,7 @@ def rebuild(engine: Engine, on_blocks: Callable[[int], object] = lambda _: None)
             connection.execute(delete(table))
         write_rows(connection, statements, initial_rows(venue))
         ledger, _ = initial_ledger(venue)
-        for entries in _entries(connection, venue.hash, after=-1):
+        for entries in stored_entries(connection, venue.hash, after=-1):
             rows = BatchRows(ledger)
             for entry in entries:
                 rows.add_block(entry, _apply(ledger, entry))
@@ -196,7 +196,9 @@ class _Kept:
             raise HistoryError(f"the journal does not give the state hash {self.state_hash}: {_CURE}")
 
 
-def _entries(connection: Connection, journal_hash: str, after: int) -> Iterator[list[lines.JournalEntry]]:
+def stored_entries(
+    connection: Connection, journal_hash: str, after: int
+) -> Iterator[list[lines.JournalEntry]]:
     """The stored journal after a block, some blocks at a time, with hashes that continue `journal_hash`."""
     j = schema.journal.c
     query = select(j.block, j.lines).order_by(j.block).limit(_BLOCKS)

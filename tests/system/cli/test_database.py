@@ -56,7 +56,7 @@ def test_rebuild_makes_lost_rows_again(database: Path) -> None:
     run = peakedex("db", "check", "--db", database)
     assert (run.code, run.lines) == (
         OK,
-        ["the journal's hash chain is complete, and the state follows from it"],
+        ["the journal's hash chain is complete, and all rows follow from it"],
     )
 
 
