@@ -29,7 +29,7 @@ from settlement.net.change_logger import ChangeLogger
 from settlement.store import payout_schema
 from settlement.store.database import open_reader
 from settlement.store.lease import Lease
-from settlement.store.read.position import read_position
+from settlement.store.read.position import has_complete_history, read_position
 from settlement.store.read.venue import read_tokens
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _take_keys(
 ) -> tuple[list[KeyVariable], Mapping[str, str]]:
     """The tokens' key variables, and the values of these and the checkpoints', removed from the environment.
 
-    Raises ConfigurationError for a database of another venue.
+    Raises ConfigurationError for a database of another venue, or without the complete history.
     """
     from settlement.payouts.signing import hardening
     from settlement.payouts.signing.authority import KeyVariable, key_variable
@@ -176,11 +176,18 @@ def _take_keys(
     named = {token.symbol: token.key_env for token in venue.tokens}
     with open_reader(db).connect() as connection:
         position = read_position(connection)
+        is_complete = position is None or has_complete_history(connection)
         tokens = read_tokens(connection)
     if position is None:
         raise ConfigurationError("the database is empty: start `peakedex follow` first")
     if position.venue_hash != venue.hash:
         raise ConfigurationError("the database belongs to another venue: use that venue's file")
+    if not is_complete:  # when a claim was opened is an input of the plan, and a state text does not tell
+        raise ConfigurationError(
+            "the history of this database begins with a state text: its payments would differ from those of "
+            "other payouts processes, and a claim could be paid twice. Use a database that was filled by "
+            "`follow` or `replay` from the first block, a backup or a snapshot of one"
+        )
     variables = [
         KeyVariable(token.symbol, token.escrow, key_variable(token.symbol, named.get(token.symbol)))
         for token in tokens

@@ -100,6 +100,11 @@ def read_earliest_block(connection: Connection) -> int:
     return int(_start_block(row.venue_text) - 1 if row.state_block is None else row.state_block)
 
 
+def has_complete_history(connection: Connection) -> bool:
+    """Whether the history goes back to the venue's first block, not only to a state text."""
+    return connection.execute(_ORIGIN).one().state_block is None
+
+
 @lru_cache(maxsize=8)
 def _start_block(venue_text: str) -> int:
     return parse_venue(venue_text).start_block

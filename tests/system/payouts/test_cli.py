@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from indexer.devnet.server import NodeServer
 from settlement.core.journal.lines import iso_time
+from settlement.core.journal.state_text import state_text
 from settlement.payouts.policy import Policy, read_limits
 from settlement.payouts.runner import Runner
+from settlement.store.database import open_writer
+from settlement.store.write.initialise import initialise_from_state
 from tests.system.cli.command import FAILED, MISUSED, OK, in_process, peakedex
 from tests.system.payouts.world import TEXT, World
 
@@ -217,3 +221,19 @@ def test_a_database_of_another_venue_is_refused(world: World, venue: Path, serve
     run = in_process("payouts", "--venue", venue, "--db", world.ledger.url, "--node", server.url)
     assert run.code == MISUSED
     assert run.error == "Error: the database belongs to another venue: use that venue's file"
+
+
+def test_a_database_that_began_with_a_state_text_is_refused(
+    world: World, venue: Path, server: NodeServer, tmp_path: Path
+) -> None:
+    """It does not know when older claims were opened: another process would sign other transactions for them."""
+    world.withdraw("alice", "HBD", "1")
+    world.tick(3)
+    text = state_text(world.ledger.rules.state)
+    url = f"sqlite:///{tmp_path / 'replica.db'}"
+    replica = open_writer(url)
+    initialise_from_state(replica, world.ledger.rules.state.venue, text, sha256(text.encode()).hexdigest())
+    replica.dispose()
+    run = in_process("payouts", "--venue", venue, "--db", url, "--node", server.url)
+    assert run.code == MISUSED
+    assert "the history of this database begins with a state text" in run.error
