@@ -433,6 +433,27 @@ def upgrade() -> None:
         comment="with these a block can be replayed without the sidechain",
     )
     op.create_table(
+        "escrow_operations",
+        key_part("block"),
+        key_part("position", Integer, "in the block, from 0"),
+        string("transaction_id"),
+        integer("operation_index", bits=32),
+        string("type"),
+        string("account"),
+        flag("acting"),
+        long_text("text", "JSON of the operation's value: ASCII, sorted keys, long texts cut"),
+        comment="operations on escrow accounts that the protocol does not read; not part of the state",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "escrow_balances",
+        string("symbol", primary_key=True),
+        string("units", "as text: the chain's balance has no limit"),
+        integer("block", "newest block that the node had executed"),
+        integer("updated", "seconds since 1970, UTC, by the indexer's clock"),
+        comment="real balances of the tokens' escrow accounts, as nodes tell them; not part of the state",
+    )
+    op.create_table(
         "state_check",
         single_row_key(),
         integer("block"),

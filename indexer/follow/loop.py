@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import decode
+from indexer.chain.escrow_operations import EscrowOperation, escrow_operations
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.source import Cursor, Source, SourceError
 from settlement.core.events import Event, VenueFilter
@@ -46,9 +47,14 @@ class _Pending:
     characters: int = 0  # of journal text
     entries: list[JournalEntry] = field(default_factory=list)  # of blocks with lines
     receipts: list[tuple[int, str]] = field(default_factory=list)  # Hive block, JSON text
+    escrow_operations: list[EscrowOperation] = field(default_factory=list)
 
-    def add(self, entry: JournalEntry, used_receipts: bytes | None) -> None:
+    def add(
+        self, entry: JournalEntry, used_receipts: bytes | None, operations: list[EscrowOperation]
+    ) -> None:
         self.blocks += 1
+        self.escrow_operations += operations
+        self.characters += sum(len(operation.text) for operation in operations)
         if used_receipts is not None:
             self.receipts.append((entry.header.number, used_receipts.decode("ascii")))
         if entry.text:
@@ -112,7 +118,11 @@ class Follower:
                 if live:
                     self._hand_over()
                 entry = self._apply(block, receipts)
-                self._pending.add(entry, None if receipts is None else receipts.used())
+                self._pending.add(
+                    entry,
+                    None if receipts is None else receipts.used(),
+                    escrow_operations(block, rules.venue_filter),
+                )
                 if live or self._is_full():
                     self._hand_over(live=live)
                 if block.number == until:
@@ -153,6 +163,7 @@ class Follower:
                 totals=totals_of(state),
                 state_hash=state_hash(state) if check else None,
                 live=live,
+                escrow_operations=pending.escrow_operations,
             )
         )
         self._report(pending)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
-
-from indexer.chain.blocks import BlockError, NaiAmount, native_amount
+from indexer.chain.blocks import BlockError
 from indexer.ops.doctor.findings import Finding, fatal, ok, warn
 from indexer.ops.doctor.hive import HiveNode
 from indexer.ops.doctor.ledger import Ledger
 from indexer.ops.doctor.sidechain import SidechainNode
+from indexer.sources.escrow_balances import Place, read_coins, read_tokens, text_of, units_of
 from settlement.core.accounts import Token as ListedToken
 from settlement.core.events import HIVE, HIVE_ENGINE
-from settlement.core.parsing.amounts import quantity_units, read_quantity, show_units
-from settlement.core.parsing.names import NATIVE_COINS
+from settlement.core.parsing.amounts import show_units
 from settlement.core.state import State
 from settlement.core.venue import TokenRules, Venue
 from settlement.net.http_client import NodeError
@@ -25,9 +23,6 @@ ROUNDS: Final = 4
 """A payment under way is missing for a block or two: only a shortage in every round counts."""
 ROUND_SECONDS: Final = 3.0
 _LIVE_BLOCKS: Final = 30
-_ACCOUNTS_PER_CALL: Final = 100
-
-Place = tuple[str, str]  # escrow account, symbol
 
 
 class Token(NamedTuple):
@@ -37,16 +32,6 @@ class Token(NamedTuple):
     precision: int
     chain: str
     escrow: str
-
-
-class _Account(msgspec.Struct):
-    name: str
-    balance: NaiAmount | str
-    hbd_balance: NaiAmount | str
-
-
-class _Accounts(msgspec.Struct):
-    accounts: list[_Account]
 
 
 @dataclass
@@ -160,7 +145,7 @@ class Escrows:
         for symbol, token in self.ledger.state.tokens.items():
             if self._is_known(symbol, chain):
                 place = (token.escrow, symbol)
-                missing = token.holdings - _units(chain.amounts.get(place, "0"), token.precision)
+                missing = token.holdings - units_of(chain.amounts.get(place, "0"), token.precision)
                 if missing > 0:
                     short[place] = missing
         return short
@@ -173,7 +158,7 @@ class Escrows:
             token = state.tokens.get(symbol)
             if token is not None:
                 counted = token.holdings if escrow == token.escrow else 0
-                more = _units(amount, token.precision) - counted
+                more = units_of(amount, token.precision) - counted
                 amount = show_units(more, token.precision) if more > 0 else ""
             if amount:
                 yield ok("surplus", f"{escrow} holds {amount} {symbol} that the ledger does not count")
@@ -200,15 +185,9 @@ class Escrows:
         chain = OnChain()
         names = _escrows(tokens)
         asked = list(dict.fromkeys([*names, *(name for _, name in self._signers())]))
-        for at in range(0, len(asked), _ACCOUNTS_PER_CALL):
-            some = asked[at : at + _ACCOUNTS_PER_CALL]
-            answer = self.hive.client.call("database_api.find_accounts", {"accounts": some}, _Accounts)
-            for account in answer.accounts:
-                chain.accounts.add(account.name)
-                for balance in (account.balance, account.hbd_balance):
-                    amount, symbol = native_amount(balance)
-                    if account.name in names and amount.strip("0.") != "":
-                        chain.amounts[account.name, symbol] = amount
+        coins = read_coins(self.hive.client, asked)
+        chain.accounts |= coins.accounts
+        chain.amounts |= {place: amount for place, amount in coins.amounts.items() if place[0] in names}
         if self.engine is not None:
             self._read_tokens(names, tokens, self.engine, chain)
         return chain
@@ -217,18 +196,15 @@ class Escrows:
         self, names: Sequence[str], tokens: Sequence[Token], engine: SidechainNode, chain: OnChain
     ) -> None:
         chain.knows_tokens = True
-        for row in engine.find("balances", {"account": {"$in": list(names)}}):
-            account, symbol, amount = (_text(row, name) for name in ("account", "symbol", "balance"))
-            if account in names and symbol not in NATIVE_COINS and amount.strip("0.") != "":
-                chain.amounts[account, symbol] = amount
+        chain.amounts |= read_tokens(engine.client, names)
         symbols = [token.symbol for token in tokens if token.chain == HIVE_ENGINE]
         for row in engine.find("tokens", {"symbol": {"$in": symbols}}):
             precision = row.get("precision")
             if isinstance(precision, int):
-                chain.precisions[_text(row, "symbol")] = precision
+                chain.precisions[text_of(row, "symbol")] = precision
         for row in engine.find("accountControls", {"account": {"$in": list(names)}}, "resourcemanager"):
             if row.get("isDenied") is True:
-                chain.denied.add(_text(row, "account"))
+                chain.denied.add(text_of(row, "account"))
         for row in engine.find("params", {}):
             blacklist = row.get("blacklist")
             chain.blacklisted |= set(blacklist) if isinstance(blacklist, dict) else set()
@@ -292,20 +268,3 @@ def _debts(state: State) -> Iterator[Finding]:
 
 def _escrows(tokens: Sequence[Token]) -> list[str]:
     return list(dict.fromkeys(token.escrow for token in tokens))
-
-
-def _units(amount: str, precision: int) -> int:
-    """An on-chain balance in the ledger's units, rounded down."""
-    quantity = read_quantity(amount)
-    if quantity is None or not quantity.digits:
-        return 0
-    finer = max(0, -(quantity.exponent + precision))
-    units = quantity_units(quantity, precision + finer)
-    return 0 if units is None else units // 10**finer
-
-
-def _text(row: dict[str, Any], name: str) -> str:
-    value = row.get(name)
-    if not isinstance(value, str):
-        raise NodeError(f"a row of the sidechain's tables has no {name}")
-    return value

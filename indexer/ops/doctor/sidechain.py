@@ -11,6 +11,7 @@ import msgspec
 from indexer.ops.doctor.findings import Finding, fatal, ok, warn
 from indexer.ops.doctor.hive import HiveNode
 from indexer.ops.doctor.node_client import NodeClient, in_parallel, milliseconds
+from indexer.sources.escrow_balances import find_rows
 from settlement.net.http_client import NodeError
 
 _BEHIND_BLOCKS: Final = 20
@@ -18,8 +19,6 @@ _FORK_BLOCKS: Final = 20
 """How many of a node's last blocks are compared with Hive's."""
 _SLOW_SECONDS: Final = 2.0
 _CHECK: Final = "sidechain node"
-_PAGE: Final = 1000
-_MAX_PAGES: Final = 50
 _ANY_TOKEN: Final = {"contract": "tokens", "table": "tokens", "query": {}, "limit": 1, "offset": 0}
 
 
@@ -54,18 +53,7 @@ class SidechainNode:
 
     def find(self, table: str, query: dict[str, Any], contract: str = "tokens") -> list[dict[str, Any]]:
         """All rows of a contract's table; none of an unknown one. Raises NodeError."""
-        rows: list[dict[str, Any]] = []
-        for page in range(_MAX_PAGES):
-            asked = {"contract": contract, "table": table, "query": query}
-            limits = {"limit": _PAGE, "offset": page * _PAGE, "indexes": []}
-            # An unknown contract or table gives null.
-            rows_or_null: Any = list[dict[str, Any]] | None
-            answer = self.client.call("find", {**asked, **limits}, rows_or_null, "/contracts")
-            found: list[dict[str, Any]] = answer or []
-            rows += found
-            if len(found) < _PAGE:
-                return rows
-        raise NodeError(f"{self.url}: more than {_MAX_PAGES * _PAGE} rows in {table}")
+        return find_rows(self.client, table, query, contract)
 
     def hash_of(self, number: int) -> str | None:
         """The hash of one of its blocks; None where it gives none."""

@@ -52,6 +52,7 @@ class Batch(NamedTuple):
     live: bool = (
         False  # while following the chain: at most one entry, whose change set is kept for the stream
     )
+    escrow_operations: Sequence[Row] = ()  # rows of that table
 
 
 def totals_of(state: State) -> dict[str, Totals]:
@@ -103,6 +104,7 @@ class Projector:
         self._compare(batch)
         written = rows.finish()
         written["receipts"] += batch.receipts
+        written["escrow_operations"] += batch.escrow_operations
         written["cursor"] = [cursor_row(ledger, self._origin, batch.end)]
         if batch.state_hash is not None:
             written["state_check"] = [state_check_row(batch.end, batch.state_hash)]

@@ -1,7 +1,7 @@
 """Projects the stored journal again: `peakedex db check` compares the rows, `db rebuild` replaces them.
 
-Everything but the journal, the receipts, the cursor's block and the tables of single processes is a
-projection.
+Everything but the journal, the receipts, the operations on escrow accounts, the cursor's block and the tables
+of single processes is a projection.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from settlement.store.write.statements import Row, compile_statements
 
 _KEPT: Final = (
     *(schema.cursor, schema.journal, schema.receipts, schema.change_sets),
+    *(schema.escrow_operations, schema.escrow_balances),
     *(schema.state_check, schema.indexer_status, schema.lease),
 )
 PROJECTED: Final = tuple(

@@ -1,7 +1,7 @@
 """Snapshots: the database as portable rows, and the verification of rows that were copied from elsewhere.
 
-A snapshot leaves out what belongs to one machine (leases, the indexer's status, change sets); the payout
-tables are optional. `indexer.ops.backup` defines the file format.
+A snapshot leaves out what belongs to one machine (leases, the indexer's status, real balances, change sets);
+the payout tables are optional. `indexer.ops.backup` defines the file format.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from settlement.store.write.statements import compile_inserts, run
 
 _LOCAL: Final = (
     *(schema.indexer_status, schema.lease, schema.change_sets, schema.state_check),
+    schema.escrow_balances,
     payout_schema.lease,
 )
 _TABLES: Final = tuple(table for table in schema.metadata.sorted_tables if table not in _LOCAL)

@@ -103,6 +103,7 @@ def _compiled(kind: str) -> Mapping[str, Statement]:
         "internal_moves": on.insert(schema.internal_moves),
         "checkpoints": on.insert(schema.checkpoints),
         "receipts": on.insert(schema.receipts),
+        "escrow_operations": on.insert(schema.escrow_operations),
         "holdings": on.merge(schema.holdings, _replace),
         "holding_changes": on.insert(schema.holding_changes),
         "state_check": on.merge(schema.state_check, _replace),

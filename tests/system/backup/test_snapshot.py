@@ -33,7 +33,7 @@ from tests.system.store.chains import VENUE_TEXT, demo, dump, journal, picture, 
 
 def test_every_table_is_somebody_s() -> None:
     """Each table is part of the state, of the payout log, or local."""
-    local = {"indexer_status", "lease", "change_sets", "state_check", "payout_lease"}
+    local = {"indexer_status", "lease", "change_sets", "state_check", "escrow_balances", "payout_lease"}
     payouts = {
         f"payout_{name}"
         for name in (
