@@ -20,7 +20,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGE = "settlement/core"
 INTERPRETED = ("__init__.py", "events.py", "lines.py", "state_lines.py")
-"""Files that stay interpreted: mypyc cannot compile a subclass of str, and drops the annotations of the line kinds."""
+"""Stay interpreted: mypyc cannot compile a subclass of str, and drops the annotations of the line kinds."""
 
 
 class CannotCompile(Exception):
