@@ -48,7 +48,7 @@ class RecentBlocks:
         self._venue_hash = snapshot.at.venue_hash
         self.at = self._newest(snapshot)
         self._kept: deque[RecentBlock] = deque()
-        self._parsed: list[RecentBlock] = []  # blocks that were read last
+        self._parsed: set[RecentBlock] = set()  # blocks that were read since the newest one came
         self._chars = 0
         self._add(_read(snapshot.connection, self.at, 0))
 
@@ -77,7 +77,7 @@ class RecentBlocks:
         journal_hash = missed[0].changes.previous if missed else self.at.journal_hash
         if hash_prefix is not None and hash_prefix != journal_hash[:HASH_PREFIX]:
             return None
-        self._parsed.extend(missed)
+        self._parsed.update(missed)
         return missed
 
     @property
@@ -94,7 +94,7 @@ class RecentBlocks:
         if blocks:
             for block in self._parsed:
                 block.forget_changes()
-            self._parsed = list(blocks)
+            self._parsed = set(blocks)
         self._kept.extend(blocks)
         self._chars += sum(len(block.text) for block in blocks)
         while len(self._kept) > self._limit or (self._chars > MAX_CHARS and len(self._kept) > 1):

@@ -50,6 +50,9 @@ TRADES: Final = 100
 OPEN_ORDERS: Final = 1_000
 """Maximum of open orders, and of stops, per account in a snapshot."""
 
+MAX_CACHED: Final = 32 << 20
+"""Bytes of snapshots that are kept for the next subscriber with the same topics."""
+
 Parts = dict[Any, Any]
 """Encoded parts of events, by kind and subject."""
 
@@ -64,7 +67,8 @@ class Renderer:
 
     def __init__(self, recent: RecentBlocks, connection: Connection) -> None:
         self.recent = recent
-        self._now: Parts = {}
+        self._now: Parts = {}  # snapshots of the newest block, and their parts
+        self._cached = 0  # bytes of these snapshots
         self._read_pairs(connection)
 
     def _read_pairs(self, connection: Connection) -> None:
@@ -75,17 +79,23 @@ class Renderer:
     def advance(self, blocks: Sequence[RecentBlock], connection: Connection) -> None:
         """Call it after `recent` has advanced by these blocks: snapshots rendered before are outdated."""
         if blocks:
-            self._now = {}
+            self._forget_snapshots()
         if any(block.changes.rules for block in blocks):
             self._read_pairs(connection)
+
+    def _forget_snapshots(self) -> None:
+        self._now, self._cached = {}, 0
 
     # ------------------------------------------------------------ snapshots
 
     def snapshot(self, connection: Connection, topics: Topics) -> bytes:
         """The `snapshot` event for these topics."""
-        if topics not in self._now:
-            self._now[topics] = self._snapshot(connection, topics)
-        event: bytes = self._now[topics]
+        event: bytes | None = self._now.get(topics)
+        if event is None:
+            if self._cached > MAX_CACHED:  # strangers can ask for ever new topics
+                self._forget_snapshots()
+            event = self._now[topics] = self._snapshot(connection, topics)
+            self._cached += len(event)
         return event
 
     def _snapshot(self, connection: Connection, topics: Topics) -> bytes:
@@ -226,11 +236,16 @@ _NOTHING: Final = object()
 
 
 def _encode_once(parts: Parts, key: object, make: Callable[..., object], *args: object) -> Any:
-    """The encoded result of `make`, or _NOTHING if it is None; cached in `parts` under `key`."""
+    """The encoded result of `make`, cached in `parts` under `key`; _NOTHING if it is None.
+
+    _NOTHING is not cached: it costs little, and strangers can ask for ever new accounts.
+    """
     raw = parts.get(key)
     if raw is None:
         made = make(*args)
-        raw = parts[key] = _NOTHING if made is None else Raw(encode(made))
+        if made is None:
+            return _NOTHING
+        raw = parts[key] = Raw(encode(made))
     return raw
 
 

@@ -18,6 +18,8 @@ from api.app import PUBLISHER
 from api.database import Database
 from api.http.errors import ApiError
 from api.stream.publisher import Publisher
+from api.stream.recent_blocks import RecentBlocks
+from api.stream.renderer import Renderer
 from api.stream.topics import MAX_TOPICS, Pair, Topics, read_topics
 from settlement.core.journal.state_text import state_hash, state_text
 from settlement.store.database import open_writer
@@ -200,6 +202,24 @@ def test_a_gap_that_is_too_long_is_not_told_block_by_block(lively: World) -> Non
         mirror.take(stream.expect("snapshot"))
         assert mirror.seq == 51
         assert mirror.picture() == snapshot(lively.client(), "book").picture()
+
+
+def test_unknown_accounts_of_those_who_resume_are_not_remembered(lively: World) -> None:
+    """Otherwise a stranger could fill the memory: with 64 new names a request, each for up to 1,000 blocks."""
+    for _ in range(3):
+        trade(lively)
+    database = Database(lively.url)
+    with database.snapshot() as now:
+        recent = RecentBlocks(now)
+        renderer = Renderer(recent, now.connection)
+        blocks = recent.since(recent.first, None)
+        assert blocks
+        renderer.changes(blocks, Topics(accounts=("alice",)))
+        before = [len(block.parts) for block in blocks]
+        for name in ("zoe", "yves", "xenia"):
+            renderer.changes(blocks, Topics(accounts=(name,)))
+        assert [len(block.parts) for block in blocks] == before
+    database.close()
 
 
 def test_before_the_first_block(fresh: World) -> None:
