@@ -98,3 +98,34 @@ def test_the_chosen_theme_is_kept(watched: OpenPage, context: BrowserContext) ->
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") != before
     context.clear_cookies()
+
+
+BLOCKED = """for (const name of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, name, {get() { throw new DOMException("blocked", "SecurityError"); }});"""
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_works_where_the_browser_blocks_storage(
+    watched: OpenPage, context: BrowserContext, screen: str
+) -> None:
+    """As with all cookies blocked. One sentence says what that means; the theme can still be switched."""
+    context.add_init_script(BLOCKED)
+    page = watched(SCREENS[screen]).page
+    settled(page)
+    banner = page.get_by_text("This browser blocks storage for this site")
+    assert banner.count() == 1
+    before = page.evaluate("document.documentElement.dataset.theme")
+    page.get_by_role("button", name="Switch between dark and light theme").click()
+    assert page.evaluate("document.documentElement.dataset.theme") != before
+
+
+@pytest.mark.parametrize("stored", ["{bad", "5", "[]", "null", '{"name": 5}', '{"name": "no such column"}'])
+def test_markets_discards_a_garbled_order_of_rows(
+    watched: OpenPage, context: BrowserContext, stored: str
+) -> None:
+    context.add_init_script(f"localStorage.setItem('peakedex.marketsort', {stored!r})")
+    page = watched("").page
+    settled(page)
+    assert page.locator("main tbody tr").count() > 0
+    page.get_by_role("button", name="Volume").click()
+    assert page.locator("[aria-sort]").count() == 1

@@ -9,6 +9,7 @@ import { plain, show, units } from "../lib/amounts.js";
 import { button, byId, el, setText } from "../lib/dom.js";
 import { compact, NONE } from "../lib/format.js";
 import { scheduleRender } from "../lib/render.js";
+import { local } from "../lib/storage.js";
 import { errorNote, panel } from "../lib/widgets.js";
 import { proofCard } from "../audit/proof-card.js";
 import { chooseAccount, mountShell } from "../shell/shell.js";
@@ -182,12 +183,12 @@ class Page {
   offerTargets() {
     const symbols = [...new Set(this.venue.pairs.map((pair) => pair.quote))];
     this.target.replaceChildren(...symbols.map((symbol) => el("option", { value: symbol }, symbol)));
-    const stored = localStorage.getItem(TARGET_KEY);
+    const stored = local.getItem(TARGET_KEY);
     this.target.value = symbols.includes(stored) ? stored : (symbols[0] ?? "");
   }
 
   chooseTarget() {
-    localStorage.setItem(TARGET_KEY, this.target.value);
+    local.setItem(TARGET_KEY, this.target.value);
     this.showValue();
   }
 

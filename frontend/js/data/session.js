@@ -1,5 +1,7 @@
 // The account whose orders and balances this browser shows. It is a name, not a login: all data is public.
 
+import { local } from "../lib/storage.js";
+
 const KEY = "peakedex.account";
 // hived's rule (docs/protocol.md, section 1).
 const NAME = /^(?=.{3,16}$)[a-z][a-z0-9-]+[a-z0-9](?:\.[a-z][a-z0-9-]+[a-z0-9])*$/;
@@ -21,7 +23,7 @@ export const accountName = (text) => text.trim().replace(/^@/, "").toLowerCase()
 
 /** The chosen account. @returns {string|null} */
 export function account() {
-  const name = localStorage.getItem(KEY);
+  const name = local.getItem(KEY);
   return name && isAccount(name) ? name : null;
 }
 
@@ -30,8 +32,8 @@ export function account() {
  * @param {string|null} name
  */
 export function setAccount(name) {
-  if (name) localStorage.setItem(KEY, name);
-  else localStorage.removeItem(KEY);
+  if (name) local.setItem(KEY, name);
+  else local.removeItem(KEY);
   notify();
 }
 

@@ -6,6 +6,7 @@ import { subscribe } from "../data/stream.js";
 import { grouped, market, plainQuote, units } from "../lib/amounts.js";
 import { button, byId, el, flash, setText } from "../lib/dom.js";
 import { NONE, compact, percentChange, setPrice } from "../lib/format.js";
+import { local, localJson } from "../lib/storage.js";
 import { KeyedRows, skeletonRows } from "../lib/table.js";
 import { errorNote } from "../lib/widgets.js";
 import { mountShell } from "../shell/shell.js";
@@ -35,8 +36,8 @@ let pairs = null;
 let venue = null;
 let lastRefresh = -Infinity; // by performance.now(), which is small at first
 let timer = 0;
-let sort = JSON.parse(localStorage.getItem(SORT_KEY) ?? "null") ?? { name: "", down: true };
-const favourites = new Set((localStorage.getItem(FAVOURITES_KEY) ?? "").split(" ").filter(Boolean));
+let sort = storedSort();
+const favourites = new Set((local.getItem(FAVOURITES_KEY) ?? "").split(" ").filter(Boolean));
 /** @type {Map<string, {spark: SVGElement|null, depth: string}>} */
 const extras = new Map();
 const parts = {};
@@ -101,9 +102,14 @@ function head({ name, num, by, className = "" }) {
   );
 }
 
+function storedSort() {
+  const stored = localJson(SORT_KEY);
+  return typeof stored?.name === "string" ? stored : { name: "", down: true };
+}
+
 function sortBy(name) {
   sort = { name, down: sort.name === name ? !sort.down : name !== "pair" };
-  localStorage.setItem(SORT_KEY, JSON.stringify(sort));
+  local.setItem(SORT_KEY, JSON.stringify(sort));
   show();
 }
 
@@ -198,7 +204,7 @@ function toggleFavourite(event, pair) {
   event.stopPropagation();
   const name = nameOf(pair);
   if (!favourites.delete(name)) favourites.add(name);
-  localStorage.setItem(FAVOURITES_KEY, [...favourites].join(" "));
+  local.setItem(FAVOURITES_KEY, [...favourites].join(" "));
   show();
 }
 

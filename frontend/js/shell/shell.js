@@ -8,6 +8,7 @@ import { grouped } from "../lib/amounts.js";
 import { button, byId, el, setText, svg } from "../lib/dom.js";
 import { age, NONE } from "../lib/format.js";
 import { afterPaint } from "../lib/render.js";
+import { isKept } from "../lib/storage.js";
 import { shell as strings } from "../strings/shell.js";
 import { mountBanners, setBanner } from "./banners.js";
 
@@ -32,6 +33,7 @@ export function mountShell(page) {
   const spacer = el("span", { className: "spacer" });
   header.replaceChildren(brand(), navigation(page), spacer, statusBar(), themeButton(), accountButton());
   mountBanners(header);
+  if (!isKept) setBanner("storage", { kind: "warn", text: strings.notKept });
   document.body.append(footer());
   subscribe([], onMessage); // the page's own subscription brings the head
   setInterval(updateStaleness, 1000);

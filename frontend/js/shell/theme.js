@@ -6,17 +6,35 @@
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: light)");
 
+  let chosen = null;
+
+  function read() {
+    try {
+      chosen = localStorage.getItem(KEY);
+    } catch {
+      // Storage is blocked: the choice lasts until the page is left.
+    }
+  }
+
   function apply() {
-    const chosen = localStorage.getItem(KEY);
     root.dataset.theme = chosen === "dark" || chosen === "light" ? chosen : system.matches ? "light" : "dark";
     root.dispatchEvent(new Event("themechange"));
   }
 
   root.addEventListener("themeswitch", () => {
-    localStorage.setItem(KEY, root.dataset.theme === "dark" ? "light" : "dark");
+    chosen = root.dataset.theme === "dark" ? "light" : "dark";
+    try {
+      localStorage.setItem(KEY, chosen);
+    } catch {
+      // As above.
+    }
     apply();
   });
   system.addEventListener("change", apply);
-  addEventListener("storage", apply);
+  addEventListener("storage", () => {
+    read();
+    apply();
+  });
+  read();
   apply();
 })();

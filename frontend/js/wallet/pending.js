@@ -4,6 +4,7 @@
 import { ApiError, read } from "../data/api.js";
 import { findBlock } from "../data/nodes.js";
 import { latest } from "../data/stream.js";
+import { local, localKeys, session } from "../lib/storage.js";
 import { deadlineOf, withDeadline } from "./intents.js";
 import { readOutcome } from "./outcome.js";
 import { sign } from "./wallet.js";
@@ -47,8 +48,8 @@ const tab = tabId();
 /** Identifies this tab across reloads. */
 function tabId() {
   const key = "peakedex.tab";
-  const id = sessionStorage.getItem(key) ?? crypto.getRandomValues(new Uint32Array(2)).join("-");
-  sessionStorage.setItem(key, id);
+  const id = session.getItem(key) ?? crypto.getRandomValues(new Uint32Array(2)).join("-");
+  session.setItem(key, id);
   return id;
 }
 
@@ -56,8 +57,8 @@ function tabId() {
 
 /** All intents of this browser, newest first. @returns {Intent[]} */
 export function list() {
-  const keys = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
-  const found = keys.map((key) => parse(localStorage.getItem(key))).filter(Boolean);
+  const keys = localKeys().filter((key) => key.startsWith(PREFIX));
+  const found = keys.map((key) => parse(local.getItem(key))).filter(Boolean);
   return found.sort((a, b) => b.created - a.created);
 }
 
@@ -70,7 +71,7 @@ function parse(text) {
   }
 }
 
-const load = (ref) => parse(localStorage.getItem(PREFIX + ref));
+const load = (ref) => parse(local.getItem(PREFIX + ref));
 
 /** Update a stored intent and notify. An intent that is over, or was dismissed, does not change. */
 function update(ref, change) {
@@ -82,7 +83,7 @@ function store(ref, change) {
   const intent = load(ref);
   if (!intent || OVER.has(intent.state)) return null;
   const next = { ...intent, ...change };
-  localStorage.setItem(PREFIX + ref, JSON.stringify(next));
+  local.setItem(PREFIX + ref, JSON.stringify(next));
   return next;
 }
 
@@ -107,7 +108,7 @@ function notify(changed) {
 export function dismiss(ref) {
   const intent = load(ref);
   if (!intent || !OVER.has(intent.state)) return;
-  localStorage.removeItem(PREFIX + ref);
+  local.removeItem(PREFIX + ref);
   notify(intent);
 }
 
@@ -133,7 +134,7 @@ export async function submit(undated) {
     hint: "", txId: null, multisig: false, created: now, changed: now, deadline: null, sinceBlock: null, block: null,
     order: null, beat: now, tab,
   };
-  localStorage.setItem(PREFIX + ref, JSON.stringify(intent));
+  local.setItem(PREFIX + ref, JSON.stringify(intent));
   notify(intent);
   // Only a block that the API reports before the wallet answers is certainly older than the transaction.
   readHead().then((head) => head && atWallet.has(ref) && store(ref, { sinceBlock: head.block }));
@@ -256,7 +257,7 @@ function resume() {
   const now = Date.now();
   for (const intent of list()) {
     if (OVER.has(intent.state)) {
-      if (now - intent.changed > KEEP_MS) localStorage.removeItem(PREFIX + intent.ref);
+      if (now - intent.changed > KEEP_MS) local.removeItem(PREFIX + intent.ref);
     } else if (AT_WALLET.has(intent.state)) {
       const isAbandoned = intent.tab === tab || now - intent.beat > TAB_TIMEOUT_MS;
       if (!atWallet.has(intent.ref) && isAbandoned) markLost(intent.ref);

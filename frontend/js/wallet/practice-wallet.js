@@ -3,6 +3,7 @@
 
 import { apiUrl, readVenue } from "../data/api.js";
 import { account, setAccount } from "../data/session.js";
+import { session } from "../lib/storage.js";
 import { practice as strings } from "../strings/wallet.js";
 import { signTransaction } from "./hive-transaction.js";
 import { setProvider } from "./provider.js";
@@ -163,7 +164,7 @@ const FAULTS = {
 };
 
 function takeFault() {
-  const fault = sessionStorage.getItem(FAULT_KEY);
-  sessionStorage.removeItem(FAULT_KEY);
+  const fault = session.getItem(FAULT_KEY);
+  session.removeItem(FAULT_KEY);
   return fault ?? "";
 }

@@ -1,6 +1,7 @@
 // The wallet that signs: Hive Keychain, or the practice wallet of a devnet.
 
 import { account } from "../data/session.js";
+import { local } from "../lib/storage.js";
 
 const KEY = "peakedex.wallet";
 
@@ -9,7 +10,7 @@ const KEY = "peakedex.wallet";
  * @returns {"keychain"|"practice"}
  */
 export function provider() {
-  const isPractice = localStorage.getItem(KEY) === "practice" && account()?.startsWith("practice-");
+  const isPractice = local.getItem(KEY) === "practice" && account()?.startsWith("practice-");
   return isPractice ? "practice" : "keychain";
 }
 
@@ -18,6 +19,6 @@ export function provider() {
  * @param {"keychain"|"practice"} name
  */
 export function setProvider(name) {
-  if (name === "practice") localStorage.setItem(KEY, name);
-  else localStorage.removeItem(KEY);
+  if (name === "practice") local.setItem(KEY, name);
+  else local.removeItem(KEY);
 }

@@ -2,6 +2,7 @@
 // sentence is what the trader reads.
 
 import { button, el } from "../lib/dom.js";
+import { local } from "../lib/storage.js";
 import { openFormDialog } from "../lib/widgets.js";
 import { review as strings } from "../strings/wallet.js";
 import { submit } from "./pending.js";
@@ -15,7 +16,7 @@ const SKIP_KEY = "peakedex.skipreview";
  * @returns {Promise<boolean>} whether it was passed to the wallet
  */
 export function review(draft, { rests = false, side } = {}) {
-  if (rests && localStorage.getItem(SKIP_KEY)) {
+  if (rests && local.getItem(SKIP_KEY)) {
     submit(draft);
     return Promise.resolve(true);
   }
@@ -27,7 +28,7 @@ export function review(draft, { rests = false, side } = {}) {
       onsubmit: (event) => {
         event.preventDefault();
         isConfirmed = true;
-        if (skip.checked) localStorage.setItem(SKIP_KEY, "1");
+        if (skip.checked) local.setItem(SKIP_KEY, "1");
         dialog.close();
         submit(draft);
       },
