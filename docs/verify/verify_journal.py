@@ -110,7 +110,7 @@ CODES += ("E_PRECISION", "E_RANGE", "E_FEE", "E_LIMIT", "E_MINIMUM", "E_TRIGGER"
 STATE_KINDS = ("last", "rules", "upgrade", "token", "pair", "balance", "order", "stop", "timer", "grant")
 STATE_KINDS += ("withdrawal", "refund", "mark", "left", "escrow")
 # The order of work in a block (section 3).
-EXPIRY, TIMERS, RETURNS, LEFT_OVER, OPERATIONS, FIRING = range(6)
+EXPIRY, TIMERS, LEFT_OVER, OPERATIONS, RETURNS, FIRING = range(6)
 
 AVAILABLE, LOCKED, WITHDRAWING = range(3)
 MAX_UNITS = 2**63 - 1
@@ -682,7 +682,7 @@ class Books:
         self.settle_down()
         if self.step < LEFT_OVER:
             self.advance(LEFT_OVER)
-        if self.step == OPERATIONS or (self.step == LEFT_OVER and self.next_fired() is None):
+        if self.step in (OPERATIONS, RETURNS) or (self.step == LEFT_OVER and self.next_fired() is None):
             self.advance(FIRING)
         item = self.next_fired()
         need(item is not None and item.id == id_, f"{item.id if item else 'nothing'} is next to fire")

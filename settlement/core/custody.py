@@ -218,7 +218,10 @@ def start_return(state: State, withdrawal: Withdrawal, now: int) -> None:
 
 
 def return_due(state: State, now: int) -> None:
-    """Return the withdrawals whose return is due, by (due, order of opening) (section 3, step 3)."""
+    """Return the withdrawals whose return is due, by (due, order of opening) (section 3, step 5).
+
+    That is after the operations: a payment that was signed before may be in this block, never in a later one.
+    """
     while (key := state.returns.first_key()) is not None and key[0] <= now:
         withdrawal = state.returns.items[key]
         _close_withdrawal(state, withdrawal, withdrawal.balance, AVAILABLE)

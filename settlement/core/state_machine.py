@@ -89,7 +89,6 @@ class StateMachine:
         expire(state, now)
         expire_grants(state, now)
         fire_timers(state, now)
-        return_due(state, now)
         fire(state, state.left_over, block=block)
         where = Place(now, block)
         for event in events:
@@ -97,6 +96,7 @@ class StateMachine:
                 record_movement(state, event)
             else:
                 self._decide(event, where)
+        return_due(state, now)
         fire(state, state.changes.traded, block=block)
         return self._finish(header)
 

@@ -57,7 +57,6 @@ class NaiveModel(NaiveOrders):
                 self.add_line(f"timeout {timer.account} {timer.by}")
                 for order in self.reachable(timer.account, self.grant_of(timer.account, timer.by)):
                     self.close(order, "cancelled")
-        self.return_due()
         self.fire(set(self.left))
 
     def apply_event(self, event: Event) -> None:
@@ -78,6 +77,7 @@ class NaiveModel(NaiveOrders):
             )
 
     def end_block(self) -> list[str]:
+        self.return_due()
         self.fire(self.to_fire)
         self.left = sorted(name for name, count in self.fired.items() if count == 1000)
         if not self.lines:
