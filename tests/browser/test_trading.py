@@ -222,7 +222,7 @@ def test_an_order_is_found_by_its_ref_if_the_wallet_s_answer_is_lost(
     ("play", "title", "text"),
     [
         ("cancel", "Not signed: Buy", "Nothing happened."),
-        ("ignored", "Not signed: Buy", "Nothing happened."),
+        ("ignored", "Status unknown: Buy", "dropped this request"),
         ("incomplete", "Not sent: Buy", "This is a bug of this site"),
         ("no_wallet", "Not sent: Buy", "Set up Keychain"),
         ("node", "Not sent: Buy", "Rejected by the Hive node."),

@@ -58,6 +58,7 @@ export const intents = {
 };
 
 export const wallet = {
+  dropped: "Keychain gave no clear answer: it dropped this request for another one. The transaction may still be included.",
   malformed: (report) => `The wallet could not read the request. This is a bug of this site: please report it with the ID ${report}.`,
   refusals: {
     clock: "The transaction expired before it reached the node. Check this device's clock.",

@@ -174,7 +174,8 @@ function interpret(answer) {
     return { ok: true, txId: id ?? null, multisig: result.isUsingMultisig === true };
   }
   const { error } = answer;
-  if (error === "user_cancel" || error === "ignored") return failure("cancelled", "", answer.data?.username);
+  if (error === "ignored") return failure("unclear", strings.dropped); // it may have been broadcast nevertheless
+  if (error === "user_cancel") return failure("cancelled", "", answer.data?.username);
   if (error === "no_wallet") return failure("no_wallet");
   if (error === "incomplete") {
     const report = Array.from(crypto.getRandomValues(new Uint8Array(4)), (byte) => byte.toString(16).padStart(2, "0")).join("");

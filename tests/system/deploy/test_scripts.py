@@ -321,7 +321,7 @@ def test_rollback_over_other_tables_takes_a_word_and_puts_the_copy_back(server: 
     with closing(sqlite3.connect(server.database)) as reader:
         reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
         mark(server.database, make=True)
-        assert b"CREATE TABLE mark" not in server.database.read_bytes()
+        assert b"CREATE TABLE mark (a)" not in server.database.read_bytes()
         server.change(tables=True)
         server.program(MARKS)
         assert server.install().code == 0
