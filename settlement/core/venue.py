@@ -177,7 +177,7 @@ def parse_venue(text: str) -> Venue:
         custom_json_id=head.text(
             "custom_json_id", None, is_word, "one word of printable ASCII, at most 32 characters"
         ),
-        start_block=head.integer("start_block", 0, MAX_BLOCK),
+        start_block=head.integer("start_block", 1, MAX_BLOCK),
         operator=operator,
         checkpoint_account=head.text("checkpoint_account", operator, is_account, "a Hive account name"),
         fee_account=head.text("fee_account", None, is_account, "a Hive account name"),
