@@ -157,6 +157,7 @@ def run_indexer(options: IndexerOptions, stop: threading.Event) -> None:
                     log.info("stopped within a block, which will be read again")
                 except UpgradeRequired as error:
                     status.outdated(str(error))
+                    make_read_indexes(engine)  # they are missing if it was still catching up
                     stop.wait()  # a restart would stop here again; the API goes on answering
             log.info("stopped at block %s", follower.progress.last_block or "none")
 
