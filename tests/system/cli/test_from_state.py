@@ -12,6 +12,7 @@ import pytest
 
 from settlement.store.database import StoreError, open_reader
 from settlement.store.indexer_status import IndexerStatus, read_status
+from settlement.store.indexes import READ_INDEXES
 from tests.system.cli.command import FAILED, MISUSED, OK, Run, peakedex
 from tests.system.cli.world import Process, World, running, world
 from tests.system.store.chains import VENUE_TEXT
@@ -198,3 +199,6 @@ def test_an_outdated_program_stops_before_the_block_and_stays(live: World, here:
     state = peakedex("state", "--db", "dex.db").out
     assert f"upgrade 3 {'ab' * 32} {upgrade}" in state.splitlines()
     assert peakedex("journal", "--db", "dex.db").code == OK
+    with closing(sqlite3.connect("dex.db")) as plain:
+        indexes = {name for (name,) in plain.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    assert {index.name for index in READ_INDEXES} <= indexes, "the API goes on answering, as fast as before"
