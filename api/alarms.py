@@ -1,4 +1,5 @@
-"""Alarms: checkpoints and peers whose hashes differ from this replica's, and findings of the escrow watch.
+"""Alarms: checkpoints and peers whose hashes differ from this replica's, findings of the escrow watch of
+payouts, and operations of escrow accounts that have no journal line.
 
 An alarm about a hash says that one side is wrong, not which. Alarms do not affect /api/ready: a false
 checkpoint or peer must not take this replica out of service.
@@ -15,7 +16,10 @@ from settlement.core.parsing.names import decode
 from settlement.store.indexer_status import IndexerStatus, read_status
 from settlement.store.payout_pause import read_watch_reason
 from settlement.store.read.audit.checkpoints import CheckpointRow, list_checkpoints
+from settlement.store.read.audit.solvency import count_operations, list_operations
 
+OPERATION_BLOCKS: Final = 7 * 28_800
+"""Operations of escrow accounts are an alarm for a week."""
 MAX_CHECKPOINTS: Final = 20
 """The newest ones are compared."""
 
@@ -42,7 +46,7 @@ def check_checkpoints(snapshot: Snapshot, status: IndexerStatus | None) -> list[
 
 
 def read_alarms(snapshot: Snapshot) -> list[str]:
-    """One sentence for each checkpoint or peer that disagrees, and one for the escrow watch."""
+    """One sentence for each checkpoint or peer that disagrees, and those on escrow accounts."""
     status = read_status(snapshot.connection)
     found = [
         f"A checkpoint of block {check.row.claimed_block} by {decode(check.row.account)} has a different "
@@ -54,10 +58,29 @@ def read_alarms(snapshot: Snapshot) -> list[str]:
         if peer.state == "disagrees":
             where = "" if peer.differs_at is None else f" at block {peer.differs_at}"
             found.append(f"The {peer.differs_in} of the peer {peer.url} differs from this replica{where}.")
+    found += _operation_alarms(snapshot)
     watched = read_watch_reason(snapshot.connection)
     if watched is not None:
         found.append(f"Payouts are paused: {watched}.")
     return found
+
+
+def count_recent_operations(snapshot: Snapshot) -> dict[str, int]:
+    """How many operations without a journal line each escrow account has had in the last week."""
+    return count_operations(snapshot.connection, snapshot.at.block - OPERATION_BLOCKS)
+
+
+def _operation_alarms(snapshot: Snapshot) -> list[str]:
+    counts = count_recent_operations(snapshot)
+    if not counts:
+        return []
+    [newest] = list_operations(snapshot.connection, acting=True, limit=1)
+    more = sum(counts.values()) - 1
+    others = f", and {more} more within a week" if more else ""
+    return [
+        f"An escrow account was used outside the exchange: {newest.type} of {newest.account} in block "
+        f"{newest.block}{others}."
+    ]
 
 
 def _agrees(row: CheckpointRow, ours: str | None) -> bool | None:

@@ -107,7 +107,10 @@ class HealthAnswer(Part, kw_only=True):
     warning: str | None
     alarms: Annotated[
         list[str],
-        Meta(description="Checkpoints and peers that disagree with this replica; no effect on /api/ready."),
+        Meta(
+            description="Checkpoints and peers that disagree with this replica, and operations on "
+            "escrow accounts; no effect on /api/ready."
+        ),
     ]
 
 

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.alarms import check_checkpoints
+from api.alarms import check_checkpoints, count_recent_operations
 from api.database import Database, Snapshot
 from api.http.errors import ApiError
 from api.http.parameters import NoParameters
@@ -181,7 +181,24 @@ def _money(snapshot: Snapshot) -> Iterator[Metric]:
     missing = GaugeMetricFamily(
         "peakedex_insolvent", "1 if holdings are below liabilities.", labels=("symbol",)
     )
+    real = GaugeMetricFamily(
+        "peakedex_real_balance", "Escrow account's balance according to a node.", labels=("symbol",)
+    )
+    difference = GaugeMetricFamily(
+        "peakedex_real_difference", "That balance less the holdings after its block.", labels=("symbol",)
+    )
+    operations = GaugeMetricFamily(
+        "peakedex_escrow_operations",
+        "Operations of an escrow account without a journal line in the last week.",
+        labels=("account",),
+    )
+    for account, count in count_recent_operations(snapshot).items():
+        operations.add_metric([account], count)
     for row in read_solvency(snapshot.connection):
+        if row.real is not None:
+            real.add_metric([row.symbol], row.real.units / 10**row.precision)
+        if row.real is not None and row.real.difference is not None:
+            difference.add_metric([row.symbol], row.real.difference / 10**row.precision)
         liabilities = row.available + row.locked + row.withdrawing
         held.add_metric([row.symbol], row.holdings / 10**row.precision)
         owed.add_metric([row.symbol], liabilities / 10**row.precision)
@@ -190,7 +207,7 @@ def _money(snapshot: Snapshot) -> Iterator[Metric]:
     counts = count_payouts(snapshot.connection)
     for state in STATES:
         payouts.add_metric([state], counts.get(state, 0))
-    yield from (held, owed, missing, payouts)
+    yield from (held, owed, missing, real, difference, operations, payouts)
 
 
 def _agreement(snapshot: Snapshot) -> Iterator[Metric]:

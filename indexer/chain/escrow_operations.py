@@ -65,13 +65,13 @@ _VALUE: Final[JsonDecoder[Any]] = JsonDecoder(Any)
 class EscrowOperation(NamedTuple):
     """An operation and one escrow account that it names. The fields are the columns of the table."""
 
+    acting: bool  # the account signed it, or its keys or recovery are concerned; else it is only named
     block: int
     position: int  # in the block, from 0
     transaction_id: str
     operation_index: int  # in the transaction, from 0
     type: str
     account: str
-    acting: bool  # the account signed it, or its keys or recovery are concerned; else it is only named
     text: str  # JSON of the operation's value: ASCII, sorted keys, long texts cut
 
 
@@ -87,12 +87,12 @@ def escrow_operations(block: Block, venue_filter: VenueFilter) -> list[EscrowOpe
     elif not may_move_tokens(block, venue_filter):
         return []
     return [
-        EscrowOperation(block.number, position, *fields)
-        for position, fields in enumerate(_search(block, venue_filter))
+        EscrowOperation(acting, block.number, position, *rest)
+        for position, (acting, rest) in enumerate(_search(block, venue_filter))
     ]
 
 
-def _search(block: Block, venue_filter: VenueFilter) -> Iterator[tuple[str, int, str, str, bool, str]]:
+def _search(block: Block, venue_filter: VenueFilter) -> Iterator[tuple[bool, tuple[str, int, str, str, str]]]:
     for transaction in block.transactions:
         for index, unparsed in enumerate(transaction.operations):
             if not may_name_escrow(unparsed, venue_filter):
@@ -109,7 +109,7 @@ def _search(block: Block, venue_filter: VenueFilter) -> Iterator[tuple[str, int,
             named = _escrows_in(value, fields.named, venue_filter) - acting
             text = _text_of(value) if acting or named else ""
             for account in sorted(acting | named):
-                yield transaction.id, index, name, account, account in acting, text
+                yield account in acting, (transaction.id, index, name, account, text)
 
 
 def _escrows_in(value: dict[str, object], fields: tuple[str, ...], venue_filter: VenueFilter) -> set[str]:

@@ -23,6 +23,7 @@ from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected
 from indexer.cli.support.processes import interruptible_stop
 from indexer.cli.support.start_state import StartState, read_start_state
 from indexer.follow.batch_writer import BatchWriter
+from indexer.follow.escrow_balances import BalanceWatch
 from indexer.follow.heartbeat import StatusPublisher
 from indexer.follow.loop import Follower, Progress
 from indexer.follow.memory import tune_gc
@@ -148,6 +149,7 @@ def run_indexer(options: IndexerOptions, stop: threading.Event) -> None:
                 closing(source),
                 _auditing(options, has_indexes) as (peers, claims),
                 StatusPublisher(engine, source, peers.report, claims.report) as status,
+                BalanceWatch(engine, source, *nodes, options.chain),
             ):
                 try:
                     with BatchWriter(engine, options.db, projector) as writer:

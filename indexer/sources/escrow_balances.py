@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
@@ -38,13 +38,16 @@ class _Accounts(msgspec.Struct):
     accounts: list[_Account]
 
 
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]  # of a block
+
+
 class _Properties(msgspec.Struct):
-    head_block_number: int
+    head_block_number: _Number
 
 
 class _Status(msgspec.Struct, rename="camel"):
-    last_parsed_hive_block_number: int
-    last_block_ref_hive_block_number: int | None = None  # missing on older nodes
+    last_parsed_hive_block_number: _Number
+    last_block_ref_hive_block_number: _Number | None = None  # missing on older nodes
 
 
 def read_head(node: JsonRpcClient) -> int:

@@ -483,13 +483,13 @@ receipts: Final = table(
 
 escrow_operations: Final = table(
     "escrow_operations",
+    key_part("acting", Boolean, "it signed it, or its keys are concerned; else it is only named"),
     key_part("block"),
     key_part("position", Integer, "in the block, from 0"),
     string("transaction_id"),
     integer("operation_index", bits=32),
     string("type"),
     string("account"),
-    flag("acting"),  # the account signed it, or its keys are concerned; else it is only named
     long_text("text", "JSON of the operation's value: ASCII, sorted keys, long texts cut"),
     comment="operations on escrow accounts that the protocol does not read; not part of the state",
     sqlite_with_rowid=False,

@@ -26,7 +26,14 @@ HEALTH = {
     "warning": None,
     "alarms": [],
 }
-SOLVENCY = {"block": 5000, "ts": TIME, "tokens": [], "unmatched_outflows": [], "refunds_due": []}
+SOLVENCY: dict[str, Any] = {
+    "block": 5000,
+    "ts": TIME,
+    "tokens": [],
+    "escrow_operations": [],
+    "unmatched_outflows": [],
+    "refunds_due": [],
+}
 
 
 def checkpoint(n: int, agrees: bool | None, state_agrees: bool | None) -> dict[str, Any]:
@@ -46,7 +53,7 @@ def answers(context: BrowserContext) -> dict[str, Any]:
     """Bodies of the API by path; tests change them before they open a page."""
     answers = {
         "health": dict(HEALTH),
-        "solvency": SOLVENCY,
+        "solvency": dict(SOLVENCY),
         "checkpoints": {"block": 5000, "ts": TIME, "checkpoints": []},
         "peers": {"block": 5000, "ts": TIME, "asked": TIME, "peers": []},
     }
@@ -125,7 +132,29 @@ def test_no_banner_if_all_hashes_match(page: Page, answers: dict[str, Any]) -> N
 def test_a_replica_mismatch_raises_a_banner_on_every_screen(page: Page, answers: dict[str, Any]) -> None:
     """A warning only: the other replica may be the wrong one."""
     answers["health"]["alarms"] = ["one"]
+    answers["peers"]["peers"] = [peer("https://two.example", "disagrees", differs_in="journal")]
     page.goto(f"{SITE}/transfer.html")
     banner = page.locator(".banner.warn", has_text="This replica and another one")
     expect(banner.get_by_role("link")).to_have_attribute("href", "audit.html#peers")
     expect(page.locator(".banner.danger", has_text="operator")).to_have_count(0)
+
+
+def operation(n: int, acting: bool) -> dict[str, Any]:
+    place = {"transaction_id": f"{n:040x}", "operation_index": 0, "block": 4900 + n}
+    what = {"type": "transfer_to_vesting", "account": "peakedex.hbd", "operation": '{"to":"<b>bob</b>"}'}
+    return {**place, **what, "acting": acting}
+
+
+def test_operations_on_escrow_accounts_are_listed_and_raise_a_banner(
+    page: Page, answers: dict[str, Any]
+) -> None:
+    answers["health"]["alarms"] = ["one"]
+    answers["solvency"]["escrow_operations"] = [operation(2, True), operation(1, False)]
+    page.goto(f"{SITE}/audit.html")
+    assert rows(page, "operations") == [
+        ["4,902", "transfer_to_vesting", "@peakedex.hbd", "The escrow account"],
+        ["4,901", "transfer_to_vesting", "@peakedex.hbd", "Another account"],
+    ]
+    banner = page.locator(".banner.warn", has_text="An escrow account was used outside the exchange")
+    expect(banner.get_by_role("link")).to_have_attribute("href", "audit.html#operations")
+    expect(page.locator(".banner", has_text="replica")).to_have_count(0)

@@ -10,20 +10,24 @@ from api.database import Snapshot
 from api.http.formatting import iso
 from api.http.parameters import NoParameters
 from api.http.resource import Resource
-from api.http.shapes import Amount, Answer, Block, Part, Time, choice
+from api.http.shapes import Amount, Answer, Block, Count, Part, Time, choice
 from settlement.core.events import HIVE, HIVE_ENGINE
 from settlement.core.parsing.amounts import read_integer_text, show_units
 from settlement.core.parsing.names import decode
 from settlement.store.read.audit.solvency import (
+    EscrowOperationRow,
     OutflowRow,
     RefundRow,
     SolvencyRow,
+    list_operations,
     list_outflows,
     list_refunds_due,
     read_solvency,
 )
 
 MAX_ROWS: Final = 100
+MAX_NAMED: Final = 20
+"""Operations of others that name an escrow account: anyone can make them."""
 
 Quantity = Annotated[str, Meta(description="As on the chain: untrusted text.")]
 OutflowQuantity = Annotated[
@@ -44,6 +48,30 @@ class TokenSolvency(Part, kw_only=True):
     liabilities: Annotated[Amount, Meta(description="available + locked + withdrawing")]
     surplus: Annotated[Amount, Meta(description="holdings - liabilities; negative if insolvent.")]
     solvent: bool
+    real_balance: Annotated[
+        Amount | None,
+        Meta(description="What the escrow account held on the chain after real_block, as a node said."),
+    ]
+    real_difference: Annotated[
+        Amount | None,
+        Meta(description="real_balance less the holdings after real_block; null while the ledger is behind."),
+    ]
+    real_block: Block | None
+    real_ts: Annotated[Time | None, Meta(description="When it was read, by the indexer's clock.")]
+
+
+class EscrowOperation(Part, kw_only=True):
+    """An operation on an escrow account that the protocol does not read: it moves funds without a line."""
+
+    transaction_id: str
+    operation_index: Count
+    block: Block
+    type: str
+    account: str
+    acting: Annotated[
+        bool, Meta(description="The account signed it, or its keys are concerned; else it is only named.")
+    ]
+    operation: Annotated[str, Meta(description="Its value as JSON, long texts cut: untrusted text.")]
 
 
 class Outflow(Part, kw_only=True):
@@ -73,6 +101,13 @@ class RefundDue(Part, kw_only=True):
 
 class Solvency(Answer, kw_only=True):
     tokens: list[TokenSolvency]
+    escrow_operations: Annotated[
+        list[EscrowOperation],
+        Meta(
+            description=f"The newest {MAX_ROWS} of the escrow accounts, then the newest {MAX_NAMED} of "
+            "others; newest first."
+        ),
+    ]
     unmatched_outflows: Annotated[list[Outflow], Meta(description=f"The newest {MAX_ROWS}, newest first.")]
     refunds_due: Annotated[list[RefundDue], Meta(description=f"The oldest {MAX_ROWS}, oldest first.")]
 
@@ -82,6 +117,11 @@ def _view(snapshot: Snapshot, _: NoParameters) -> Solvency:
     return Solvency(
         *snapshot.stamp,
         tokens=[_token(row) for row in read_solvency(connection)],
+        escrow_operations=[
+            _operation(row)
+            for acting, limit in ((True, MAX_ROWS), (False, MAX_NAMED))
+            for row in list_operations(connection, acting=acting, limit=limit)
+        ],
         unmatched_outflows=[_outflow(row) for row in list_outflows(connection, MAX_ROWS)],
         refunds_due=[_refund(row) for row in list_refunds_due(connection, MAX_ROWS)],
     )
@@ -90,6 +130,8 @@ def _view(snapshot: Snapshot, _: NoParameters) -> Solvency:
 def _token(row: SolvencyRow) -> TokenSolvency:
     liabilities = row.available + row.locked + row.withdrawing
     surplus = row.holdings - liabilities
+    real = row.real
+    difference = real and real.difference
     return TokenSolvency(
         symbol=row.symbol,
         escrow=row.escrow,
@@ -100,6 +142,22 @@ def _token(row: SolvencyRow) -> TokenSolvency:
         liabilities=show_units(liabilities, row.precision),
         surplus=show_units(surplus, row.precision),
         solvent=surplus >= 0,
+        real_balance=None if real is None else show_units(real.units, row.precision),
+        real_difference=None if difference is None else show_units(difference, row.precision),
+        real_block=real and real.block,
+        real_ts=real and iso(real.updated),
+    )
+
+
+def _operation(row: EscrowOperationRow) -> EscrowOperation:
+    return EscrowOperation(
+        transaction_id=row.transaction_id,
+        operation_index=row.operation_index,
+        block=row.block,
+        type=row.type,
+        account=row.account,
+        acting=row.acting,
+        operation=row.text,
     )
 
 
@@ -140,5 +198,6 @@ resource = Resource(
     Solvency,
     "Liabilities and escrow holdings by token.",
     _view,
+    live=True,
     group="Audit",
 )

@@ -29,6 +29,22 @@ export function solvencyTable() {
   });
 }
 
+/** Operations on escrow accounts that have no journal line. */
+export function operationsTable() {
+  const columns = [
+    column("block", "left"),
+    column("operation", "right"),
+    column("account", "left", { label: true }),
+    column("by", "right", { label: true }),
+  ];
+  const key = (row) => `${row.transaction_id}-${row.operation_index}-${row.account}`;
+  return dataTable(strings.operationsCaption, columns, strings.noOperations, key, (cells, row) => {
+    [blockText(row.block), row.type, `@${row.account}`, strings.by[String(row.acting)]].forEach((text, at) => setText(cells[at], text));
+    cells[1].title = row.operation;
+    cells[3].className = row.acting ? "bad" : "muted";
+  });
+}
+
 /** Payments out of escrow that match no withdrawal. */
 export const outflowsTable = () => flowsTable(strings.outflows, "to");
 

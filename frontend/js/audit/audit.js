@@ -9,7 +9,7 @@ import { age, NONE, utcTime } from "../lib/format.js";
 import { errorNote, panel } from "../lib/widgets.js";
 import { mountShell } from "../shell/shell.js";
 import { audit as strings } from "../strings/audit.js";
-import { checkpointsTable, nodesTable, outflowsTable, peersTable, refundsTable, solvencyTable } from "./audit-tables.js";
+import { checkpointsTable, nodesTable, operationsTable, outflowsTable, peersTable, refundsTable, solvencyTable } from "./audit-tables.js";
 import { proofCard } from "./proof-card.js";
 import { canHash, hashJournal, sha256 } from "./proof.js";
 
@@ -19,6 +19,7 @@ const tables = {
   checkpoints: checkpointsTable((checkpoint) => runCheck(() => checkCheckpoint(checkpoint))),
   peers: peersTable(),
   solvency: solvencyTable(),
+  operations: operationsTable(),
   outflows: outflowsTable(),
   refunds: refundsTable(),
   nodes: nodesTable(),
@@ -55,7 +56,7 @@ function build() {
   );
   // Appended once the facts have their height, to avoid a layout shift.
   parts.below = [
-    ...["checkpoints", "peers", "solvency", "outflows", "refunds"].map((name) => section(name, tables[name].node)),
+    ...["checkpoints", "peers", "solvency", "operations", "outflows", "refunds"].map((name) => section(name, tables[name].node)),
     section("replay", replayBody()),
     proofCard(),
     section("nodes", tables.nodes.node),
@@ -191,6 +192,7 @@ async function refresh() {
   if (health) showHealth(health);
   if (solvency) {
     tables.solvency.show(solvency.tokens);
+    tables.operations.show(solvency.escrow_operations);
     tables.outflows.show(solvency.unmatched_outflows);
     tables.refunds.show(solvency.refunds_due);
   }

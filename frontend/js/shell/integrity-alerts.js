@@ -1,4 +1,5 @@
-// Banners on every screen if hashes disagree: with the operator's checkpoints, or with other replicas.
+// Banners on every screen if hashes disagree, with the operator's checkpoints or with other replicas, and if an escrow
+// account was used outside the exchange.
 
 import { read } from "../data/api.js";
 import { shell as strings } from "../strings/shell.js";
@@ -10,10 +11,14 @@ const INTERVAL_MS = 60_000;
 export async function watchIntegrity() {
   try {
     const { alarms } = await read("health");
-    const checkpoints = alarms.length ? (await read("checkpoints")).checkpoints : [];
+    const [{ checkpoints }, { peers }] = alarms.length
+      ? await Promise.all([read("checkpoints"), read("peers")])
+      : [{ checkpoints: [] }, { peers: [] }];
     const mismatches = checkpoints.filter(({ agrees, state_agrees: stateAgrees }) => agrees === false || stateAgrees === false);
     setAlert("mismatch", mismatches.length > 0, "danger", strings.mismatch, "checkpoints");
-    setAlert("peers", alarms.length > mismatches.length, "warn", strings.peerMismatch, "peers");
+    const differing = peers.filter(({ state }) => state === "disagrees");
+    setAlert("peers", differing.length > 0, "warn", strings.peerMismatch, "peers");
+    setAlert("escrow", alarms.length > mismatches.length + differing.length, "warn", strings.escrowAlarm, "operations");
   } catch {
     // the API does not answer: the connection state in the header says so
   }

@@ -17,11 +17,11 @@ export const proofCard = {
 
 export const audit = {
   lead: "You do not have to trust this exchange: replaying the same blocks under the same rules gives the same journal and the same state, byte for byte.",
-  sections: { state: "Current state", checkpoints: "Operator's checkpoints", peers: "Other replicas", solvency: "Reserves and liabilities", outflows: "Unmatched outflows", refunds: "Refunds due", replay: "Replay the chain", nodes: "Chain nodes" },
+  sections: { state: "Current state", checkpoints: "Operator's checkpoints", peers: "Other replicas", solvency: "Reserves and liabilities", operations: "Escrow accounts", outflows: "Unmatched outflows", refunds: "Refunds due", replay: "Replay the chain", nodes: "Chain nodes" },
   facts: { block: "Block", lag: "Lag", venue_hash: "Venue hash", journal_hash: "Journal hash", state_hash: "State hash", version: "Version" },
   lag: (blocks, age) => `${blocks} block${blocks === "1" ? "" : "s"}, ${age} old`,
   notComputed: "not computed yet: see below",
-  columns: { token: "Token", escrow: "Escrow account", holdings: "Reserves", liabilities: "Liabilities", surplus: "Surplus", state: "Status", time: "Time", quantity: "Quantity", to: "To", user: "From", node: "Node", kind: "Kind", error: "Last error", claimed: "Block", agrees: "Journal", stateAgrees: "State", peer: "Replica", theirs: "Its block", common: "Journals compared at", stateCommon: "States compared at", answered: "Last response", journal: "Journal hash", stateHash: "State hash", compare: "Check" },
+  columns: { token: "Token", escrow: "Escrow account", holdings: "Reserves", liabilities: "Liabilities", surplus: "Surplus", state: "Status", block: "Block", operation: "Operation", account: "Account", by: "By", time: "Time", quantity: "Quantity", to: "To", user: "From", node: "Node", kind: "Kind", error: "Last error", claimed: "Block", agrees: "Journal", stateAgrees: "State", peer: "Replica", theirs: "Its block", common: "Journals compared at", stateCommon: "States compared at", answered: "Last response", journal: "Journal hash", stateHash: "State hash", compare: "Check" },
   checkpointsCaption: "The operator's checkpoints, compared with this journal",
   noCheckpoints: "The operator has not published a checkpoint yet.",
   journalMatch: { true: "✓ Match", false: "✗ Mismatch", null: "Not reached yet" },
@@ -37,6 +37,9 @@ export const audit = {
   solvent: "✓ Covered",
   insolvent: "✗ Not covered",
   noTokens: "No tokens listed.",
+  operationsCaption: "Operations on escrow accounts that are not part of the exchange",
+  noOperations: "None.",
+  by: { true: "The escrow account", false: "Another account" },
   outflows: { caption: "Payments out of escrow without a matching withdrawal or refund", none: "None: every payment out of escrow matches a withdrawal or a refund." },
   refunds: { caption: "Deposits that could not be credited and will be sent back", none: "None." },
   nodesCaption: "Chain nodes that the indexer reads from",

@@ -33,6 +33,7 @@ export const shell = {
   waiting: (what) => `The indexer is waiting for ${what}.`,
   broken: (reason) => `${reason} Data may be out of date.`,
   mismatch: "A hash of this exchange does not match the hash that its operator published. Do not trade until this is explained.",
+  escrowAlarm: "An escrow account was used outside the exchange.",
   peerMismatch: "This replica and another one have different hashes: one of them is wrong.",
   openAudit: "Open the audit",
   footer: "Your keys stay with you: you sign every order, and every decision of the exchange can be replayed.",

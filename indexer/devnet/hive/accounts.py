@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from indexer.devnet.hive.authority import Authority, Role
 from indexer.devnet.hive.errors import CODE_ASSERT, ChainError, Frame, UnknownAccountError
 from indexer.devnet.hive.keys import PrivateKey
-from indexer.devnet.hive.operations import COINS, MAX_MILS, Coin, Operation, Transfer, name_error
+from indexer.devnet.hive.operations import COINS, MAX_MILS, Coin, Operation, PowerUp, Transfer, name_error
 from settlement.core.parsing.names import is_account
 
 # (account, coin, change in mils): a balance change of an operation, which a fork can revert.
@@ -115,11 +115,11 @@ class Accounts:
         return deltas
 
     def _apply_one(self, operation: Operation, deltas: list[Delta]) -> None:
-        if not isinstance(operation, Transfer):
+        if not isinstance(operation, Transfer | PowerUp):
             for name in operation.required_auths + operation.required_posting_auths:
                 self.get(name)
             return
-        mils, symbol = operation.amount
+        (mils, symbol), to_stake = operation.amount, isinstance(operation, PowerUp)
         sender, recipient = self.get(operation.sender), self._by_name.get(operation.recipient)
         if recipient is None:
             text = '_account != nullptr && "By name": Account {} doesn\'t exist'
@@ -127,7 +127,7 @@ class Accounts:
             raise ChainError(f"Assert Exception:{text.format(operation.recipient)}", CODE_ASSERT, frame)
         if sender.balances[symbol] < mils:
             raise _overdrawn(sender, operation.amount)
-        for account, delta in ((sender, -mils), (recipient, mils)):
+        for account, delta in ((sender, -mils), (recipient, 0 if to_stake else mils)):
             account.balances[symbol] += delta
             deltas.append((account.name, symbol, delta))
 

@@ -19,7 +19,7 @@ from indexer.devnet.hive.errors import (
     Frame,
 )
 from indexer.devnet.hive.keys import SignatureError, recover_public_key
-from indexer.devnet.hive.operations import Transfer
+from indexer.devnet.hive.operations import PowerUp, Transfer
 from indexer.devnet.hive.serialization import Packing, Transaction
 
 Role = Literal["owner", "active", "posting"]
@@ -62,7 +62,7 @@ def required(transaction: Transaction) -> tuple[frozenset[str], frozenset[str]]:
     active: set[str] = set()
     posting: set[str] = set()
     for operation in transaction.operations:
-        if isinstance(operation, Transfer):
+        if isinstance(operation, Transfer | PowerUp):
             active.add(operation.sender)
         else:
             active.update(operation.required_auths)

@@ -20,7 +20,7 @@ from indexer.devnet.hive.authority import authorize, required
 from indexer.devnet.hive.blocks import Block
 from indexer.devnet.hive.errors import ChainError, Frame
 from indexer.devnet.hive.keys import BlockSigner, PlaceholderSigner, PrivateKey
-from indexer.devnet.hive.operations import CustomJson, OperationError, Transfer, parse_operation
+from indexer.devnet.hive.operations import CustomJson, OperationError, PowerUp, Transfer, parse_operation
 from indexer.devnet.hive.serialization import Transaction
 
 MAX_EXPIRATION_SECONDS: Final = 86_400
@@ -156,7 +156,8 @@ class Chain:
         """
         try:
             parsed = tuple(
-                raw if isinstance(raw, Transfer | CustomJson) else parse_operation(raw) for raw in operations
+                raw if isinstance(raw, Transfer | PowerUp | CustomJson) else parse_operation(raw)
+                for raw in operations
             )
         except OperationError as error:
             raise ChainError(str(error)) from error

@@ -1,4 +1,4 @@
-"""The Hive operations `transfer` and `custom_json`, in both JSON shapes of the node's APIs.
+"""The Hive operations `transfer`, `transfer_to_vesting` and `custom_json`, in both JSON shapes of the APIs.
 
 Amounts of native coins are integers of thousandths ("mils"). The block_api shape is
 `{"amount": "1234", "precision": 3, "nai": "@@000000021"}`, the condenser_api shape `"1.234 HIVE"`.
@@ -63,7 +63,15 @@ class CustomJson(NamedTuple):
     json: str
 
 
-Operation = Transfer | CustomJson
+class PowerUp(NamedTuple):
+    """A `transfer_to_vesting` operation: HIVE leaves the sender and becomes stake, which is not modelled."""
+
+    sender: str
+    recipient: str
+    amount: Coin
+
+
+Operation = Transfer | PowerUp | CustomJson
 
 
 def parse_coin(raw: object) -> Coin:
@@ -97,6 +105,9 @@ def parse_operation(raw: object) -> Operation:
     match name.removesuffix("_operation"):
         case "transfer":
             operation: Operation = _parse_transfer(value)
+        case "transfer_to_vesting":
+            sender, recipient, amount, _ = _parse_transfer(value)
+            operation = PowerUp(sender, recipient, amount)
         case "custom_json":
             operation = _parse_custom_json(value)
         case other:
@@ -164,6 +175,11 @@ def name_error(name: str) -> str:
 
 def check_operation(operation: Operation) -> None:
     """Validate an operation without state. Raises OperationError."""
+    if isinstance(operation, PowerUp):
+        check_operation(Transfer(*operation, memo=""))
+        if operation.amount.symbol != "HIVE":
+            raise OperationError("Assert Exception:is_asset_type( amount, HIVE_SYMBOL ): Amount must be HIVE")
+        return
     if isinstance(operation, Transfer):
         for name in (operation.sender, operation.recipient):
             if not is_account(name):
@@ -211,6 +227,12 @@ def block_api_operation(operation: Operation) -> dict[str, object]:
                 "memo": operation.memo,
             },
         }
+    if isinstance(operation, PowerUp):
+        parties = {"from": operation.sender, "to": operation.recipient}
+        return {
+            "type": "transfer_to_vesting_operation",
+            "value": {**parties, "amount": operation.amount.nai()},
+        }
     return {"type": "custom_json_operation", "value": _custom_json_value(operation)}
 
 
@@ -224,6 +246,9 @@ def condenser_operation(operation: Operation) -> list[object]:
             "memo": operation.memo,
         }
         return ["transfer", value]
+    if isinstance(operation, PowerUp):
+        parties = {"from": operation.sender, "to": operation.recipient}
+        return ["transfer_to_vesting", {**parties, "amount": operation.amount.text()}]
     return ["custom_json", _custom_json_value(operation)]
 
 

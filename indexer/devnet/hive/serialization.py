@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from indexer.devnet.hive.operations import (
     Operation,
+    PowerUp,
     Transfer,
     block_api_operation,
     condenser_operation,
@@ -25,6 +26,7 @@ from indexer.devnet.hive.operations import (
 Packing = Literal["legacy", "nai"]
 
 TRANSFER_CODE: Final = 2
+POWER_UP_CODE: Final = 3
 CUSTOM_JSON_CODE: Final = 18
 EMPTY_MERKLE_ROOT: Final = bytes(20)
 
@@ -67,15 +69,15 @@ def _pack_texts(texts: Sequence[str]) -> bytes:
 
 def pack_operation(operation: Operation, packing: Packing) -> bytes:
     """The operation's bytes, starting with its code."""
-    if isinstance(operation, Transfer):
+    if isinstance(operation, Transfer | PowerUp):
         symbols = _LEGACY_SYMBOL if packing == "legacy" else _NAI_SYMBOL
         return (
-            bytes((TRANSFER_CODE,))
+            bytes((TRANSFER_CODE if isinstance(operation, Transfer) else POWER_UP_CODE,))
             + _pack_text(operation.sender)
             + _pack_text(operation.recipient)
             + struct.pack("<q", operation.amount.mils)
             + symbols[operation.amount.symbol]
-            + _pack_text(operation.memo)
+            + (_pack_text(operation.memo) if isinstance(operation, Transfer) else b"")
         )
     return (
         bytes((CUSTOM_JSON_CODE,))

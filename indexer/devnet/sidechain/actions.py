@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from indexer.devnet.hive.blocks import Block
-from indexer.devnet.hive.operations import CustomJson, Operation, Transfer
+from indexer.devnet.hive.operations import CustomJson, PowerUp, Transfer
 
 SIDECHAIN_ID: Final = "ssc-mainnet-hive"
 _MAX_PLAIN: Final = 1e21  # JavaScript writes larger numbers with an exponent
@@ -72,14 +72,16 @@ def actions_of(block: Block, chain_id: str = SIDECHAIN_ID) -> list[Action]:
     for transaction in block.transactions:
         many = len(transaction.operations) > 1
         for index, operation in enumerate(transaction.operations):
-            if isinstance(operation, Transfer) and "{" not in operation.memo:
+            if isinstance(operation, PowerUp) or (
+                isinstance(operation, Transfer) and "{" not in operation.memo
+            ):
                 continue
             base = f"{transaction.id}-{index}" if many else transaction.id
             found.extend(_actions_in(operation, base, chain_id))
     return found
 
 
-def _actions_in(operation: Operation, base: str, chain_id: str) -> Iterable[Action]:
+def _actions_in(operation: CustomJson | Transfer, base: str, chain_id: str) -> Iterable[Action]:
     try:
         if isinstance(operation, CustomJson):
             if operation.id != chain_id:

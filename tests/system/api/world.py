@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import insert
 
 from api.app import DATABASE, PUBLISHER, create_app
 from api.settings import ApiSettings
@@ -15,7 +16,9 @@ from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event
 from settlement.core.journal.lines import JournalEntry
 from settlement.core.journal.state_text import state_hash
 from settlement.core.venue import parse_venue
+from settlement.store import schema
 from settlement.store.database import open_writer
+from settlement.store.escrow_balances import EscrowBalance, write_balances
 from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import Batch, make_read_indexes, totals_of
 from tests.support import databases
@@ -207,7 +210,25 @@ def small_world(folder: Path) -> World:
         world.action("bob", "withdraw", symbol="SWAP.HIVE", quantity="1", memo="<script>alert(1)</script> é"),
         *_dave(world),
     )
+    _beside_the_ledger(world)
     return world
+
+
+def _beside_the_ledger(world: World) -> None:
+    """A balance read from the chain, and an operation that someone aimed at an escrow account."""
+    write_balances(world.engine, [EscrowBalance("HBD", 100_000, world.block, world.time)])
+    row = {
+        "acting": False,
+        "block": world.block,
+        "position": 0,
+        "transaction_id": transaction(900),
+        "operation_index": 0,
+        "type": "transfer_to_vesting",
+        "account": "peakedex.hbd",
+        "text": '{"amount":"1.000 HIVE","from":"mallory","to":"peakedex.hbd"}',
+    }
+    with world.engine.begin() as connection:
+        connection.execute(insert(schema.escrow_operations).values(row))
 
 
 def _dave(world: World) -> list[Event]:

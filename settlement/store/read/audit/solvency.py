@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
@@ -21,6 +21,28 @@ class SolvencyRow(NamedTuple):
     available: int
     locked: int
     withdrawing: int
+    real: RealBalance | None  # None before the first reading
+
+
+class RealBalance(NamedTuple):
+    """What a node said that a token's escrow account holds."""
+
+    units: int
+    block: int  # the newest one that the node had executed
+    updated: int  # seconds since 1970
+    difference: int | None  # from the ledger's holdings after that block; None if it is far from that block
+
+
+class EscrowOperationRow(NamedTuple):
+    """An operation on an escrow account that the protocol does not read."""
+
+    transaction_id: str
+    operation_index: int
+    type: str
+    account: str
+    acting: bool  # the account signed it, or its keys are concerned; else it is only named
+    text: str  # JSON
+    block: int
 
 
 class OutflowRow(NamedTuple):
@@ -65,6 +87,20 @@ _TOKENS = (
     .order_by(_t.symbol)
 )
 _HOLDINGS = select(schema.holdings.c.symbol, schema.holdings.c.units)
+_v, _h = schema.escrow_balances.c, schema.holding_changes.c
+_REAL: Select[Any] = select(
+    *(_v.symbol, _v.units, _v.block, _v.updated),
+    select(_h.units)
+    .where(_h.symbol == _v.symbol, _h.block <= _v.block)
+    .order_by(_h.block.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("holdings"),
+)
+_e = schema.escrow_operations.c
+_OPERATIONS: Select[Any] = select(*(_e[name] for name in EscrowOperationRow._fields)).order_by(
+    _e.block.desc(), _e.position.desc()
+)
 _OUTFLOWS: Select[Any] = (
     select(
         *(_f[name] for name in ("n", "id", "escrow", "chain", "symbol", "amount")),
@@ -84,8 +120,13 @@ _REFUNDS_DUE: Select[Any] = (
 )
 
 
+NEAR_BLOCKS: Final = 100
+"""Real balances are compared with a ledger that is at most so many blocks behind them."""
+
+
 def read_solvency(connection: Connection) -> list[SolvencyRow]:
     """All tokens, by symbol."""
+    real = _real_balances(connection)
     holdings = {row.symbol: read_integer_text(row.units) for row in connection.execute(_HOLDINGS)}
     return [
         SolvencyRow(
@@ -96,9 +137,32 @@ def read_solvency(connection: Connection) -> list[SolvencyRow]:
             available=row.available,
             locked=row.locked,
             withdrawing=row.withdrawing,
+            real=real.get(row.symbol),
         )
         for row in connection.execute(_TOKENS)
     ]
+
+
+def _real_balances(connection: Connection) -> dict[str, RealBalance]:
+    position = connection.scalar(select(schema.cursor.c.block)) or 0
+    found = {}
+    for row in connection.execute(_REAL):
+        units, holdings = read_integer_text(row.units), read_integer_text(row.holdings or "0")
+        difference = units - holdings if row.block - position <= NEAR_BLOCKS else None
+        found[row.symbol] = RealBalance(units, row.block, row.updated, difference)
+    return found
+
+
+def list_operations(connection: Connection, *, acting: bool, limit: int) -> list[EscrowOperationRow]:
+    """The newest operations on escrow accounts, newest first; those of the accounts themselves, or others."""
+    query = _OPERATIONS.where(_e.acting == acting).limit(limit)
+    return [EscrowOperationRow(*row) for row in connection.execute(query)]
+
+
+def count_operations(connection: Connection, after: int) -> dict[str, int]:
+    """How many operations each escrow account has signed, or has had on its keys, after a block."""
+    query = select(_e.account, func.count()).where(_e.acting, _e.block > after).group_by(_e.account)
+    return {row[0]: row[1] for row in connection.execute(query.order_by(_e.account))}
 
 
 def list_outflows(connection: Connection, limit: int) -> list[OutflowRow]:
