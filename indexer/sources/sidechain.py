@@ -7,12 +7,18 @@ agree; until then the source waits without a time limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
 
-from indexer.chain.receipts import Receipts
-from indexer.sources.sidechain_client import LIMITS, ForkedNodeError, ReceiptsAnswer, SidechainClient
+from indexer.chain.receipts import OrphanError, Receipts
+from indexer.sources.sidechain_client import (
+    LIMITS,
+    ForkedNodeError,
+    HiveIds,
+    ReceiptsAnswer,
+    SidechainClient,
+)
 from settlement.net.backoff import Waiter
 from settlement.net.http_client import Limits, NodeError
 from settlement.net.node_pool import Node, NodePool
@@ -27,8 +33,6 @@ AGREEING_NODES: Final = 2
 _SHORTEST_PAUSE_SECONDS: Final = 0.025
 
 SidechainNode = Node[SidechainClient]
-HiveIds = Callable[[int], str | None]
-"""The id of a Hive block by its number; None where it is not irreversible yet."""
 
 
 class Sidechain:
@@ -111,18 +115,12 @@ class Sidechain:
             self._take(vote, node, answer)
 
     def _take(self, vote: _Vote, node: SidechainNode, answer: ReceiptsAnswer) -> None:
-        is_known = answer.is_final
-        for reference in answer.neighbours:
-            block_id = vote.hive_ids(reference.number)
-            is_known = is_known and block_id is not None
-            if block_id is not None and block_id != reference.block_id:
-                problem = (
-                    f"it executed block {reference.block_id[:40] or 'without an id'} as Hive block "
-                    f"{reference.number}, and Hive's is {block_id}"
-                )
-                self._pool.failed(node, ForkedNodeError(node.url, problem))
-                return
-        if is_known:
+        try:
+            counts = answer.counts(vote.hive_ids)
+        except OrphanError as error:
+            self._pool.failed(node, ForkedNodeError(node.url, error))
+            return
+        if counts:
             vote.answers[node] = answer
         else:
             vote.behind.add(node)

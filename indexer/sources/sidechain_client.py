@@ -8,6 +8,7 @@ only under the Hive block's own id.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -25,6 +26,9 @@ That number is the next block to fetch. Below it up to `antiForkBufferMaxSize` b
 shipped, but an operator may set more, and the setting is not published. 100 blocks are 5 minutes. Used only
 for a block after which the sidechain has executed nothing, which is rare on the main network.
 """
+
+HiveIds = Callable[[int], str | None]
+"""The id of a Hive block by its number; None where it is not irreversible yet."""
 
 T = TypeVar("T")
 
@@ -65,14 +69,28 @@ class ReceiptsAnswer(NamedTuple):
     neighbours: tuple[HiveBlockReference, ...] = ()
     """Without receipts, the nearest executed blocks before and after: after a fork their ids may differ."""
 
+    def counts(self, hive_ids: HiveIds) -> bool:
+        """Whether it is final, and of the branch that Hive followed as far as is known.
+
+        Raises OrphanError for an answer of another branch.
+        """
+        ids = [(reference, hive_ids(reference.number)) for reference in self.neighbours]
+        for reference, block_id in ids:
+            if block_id is not None and block_id != reference.block_id:
+                raise OrphanError(
+                    f"it executed block {reference.block_id[:40] or 'without an id'} as Hive block "
+                    f"{reference.number}, and Hive's is {block_id}"
+                )
+        return self.is_final and all(block_id is not None for _, block_id in ids)
+
 
 class SidechainClient:
     """Client for one node over kept-alive connections. Not thread-safe."""
 
-    def __init__(self, url: str, *, limits: Limits = LIMITS) -> None:
+    def __init__(self, url: str, *, limits: Limits = LIMITS, http: HttpClient | None = None) -> None:
         """`url` is without the `/blockchain`."""
         self._url = url
-        self._http = HttpClient(limits)
+        self._http = http or HttpClient(limits)
         self._ids = itertools.count(1)
         self._executed = range(0)  # the Hive blocks that the node has executed and still keeps
         self._orphan: tuple[int, str] | None = None  # number and true id of a block that it has wrong

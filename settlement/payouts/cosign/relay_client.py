@@ -58,6 +58,7 @@ class RelayClient(PeriodicThread):
         collector: SignatureCollector,
         poll_seconds: float = POLL_SECONDS,
         limits: Limits = LIMITS,
+        http: HttpClient | None = None,
     ) -> None:
         """Raises RelayUrlError."""
         if not url.startswith(("http://", "https://")):
@@ -65,7 +66,7 @@ class RelayClient(PeriodicThread):
         super().__init__("cosign relay", poll_seconds, _STOP_SECONDS)
         self._url = url.rstrip("/") + BUNDLES_PATH
         self._collector = collector
-        self._http = HttpClient(limits)
+        self._http = http or HttpClient(limits)
         self._relay_id = ""
         self._last = 0  # number of the last bundle fetched
         self._posted: dict[str, tuple[int, float]] = {}  # number of signatures, and when, by transaction id

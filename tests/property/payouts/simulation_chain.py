@@ -22,6 +22,8 @@ from indexer.devnet.sidechain.chain import Sidechain
 from indexer.devnet.sidechain.tokens_contract import Logs
 from settlement.payouts.chain.nodes import Account, Authority, ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.signing.transactions import SignedTransaction
+from tests.property.payouts.simulation_relay import Relays
+from tests.property.payouts.simulation_sidechain import EngineNode
 from tests.system.payouts.world import PUBLIC, VIEW, execution
 
 ESCROWS = frozenset(VIEW.escrows)
@@ -40,7 +42,7 @@ class WatchedSidechain(Sidechain):
     """Counts payments out of the escrow accounts on both chains, and refuses some at random."""
 
     def __init__(self, random: Random) -> None:
-        super().__init__(heartbeat=0)
+        super().__init__(heartbeat=2)  # "no receipts" is final one block later
         self.refusing = 0.0
         self.refused_recipients: frozenset[str] = frozenset()  # payments to them fail for ever
         self.outgoes: Counter[Outgo] = Counter()
@@ -132,6 +134,8 @@ class Wire:
         self.node = node
         self.mempool = mempool
         self.faults = 0.25
+        self.engines: list[EngineNode] = []
+        self.relays: Relays
         self.blacklist: frozenset[str] = frozenset()  # in the nodes' answers
         self.sent: Counter[str] = Counter()
         self._random = random
@@ -147,15 +151,19 @@ class Wire:
             return self._head_time(starting)
         if question == "execution":
             return self._execution(*arguments)
+        if question == "relay_post":
+            return self.relays.post(*arguments)
+        if question == "relay_get":
+            return self.relays.get(*arguments)
         if question == "restrictions":
             return Restrictions(blacklist=self.blacklist)
         return self._accounts(*arguments) if question == "accounts" else self._balances(*arguments)
 
     def _execution(self, ident: str) -> Execution | None:
-        """As the sidechain has it, or None as by a node that is behind."""
+        """As a Hive-Engine node has it: also one that is behind, or that followed a fork."""
         if self._random.random() < self.faults:
             return None
-        return execution(self.node.sidechain, ident)
+        return execution(self._random.choice(self.engines).execution(ident))
 
     def _head_time(self, starting: bool) -> int:
         """At a start the latest time of all nodes counts: one that is not behind suffices."""
@@ -172,10 +180,12 @@ class Wire:
             if name not in accounts or (not self._signed and self._random.random() < self.faults / 4):
                 continue
             keys: Mapping[str, int] = {PUBLIC: 1}
+            needed = 1
             if self._signed and name in ESCROWS:
-                keys = dict(accounts.authority(name, "active").key_auths)
+                authority = accounts.authority(name, "active")
+                keys, needed = dict(authority.key_auths), authority.threshold
             mils = {coin: self._bend(units) for coin, units in sorted(accounts.get(name).balances.items())}
-            found[name] = Account(name, Authority(1, keys, {}), mils, {})
+            found[name] = Account(name, Authority(needed, keys, {}), mils, {})
         return found
 
     def _balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:

@@ -18,7 +18,10 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from settlement.payouts.chain.nodes import Account, ChainError, Execution, Outcome, Restrictions
+from settlement.payouts.cosign.collector import SignatureCollector
+from settlement.payouts.cosign.relay_client import RelayClient
 from settlement.payouts.dependencies import Dependencies
+from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import IDLE_SECONDS, Runner
@@ -27,6 +30,7 @@ from settlement.payouts.signing.transactions import SignedTransaction
 from settlement.store import payout_schema
 from settlement.store.database import open_reader
 from settlement.store.lease import Lease, LeaseError
+from tests.property.payouts.simulation_relay import RelayHttp
 from tests.system.payouts.world import VENUE, OneKey
 
 ENDED_WELL, KILLED, BROKEN = 0, 9, 70
@@ -44,6 +48,7 @@ class Plan(NamedTuple):
     clock: int  # by how many seconds its machine's clock is wrong
     keys: Mapping[str, str]  # by escrow account; without any, signatures are placeholders
     chain_id: str
+    relays: tuple[str, ...] = ()  # through which it exchanges signatures
 
 
 class Message(NamedTuple):
@@ -61,6 +66,7 @@ class Process:
         self.plan = plan
         self.name = name
         self.starting = True
+        self.late: list[object] = []  # an answer that it has not got yet
         here, there = Pipe()
         self._pipe = here
         self._pid = os.fork()
@@ -108,6 +114,12 @@ class _Talk:
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
+        self._relays: list[RelayClient] = []
+
+    def exchange(self, collector: SignatureCollector, relays: Iterable[str]) -> None:
+        """Exchange signatures through these relays before each turn."""
+        http: Any = RelayHttp(lambda *question: self.say("ask", *question))
+        self._relays = [RelayClient(url, collector, http=http) for url in relays]
 
     def say(self, kind: str, what: str = "", *arguments: object) -> Any:
         """Wait for an answer; end at once if it says so, or if the simulation has ended."""
@@ -127,6 +139,8 @@ class _Talk:
 
     def wait(self, _seconds: float) -> bool:
         """As `threading.Event.wait` of the loop's stop event."""
+        for relay in self._relays:
+            relay.run_once()
         self.say("turn")
         return False
 
@@ -175,14 +189,17 @@ def _pay(talk: _Talk, plan: Plan) -> None:
     reader, writer = open_reader(plan.url), open_payout_log(plan.url)
     signing: KeyRing | OneKey = OneKey()
     refresh: Callable[[], object] = lambda: None  # noqa: E731
+    mark = RestoreMark.of_database(plan.url)
     if plan.keys:
         wanted = [KeyVariable(escrow, escrow, escrow) for escrow in plan.keys]
         signers = signing = KeyRing(wanted, plan.keys, plan.chain_id)
         refresh = lambda: signers.check(talk)  # type: ignore[arg-type]  # noqa: E731
+        parties = (VENUE, plan.policy, signers.authorities, plan.chain_id)
+        talk.exchange(SignatureCollector(reader, writer, *parties), plan.relays)
     lease = Lease(writer, table=payout_schema.lease) if plan.lease else nullcontext()
     with lease:
         guard = lease.check if isinstance(lease, Lease) else lambda: None
-        parts = Dependencies(reader, writer, talk, signing, guard, refresh, talk.step)
+        parts = Dependencies(reader, writer, talk, signing, guard, refresh, talk.step, mark)
         runner = Runner(parts, VENUE, plan.policy)
         while True:
             try:
@@ -197,3 +214,4 @@ def _pay(talk: _Talk, plan: Plan) -> None:
 def _wrong_clock(seconds: int) -> None:
     right = time.time
     time.time = lambda: right() + seconds
+    time.monotonic = lambda: 1000.0  # relays that restart get everything again; nothing else may depend on it

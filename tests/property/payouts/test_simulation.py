@@ -12,11 +12,15 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Connection
 
-from settlement.payouts import plan
-from settlement.payouts.holds import eligibility
+from indexer.chain.receipts import Receipts
+from indexer.sources import sidechain_client
+from settlement.payouts import payment_sender, plan
+from settlement.payouts.holds import eligibility, send_limits
+from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.policy import MAX_LIFETIME_SECONDS, SLOT_SECONDS, Policy
 from settlement.store.read.payouts import Ledger, PayoutClaim, Reference, read_reference
-from tests.property.payouts.simulation import SimulationFailed, simulate
+from tests.property.payouts.simulation import simulate
+from tests.property.payouts.simulation_world import SimulatedWorld, SimulationFailed
 
 SEEDS = settings().max_examples  # 100, 10 in the profile `quick`, 1000 in `long`
 SEEDS_PER_TEST = 5
@@ -106,6 +110,34 @@ def _long_lived(patch: pytest.MonkeyPatch) -> None:
         property(lambda policy: period.fget(policy) + HOUR // SLOT_SECONDS),  # type: ignore[attr-defined]
     )
     patch.setattr(eligibility, "MAX_LIFETIME_SECONDS", MAX_LIFETIME_SECONDS + HOUR)
+
+
+def _believe_fetched(patch: pytest.MonkeyPatch) -> None:
+    """A Hive-Engine node's "nothing" counts as soon as it has fetched the block."""
+    patch.setattr(sidechain_client, "UNEXECUTED_BLOCKS", -1000)
+
+
+def _believe_orphans(patch: pytest.MonkeyPatch) -> None:
+    """Receipts count whatever branch of Hive the node has followed."""
+    patch.setattr(Receipts, "check_hive_id", lambda _receipts, _block_id: None)
+    patch.setattr(sidechain_client.ReceiptsAnswer, "counts", lambda answer, _ids: answer.is_final)
+
+
+def _no_mark(patch: pytest.MonkeyPatch) -> None:
+    """Nothing outside the database remembers how far it had come."""
+    patch.setattr(RestoreMark, "is_behind", lambda _self, _mark: False)
+
+
+def _first_come(patch: pytest.MonkeyPatch) -> None:
+    """Claims are signed and sent in the order in which they were opened, up to the limits."""
+    patch.setattr(eligibility, "payments_in_rotation", lambda payments: payments)
+    patch.setattr(payment_sender, "in_rotation", lambda claims: sorted(claims, key=lambda one: one.opened))
+    patch.setattr(send_limits, "SHARE", 1)
+
+
+def _one_suffices(patch: pytest.MonkeyPatch) -> None:
+    """One of three operators can pay, also the one whose node shows him nothing."""
+    patch.setattr(SimulatedWorld, "needed", 1)
 
 
 HOUR = 3600

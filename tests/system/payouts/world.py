@@ -120,7 +120,7 @@ class ChainNodes:
 
     def execution(self, transaction_id: str) -> Execution | None:
         self._ask()
-        return execution(self.node.sidechain, transaction_id)
+        return execution(self.node.sidechain.transaction(transaction_id))
 
     def restrictions(self, accounts: Iterable[str]) -> Restrictions:
         self._ask()
@@ -146,16 +146,14 @@ class ChainNodes:
         return Outcome("sent")
 
 
-def execution(sidechain: Sidechain, transaction_id: str) -> Execution | None:
-    """How the sidechain has executed a transaction of one operation, as payouts read it."""
-    blocks = (sidechain.block(number) for number in range(sidechain.block_number, 0, -1))
-    for block in map(json.loads, filter(None, blocks)):
-        found = [row for row in block["transactions"] if row["transactionId"].split("-")[0] == transaction_id]
-        if found:
-            logs = [json.loads(row["logs"]) for row in found]
-            errors = tuple("" if log.get("events") else "; ".join(log.get("errors", ())) for log in logs)
-            return Execution(block["refHiveBlockNumber"], errors)
-    return None
+def execution(found: Any) -> Execution | None:
+    """How the sidechain has executed a transaction, as payouts read it, from its rows."""
+    rows = found if isinstance(found, list) else [found]
+    if found is None or not rows:
+        return None
+    logs = [json.loads(row["logs"]) for row in rows]
+    errors = tuple("" if log.get("events") else "; ".join(log.get("errors", ())) for log in logs)
+    return Execution(rows[0]["refHiveBlockNumber"], errors)
 
 
 class RefusingSidechain(Sidechain):
@@ -308,10 +306,13 @@ class World:
 class Ledgers:
     """A database, and the indexer that follows the chain into it."""
 
-    def __init__(self, node: DevNode, path: Path) -> None:
+    def __init__(
+        self, node: DevNode, path: Path, source: Callable[[DevNode, VenueFilter], Blocks] = Blocks
+    ) -> None:
         self.path = path
         self.url = databases.url(path)
         self._node = node
+        self._source = source
         self._open()
 
     def _open(self) -> None:
@@ -320,8 +321,12 @@ class Ledgers:
 
     def follow(self, until: int | None = None) -> None:
         """Follow to the last irreversible block, or to an earlier one."""
-        source = Blocks(self._node, self.rules.venue_filter)
+        source = self._source(self._node, self.rules.venue_filter)
         Follower(self.rules, self._projector, source).run(until)
+
+    def follow_from(self, source: Callable[[DevNode, VenueFilter], Blocks]) -> None:
+        """Follow another source from now on."""
+        self._source = source
 
     def backup(self) -> bytes:
         """A copy of the database."""

@@ -1,0 +1,131 @@
+"""The end of a simulation: without failures everything is paid or returned, once, and nobody waits for others."""
+
+from __future__ import annotations
+
+from indexer.devnet.hive.chain import Chain
+from indexer.devnet.traders.payloads import custom_json, intent
+from settlement.core.invariants import check_all
+from settlement.payouts.payout_log import read_settings
+from settlement.store.payout_pause import RUNNING, read_pause
+from tests.property.payouts.simulation_beginning import NEWCOMER, REFUSED
+from tests.property.payouts.simulation_chain import Outgo
+from tests.property.payouts.simulation_faults import Failures
+from tests.property.payouts.simulation_traders import JSON_MEMO, LATE_COMERS, MAX_GAP_SECONDS
+from tests.system.payouts.world import TRADERS, VIEW
+
+CALM_SECONDS = {120: 45, 3000: 600}
+"""From block to block at the end, by the longest lifetime: shorter than the shortest."""
+FLOOD = 14
+"""Withdrawals of one account, each a payment of its own, that must not delay another's."""
+ROUND_SECONDS = 60
+"""Chain time of a round: the slot, the payments of the other accounts, and the exchange of signatures."""
+
+
+class Ending(Failures):
+    """What must be true at the end."""
+
+    def _finish(self) -> None:
+        """Without failures everything that can be paid is paid, the rest is returned, and the books add up."""
+        chain = self.node.chain
+        self.say("no failures from here on")
+        self.wire.faults, self.sidechain.refusing = 0.0, 0.0
+        chain.stalled, chain.lag, self.node.behind, self.lease = False, 0, 0, True
+        self.mempool.calm()
+        self.engines.calm()
+        self.sidechain.heartbeat = 1  # else the ledgers would be a block behind, and blocks are far apart
+        for name in LATE_COMERS:
+            self.node.faucet(name)
+        for replica in self.replicas:
+            replica.lag = 0
+            self._kill(replica, *replica.processes[1:])
+            if not replica.processes:
+                self._start(replica)
+        if self.operators > 1 or self._happens(0.3):
+            self._check_fairness(3 if self.operators > 1 else FLOOD)
+        rounds = 0
+        while self.observer.pending and rounds < 120 + 22 * max(self.observer.claims.values(), default=0):
+            rounds += 1
+            for ident, claim in self.observer.pending.items():
+                if claim.due is None and _is_unpayable(claim.outgo):
+                    self._operate("returnWithdrawal", id=ident)
+            self._calm_round(chain)
+        left = self.observer.pending
+        assert not left, f"neither paid nor returned: {list(left.items())[:2]} and so on, {len(left)}"
+        self._check_books()
+
+    def _calm_round(self, chain: Chain) -> None:
+        holds = []
+        for replica in self.replicas:
+            with replica.ledger.engine.connect() as connection:
+                holds.append(read_settings(connection).hold_until)
+        wait = max(max(holds) + 1 - chain.head_time, CALM_SECONDS[self.longest])
+        while wait > 0:
+            self._block(min(wait, MAX_GAP_SECONDS))
+            wait -= MAX_GAP_SECONDS
+        self._work()
+
+    def _work(self) -> None:
+        """A round of each process. Where signatures are exchanged, another one sends what they complete."""
+        for replica in self.replicas:
+            replica.ledger.follow()
+            with replica.ledger.engine.connect() as connection:
+                is_paused = read_pause(connection) != RUNNING
+            if is_paused:
+                self._resume(replica)
+            self._approve(replica, lambda: True)
+        for replica in self.replicas * (2 if self.operators > 1 else 1):
+            for process in tuple(replica.processes):
+                while self._go(replica, process):
+                    pass
+
+    def _check_fairness(self, flood: int) -> None:
+        """One account opens many withdrawals, most of which are refused; another account's is paid at once."""
+        for _ in range(3):  # restored databases are resumed, and signatures exchanged
+            self._calm_round(self.node.chain)
+        flooder, symbol = self.random.choice(TRADERS), self.random.choice(("PEK", "SWAP.HIVE"))
+        for at in range(flood):
+            to = self.random.choice((REFUSED[0], REFUSED[0], "alice", "bob"))
+            payload = {"symbol": symbol, "quantity": f"0.0{at + 10}", "to": to}
+            self._submit(custom_json(VIEW, flooder, intent(VIEW, "withdraw", payload)))
+        payload = {"symbol": symbol, "quantity": "0.5"}
+        ident = self._submit(custom_json(VIEW, NEWCOMER, intent(VIEW, "withdraw", payload)))
+        self._block(3)
+        opened = self.node.chain.head_time
+        assert ident in self.observer.pending, "the newcomer's withdrawal was rejected"
+        while ident in self.observer.pending:
+            waited = self.node.chain.head_time - opened
+            assert waited <= ROUND_SECONDS, (
+                f"an ordinary withdrawal is delayed by another account's: {waited} s"
+            )
+            self._work()
+            self._block(3)
+
+    def _check_books(self) -> None:
+        for _ in range(12):
+            self._block(3)
+        state = self.observer.rules.state
+        check_all(state)
+        assert not any(_is_unpayable(outgo) for outgo in self.sidechain.outgoes)
+        for symbol, token in state.tokens.items():
+            real = self._real(token.escrow, symbol)
+            assert real == token.holdings, (
+                f"{token.escrow} has {real} {symbol}, the ledger counts {token.holdings}"
+            )
+        for replica in self.replicas:
+            if replica.deceived:
+                continue
+            replica.ledger.follow()
+            assert replica.ledger.rules.state.journal_hash == state.journal_hash, (
+                f"{replica.name} has another ledger"
+            )
+
+    def _real(self, account: str, symbol: str) -> int:
+        if VIEW.tokens[symbol].chain == "hive":
+            return self.node.chain.accounts.balance(account, symbol)
+        return self.sidechain.balance(account, symbol)
+
+
+def _is_unpayable(outgo: Outgo) -> bool:
+    """Whether the sidechain refuses the recipient, or could run the memo."""
+    _, symbol, _, to, memo = outgo
+    return memo == JSON_MEMO if symbol == "HBD" else to in REFUSED
