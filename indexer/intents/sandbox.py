@@ -50,7 +50,7 @@ def decide(
     active = not (by_grant and situation.posting)
     action = Action(_ID, situation.signer_of(spec), active, spec.name, on_chain(payload))
     entry = StateMachine(venue).apply(
-        BlockHeader(venue.start_block, _NO_BLOCK_ID, situation.now), [*first, action]
+        BlockHeader(venue.first_block, _NO_BLOCK_ID, situation.now), [*first, action]
     )
     rejected = [line for line in entry.lines() if isinstance(line, Reject) and line.id == _ID]
     return Code(rejected[0].code) if rejected else None

@@ -76,7 +76,7 @@ def _new_plan(venue: Venue | None, first: int | None) -> Plan:
         if first is None:
             raise RecordError("no first block: give --from or --venue")
         return Plan(first, None)
-    return Plan(venue.start_block if first is None else first, venue.hash)
+    return Plan(venue.first_block if first is None else first, venue.hash)
 
 
 def _read_plan(folder: Path) -> Plan | None:

@@ -76,7 +76,7 @@ class StateMachine:
     def next_block(self) -> int:
         """The number of the block that must come next."""
         header = self.state.header
-        return self.state.venue.start_block if header is None else header.number + 1
+        return self.state.venue.first_block if header is None else header.number + 1
 
     def apply(self, header: BlockHeader, events: Iterable[Event] = ()) -> JournalEntry:
         """Apply one block in the order of work of section 3.

@@ -111,6 +111,11 @@ class Venue:
     text: str = field(compare=False, repr=False, default="")  # the file as it was read
 
     @property
+    def first_block(self) -> int:
+        """The first block that is read: Hive counts blocks from 1."""
+        return max(self.start_block, 1)
+
+    @property
     def escrows(self) -> frozenset[str]:
         """The escrow accounts; tokens listed later use these too."""
         return frozenset(token.escrow for token in self.tokens)
@@ -177,7 +182,7 @@ def parse_venue(text: str) -> Venue:
         custom_json_id=head.text(
             "custom_json_id", None, is_word, "one word of printable ASCII, at most 32 characters"
         ),
-        start_block=head.integer("start_block", 1, MAX_BLOCK),
+        start_block=head.integer("start_block", 0, MAX_BLOCK),
         operator=operator,
         checkpoint_account=head.text("checkpoint_account", operator, is_account, "a Hive account name"),
         fee_account=head.text("fee_account", None, is_account, "a Hive account name"),

@@ -91,13 +91,13 @@ def read_first_block(connection: Connection) -> int:
     the replica started.
     """
     row = connection.execute(_ORIGIN).one()
-    return int(_start_block(row.venue_text) if row.state_block is None else row.state_block)
+    return int(_first_block(row.venue_text) if row.state_block is None else row.state_block)
 
 
 def read_earliest_block(connection: Connection) -> int:
     """The earliest block whose end can be asked for: start_block - 1, or that of the state text."""
     row = connection.execute(_ORIGIN).one()
-    return int(_start_block(row.venue_text) - 1 if row.state_block is None else row.state_block)
+    return int(_first_block(row.venue_text) - 1 if row.state_block is None else row.state_block)
 
 
 def has_complete_history(connection: Connection) -> bool:
@@ -106,5 +106,5 @@ def has_complete_history(connection: Connection) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _start_block(venue_text: str) -> int:
-    return parse_venue(venue_text).start_block
+def _first_block(venue_text: str) -> int:
+    return parse_venue(venue_text).first_block

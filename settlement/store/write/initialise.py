@@ -28,7 +28,7 @@ def initialise(engine: Engine, venue: Venue) -> None:
 
 def initial_rows(venue: Venue) -> dict[str, list[Row]]:
     """Rows of a venue before its first block, by statement name."""
-    before = BlockHeader(venue.start_block - 1, "", 0)
+    before = BlockHeader(venue.first_block - 1, "", 0)
     ledger, settings = initial_ledger(venue)
     rows = rule_rows(ledger)
     rows["settings"] = [setting_row(n, before.number, line) for n, line in enumerate(settings, 1)]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from settlement.core.events import BlockHeader
+from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue, VenueError, decimals_fit, parse_venue
 
 GOOD = """\
@@ -108,8 +110,7 @@ REFUSED = [
     ('contract = "peake"\n', "", "venue.contract", "missing; add it"),
     ('custom_json_id = "ssc-mainnet-hive"', f'custom_json_id = "{"x" * 33}"', "venue.custom_json_id", "32"),
     ('custom_json_id = "ssc-mainnet-hive"\n', "", "venue.custom_json_id", "missing; add it"),
-    ("start_block = 101000000", "start_block = 0", "venue.start_block", "from 1 to"),
-    ("start_block = 101000000", "start_block = -1", "venue.start_block", "from 1 to"),
+    ("start_block = 101000000", "start_block = -1", "venue.start_block", "from 0 to"),
     ("start_block = 101000000", "start_block = 4294967296", "venue.start_block", "to 4294967295"),
     ("start_block = 101000000", f"start_block = 0x{'f' * 5000}", "venue.start_block", "to 4294967295"),
     ("start_block = 101000000", "start_block = 1.5", "venue.start_block", "not an integer"),
@@ -373,3 +374,12 @@ def test_decimals_that_need_no_rounding(price: int, quantity: int, base: int, qu
 def test_errors_of_the_toml_parser_are_venue_errors(text: str) -> None:
     with pytest.raises(VenueError, match="file: is not valid TOML"):
         parse_venue(text)
+
+
+def test_a_venue_from_block_0_begins_with_the_first_block_of_the_chain() -> None:
+    venue = parse_venue(GOOD.replace("start_block = 101000000", "start_block = 0"))
+    machine = StateMachine(venue)
+    assert machine.next_block() == 1
+    assert "start_block 0\n" in venue.canonical()
+    machine.apply(BlockHeader(1, f"{1:08x}" + "0" * 32, 1_700_000_000))
+    assert machine.next_block() == 2
