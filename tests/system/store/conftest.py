@@ -9,6 +9,7 @@ from tests.support.databases import on_both, thin_out
 ON_BOTH = (
     *(
         "test_change_set",
+        "test_escrow",
         "test_extremes",
         "test_from_state",
         "test_lease",
