@@ -149,6 +149,26 @@ def record(devnet: Devnet, last: int, folder: Path) -> Path:
     return folder
 
 
+def real_balances() -> dict[str, str]:
+    """Units by symbol; none while there is no database."""
+    if not Path("dex.db").exists():
+        return {}
+    with closing(sqlite3.connect("file:dex.db?mode=ro", uri=True)) as plain:
+        try:
+            return dict(plain.execute("SELECT symbol, units FROM escrow_balances").fetchall())
+        except sqlite3.OperationalError:
+            return {}
+
+
+@pytest.mark.usefixtures("venue")
+def test_it_reads_the_real_balances_of_escrow_accounts(market: Market) -> None:
+    with following(market.devnet.url) as follower:
+        follower.until(lambda: {"HBD", "PEK", "SWAP.HIVE"} <= real_balances().keys())
+        assert follower.stop(signal.SIGTERM) < 10
+        assert "real balances" not in follower.said()
+    assert int(real_balances()["HBD"]) > 0
+
+
 @pytest.mark.usefixtures("venue")
 def test_it_follows_stops_and_goes_on_and_the_journal_is_that_of_a_replay(here: Path, market: Market) -> None:
     url = market.devnet.url
