@@ -58,7 +58,7 @@ class Simulation(Ending):
                 acts.append(lambda replica=replica: self._start(replica))  # type: ignore[misc]
         if self.turn < self._turns * 3 // 4 and self._happens(0.35):
             acts.append(self._user)
-        if self.operators > 1 and not self.replicas[-1].deceived and self._happens(0.01):
+        if self.operators > 1 and self.turn == self._turns // 4 and self._happens(0.5):
             acts.append(self._deceive)
         if self._happens(0.1):
             acts.append(self._cancel)

@@ -15,9 +15,9 @@ from tests.system.payouts.world import TRADERS, VIEW
 
 CALM_SECONDS = {120: 45, 3000: 600}
 """From block to block at the end, by the longest lifetime: shorter than the shortest."""
-FLOOD = 14
+FLOOD = 18
 """Withdrawals of one account, each a payment of its own, that must not delay another's."""
-ROUND_SECONDS = 60
+ROUND_SECONDS = 40
 """Chain time of a round: the slot, the payments of the other accounts, and the exchange of signatures."""
 
 
@@ -87,7 +87,7 @@ class Ending(Failures):
             to = self.random.choice((REFUSED[0], REFUSED[0], "alice", "bob"))
             payload = {"symbol": symbol, "quantity": f"0.0{at + 10}", "to": to}
             self._submit(custom_json(VIEW, flooder, intent(VIEW, "withdraw", payload)))
-        payload = {"symbol": symbol, "quantity": "0.5"}
+        payload = {"symbol": symbol, "quantity": "0.5", "to": "bob"}
         ident = self._submit(custom_json(VIEW, NEWCOMER, intent(VIEW, "withdraw", payload)))
         self._block(3)
         opened = self.node.chain.head_time
@@ -99,6 +99,7 @@ class Ending(Failures):
             )
             self._work()
             self._block(3)
+        self.say(f"the newcomer has waited {self.node.chain.head_time - opened} s")
 
     def _check_books(self) -> None:
         for _ in range(12):

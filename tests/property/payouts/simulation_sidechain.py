@@ -101,17 +101,16 @@ class EngineNodes:
         self.nodes = [EngineNode(node) for _ in range(3)]
 
     def fail(self) -> str:
-        """One of them changes; returns how."""
-        one = self._random.randrange(3)
-        node = self.nodes[one]
-        node.calm()
-        node.behind = self._random.choice((0, 0, 1, 3, 6))
-        node.is_silent = self._random.random() < 0.2
-        return f"Hive-Engine node {one}: {node.behind} not executed, silent {node.is_silent}"
+        """Each of them changes, and is replayed; returns how."""
+        for node in self.nodes:
+            node.calm()
+            node.behind = self._random.choice((0, 0, 1, 3, 6))
+            node.is_silent = self._random.random() < 0.2
+        return f"Hive-Engine nodes: {[(node.behind, node.is_silent) for node in self.nodes]}"
 
     def follow_fork(self) -> list[int]:
         """One, two or all of them have followed the branch that was dropped; returns which."""
-        followers = self._random.sample(range(3), self._random.choice((1, 2, 2, 3)))
+        followers = self._random.sample(range(3), self._random.choice((1, 2, 3)))
         for one in followers:
             self.nodes[one].forked = self._node.forked
         return sorted(followers)

@@ -109,6 +109,7 @@ class SimulatedWorld:
         self.wire.blacklist = frozenset(REFUSED[1:])
         self.engines = EngineNodes(self.node, self.random)
         self.wire.engines = self.engines.nodes
+        self.engines.fail()
         self.wire.relays = Relays(lambda: chain.head_time)
         self.observer = Observer(self.node, sidechain)
         names = "abc" if self.operators > 1 else "ab"[: self.random.choice((1, 2, 2))]
