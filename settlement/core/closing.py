@@ -38,7 +38,7 @@ def close_unsettled(state: State, order: Order, status: str) -> int:
     released = order.locked
     release(state, order, released)
     state.changes.locks[order.seq] = order
-    state.write(lines.Close(order.id, status, released))
+    state.changes.journal.append(lines.close_text(order.id, status, released))
     return released
 
 

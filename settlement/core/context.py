@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from settlement.core.accounts import Account, Grant
 from settlement.core.journal import lines
+from settlement.core.parsing.intents import ACTIVE
 from settlement.core.state import State
 
 
-class Context(NamedTuple):
+@dataclass(slots=True, init=False)
+class Context:
     """An intent being decided: where it stands, and for whom it acts by which right."""
 
     id: str
@@ -20,7 +22,20 @@ class Context(NamedTuple):
     now: int  # the block's time, Unix seconds
     block: int  # its number
 
+    # Written out, because mypyc does not compile the constructor of a dataclass.
+    def __init__(
+        self, id: str, ref: str | None, account: Account, grant: Grant | None, now: int, block: int
+    ) -> None:
+        self.id = id
+        self.ref = ref
+        self.account = account
+        self.by = ACTIVE if grant is None else grant.to
+        self.grant = grant
+        self.now = now
+        self.block = block
+
 
 def accept(state: State, context: Context, action: str) -> None:
     """Write the `accept` line of an intent."""
-    state.write(lines.Accept(context.id, context.account.name, context.by, action, context.ref))
+    text = lines.accept_text(context.id, context.account.name, context.by, action, context.ref)
+    state.changes.journal.append(text)

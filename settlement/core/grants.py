@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from settlement.core.accounts import Account, Grant, Timer
 from settlement.core.codes import Code
@@ -11,7 +11,6 @@ from settlement.core.journal import lines
 from settlement.core.order_book import Order, Pair, Stop
 from settlement.core.parsing.amounts import BPS, MAX_UNITS, to_units
 from settlement.core.parsing.intents import (
-    ACTIVE,
     POSTING,
     GrantIntent,
     Intent,
@@ -26,20 +25,12 @@ MAX_GRANT_SECONDS: Final = 7_776_000
 DAY_SECONDS: Final = 86_400
 
 
-class Actor(NamedTuple):
-    """For whom an intent acts, and by which right; fields as in `Context`, in the same order."""
-
-    account: Account
-    by: str
-    grant: Grant | None
-
-
 def authorize(
     state: State, intent: Intent, *, signer: str, active: bool, principal: str | None
-) -> Actor | Code:
-    """The actor of an intent (section 6; check 2 of section 5). `principal` is the account it acts `for`."""
-    if principal is None and active:
-        return Actor(state.account(signer), ACTIVE, None)
+) -> Grant | Code:
+    """The grant under which an intent acts that the account's own active key did not sign (section 6; check 2
+    of section 5). `principal` is the account it acts `for`; the grant's `to` is how it was signed.
+    """
     if principal is not None and (not active or signer == POSTING):
         return Code.E_AUTH
     by = POSTING if principal is None else signer
@@ -52,7 +43,7 @@ def authorize(
         name = f"{intent.symbol}/{intent.quote}"
         if name in state.pairs and name not in grant.pairs:
             return Code.E_GRANT
-    return Actor(grant.account, by, grant)
+    return grant
 
 
 def _is_plain(intent: TradingIntent) -> bool:

@@ -115,8 +115,8 @@ def _trade(state: State, taker: Order, maker: Order, *, price: int, quantity: in
         pair.mark.add(block, quantity, at_maker_price)
     state.last_trade += 1
     changes.locks[maker.seq] = maker
-    state.write(
-        lines.Trade(
+    changes.journal.append(
+        lines.trade_text(
             state.last_trade,
             taker.id,
             maker.id,
@@ -142,7 +142,8 @@ def _pay(state: State, payer: Order, payee: Order, *, amount: int, fee: int) -> 
     gives, net = payer.gives, amount - fee
     payer.locked -= amount
     # Capped: units can return to a trader and be spent again, but no more than 63 bits can ever be withdrawn.
-    payee.received = min(payee.received + net, MAX_UNITS)
+    received = payee.received + net
+    payee.received = received if received < MAX_UNITS else MAX_UNITS
     state.transfer(gives, LOCKED, payee.receives, AVAILABLE, net)
     if fee:
         state.transfer(gives, LOCKED, balance_of(state.fee_account, gives.symbol), AVAILABLE, fee)

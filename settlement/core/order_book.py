@@ -36,7 +36,7 @@ class PriceLevel:
             order = order.newer
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, init=False)
 class Order:
     """An order, from acceptance to close."""
 
@@ -48,31 +48,75 @@ class Order:
     price: int | None  # limit price in ticks; of a market order the worst price, if it has one
     quantity: int  # base units; of a market buy its budget in quote units
     expiry: int | None  # Unix seconds; None for market orders
-    to_wallet: bool = False  # withdraw what it received and released when it closes
-    stop_price: int | None = None  # trigger of its protective stop, ticks
-    stop_limit: int | None = None  # worst price of its protective stop, ticks
-    time_in_force: str = "GTC"  # GTC, IOC or FOK
-    post_only: bool = False
-    fired_fee_bps: int | None = None  # where a stop fired it: the taker fee at the stop's acceptance
-    maker_fee_bps: int = 0  # the pair's maker fee at acceptance
-    taker_fee_bps: int = 0  # the pair's taker fee at acceptance
-    seq: int = 0  # sequence number; orders and stops are counted together from 1
-    remaining: int = field(init=False)  # what is left of `quantity`
-    locked: int = 0  # units of `gives`
-    received: int = 0  # units of `receives`, net of fees; at most 2^63 - 1
-    released: int = 0  # units of `gives` that left the lock unspent; at most 2^63 - 1
-    gives: Balance = field(init=False)  # quote for a buy, base for a sell
-    receives: Balance = field(init=False)  # base for a buy, quote for a sell
-    checked_locked: int = 0  # `locked` at the end of the last block that was checked
-    level: PriceLevel | None = None  # where it rests; None while it is not on the book
-    older: Order | None = None  # the order before it in its price level
-    newer: Order | None = None  # the order behind it in its price level
+    to_wallet: bool  # withdraw what it received and released when it closes
+    stop_price: int | None  # trigger of its protective stop, ticks
+    stop_limit: int | None  # worst price of its protective stop, ticks
+    time_in_force: str  # GTC, IOC or FOK
+    post_only: bool
+    fired_fee_bps: int | None  # where a stop fired it: the taker fee at the stop's acceptance
+    maker_fee_bps: int  # the pair's maker fee at acceptance
+    taker_fee_bps: int  # the pair's taker fee at acceptance
+    seq: int  # sequence number; orders and stops are counted together from 1
+    remaining: int  # what is left of `quantity`
+    locked: int  # units of `gives`
+    received: int  # units of `receives`, net of fees; at most 2^63 - 1
+    released: int  # units of `gives` that left the lock unspent; at most 2^63 - 1
+    gives: Balance  # quote for a buy, base for a sell
+    receives: Balance  # base for a buy, quote for a sell
+    checked_locked: int  # `locked` at the end of the last block that was checked
+    level: PriceLevel | None  # where it rests; None while it is not on the book
+    older: Order | None  # the order before it in its price level
+    newer: Order | None  # the order behind it in its price level
 
-    def __post_init__(self) -> None:
-        base, quote = self.pair.base.symbol, self.pair.quote.symbol
-        self.remaining = self.quantity
-        self.gives = balance_of(self.account, quote if self.is_buy else base)
-        self.receives = balance_of(self.account, base if self.is_buy else quote)
+    # Written out, because mypyc does not compile the constructor of a dataclass.
+    def __init__(
+        self,
+        id: str,
+        account: Account,
+        pair: Pair,
+        is_buy: bool,
+        market: bool,
+        price: int | None,
+        quantity: int,
+        expiry: int | None,
+        to_wallet: bool = False,
+        stop_price: int | None = None,
+        stop_limit: int | None = None,
+        time_in_force: str = "GTC",
+        post_only: bool = False,
+        fired_fee_bps: int | None = None,
+        maker_fee_bps: int = 0,
+        taker_fee_bps: int = 0,
+        seq: int = 0,
+        locked: int = 0,
+        received: int = 0,
+        released: int = 0,
+    ) -> None:
+        self.id = id
+        self.account = account
+        self.pair = pair
+        self.is_buy = is_buy
+        self.market = market
+        self.price = price
+        self.quantity = self.remaining = quantity
+        self.expiry = expiry
+        self.to_wallet = to_wallet
+        self.stop_price = stop_price
+        self.stop_limit = stop_limit
+        self.time_in_force = time_in_force
+        self.post_only = post_only
+        self.fired_fee_bps = fired_fee_bps
+        self.maker_fee_bps = maker_fee_bps
+        self.taker_fee_bps = taker_fee_bps
+        self.seq = seq
+        self.locked = locked
+        self.received = received
+        self.released = released
+        base = balance_of(account, pair.base.symbol)
+        quote = balance_of(account, pair.quote.symbol)
+        self.gives, self.receives = (quote, base) if is_buy else (base, quote)
+        self.checked_locked = 0
+        self.level = self.older = self.newer = None
 
     @property
     def required_lock(self) -> int:

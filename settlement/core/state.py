@@ -104,7 +104,7 @@ class State:
 
     def write(self, line: lines.Line) -> None:
         """Append a line to the block's journal."""
-        self.changes.journal.append(lines.ENCODERS[type(line)](line))
+        self.changes.journal.append(lines.encode(line))
 
     def transfer(
         self, debit: Balance, debit_bucket: int, credit: Balance, credit_bucket: int, amount: int

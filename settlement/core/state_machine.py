@@ -172,16 +172,21 @@ class StateMachine:
             principal = read_principal(reader)
         if intent is None or reader.invalid or principal == signer:
             return Code.E_INPUT
-        if not self._fits_block(intent, signer=signer, account=principal or signer, now=where.now):
+        account = principal or signer
+        if not self._fits_block(intent, signer=signer, account=account, now=where.now):
             return Code.E_INPUT
         if action.flat and reader.raw("username") not in (None, signer):
             return Code.E_AUTH
-        actor = authorize(state, intent, signer=signer, active=action.active, principal=principal)
-        if isinstance(actor, Code):
-            return actor
+        grant = None
+        if principal is not None or not action.active:
+            found = authorize(state, intent, signer=signer, active=action.active, principal=principal)
+            if isinstance(found, Code):
+                return found
+            grant = found
         if not_after is not None and where.now > not_after:
             return Code.E_LATE
-        return self._carry_out(Context(action.id, ref, *actor, *where), intent)
+        context = Context(action.id, ref, state.account(account), grant, where.now, where.block)
+        return self._carry_out(context, intent)
 
     def _fits_block(self, intent: Intent, *, signer: str, account: str, now: int) -> bool:
         """The ranges that depend on the block or on the escrow accounts (section 5, check 1)."""

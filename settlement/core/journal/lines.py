@@ -483,9 +483,12 @@ Line = (
 
 KINDS: Final[dict[str, type[Line]]] = {kind.__name__.lower(): kind for kind in Line.__args__}
 _CODEC: Final = LineCodec(KINDS)
-ENCODERS: Final = _CODEC.encoders
 encode = _CODEC.encode
 parse = _CODEC.parse
+accept_text = _CODEC.writer(Accept)
+order_text = _CODEC.writer(Order)
+trade_text = _CODEC.writer(Trade)
+close_text = _CODEC.writer(Close)
 
 
 class JournalEntry(NamedTuple):

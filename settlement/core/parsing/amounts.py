@@ -53,7 +53,8 @@ def read_decimal(value: object) -> Decimal | None:
         return None
     whole, _, fraction = value.partition(".")
     fraction = fraction.rstrip("0")
-    return Decimal(int(whole + fraction), len(fraction))
+    # Half the time of `Decimal(…)`; every order has two.
+    return tuple.__new__(Decimal, (int(whole + fraction), len(fraction)))
 
 
 def read_integer(text: str) -> int | None:

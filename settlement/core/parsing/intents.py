@@ -48,7 +48,7 @@ class ProtectiveStop(NamedTuple):
     limit: Decimal  # worst price of the market order
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class OrderIntent:
     """`buy`, `sell`, `marketBuy`, `marketSell`, flat intents. Not frozen: that would take twice as long."""
 
@@ -58,20 +58,45 @@ class OrderIntent:
     market: bool
     quantity: Decimal  # base; of a market buy the quote amount to spend
     price: Decimal | None  # limit price; of a market order the worst price
-    max_fee_bps: int | None = None  # the highest taker fee accepted
-    expiration: int | None = None  # seconds
-    time_in_force: str = "GTC"
-    post_only: bool = False
-    to_wallet: bool = False  # `settle` is `wallet`
-    trigger: Trigger | None = None
-    protective_stop: ProtectiveStop | None = None
-    has_settle: bool = False  # the payload has the key `settle`
+    max_fee_bps: int | None  # the highest taker fee accepted
+    expiration: int | None  # seconds
+    time_in_force: str
+    post_only: bool
+    to_wallet: bool  # `settle` is `wallet`
+    trigger: Trigger | None
+    protective_stop: ProtectiveStop | None
+    has_settle: bool  # the payload has the key `settle`
+
+    # Written out, because mypyc does not compile the constructor of a dataclass.
+    def __init__(
+        self,
+        symbol: str,
+        quote: str,
+        is_buy: bool,
+        market: bool,
+        quantity: Decimal,
+        price: Decimal | None,
+        max_fee_bps: int | None = None,
+    ) -> None:
+        self.symbol = symbol
+        self.quote = quote
+        self.is_buy = is_buy
+        self.market = market
+        self.quantity = quantity
+        self.price = price
+        self.max_fee_bps = max_fee_bps
+        self.expiration = None
+        self.time_in_force = "GTC"
+        self.post_only = self.to_wallet = self.has_settle = False
+        self.trigger = None
+        self.protective_stop = None
 
     @property
     def action(self) -> str:
         """The name of the action that makes such an order."""
-        side = ("sell", "buy")[self.is_buy]
-        return f"market{side.capitalize()}" if self.market else side
+        if self.market:
+            return "marketBuy" if self.is_buy else "marketSell"
+        return "buy" if self.is_buy else "sell"
 
 
 class CancelIntent(NamedTuple):
@@ -175,13 +200,13 @@ def read_flat_intent(side: object, reader: PayloadReader) -> OrderIntent:
 
 def _read_limit_order(reader: PayloadReader, *, is_buy: bool) -> OrderIntent:
     intent = OrderIntent(
-        symbol=reader.symbol("symbol"),
-        quote=reader.optional_symbol("quote") or DEFAULT_QUOTE,
-        is_buy=is_buy,
-        market=False,
-        quantity=reader.amount("quantity"),
-        price=reader.amount("price"),
-        max_fee_bps=reader.optional_integer("maxFeeBps", 0, MAX_FEE_BPS),
+        reader.symbol("symbol"),
+        reader.optional_symbol("quote") or DEFAULT_QUOTE,
+        is_buy,
+        False,
+        reader.amount("quantity"),
+        reader.amount("price"),
+        reader.optional_integer("maxFeeBps", 0, MAX_FEE_BPS),
     )
     if not reader.has_any(_OPTIONS):  # most orders
         return intent
@@ -208,10 +233,10 @@ def _read_market_order(reader: PayloadReader, *, is_buy: bool) -> OrderIntent:
         quantity=reader.amount("quantity"),
         price=reader.optional_amount("price"),
         max_fee_bps=reader.optional_integer("maxFeeBps", 0, MAX_FEE_BPS),
-        to_wallet=_read_settle(reader),
-        trigger=_read_trigger(reader),
-        has_settle=reader.has("settle"),
     )
+    intent.to_wallet = _read_settle(reader)
+    intent.trigger = _read_trigger(reader)
+    intent.has_settle = reader.has("settle")
     if intent.trigger is None:
         return intent
     if intent.price is None or intent.to_wallet:
