@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from indexer.chain.receipts import Receipts
 from indexer.sources import sidechain_client
-from settlement.payouts import payment_sender, plan
-from settlement.payouts.holds import eligibility, send_limits
+from settlement.payouts import plan
+from settlement.payouts.holds import eligibility
 from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.policy import MAX_LIFETIME_SECONDS, SLOT_SECONDS, Policy
 from settlement.store.read.payouts import Ledger, PayoutClaim, Reference, read_reference
@@ -126,13 +126,6 @@ def _believe_orphans(patch: pytest.MonkeyPatch) -> None:
 def _no_mark(patch: pytest.MonkeyPatch) -> None:
     """Nothing outside the database remembers how far it had come."""
     patch.setattr(RestoreMark, "is_behind", lambda _self, _mark: False)
-
-
-def _first_come(patch: pytest.MonkeyPatch) -> None:
-    """Claims are signed and sent in the order in which they were opened, up to the limits."""
-    patch.setattr(eligibility, "payments_in_rotation", lambda payments: payments)
-    patch.setattr(payment_sender, "in_rotation", lambda claims: sorted(claims, key=lambda one: one.opened))
-    patch.setattr(send_limits, "SHARE", 1)
 
 
 def _one_suffices(patch: pytest.MonkeyPatch) -> None:
