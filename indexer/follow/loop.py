@@ -22,8 +22,10 @@ from settlement.store.write.projector import Batch, totals_of
 
 BATCH_BLOCKS: Final = 5_000
 """The most blocks in one transaction while catching up."""
-BATCH_CHARACTERS: Final = 4_000_000
-"""The most characters of journal text in one transaction while catching up."""
+BATCH_CHARACTERS: Final = 2_000_000
+"""The most characters of journal text in one transaction while catching up.
+
+Rules and projector overlap but for the first and the last batch. Half of it costs the projector 8 % more."""
 STATE_CHECK_BLOCKS: Final = 100_000
 """How often the projector compares its whole state with the rules'; also at the end of a run."""
 

@@ -24,7 +24,7 @@ from indexer.follow.memory import tune_gc
 from settlement.store.database import StoreError, closing_writer
 from settlement.store.write.projector import Batch, Projector
 
-QUEUED_BATCHES: Final = 2
+QUEUED_BATCHES: Final = 4
 """Batches that wait in the child; one more is in the pipe, and one is being written."""
 _END: Final = b""
 _DONE: Final = None
