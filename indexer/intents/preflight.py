@@ -13,8 +13,8 @@ from indexer.intents.explain import IntentError, explain, find_pair, lot, tick
 from indexer.intents.sandbox import Payload, Situation, decide, on_chain
 from settlement.core.codes import Code
 from settlement.core.events import Action
-from settlement.core.grants import MAX_GRANT_SECONDS
 from settlement.core.parsing.intents import DEFAULT_QUOTE, POSTING
+from settlement.core.trading.grants import MAX_GRANT_SECONDS
 
 _DEPENDS_ON_STATE: Final = frozenset(
     (

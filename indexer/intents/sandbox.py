@@ -10,9 +10,9 @@ from typing import Final
 from indexer.intents.actions import ActionSpec
 from settlement.core.codes import Code
 from settlement.core.events import Action, BlockHeader, Event, JsonNumber
-from settlement.core.grants import MAX_GRANT_SECONDS
 from settlement.core.journal.lines import Reject
 from settlement.core.state_machine import StateMachine
+from settlement.core.trading.grants import MAX_GRANT_SECONDS
 from settlement.core.venue import Venue
 
 A_TRADER: Final = "a-trader"

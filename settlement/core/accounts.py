@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from settlement.core.order_book import Order, Stop
+    from settlement.core.trading.order_book import Order, Stop
 
 AVAILABLE: Final = 0
 LOCKED: Final = 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from settlement.core.accounts import ESCROW, LOCKED, WITHDRAWING
-from settlement.core.order_book import Order, Pair, PriceLevel, Stop
 from settlement.core.state import BlockChanges, InvariantError, State
+from settlement.core.trading.order_book import Order, Pair, PriceLevel, Stop
 
 
 def check_block(changes: BlockChanges) -> None:

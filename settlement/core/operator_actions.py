@@ -9,16 +9,16 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from settlement.core.closing import close_any
 from settlement.core.codes import Code
 from settlement.core.custody import find_withdrawal, start_return
 from settlement.core.journal import lines
-from settlement.core.order_book import Pair
 from settlement.core.parsing.amounts import MAX_UNITS, Decimal, to_units
 from settlement.core.parsing.intents import MAX_FEE_BPS
 from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION
 from settlement.core.parsing.payload_reader import PayloadReader
 from settlement.core.state import State
+from settlement.core.trading.closing import close_any
+from settlement.core.trading.order_book import Pair
 from settlement.core.venue import (
     MAX_BLOCK,
     MAX_OPEN_ORDERS,

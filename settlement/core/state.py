@@ -12,8 +12,8 @@ from settlement.core.accounts import ESCROW, Account, Balance, Grant, Timer, Tok
 from settlement.core.events import BlockHeader
 from settlement.core.heap_map import HeapMap
 from settlement.core.journal import lines
-from settlement.core.order_book import Order, Pair, Stop
 from settlement.core.payments import PendingPayments, Refund, Withdrawal
+from settlement.core.trading.order_book import Order, Pair, Stop
 from settlement.core.venue import PairRules, TokenRules, Venue
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from settlement.core.closing import cancel, cancel_all, expire, fire_timers
 from settlement.core.codes import Code
-from settlement.core.context import Context, accept
 from settlement.core.custody import (
     check_withdrawal,
     find_withdrawal,
@@ -20,22 +18,11 @@ from settlement.core.custody import (
     start_return,
 )
 from settlement.core.events import Action, BlockHeader, Event, Movement, VenueFilter
-from settlement.core.firing import MAX_FIRED, fire
-from settlement.core.grants import (
-    MAX_GRANT_SECONDS,
-    authorize,
-    check_grant,
-    close_grant,
-    expire_grants,
-    open_grant,
-    set_timer,
-)
 from settlement.core.invariants import check_block
 from settlement.core.journal import lines
 from settlement.core.journal.lines import JournalEntry
 from settlement.core.operator_actions import OPERATOR_ACTIONS, Place, may_act
 from settlement.core.operator_actions import decide as read_operator_action
-from settlement.core.orders import place, replace
 from settlement.core.parsing.intents import (
     POSTING,
     CancelAllIntent,
@@ -55,6 +42,19 @@ from settlement.core.parsing.intents import (
 from settlement.core.parsing.names import action_text, encode
 from settlement.core.parsing.payload_reader import PayloadReader
 from settlement.core.state import BlockChanges, InvariantError, State
+from settlement.core.trading.closing import cancel, cancel_all, expire, fire_timers
+from settlement.core.trading.context import Context, accept
+from settlement.core.trading.firing import MAX_FIRED, fire
+from settlement.core.trading.grants import (
+    MAX_GRANT_SECONDS,
+    authorize,
+    check_grant,
+    close_grant,
+    expire_grants,
+    open_grant,
+    set_timer,
+)
+from settlement.core.trading.orders import place, replace
 from settlement.core.venue import PROTOCOL, Venue
 
 

@@ -8,16 +8,16 @@ from typing import Final
 
 from settlement.core.accounts import AVAILABLE, ESCROW, LOCKED, WITHDRAWING, Grant, Timer, balance_of
 from settlement.core.custody import value_text
-from settlement.core.grants import amounts_text, pairs_text, put_grant, put_timer
 from settlement.core.invariants import check_all
 from settlement.core.journal import lines, state_lines
 from settlement.core.operator_actions import pair_rules
-from settlement.core.order_book import Order, Stop
-from settlement.core.orders import put_stop, rest
 from settlement.core.parsing.amounts import integer_text, read_integer_text, read_quantity
 from settlement.core.parsing.names import decode
 from settlement.core.payments import Refund, Withdrawal
 from settlement.core.state import BlockChanges, InvariantError, State
+from settlement.core.trading.grants import amounts_text, pairs_text, put_grant, put_timer
+from settlement.core.trading.order_book import Order, Stop
+from settlement.core.trading.orders import put_stop, rest
 from settlement.core.venue import PairRules, TokenRules, Venue
 
 _HEAD: Final = 4

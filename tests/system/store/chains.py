@@ -24,9 +24,9 @@ from indexer.follow.loop import BATCH_BLOCKS, Follower, Progress
 from indexer.sources.archive import ArchiveSource
 from settlement.core.journal.lines import KINDS
 from settlement.core.journal.state_text import state_text
-from settlement.core.order_book import BookSide, PriceLevel
 from settlement.core.state import State
 from settlement.core.state_machine import StateMachine
+from settlement.core.trading.order_book import BookSide, PriceLevel
 from settlement.core.venue import Venue, parse_venue
 from settlement.store import schema
 from settlement.store.database import open_writer

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settlement.core.accounts import Account
-from settlement.core.order_book import BookSide, Order, Pair
 from settlement.core.state import State
+from settlement.core.trading.order_book import BookSide, Order, Pair
 from tests.unit.core.ledger import venue
 
 

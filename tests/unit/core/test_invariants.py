@@ -9,9 +9,9 @@ import pytest
 from settlement.core.accounts import AVAILABLE, ESCROW, LOCKED, WITHDRAWING, Balance
 from settlement.core.events import BlockHeader
 from settlement.core.invariants import check_all
-from settlement.core.order_book import Order
 from settlement.core.state import InvariantError, State
 from settlement.core.state_machine import StateMachine
+from settlement.core.trading.order_book import Order
 from tests.unit.core.ledger import Ledger
 
 Breach = Callable[[State], object]

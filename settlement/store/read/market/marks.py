@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from settlement.core.mark import MARK_BLOCKS
+from settlement.core.trading.mark import MARK_BLOCKS
 from settlement.store import schema
 
 

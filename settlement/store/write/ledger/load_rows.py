@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Select, func, select, union_all
 from settlement.core.accounts import ESCROW
 from settlement.core.events import BlockHeader
 from settlement.core.journal import lines
-from settlement.core.mark import MARK_BLOCKS
 from settlement.core.parsing.amounts import read_integer_text
+from settlement.core.trading.mark import MARK_BLOCKS
 from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.read.open_at_block import has_status, is_open

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from settlement.core.journal import lines
-from settlement.core.mark import Mark
+from settlement.core.trading.mark import Mark
 
 
 @dataclass(slots=True, eq=False)

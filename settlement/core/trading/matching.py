@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 from settlement.core.accounts import AVAILABLE, LOCKED, balance_of
 from settlement.core.journal import lines
-from settlement.core.order_book import BookSide, Order
 from settlement.core.parsing.amounts import BPS, MAX_UNITS
 from settlement.core.state import State
+from settlement.core.trading.order_book import BookSide, Order
 
 FOK_ORDERS: Final = 1_000
 """How many resting orders a fill-or-kill order may count, own ones included."""

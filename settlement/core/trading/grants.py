@@ -6,9 +6,7 @@ from typing import Final
 
 from settlement.core.accounts import Account, Grant, Timer
 from settlement.core.codes import Code
-from settlement.core.context import Context
 from settlement.core.journal import lines
-from settlement.core.order_book import Order, Pair, Stop
 from settlement.core.parsing.amounts import BPS, MAX_UNITS, to_units
 from settlement.core.parsing.intents import (
     POSTING,
@@ -19,6 +17,8 @@ from settlement.core.parsing.intents import (
     TradingIntent,
 )
 from settlement.core.state import State
+from settlement.core.trading.context import Context
+from settlement.core.trading.order_book import Order, Pair, Stop
 
 MAX_GRANTS: Final = 10
 MAX_GRANT_SECONDS: Final = 7_776_000

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from settlement.core.accounts import AVAILABLE, LOCKED
 from settlement.core.codes import Code
-from settlement.core.context import Context, accept
 from settlement.core.custody import MAX_PENDING_WITHDRAWALS, open_withdrawal
-from settlement.core.grants import drop_timer, may_touch
 from settlement.core.journal import lines
-from settlement.core.matching import release
-from settlement.core.order_book import Order, Pair, Stop
 from settlement.core.parsing.intents import CancelAllIntent, CancelIntent
 from settlement.core.state import State
+from settlement.core.trading.context import Context, accept
+from settlement.core.trading.grants import drop_timer, may_touch
+from settlement.core.trading.matching import release
+from settlement.core.trading.order_book import Order, Pair, Stop
 
 
 def close(state: State, order: Order, status: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from settlement.core.closing import close_stop, close_unsettled
 from settlement.core.codes import Code
 from settlement.core.journal import lines
-from settlement.core.order_book import Order, Pair, Stop
-from settlement.core.orders import enter, last_checks
 from settlement.core.state import State
+from settlement.core.trading.closing import close_stop, close_unsettled
+from settlement.core.trading.order_book import Order, Pair, Stop
+from settlement.core.trading.orders import enter, last_checks
 
 MAX_FIRED: Final = 1_000
 """The most stops and protective stops that fire in a block and pair."""

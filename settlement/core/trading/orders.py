@@ -6,16 +6,16 @@ Each function that decides returns the code of a rejection, in which case it has
 from __future__ import annotations
 
 from settlement.core.accounts import AVAILABLE, LOCKED
-from settlement.core.closing import close, close_unsettled
 from settlement.core.codes import Code
-from settlement.core.context import Context, accept
-from settlement.core.grants import check_limits, count, may_touch
 from settlement.core.journal import lines
-from settlement.core.matching import FOK_ORDERS, MatchEnd, match_order, preview_match
-from settlement.core.order_book import Order, Pair, Stop
 from settlement.core.parsing.amounts import MAX_UNITS, Decimal, to_units
 from settlement.core.parsing.intents import OrderIntent, ProtectiveStop, ReplaceIntent
 from settlement.core.state import InvariantError, State
+from settlement.core.trading.closing import close, close_unsettled
+from settlement.core.trading.context import Context, accept
+from settlement.core.trading.grants import check_limits, count, may_touch
+from settlement.core.trading.matching import FOK_ORDERS, MatchEnd, match_order, preview_match
+from settlement.core.trading.order_book import Order, Pair, Stop
 
 
 def place(state: State, context: Context, intent: OrderIntent) -> Code | None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from settlement.core.accounts import Account, Balance, Token, balance_of
 from settlement.core.heap_map import HeapMap
-from settlement.core.mark import Mark
+from settlement.core.trading.mark import Mark
 
 _LAST: Final = 1 << 63
 """Above every sequence number."""
