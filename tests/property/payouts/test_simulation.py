@@ -139,8 +139,8 @@ def _one_suffices(patch: pytest.MonkeyPatch) -> None:
 
 HOUR = 3600
 MUTANTS = (
-    (_overlapping_attempts, 32),
-    (_newest_reference, 14),
+    (_overlapping_attempts, 57),
+    (_newest_reference, 49),
     (_no_hold, 3),
     (_sign_returning, 2),
     (_long_lived, 1),
