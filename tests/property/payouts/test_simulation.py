@@ -141,7 +141,7 @@ HOUR = 3600
 MUTANTS = (
     (_overlapping_attempts, 57),
     (_newest_reference, 49),
-    (_no_hold, 3),
+    (_no_hold, 58),
     (_sign_returning, 2),
     (_long_lived, 1),
     (_believe_fetched, 21),
