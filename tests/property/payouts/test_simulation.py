@@ -84,22 +84,6 @@ def _no_hold(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(eligibility, "read_holdings", lambda _: {})
 
 
-def _sign_returning(patch: pytest.MonkeyPatch) -> None:
-    """Payments of withdrawals that are returning are signed, and sent."""
-    blocking, reading = eligibility.claim_blocking_status, eligibility.read_ledger
-
-    def unblocked(claim: PayoutClaim, view: eligibility.LedgerView, after: int) -> object:
-        return blocking(claim._replace(returning=None), view, after)
-
-    def forgetful(connection: Connection, seconds: int) -> Ledger | None:
-        ledger = reading(connection, seconds)
-        claims = () if ledger is None else tuple(claim._replace(returning=None) for claim in ledger.claims)
-        return None if ledger is None else ledger._replace(claims=claims)
-
-    patch.setattr(eligibility, "claim_blocking_status", unblocked)
-    patch.setattr(eligibility, "read_ledger", forgetful)
-
-
 def _long_lived(patch: pytest.MonkeyPatch) -> None:
     """Transactions outlive the hour of a return: each lives for an hour longer than the policy says."""
     lifetime, period = plan.expires, Policy.period
@@ -142,7 +126,6 @@ MUTANTS = (
     (_overlapping_attempts, 57),
     (_newest_reference, 49),
     (_no_hold, 58),
-    (_sign_returning, 2),
     (_long_lived, 1),
     (_believe_fetched, 21),
     (_believe_orphans, 24),
