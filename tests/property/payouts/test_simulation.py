@@ -18,7 +18,7 @@ from settlement.payouts import plan
 from settlement.payouts.holds import eligibility
 from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.policy import MAX_LIFETIME_SECONDS, SLOT_SECONDS, Policy
-from settlement.store.read.payouts import Ledger, PayoutClaim, Reference, read_reference
+from settlement.store.read.payouts import PayoutClaim, Reference, read_reference
 from tests.property.payouts.simulation import simulate
 from tests.property.payouts.simulation_world import SimulatedWorld, SimulationFailed
 
