@@ -56,7 +56,7 @@ def serve(
 
         check_limit_store(settings)
         descriptor = listen(host, port).detach()  # gunicorn closes it
-    except BaseException:
+    except BaseException:  # also an interruption: the folder must not stay
         del os.environ["PROMETHEUS_MULTIPROC_DIR"]
         shutil.rmtree(metrics_folder)
         raise

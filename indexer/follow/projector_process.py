@@ -122,7 +122,7 @@ def _run(url: str, batches: Connection, replies: Connection) -> None:
                 for text in chain((first,), iter(queue.get, _END)):
                     projector.project(pickle.loads(text))
         replies.send(_DONE)
-    except Exception as error:
+    except Exception as error:  # whatever ends the child, the parent must raise it
         replies.send(_portable(error))
 
 
@@ -145,6 +145,6 @@ def _portable(error: Exception) -> tuple[Exception, BaseException | None]:
     for each in (error, cause):
         try:
             pickle.loads(pickle.dumps(each))
-        except Exception:
+        except Exception:  # pickle raises what an exception's own methods raise
             return RuntimeError(f"{type(error).__name__}: {error}"), None
     return error, cause

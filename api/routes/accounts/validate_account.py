@@ -117,7 +117,7 @@ class AccountLookup:
     def _run(self, name: str) -> bool:
         try:
             exists = self._query(name)
-        except Exception:
+        except Exception:  # beem raises many types of exceptions; each counts as a failure
             with self._lock:
                 self._running.pop(name, None)
                 self._failures += 1

@@ -95,9 +95,10 @@ def _check_blocks(connection: Connection, entries: Sequence[lines.JournalEntry],
 
 def _check_rules(connection: Connection, ledger: Ledger) -> None:
     """Rows of tokens, pairs and totals, which only readers use."""
+    rules = rule_rows(ledger)
     expected: dict[Table, list[Row]] = {
-        schema.tokens: rule_rows(ledger)["tokens"],
-        schema.pairs: rule_rows(ledger)["pairs"],
+        schema.tokens: rules["tokens"],
+        schema.pairs: rules["pairs"],
         schema.totals: [total_row(token) for token in ledger.tokens.values()],
     }
     for table, rows in expected.items():

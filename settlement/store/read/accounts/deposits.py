@@ -24,15 +24,15 @@ class DepositRow(NamedTuple):
     id: str
     account: str
     symbol: str
-    precision: int | None  # of a credited deposit
-    amount: int | None  # units
-    quantity: str | None  # as spelled on the chain
     escrow: str
     chain: str
-    status: int | None  # of a refund: index in `schema.CLAIM_STATUSES`
-    paid_by: str | None
     block: int
     timestamp: int
+    precision: int | None = None  # of a credited deposit
+    amount: int | None = None  # units
+    quantity: str | None = None  # as spelled on the chain
+    status: int | None = None  # of a refund: index in `schema.CLAIM_STATUSES`
+    paid_by: str | None = None
 
 
 _d, _r, _x = schema.deposits.c, schema.refunds.c, schema.ignored.c
@@ -40,8 +40,8 @@ _t, _b = schema.tokens.c, schema.blocks.c
 _name = schema.accounts.c.name
 _DEPOSITS: Select[Any] = (
     select(
-        *(_d.n, _d.id, _name, _t.symbol, _t.precision, _d.amount, _d.escrow, _t.chain, _d.block),
-        _b.timestamp,
+        *(_d.n, _d.id, _name.label("account"), _t.symbol, _t.precision, _d.amount, _d.escrow, _t.chain),
+        *(_d.block, _b.timestamp),
     )
     .select_from(schema.deposits)
     .join(schema.accounts, schema.accounts.c.id == _d.account_id)
@@ -54,8 +54,8 @@ _CREDITED = (
     .limit(bindparam("rows"))
 )
 _REFUNDS: Select[Any] = select(
-    *(_r.arrival, _r.id, _r.account, _r.symbol, _r.quantity, _r.escrow, _r.chain, _r.status, _r.paid_by),
-    *(_r.block, _r.closed_block, _b.timestamp),
+    *(_r.arrival.label("n"), _r.id, _r.account, _r.symbol, _r.quantity, _r.escrow, _r.chain),
+    *(_r.status, _r.paid_by, _r.block, _r.closed_block, _b.timestamp),
 ).select_from(schema.refunds.join(schema.blocks, _b.number == _r.block))
 _OF_SENDER = (
     _REFUNDS.where(_r.account == bindparam("account"), _r.arrival < bindparam("before"))
@@ -76,16 +76,16 @@ _CHOSEN = _REFUNDS.where(_r.n.in_(bindparam("numbers", expanding=True))).order_b
 def list_deposits(connection: Connection, account: str, before: int | None, limit: int) -> Page[DepositRow]:
     """A page of what an account, given by its encoded name, has sent."""
     values = {"account": account, "before": MAX_UNITS if before is None else before, "rows": limit + 1}
-    rows = [_credited(row) for row in connection.execute(_CREDITED, values)]
-    rows.extend(_refund(row) for row in connection.execute(_OF_SENDER, values))
-    rows.extend(_ignored(row) for row in connection.execute(_IGNORED_OF_SENDER, values))
+    rows = [_row(row) for row in connection.execute(_CREDITED, values)]
+    rows.extend(_row(row) for row in connection.execute(_OF_SENDER, values))
+    rows.extend(_row(row) for row in connection.execute(_IGNORED_OF_SENDER, values))
     rows.sort(key=lambda row: -row.n)
     return make_page(rows, limit, lambda row: row.n)
 
 
 def read_refunds(connection: Connection, numbers: Iterable[int]) -> list[DepositRow]:
     """The refunds with these numbers, newest first, as they are now."""
-    return [_refund(row) for row in connection.execute(_CHOSEN, {"numbers": list(numbers)})]
+    return [_row(row) for row in connection.execute(_CHOSEN, {"numbers": list(numbers)})]
 
 
 def stream_deposits(connection: Connection, account: str | None, blocks: BlockRange) -> Iterator[DepositRow]:
@@ -100,69 +100,20 @@ def stream_deposits(connection: Connection, account: str | None, blocks: BlockRa
         credited, refunds = credited.where(_name == account), refunds.where(_r.account == account)
         ignored = ignored.where(_x.account == account)
     return merge(
-        (_credited(row) for row in _stream(connection, credited)),
+        (_row(row) for row in _stream(connection, credited)),
         (_refund_at(row, blocks.last) for row in _stream(connection, refunds)),
-        (_ignored(row) for row in _stream(connection, ignored)),
+        (_row(row) for row in _stream(connection, ignored)),
         key=lambda row: row.n,
     )
 
 
-def _credited(row: Row[Any]) -> DepositRow:
-    return DepositRow(
-        n=row.n,
-        id=row.id,
-        account=row.name,
-        symbol=row.symbol,
-        precision=row.precision,
-        amount=row.amount,
-        quantity=None,
-        escrow=row.escrow,
-        chain=row.chain,
-        status=None,
-        paid_by=None,
-        block=row.block,
-        timestamp=row.timestamp,
-    )
-
-
-def _refund(row: Row[Any]) -> DepositRow:
-    return DepositRow(
-        n=row.arrival,
-        id=row.id,
-        account=row.account,
-        symbol=row.symbol,
-        precision=None,
-        amount=None,
-        quantity=row.quantity,
-        escrow=row.escrow,
-        chain=row.chain,
-        status=row.status,
-        paid_by=row.paid_by,
-        block=row.block,
-        timestamp=row.timestamp,
-    )
-
-
-def _ignored(row: Row[Any]) -> DepositRow:
-    return DepositRow(
-        n=row.n,
-        id=row.id,
-        account=row.account,
-        symbol=row.symbol,
-        precision=None,
-        amount=None,
-        quantity=row.quantity,
-        escrow=row.escrow,
-        chain=row.chain,
-        status=None,
-        paid_by=None,
-        block=row.block,
-        timestamp=row.timestamp,
-    )
+def _row(row: Row[Any]) -> DepositRow:
+    """The row of any of the queries: their columns have the names of the fields."""
+    return DepositRow(**{name: value for name, value in row._asdict().items() if name in DepositRow._fields})
 
 
 def _refund_at(row: Row[Any], block: int) -> DepositRow:
-    refund = _refund(row)
+    refund = _row(row)
     if row.closed_block is not None and row.closed_block > block:
         return refund._replace(status=schema.PENDING, paid_by=None)
     return refund
