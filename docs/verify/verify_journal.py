@@ -130,9 +130,6 @@ PREFIXED = {
 SPACES = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"
 SPACES += "".join(map(chr, range(0x2000, 0x200B)))
 
-if hasattr(sys, "set_int_max_str_digits"):
-    sys.set_int_max_str_digits(0)  # holdings are integers without limit
-
 
 class JournalError(Exception):
     """The journal cannot be right, with the reason."""
@@ -1543,6 +1540,8 @@ def run(options: argparse.Namespace) -> list[str]:
 
 
 def main() -> int:
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(0)  # holdings are integers without limit
     options = read_options()
     try:
         print("\n".join(run(options)))
