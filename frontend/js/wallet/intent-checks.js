@@ -2,7 +2,7 @@
 
 import { isAccount } from "../data/session.js";
 import { MAX_UNITS, market, trimmed, units } from "../lib/amounts.js";
-import { intents as strings } from "../strings/wallet.js";
+import { intents as strings } from "../strings/intents.js";
 
 const MAX_MEMO = 256;
 export const ORDER_ID = /^[0-9a-f]{40}(?:-\d{1,4}){0,2}$/;

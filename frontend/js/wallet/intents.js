@@ -4,7 +4,7 @@
 import {
   baseUnits, grouped, plain, plainLots, plainPrice, show, showLots, showPrice, total, triggerText, trimmed,
 } from "../lib/amounts.js";
-import { intents as strings } from "../strings/wallet.js";
+import { intents as strings } from "../strings/intents.js";
 import {
   IntentError, activePair, checkAccount, checkId, checkLifetime, checkMemo, checkMinimum, checkPositive, checkRange,
   checkRecipient, ORDER_ID, tokenOf, WITHDRAWAL_ID,
@@ -16,10 +16,11 @@ export const MAX_ACTIONS = 20;
 
 /**
  * @typedef {{ref: string, account: string, kind: "custom_json"|"transfer", action: string, title: string,
- *   message: string, about: Record<string, any>, elements?: object[], id?: string, json?: string, to?: string,
- *   amount?: string, symbol?: string, memo?: string}} Draft
+ *   message: string, about: Record<string, any>, authority?: "active"|"posting", elements?: object[], id?: string,
+ *   json?: string, to?: string, amount?: string, symbol?: string, memo?: string}} Draft
  * An unsigned operation and its description; serializable as JSON. `title` is short, for toasts; `message` is the full
  * sentence, which the wallet shows too. `about` helps to find the intent on the chain and to describe its outcome.
+ * `authority`: the key that signs it, by default the active key.
  */
 
 /** A new client reference: it identifies the intent even if the wallet's answer is lost. */
@@ -283,8 +284,16 @@ function settled(payload, settle) {
   return settle === "wallet" ? { ...payload, settle } : payload;
 }
 
-/** One custom_json of the parts in their order. The actions for the venue share one ref. */
-function custom(venue, account, parts) {
+/**
+ * Draft of one custom_json with the parts in their order. The actions for the venue share one ref.
+ * @param {any} venue
+ * @param {string} account
+ * @param {{contract?: string, action: string, payload: any, title: string, sentence: string,
+ *   about: Record<string, any>}[]} parts the draft has title and `about` of the last one
+ * @returns {Draft}
+ * @throws {IntentError}
+ */
+export function custom(venue, account, parts) {
   const ref = newRef();
   if (parts.length > MAX_ACTIONS) throw new IntentError("", strings.tooMany(MAX_ACTIONS));
   const elements = parts.map(({ contract, action, payload }) => ({
