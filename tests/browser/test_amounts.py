@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from settlement.core.parsing.amounts import MAX_UNITS, read_decimal, show_units, to_units
+from tests.browser.conftest import serve_files
 from tests.support.examples import examples
 
 FULL = str(MAX_UNITS)
+SEPARATORS = (
+    "Points and commas are mixed, or not in groups of three. Enter the number without thousands separators."
+)
 
 
 def call(page: Page, function: str, *arguments: Any) -> Any:
@@ -43,6 +47,21 @@ def call(page: Page, function: str, *arguments: Any) -> Any:
         ("1_000", 0, 1000),
         ("1,000,000", 2, 100_000_000),
         ("1,000.50", 2, 100_050),
+        ("0,5", 2, 50),
+        (",5", 2, 50),
+        ("5,", 2, 500),
+        ("0,500", 3, 500),
+        ("1,25", 2, 125),
+        ("12,3456", 4, 123_456),
+        ("1234,567", 3, 1_234_567),
+        ("1.234,5", 2, 123_450),
+        ("1.234.567", 0, 1_234_567),
+        ("1.234.567,89", 2, 123_456_789),
+        ("1,234,567.89", 2, 123_456_789),
+        ("1 234,5", 2, 123_450),
+        ("1\u202f234,5", 2, 123_450),
+        ("1’234,5", 2, 123_450),
+        ("1.234", 3, 1234),
         ("25000", -3, 25),
         ("25 000", -3, 25),
         ("0", 8, 0),
@@ -61,10 +80,16 @@ def test_what_is_typed_is_read_exactly(modules: Page, text: str, decimals: int, 
     ("text", "decimals", "problem"),
     [
         ("1,000", 2, "“1,000” is ambiguous: 1000 or 1.000? Enter it without the comma."),
-        ("0,5", 2, "Use a point as the decimal separator: 0.5."),
-        ("1,25", 2, "Use a point as the decimal separator: 1.25."),
-        ("1.000,50", 2, "Use a point as the decimal separator: 1000.50."),
-        ("1.000.000", 2, "More than one decimal point. Enter the number without separators."),
+        ("12,345", 3, "“12,345” is ambiguous: 12345 or 12.345? Enter it without the comma."),
+        ("1,23,4", 2, SEPARATORS),
+        ("1.5,5", 2, SEPARATORS),
+        ("1,5.5", 2, SEPARATORS),
+        ("1.000.00", 2, SEPARATORS),
+        ("0,000,123", 8, SEPARATORS),
+        ("0.000.123", 8, SEPARATORS),
+        ("1,234,5", 2, SEPARATORS),
+        ("1.234.567,8.9", 2, SEPARATORS),
+        ("0 000 123", 2, "The digits are not in groups of three. Enter the number without spaces."),
         ("1 0000", 2, "The digits are not in groups of three. Enter the number without spaces."),
         ("12 34", 2, "The digits are not in groups of three. Enter the number without spaces."),
         ("-1", 2, "Enter the number without a sign."),
@@ -72,10 +97,12 @@ def test_what_is_typed_is_read_exactly(modules: Page, text: str, decimals: int, 
         ("+1", 2, "Enter the number without a sign."),
         ("1e5", 2, "Enter all digits, without an exponent."),
         ("0x10", 2, "Not a number. Example: 1250.5."),
-        ("１", 2, "Not a number. Example: 1250.5."),
-        ("٣", 2, "Not a number. Example: 1250.5."),
+        ("１", 2, "Use the digits 0 to 9."),
+        ("٣", 2, "Use the digits 0 to 9."),
+        ("1٬234٫5", 2, "Not a number. Example: 1250.5."),
+        (",", 2, "Not a number. Example: 1250.5."),
         ("NaN", 2, "Not a number. Example: 1250.5."),
-        ("12 PEK", 2, "The digits are not in groups of three. Enter the number without spaces."),
+        ("12 PEK", 2, "Not a number. Example: 1250.5."),
         ("1.001", 2, "At most 2 decimals."),
         ("0.1", 0, "Whole numbers only."),
         ("1500", -3, "Must be a multiple of 1,000."),
@@ -89,6 +116,27 @@ def test_the_ambiguous_and_the_impossible_are_refused_with_a_reason(
     modules: Page, text: str, decimals: int, problem: str
 ) -> None:
     assert call(modules, "parse", text, decimals) == {"problem": problem}
+
+
+@pytest.mark.parametrize(
+    "locale", ["de-DE", "de-CH", "fr-FR", "sv-SE", "pt-BR", "en-US", "en-IN", "ru-RU", "ar-EG", "fa-IR"]
+)
+@pytest.mark.parametrize("value", [0.5, 12.25, 1234.5, 1234567.25])
+def test_a_number_as_the_browser_s_locale_writes_it(browser: Browser, locale: str, value: float) -> None:
+    """What a table in that language shows can be pasted, or is refused; it is never read as another number."""
+    context = browser.new_context(locale=locale)
+    serve_files(context, "https://site.test")
+    page = context.new_page()
+    page.goto("https://site.test/blank.html")
+    written = page.evaluate("(value) => value.toLocaleString()", value)
+    found = call(page, "parse", written, 2)
+    if locale in ("ar-EG", "fa-IR"):
+        assert found == {"problem": "Use the digits 0 to 9."}, written
+    elif written != "12,34,567.25":  # the groups of India
+        assert found == {"units": f"{round(value * 100)}n"}, written
+    else:
+        assert found == {"problem": SEPARATORS}
+    context.close()
 
 
 def test_an_empty_input_has_no_error(modules: Page) -> None:

@@ -27,25 +27,34 @@ ROW = {
     "quantity": "1000.00",
     "remaining": "600.00",
 }
-BIG = ("lots", "ticks", "budget", "units", "worst")
+BIG = ("lots", "ticks", "budget", "units", "worst", "stopTicks", "limitTicks")
 
 
 def build(page: Page, name: str, *arguments: Any, **changes: Any) -> dict[str, Any]:
     """A draft for alice, or `{"field", "problem"}`. Fields of BIG are passed as BigInt."""
     script = """async ([name, venue, list, big]) => {
       const module = await import("/js/wallet/intents.js");
-      const whole = (one) => one && Object.fromEntries(Object.entries(one).map(([key, value]) =>
-        [key, big.includes(key) && value !== null ? BigInt(value) : value]));
+      const part = ([key, value]) =>
+        [key, big.includes(key) && value !== null ? BigInt(value) : typeof value === "object" ? whole(value) : value];
+      const whole = (one) => one && Object.fromEntries(Object.entries(one).map(part));
       try {
         return module[name](venue, "alice", ...list.map(whole));
       } catch (error) {
         return { field: error.field, problem: error.message };
       }
     }"""
-    texts = [
-        {key: str(value) if key in BIG and value is not None else value for key, value in one.items()}
-        for one in arguments
-    ]
+
+    def as_text(one: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: as_text(value)
+            if isinstance(value, dict)
+            else str(value)
+            if key in BIG and value is not None
+            else value
+            for key, value in one.items()
+        }
+
+    texts = [as_text(one) for one in arguments]
     draft: dict[str, Any] = page.evaluate(script, [name, venue(**changes), texts, BIG])
     return draft
 
@@ -125,19 +134,100 @@ def test_cancel_and_replace(modules: Page) -> None:
     assert build(modules, "replace", ROW, {})["field"] == "price"
     assert build(modules, "cancel", {**ROW, "id": "nope"})["field"] == "order"
     assert payload(build(modules, "cancelAll", {})) == {}
+    counted = build(modules, "cancelAll", {"count": 7})
+    assert counted["message"] == "Peake DEX: CANCEL ALL open orders and stops: 7 at the moment"
+    assert (counted["title"], payload(counted)) == ("Cancel all 7 orders", {})
     everything = build(modules, "cancelAll", {"base": "PEK", "quote": "SWAP.HIVE"})
     assert everything["message"] == "Peake DEX: CANCEL ALL open orders and stops of PEK/SWAP.HIVE"
     assert payload(everything) == {"symbol": "PEK", "quote": "SWAP.HIVE"}
 
 
+def test_a_stop_becomes_an_order_when_the_mark_reaches_its_trigger(modules: Page) -> None:
+    trigger = {"ticks": 12_000, "when": "below"}
+    limit = build(modules, "limitOrder", {**ORDER, "side": "sell", "trigger": trigger, "expiration": 3600})
+    assert limit["message"] == (
+        "Peake DEX: WHEN THE MARK FALLS TO 0.012000 SWAP.HIVE: SELL 1,000.00 PEK at 0.012345 SWAP.HIVE, "
+        "total 12.345 SWAP.HIVE, expires in 1 hour"
+    )
+    assert limit["title"] == "Sell 1,000.00 PEK at 0.012345, once the mark is ≤ 0.012000"
+    assert payload(limit) == {
+        "symbol": "PEK",
+        "quote": "SWAP.HIVE",
+        "quantity": "1000.00",
+        "price": "0.012345",
+        "maxFeeBps": 20,
+        "expiration": 3600,
+        "triggerPrice": "0.012000",
+        "triggerWhen": "below",
+    }
+    ours("sell", payload(limit))
+    whole = build(modules, "limitOrder", {**ORDER, "trigger": trigger, "timeInForce": "FOK"})
+    assert whole["message"].endswith("fill-or-kill, expires in 30 days")
+    buy = {"side": "buy", "base": "PEK", "quote": "SWAP.HIVE", "budget": 10**9, "worst": 12_500}
+    rising = {"ticks": 12_400, "when": "above"}
+    market = build(modules, "marketOrder", {**buy, "trigger": rising, "expiration": 86_400})
+    assert market["message"] == (
+        "Peake DEX: WHEN THE MARK RISES TO 0.012400 SWAP.HIVE: MARKET BUY PEK for 10 SWAP.HIVE, "
+        "worst price 0.012500 SWAP.HIVE, expires in 1 day"
+    )
+    assert payload(market)["expiration"] == 86_400
+    ours("marketBuy", payload(market))
+    for name, order, problem in [
+        ("limitOrder", {**ORDER, "settle": "wallet"}, "deposit first"),
+        ("marketOrder", {**buy, "worst": None}, "needs a worst price"),
+        ("limitOrder", {**ORDER, "protect": {"stopTicks": 1, "limitTicks": 1}}, "needs a limit order"),
+    ]:
+        assert problem in build(modules, name, {**order, "trigger": trigger})["problem"]
+
+
+def test_a_protective_stop_is_part_of_the_order(modules: Page) -> None:
+    protect = {"stopTicks": 12_000, "limitTicks": 11_900}
+    sell = build(modules, "limitOrder", {**ORDER, "side": "sell", "protect": protect})
+    assert sell["message"].endswith(
+        "expires in 30 days. STOP LOSS: when the mark falls to 0.012000 SWAP.HIVE, it is cancelled and the rest "
+        "is sold at market, worst price 0.011900 SWAP.HIVE"
+    )
+    assert (payload(sell)["stopPrice"], payload(sell)["stopLimit"]) == ("0.012000", "0.011900")
+    ours("sell", payload(sell))
+    buy = build(modules, "limitOrder", {**ORDER, "protect": protect})
+    assert buy == {"field": "stopLimit", "problem": "The worst price must not be below the stop price."}
+    for conflict in ({"settle": "wallet"}, {"timeInForce": "IOC"}):
+        found = build(modules, "limitOrder", {**ORDER, "side": "sell", "protect": protect, **conflict})
+        assert "needs a limit order that stays open" in found["problem"]
+
+
+def test_a_replace_adds_or_changes_a_protective_stop(modules: Page) -> None:
+    protect = {"stopTicks": 11_000, "limitTicks": 10_900}
+    added = build(modules, "replace", ROW, {"protect": protect})
+    assert payload(added) == {
+        "id": "a" * 40,
+        "maxFeeBps": 20,
+        "stopPrice": "0.011000",
+        "stopLimit": "0.010900",
+    }
+    assert added["message"].endswith(
+        "with “Sell 600 PEK at 0.012000 SWAP.HIVE, stop 0.011000, worst price 0.010900”"
+    )
+    held = {**ROW, "stop_price": "0.011000", "stop_limit": "0.010900"}
+    kept = build(modules, "replace", held, {"ticks": 13_000})
+    assert "stopPrice" not in payload(kept)
+    assert kept["message"].endswith(
+        "with “Sell 600 PEK at 0.013000 SWAP.HIVE, stop 0.011000, worst price 0.010900”"
+    )
+    wallet = build(modules, "replace", {**ROW, "settle": "wallet"}, {"protect": protect})
+    assert wallet["field"] == "stop"
+    huge = build(modules, "replace", ROW, {"ticks": MAX_UNITS})
+    assert huge == {"field": "total", "problem": "Exceeds the maximum amount."}
+
+
 def test_a_stop_is_cancelled_by_its_condition(modules: Page) -> None:
     stop = {**ROW, "trigger_price": "0.011000", "trigger_when": "below", "quantity_symbol": "PEK"}
     assert build(modules, "cancel", stop)["title"] == (
-        "Cancel order: Sell 1,000 PEK at 0.012000 SWAP.HIVE, once the price is ≤ 0.011000 SWAP.HIVE"
+        "Cancel order: Sell 1,000 PEK at 0.012000 SWAP.HIVE, once the mark is ≤ 0.011000 SWAP.HIVE"
     )
     budget = {**stop, "side": "buy", "price": None, "quantity_symbol": "SWAP.HIVE", "trigger_when": "above"}
     assert build(modules, "cancel", budget)["title"] == (
-        "Cancel order: Buy 1,000 SWAP.HIVE at market, once the price is ≥ 0.011000 SWAP.HIVE"
+        "Cancel order: Buy 1,000 SWAP.HIVE at market, once the mark is ≥ 0.011000 SWAP.HIVE"
     )
 
 

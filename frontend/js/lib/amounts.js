@@ -7,19 +7,24 @@ import { amounts as strings } from "../strings/common.js";
 export const MAX_UNITS = 2n ** 63n - 1n;
 
 const BPS = 10_000n;
-// Thousands separators: spaces of every width, apostrophes, underscores.
+// Separators of thousands that cannot be decimal separators: spaces of every width, apostrophes, underscores.
 const SEPARATOR = "[\\s\\u00a0\\u2000-\\u200b\\u202f\\u205f\\u3000\\ufeff'’_]";
 const SEPARATORS = new RegExp(SEPARATOR, "g");
-const GROUPED = new RegExp(`^\\d{1,3}(?:${SEPARATOR}\\d{3})+(?:\\.\\d*)?$`);
-const SPACED = new RegExp(`^\\d.*${SEPARATOR}`);
-const COMMAS = /^\d{1,3}(?:,\d{3})+(?:\.\d*)?$/;
-const PLAIN = /^(?:\d+\.?\d*|\.\d+)$/;
+const SPACED = new RegExp(`^\\d(?:[\\d.,]|${SEPARATOR})*$`);
+// Groups of three digits, whatever separates them; the first is no zero.
+const grouping = (separator, rest) => new RegExp(`^[1-9]\\d{0,2}(?:${separator}\\d{3})+${rest}$`);
+const GROUPED = grouping(SEPARATOR, "(?:[.,]\\d*)?");
+const COMMA_GROUPS = grouping(",", "(?:\\.\\d*)?");
+const POINT_GROUPS = grouping("\\.", "(?:,\\d*)?");
+const PLAIN = /^(?:\d+[.,]?\d*|[.,]\d+)$/;
+const AMBIGUOUS = /^[1-9]\d{0,2},\d{3}$/;
 
 /** @param {number} decimals */
 const power = (decimals) => 10n ** BigInt(decimals);
 
 /**
- * Parse a number that was typed or pasted. Thousands separators are removed; an ambiguous number is refused.
+ * Parse a number that was typed or pasted, in any notation that has one meaning. A point alone is a decimal point, as
+ * in all numbers that the site shows; a comma alone is one as well, unless it may separate thousands.
  * @param {string} text
  * @param {number} decimals of the unit; negative for lots of 10, 1000 and so on
  * @returns {{units: bigint, problem?: undefined, empty?: undefined}
@@ -38,18 +43,17 @@ function withoutSeparators(text) {
   if (text.length > 80) return { problem: strings.notNumber };
   if (/^[-−–+]/.test(text)) return { problem: strings.sign };
   if (/^[\d.]+e[-+]?\d+$/i.test(text)) return { problem: strings.exponent };
-  if (PLAIN.test(text)) return { plain: text };
-  if (GROUPED.test(text)) return { plain: text.replace(SEPARATORS, "") };
-  const commas = text.split(",").length - 1;
-  const points = text.split(".").length - 1;
-  if (COMMAS.test(text) && (commas > 1 || points === 1)) return { plain: text.replaceAll(",", "") };
-  if (/^[1-9]\d{0,2},\d{3}$/.test(text)) {
+  if (AMBIGUOUS.test(text)) {
     return { problem: strings.twoMeanings(text, text.replace(",", ""), text.replace(",", ".")) };
   }
-  if (/^\d+,\d+$/.test(text)) return { problem: strings.comma(text.replace(",", ".")) };
-  if (/^[\d.]+,\d+$/.test(text)) return { problem: strings.comma(text.replaceAll(".", "").replace(",", ".")) };
-  if (points > 1 && /^[\d.]+$/.test(text)) return { problem: strings.points };
+  if (PLAIN.test(text)) return { plain: text.replace(",", ".") };
+  if (GROUPED.test(text)) return { plain: text.replace(SEPARATORS, "").replace(",", ".") };
+  if (COMMA_GROUPS.test(text)) return { plain: text.replaceAll(",", "") };
+  // One point is a decimal point: thousands need two of them, or a comma behind.
+  if (POINT_GROUPS.test(text)) return { plain: text.replaceAll(".", "").replace(",", ".") };
+  if (/^[\d.,]+$/.test(text) && /\d/.test(text)) return { problem: strings.separators };
   if (SPACED.test(text)) return { problem: strings.groups };
+  if (/\p{Nd}/u.test(text.replace(/\d/g, ""))) return { problem: strings.digits };
   return { problem: strings.notNumber };
 }
 

@@ -13,8 +13,8 @@ export const amounts = {
   sign: "Enter the number without a sign.",
   exponent: "Enter all digits, without an exponent.",
   twoMeanings: (text, thousand, decimal) => `“${text}” is ambiguous: ${thousand} or ${decimal}? Enter it without the comma.`,
-  comma: (better) => `Use a point as the decimal separator: ${better}.`,
-  points: "More than one decimal point. Enter the number without separators.",
+  separators: "Points and commas are mixed, or not in groups of three. Enter the number without thousands separators.",
+  digits: "Use the digits 0 to 9.",
   groups: "The digits are not in groups of three. Enter the number without spaces.",
   decimals: (most) => `At most ${most} decimal${most === 1 ? "" : "s"}.`,
   whole: "Whole numbers only.",
@@ -23,6 +23,8 @@ export const amounts = {
   required: "Required.",
   range: "Exceeds the maximum amount.",
 };
+
+export const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 export const sides = { buy: "Buy", sell: "Sell" };
 

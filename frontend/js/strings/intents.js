@@ -8,11 +8,13 @@ export const intents = {
   // Short titles, for lists and toasts.
   order: (side, amount, price) => `${sides[side]} ${amount} at ${price}`,
   market: "market",
-  stop: (order, trigger) => `${order}, once the price is ${trigger}`,
+  stop: (order, condition) => `${order}, once ${condition}`,
+  condition: (when, price) => `the mark is ${when === "above" ? "≥" : "≤"} ${price}`,
+  withStop: (order, stop, worst) => `${order}, stop ${stop}, worst price ${worst}`,
   marketOrder: (side, base, amount) => (side === "buy" ? `Buy ${base} for ${amount}` : `Sell ${amount} at market`),
   cancel: (order) => `Cancel order: ${order}`,
   cancelAll: (orders) => `Cancel ${orders}`,
-  allOrders: (pair) => (pair ? `all ${pair} orders` : "all orders"),
+  allOrders: (pair, count) => ["all", count, pair, "orders"].filter(Boolean).join(" "),
   replace: (order) => `${order} (replacement)`,
   withdraw: (amount) => `Withdraw ${amount}`,
   cancelWithdrawal: (amount) => `Cancel withdrawal of ${amount}`,
@@ -26,8 +28,15 @@ export const intents = {
     (side === "buy" ? `MARKET BUY ${base} for ${amount}` : `MARKET SELL ${amount} for ${quote}`)
     + (worst === null ? ", no price limit" : `, worst price ${worst}`)
     + (wallet ? ", proceeds paid out to the wallet" : ""),
+  stopSentence: (when, price, sentence) => `WHEN THE MARK ${when === "above" ? "RISES" : "FALLS"} TO ${price}: ${sentence}`,
+  protected: (sentence, stop) => `${sentence}. ${stop}`,
+  protectSentence: (side, stop, worst) =>
+    (side === "sell"
+      ? `STOP LOSS: when the mark falls to ${stop}, it is cancelled and the rest is sold at market, worst price ${worst}`
+      : `STOP: when the mark rises to ${stop}, it is cancelled and the rest is bought at market, worst price ${worst}`),
   cancelSentence: (order, remaining) => `CANCEL order “${order}”${remaining ? ` (${remaining} remaining)` : ""}`,
-  cancelAllSentence: (pair) => (pair ? `CANCEL ALL open orders and stops of ${pair}` : "CANCEL ALL open orders and stops"),
+  cancelAllSentence: (pair, count) =>
+    `CANCEL ALL open orders and stops${pair ? ` of ${pair}` : ""}${count ? `: ${count} at the moment` : ""}`,
   replaceSentence: (before, after) => `REPLACE order “${before}” with “${after}”`,
   withdrawSentence: (amount, to, memo) => `WITHDRAW ${amount} to @${to}${memo ? ` with the memo “${memo}”` : ""}`,
   cancelWithdrawalSentence: (amount, to) =>
@@ -43,8 +52,12 @@ export const intents = {
   noPair: (pair) => `${pair} is not listed.`,
   noToken: (symbol) => `${symbol} is not listed.`,
   pairStatus: (pair, status) => `${pair} is ${status}: no new orders. Open orders can be cancelled.`,
-  noChange: "Change the price or the amount.",
+  noChange: "Nothing has changed.",
   postOnlyConflict: "Post-only cannot be combined with IOC or FOK.",
+  protectConflict: "A stop loss needs a limit order that stays open (good till cancel) and settles at the exchange.",
+  stopFromWallet: "A stop cannot trade directly from the wallet: deposit first.",
+  worstRequired: "A stop-market order needs a worst price.",
+  worstBeyondStop: (side) => `The worst price must not be ${side === "sell" ? "above" : "below"} the stop price.`,
   lifetime: (most) => `Must be between 1 second and ${duration(most)}.`,
   escrow: (name) => `@${name} is an escrow account of the exchange. Enter your own account.`,
   memo: (most) => `At most ${most} characters, without line breaks or control characters.`,

@@ -1,7 +1,7 @@
 // Checks of what a trader enters: the exchange would reject an intent that fails one.
 
 import { isAccount } from "../data/session.js";
-import { MAX_UNITS, market, trimmed, units } from "../lib/amounts.js";
+import { lotsOf, MAX_UNITS, market, total, trimmed, units } from "../lib/amounts.js";
 import { intents as strings } from "../strings/intents.js";
 
 const MAX_MEMO = 256;
@@ -43,6 +43,11 @@ export function checkPositive(field, value) {
 export function checkRange(field, value) {
   if (value > MAX_UNITS) throw new IntentError(field, strings.range);
   return value;
+}
+
+/** Of decimal texts. */
+export function checkTotal(pair, price, quantity) {
+  checkRange("total", total(pair, units(price, pair.priceDecimals), lotsOf(pair, units(quantity, pair.basePrecision))));
 }
 
 export function checkMinimum(token, value) {

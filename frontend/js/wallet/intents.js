@@ -1,14 +1,13 @@
 // Builds and validates what a trader signs: custom_json operations for the venue, deposits, and the sentence that
 // describes them. Pure: it uses neither the wallet nor the network.
 
-import {
-  baseUnits, grouped, plain, plainLots, plainPrice, show, showLots, showPrice, total, triggerText, trimmed,
-} from "../lib/amounts.js";
+import { baseUnits, grouped, plain, plainLots, plainPrice, total, trimmed } from "../lib/amounts.js";
 import { intents as strings } from "../strings/intents.js";
 import {
-  IntentError, activePair, checkAccount, checkId, checkLifetime, checkMemo, checkMinimum, checkPositive, checkRange,
-  checkRecipient, ORDER_ID, tokenOf, WITHDRAWAL_ID,
+  IntentError, activePair, checkAccount, checkId, checkMemo, checkMinimum, checkPositive, checkRange, checkRecipient,
+  checkTotal, ORDER_ID, tokenOf, WITHDRAWAL_ID,
 } from "./intent-checks.js";
+import { depositPart, limitPart, marketPart, protectPayload } from "./order-parts.js";
 
 /** Limits of a custom_json in bytes, and of an account's actions in a block of the sidechain. */
 export const MAX_JSON_BYTES = 8192;
@@ -30,11 +29,15 @@ export function newRef() {
 }
 
 /**
- * Draft of a limit order.
+ * Draft of a limit order. With a trigger it is a stop, which becomes the order once the mark is at that price or above
+ * it, or at it or below. With `protect` the resting order has a protective stop: once the mark reaches `stopTicks`, it
+ * is cancelled, and what remains of it trades at the market, at `limitTicks` or better.
  * @param {any} venue the body of /api/venue
  * @param {string} account
  * @param {{side: "buy"|"sell", base: string, quote: string, lots: bigint, ticks: bigint, expiration?: number,
- *   timeInForce?: "GTC"|"IOC"|"FOK", postOnly?: boolean, settle?: "venue"|"wallet"}} order `expiration` in seconds
+ *   timeInForce?: "GTC"|"IOC"|"FOK", postOnly?: boolean, settle?: "venue"|"wallet",
+ *   trigger?: {ticks: bigint, when: "above"|"below"}, protect?: {stopTicks: bigint, limitTicks: bigint}}} order
+ *   `expiration` in seconds
  * @returns {Draft}
  * @throws {IntentError}
  */
@@ -43,11 +46,13 @@ export function limitOrder(venue, account, order) {
 }
 
 /**
- * Draft of a market order. A buy has a `budget` in quote units, a sell has `lots`; `worst` is the price limit in ticks.
+ * Draft of a market order, or with a trigger of a stop. A buy has a `budget` in quote units, a sell has `lots`; `worst`
+ * is the price limit in ticks.
  * @param {any} venue
  * @param {string} account
  * @param {{side: "buy"|"sell", base: string, quote: string, lots?: bigint, budget?: bigint, worst: bigint|null,
- *   settle?: "venue"|"wallet"}} order
+ *   settle?: "venue"|"wallet", trigger?: {ticks: bigint, when: "above"|"below"}, expiration?: number}} order
+ *   `expiration` of the stop in seconds
  * @returns {Draft}
  * @throws {IntentError}
  */
@@ -76,44 +81,52 @@ export function cancel(venue, account, order) {
  * Draft that cancels all open orders and waiting stops, or those of one pair.
  * @param {any} venue
  * @param {string} account
- * @param {{base?: string, quote?: string}} [pair]
+ * @param {{base?: string, quote?: string, count?: number}} [which] `count`: how many there are now, for the sentence
  * @returns {Draft}
  */
-export function cancelAll(venue, account, { base, quote } = {}) {
+export function cancelAll(venue, account, { base, quote, count } = {}) {
   const pair = base && quote ? `${base}/${quote}` : base ?? quote ?? "";
   return custom(venue, account, [{
     action: "cancelAll",
     payload: { ...(base ? { symbol: base } : {}), ...(quote ? { quote } : {}) },
-    title: strings.cancelAll(strings.allOrders(pair)),
-    sentence: strings.cancelAllSentence(pair),
-    about: { base, quote, cancels: strings.allOrders(pair) },
+    title: strings.cancelAll(strings.allOrders(pair, count)),
+    sentence: strings.cancelAllSentence(pair, count),
+    about: { base, quote, cancels: strings.allOrders(pair, count) },
   }]);
 }
 
 /**
- * Draft that replaces an order by one with another quantity or price, in one step.
+ * Draft that replaces an order by one with another quantity, price or protective stop, in one step.
  * @param {any} venue
  * @param {string} account
  * @param {any} order a row of /api/orders
- * @param {{lots?: bigint, ticks?: bigint}} change
+ * @param {{lots?: bigint, ticks?: bigint, protect?: {stopTicks: bigint, limitTicks: bigint}}} change
  * @returns {Draft}
+ * @throws {IntentError}
  */
-export function replace(venue, account, order, { lots, ticks }) {
+export function replace(venue, account, order, { lots, ticks, protect }) {
   const pair = activePair(venue, order.base, order.quote);
-  if (lots === undefined && ticks === undefined) throw new IntentError("price", strings.noChange);
-  if (lots !== undefined) checkPositive("quantity", lots);
+  if (lots === undefined && ticks === undefined && !protect) throw new IntentError("price", strings.noChange);
+  if (lots !== undefined) checkRange("quantity", baseUnits(pair, checkPositive("quantity", lots)));
   if (ticks !== undefined) checkPositive("price", ticks);
+  if (protect && order.settle === "wallet") throw new IntentError("stop", strings.protectConflict);
   const payload = { id: checkId(ORDER_ID, order.id), maxFeeBps: pair.takerFeeBps };
   if (lots !== undefined) payload.quantity = plainLots(pair, lots);
   if (ticks !== undefined) payload.price = plainPrice(pair, ticks);
-  const quantity = payload.quantity ?? order.remaining;
-  const price = payload.price ?? order.price;
-  const after = orderText({ ...order, quantity, price });
+  if (protect) Object.assign(payload, protectPayload(pair, order.side, protect));
+  const after = {
+    ...order,
+    quantity: payload.quantity ?? order.remaining,
+    price: payload.price ?? order.price,
+    stop_price: payload.stopPrice ?? order.stop_price,
+    stop_limit: payload.stopLimit ?? order.stop_limit,
+  };
+  checkTotal(pair, after.price, after.quantity);
   return custom(venue, account, [{
     action: "replace",
     payload,
-    title: strings.replace(after),
-    sentence: strings.replaceSentence(orderText(order), after),
+    title: strings.replace(orderText(after)),
+    sentence: strings.replaceSentence(protectedText(order), protectedText(after)),
     about: { order: order.id, base: order.base, quote: order.quote, side: order.side },
   }]);
 }
@@ -192,7 +205,7 @@ export function deposit(venue, account, { symbol, units }) {
  * Draft of a deposit, an order and the payout of its proceeds to the wallet in one custom_json.
  * @param {any} venue
  * @param {string} account
- * @param {any} order as for `limitOrder`, or as for `marketOrder` with `market: true`; the deposit covers it
+ * @param {any} order as for `limitOrder`, or as for `marketOrder` with `market: true`, but no stop; the deposit covers it
  * @returns {Draft}
  */
 export function oneSignature(venue, account, order) {
@@ -205,84 +218,7 @@ export function oneSignature(venue, account, order) {
   return { ...both, action: part.action, title: part.title, about: { ...part.about, deposit: first.about } };
 }
 
-// -- parts of a custom_json --------------------------------------------------------------------------------------
-
-function limitPart(venue, { side, base, quote, lots, ticks, expiration, timeInForce = "GTC", postOnly = false, settle }) {
-  const pair = activePair(venue, base, quote);
-  checkPositive("quantity", lots);
-  checkPositive("price", ticks);
-  checkRange("quantity", baseUnits(pair, lots));
-  const cost = checkRange("total", total(pair, ticks, lots));
-  const quantity = plainLots(pair, lots);
-  const price = plainPrice(pair, ticks);
-  const payload = { symbol: base, quote, quantity, price, maxFeeBps: pair.takerFeeBps };
-  if (expiration !== undefined) payload.expiration = checkLifetime(venue, expiration);
-  if (timeInForce !== "GTC") payload.timeInForce = timeInForce;
-  if (postOnly && timeInForce !== "GTC") throw new IntentError("postOnly", strings.postOnlyConflict);
-  if (postOnly) payload.postOnly = true;
-  const amount = `${showLots(pair, lots)} ${base}`;
-  const ends = timeInForce === "GTC" ? strings.expires(expiration ?? venue.order_lifetime) : strings.timeInForce[timeInForce];
-  return {
-    action: side,
-    payload: settled(payload, settle),
-    title: strings.order(side, amount, showPrice(pair, ticks)),
-    sentence: strings.limitSentence({
-      side,
-      amount,
-      price: `${showPrice(pair, ticks)} ${quote}`,
-      total: `${trimmed(show(cost, pair.quotePrecision))} ${quote}`,
-      ends,
-      postOnly,
-      wallet: settle === "wallet",
-    }),
-    about: { side, type: "limit", base, quote, quantity, price },
-  };
-}
-
-function marketPart(venue, { side, base, quote, lots, budget, worst, settle }) {
-  const pair = activePair(venue, base, quote);
-  const isBuy = side === "buy";
-  const units = isBuy ? checkPositive("total", budget ?? 0n) : baseUnits(pair, checkPositive("quantity", lots ?? 0n));
-  checkRange(isBuy ? "total" : "quantity", units);
-  const quantity = isBuy ? plain(units, pair.quotePrecision) : plainLots(pair, lots);
-  const payload = { symbol: base, quote, quantity, maxFeeBps: pair.takerFeeBps };
-  if (worst !== null) payload.price = plainPrice(pair, checkPositive("price", worst));
-  const amount = isBuy ? `${trimmed(grouped(quantity))} ${quote}` : `${grouped(quantity)} ${base}`;
-  return {
-    action: isBuy ? "marketBuy" : "marketSell",
-    payload: settled(payload, settle),
-    title: strings.marketOrder(side, base, amount),
-    sentence: strings.marketSentence({
-      side,
-      base,
-      quote,
-      amount,
-      worst: worst === null ? null : `${showPrice(pair, worst)} ${quote}`,
-      wallet: settle === "wallet",
-    }),
-    about: { side, type: "market", base, quote, quantity, price: payload.price ?? null },
-  };
-}
-
-function depositPart(venue, { symbol, units }) {
-  const token = tokenOf(venue, symbol);
-  if (token.chain !== "hive-engine") throw new IntentError("deposit", strings.coinNeedsDeposit(symbol));
-  checkRange("quantity", checkPositive("quantity", units));
-  const quantity = plain(units, token.precision);
-  const text = `${trimmed(grouped(quantity))} ${symbol}`;
-  return {
-    contract: "tokens",
-    action: "transfer",
-    payload: { symbol, to: token.escrow, quantity },
-    title: strings.deposit(text),
-    sentence: strings.depositSentence(text, token.escrow),
-    about: { symbol, quantity },
-  };
-}
-
-function settled(payload, settle) {
-  return settle === "wallet" ? { ...payload, settle } : payload;
-}
+// -- custom_json -------------------------------------------------------------------------------------------------
 
 /**
  * Draft of one custom_json with the parts in their order. The actions for the venue share one ref.
@@ -355,7 +291,13 @@ export const jsonBytes = (text) => new TextEncoder().encode(text).length;
 function orderText(order) {
   const price = order.price === null ? strings.market : `${grouped(order.price)} ${order.quote}`;
   const text = strings.order(order.side, `${trimmed(grouped(order.quantity))} ${order.quantity_symbol ?? order.base}`, price);
-  return order.trigger_price ? strings.stop(text, `${triggerText(order)} ${order.quote}`) : text;
+  if (!order.trigger_price) return text;
+  return strings.stop(text, strings.condition(order.trigger_when, `${grouped(order.trigger_price)} ${order.quote}`));
+}
+
+function protectedText(order) {
+  const text = orderText(order);
+  return order.stop_price ? strings.withStop(text, grouped(order.stop_price), grouped(order.stop_limit)) : text;
 }
 
 function remainingText(order) {
