@@ -1,25 +1,73 @@
-// Review before signing: the sentence that the wallet shows too. Keychain collapses the JSON of an operation, so this
-// sentence is what the trader reads.
+// Review before signing: the one entrance for all that a page has signed. Keychain collapses the JSON of an operation,
+// so the sentence shown here, which the wallet shows too, is what the trader reads.
 
+import { signingBlocked } from "../data/integrity.js";
 import { button, el } from "../lib/dom.js";
 import { local } from "../lib/storage.js";
 import { openFormDialog } from "../lib/widgets.js";
+import { reviewKeys as keyStrings } from "../strings/one-click.js";
 import { review as strings } from "../strings/wallet.js";
-import { submit } from "./pending.js";
+import { choiceOf, choose } from "./one-click-choice.js";
+import { submit } from "./submit.js";
 
 const SKIP_KEY = "peakedex.skipreview";
+const DOUBLE_CLICK_MS = 700;
+
+/** @type {{content: string, at: number, result: Promise<boolean>|null}} */
+let newest = { content: "", at: 0, result: null };
 
 /**
- * Show the draft, and have it signed once the trader confirms. The review can be skipped for resting limit orders.
+ * Choose the key, show the draft, and have it signed once the trader confirms. The review can be skipped for resting
+ * limit orders, and for what one-click trading covers.
  * @param {import("./intents.js").Draft} draft
- * @param {{rests?: boolean, side?: "buy"|"sell"}} [options] `rests`: a limit order that would not execute now
+ * @param {{rests?: boolean, side?: "buy"|"sell", refused?: string, isReviewed?: boolean}} [options] `rests`: a limit
+ *   order that would not execute now. `refused`: why the exchange refused it with the posting key, so that it is
+ *   signed with the active key. `isReviewed`: its sentence has been shown and confirmed
  * @returns {Promise<boolean>} whether it was passed to the wallet
  */
-export function review(draft, { rests = false, side } = {}) {
-  if (rests && local.getItem(SKIP_KEY)) {
-    submit(draft);
-    return Promise.resolve(true);
+export function review(draft, options = {}) {
+  const content = JSON.stringify([draft.account, draft.action, contentOf(draft)]);
+  const now = performance.now();
+  if (newest.content === content && now - newest.at < DOUBLE_CLICK_MS) return newest.result; // the second click
+  newest = { content, at: now, result: reviewOnce(draft, options) };
+  return newest.result;
+}
+
+// What is signed, without the ref, which is always new.
+function contentOf({ elements, to, amount, symbol }) {
+  const payloads = elements?.map(({ contractPayload: { ref: _, ...payload } }) => payload);
+  return payloads ?? [to, amount, symbol];
+}
+
+async function reviewOnce(undecided, { rests = false, side, refused, isReviewed = false }) {
+  const mismatch = await signingBlocked(undecided);
+  if (mismatch) {
+    const { showRefusal } = await import("./refusal.js");
+    showRefusal(mismatch);
+    return false;
   }
+  const { draft, covered, reason } = await chooseKey(undecided, refused);
+  const skips = covered ? choiceOf(draft.account).skipsReview : rests && !reason && local.getItem(SKIP_KEY);
+  if (skips || isReviewed || (await confirm(draft, { rests, side, covered, reason }))) {
+    submit(draft);
+    return true;
+  }
+  return false;
+}
+
+/** @returns {Promise<{draft: import("./intents.js").Draft, covered: boolean, reason: string}>} */
+async function chooseKey(draft, refused) {
+  const withActiveKey = { draft: { ...draft, authority: "active" }, covered: false, reason: refused ?? "" };
+  if (refused || !choiceOf(draft.account).isOn) return withActiveKey;
+  const { route } = await import("./one-click.js");
+  return route(draft);
+}
+
+/** Ask the trader. One-click trading may be stopped meanwhile: then nothing is signed. @returns {Promise<boolean>} */
+function confirm(draft, { rests, side, covered, reason }) {
+  const { account, message } = draft;
+  const signer = covered ? keyStrings.posting(account) : strings.signer(account);
+  const canSkip = covered || (rests && !reason);
   return new Promise((resolve) => {
     const skip = el("input", { type: "checkbox", id: "review-skip" });
     let isConfirmed = false;
@@ -27,15 +75,16 @@ export function review(draft, { rests = false, side } = {}) {
       describedBy: "review-sentence",
       onsubmit: (event) => {
         event.preventDefault();
-        isConfirmed = true;
-        if (skip.checked) local.setItem(SKIP_KEY, "1");
+        isConfirmed = !covered || choiceOf(account).isOn;
+        if (skip.checked && covered) choose(account, { skipsReview: true });
+        else if (skip.checked) local.setItem(SKIP_KEY, "1");
         dialog.close();
-        submit(draft);
       },
       body: [
-        el("p", { className: "sentence", id: "review-sentence" }, draft.message),
-        el("p", { className: "muted small" }, strings.signer(draft.account)),
-        rests && el("div", { className: "check" }, skip, el("label", { htmlFor: "review-skip" }, strings.skip)),
+        el("p", { className: "sentence", id: "review-sentence" }, message),
+        reason && el("p", { className: "small", id: "review-reason" }, keyStrings.active(reason)),
+        el("p", { className: "muted small" }, signer),
+        canSkip && el("div", { className: "check" }, skip, el("label", { htmlFor: "review-skip" }, covered ? keyStrings.skip : strings.skip)),
       ],
       footer: [
         button(strings.back, () => dialog.close(), { className: "button" }),

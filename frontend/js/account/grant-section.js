@@ -1,0 +1,152 @@
+// Section of the Portfolio screen: the grants of an account, what was used of them today, and those given to it.
+
+import { read, readVenue } from "../data/api.js";
+import { LiveGrants } from "../data/grants.js";
+import { grouped, trimmed } from "../lib/amounts.js";
+import { button, el, setText } from "../lib/dom.js";
+import { setTime } from "../lib/format.js";
+import { dataTable } from "../lib/table.js";
+import { errorNote, panel } from "../lib/widgets.js";
+import { grantSection as strings } from "../strings/one-click.js";
+import { POSTING, revoke } from "../wallet/grant-intents.js";
+import { choose } from "../wallet/one-click-choice.js";
+import { settle } from "../wallet/one-click.js";
+import { review } from "../wallet/review-dialog.js";
+import { openGrantDialog } from "./grant-dialog.js";
+
+const who = (to) => (to === POSTING ? strings.posting : `@${to}`);
+const pairsText = (grant) => grant.pairs.map(({ base, quote }) => `${base}/${quote}`).join(", ");
+const keyOf = (grant) => `${grant.user} ${grant.to} ${grant.block}`;
+const hasEnded = (grant) => Date.parse(grant.until) <= Date.now();
+
+export class GrantSection {
+  /**
+   * @param {string} name
+   * @param {boolean} isOwn whether grants can be changed
+   */
+  constructor(name, isOwn) {
+    this.name = name;
+    this.isOwn = isOwn;
+    this.given = grantsTable(strings.caption, isOwn ? strings.none : strings.noneOther, isOwn ? this : null);
+    this.received = grantsTable(strings.receivedCaption, "", null, (grant) => `@${grant.user}`);
+    const add = isOwn && button(strings.add, () => this.open({}), { className: "plain needs-signature" });
+    const lead = el("p", { className: "body small muted" }, isOwn ? strings.lead : strings.leadOther);
+    this.error = el("div");
+    this.receivedPanel = panel("received-grants", isOwn ? strings.receivedTitle : strings.receivedTitleOther, { content: [this.received.node] });
+    this.receivedPanel.hidden = true;
+    this.node = el(
+      "div",
+      { className: "stack" },
+      panel("grants", strings.title, { tools: add ? [add] : [], content: [lead, this.error, this.given.node] }),
+      this.receivedPanel,
+    );
+    /** @type {Map<string, any>} those that ended while the page was open, by key */
+    this.before = new Map();
+    this.live = new LiveGrants(name, () => this.render());
+    this.readReceived();
+  }
+
+  close() {
+    this.live.close();
+  }
+
+  // -- actions --
+
+  async open(about) {
+    return openGrantDialog(await readVenue(), this.name, about);
+  }
+
+  change(grant) {
+    return this.open({ to: grant.to, old: grant });
+  }
+
+  async revoke(grant) {
+    if (grant.to === POSTING) choose(this.name, { isOn: false, cancelsOffline: false, until: "", ended: "", problem: "" });
+    return review(revoke(await readVenue(), this.name, grant.to));
+  }
+
+  // -- display --
+
+  render() {
+    const { given, problem } = this.live;
+    if (!given) {
+      if (problem) this.error.replaceChildren(errorNote(problem, () => this.live.refresh()));
+      return;
+    }
+    this.error.replaceChildren();
+    if (this.isOwn) settle(this.name, this.live.to(POSTING));
+    this.given.show([...given.map((grant) => ({ ...grant, status: hasEnded(grant) ? "expired" : "active" })), ...this.ended(given)]);
+  }
+
+  // The API lists grants in force. Those that end while the page is open stay, with the reason.
+  ended(given) {
+    const keys = new Set(given.map(keyOf));
+    for (const grant of given) this.before.set(keyOf(grant), grant);
+    const names = new Set(given.map(({ to }) => to));
+    return [...this.before.values()].filter((grant) => !keys.has(keyOf(grant)))
+      .map((grant) => ({ ...grant, status: hasEnded(grant) ? "expired" : names.has(grant.to) ? "replaced" : "revoked" }));
+  }
+
+  async readReceived() {
+    try {
+      const { received } = await read("grants", { user: this.name });
+      this.receivedPanel.hidden = received.length === 0;
+      this.received.show(received.map((grant) => ({ ...grant, status: "active" })));
+    } catch {
+      this.receivedPanel.hidden = true; // the error of the grants given says it
+    }
+  }
+}
+
+/**
+ * @param {string} caption
+ * @param {string} empty
+ * @param {GrantSection|null} actions
+ * @param {(grant: any) => string} [name] of the other account
+ */
+function grantsTable(caption, empty, actions, name = (grant) => who(grant.to)) {
+  const { columns } = strings;
+  const shown = [
+    { text: columns.to, narrow: "left" },
+    { text: columns.status, narrow: "right" },
+    { text: columns.pairs, narrow: "whole", label: true },
+    { text: columns.used, narrow: "whole", label: true },
+    { text: columns.band, num: true, narrow: "whole", label: true },
+    { text: columns.until, num: true, narrow: "whole", label: true },
+    ...(actions ? [{ text: columns.actions, num: true, hiddenHead: true, narrow: "whole" }] : []),
+  ];
+  return dataTable(caption, shown, empty, keyOf, (cells, grant, row) => {
+    row.grant = grant; // the newest version, for the buttons
+    setText(cells[0], name(grant));
+    setText(cells[1], strings.statuses[grant.status]);
+    cells[1].className = grant.status === "active" ? "ok" : "muted";
+    setText(cells[2], pairsText(grant));
+    cells[2].className = "wrap";
+    showUsed(cells[3], grant);
+    setText(cells[4], strings.bandOf(grant.band_bps / 100));
+    setTime(cells[5], grant.until);
+    if (actions) showActions(cells[6], row, actions);
+  });
+}
+
+function showUsed(cell, grant) {
+  const lines = grant.allowances.map((row) =>
+    strings.usedOf(trimmed(grouped(row.used_today)), trimmed(grouped(row.per_day)), row.symbol));
+  if (cell.dataset.text === lines.join()) return;
+  cell.dataset.text = lines.join();
+  cell.className = "wrap";
+  cell.replaceChildren(...lines.map((line) => el("div", {}, line)));
+}
+
+function showActions(cell, row, actions) {
+  const isActive = row.grant.status === "active";
+  if (cell.childElementCount === 0) {
+    const action = (text, label, run) =>
+      button(text, () => run(row.grant), { className: "plain needs-signature", "aria-label": label(who(row.grant.to)) });
+    cell.append(
+      action(strings.change, strings.changeOf, (grant) => actions.change(grant)),
+      action(strings.revoke, strings.revokeOf, (grant) => actions.revoke(grant)),
+    );
+  }
+  for (const node of cell.children) node.hidden = !isActive;
+}
