@@ -1,11 +1,14 @@
-// Configuration of the site: its API and the Hive nodes that it may ask. Operators edit this file only.
+// Configuration of the site. `peakedex site build` writes it with the pins of a venue file.
 
 export const config = {
-  // The read API, relative to this file, so that the folder works under any path. The URL of another host must be
-  // https, and that host must allow this origin (`peakedex serve --cors-origin`).
-  api: new URL("api/", import.meta.url).href,
+  // Read APIs, relative to this file: the page reads the first that answers, and compares its hashes with the others'.
+  // Those of other hosts must be https, and must allow this origin (`peakedex serve --cors-origin`).
+  apis: ["api/"].map((address) => new URL(address, import.meta.url).href),
 
-  // Hive nodes, asked whether a transaction is in a block and for wallet balances. All are optional.
+  // What the venue file says: the page refuses to sign if an API says something else. Null: not pinned.
+  pins: null,
+
+  // Hive nodes, asked for checkpoints, whether a transaction is in a block, and wallet balances. All are optional.
   hiveNodes: ["https://api.hive.blog", "https://api.deathwing.me"],
 
   // Contracts APIs of Hive-Engine, asked for wallet balances of its tokens.

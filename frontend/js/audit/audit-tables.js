@@ -2,7 +2,7 @@
 
 import { grouped } from "../lib/amounts.js";
 import { button, setText } from "../lib/dom.js";
-import { NONE, setAmount, setTime } from "../lib/format.js";
+import { NONE, setAmount, setTime, utcTime } from "../lib/format.js";
 import { dataTable } from "../lib/table.js";
 import { audit as strings } from "../strings/audit.js";
 
@@ -10,7 +10,27 @@ const column = (name, narrow, more = {}) => ({ text: strings.columns[name], narr
 const numberColumn = (name, narrow) => column(name, narrow, { num: true, label: true });
 const blockText = (number) => (number === null ? NONE : grouped(String(number)));
 
-/** Reserves and liabilities by token. */
+const STATE_CLASSES = { match: "ok", mismatch: "bad", unknown: "muted" };
+
+/** What this page compared the API with. */
+export function integrityTable() {
+  const columns = [
+    column("with", "left"),
+    column("result", "right"),
+    numberColumn("block", "left"),
+    column("time", "right"),
+    column("details", "whole"),
+  ];
+  return dataTable(strings.integrityCaption, columns, strings.notCompared, ({ kind, name }) => `${kind} ${name}`, (cells, row) => {
+    [row.name, strings.states[row.state], blockText(row.block), utcTime(new Date(row.ts).toISOString()), row.text || NONE].forEach(
+      (text, at) => setText(cells[at], text),
+    );
+    cells[1].className = STATE_CLASSES[row.state];
+    cells[4].className = row.state === "mismatch" ? "bad" : "muted";
+  });
+}
+
+/** Reserves and liabilities by token: the ledger's holdings, and what the escrow account holds on the chain. */
 export function solvencyTable() {
   const columns = [
     column("token", "left"),
@@ -18,14 +38,21 @@ export function solvencyTable() {
     numberColumn("holdings", "whole"),
     numberColumn("liabilities", "whole"),
     numberColumn("surplus", "whole"),
+    numberColumn("onChain", "whole"),
+    numberColumn("difference", "whole"),
     column("state", "whole"),
   ];
   return dataTable(strings.solvencyCaption, columns, strings.noTokens, (token) => token.symbol, (cells, token) => {
+    const { real_balance: balance, real_difference: difference, real_block: block } = token;
     setText(cells[0], token.symbol);
     setText(cells[1], `@${token.escrow}`);
     ["holdings", "liabilities", "surplus"].forEach((name, at) => setAmount(cells[at + 2], token[name]));
-    setText(cells[5], token.solvent ? strings.solvent : strings.insolvent);
-    cells[5].className = token.solvent ? "ok" : "bad";
+    [balance, difference].forEach((amount, at) => (amount === null ? setText(cells[at + 5], NONE) : setAmount(cells[at + 5], amount)));
+    cells[5].title = block === null ? strings.notRead : strings.readAt(blockText(block));
+    const isShort = difference?.startsWith("-") ?? false;
+    cells[6].className = `num ${isShort ? "bad" : ""}`;
+    setText(cells[7], token.solvent ? (isShort ? strings.short : strings.solvent) : strings.insolvent);
+    cells[7].className = token.solvent && !isShort ? "ok" : "bad";
   });
 }
 
@@ -36,12 +63,14 @@ export function operationsTable() {
     column("operation", "right"),
     column("account", "left", { label: true }),
     column("by", "right", { label: true }),
+    column("details", "whole"),
   ];
   const key = (row) => `${row.transaction_id}-${row.operation_index}-${row.account}`;
   return dataTable(strings.operationsCaption, columns, strings.noOperations, key, (cells, row) => {
     [blockText(row.block), row.type, `@${row.account}`, strings.by[String(row.acting)]].forEach((text, at) => setText(cells[at], text));
-    cells[1].title = row.operation;
     cells[3].className = row.acting ? "bad" : "muted";
+    setText(cells[4], row.operation);
+    cells[4].className = "hash";
   });
 }
 

@@ -6,16 +6,20 @@ import { subscribe } from "../data/stream.js";
 import { grouped } from "../lib/amounts.js";
 import { button, byId, copyText, el, setText } from "../lib/dom.js";
 import { age, NONE, utcTime } from "../lib/format.js";
+import { afterPaint } from "../lib/render.js";
 import { errorNote, panel } from "../lib/widgets.js";
 import { mountShell } from "../shell/shell.js";
 import { audit as strings } from "../strings/audit.js";
-import { checkpointsTable, nodesTable, operationsTable, outflowsTable, peersTable, refundsTable, solvencyTable } from "./audit-tables.js";
+import {
+  checkpointsTable, integrityTable, nodesTable, operationsTable, outflowsTable, peersTable, refundsTable, solvencyTable,
+} from "./audit-tables.js";
 import { proofCard } from "./proof-card.js";
 import { canHash, hashJournal, sha256 } from "./proof.js";
 
 const MIN_REFRESH_MS = 3000;
 const parts = {};
 const tables = {
+  integrity: integrityTable(),
   checkpoints: checkpointsTable((checkpoint) => runCheck(() => checkCheckpoint(checkpoint))),
   peers: peersTable(),
   solvency: solvencyTable(),
@@ -40,6 +44,7 @@ readVenue().then(
   },
   () => {}, // the command to replay the chain stays empty
 );
+afterPaint(showIntegrity);
 
 function build() {
   const factValue = (name) => el("dd", { className: name.endsWith("hash") ? "hash" : "" }, NONE);
@@ -48,14 +53,19 @@ function build() {
   parts.command = el("code", {});
   parts.expected = el("p", { className: "muted small" });
   parts.error = el("div", { hidden: true });
+  parts.alarms = el("ul", { className: "alarms body bad" });
+  parts.alarmsPanel = section("alarms", parts.alarms);
+  parts.alarmsPanel.hidden = true;
   const facts = Object.entries(strings.facts).flatMap(([name, text]) => [el("dt", {}, text), parts.facts[name]]);
   byId("page").append(
     el("p", { className: "lead" }, strings.lead),
     parts.error,
+    parts.alarmsPanel,
     section("state", el("dl", { className: "facts body" }, ...facts)),
   );
   // Appended once the facts have their height, to avoid a layout shift.
   parts.below = [
+    integritySection(),
     ...["checkpoints", "peers", "solvency", "operations", "outflows", "refunds"].map((name) => section(name, tables[name].node)),
     section("replay", replayBody()),
     proofCard(),
@@ -65,6 +75,34 @@ function build() {
 
 function section(id, node) {
   return panel(id, strings.sections[id], { content: [node], attributes: { id } });
+}
+
+function integritySection() {
+  const compare = button(strings.compareNow, compareNow, { className: "plain" });
+  async function compareNow() {
+    compare.disabled = true;
+    const { checkIntegrity } = await import("../data/integrity.js");
+    await checkIntegrity();
+    compare.disabled = false;
+  }
+  parts.subject = el("p", { className: "muted body" }, strings.integrityLead(apiUrl("")));
+  return panel("integrity", strings.sections.integrity, {
+    tools: [compare],
+    content: [parts.subject, tables.integrity.node],
+    attributes: { id: "integrity" },
+  });
+}
+
+async function showIntegrity() {
+  const { integrityState, onIntegrity } = await import("../data/integrity.js");
+  const show = () => {
+    const { api, comparisons } = integrityState();
+    if (!api) return; // the first check is under way
+    setText(parts.subject, strings.integrityLead(api));
+    tables.integrity.show(comparisons);
+  };
+  onIntegrity(show);
+  show();
 }
 
 function replayBody() {
@@ -201,6 +239,11 @@ async function refresh() {
   if (!parts.below[0].isConnected) byId("page").append(...parts.below);
 }
 
+function showAlarms(alarms) {
+  parts.alarmsPanel.hidden = alarms.length === 0;
+  parts.alarms.replaceChildren(...alarms.map((alarm) => el("li", {}, alarm)));
+}
+
 function showHealth(health) {
   const { block, indexer, venue_hash: venueHash, journal_hash: journalHash } = health;
   const { facts } = parts;
@@ -212,5 +255,6 @@ function showHealth(health) {
   if (facts.state_hash.textContent === NONE) setText(facts.state_hash, strings.notComputed);
   setText(facts.version, health.version);
   showCommand(health);
+  showAlarms(health.alarms);
   tables.nodes.show(indexer?.nodes ?? []);
 }

@@ -6,8 +6,7 @@ import { grouped } from "../lib/amounts.js";
 import { el } from "../lib/dom.js";
 import { table, tableRow } from "../lib/table.js";
 import { panel } from "../lib/widgets.js";
-import { proofCard as strings } from "../strings/audit.js";
-import { canHash, ProofError, verifyProof } from "./proof.js";
+import { proofCard as strings } from "../strings/proof.js";
 
 /**
  * @param {string} [name] the account that is filled in
@@ -44,6 +43,7 @@ export function proofCard(name = "") {
 async function verify(name) {
   const error = (text) => [el("p", { className: "bad" }, text)];
   if (!isAccount(name)) return error(strings.invalidName);
+  const { canHash, ProofError, verifyProof } = await import("./proof.js");
   if (!canHash()) return error(strings.cannotHash);
   try {
     const proof = await read("proof", { user: name });

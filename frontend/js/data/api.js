@@ -1,9 +1,18 @@
-// Client of the read API. It sends GET requests only; all data is public.
+// Client of the read API. It sends GET requests only; all data is public. Of several APIs it uses one, and changes to
+// the next if that does not answer.
 
 import { config } from "../../config.js";
+import { local, localJson } from "../lib/storage.js";
 import { api as strings } from "../strings/common.js";
 
 const TIMEOUT_MS = 10_000;
+/** While there is another API to try. */
+const SHORT_TIMEOUT_MS = 4000;
+/** So long, new pages begin with the API that answered last. */
+const REMEMBER_MS = 600_000;
+const KEY = "peakedex.api";
+/** Statuses of an API that is down: a proxy's, or its own without a database. */
+const UNAVAILABLE = new Set([502, 503, 504]);
 
 /** A failed request. `status` is 0 if the server could not be reached. */
 export class ApiError extends Error {
@@ -19,13 +28,41 @@ export class ApiError extends Error {
   }
 }
 
+let current = rememberedApi();
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+function rememberedApi() {
+  const kept = localJson(KEY);
+  const isFresh = Math.abs(Date.now() - kept?.ts) < REMEMBER_MS;
+  return config.apis.includes(kept?.url) && isFresh ? kept.url : config.apis[0];
+}
+
+/** The address of the API in use, with a slash at its end. */
+export const apiInUse = () => current;
+
+/**
+ * Call whenever another API comes into use.
+ * @param {() => void} listener
+ */
+export function onApiChange(listener) {
+  listeners.add(listener);
+}
+
+function changeApi(url) {
+  current = url;
+  local.setItem(KEY, JSON.stringify({ url, ts: Date.now() }));
+  for (const listener of listeners) listener();
+}
+
 /**
  * The URL of a path; empty parameters are left out.
  * @param {string} path such as "orderbook"
  * @param {Record<string, string|number|null|undefined>} [parameters]
+ * @param {string} [api]
  */
-export function apiUrl(path, parameters = {}) {
-  const url = new URL(path, config.api);
+export function apiUrl(path, parameters = {}, api = current) {
+  const url = new URL(path, api);
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, String(value));
   }
@@ -40,10 +77,7 @@ export function apiUrl(path, parameters = {}) {
  * @throws {ApiError}
  */
 export async function read(path, parameters = {}) {
-  const response = await request(path, parameters);
-  const body = await response.json().catch(() => null);
-  if (response.ok && body) return body;
-  throw new ApiError(body?.detail || body?.error || strings.status(response.status), response.status, body?.code ?? "");
+  return content(await request(path, parameters, parseJson));
 }
 
 /**
@@ -54,16 +88,66 @@ export async function read(path, parameters = {}) {
  * @throws {ApiError}
  */
 export async function readText(path, parameters = {}) {
-  const response = await request(path, parameters);
+  const { response, body } = await request(path, parameters, (text) => text);
   if (!response.ok) throw new ApiError(strings.status(response.status), response.status, "");
-  return { text: await response.text(), headers: response.headers };
+  return { text: body, headers: response.headers };
 }
 
-async function request(path, parameters) {
+/**
+ * Get JSON from this API and no other, past the browser's cache.
+ * @param {string} api
+ * @param {string} path
+ * @param {number} timeout in milliseconds
+ * @returns {Promise<any>}
+ * @throws {ApiError}
+ */
+export async function readFrom(api, path, timeout) {
+  let answer;
   try {
-    return await fetch(apiUrl(path, parameters), { signal: AbortSignal.timeout(TIMEOUT_MS), credentials: "omit" });
+    answer = await get(apiUrl(path, {}, api), parseJson, timeout, "no-store");
   } catch {
-    throw new ApiError(navigator.onLine ? strings.unreachable : strings.offline, 0, "");
+    throw unreachable();
+  }
+  return content(answer);
+}
+
+function content({ response, body }) {
+  if (response.ok && body) return body;
+  throw new ApiError(body?.detail || body?.error || strings.status(response.status), response.status, body?.code ?? "");
+}
+
+async function request(path, parameters, parse) {
+  const before = current;
+  const first = config.apis.indexOf(before);
+  const order = [...config.apis.slice(first), ...config.apis.slice(0, first)];
+  for (const [at, api] of order.entries()) {
+    const isLast = at === order.length - 1;
+    try {
+      const answer = await get(apiUrl(path, parameters, api), parse, isLast ? TIMEOUT_MS : SHORT_TIMEOUT_MS);
+      const isUp = !UNAVAILABLE.has(answer.response.status);
+      // Another request may have changed the API meanwhile.
+      if (isUp && api !== before && current === before) changeApi(api);
+      if (isUp || isLast) return answer;
+    } catch {
+      if (isLast) break;
+    }
+  }
+  throw unreachable();
+}
+
+const unreachable = () => new ApiError(navigator.onLine ? strings.unreachable : strings.offline, 0, "");
+
+async function get(url, parse, timeout, cache = "default") {
+  const response = await fetch(url, { signal: AbortSignal.timeout(timeout), credentials: "omit", cache });
+  const text = await response.text(); // before the timeout, too
+  return { response, body: parse(text) };
+}
+
+function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

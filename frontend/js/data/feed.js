@@ -1,11 +1,13 @@
 // Connection to the API's event stream: a snapshot, then changes in unbroken sequence. After three failures in a row
 // it polls, which gives messages of the same shape, while it goes on reconnecting.
 
+import { config } from "../../config.js";
 import { apiUrl } from "./api.js";
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
-const FAILURES_BEFORE_POLLING = 3;
+// A poll finds out at once whether another API answers.
+const FAILURES_BEFORE_POLLING = config.apis.length > 1 ? 1 : 3;
 const POLL_MS = 5000;
 const SILENCE_MS = 45_000;
 
@@ -68,6 +70,11 @@ export class Feed {
     }
   }
 
+  /** Connect to the API that is in use now; it resumes after the last event. */
+  changeApi() {
+    if (this.source) this.connect();
+  }
+
   stop() {
     this.close();
     clearTimeout(this.pollTimer);
@@ -91,12 +98,13 @@ export class Feed {
     this.source = source;
     const on = (name, handle) =>
       source.addEventListener(name, (event) => {
+        if (this.source !== source) return; // closed meanwhile
         this.received();
         if (event.lastEventId) this.lastId = event.lastEventId;
         handle(event.data && JSON.parse(event.data));
       });
     source.onopen = () => this.received();
-    source.onerror = () => this.failed();
+    source.onerror = () => this.source === source && this.failed();
     on("snapshot", (data) => this.snapshot(data));
     on("change", (data) => this.change(data));
     on("head", (data) => this.publish({ kind: "head", data }));
@@ -158,6 +166,7 @@ export class Feed {
       this.setState("polling");
       this.polledBlock = messages.at(-1)?.data.block ?? null;
       for (const message of messages) this.publish(message);
+      this.resetSequence(); // the stream begins with a snapshot: its changes since the last event are in the poll
     } catch (error) {
       if (isCancelled()) return;
       this.setState("broken", error.message);

@@ -14,7 +14,7 @@ const INCLUDED = new Set(["within_reversible_block", "within_irreversible_block"
  */
 export async function findBlock(txId) {
   const calls = (await hiveNodes()).map(async (node) => {
-    const { status, block_num: number } = await call(node, "transaction_status_api.find_transaction", { transaction_id: txId });
+    const { status, block_num: number } = await callNode(node, "transaction_status_api.find_transaction", { transaction_id: txId });
     return INCLUDED.has(status) && Number.isSafeInteger(number) ? number : null;
   });
   const results = await Promise.allSettled(calls);
@@ -44,7 +44,7 @@ export async function callHiveEngine(method, params) {
 async function firstAnswer(nodes, method, params) {
   for (const node of nodes) {
     try {
-      return await call(node, method, params);
+      return await callNode(node, method, params);
     } catch {
       // try the next node
     }
@@ -52,7 +52,8 @@ async function firstAnswer(nodes, method, params) {
   return null;
 }
 
-const hiveNodes = () => nodesFor("devnet/rpc", config.hiveNodes);
+/** Addresses of the Hive nodes. @returns {Promise<string[]>} */
+export const hiveNodes = () => nodesFor("devnet/rpc", config.hiveNodes);
 
 // A devnet has nodes of its own behind the API.
 async function nodesFor(devnetPath, publicNodes) {
@@ -64,7 +65,15 @@ async function nodesFor(devnetPath, publicNodes) {
   }
 }
 
-async function call(node, method, params) {
+/**
+ * Call a node.
+ * @param {string} node
+ * @param {string} method
+ * @param {unknown} params
+ * @returns {Promise<any>}
+ * @throws {Error}
+ */
+export async function callNode(node, method, params) {
   const response = await fetch(node, {
     method: "POST",
     headers: { "Content-Type": "application/json" },

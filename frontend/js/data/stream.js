@@ -2,6 +2,7 @@
 // and broadcasts it to the others. A tab that is hidden for a minute unsubscribes, and subscribes again when shown.
 
 import { config } from "../../config.js";
+import { onApiChange } from "./api.js";
 import { Feed } from "./feed.js";
 
 /** Seconds without a message after which data is stale. */
@@ -13,7 +14,7 @@ const HIDDEN_MS = 60_000;
 const DEBOUNCE_MS = 30;
 const HEARTBEAT_MS = 10_000;
 const FOLLOWER_TTL_MS = 30_000;
-const NAME = `peakedex.stream ${config.api}`;
+const NAME = `peakedex.stream ${config.apis[0]}`;
 
 /** @typedef {(message: import("./feed.js").Message | {kind: "state", data: {state: "paused"}}) => void} Listener */
 
@@ -22,7 +23,7 @@ const subscriptions = new Map();
 /** @type {Map<string, {topics: string[], seen: number}>} topics of the other tabs, while this one is the leader */
 const followers = new Map();
 const tab = crypto.getRandomValues(new Uint32Array(2)).join("-");
-const isShared = Boolean(navigator.locks && globalThis.BroadcastChannel);
+let isShared = Boolean(navigator.locks && globalThis.BroadcastChannel);
 const channel = isShared ? new BroadcastChannel(NAME) : null;
 const feed = new Feed((message) => {
   broadcast({ message });
@@ -103,7 +104,7 @@ function startFeed(restart) {
 }
 
 function broadcast(content) {
-  channel?.postMessage({ tab, ...content });
+  if (isShared) channel?.postMessage({ tab, ...content });
 }
 
 function deliver(message) {
@@ -138,6 +139,10 @@ function runForLeader() {
     })
     .then(() => {
       isLeader = false;
+    })
+    .catch(() => {
+      isShared = false; // refused, as where storage is blocked: this tab has a connection of its own
+      startFeed(true);
     });
 }
 
@@ -171,7 +176,8 @@ addEventListener("pagehide", () => {
 addEventListener("pageshow", (event) => {
   if (event.persisted) resume();
 });
-if (channel) channel.onmessage = (event) => onBroadcast(event.data);
+onApiChange(() => feed.changeApi());
+if (channel) channel.onmessage = (event) => isShared && onBroadcast(event.data);
 setInterval(() => {
   if (!isLeader && !isPaused) broadcast({ topics: ownTopics() });
   else if (isLeader) startFeed(false);

@@ -1,54 +1,75 @@
-// What this browser keeps for the site. Where it blocks storage, values last until the page is left.
+// What this browser stores for the site. A value that it does not store, because storage is blocked or full, lasts
+// until the page is left.
 
-/** Replaces a blocked storage. */
-class Memory {
-  #values = new Map();
+/** Web storage that never throws. */
+class Store {
+  /** @param {"localStorage"|"sessionStorage"} name */
+  constructor(name) {
+    /** @type {Map<string, string>} values that the browser did not take */
+    this.unsaved = new Map();
+    /** @type {Storage|null} */
+    this.saved = null;
+    this.isKept = false;
+    try {
+      this.saved = globalThis[name]; // throws where all cookies are blocked
+      this.saved.setItem("peakedex.probe", "");
+      this.saved.removeItem("peakedex.probe");
+      this.isKept = true;
+    } catch {
+      // What is stored already can be read, where the storage is only full.
+    }
+  }
 
+  /** @param {string} key @returns {string|null} */
   getItem(key) {
-    return this.#values.get(key) ?? null;
+    return this.unsaved.get(key) ?? this.attempt(() => this.saved?.getItem(key)) ?? null;
   }
 
+  /** @param {string} key @param {string} value */
   setItem(key, value) {
-    this.#values.set(key, value);
+    const isSaved = this.attempt(() => {
+      this.saved?.setItem(key, value);
+      return this.saved !== null;
+    });
+    if (isSaved) this.unsaved.delete(key);
+    else this.unsaved.set(key, value);
   }
 
+  /** @param {string} key */
   removeItem(key) {
-    this.#values.delete(key);
+    this.unsaved.delete(key);
+    this.attempt(() => this.saved?.removeItem(key));
   }
 
+  /** @returns {string[]} */
   keys() {
-    return [...this.#values.keys()];
+    return [...new Set([...(this.attempt(() => Object.keys(this.saved ?? {})) ?? []), ...this.unsaved.keys()])];
+  }
+
+  /** @template Value @param {() => Value} access @returns {Value|undefined} undefined where the browser refuses */
+  attempt(access) {
+    try {
+      return access();
+    } catch {
+      return undefined;
+    }
   }
 }
-
-/** The browser's storage of that name; null where it throws, as with all cookies blocked. */
-function usable(name) {
-  try {
-    const storage = globalThis[name];
-    storage.setItem("peakedex.probe", "");
-    storage.removeItem("peakedex.probe");
-    return storage;
-  } catch {
-    return null;
-  }
-}
-
-const kept = usable("localStorage");
-
-/** Whether values outlive the page. */
-export const isKept = kept !== null;
 
 /** Values of all tabs. */
-export const local = kept ?? new Memory();
+export const local = new Store("localStorage");
 
 /** Values of this tab. */
-export const session = usable("sessionStorage") ?? new Memory();
+export const session = new Store("sessionStorage");
+
+/** Whether values outlive the page. */
+export const isKept = local.isKept;
 
 /** The keys of `local`. @returns {string[]} */
-export const localKeys = () => (local instanceof Memory ? local.keys() : Object.keys(local));
+export const localKeys = () => local.keys();
 
 /**
- * A value of `local` that was stored as JSON; null if there is none, or what stands there is no JSON.
+ * A value of `local` that was stored as JSON; null if there is none, or it is not JSON.
  * @param {string} key
  */
 export function localJson(key) {

@@ -1,7 +1,7 @@
 // The page shell: header with navigation and connection status, banners, footer, and the account dialog.
 
-import { config } from "../../config.js";
-import { readVenue } from "../data/api.js";
+import "./frame.js";
+import { apiUrl, readVenue } from "../data/api.js";
 import { onAccount } from "../data/session.js";
 import { latest, MAX_LAG_BLOCKS, secondsSinceMessage, STALE_SECONDS, subscribe } from "../data/stream.js";
 import { grouped } from "../lib/amounts.js";
@@ -39,10 +39,13 @@ export function mountShell(page) {
   setInterval(updateStaleness, 1000);
   afterPaint(() => {
     import("../wallet/notifications.js").then(({ showNotifications }) => showNotifications());
-    import("./integrity-alerts.js").then(({ watchIntegrity }) => watchIntegrity());
+    import("../wallet/one-click-choice.js").then(({ anyOfflineTimer }) => anyOfflineTimer() && startOfflineTimer());
+    import("./integrity-alerts.js").then(({ showIntegrity }) => showIntegrity());
   });
   readVenue().then(showNetwork, () => {}); // the page itself reports a failure
 }
+
+const startOfflineTimer = () => import("../wallet/offline-timer.js").then(({ keepTimerArmed }) => keepTimerArmed());
 
 /** Open the dialog that chooses an account. */
 export const chooseAccount = () => import("./account-dialog.js").then(({ openAccountDialog }) => openAccountDialog());
@@ -101,7 +104,7 @@ function footer() {
     { className: "footer" },
     el("span", {}, strings.footer),
     hasChart && el("a", { href: "https://www.tradingview.com/", rel: "noopener", target: "_blank" }, strings.charts),
-    el("a", { href: `${config.api}docs` }, strings.api),
+    el("a", { href: apiUrl("docs") }, strings.api),
   );
 }
 

@@ -1,27 +1,17 @@
-// Texts of the Audit screen and of the proof of liabilities.
-
-export const proofCard = {
-  title: "Proof of your balance",
-  lead: "For each token the exchange publishes a Merkle root over all balances that it owes. The proof shows that an account's balance is included in that total; it is verified in this page with SHA-256.",
-  name: "Account",
-  check: "Verify proof",
-  invalidName: "Not a valid Hive account name.",
-  cannotHash: "Browsers compute hashes on https and localhost only: open this page there.",
-  nothing: (name) => `@${name} has no balance, so there is nothing to prove.`,
-  valid: (tokens, block) => `✓ Valid: ${tokens === 1 ? "the balance is" : `all ${tokens} balances are`} included at block ${block}.`,
-  invalid: (reason) => `✗ Invalid proof. ${reason}.`,
-  compare: "Compare the root with the one another person sees for the same block: both must be identical.",
-  caption: (name) => `Proof for ${name}`,
-  columns: ["Token", "Your balance", "Total liabilities", "Accounts", "Root"],
-};
+// Texts of the Audit screen.
 
 export const audit = {
   lead: "You do not have to trust this exchange: replaying the same blocks under the same rules gives the same journal and the same state, byte for byte.",
-  sections: { state: "Current state", checkpoints: "Operator's checkpoints", peers: "Other replicas", solvency: "Reserves and liabilities", operations: "Escrow accounts", outflows: "Unmatched outflows", refunds: "Refunds due", replay: "Replay the chain", nodes: "Chain nodes" },
+  sections: { alarms: "Alarms", state: "Current state", integrity: "Checked by this page", checkpoints: "Operator's checkpoints", peers: "Other replicas", solvency: "Reserves and liabilities", operations: "Escrow accounts", outflows: "Unmatched outflows", refunds: "Refunds due", replay: "Replay the chain", nodes: "Chain nodes" },
   facts: { block: "Block", lag: "Lag", venue_hash: "Venue hash", journal_hash: "Journal hash", state_hash: "State hash", version: "Version" },
   lag: (blocks, age) => `${blocks} block${blocks === "1" ? "" : "s"}, ${age} old`,
   notComputed: "not computed yet: see below",
-  columns: { token: "Token", escrow: "Escrow account", holdings: "Reserves", liabilities: "Liabilities", surplus: "Surplus", state: "Status", block: "Block", operation: "Operation", account: "Account", by: "By", time: "Time", quantity: "Quantity", to: "To", user: "From", node: "Node", kind: "Kind", error: "Last error", claimed: "Block", agrees: "Journal", stateAgrees: "State", peer: "Replica", theirs: "Its block", common: "Journals compared at", stateCommon: "States compared at", answered: "Last response", journal: "Journal hash", stateHash: "State hash", compare: "Check" },
+  columns: { with: "Compared with", result: "Result", details: "Details", onChain: "On chain", difference: "Difference", token: "Token", escrow: "Escrow account", holdings: "Reserves", liabilities: "Liabilities", surplus: "Surplus", state: "Status", block: "Block", operation: "Operation", account: "Account", by: "By", time: "Time", quantity: "Quantity", to: "To", user: "From", node: "Node", kind: "Kind", error: "Last error", claimed: "Block", agrees: "Journal", stateAgrees: "State", peer: "Replica", theirs: "Its block", common: "Journals compared at", stateCommon: "States compared at", answered: "Last response", journal: "Journal hash", stateHash: "State hash", compare: "Check" },
+  integrityLead: (api) => `This page reads ${api}. It compares that API with the venue file, with the other APIs of its configuration, and with the operator's checkpoint on Hive: at start, once a minute, and before the first signature. It signs nothing while one of them disagrees.`,
+  integrityCaption: "Comparisons made by this page",
+  notCompared: "Not compared yet.",
+  compareNow: "Compare now",
+  states: { match: "✓ Match", mismatch: "✗ Mismatch", unknown: "Not compared" },
   checkpointsCaption: "The operator's checkpoints, compared with this journal",
   noCheckpoints: "The operator has not published a checkpoint yet.",
   journalMatch: { true: "✓ Match", false: "✗ Mismatch", null: "Not reached yet" },
@@ -34,6 +24,9 @@ export const audit = {
   checkpointMatch: (block, hash) => `✓ Match: the state text of block ${block} hashes to ${hash}, as in the checkpoint.`,
   checkpointMismatch: (block, hash) => `✗ Mismatch: the state text of block ${block} hashes to ${hash}; the checkpoint has another hash.`,
   solvencyCaption: "Reserves on the chain and liabilities to traders, by token",
+  notRead: "The escrow account has not been read on the chain yet.",
+  readAt: (block) => `As a node reported it at block ${block}.`,
+  short: "✗ Short on chain",
   solvent: "✓ Covered",
   insolvent: "✗ Not covered",
   noTokens: "No tokens listed.",

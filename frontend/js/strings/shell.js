@@ -60,3 +60,8 @@ export const accountDialog = {
   signOut: "Disconnect",
   portfolio: "Portfolio",
 };
+
+export const frame = {
+  refused: "This site does not open inside another site.",
+  open: "Open it in a tab of its own",
+};
