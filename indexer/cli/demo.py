@@ -15,10 +15,11 @@ from typing import Any, Final, NamedTuple
 import click
 
 from indexer import settings as config
-from indexer.cli.devnet.command import block_time_option
+from indexer.cli.devnet.command import block_time_option, history_option
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.processes import ProcessGroup, peakedex, stop_event
 from indexer.devnet.hive.accounts import Accounts
+from indexer.devnet.traders.market_history import MAX_DAYS
 from indexer.devnet.venue import EXAMPLE, demo_venue
 from settlement.core.journal.state_text import state_hash
 from settlement.core.venue import parse_venue
@@ -27,9 +28,13 @@ from settlement.store.database import open_reader
 from settlement.store.write.loader import load
 
 NETWORK: Final = "devnet"
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 120.0
+LAST_LINES: Final = 10
+VENUE_FILE: Final = "venue.toml"
+DATABASE: Final = "peakedex.db"
 CHECKPOINT_BLOCKS: Final = 20
 REPORT_SECONDS: Final = 20.0
+FRESH_SECONDS: Final = 10.0
 _LOOPBACK: Final = "127.0.0.1"
 _LOG: Final = ("--log-level", "warning")
 
@@ -42,6 +47,9 @@ class Demo(NamedTuple):
     node: str  # URL of the devnet's Hive node
     venue_file: Path
     database: Path
+    block_time: float  # seconds
+    history: int  # days
+    bots: bool
 
     @property
     def site(self) -> str:
@@ -62,8 +70,9 @@ class Demo(NamedTuple):
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the venue file and the database; a temporary folder by default.",
 )
+@history_option(default=MAX_DAYS)
 @click.option("--no-bots", is_flag=True, help="Do not run trading bots.")
-def demo(host: str, port: int, block_time: float, folder: Path | None, no_bots: bool) -> None:
+def demo(host: str, port: int, block_time: float, folder: Path | None, history: int, no_bots: bool) -> None:
     """Run the whole exchange on this machine, with trading bots.
 
     It starts a devnet, the indexer, the API with the site, and payouts. It needs no account, key or
@@ -73,19 +82,17 @@ def demo(host: str, port: int, block_time: float, folder: Path | None, no_bots: 
     """
     stop = stop_event()
     _check_port(host, port)
-    home = folder or Path(tempfile.mkdtemp(prefix="peakedex-demo-"))
-    home.mkdir(parents=True, exist_ok=True)
+    home = _make_folder(folder)
     node = f"http://{_LOOPBACK}:{_free_port()}"
-    setup = Demo(host, port, node, home / "venue.toml", home / "peakedex.db")
-    if setup.database.exists():
-        raise ConfigurationError(
-            f"--dir {home} contains the database of an earlier demo, whose chain no longer exists: "
-            "choose another folder"
-        )
-    setup.venue_file.write_text(demo_venue(EXAMPLE.read_text("utf-8")), "utf-8")
-    processes = ProcessGroup()
+    setup = Demo(
+        *(host, port, node, home / VENUE_FILE, home / DATABASE),
+        block_time=block_time,
+        history=history,
+        bots=not no_bots,
+    )
+    processes = ProcessGroup(LAST_LINES)
     try:
-        code = _run(setup, processes, stop, block_time, bots=not no_bots)
+        code = _run(setup, processes, stop)
     finally:
         processes.stop()
         if folder is None:
@@ -93,29 +100,54 @@ def demo(host: str, port: int, block_time: float, folder: Path | None, no_bots: 
     raise SystemExit(code)
 
 
-def _run(demo: Demo, processes: ProcessGroup, stop: threading.Event, block_time: float, *, bots: bool) -> int:
+def _make_folder(folder: Path | None) -> Path:
+    """The folder with the venue file. Raises ConfigurationError."""
+    try:
+        home = folder or Path(tempfile.mkdtemp(prefix="peakedex-demo-"))
+        home.mkdir(parents=True, exist_ok=True)
+        if (home / DATABASE).exists():
+            raise ConfigurationError(
+                f"--dir {home} contains the database of an earlier demo, whose chain no longer exists: "
+                "choose another folder"
+            )
+        (home / VENUE_FILE).write_text(demo_venue(EXAMPLE.read_text("utf-8")), "utf-8")
+    except OSError as error:
+        where = "the folder for temporary files" if folder is None else f"--dir {folder}"
+        raise ConfigurationError(
+            f"{where} cannot be used ({error.strerror or error}): choose a folder that you may write to"
+        ) from error
+    return home
+
+
+def _run(demo: Demo, processes: ProcessGroup, stop: threading.Event) -> int:
     """Start the processes one after another, and wait. The exit code."""
     devnet_port = demo.node.rpartition(":")[2]
     venue_and_db = ("--venue", str(demo.venue_file), "--db", demo.db)
     nodes = ("--node", demo.node, "--engine-node", f"{demo.node}/engine")
     processes.start(
+        "devnet",
         peakedex(
             *("devnet", "--venue", str(demo.venue_file), "--port", devnet_port, *_LOG),
-            *("--block-time", str(block_time), "--bots" if bots else "--no-bots"),
-        )
+            *("--block-time", str(demo.block_time), "--history", str(demo.history)),
+            "--bots" if demo.bots else "--no-bots",
+        ),
     )
     trust = ("--trust-single-node", "--chain-id", NETWORK)
-    processes.start(peakedex("follow", *venue_and_db, *nodes, *trust, *_LOG))
+    if not _wait_for(lambda: _listens(int(devnet_port)), processes, stop):
+        return processes.wait(stop)
+    processes.start("follow", peakedex("follow", *venue_and_db, *nodes, *trust, *_LOG))
     if not _wait_for(demo.database.exists, processes, stop):
         return processes.wait(stop)
     processes.start(
+        "serve",
         peakedex(
             *("serve", "--db", demo.db, "--host", demo.host, "--port", str(demo.port), *_LOG),
             *("--node", demo.node, "--network", NETWORK, "--practice-node", demo.node, "--rate-limit", "off"),
-        )
+        ),
     )
-    if _wait_for(lambda: bool(_health(demo.site).get("block")), processes, stop):
+    if _wait_for(lambda: _is_up_to_date(demo), processes, stop):
         processes.start(
+            "payouts",
             peakedex(
                 *("payouts", *venue_and_db, *nodes, "--first-run", "--chain-id", NETWORK, *_LOG),
                 *("--checkpoint-every", str(CHECKPOINT_BLOCKS)),
@@ -179,6 +211,12 @@ def _report(db: str, stop: threading.Event) -> None:
         stop.wait(REPORT_SECONDS)
 
 
+def _is_up_to_date(demo: Demo) -> bool:
+    """Whether the site shows a block of the last seconds, after all of the history."""
+    health = _health(demo.site)
+    return bool(health.get("block")) and health["age_seconds"] < FRESH_SECONDS + 3 * demo.block_time
+
+
 def _health(site: str) -> dict[str, Any]:
     """The answer of /api/health, empty while the server is not up."""
     try:
@@ -189,7 +227,7 @@ def _health(site: str) -> dict[str, Any]:
 
 
 def _wait_for(ready: Callable[[], bool], processes: ProcessGroup, stop: threading.Event) -> bool:
-    """Wait until `ready`; False if a process ended or `stop` is set. Raises CheckFailed after a minute."""
+    """Wait until `ready`; False if a process ended or `stop` is set. Raises CheckFailed."""
     deadline = time.monotonic() + READY_SECONDS
     while not stop.wait(0.2) and processes.alive():
         if ready():
@@ -208,6 +246,12 @@ def _check_port(host: str, port: int) -> None:
             raise ConfigurationError(
                 f"--port {port} on {host} is not available ({error.strerror}): choose another port"
             ) from error
+
+
+def _listens(port: int) -> bool:
+    """Whether the devnet accepts connections; it answers when it has written its history."""
+    with socket.socket() as probe:
+        return probe.connect_ex((_LOOPBACK, port)) == 0
 
 
 def _free_port() -> int:

@@ -37,8 +37,11 @@ def run(**options: Any) -> None:
     peer_urls(options["peer"])
     processes = ProcessGroup()
     stop = stop_event()
-    processes.start(peakedex("follow", *_as_arguments(options, (*INDEXER_SETTINGS, *_LOG_SETTINGS))))
-    processes.start(peakedex("serve", *_as_arguments(options, ("db", "node", *API_SETTINGS, *_LOG_SETTINGS))))
+    processes.start(
+        "follow", peakedex("follow", *_as_arguments(options, (*INDEXER_SETTINGS, *_LOG_SETTINGS)))
+    )
+    api = ("db", "node", *API_SETTINGS, *_LOG_SETTINGS)
+    processes.start("serve", peakedex("serve", *_as_arguments(options, api)))
     raise SystemExit(processes.wait(stop))
 
 

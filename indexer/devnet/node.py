@@ -10,7 +10,7 @@ from typing import Final
 
 from indexer.devnet.hive.authority import Authority, Role
 from indexer.devnet.hive.blocks import Block
-from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.chain import DEFAULT_EXPIRATION_SECONDS, Chain
 from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.operations import COINS
 from indexer.devnet.hive.serialization import Transaction
@@ -143,10 +143,10 @@ class DevNode:
 
     # -- transactions ----------------------------------------------------------------------------
 
-    def broadcast(self, operations: Iterable[object]) -> str:
+    def broadcast(self, operations: Iterable[object], expires_in: int = DEFAULT_EXPIRATION_SECONDS) -> str:
         """Accept operations without signatures as one transaction, and return its id. Raises ChainError."""
         with self.lock:
-            return self.chain.push(self.chain.build(operations), authorized=True)
+            return self.chain.push(self.chain.build(operations, expires_in), authorized=True)
 
     def push(self, transaction: Transaction) -> str:
         """Accept a signed transaction, and return its id. Raises ChainError."""

@@ -222,20 +222,30 @@ def start_devnet(
     lag: int = 1,
     buffer: int = SIDECHAIN_BUFFER,
     seed: int = 0,
+    begin: int | None = None,
+    prologue: Callable[[DevNode], None] | None = None,
     after_block: Callable[[], None] | None = None,
 ) -> Devnet:
     """Start a devnet with the venue's accounts and tokens. Raises OSError if the port is taken.
 
     `lag` is the number of blocks by which irreversibility trails head, `buffer` that of the blocks that the
-    sidechain has fetched but not executed. The caller must call `stop`.
+    sidechain has fetched but not executed. The chain begins at `begin` (seconds since 1970), by default a
+    few blocks ago. `prologue` may produce blocks before the clock starts; requests wait for it. The caller
+    must call `stop`.
     """
     slot = max(1, round(block_time))
-    genesis = int(time.time()) - (WARM_UP_BLOCKS + 1) * slot
+    genesis = begin if begin is not None else int(time.time()) - (WARM_UP_BLOCKS + 1) * slot
     node = DevNode(Chain(seed=seed, block_time=slot, genesis=genesis, lag=lag), buffer=buffer)
     for _ in range(WARM_UP_BLOCKS):
         node.tick()
     if venue is not None:
         node.prepare(venue)
     devnet = Devnet(node, block_time=block_time, host=host, port=port, after_block=after_block)
+    try:
+        if prologue is not None:
+            prologue(node)
+    except BaseException:
+        devnet.stop()
+        raise
     devnet.start()
     return devnet

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -16,11 +17,13 @@ from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.processes import stop_event
 from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer, start_devnet
-from indexer.devnet.traders.bots import Bots
+from indexer.devnet.traders.market import Market
+from indexer.devnet.traders.market_history import MAX_DAYS, first_second
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
 
+FC = TypeVar("FC", bound=Callable[..., Any])
+
 PORT: Final = 8091
-QUOTES_PER_BLOCK: Final = 10
 
 block_time_option = click.option(
     "--block-time",
@@ -31,12 +34,25 @@ block_time_option = click.option(
 )
 
 
+def history_option(default: int) -> Callable[[FC], FC]:
+    """The option `--history`."""
+    return click.option(
+        "--history",
+        type=click.IntRange(0, MAX_DAYS),
+        default=default,
+        show_default=True,
+        metavar="DAYS",
+        help=f"Days of trades before now, at most {MAX_DAYS}; 0 for a new market.",
+    )
+
+
 @click.group(invoke_without_command=True)
 @config.setting("venue", help="Create this venue's accounts and tokens; the example venue's by default.")
 @config.setting("host")
 @config.setting("port", default=PORT)
 @block_time_option
 @click.option("--bots/--no-bots", default=False, help="Run trading bots.")
+@history_option(default=0)
 @click.option("--seed", type=int, default=0, help="Seed of the bots and of the chain's keys.")
 @click.option(
     "--nodes",
@@ -54,6 +70,7 @@ def devnet(
     port: int,
     block_time: float,
     bots: bool,
+    history: int,
     seed: int,
     nodes: int,
     log_level: str,
@@ -68,26 +85,29 @@ def devnet(
         return
     start_logging(log_level)
     view = read_venue(demo_venue(EXAMPLE.read_text("utf-8")) if venue is None else venue.read_text("utf-8"))
-    after_block: list[Callable[[], object]] = []
     stop = stop_event()
+    end = int(time.time())
+    markets: list[Market] = []
 
-    def call_all() -> None:
-        for call in after_block:
-            call()
+    def open_market(node: DevNode) -> None:
+        markets.append(Market(node, view, seed=seed, bots=bots, history_days=history, end=end))
+        markets[0].open()
 
     try:
         chain = start_devnet(
-            view, block_time=block_time, host=host, port=port, seed=seed, after_block=call_all
+            view,
+            block_time=block_time,
+            host=host,
+            port=port,
+            seed=seed,
+            begin=first_second(end, history) if history else None,
+            prologue=open_market if bots or history else None,
+            after_block=lambda: markets[0].step() if markets else None,
         )
     except OSError as error:
         raise ConfigurationError(f"--port {port}: {error.strerror or error}; choose another port") from error
     try:
         with _further_nodes(chain.node, host, port, nodes - 1):
-            if bots:
-                traders = Bots(chain.node, view, seed=seed, traders=12, acts=8)
-                traders.start()
-                traders.quote_all()
-                after_block += [traders.step, lambda: traders.quote(QUOTES_PER_BLOCK)]
             click.echo(f"Hive node {chain.url}, Hive-Engine node {chain.engine_url}")
             stop.wait()
     finally:

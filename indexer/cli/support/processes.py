@@ -8,9 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import IO, Any, Final, NamedTuple
+
+import click
 
 from settlement.net.backoff import Stopped
 
@@ -68,28 +71,54 @@ def interruptible_stop() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+class _Child(NamedTuple):
+    """A child process, its name, and the last lines of its error output."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    last_lines: deque[str]
+    reader: threading.Thread | None
+
+
 class ProcessGroup:
-    """Child processes that start and stop together. Each has its own session: signals come from here only."""
+    """Child processes that start and stop together. Each has its own session: signals come from here only.
 
-    def __init__(self) -> None:
-        self._children: list[subprocess.Popen[bytes]] = []
+    `last_lines` is how many lines of error output are repeated when a child has ended.
+    """
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, last_lines: int = 0) -> None:
+        self._last_lines = last_lines
+        self._children: list[_Child] = []
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start a child that inherits output and environment; `environment` adds variables."""
         environment = {**os.environ, **(environment or {})}
-        self._children.append(subprocess.Popen(command, start_new_session=True, env=environment))
+        errors = subprocess.PIPE if self._last_lines else None
+        process = subprocess.Popen(command, start_new_session=True, env=environment, stderr=errors)
+        lines: deque[str] = deque(maxlen=self._last_lines)
+        reader = None
+        if process.stderr is not None:
+            reader = threading.Thread(target=_copy, args=(process.stderr, lines), daemon=True)
+            reader.start()
+        self._children.append(_Child(name, process, lines, reader))
 
     def alive(self) -> bool:
         """Whether all children are running."""
-        return all(child.poll() is None for child in self._children)
+        return all(child.process.poll() is None for child in self._children)
 
     def wait(self, stop: threading.Event) -> int:
-        """Wait until `stop` is set or a child ends, then stop all. The exit code of the child, or 0."""
+        """Wait until `stop` is set or a child ends, then stop all.
+
+        The exit code: 0, or that of the child, whose name, exit code and last lines are reported; 1 if it
+        ended without an error, 128 and the signal's number if a signal killed it.
+        """
         code = 0
         while not stop.wait(_POLL_SECONDS):
-            ended = [child.returncode for child in self._children if child.poll() is not None]
+            ended = [child for child in self._children if child.process.poll() is not None]
             if ended:
-                code = ended[0] or 1
+                code = ended[0].process.returncode
+                _report_end(ended[0])
+                code = 128 - code if code < 0 else code or 1
                 break
         self.stop()
         return code
@@ -97,11 +126,28 @@ class ProcessGroup:
     def stop(self) -> None:
         """Terminate all children; kill those that do not end within STOP_SECONDS."""
         for child in reversed(self._children):
-            if child.poll() is None:
-                child.terminate()
+            if child.process.poll() is None:
+                child.process.terminate()
         for child in self._children:
             try:
-                child.wait(STOP_SECONDS)
+                child.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+                child.process.kill()
+                child.process.wait()
+
+
+def _copy(source: IO[bytes], last_lines: deque[str]) -> None:
+    """Copy a child's error output to ours, and keep the last lines."""
+    for raw in source:
+        line = raw.decode(errors="replace")
+        last_lines.append(line.rstrip())
+        click.echo(line, nl=False, err=True)
+
+
+def _report_end(child: _Child) -> None:
+    if child.reader is not None:
+        child.reader.join(_POLL_SECONDS)
+    code = child.process.returncode
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    said = "".join(f"\n  {line}" for line in child.last_lines)
+    click.echo(f"`peakedex {child.name}` {how}{':' if said else ''}{said}", err=True)

@@ -18,7 +18,7 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.traders.order_flow import OrderFlow
 from indexer.devnet.traders.payloads import decimal_text, deposit, element_ids, intent, movement
 from indexer.devnet.traders.planned import PlannedIntent, Trader, operations_of
-from indexer.devnet.traders.prices import DEPOSIT_USD, units_worth
+from indexer.devnet.traders.prices import DEPOSIT_USD, DriftingPrices, units_worth
 from indexer.devnet.venue import VenueView
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ class Bots:
     """A group of trading bots. Call `start` once, then `step` about once a block.
 
     `traders` is the number of bots, `acts` how many of them act in a step, `max_open` how many orders each
-    leaves open. `sent` and `refused` count intents by kind: broadcast, and rejected by the node.
+    leaves open, `prices` those that they trade around. `sent` and `refused` count intents by kind: broadcast,
+    and rejected by the node.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Bots:
         traders: int = 6,
         acts: int = 4,
         max_open: int = 24,
+        prices: DriftingPrices | None = None,
     ) -> None:
         if not 1 <= traders <= len(NAMES):
             raise ValueError(f"traders must be 1 to {len(NAMES)}")
@@ -61,7 +63,10 @@ class Bots:
         self._steps = 0
         self.traders = [Trader(f"{name}.bot") for name in NAMES[:traders]]
         self._flow = OrderFlow(
-            venue, self.traders, self._rng, now=lambda: node.chain.head_time, max_open=max_open
+            *(venue, self.traders, self._rng),
+            now=lambda: node.chain.head_time,
+            max_open=max_open,
+            prices=prices,
         )
 
     def start(self) -> None:

@@ -16,7 +16,7 @@ from indexer.devnet.traders.delegation import Delegation
 from indexer.devnet.traders.invalid_intents import invalid_intents
 from indexer.devnet.traders.payloads import Element, decimal_text, intent
 from indexer.devnet.traders.planned import PlannedIntent, Trader
-from indexer.devnet.traders.prices import MAX_ORDER_USD, DriftingPrices, units_worth
+from indexer.devnet.traders.prices import MAX_ORDER_USD, DriftingPrices, lots_worth, units_worth
 from indexer.devnet.venue import VenueView
 from settlement.core.venue import PairRules
 
@@ -50,7 +50,7 @@ class OrderFlow:
     """Draws a trader's next intent.
 
     `traders` are all traders, `now` is the chain's time in Unix seconds, `max_open` limits the open orders of
-    one trader.
+    one trader, `prices` are those that they trade around.
     """
 
     def __init__(
@@ -61,9 +61,10 @@ class OrderFlow:
         *,
         now: Callable[[], int],
         max_open: int = 24,
+        prices: DriftingPrices | None = None,
     ) -> None:
         self.venue = venue
-        self.prices = DriftingPrices(rng)
+        self.prices = prices or DriftingPrices(rng)
         self.max_open = max_open
         # Recent orders of all traders, for attempts to cancel another trader's order.
         self._recent_orders: deque[str] = deque(maxlen=32)
@@ -121,10 +122,7 @@ class OrderFlow:
 
     def _lots(self, pair: PairRules) -> int:
         """A random quantity in lots, worth up to MAX_ORDER_USD."""
-        value = units_worth(
-            pair.base, max(pair.quantity_decimals, 0) + 2, self._rng.randint(1, MAX_ORDER_USD)
-        )
-        lots = value // int(10 ** (max(pair.quantity_decimals, 0) + 2 - pair.quantity_decimals))
+        lots = lots_worth(pair, self._rng.randint(1, MAX_ORDER_USD))
         return max(1, lots + self._rng.randint(0, max(1, lots // 10)))
 
     def _amount(self, pair: PairRules, lots: int) -> object:

@@ -43,11 +43,19 @@ def units_worth(symbol: str, precision: int, dollars: int) -> int:
     return max(1, int((Decimal(dollars) / USD.get(symbol, Decimal(1))).scaleb(precision)))
 
 
-class DriftingPrices:
-    """A mean-reverting random walk of each pair's price, in ticks."""
+def lots_worth(pair: PairRules, dollars: int) -> int:
+    """The quantity of a pair's base worth `dollars` USD, in lots, at least 1."""
+    decimals = max(pair.quantity_decimals, 0) + 2
+    units_a_lot: int = 10 ** (decimals - pair.quantity_decimals)
+    return max(1, units_worth(pair.base, decimals, dollars) // units_a_lot)
 
-    def __init__(self, rng: Random) -> None:
+
+class DriftingPrices:
+    """A mean-reverting random walk of each pair's price, in ticks. `chance` is that of a step."""
+
+    def __init__(self, rng: Random, chance: float = 0.25) -> None:
         self._rng = rng
+        self._chance = chance
         self._ticks: dict[PairRules, int] = {}
 
     def ticks(self, pair: PairRules) -> int:
@@ -55,8 +63,9 @@ class DriftingPrices:
         return self._ticks.setdefault(pair, reference_price(pair))
 
     def drift(self, pair: PairRules) -> None:
-        """Move the price by one step, one time in four."""
-        if self._rng.random() < 0.25:
+        """Move the price by one step, sometimes."""
+        if self._rng.random() < self._chance:
             ticks, anchor = self.ticks(pair), reference_price(pair)
             step = self._rng.choice((-1, 1)) * max(1, ticks // 400)
-            self._ticks[pair] = max(1, ticks + step + (anchor - ticks) // 50)
+            pull = abs(anchor - ticks) // 50
+            self._ticks[pair] = max(1, ticks + step + (pull if ticks < anchor else -pull))
