@@ -148,6 +148,22 @@ export function market(venue, base, quote) {
   };
 }
 
+/**
+ * Take over what the operator has changed of a pair: status and fees.
+ * @param {any} venue
+ * @param {Market} pair
+ * @param {any} row of /api/pairs
+ * @returns {boolean} whether something changed
+ */
+export function followRules(venue, pair, row) {
+  const { status, maker_fee_bps: makerFeeBps, taker_fee_bps: takerFeeBps } = row;
+  if (pair.status === status && pair.makerFeeBps === makerFeeBps && pair.takerFeeBps === takerFeeBps) return false;
+  Object.assign(pair, { status, makerFeeBps, takerFeeBps });
+  const rules = venue.pairs.find(({ base, quote }) => base === pair.base && quote === pair.quote);
+  Object.assign(rules, { status, maker_fee_bps: makerFeeBps, taker_fee_bps: takerFeeBps });
+  return true;
+}
+
 // Quote units of one tick times one lot: always whole in a valid venue.
 const tickLot = (pair) => power(pair.quotePrecision - pair.priceDecimals - pair.quantityDecimals);
 

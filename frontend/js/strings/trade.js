@@ -1,7 +1,5 @@
 // Texts of the trading screen.
 
-import { duration, sides } from "./common.js";
-
 export const trade = {
   title: (pair) => `${pair} · Peake DEX`,
   titleWithPrice: (price, pair) => `${price} ${pair} · Peake DEX`,
@@ -74,59 +72,9 @@ export const chart = {
   depthSummary: (bid, ask) => `Market depth: best bid ${bid}, best ask ${ask}. The order book lists the levels.`,
 };
 
-export const ticket = {
-  title: "Order ticket",
-  side: "Side",
-  type: "Order type",
-  limit: "Limit",
-  market: "Market",
-  price: "Price",
-  amount: "Amount",
-  total: "Total",
-  spend: "Spend",
-  slippage: "Max slippage from the best price",
-  worstPrice: (price) => `worst price ${price}`,
-  bid: "Bid",
-  mid: "Mid",
-  ask: "Ask",
-  bidTitle: "Use the best bid",
-  midTitle: "Use the mid price",
-  askTitle: "Use the best ask",
-  available: "Available",
-  fromWallet: "from your wallet",
-  deposit: "Deposit",
-  shares: "Percentage of the available balance",
-  max: "Max",
-  options: "Advanced options",
-  timeInForce: "Time in force",
-  timesInForce: { GTC: "Good till cancel", IOC: "Immediate or cancel", FOK: "Fill or kill" },
-  expires: "Expires",
-  lifetime: (seconds) => `in ${duration(seconds)}`,
-  postOnly: "Post-only",
-  wallet: "Trade directly from the wallet",
-  walletHint: "Deposit, order and payout of the proceeds with one signature. Proceeds below the minimum withdrawal stay available here.",
-  walletCoin: (symbol) => `Not available for ${symbol}: deposit native Hive coins first.`,
-  estimate: "Estimate",
-  fills: "Fills immediately",
-  nothing: "Nothing",
-  average: "Average price",
-  fee: "Fee",
-  minimum: "Minimum received",
-  open: "Remains open",
-  unfilled: "Not filled",
-  unspent: "Not spent",
-  none: "Nothing",
-  submit: (side, base) => `${sides[side]} ${base}`,
-  chooseAccount: "Choose account",
-  priceFirst: "Enter a price first.",
-  lessThanLot: (cost, quote) => `The minimum amount costs ${cost} ${quote} at this price.`,
-  slippageRange: "Must be between 0 and 50 %.",
-  status: (status) => (status === "paused" ? "Trading is paused: no new orders. Open orders can be cancelled." : "This pair is closed."),
-  noLiquidity: "No orders to trade against.",
-  insufficient: (symbol) => `Insufficient ${symbol} balance`,
-  postOnlyCrosses: "Post-only order would execute immediately",
-  notComplete: "Not enough liquidity to fill the whole order at this price",
-  noFill: "No liquidity at this price",
+export const orderLines = {
+  order: (side, amount, count) => `${side} ${amount}${count > 1 ? ` (${count} orders)` : ""}`,
+  stop: (kind, side, amount, limit) => `${kind}: ${side} ${amount}${limit === null ? "" : ` at ${limit}`}`,
 };
 
 export const accountPanel = {
@@ -134,6 +82,6 @@ export const accountPanel = {
   tabs: { open: "Open orders", history: "Order history", trades: "Trade history", balances: "Balances" },
   openCount: (count) => `Open orders (${count})`,
   onlyPair: (pair) => `Only ${pair}`,
-  cancelAll: "Cancel all",
+  cancelAll: (count) => `Cancel all (${count})`,
   noAccount: "Choose an account to see its orders, trades and balances.",
 };

@@ -1,32 +1,37 @@
-// Order ticket: reads the input, estimates the order's immediate execution, and builds the draft to sign. All
-// arithmetic is in whole ticks, lots and units, so the screen shows exactly what is signed.
+// Order ticket: reads the input, says what the order will do and why it cannot be placed, and builds the draft to sign.
+// All arithmetic is in whole ticks, lots and units, so the screen shows exactly what is signed.
 
+import { readMarks } from "../data/marks.js";
 import {
-  baseUnits, lotsOf, mostLots, parse, plainLots, plainPrice, plainQuote, share, show, showBase, showLots, showPrice,
-  showQuote, total, trimmed, worstPrice,
+  lotsOf, mostLots, plainLots, plainPrice, plainQuote, share, show, showPrice, total, trimmed, worstPrice,
 } from "../lib/amounts.js";
 import { el, setText } from "../lib/dom.js";
 import { NONE } from "../lib/format.js";
 import { amounts as inputStrings } from "../strings/common.js";
-import { ticket as strings } from "../strings/trade.js";
+import { ticket as strings } from "../strings/ticket.js";
 import { IntentError } from "../wallet/intent-checks.js";
 import { limitOrder, marketOrder, oneSignature } from "../wallet/intents.js";
-import { estimate, minimumReceived } from "./estimate.js";
+import { estimate } from "./estimate.js";
+import { ORDER_TYPES } from "./order-types.js";
+import { readField, readOrder } from "./read-order.js";
+import { obstacle, warnings } from "./ticket-checks.js";
+import { figures } from "./ticket-figures.js";
 import { buildTicketForm } from "./ticket-form.js";
+import { showFields, showOptions, showStop } from "./ticket-view.js";
+import { WalletFunds } from "./wallet-funds.js";
 
-const DEFAULT_SLIPPAGE_BPS = 100n;
-const MAX_SLIPPAGE_BPS = 5000n;
+// In percent. A market that moves fast enough to trigger a stop moves on.
+const DEFAULT_SLIPPAGE = { market: "1", stop: "5" };
+const PROTECT_SLIPPAGE_BPS = 500;
 
 /**
- * What the ticket needs to know. `available`: units of a token at the exchange, null if unknown. `marketDisabled`: why
+ * What the ticket needs to know. `available`: units of a token at the exchange, null if unknown. `ownOrders`: the
+ * trader's in the book of the pair. `openCount`: of all open orders and stops, null if unknown. `marketDisabled`: why
  * market orders are disabled, else "".
  * @typedef {{pair: import("../lib/amounts.js").Market, venue: any,
  *   book: () => import("../data/order-book.js").OrderBook|null, account: () => string|null,
- *   available: (symbol: string) => bigint|null, marketDisabled: () => string}} Context
- * What the trader entered; null where it is missing. `ticks` is the limit or the worst price, `budget` what a market
- * buy spends, and `errors` are by field.
- * @typedef {{side: "buy"|"sell", type: "limit"|"market", base: string, quote: string, ticks: bigint|null,
- *   lots: bigint|null, budget: bigint|null, errors: [import("../lib/widgets.js").Field, string][]}} Order
+ *   available: (symbol: string) => bigint|null, ownOrders: () => {side: "buy"|"sell", ticks: bigint, lots: bigint}[],
+ *   openCount: () => number|null, marketDisabled: () => string}} Context
  */
 
 export class OrderTicket {
@@ -41,8 +46,15 @@ export class OrderTicket {
     this.actions = actions;
     this.pair = context.pair;
     this.side = "buy";
+    /** @type {import("./order-types.js").OrderType} */
     this.type = "limit";
     this.edited = "amount"; // the field typed last: the other one follows from it
+    this.slippages = { ...DEFAULT_SLIPPAGE };
+    this.isWorstTyped = false; // else the worst price of the protective stop follows its price
+    /** @type {import("../data/marks.js").Mark|null|undefined} null: there is none; undefined: not loaded */
+    this.mark = undefined;
+    this.isMarkMissing = false;
+    this.funds = new WalletFunds(context.venue, () => this.refresh());
     this.form = buildTicketForm(root, context.pair, context.venue.order_lifetime, {
       onSide: (side) => this.setSide(side),
       onType: (type) => this.setType(type),
@@ -52,7 +64,7 @@ export class OrderTicket {
       onQuickPrice: (name) => this.useQuickPrice(name),
       onSubmit: (event) => this.submit(event),
     });
-    this.refresh();
+    this.setType("limit");
   }
 
   // -- input --
@@ -63,14 +75,20 @@ export class OrderTicket {
     this.refresh();
   }
 
+  /** @param {import("./order-types.js").OrderType} type */
   setType(type) {
     this.type = type;
-    if (type === "market") this.edited = this.side === "buy" ? "total" : "amount";
+    const { isMarket, isStop } = ORDER_TYPES[type];
+    if (isMarket) this.form.slippage.input.value = this.slippages[isStop ? "stop" : "market"];
     this.refresh();
   }
 
   onInput(name) {
+    const { slippage, options } = this.form;
     if (name === "amount" || name === "total") this.edited = name;
+    if (name === "slippage") this.slippages[ORDER_TYPES[this.type].isStop ? "stop" : "market"] = slippage.input.value;
+    if (name === "worst") this.isWorstTyped = options.stopLimit.input.value !== "";
+    setText(this.form.capped, "");
     this.refresh();
   }
 
@@ -84,30 +102,41 @@ export class OrderTicket {
   }
 
   /**
-   * Fill in an order that takes a level of the book and all better ones.
+   * Fill in an order that takes a level of the book and all better ones, as far as the balance allows.
    * @param {{side: "bids"|"asks", ticks: bigint, lots: bigint}} level `lots` are cumulative
    */
   takeLevel({ side, ticks, lots }) {
     this.side = side === "asks" ? "buy" : "sell";
-    this.type = "limit";
+    this.setType("limit");
     this.form.price.input.value = plainPrice(this.pair, ticks);
-    this.setAmount(trimmed(plainLots(this.pair, lots)));
+    const available = this.available();
+    const most = typeof available !== "bigint" ? lots : this.lotsFor(available, ticks);
+    const isCapped = most < lots;
+    this.setAmount(most === 0n ? "" : trimmed(plainLots(this.pair, isCapped ? most : lots)));
+    const hint = most === 0n ? strings.nothingToSpend(this.gives()) : strings.capped;
+    setText(this.form.capped, isCapped ? hint : "");
   }
 
   useShare(percent) {
     const available = this.available();
-    if (available === null) return;
+    if (typeof available !== "bigint") return;
+    setText(this.form.capped, "");
     const part = share(available, percent);
-    if (this.side === "sell") this.setAmount(plainLots(this.pair, lotsOf(this.pair, part)));
-    else if (this.type === "market") this.setTotal(plainQuote(this.pair, part));
-    else {
-      const ticks = this.parse(this.form.price, this.pair.priceDecimals).units;
-      if (ticks) this.setAmount(plainLots(this.pair, mostLots(this.pair, part, ticks)));
-      else {
-        this.form.price.input.focus();
-        this.form.price.setError(strings.priceFirst);
-      }
+    if (this.isBudget()) {
+      this.setTotal(plainQuote(this.pair, part));
+      return;
     }
+    const { units: ticks } = this.side === "buy" ? readField(this.form.price, this.pair.priceDecimals) : { units: 0n };
+    if (ticks !== undefined) this.setAmount(plainLots(this.pair, this.lotsFor(part, ticks)));
+    else {
+      this.form.price.input.focus();
+      this.form.price.setError(strings.priceFirst);
+    }
+  }
+
+  /** The whole lots that an amount of what the order gives is enough for. */
+  lotsFor(amount, ticks) {
+    return this.side === "sell" ? lotsOf(this.pair, amount) : mostLots(this.pair, amount, ticks);
   }
 
   setAmount(text) {
@@ -124,16 +153,21 @@ export class OrderTicket {
 
   /** Focus the field to fill in first. */
   focus() {
-    const { price, amount, total } = this.form;
-    const next = this.isBudget() ? total : amount;
-    (this.type === "limit" && !price.input.value ? price : next).input.focus();
+    const { trigger, price } = this.form;
+    const { isMarket, isStop } = ORDER_TYPES[this.type];
+    const first = [isStop && trigger, !isMarket && price].find((field) => field && !field.input.value);
+    (first || this.quantityField()).input.focus();
   }
 
-  // -- reading --
+  // -- facts --
 
   /** A market buy has a budget in the quote token. */
   isBudget() {
-    return this.type === "market" && this.side === "buy";
+    return ORDER_TYPES[this.type].isMarket && this.side === "buy";
+  }
+
+  quantityField() {
+    return this.isBudget() ? this.form.total : this.form.amount;
   }
 
   /** The token that the order gives. */
@@ -141,113 +175,82 @@ export class OrderTicket {
     return this.side === "buy" ? this.pair.quote : this.pair.base;
   }
 
+  isFromWallet() {
+    return !ORDER_TYPES[this.type].isStop && this.form.options.wallet.checked;
+  }
+
+  /** What the order can spend, in units; null if unknown, undefined until loaded. */
   available() {
-    return this.form.options.wallet.checked ? null : this.context.available(this.gives());
+    return this.isFromWallet() ? this.funds.balance(this.context.account(), this.gives()) : this.context.available(this.gives());
   }
 
-  parse(field, decimals) {
-    const result = parse(field.input.value, decimals);
-    return result.units === 0n ? { problem: inputStrings.zero } : result;
-  }
-
-  /** @returns {Order} */
   readOrder() {
-    const { pair, side, type, form } = this;
-    const order = { side, type, base: pair.base, quote: pair.quote, ticks: null, lots: null, budget: null, errors: [] };
-    const read = (field, decimals) => {
-      const { units, problem } = this.parse(field, decimals);
-      if (problem) order.errors.push([field, problem]);
-      return units ?? null;
-    };
-    if (type === "limit") order.ticks = read(form.price, pair.priceDecimals);
-    if (this.isBudget()) order.budget = read(form.total, pair.quotePrecision);
-    else if (type === "market" || this.edited === "amount") order.lots = read(form.amount, pair.quantityDecimals);
-    else {
-      const spend = read(form.total, pair.quotePrecision);
-      if (spend !== null && order.ticks !== null) order.lots = mostLots(pair, spend, order.ticks);
-      if (order.lots === 0n) {
-        const minimum = showQuote(pair, total(pair, order.ticks, 1n));
-        order.errors.push([form.total, strings.lessThanLot(minimum, pair.quote)]);
-      }
-    }
-    if (type === "market") this.readWorstPrice(order);
-    return order;
-  }
-
-  readWorstPrice(order) {
-    const { slippage } = this.form;
-    const { units: bps, problem } = parse(slippage.input.value, 2);
-    if (bps === undefined || bps > MAX_SLIPPAGE_BPS) order.errors.push([slippage, problem || strings.slippageRange]);
     const best = this.context.book()?.best(this.side === "buy" ? "asks" : "bids") ?? null;
-    if (best !== null) order.ticks = worstPrice(this.side, best, Number(bps ?? DEFAULT_SLIPPAGE_BPS));
+    return readOrder(this.form, this.pair, { side: this.side, type: this.type, edited: this.edited, best });
   }
 
+  /** What the order does now; null if it is incomplete, or waits for a trigger. */
   estimate(order) {
     const book = this.context.book();
     const hasQuantity = order.lots !== null || order.budget !== null;
-    if (!book || !hasQuantity || (order.type === "limit" && order.ticks === null)) return null;
-    return estimate(this.pair, asRequest(order), book.levels(order.side === "buy" ? "asks" : "bids"));
+    if (!book || !hasQuantity || order.ticks === null || order.kind.isStop) return null;
+    const resting = order.side === "buy" ? "sell" : "buy";
+    const own = this.context.ownOrders().filter(({ side }) => side === resting);
+    return estimate(this.pair, asRequest(order), book.levels(order.side === "buy" ? "asks" : "bids"), own);
   }
 
-  /** Why the order cannot be placed, else "". */
-  obstacle(order) {
-    const isMarket = this.type === "market";
-    if (this.pair.status !== "active") return strings.status(this.pair.status);
-    if (isMarket && this.context.marketDisabled()) return this.context.marketDisabled();
-    if (isMarket && order.ticks === null) return strings.noLiquidity;
-    const cost = this.cost(order);
-    const available = this.available();
-    if (cost !== null && available !== null && cost > available) return strings.insufficient(this.gives());
-    const estimated = this.estimate(order);
-    if (!estimated) return "";
-    const { timeInForce, postOnly } = this.form.options;
-    if (!isMarket && postOnly.checked && estimated.crosses) return strings.postOnlyCrosses;
-    if (!isMarket && timeInForce.value === "FOK" && !estimated.complete) return strings.notComplete;
-    if (!estimated.crosses && (isMarket || timeInForce.value === "IOC")) return strings.noFill;
-    return "";
+  facts(order) {
+    const { pair, mark, isMarkMissing } = this;
+    const { venue, openCount, marketDisabled } = this.context;
+    return {
+      order, pair, venue, mark, isMarkMissing, estimated: this.estimate(order), available: this.available(),
+      openCount: openCount(), marketDisabled: marketDisabled(),
+    };
   }
 
-  /** Units of the token that the order gives; null if it is incomplete. */
-  cost({ side, ticks, lots, budget }) {
-    if (budget !== null) return budget;
-    if (lots === null) return null;
-    if (side === "sell") return baseUnits(this.pair, lots);
-    return ticks === null ? null : total(this.pair, ticks, lots);
+  // Marks are read while the order needs one.
+  async updateMark(order) {
+    if (!order.kind.isStop && !order.hasProtect) return;
+    const before = [this.mark, this.isMarkMissing];
+    try {
+      this.mark = (await readMarks(this.context.venue)).get(`${this.pair.base}/${this.pair.quote}`) ?? null;
+      this.isMarkMissing = false;
+    } catch {
+      this.mark = undefined;
+      this.isMarkMissing = true;
+    }
+    if (before[0] !== this.mark || before[1] !== this.isMarkMissing) this.refresh();
   }
 
   // -- display --
 
-  /** Bring the whole ticket up to date. @returns {Order} */
+  /** Bring the whole ticket up to date. @returns {import("./ticket-checks.js").Facts} */
   refresh() {
-    const { form } = this;
-    this.showFields();
-    this.showWalletOption();
+    const { form, pair } = this;
+    const { side, type } = this;
+    showFields(form, side, type);
+    showOptions(form, side, type, this.context.venue.tokens.find((row) => row.symbol === this.gives()));
+    this.followStopPrice();
     const order = this.readOrder();
-    if (this.type === "limit") this.showFollowingField(order);
-    for (const field of [form.price, form.amount, form.total, form.slippage]) field.setError("");
+    if (!order.kind.isMarket) this.showFollowingField(order);
+    const { options } = form;
+    for (const field of [form.trigger, form.price, form.amount, form.total, form.slippage, options.stopPrice, options.stopLimit]) {
+      field.setError("");
+    }
     for (const [field, problem] of order.errors) field.setError(problem);
-    const hasWorstPrice = this.type === "market" && order.ticks !== null;
-    setText(form.worstPrice, hasWorstPrice ? strings.worstPrice(showPrice(this.pair, order.ticks)) : "");
-    this.showBalance();
-    this.showEstimate(order);
-    this.showSubmit(order);
-    return order;
-  }
-
-  showFields() {
-    const { form, side, type } = this;
-    const isBudget = this.isBudget();
-    for (const [name, node] of Object.entries(form.sides)) node.setAttribute("aria-pressed", String(name === side));
-    for (const [name, node] of Object.entries(form.types)) node.setAttribute("aria-pressed", String(name === type));
-    form.price.node.hidden = type === "market";
-    form.amount.node.hidden = isBudget;
-    form.total.node.hidden = type === "market" && side === "sell";
-    form.slippage.node.hidden = type === "limit";
-    form.options.limitOnly.hidden = type === "market";
-    setText(form.totalLabel, isBudget ? strings.spend : strings.total);
-    // The percentage buttons stand below the field that they fill in.
-    const order = isBudget ? [form.total.node, form.shares] : [form.shares, form.total.node];
-    if (form.amount.node.nextSibling !== order[0]) form.amount.node.after(...order);
+    const hasWorstPrice = order.kind.isMarket && order.ticks !== null;
+    setText(form.worstPrice, hasWorstPrice ? strings.worstPrice(showPrice(pair, order.ticks)) : "");
+    const facts = this.facts(order);
+    this.showBalance(facts.available);
+    showStop(form, pair, order, this.mark);
+    const rows = figures(pair, this.context.venue, order, asRequest(order), facts.estimated);
+    form.estimate.replaceChildren(...rows.flatMap(([name, value, isStrong]) => [
+      el("dt", {}, name),
+      el("dd", { className: isStrong ? "strong" : "" }, value),
+    ]));
+    this.showSubmit(facts);
+    this.updateMark(order);
+    return facts;
   }
 
   // The amount and the total of a limit order follow each other.
@@ -258,81 +261,53 @@ export class OrderTicket {
     else form.amount.input.value = plainLots(pair, lots);
   }
 
-  showWalletOption() {
-    const { wallet, walletHint } = this.form.options;
-    const token = this.context.venue.tokens.find((row) => row.symbol === this.gives());
-    const isPossible = token?.chain === "hive-engine";
-    wallet.disabled = !isPossible;
-    if (!isPossible) wallet.checked = false;
-    setText(walletHint, isPossible ? strings.walletHint : strings.walletCoin(this.gives()));
+  followStopPrice() {
+    const { stopPrice, stopLimit } = this.form.options;
+    if (this.isWorstTyped || document.activeElement === stopLimit.input) return;
+    const { units: ticks } = readField(stopPrice, this.pair.priceDecimals);
+    const worst = ticks === undefined ? "" : plainPrice(this.pair, worstPrice(this.side, ticks, PROTECT_SLIPPAGE_BPS));
+    if (stopLimit.input.value !== worst) stopLimit.input.value = worst;
   }
 
-  showBalance() {
+  showBalance(available) {
     const { form, pair } = this;
-    const available = this.available();
-    const decimals = this.side === "buy" ? pair.quotePrecision : pair.basePrecision;
-    const known = available === null ? NONE : `${show(available, decimals)} ${this.gives()}`;
-    setText(form.balance, form.options.wallet.checked ? strings.fromWallet : known);
-    form.deposit.hidden = available === null;
+    const isBuy = this.side === "buy";
+    const [precision, decimals] = isBuy ? [pair.quotePrecision, pair.priceDecimals] : [pair.basePrecision, pair.quantityDecimals];
+    const isKnown = typeof available === "bigint";
+    const shown = isKnown ? `${shortened(available, precision, decimals)} ${this.gives()}` : NONE;
+    setText(form.balanceLabel, this.isFromWallet() ? strings.inWallet : strings.available);
+    setText(form.balance, shown);
+    form.balance.title = isKnown ? strings.useAll(`${show(available, precision)} ${this.gives()}`) : "";
+    form.deposit.hidden = !isKnown || this.isFromWallet();
     form.deposit.href = `transfer.html?symbol=${encodeURIComponent(this.gives())}`;
-    for (const node of form.shares.children) node.disabled = available === null || available === 0n;
+    for (const node of [form.balance, ...form.shares.children]) node.disabled = !isKnown || available === 0n;
   }
 
-  showEstimate(order) {
-    const estimated = this.estimate(order);
-    const lines = estimated
-      ? this.estimateLines(order, estimated)
-      : [strings.fills, strings.average, strings.fee, strings.minimum, strings.open].map((name) => [name, NONE]);
-    this.form.estimate.replaceChildren(
-      ...lines.flatMap(([name, value, isStrong]) => [
-        el("dt", {}, name),
-        el("dd", { className: isStrong ? "strong" : "" }, value),
-      ]),
-    );
-  }
-
-  estimateLines(order, estimated) {
-    const { pair } = this;
-    const { crosses, average } = estimated;
-    const isBuy = order.side === "buy";
-    const received = (units) =>
-      isBuy ? `${trimmed(showBase(pair, units))} ${pair.base}` : `${trimmed(showQuote(pair, units))} ${pair.quote}`;
-    return [
-      [strings.fills, crosses ? `${showLots(pair, estimated.lots)} ${pair.base}` : strings.nothing],
-      [strings.average, average === null ? NONE : `${average} ${pair.quote}`],
-      [`${strings.fee} (${pair.takerFeeBps / 100} %)`, crosses ? received(estimated.fee) : NONE],
-      [strings.minimum, received(minimumReceived(pair, order, estimated)), true],
-      this.remainder(estimated),
-    ];
-  }
-
-  remainder({ restBudget, restLots }) {
-    const { pair } = this;
-    if (this.isBudget()) return [strings.unspent, `${trimmed(showQuote(pair, restBudget))} ${pair.quote}`];
-    const staysOpen = this.type === "limit" && this.form.options.timeInForce.value === "GTC";
-    const rest = restLots === 0n ? strings.none : `${showLots(pair, restLots)} ${pair.base}`;
-    return [staysOpen ? strings.open : strings.unfilled, rest];
-  }
-
-  showSubmit(order) {
+  showSubmit(facts) {
     const { submit, note } = this.form;
     const hasAccount = this.context.account() !== null;
-    const obstacle = this.obstacle(order);
+    const problem = obstacle(facts);
+    const { isStop } = facts.order.kind;
     submit.className = `button main wide is${this.side}`;
-    setText(submit, hasAccount ? strings.submit(this.side, this.pair.base) : strings.chooseAccount);
-    submit.disabled = hasAccount && Boolean(obstacle);
-    setText(note, obstacle);
+    const text = (isStop ? strings.submitStop : strings.submit)(this.side, this.pair.base);
+    setText(submit, hasAccount ? text : strings.chooseAccount);
+    submit.disabled = hasAccount && Boolean(problem);
+    note.classList.toggle("bad", hasAccount && Boolean(problem));
+    setText(note, problem || warnings(facts));
   }
 
   // -- signing --
 
-  submit(event) {
+  async submit(event) {
     event.preventDefault();
     if (!this.context.account()) {
       this.actions.chooseAccount();
       return;
     }
-    const order = this.refresh();
+    // If the deposit of a one-signature trade failed, the order would spend the balance at the exchange.
+    if (this.isFromWallet()) await this.funds.read();
+    const facts = this.refresh();
+    const { order } = facts;
     const invalid = order.errors[0]?.[0];
     const missing = this.missingField(order);
     if (invalid || missing) {
@@ -340,47 +315,43 @@ export class OrderTicket {
       (invalid ?? missing).input.focus();
       return;
     }
-    if (this.obstacle(order)) return;
+    if (obstacle(facts)) return;
     try {
-      const rests = this.type === "limit" && !this.estimate(order)?.crosses;
-      this.actions.review(this.draft(order), rests);
+      this.actions.review(this.draft(order), this.type === "limit" && !facts.estimated?.crosses);
     } catch (error) {
       if (!(error instanceof IntentError)) throw error;
       setText(this.form.note, error.message);
     }
   }
 
-  missingField({ ticks, lots, budget }) {
-    const { price, amount, total } = this.form;
-    if (this.type === "limit" && ticks === null) return price;
-    if (this.isBudget()) return budget === null ? total : null;
-    return lots === null ? amount : null;
+  missingField({ kind, trigger, ticks, lots, budget }) {
+    if (kind.isStop && !trigger) return this.form.trigger;
+    if (!kind.isMarket && ticks === null) return this.form.price;
+    return lots === null && budget === null ? this.quantityField() : null;
   }
 
   draft(order) {
     const { venue } = this.context;
     const account = this.context.account();
-    const { timeInForce, lifetime, postOnly, wallet } = this.form.options;
-    const { ticks, ...request } = asRequest(order);
+    const { kind, ticks, side, trigger, protect, expiration, timeInForce, postOnly } = order;
     const { base, quote } = this.pair;
-    const isMarket = order.type === "market";
-    const intent = isMarket
-      ? { ...request, market: true, base, quote, worst: ticks }
-      : {
-          ...request,
-          base,
-          quote,
-          ticks,
-          timeInForce: timeInForce.value,
-          postOnly: postOnly.checked,
-          ...(lifetime.value ? { expiration: Number(lifetime.value) } : {}),
-        };
-    if (wallet.checked) return oneSignature(venue, account, intent);
-    return isMarket ? marketOrder(venue, account, intent) : limitOrder(venue, account, intent);
+    const quantity = order.budget === null ? { lots: order.lots } : { budget: order.budget };
+    const parts = { side, base, quote, ...quantity, ...(trigger ? { trigger } : {}), ...(expiration ? { expiration } : {}) };
+    const intent = kind.isMarket
+      ? { ...parts, market: true, worst: ticks }
+      : { ...parts, ticks, timeInForce, postOnly, ...(protect ? { protect } : {}) };
+    if (order.fromWallet) return oneSignature(venue, account, intent);
+    return kind.isMarket ? marketOrder(venue, account, intent) : limitOrder(venue, account, intent);
   }
 }
 
-/** The order as `estimate` and the intents take it: a budget or lots. */
-function asRequest({ side, ticks, lots, budget }) {
-  return { side, ticks, ...(budget === null ? { lots } : { budget }) };
+/** The order as `estimate` takes it: a budget or lots. */
+function asRequest({ kind, side, ticks, lots, budget, timeInForce, postOnly }) {
+  return { side, ticks, timeInForce, postOnly, isMarket: kind.isMarket, ...(budget === null ? { lots } : { budget }) };
+}
+
+/** An amount in fewer decimals than its unit has, rounded down. */
+function shortened(amount, precision, decimals) {
+  const fewer = Math.max(0, Math.min(precision, decimals));
+  return show(amount / 10n ** BigInt(precision - fewer), fewer);
 }

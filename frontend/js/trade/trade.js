@@ -5,7 +5,7 @@ import { LiveAccount } from "../data/live-account.js";
 import { OrderBook } from "../data/order-book.js";
 import { onAccount } from "../data/session.js";
 import { subscribe } from "../data/stream.js";
-import { grouped, lotsOf, market, showPrice, units } from "../lib/amounts.js";
+import { followRules, grouped, lotsOf, market, showPrice, units } from "../lib/amounts.js";
 import { byId, el, flash } from "../lib/dom.js";
 import { afterPaint, scheduleRender } from "../lib/render.js";
 import { mountShell } from "../shell/shell.js";
@@ -150,10 +150,16 @@ class Screen {
     return available === null ? null : units(available, precision);
   }
 
+  /** The trader's open orders and waiting stops of this pair, as the API gives them. */
+  ownRows() {
+    const { base, quote } = this.pair;
+    return (this.account?.openOrders() ?? []).filter((order) => order.base === base && order.quote === quote);
+  }
+
+  /** The trader's orders in the book. */
   ownOrders() {
-    const { base, quote, priceDecimals, basePrecision } = this.pair;
-    const orders = (this.account?.openOrders() ?? []).filter((order) => order.base === base && order.quote === quote);
-    return orders
+    const { priceDecimals, basePrecision } = this.pair;
+    return this.ownRows()
       .filter((order) => order.status === "open") // a waiting stop is in no book
       .map(({ side, price, remaining }) => ({
         side,
@@ -171,10 +177,7 @@ class Screen {
       const { pairs } = await read("pairs");
       const row = pairs.find((pair) => pair.base === this.pair.base && pair.quote === this.pair.quote);
       if (row) this.pairBar.show(row);
-      if (row && row.status !== this.pair.status) {
-        this.pair.status = row.status;
-        this.workspace?.ticket.refresh();
-      }
+      if (row && followRules(this.venue, this.pair, row)) this.workspace?.ticket.refresh();
     } catch {
       this.areStatsStale = true; // the API does not answer: try again
     }
@@ -203,9 +206,9 @@ class Screen {
 
   renderBook() {
     if (!this.hasBook) return;
-    const ownOrders = this.ownOrders();
-    this.bookView.render(this.book, ownOrders);
-    this.workspace?.chart.showBook(this.book, ownOrders);
+    this.bookView.render(this.book, this.ownOrders());
+    this.workspace?.chart.showBook(this.book);
+    this.workspace?.chart.showOrders(this.ownRows());
     const spread = this.book.spread();
     this.pairBar.showSpread(spread === null ? null : showPrice(this.pair, spread));
   }

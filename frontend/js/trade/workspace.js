@@ -9,7 +9,6 @@ import { chooseAccount } from "../shell/shell.js";
 import { sides } from "../strings/common.js";
 import { trade as strings } from "../strings/trade.js";
 import { review } from "../wallet/review-dialog.js";
-import { isBusy, onBusyChange } from "../wallet/wallet.js";
 import { AccountPanel } from "./account-panel.js";
 import { ChartPanel } from "./chart-panel.js";
 import { OrderTicket } from "./order-ticket.js";
@@ -17,12 +16,13 @@ import { OrderTicket } from "./order-ticket.js";
 const narrow = matchMedia("(max-width: 720px)");
 
 export class Workspace {
-  /** @param {any} screen the trading screen: its pair, venue, interval, account, openBook() and available() */
+  /** @param {any} screen the trading screen: its pair, venue, interval, account, openBook(), ownOrders() and available() */
   constructor(screen) {
     const { pair, venue } = screen;
     this.ticket = new OrderTicket(
       byId("ticket"),
-      { pair, venue, book: () => screen.openBook(), account, available: (symbol) => screen.available(symbol), marketDisabled },
+      { pair, venue, book: () => screen.openBook(), account, available: (symbol) => screen.available(symbol),
+        ownOrders: () => screen.ownOrders(), openCount: () => screen.account?.openOrders()?.length ?? null, marketDisabled },
       { review: (draft, rests) => this.review(draft, rests), chooseAccount },
     );
     this.accountPanel = new AccountPanel(byId("account"), pair, {
@@ -35,7 +35,7 @@ export class Workspace {
     this.chart.start();
     this.buildViews();
     showProofPanel();
-    onBusyChange(() => document.body.classList.toggle("signing", isBusy()));
+    import("./one-click-panel.js").then(({ OneClickPanel }) => new OneClickPanel(byId("ticket"), venue, pair));
     document.addEventListener("keydown", (event) => this.onKey(event));
   }
 
