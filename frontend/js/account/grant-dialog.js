@@ -61,8 +61,9 @@ export async function openGrantDialog(venue, account, { to, old = null, pair } =
       return;
     }
     dialog.close();
-    if (isPosting) choose(account, { isOn: true, skipsReview: skip.checked, ref: draft.ref, until: "", ended: "", problem: "" });
-    await review(draft, { isReviewed: true });
+    if (isPosting) choose(account, { isOn: true, skipsReview: skip.checked, ref: draft.ref, asked: Date.now(), until: "", ended: "", problem: "" });
+    const isPassed = await review(draft, { isReviewed: true });
+    if (!isPassed && isPosting) choose(account, { asked: 0 });
   }
 
   const [first, second, risk] = isPosting ? strings.explain : strings.explainBot;

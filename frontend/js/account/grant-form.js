@@ -16,7 +16,7 @@ const DEFAULT_DAYS = 30;
 const MARGIN_SECONDS = 600;
 const DEFAULT_BAND = "5"; // percent
 const DEFAULT_PART = 4n; // a day's allowance is a quarter of the balance
-const SIGNIFICANT_DIGITS = 2;
+const SIGNIFICANT_DIGITS = 3;
 
 export class GrantForm {
   /**
@@ -78,9 +78,8 @@ export class GrantForm {
     return [
       this.to === null && this.account.node,
       group(strings.pairs, pairList, this.pairsHint),
-      group(strings.perDay, el("p", { className: "small muted" }, strings.perDayHint), this.allowanceList, this.perDayHint),
-      el("div", { className: "option-row" }, this.band.node, this.ends.node),
-      el("p", { className: "small muted" }, strings.bandHint),
+      group(strings.perDay, this.allowanceList, this.perDayHint),
+      el("div", {}, el("div", { className: "option-row" }, this.band.node, this.ends.node), el("p", { className: "hint muted small" }, strings.bandHint)),
     ];
   }
 

@@ -29,7 +29,7 @@ export class GrantSection {
     this.isOwn = isOwn;
     this.given = grantsTable(strings.caption, isOwn ? strings.none : strings.noneOther, isOwn ? this : null);
     this.received = grantsTable(strings.receivedCaption, "", null, (grant) => `@${grant.user}`);
-    const add = isOwn && button(strings.add, () => this.open({}), { className: "plain needs-signature" });
+    const add = isOwn && button(strings.add, () => this.open({}), { className: "plain" });
     const lead = el("p", { className: "body small muted" }, isOwn ? strings.lead : strings.leadOther);
     this.error = el("div");
     this.receivedPanel = panel("received-grants", isOwn ? strings.receivedTitle : strings.receivedTitleOther, { content: [this.received.node] });
@@ -142,7 +142,7 @@ function showActions(cell, row, actions) {
   const isActive = row.grant.status === "active";
   if (cell.childElementCount === 0) {
     const action = (text, label, run) =>
-      button(text, () => run(row.grant), { className: "plain needs-signature", "aria-label": label(who(row.grant.to)) });
+      button(text, () => run(row.grant), { className: "plain", "aria-label": label(who(row.grant.to)) });
     cell.append(
       action(strings.change, strings.changeOf, (grant) => actions.change(grant)),
       action(strings.revoke, strings.revokeOf, (grant) => actions.revoke(grant)),

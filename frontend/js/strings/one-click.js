@@ -6,7 +6,7 @@ const list = (texts) => (texts.length < 2 ? texts.join("") : `${texts.slice(0, -
 
 export const grantIntents = {
   // Short titles, for toasts.
-  grantPosting: "One-click trading",
+  grantPosting: "Enable one-click trading",
   grantBot: (to) => `Grant to @${to}`,
   revokePosting: "Stop one-click trading",
   revokeBot: (to) => `Revoke the grant to @${to}`,
@@ -36,7 +36,7 @@ export const grantIntents = {
 };
 
 export const coverage = {
-  // Why an order goes to the active key: after "Signed with your active key: ".
+  // Why the active key is needed: after "You sign with the active key: ".
   ended: "one-click trading has expired or was revoked.",
   unchecked: (why) => `your one-click allowance could not be checked. ${why}`,
   mixed: "several actions at once are not part of one-click trading.",
@@ -112,13 +112,12 @@ export const grantDialog = {
   prompt: "With your first order, tick “Do not prompt again” in Keychain: from then on it signs without a window.",
   account: "Account of the bot",
   pairs: "Pairs",
-  perDay: "Daily allowance",
-  perDayHint: "The most that new orders may lock a day (UTC). Empty: nothing.",
+  perDay: "Daily allowance: the most that new orders may lock a day (UTC)",
   noTokens: "Choose a pair first.",
   total: (amount, symbol) => `You have ${amount} ${symbol}`,
   allowanceOf: (symbol) => `Daily allowance of ${symbol}`,
   band: "Price band",
-  bandHint: "How much worse than the mark a price may be. The mark is the average of recent trades.",
+  bandHint: "A price may be that much worse than the mark, the average of recent trades.",
   ends: "Ends",
   endsIn: (days, date) => `in ${days} day${days === 1 ? "" : "s"} · ${date}`,
   keep: (date) => `as before · ${date}`,
@@ -154,8 +153,8 @@ export const grantSection = {
 };
 
 export const reviewKeys = {
-  posting: (account) => `Signed as @${account} with the posting key (one-click trading).`,
-  active: (reason) => `Signed with your active key: ${reason}`,
+  posting: (account) => `You sign as @${account} with the posting key: one-click trading covers it.`,
+  active: (account, reason) => `You sign as @${account} with the active key: ${reason}`,
   skip: "Send one-click orders without this review",
   refused: "the exchange refused the posting key.",
 };

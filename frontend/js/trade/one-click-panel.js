@@ -32,7 +32,7 @@ export class OneClickPanel {
     keepTimerArmed();
     onAccount((name) => this.setAccount(name));
     onChoice(() => this.render());
-    onChange((_, changed) => changed && this.render());
+    onChange((_, changed) => this.onIntent(changed));
     setInterval(() => this.render(), REFRESH_MS); // midnight, and the end of the grant
   }
 
@@ -42,6 +42,13 @@ export class OneClickPanel {
     this.grants?.close();
     this.grants = name ? new LiveGrants(name, () => this.render()) : null;
     this.render();
+  }
+
+  // The exchange may know better than this page what the grant covers.
+  onIntent(changed) {
+    if (!changed) return;
+    if (changed.code === "E_GRANT" || changed.code === "E_AUTH") this.grants?.refresh();
+    else this.render();
   }
 
   // -- actions --
@@ -83,7 +90,7 @@ export class OneClickPanel {
     this.enable = button(strings.enable, () => this.openDialog(), { className: "button needs-signature", "aria-describedby": "one-click-title" });
     this.change = plainButton(strings.change, () => this.openDialog(), { className: "plain needs-signature" });
     this.stopButton = plainButton(strings.stop, () => this.stop(), { title: strings.stopTitle });
-    this.hereButton = plainButton(strings.useHere, () => this.useHere());
+    this.hereButton = plainButton(strings.useHere, () => this.useHere(), { className: "button" });
     this.revokeButton = plainButton(strings.revoke, () => this.stop(), { className: "plain needs-signature", title: strings.stopTitle });
     this.note = el("p", { className: "note", role: "status" });
     this.left = el("dl", { className: "facts small", title: strings.leftTitle });
@@ -102,12 +109,13 @@ export class OneClickPanel {
       check(this.offline, timerStrings.label, el("br"), this.timerNote, this.timerRetry, this.timerOff),
     );
     const title = el("h3", { id: "one-click-title" }, strings.title);
-    const buttons = [this.enable, this.change, this.stopButton, this.hereButton, this.revokeButton];
+    this.idle = el("div", { className: "row" }, this.hereButton, this.revokeButton);
     this.node = el(
       "section",
       { className: "one-click", "aria-labelledby": "one-click-title", hidden: true },
-      el("div", { className: "row" }, title, this.tag, el("span", { className: "spacer" }), ...buttons),
+      el("div", { className: "row" }, title, this.tag, el("span", { className: "spacer" }), this.enable, this.change, this.stopButton),
       this.note,
+      this.idle,
       this.left,
       this.terms,
       this.options,
@@ -137,7 +145,7 @@ export class OneClickPanel {
     this.tag.hidden = state === "unknown";
     this.enable.hidden = state !== "off";
     this.change.hidden = this.stopButton.hidden = !isOn;
-    this.hereButton.hidden = this.revokeButton.hidden = state !== "idle";
+    this.idle.hidden = state !== "idle";
     this.left.hidden = this.terms.hidden = this.options.hidden = !isOn;
     this.skip.checked = choice.skipsReview;
     this.offline.checked = choice.cancelsOffline;

@@ -6,14 +6,15 @@ const PREFIX = "peakedex.oneclick.";
 
 /**
  * `isOn`: sign with the posting key what the grant covers. `skipsReview`: without the review. `cancelsOffline`: keep
- * the cancel-all timer armed. `ref`: the intent that enabled it. `until`: end of the grant as last seen, so that its
+ * the cancel-all timer armed. `ref`: the intent that enables it, `asked` when, in
+ * milliseconds since 1970. `until`: end of the grant as last seen, so that its
  * absence is an end; "" before it was seen. `ended`: why it is off. `problem`: why the timer was not renewed.
- * @typedef {{isOn: boolean, skipsReview: boolean, cancelsOffline: boolean, ref: string, until: string,
- *   ended: ""|"expired"|"revoked", problem: string}} Choice
+ * @typedef {{isOn: boolean, skipsReview: boolean, cancelsOffline: boolean, ref: string, asked: number,
+ *   until: string, ended: ""|"expired"|"revoked", problem: string}} Choice
  */
 
 /** @type {Choice} */
-const NOTHING = { isOn: false, skipsReview: false, cancelsOffline: false, ref: "", until: "", ended: "", problem: "" };
+const NOTHING = { isOn: false, skipsReview: false, cancelsOffline: false, ref: "", asked: 0, until: "", ended: "", problem: "" };
 
 /** @type {Set<() => void>} */
 const listeners = new Set();

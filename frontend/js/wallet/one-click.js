@@ -4,13 +4,15 @@
 import { ApiError, read, readVenue } from "../data/api.js";
 import { chainTime } from "../data/grants.js";
 import { readMarks } from "../data/marks.js";
-import { coverage as strings } from "../strings/one-click.js";
+import { coverage as strings, reviewKeys as keyStrings } from "../strings/one-click.js";
 import { counts, isTrading, payloadOf, whyNotCovered } from "./grant-coverage.js";
 import { POSTING } from "./grant-intents.js";
 import { choiceOf, choose } from "./one-click-choice.js";
 import { isOver, list } from "./pending.js";
 
 const MAX_ORDERS = 1000;
+/** The longest that it takes from the trader's consent until the intent is with the wallet. */
+const PREPARATION_MS = 10_000;
 
 /**
  * The grant to the account's own posting key and the chain time of that answer. Never cached: it decides on a key.
@@ -45,6 +47,13 @@ export async function route(draft) {
     return withActiveKey(strings.unchecked(error.message));
   }
 }
+
+/**
+ * Why the exchange refused a draft with the posting key, as far as the grant of now tells.
+ * @param {import("./intents.js").Draft} draft
+ * @returns {Promise<string>}
+ */
+export const whyRefused = async (draft) => (await route(draft)).reason || keyStrings.refused;
 
 async function readFacts(venue, { account, action, about }) {
   const needsOrder = action === "cancel" || action === "replace";
@@ -102,7 +111,9 @@ export function settle(account, grant) {
     choose(account, { isOn: false, until: "", ended: hasExpired ? "expired" : "revoked" });
   } else {
     const intent = list().find(({ ref }) => ref === choice.ref);
-    const isComing = intent && (!isOver(intent) || (intent.state === "final" && intent.code === null));
+    const isComing = intent
+      ? !isOver(intent) || (intent.state === "final" && intent.code === null)
+      : Date.now() - choice.asked < PREPARATION_MS;
     if (!isComing) choose(account, { isOn: false, ref: "" });
   }
 }

@@ -20,9 +20,10 @@ let newest = { content: "", at: 0, result: null };
  * Choose the key, show the draft, and have it signed once the trader confirms. The review can be skipped for resting
  * limit orders, and for what one-click trading covers.
  * @param {import("./intents.js").Draft} draft
- * @param {{rests?: boolean, side?: "buy"|"sell", refused?: string, isReviewed?: boolean}} [options] `rests`: a limit
+ * @param {{rests?: boolean, side?: "buy"|"sell", refused?: string, isReviewed?: boolean, always?: boolean}} [options] `rests`: a limit
  *   order that would not execute now. `refused`: why the exchange refused it with the posting key, so that it is
- *   signed with the active key. `isReviewed`: its sentence has been shown and confirmed
+ *   signed with the active key. `isReviewed`: its sentence has been shown and confirmed. `always`: never
+ *   skipped, because the draft is made of what this browser has stored
  * @returns {Promise<boolean>} whether it was passed to the wallet
  */
 export function review(draft, options = {}) {
@@ -39,7 +40,7 @@ function contentOf({ elements, to, amount, symbol }) {
   return payloads ?? [to, amount, symbol];
 }
 
-async function reviewOnce(undecided, { rests = false, side, refused, isReviewed = false }) {
+async function reviewOnce(undecided, { rests = false, side, refused, isReviewed = false, always = false }) {
   const mismatch = await signingBlocked(undecided);
   if (mismatch) {
     const { showRefusal } = await import("./refusal.js");
@@ -48,7 +49,7 @@ async function reviewOnce(undecided, { rests = false, side, refused, isReviewed 
   }
   const { draft, covered, reason } = await chooseKey(undecided, refused);
   const skips = covered ? choiceOf(draft.account).skipsReview : rests && !reason && local.getItem(SKIP_KEY);
-  if (skips || isReviewed || (await confirm(draft, { rests, side, covered, reason }))) {
+  if ((skips && !always) || isReviewed || (await ask(draft, { rests, side, covered, reason }))) {
     submit(draft);
     return true;
   }
@@ -64,9 +65,9 @@ async function chooseKey(draft, refused) {
 }
 
 /** Ask the trader. One-click trading may be stopped meanwhile: then nothing is signed. @returns {Promise<boolean>} */
-function confirm(draft, { rests, side, covered, reason }) {
+function ask(draft, { rests, side, covered, reason }) {
   const { account, message } = draft;
-  const signer = covered ? keyStrings.posting(account) : strings.signer(account);
+  const signer = covered ? keyStrings.posting(account) : reason ? keyStrings.active(account, reason) : strings.signer(account);
   const canSkip = covered || (rests && !reason);
   return new Promise((resolve) => {
     const skip = el("input", { type: "checkbox", id: "review-skip" });
@@ -82,8 +83,7 @@ function confirm(draft, { rests, side, covered, reason }) {
       },
       body: [
         el("p", { className: "sentence", id: "review-sentence" }, message),
-        reason && el("p", { className: "small", id: "review-reason" }, keyStrings.active(reason)),
-        el("p", { className: "muted small" }, signer),
+        el("p", { className: reason ? "small" : "muted small" }, signer),
         canSkip && el("div", { className: "check" }, skip, el("label", { htmlFor: "review-skip" }, covered ? keyStrings.skip : strings.skip)),
       ],
       footer: [
