@@ -167,6 +167,7 @@ class JournalComparator:
             line, shown = len(lines), _plain(lines[-1])
             mine, other = (shown, None) if ours else (None, shown)
         cause = self._cause(line - 2) if mine is not None else self._cause_of_line(other or "")
+        cause = self._unread_operation(other or "") or cause
         return Mismatch(JOURNAL_LINE, block, line, mine, other, cause)
 
     def _cause(self, line: int) -> str:
@@ -188,10 +189,23 @@ class JournalComparator:
     def _cause_of_line(self, line: str) -> str:
         """The operation of this block that a line of the target names."""
         for word in line.split(" ")[1:]:
-            for _, event in self._trace.events:
-                if event.id == word:
-                    return self._operation(word)
+            if any(event.id == word for _, event in self._trace.events):
+                return self._operation(word)
         return "no relevant operation of this block"
+
+    def _unread_operation(self, line: str) -> str | None:
+        """The operation that a line of the target names, where it gave no event here: its receipt is missing."""
+        block = self._trace.block
+        assert block is not None
+        known = {event.id for _, event in self._trace.events}
+        try:
+            transactions = {transaction.id for transaction in block.transactions}
+        except BlockError:
+            return None
+        for word in line.split(" ")[1:]:
+            if word not in known and word.partition(".")[0].partition("-")[0] in transactions:
+                return self._operation(word)
+        return None
 
     def _operation(self, event_id: str) -> str:
         block = self._trace.block

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from indexer import settings as config
+from indexer.chain.integrity.merkle import local_verifier
 from indexer.cli.support.common import json_option, require_venue, show
 from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.progress import BlockProgress
@@ -59,7 +60,7 @@ def replay(
         rules, projector = load_or_initialise(engine, rules_venue)
         _check_until(until, rules.next_block() - 1)
         trades_before = rules.state.last_trade
-        source = ArchiveSource(archive, rules.venue_filter)
+        source = ArchiveSource(archive, rules.venue_filter, verifier=local_verifier())
         tune_gc()
         started = time.perf_counter()
 
@@ -89,6 +90,7 @@ def replay(
             "last_block": rules.next_block() - 1,
             "block_id": state.header.block_id if state.header else None,
             "blocks": progress.blocks,
+            "checked": source.checks,
             "intents": progress.intents,
             "rejected": progress.rejected,
             "trades": state.last_trade - trades_before,

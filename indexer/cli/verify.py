@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from indexer.audit.compare import (
     compare_states,
 )
 from indexer.audit.targets import DatabaseTarget, open_target
+from indexer.chain.integrity.merkle import local_verifier
 from indexer.cli.support.common import json_option, require_venue, show, start_logging
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain, open_nodes
@@ -80,7 +81,7 @@ def verify(
 
     Journal and state are re-derived from the chain and compared with a database, an API or a journal
     file. It stops at the first different line, and shows both versions and the operation that caused
-    them. The indexer can run meanwhile. Exit codes: 0 identical; 1 different, or invalid blocks or data;
+    them, or says that the archive lacks the receipts of that block. The indexer can run meanwhile. Exit codes: 0 identical; 1 different, or invalid blocks or data;
     2 wrong usage, or no response.
 
     Example: peakedex verify --venue venue.toml --archive recorded --against https://dex.example.org
@@ -107,7 +108,7 @@ def verify(
     except TargetError as error:
         raise CheckFailed(f"--against: {error}") from None
     except MismatchFound as found:
-        _show_difference(_explained(found.mismatch, source), as_json=as_json)
+        _show_difference(found.mismatch, source, as_json=as_json)
         raise SystemExit(CheckFailed.exit_code) from None
     show(result, as_json=as_json)
 
@@ -127,7 +128,7 @@ def _source(
     waiter: Waiter,
 ) -> Source:
     if archive is not None:
-        return ArchiveSource(archive, rules.venue_filter, check_ids=True)
+        return ArchiveSource(archive, rules.venue_filter, verifier=local_verifier())
     source = open_nodes(nodes, engine_nodes, rules.venue_filter, waiter, quorum, chain)
     return BoundedSource(source)
 
@@ -178,6 +179,7 @@ class _Verification:
             "their_last_block": side.last,
             "last_block": last,
             "ended_because": self._why(last),
+            **({"checked": self._source.checks} if isinstance(self._source, ArchiveSource) else {}),
             "blocks_with_lines": self._comparison.blocks,
             "seconds": round(seconds, 3),
             "journal_hash": rules.state.journal_hash,
@@ -237,20 +239,27 @@ class _Verification:
         return f"the source has no later block; {self._side.name} continues to {self._side.last}"
 
 
-def _explained(found: Mismatch, source: Source | None) -> Mismatch:
-    """The mismatch, with missing receipts of its block as a possible cause."""
-    if not isinstance(source, ArchiveSource) or source.last_without_receipts != found.block:
-        return found
-    return replace(found, cause=f"the archive may be incomplete: no receipts for block {found.block}")
+def _lacks_receipts(found: Mismatch, source: Source | None) -> bool:
+    """Whether the block that differs may have moved tokens, but the archive has no receipts of it."""
+    return isinstance(source, ArchiveSource) and source.last_without_receipts == found.block
 
 
-def _show_difference(found: Mismatch, *, as_json: bool) -> None:
+def _show_difference(found: Mismatch, source: Source | None, *, as_json: bool) -> None:
+    incomplete = _lacks_receipts(found, source)
     if as_json:
-        show({"result": "differs", **asdict(found)}, as_json=True)
+        show({"result": "incomplete" if incomplete else "differs", **asdict(found)}, as_json=True)
         return
     line = "" if found.line is None else f", line {found.line}"
     what = "the rows" if found.what == "rows" else f"a {found.what}"
-    click.echo(f"DIFFERS in {what} of block {found.block}{line}")
-    click.echo(f"derived  {'(none)' if found.ours is None else found.ours}")
-    click.echo(f"theirs   {'(none)' if found.theirs is None else found.theirs}")
-    click.echo(f"cause    {found.cause}")
+    if incomplete:
+        click.echo(f"INCOMPLETE: the archive has no receipts of block {found.block}")
+        click.echo(f"needed by   {found.cause}")
+        click.echo("cure        add the receipts of this block (`peakedex archive record`), and verify again")
+        click.echo(f"differs in  {what}{line}")
+    else:
+        click.echo(f"DIFFERS in {what} of block {found.block}{line}")
+    width = 12 if incomplete else 9
+    click.echo(f"{'derived':{width}}{'(none)' if found.ours is None else found.ours}")
+    click.echo(f"{'theirs':{width}}{'(none)' if found.theirs is None else found.theirs}")
+    if not incomplete:
+        click.echo(f"{'cause':{width}}{found.cause}")

@@ -2,8 +2,8 @@
 
 `blocks*.jsonl[.gz|.zst]` holds one Hive block per line, `receipts*.jsonl[.gz|.zst]` one Hive-Engine block per
 line. Both are streamed in parallel. An archive is complete: for a Hive block without a receipts line the
-sidechain had none. Data out of order, malformed or truncated, and receipts that do not name the id of their
-Hive block, raise an error with file, line and block.
+sidechain had none. Data out of order, malformed or truncated, a block whose id is not that of its header, and
+receipts that do not name the id of their Hive block, raise an error with file, line and block.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import zstandard
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import has_candidate
 from indexer.chain.integrity.block_id import check_id
+from indexer.chain.integrity.merkle import Verifier
 from indexer.chain.prefilter import Prefilter, read_block
 from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.source import Cursor, SourceError, check_link
@@ -56,14 +57,19 @@ class ArchiveSource:
     none, suspicious if there are many.
     """
 
-    def __init__(self, folder: Path, venue_filter: VenueFilter, *, check_ids: bool = False) -> None:
-        """`check_ids` recomputes each block's id from its header. Raises SourceError without block files."""
+    def __init__(self, folder: Path, venue_filter: VenueFilter, *, verifier: Verifier | None = None) -> None:
+        """With a verifier, transactions are checked against each block's header too.
+
+        Raises SourceError without block files.
+        """
         self.candidates_without_receipts = 0
         self.last_without_receipts: int | None = None
         self._line: Line | None = None
         self._folder = folder
         self._venue_filter = venue_filter
-        self._check_ids = check_ids
+        self._verifier = verifier
+        self._count = 0  # blocks read
+        self._verified = 0  # of those, checked by the verifier
         self._found_unverifiable = False
         self._block_files = _files(folder, "blocks")
         self._receipt_files = _files(folder, "receipts")
@@ -74,6 +80,14 @@ class ArchiveSource:
     def catching_up(self) -> bool:
         """Always true: all blocks are available."""
         return True
+
+    @property
+    def checks(self) -> str:
+        """Which checks the blocks read so far have passed, for reports."""
+        if self._verified == 0:
+            return "block ids and links; not that the transactions are those of the block"
+        part = "" if self._verified == self._count else f" of {self._verified} of {self._count} blocks"
+        return f"block ids, links and merkle roots{part}"
 
     @property
     def where(self) -> str:
@@ -127,13 +141,18 @@ class ArchiveSource:
         """The block of a line; checks its links to the block before and to the cursor."""
         try:
             block = read_block(line.text, prefilter, after.number)
-            if self._check_ids and not check_id(block) and not self._found_unverifiable:
+            if not check_id(block) and not self._found_unverifiable:
                 self._found_unverifiable = True
                 log.warning(
                     "%s, line %s: block %s has a header extension that this version does not know, so its id "
                     "cannot be verified. Update Peake DEX",
                     *(line.path.name, line.number, block.number),
                 )
+            if block.number > after.number:
+                self._count += 1
+                if self._verifier is not None and self._verifier.can_check(block):
+                    self._verifier.check(block)
+                    self._verified += 1
         except BlockError as error:
             expected = f"block {last.number + 1}" if last else "the first block"
             raise line.error(f"{expected} cannot be read: {error}") from None

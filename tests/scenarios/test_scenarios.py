@@ -67,7 +67,7 @@ def run(case: Scenario, shape: str, database: Engine, folder: Path) -> Outcome:
     venue = case.venue()
     archive = write_archive(folder, case.blocks, shape)
     machine, projector = load_or_initialise(database, venue)
-    source = ArchiveSource(archive, machine.venue_filter, check_ids=True)
+    source = ArchiveSource(archive, machine.venue_filter)
     one_by_one = shape == "condenser"
     read = partial(decode, prefilter=not one_by_one)
     Follower(machine, projector, source, batch_blocks=1 if one_by_one else 1000, read=read).run()

@@ -24,6 +24,10 @@ _MODULE: Final = "wax.cpp_python_bridge"
 class Verifier(Protocol):
     """Verifier of a block's transactions against its header."""
 
+    def can_check(self, block: Block) -> bool:
+        """Whether the block has a shape that it can serialize. Raises BlockError for an invalid block."""
+        ...
+
     def check(self, block: Block) -> None:
         """Raise BlockError unless ids and merkle root match the block's transactions."""
         ...
@@ -52,12 +56,14 @@ class WaxVerifier:
     def __init__(self, bridge: Any) -> None:
         self._bridge = bridge
 
+    def can_check(self, block: Block) -> bool:
+        """Whether the block is in block_api's shape, not in condenser_api's. Raises BlockError."""
+        operations = (row.get("operations") for row in self._body(block).transactions)
+        return not any(isinstance(row, list) and row and isinstance(row[0], list) for row in operations)
+
     def check(self, block: Block) -> None:
         """Raise BlockError unless ids and merkle root match the block's transactions."""
-        try:
-            body = _decode_body(block.raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BlockError(f"block {block.number}: {error}") from None
+        body = self._body(block)
         if len(body.transaction_ids) != len(body.transactions):
             raise BlockError(f"block {block.number}: not as many transactions as ids")
         leaves = [
@@ -66,6 +72,13 @@ class WaxVerifier:
         ]
         if merkle_root(leaves) != block.fields.transaction_merkle_root:
             raise BlockError(f"block {block.number}: its transactions do not match its merkle root")
+
+    @staticmethod
+    def _body(block: Block) -> _Body:
+        try:
+            return _decode_body(block.raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BlockError(f"block {block.number}: {error}") from None
 
     def _leaf(self, transaction: dict[str, Any], transaction_id: str, number: int) -> bytes:
         """SHA-256 of the signed transaction, in the serialization that gives its id."""

@@ -118,7 +118,7 @@ def test_files_end_where_the_numbers_say(live: World, hashes: dict[str, Any], ve
 
 def test_the_archive_is_checked_block_by_block(live: World, venue: Path) -> None:
     record(live, "--venue", venue)
-    source = ArchiveSource(Path("recorded"), parse_venue(venue.read_text()).filter, check_ids=True)
+    source = ArchiveSource(Path("recorded"), parse_venue(venue.read_text()).filter)
     assert [block.number for block, _ in source.blocks(Cursor(0))] == list(range(1, live.irreversible + 1))
 
 

@@ -32,7 +32,17 @@ def replayed(venue: Path, archive: Path) -> Run:
 def test_what_replay_says(replayed: Run, venue: Path, archive: Path) -> None:
     said = replayed.json
     assert list(said) == [
-        *("last_block", "block_id", "blocks", "intents", "rejected", "trades", "open_orders", "accounts"),
+        *(
+            "last_block",
+            "block_id",
+            "blocks",
+            "checked",
+            "intents",
+            "rejected",
+            "trades",
+            "open_orders",
+            "accounts",
+        ),
         *("seconds", "blocks_per_second", "intents_per_second", "journal_hash", "state_hash"),
     ]
     assert (said["last_block"], said["blocks"]) == (LAST, LAST)

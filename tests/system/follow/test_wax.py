@@ -127,6 +127,11 @@ def test_a_block_with_transactions_missing_does_not(wax_python: Path, tmp_path: 
     assert "merkle root" in said
 
 
+def test_blocks_of_condenser_api_cannot_be_checked(wax_python: Path, tmp_path: Path) -> None:
+    blocks = [chain.as_text(block) for block in recorded.load("hive_condenser_get_block_1092_1000000")]
+    assert verdicts(wax_python, blocks, tmp_path) == ["cannot be checked", "ok"]  # the second one is empty
+
+
 @pytest.mark.parametrize("lie", ["amount", "add", "drop"])
 def test_every_lie_is_found_out(wax_python: Path, tmp_path: Path, lie: Lie) -> None:
     """On real blocks, and on the devnet's."""

@@ -1,6 +1,6 @@
 """Run by a Python that has hiveio-wax: reads blocks, one a line, and says of each whether it verifies.
 
-Prints a line a block: `ok`, or what is wrong with it.
+Prints a line a block: `ok`, `cannot be checked`, or what is wrong with it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ def main() -> None:
     assert isinstance(verifier, WaxVerifier)
     for line in Path(sys.argv[1]).read_bytes().splitlines():
         try:
-            verifier.check(Block(line))
+            block = Block(line)
+            if verifier.can_check(block):
+                verifier.check(block)
+                print("ok")
+            else:
+                print("cannot be checked")
         except BlockError as error:
             print(str(error).replace("\n", " "))
-        else:
-            print("ok")
 
 
 main()

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from indexer.chain.blocks import Block
+from indexer.chain.blocks import Block, BlockError
+from indexer.chain.integrity.merkle import merkle_root
 from indexer.chain.receipts import Receipts
+from indexer.devnet.generator.generate import generate
+from indexer.devnet.rpc.block_methods import read_transaction
 from indexer.sources.archive import ArchiveSource, ArchiveWriter
 from indexer.sources.source import Cursor, Source, SourceError
 from settlement.core.events import VenueFilter
@@ -147,16 +150,60 @@ def test_a_broken_line_stops_the_read_with_its_place(
         read(tmp_path)
 
 
-def test_ids_are_recomputed_where_that_is_asked_for(tmp_path: Path) -> None:
+def test_a_block_whose_id_is_not_that_of_its_header_is_refused(tmp_path: Path) -> None:
     altered = CHAIN[3].replace(b'"witness":"initminer"', b'"witness":"mallory.x"')
     write(tmp_path / "blocks.jsonl", [*CHAIN[:3], altered, *CHAIN[4:]])
-    assert len(read(tmp_path)) == len(CHAIN)
     with pytest.raises(
         SourceError, match=r"blocks.jsonl, line 4: block 13 .*: the id .* does not match its header"
     ):
-        list(ArchiveSource(tmp_path, watch(), check_ids=True).blocks(Cursor(9)))
+        read(tmp_path)
     write(tmp_path / "blocks.jsonl", CHAIN)
-    assert len(list(ArchiveSource(tmp_path, watch(), check_ids=True).blocks(Cursor(9)))) == len(CHAIN)
+    assert len(read(tmp_path)) == len(CHAIN)
+
+
+class DevnetVerifier:
+    """A verifier that serializes what the devnet's operations need, in place of hiveio-wax."""
+
+    def can_check(self, block: Block) -> bool:
+        return not isinstance(json.loads(block.raw)["transactions"][0]["operations"][0], list)
+
+    def check(self, block: Block) -> None:
+        signed = [read_transaction(raw) for raw in json.loads(block.raw)["transactions"]]
+        if merkle_root([row.merkle_leaf() for row in signed]) != block.fields.transaction_merkle_root:
+            raise BlockError("its transactions do not match its merkle root")
+
+
+def test_with_a_verifier_a_changed_operation_is_refused_and_without_one_that_is_said(tmp_path: Path) -> None:
+    blocks = [chain.as_text(block) for block in generate(seed=3, blocks=8, ops_per_block=5).blocks]
+    folder = tmp_path / "whole"
+    folder.mkdir()
+    write(folder / "blocks.jsonl", blocks)
+    source = ArchiveSource(folder, watch(), verifier=DevnetVerifier())
+    assert len(list(source.blocks(Cursor(0)))) == 8
+    assert source.checks == "block ids, links and merkle roots"
+    forged = next(line for line, text in enumerate(blocks) if b'quantity\\":\\"1' in text)
+    blocks[forged] = blocks[forged].replace(b'quantity\\":\\"1', b'quantity\\":\\"2', 1)
+    write(folder / "blocks.jsonl", blocks)
+    with pytest.raises(SourceError, match=f"line {forged + 1}: .* do not match its merkle root"):
+        list(ArchiveSource(folder, watch(), verifier=DevnetVerifier()).blocks(Cursor(0)))
+    source = ArchiveSource(folder, watch())
+    assert len(list(source.blocks(Cursor(0)))) == 8
+    assert source.checks == "block ids and links; not that the transactions are those of the block"
+
+
+def test_blocks_that_the_verifier_cannot_serialize_are_counted(tmp_path: Path) -> None:
+    """Blocks in condenser_api's shape."""
+    blocks = [chain.as_text(block) for block in generate(seed=3, blocks=8, ops_per_block=5).blocks]
+    value = json.loads(blocks[2])
+    for transaction in value["transactions"]:
+        transaction["operations"] = [
+            [row["type"].removesuffix("_operation"), row["value"]] for row in transaction["operations"]
+        ]
+    blocks[2] = chain.as_text(value)
+    write(tmp_path / "blocks.jsonl", blocks)
+    source = ArchiveSource(tmp_path, watch(), verifier=DevnetVerifier())
+    assert len(list(source.blocks(Cursor(0)))) == 8
+    assert source.checks == "block ids, links and merkle roots of 7 of 8 blocks"
 
 
 def test_what_stands_before_a_broken_line_was_read(tmp_path: Path) -> None:
@@ -288,7 +335,7 @@ def test_a_header_extension_of_an_unknown_kind_makes_the_id_unverifiable_and_is_
     later = [json.loads(text) for text in chain.chain(43, [], [])]
     blocks = [stamped, {**later[0], "previous": block_id, "extensions": stamped["extensions"]}]
     write(tmp_path / "blocks.jsonl", list(map(chain.as_text, blocks)))
-    source = ArchiveSource(tmp_path, watch(), check_ids=True)
+    source = ArchiveSource(tmp_path, watch())
     assert numbers(list(source.blocks(Cursor(41)))) == [42, 43]
     (record,) = [record for record in caplog.records if "extension" in record.getMessage()]
     assert "blocks.jsonl, line 1: block 42" in record.getMessage()
