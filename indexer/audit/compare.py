@@ -194,7 +194,7 @@ class JournalComparator:
         return "no relevant operation of this block"
 
     def _unread_operation(self, line: str) -> str | None:
-        """The operation that a line of the target names, where it gave no event here: its receipt is missing."""
+        """The operation that a line of the target names and that gave no event here: no receipt of it."""
         block = self._trace.block
         assert block is not None
         known = {event.id for _, event in self._trace.events}

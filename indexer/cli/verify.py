@@ -81,8 +81,8 @@ def verify(
 
     Journal and state are re-derived from the chain and compared with a database, an API or a journal
     file. It stops at the first different line, and shows both versions and the operation that caused
-    them, or says that the archive lacks the receipts of that block. The indexer can run meanwhile. Exit codes: 0 identical; 1 different, or invalid blocks or data;
-    2 wrong usage, or no response.
+    them, or says that the archive lacks the receipts of that block. The indexer can run meanwhile.
+    Exit codes: 0 identical; 1 different, or invalid or missing data; 2 wrong usage, or no response.
 
     Example: peakedex verify --venue venue.toml --archive recorded --against https://dex.example.org
     """
