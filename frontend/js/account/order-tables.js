@@ -1,34 +1,39 @@
-// Tables of orders, trades and balances, for the Trade and Portfolio screens.
+// Tables of orders and trades, for the Trade and Portfolio screens.
 
-import { grouped, triggerText } from "../lib/amounts.js";
+import { grouped } from "../lib/amounts.js";
 import { button, el, setText } from "../lib/dom.js";
-import { NONE, setAmount, setTime } from "../lib/format.js";
+import { NONE, setTime } from "../lib/format.js";
 import { dataTable } from "../lib/table.js";
 import { orderTables as strings } from "../strings/account.js";
+import { amountText, averageText, becomes, conditionText, kindText, priceText, stopLossText, worstText } from "./order-texts.js";
 
 const textColumn = (name, narrow) => ({ text: strings.columns[name], narrow });
 const numberColumn = (name, narrow, label = true) => ({ text: strings.columns[name], num: true, narrow, label });
 const timeColumn = (name, narrow) => ({ text: strings.columns[name], num: true, narrow });
-const actionsColumn = (narrow) => ({ text: strings.columns.actions, num: true, hiddenHead: true, narrow });
+const actionsColumn = (narrow) => ({ text: strings.columns.actions, num: true, hiddenHead: true, narrow, className: "actions" });
 
-function setPairAndSide([pair, side], order) {
-  const name = `${order.base}/${order.quote}`;
+/**
+ * Terms that only the signed operation tells: of rejected orders, and whether an order is post-only. See
+ * signed-orders.js, which is loaded later.
+ * @typedef {{of: (order: any) => any, read: (order: any) => void, state: (order: any) => ""|"reading"|"failed"}} Signed
+ */
+
+function setPairAndSide([pair, side], order, kind = kindText(order)) {
+  const name = order.base ? `${order.base}/${order.quote}` : NONE;
   if (pair.dataset.pair !== name) {
     pair.dataset.pair = name;
     const href = `trade.html?${new URLSearchParams({ base: order.base, quote: order.quote })}`;
-    pair.replaceChildren(el("a", { href }, name));
+    pair.replaceChildren(order.base ? el("a", { href }, name) : NONE);
   }
-  const type = order.type === "market" ? ` ${strings.market}` : "";
-  setText(side, `${order.side === "buy" ? "▲" : "▼"} ${strings.sides[order.side]}${type}`);
-  side.className = order.side;
+  const sideName = `${order.side === "buy" ? "▲" : "▼"} ${strings.sides[order.side]}`;
+  if (side.textContent === `${sideName} ${kind}`) return;
+  side.replaceChildren(el("span", { className: order.side }, sideName), ` ${kind}`);
 }
 
-/**
- * Decimal text without trailing zeros: two decimals at least, or none.
- * @param {string} decimal
- */
-const amountText = (decimal) =>
-  grouped(decimal.includes(".") ? decimal.replace(/(\.\d{2}\d*?)0+$/, "$1").replace(/\.00$/, "") : decimal);
+function setPriceOrMarket(cell, order) {
+  setText(cell, priceText(order));
+  cell.title = worstText(order);
+}
 
 const filledPercent = (order) => {
   const part = Number(order.filled) / Number(order.quantity);
@@ -38,75 +43,124 @@ const filledPercent = (order) => {
 // A stop and the order that it placed have the same id; a rejected order has no seq.
 const orderKey = (order) => `${order.id} ${order.seq ?? order.status}`;
 
-function priceText(order) {
-  const price = order.price === null ? strings.atMarket : grouped(order.price);
-  return order.trigger_price ? strings.stopPrice(price, triggerText(order)) : price;
+const tag = (text, title = "", kind = "") => el("span", { className: `tag ${kind}`, title }, text);
+
+// Its state and everything that an open order of the same price and amount could differ in.
+function setOpenStatus(cell, order, isPostOnly) {
+  const key = `${order.status} ${isPostOnly} ${order.stop_price} ${order.trigger_price} ${order.stop_limit}`;
+  if (cell.dataset.key === key) return;
+  cell.dataset.key = key;
+  const tags = [];
+  if (isPostOnly) tags.push(tag(strings.postOnly));
+  if (order.time_in_force && order.type === "limit" && order.time_in_force !== "GTC") tags.push(tag(order.time_in_force));
+  if (order.settle === "wallet") tags.push(tag(strings.toWallet, strings.toWalletTitle));
+  if (order.stop_price) tags.push(tag(...stopLossText(order), "stop"));
+  const isWaiting = order.status === "waiting";
+  const state = isWaiting
+    ? [tag(strings.statuses.waiting, becomes(order), "wait"), el("span", { title: becomes(order) }, conditionText(order))]
+    : tags.length ? [] : [strings.statuses.open];
+  cell.replaceChildren(el("span", { className: "tags" }, ...state, ...tags));
 }
 
 /**
  * Open orders and waiting stops.
  * @param {{cancel: (order: any) => void, replace: (order: any) => void}|null} actions null in a read-only view
+ * @param {Signed} signed
  * @returns {import("../lib/table.js").DataTable}
  */
-export function openOrdersTable(actions) {
+export function openOrdersTable(actions, signed) {
   const columns = [
     textColumn("pair", "left"),
     textColumn("side", "right"),
     numberColumn("price", "left"),
     numberColumn("amount", "right", false),
     numberColumn("filled", "left"),
+    textColumn("status", "right"),
     timeColumn("placed", "none"),
     timeColumn("expires", "none"),
-    ...(actions ? [actionsColumn("right")] : []),
+    ...(actions ? [actionsColumn("whole")] : []),
   ];
   return dataTable(strings.openCaption, columns, strings.noOpen, orderKey, (cells, order, row) => {
     row.order = order; // the newest version, for the buttons
     setPairAndSide(cells, order);
-    setText(cells[2], priceText(order));
-    cells[2].title = order.stop_price ? strings.protectiveStop(grouped(order.stop_price), grouped(order.stop_limit)) : "";
+    setPriceOrMarket(cells[2], order);
     setText(cells[3], `${amountText(order.quantity)} ${order.quantity_symbol}`);
     setText(cells[4], filledPercent(order));
-    setTime(cells[5], order.ts);
-    if (order.expires) setTime(cells[6], order.expires);
-    if (!actions || cells[7].firstChild) return;
+    setOpenStatus(cells[5], order, order.post_only ?? signed.of(order)?.post_only ?? false);
+    setTime(cells[6], order.ts);
+    if (order.expires) setTime(cells[7], order.expires);
+    if (!actions || cells[8].firstChild) return;
     const action = (name, run) => {
       const amount = `${amountText(order.quantity)} ${order.base}`;
       const label = strings.ofOrder(name, strings.sides[order.side], amount, order.price ?? "");
-      return button(name, () => run(row.order), { className: "plain needs-signature", "aria-label": label });
+      return button(name, () => run(row.order), { className: "plain", "aria-label": label });
     };
     const canReplace = !order.trigger_price;
-    cells[7].append(...(canReplace ? [action(strings.replace, actions.replace)] : []), action(strings.cancel, actions.cancel));
+    cells[8].append(...(canReplace ? [action(strings.replace, actions.replace)] : []), action(strings.cancel, actions.cancel));
   });
 }
 
-/** Closed and rejected orders. @returns {import("../lib/table.js").DataTable} */
-export function orderHistoryTable() {
+function historyStatus(order) {
+  const status = strings.statuses[order.status] ?? order.status;
+  if (order.status === "rejected") return strings.reason(status, order.error);
+  if (order.fired?.error) return strings.reason(order.trigger_price ? strings.statuses.triggered : strings.stopLossTriggered, order.fired.error);
+  return order.fired && !order.trigger_price ? strings.stopLossTriggered : status;
+}
+
+/**
+ * Closed and rejected orders.
+ * @param {Signed} signed
+ * @returns {import("../lib/table.js").DataTable}
+ */
+export function orderHistoryTable(signed) {
   const columns = [
     textColumn("pair", "left"),
     textColumn("side", "right"),
     numberColumn("price", "left"),
-    numberColumn("amount", "right", false),
-    numberColumn("filled", "left"),
-    numberColumn("received", "none"),
-    timeColumn("closed", "right"),
-    textColumn("status", "whole"),
+    numberColumn("average", "right"),
+    numberColumn("filledOf", "whole"),
+    numberColumn("fee", "whole"),
+    timeColumn("closed", "left"),
+    textColumn("status", "right"),
   ];
   return dataTable(strings.historyCaption, columns, strings.noHistory, orderKey, (cells, order) => {
     setTime(cells[6], order.closed_ts ?? order.ts);
+    setText(cells[7], historyStatus(order));
     if (order.status === "rejected") {
-      cells[7].className = "reason bad";
-      setText(cells[7], `${strings.statuses.rejected}: ${order.error}`);
-      setText(cells[1], strings.actions[order.action] ?? order.action);
-      for (const at of [0, 2, 3, 4, 5]) setText(cells[at], NONE);
+      fillRejected(cells, order, signed);
       return;
     }
-    setText(cells[7], strings.statuses[order.status] ?? order.status);
     setPairAndSide(cells, order);
-    setText(cells[2], priceText(order));
-    setText(cells[3], `${amountText(order.quantity)} ${order.quantity_symbol}`);
-    setText(cells[4], filledPercent(order));
-    setText(cells[5], `${amountText(order.received)} ${order.gets}`);
+    setPriceOrMarket(cells[2], order);
+    setText(cells[3], order.average_price ? averageText(order.average_price) : NONE);
+    setText(cells[4], `${amountText(order.filled)} / ${amountText(order.quantity)} ${order.quantity_symbol}`);
+    setText(cells[5], Number(order.received) > 0 ? `${amountText(order.fees)} ${order.gets}` : NONE);
   });
+}
+
+// The journal says of a rejected order only why; its terms come from what was signed.
+function fillRejected(cells, order, signed) {
+  cells[7].className = "reason bad";
+  setText(cells[3], NONE);
+  setText(cells[5], NONE);
+  const terms = signed.of(order);
+  if (terms) {
+    if (terms.side) setPairAndSide(cells, terms);
+    else setText(cells[1], strings.actions[order.action] ?? order.action); // a replace from a node
+    if (terms.price || terms.type === "market") setPriceOrMarket(cells[2], terms);
+    else setText(cells[2], NONE);
+    setText(cells[4], terms.quantity ? `${amountText(terms.quantity)} ${terms.quantity_symbol}` : NONE);
+    return;
+  }
+  setText(cells[1], strings.actions[order.action] ?? order.action);
+  for (const at of [0, 2]) setText(cells[at], NONE);
+  const state = signed.state(order);
+  if (cells[4].dataset.state === state) return;
+  cells[4].dataset.state = state;
+  const show = button(strings.showOrder, () => signed.read(order), {
+    className: "plain", disabled: state === "reading", "aria-label": strings.showOrderOf(order.id.slice(0, 8)),
+  });
+  cells[4].replaceChildren(state === "failed" ? strings.noAnswer : show);
 }
 
 /** Trades of the account. @returns {import("../lib/table.js").DataTable} */
@@ -123,42 +177,12 @@ export function tradeHistoryTable() {
   ];
   const key = (trade) => `${trade.id} ${trade.side}`;
   return dataTable(strings.tradesCaption, columns, strings.noTrades, key, (cells, trade) => {
-    setPairAndSide(cells, trade);
+    setPairAndSide(cells, trade, "");
     setText(cells[2], grouped(trade.price));
     setText(cells[3], `${amountText(trade.amount)} ${trade.base}`);
     setText(cells[4], `${amountText(trade.quote_amount)} ${trade.quote}`);
     setText(cells[5], `${amountText(trade.fee)} ${trade.side === "buy" ? trade.base : trade.quote}`);
     setText(cells[6], strings.roles[trade.role]);
     setTime(cells[7], trade.ts);
-  });
-}
-
-/**
- * @param {boolean} isOwn whether to offer deposits and withdrawals
- * @returns {import("../lib/table.js").DataTable}
- */
-export function balancesTable(isOwn) {
-  const columns = [
-    textColumn("token", "whole"),
-    numberColumn("available", "whole"),
-    numberColumn("locked", "whole"),
-    numberColumn("withdrawing", "whole"),
-    numberColumn("sum", "whole"),
-    ...(isOwn ? [actionsColumn("whole")] : []),
-  ];
-  const empty = el("span", {}, strings.noBalances, " ", isOwn && el("a", { href: "transfer.html" }, strings.firstDeposit));
-  return dataTable(strings.balancesCaption, columns, empty, (balance) => balance.symbol, (cells, balance) => {
-    const { symbol } = balance;
-    setText(cells[0], symbol);
-    ["available", "locked", "withdrawing", "total"].forEach((name, at) => setAmount(cells[at + 1], balance[name]));
-    if (!isOwn || cells[5].firstChild) return;
-    const link = (direction, text, label) => {
-      const href = `transfer.html?${new URLSearchParams({ do: direction, symbol })}`;
-      return el("a", { className: "plain", href, "aria-label": label }, text);
-    };
-    cells[5].append(
-      link("deposit", strings.deposit, strings.depositOf(symbol)),
-      link("withdraw", strings.withdraw, strings.withdrawOf(symbol)),
-    );
   });
 }

@@ -1,6 +1,5 @@
 // Portfolio screen of the chosen account; account.html?user= is the read-only view of any account.
 
-import { readOrderHistory, readTradeHistory } from "../data/account-history.js";
 import { read, readVenue } from "../data/api.js";
 import { LiveAccount } from "../data/live-account.js";
 import { isAccount, onAccount } from "../data/session.js";
@@ -8,20 +7,16 @@ import { subscribe } from "../data/stream.js";
 import { plain, show, units } from "../lib/amounts.js";
 import { button, byId, el, setText } from "../lib/dom.js";
 import { compact, NONE } from "../lib/format.js";
-import { scheduleRender } from "../lib/render.js";
+import { afterPaint, scheduleRender } from "../lib/render.js";
 import { local } from "../lib/storage.js";
 import { errorNote, panel } from "../lib/widgets.js";
-import { proofCard } from "../audit/proof-card.js";
 import { chooseAccount, mountShell } from "../shell/shell.js";
 import { portfolio as strings } from "../strings/account.js";
-import { balancesTable, openOrdersTable, orderHistoryTable, tradeHistoryTable } from "./order-tables.js";
-import { depositsTable, withdrawalsTable } from "./transfer-tables.js";
+import { balancesTable } from "./balances-table.js";
 import { conversionRates, valueOf } from "./valuation.js";
 
 const HISTORY_DELAY_MS = 5000;
-const MAX_TRANSFERS = 100;
 const TARGET_KEY = "peakedex.valuein";
-const CSV_COLUMNS = ["id", "time", "pair", "side", "role", "price", "amount", "total", "fee", "fee_symbol"];
 const isOwn = !location.pathname.endsWith("/account.html");
 
 /** @type {Page|null} */
@@ -49,48 +44,25 @@ class Page {
     this.account = new LiveAccount(name);
     this.venue = null;
     this.pairs = [];
-    this.trades = [];
     this.isClosed = false;
+    /** @type {import("./portfolio-sections.js").Sections|null} null until loaded */
+    this.sections = null;
     this.build();
     this.subscription = subscribe([`account:${name}`], (message) => this.onMessage(message));
-    this.load();
+    afterPaint(() => this.load());
   }
 
   close() {
     this.isClosed = true;
     this.subscription.close();
+    this.sections?.close();
   }
 
   build() {
-    const act = (action, what) => import("./order-actions.js").then((actions) => actions[action](this.venue, what));
-    const actions = isOwn
-      ? { cancel: (order) => act("cancelOrder", order), replace: (order) => act("replaceOrder", order) }
-      : null;
-    this.tables = {
-      balances: balancesTable(isOwn),
-      open: openOrdersTable(actions),
-      deposits: depositsTable(),
-      withdrawals: withdrawalsTable(isOwn ? (withdrawal) => act("takeBackWithdrawal", withdrawal) : null),
-      history: orderHistoryTable(),
-      trades: tradeHistoryTable(),
-    };
-    this.cancelAll = button(strings.cancelAll, () => act("cancelAllOrders", {}), {
-      className: "plain needs-signature",
-      hidden: true,
-    });
-    this.csv = button(strings.csv, () => this.exportCsv(), { className: "plain", disabled: true });
-    const section = (key, ...tools) => panel(key, strings.sections[key], { tools, content: [this.tables[key].node] });
+    this.balances = balancesTable(isOwn);
     document.title = strings.documentTitle(isOwn ? strings.title : `@${this.name}`);
-    byId("page").replaceChildren(this.head(), this.lead(), section("balances"));
-    // Appended once the balances have their height, to avoid a layout shift.
-    this.below = [
-      section("open", ...(isOwn ? [this.cancelAll] : [])),
-      section("withdrawals"),
-      section("deposits"),
-      section("trades", this.csv),
-      section("history"),
-      proofCard(this.name),
-    ];
+    const balances = panel("balances", strings.sections.balances, { content: [this.balances.node] });
+    byId("page").replaceChildren(this.head(), this.lead(), balances);
   }
 
   head() {
@@ -117,6 +89,10 @@ class Page {
     try {
       this.venue = await readVenue();
       this.offerTargets();
+      const { Sections } = await import("./portfolio-sections.js");
+      if (this.isClosed) return;
+      this.sections ??= new Sections(this.account, isOwn);
+      scheduleRender(this.render);
       await this.readHistory();
     } catch (error) {
       this.showError(error);
@@ -143,13 +119,13 @@ class Page {
   }
 
   render = () => {
-    const open = this.account.openOrders();
-    if (this.isClosed || !open) return;
-    this.tables.balances.show(this.account.funds());
-    this.tables.open.show(open);
-    this.cancelAll.hidden = open.length === 0;
+    const funds = this.account.funds();
+    if (this.isClosed || !funds) return;
+    this.balances.show(funds);
     this.showValue();
-    if (!this.below[0].isConnected) byId("page").append(...this.below);
+    // Only once the balances have their height, to avoid a layout shift.
+    if (this.sections && !this.sections.nodes[0].isConnected) byId("page").append(...this.sections.nodes);
+    this.sections?.render();
   };
 
   // The history is read again some seconds after a change, not at each change.
@@ -161,22 +137,9 @@ class Page {
   }
 
   async readHistory() {
-    const user = this.name;
-    const [pairs, deposits, withdrawals, orders, trades] = await Promise.all([
-      read("pairs"),
-      read("deposits", { user, limit: MAX_TRANSFERS }),
-      read("withdrawals", { user, limit: MAX_TRANSFERS }),
-      readOrderHistory(user),
-      readTradeHistory(user),
-    ]);
+    const [{ pairs }] = await Promise.all([read("pairs"), this.sections?.read()]);
     if (this.isClosed) return;
-    this.pairs = pairs.pairs;
-    this.trades = trades;
-    this.csv.disabled = trades.length === 0;
-    this.tables.deposits.show(deposits.deposits);
-    this.tables.withdrawals.show(withdrawals.withdrawals);
-    this.tables.history.show(orders);
-    this.tables.trades.show(trades);
+    this.pairs = pairs;
     this.showValue();
   }
 
@@ -202,18 +165,6 @@ class Page {
     const decimals = precision(this.target.value);
     setText(this.value, `${values.includes(null) ? "≥ " : ""}${compact(plain(sum, decimals))}`);
     this.value.title = strings.valueTitle(`${show(sum, decimals)} ${this.target.value}`);
-  }
-
-  exportCsv() {
-    const rows = this.trades.map(({ id, ts, base, quote, side, role, price, amount, quote_amount: total, fee }) =>
-      [id, ts, `${base}/${quote}`, side, role, price, amount, total, fee, side === "buy" ? base : quote]);
-    const text = [CSV_COLUMNS, ...rows].map((row) => `${row.join(",")}\n`).join("");
-    const link = el("a", {
-      href: URL.createObjectURL(new Blob([text], { type: "text/csv" })),
-      download: `peakedex-${this.name}-trades.csv`,
-    });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 }
 

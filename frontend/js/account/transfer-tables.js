@@ -10,17 +10,20 @@ import { transferTables as strings } from "../strings/account.js";
 const TRANSACTION = /^[0-9a-f]{40}/;
 const column = (name, narrow, more = {}) => ({ text: strings.columns[name], narrow, ...more });
 
-// A link to the transaction; an id that contains none is shown as text.
-function setTransaction(cell, id) {
-  if (cell.dataset.id === (id ?? "")) return;
-  cell.dataset.id = id ?? "";
+// A link to the transaction, after a text; an id that contains none is shown as text.
+function setTransaction(cell, id, text = "") {
+  const key = `${text} ${id}`;
+  if (cell.dataset.key === key) return;
+  cell.dataset.key = key;
   const transaction = TRANSACTION.exec(id ?? "")?.[0];
+  const before = text && id ? `${text} ` : text;
   if (!transaction || !config.explorer) {
-    cell.replaceChildren(id ?? NONE);
+    cell.replaceChildren(before, id ?? (text ? "" : NONE));
     return;
   }
   const hash = el("span", { className: "hash" }, transaction.slice(0, 8));
-  cell.replaceChildren(el("a", { href: config.explorer + transaction, rel: "noopener", target: "_blank" }, hash));
+  const link = el("a", { href: config.explorer + transaction, rel: "noopener", target: "_blank" }, hash);
+  cell.replaceChildren(before, link);
 }
 
 /** @returns {import("../lib/table.js").DataTable} */
@@ -30,18 +33,16 @@ export function depositsTable() {
     column("token", "right"),
     column("amount", "left", { num: true }),
     column("status", "right"),
-    column("transaction", "left", { label: true }),
-    column("paid", "right", { label: true }),
+    column("transaction", "whole", { label: true }),
   ];
   return dataTable(strings.depositsCaption, columns, strings.noDeposits, (row) => row.id, (cells, row) => {
     setTime(cells[0], row.ts);
     setText(cells[1], row.symbol);
     if (/^\d+(\.\d+)?$/.test(row.amount)) setAmount(cells[2], row.amount);
     else setText(cells[2], row.amount); // a refund shows the text of the transfer, which can be anything
-    setText(cells[3], strings.deposit[row.status] ?? row.status);
+    setTransaction(cells[3], row.paid_by, strings.deposit[row.status] ?? row.status); // only a refund is paid
     cells[3].className = row.status === "refund_due" ? "bad" : "";
     setTransaction(cells[4], row.id);
-    setTransaction(cells[5], row.paid_by);
   });
 }
 
@@ -73,7 +74,7 @@ export function withdrawalsTable(cancel = null) {
     const isCancellable = row.status === "pending" && !row.returning;
     if (isCancellable === Boolean(cells[7].firstChild)) return;
     const label = strings.cancelOf(`${trimmed(grouped(row.amount))} ${row.symbol}`);
-    const attributes = { className: "plain needs-signature", "aria-label": label };
+    const attributes = { className: "plain", "aria-label": label };
     cells[7].replaceChildren(...(isCancellable ? [button(strings.cancel, () => cancel(row), attributes)] : []));
   });
 }

@@ -19,9 +19,6 @@ const LISTS_DELAY_MS = 1500;
 const WALLET_MS = 10_000;
 const MAX_TRANSFERS = 50;
 
-/** Whether a signature is under way. The wallet's module is loaded after the first paint. */
-let isBusy = () => false;
-
 class Page {
   /**
    * @param {any} venue
@@ -192,7 +189,6 @@ class Page {
     setText(this.note, "");
     const what = amount === undefined ? "" : this.amountText(amount);
     setText(this.submit, this.name ? strings.submit(this.direction, what) : strings.chooseAccount);
-    this.submit.disabled = this.name !== null && isBusy();
   }
 
   // -- signing --
@@ -326,9 +322,7 @@ onAccount(async (name) => {
   }
 });
 afterPaint(async () => {
-  const [wallet, pending] = await Promise.all([import("../wallet/wallet.js"), import("../wallet/pending.js")]);
-  isBusy = wallet.isBusy;
-  wallet.onBusyChange(() => page?.refresh());
+  const pending = await import("../wallet/pending.js");
   pending.onChange((_, changed) => {
     if (changed?.state === "final") page?.scheduleLists();
   });

@@ -1,5 +1,6 @@
 // Formatters for prices, amounts, percentages and times. Numbers come as decimal text from the API, never as floats.
 
+import { months } from "../strings/common.js";
 import { grouped } from "./amounts.js";
 import { el, setText } from "./dom.js";
 
@@ -34,8 +35,8 @@ export function setAmount(node, text) {
   node.dataset.value = text;
   const value = grouped(text);
   const digits = value.includes(".") ? value.replace(/\.?0+$/, "") : value;
-  if (digits === "0") node.replaceChildren(el("span", { className: "zeros" }, value));
-  else node.replaceChildren(digits, el("span", { className: "zeros" }, value.slice(digits.length)));
+  const rest = el("span", { className: "zeros tail" }, value.slice(digits.length));
+  node.replaceChildren(digits === "0" ? el("span", { className: "zeros" }, digits) : digits, rest);
 }
 
 /**
@@ -71,19 +72,31 @@ export function fixed(text, decimals) {
   return grouped(decimals > 0 ? `${whole}.${fraction.slice(0, decimals).padEnd(decimals, "0")}` : whole);
 }
 
-const HOUR_MINUTE = { hour: "2-digit", minute: "2-digit", hour12: false };
-const minuteFormat = new Intl.DateTimeFormat(undefined, HOUR_MINUTE);
-const secondFormat = new Intl.DateTimeFormat(undefined, { ...HOUR_MINUTE, second: "2-digit" });
-const dayFormat = new Intl.DateTimeFormat(undefined, { ...HOUR_MINUTE, day: "numeric", month: "short" });
+// Times are written out here, not by the browser's locale: the same digits, order and 24 hours everywhere.
+const two = (number) => String(number).padStart(2, "0");
 
-/** Local time as hh:mm. @param {number} ms since 1970 */
-export const hourMinute = (ms) => minuteFormat.format(ms);
+/** Local time as hh:mm. @param {string|number} time ISO 8601, or milliseconds since 1970 */
+export function hourMinute(time) {
+  const date = new Date(time);
+  return `${two(date.getHours())}:${two(date.getMinutes())}`;
+}
 
-/** Local time as hh:mm:ss. @param {string} ts ISO 8601 */
-export const timeOfDay = (ts) => secondFormat.format(new Date(ts));
+/** Local time as hh:mm:ss. @param {string|number} time */
+export const timeOfDay = (time) => `${hourMinute(time)}:${two(new Date(time).getSeconds())}`;
 
-/** Local day and time. @param {string} ts ISO 8601 */
-export const dayAndTime = (ts) => dayFormat.format(new Date(ts));
+/** Local day as "29 Nov", with the year if it is another one. @param {string|number} time */
+export function day(time) {
+  const date = new Date(time);
+  const year = date.getFullYear();
+  const text = `${date.getDate()} ${months[date.getMonth()]}`;
+  return year === new Date().getFullYear() ? text : `${text} ${year}`;
+}
+
+/** Local day and time. @param {string|number} time */
+export const dayAndTime = (time) => `${day(time)}, ${hourMinute(time)}`;
+
+/** Day in UTC as "29 Nov 2026". @param {string} ts ISO 8601 */
+export const utcDay = (ts) => `${Number(ts.slice(8, 10))} ${months[Number(ts.slice(5, 7)) - 1]} ${ts.slice(0, 4)}`;
 
 /** Full time in UTC. @param {string} ts ISO 8601 */
 export const utcTime = (ts) => `${ts.slice(0, 10)} ${ts.slice(11, 19)} UTC`;

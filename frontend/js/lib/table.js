@@ -34,7 +34,8 @@ export class KeyedRows {
 }
 
 /**
- * @typedef {{text: string, num?: boolean, hiddenHead?: boolean, narrow?: "left"|"right"|"whole"|"none", label?: boolean}} Column
+ * @typedef {{text: string, num?: boolean, hiddenHead?: boolean, narrow?: "left"|"right"|"whole"|"none", label?: boolean,
+ *   className?: string}} Column
  * `hiddenHead`: its heading is for screen readers only. `narrow`: its place in a card on narrow screens. `label`:
  * whether the heading stands before the value there.
  */
@@ -47,12 +48,14 @@ export class KeyedRows {
  * @param {string} className
  */
 export function table(caption, columns, className = "") {
-  const heads = columns.map(({ text, num, hiddenHead, narrow = "left" }) =>
-    el(
+  const heads = columns.map((column) => {
+    const { text, hiddenHead, narrow = "left" } = column;
+    return el(
       "th",
-      { scope: "col", role: "columnheader", className: num ? "num" : "", dataset: { narrow } },
+      { scope: "col", role: "columnheader", className: classOf(column), dataset: { narrow } },
       hiddenHead ? el("span", { className: "visually-hidden" }, text) : text,
-    ));
+    );
+  });
   const body = el("tbody", { role: "rowgroup" });
   const node = el(
     "table",
@@ -69,10 +72,14 @@ export function table(caption, columns, className = "") {
  * @param {Column[]} columns
  */
 export function tableRow(columns) {
-  const cells = columns.map(({ text, num, narrow = "left", label }) =>
-    el("td", { role: "cell", className: num ? "num" : "", dataset: { narrow, ...(label ? { label: text } : {}) } }));
+  const cells = columns.map((column) => {
+    const { text, narrow = "left", label } = column;
+    return el("td", { role: "cell", className: classOf(column), dataset: { narrow, ...(label ? { label: text } : {}) } });
+  });
   return el("tr", { role: "row" }, ...cells);
 }
+
+const classOf = ({ num, className = "" }) => `${num ? "num " : ""}${className}`.trim();
 
 /**
  * Placeholder rows for data that is loading.

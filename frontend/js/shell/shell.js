@@ -31,7 +31,8 @@ const root = document.documentElement;
 export function mountShell(page) {
   const header = byId("header");
   const spacer = el("span", { className: "spacer" });
-  header.replaceChildren(brand(), navigation(page), spacer, statusBar(), themeButton(), accountButton());
+  const nav = navigation(page);
+  header.replaceChildren(brand(), menuButton(header, nav), nav, spacer, statusBar(), themeButton(), accountButton());
   mountBanners(header);
   if (!isKept) setBanner("storage", { kind: "warn", text: strings.notKept });
   document.body.append(footer());
@@ -52,7 +53,7 @@ export const chooseAccount = () => import("./account-dialog.js").then(({ openAcc
 
 function brand() {
   const peak = icon(svg("path", { d: "M2 20 9 5l4.5 9 2.5-4 6 10Z", "stroke-linejoin": "round" }));
-  return el("a", { className: "brand", href: "./" }, peak, strings.brand);
+  return el("a", { className: "brand", href: "./" }, peak, el("span", {}, strings.brand));
 }
 
 function icon(...shapes) {
@@ -64,7 +65,15 @@ function navigation(page) {
   const links = Object.entries(PAGES).map(([name, href]) =>
     el("a", { href, "aria-current": name === page ? "page" : null }, strings.pages[name]),
   );
-  return el("nav", { className: "nav", "aria-label": strings.menu }, ...links);
+  return el("nav", { className: "nav", id: "nav", "aria-label": strings.menu }, ...links);
+}
+
+// On narrow screens the navigation opens below the header.
+function menuButton(header, nav) {
+  const toggle = () => node.setAttribute("aria-expanded", String(header.classList.toggle("open")));
+  const bars = icon(svg("path", { d: "M4 7h16M4 12h16M4 17h16", "stroke-linecap": "round" }));
+  const node = button(bars, toggle, { className: "icon menu", "aria-label": strings.openMenu, "aria-expanded": "false", "aria-controls": nav.id });
+  return node;
 }
 
 function statusBar() {

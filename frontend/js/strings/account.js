@@ -2,48 +2,65 @@
 
 import { sides } from "./common.js";
 
+export const orderTexts = {
+  kinds: { limit: "Limit", market: "Market" },
+  triggered: {
+    stop: { limit: "Stop-limit", market: "Stop-market" },
+    profit: { limit: "Take-profit limit", market: "Take-profit market" },
+  },
+  stopLoss: { sell: "Stop loss", buy: "Stop" },
+  atMarket: "Market",
+  worst: (price) => `Worst price ${price}`,
+  condition: (condition) => `Mark ${condition}`,
+  becomes: ({ condition, side, amount, price, worst, base }) => {
+    const what = price === null ? `market ${side} (worst price ${worst})` : `limit ${side} at ${price}`;
+    return `When the mark price of ${base} is ${condition}, it becomes a ${what} of ${amount}.`;
+  },
+  stopLossAt: (name, price) => `${name} ${price}`,
+  stopLossSentence: ({ side, condition, worst }) =>
+    `When the mark price is ${condition}, the order is cancelled and what is left is ${side === "sell" ? "sold" : "bought"} at market, worst price ${worst}.`,
+};
+
 export const orderTables = {
   columns: {
-    pair: "Pair", side: "Side", price: "Price", amount: "Amount", filled: "Filled", placed: "Placed", expires: "Expires", actions: "Actions",
-    received: "Received", closed: "Closed", status: "Status", time: "Time", total: "Total", fee: "Fee", role: "Role",
-    token: "Token", available: "Available", locked: "In orders", withdrawing: "Withdrawing", sum: "Total",
+    pair: "Pair", side: "Type", price: "Price", amount: "Amount", filled: "Filled", placed: "Placed", expires: "Expires", actions: "Actions",
+    average: "Avg. price", filledOf: "Filled / amount", closed: "Closed", status: "Status", time: "Time", total: "Total", fee: "Fee", role: "Role",
   },
   sides,
-  market: "market",
-  atMarket: "Market",
   openCaption: "Open orders",
   noOpen: "No open orders",
   historyCaption: "Order history",
   noHistory: "No past orders",
   tradesCaption: "Trade history",
   noTrades: "No trades yet",
-  balancesCaption: "Balances",
-  noBalances: "No balances yet.",
-  firstDeposit: "Make a deposit",
   statuses: {
     filled: "Filled", cancelled: "Cancelled", expired: "Expired", rejected: "Rejected", open: "Open", waiting: "Waiting",
     triggered: "Triggered",
   },
-  stopPrice: (price, condition) => `${price} if ${condition}`,
-  protectiveStop: (price, limit) => `Protective stop at ${price}, worst price ${limit}`,
+  reason: (status, reason) => `${status}: ${reason}`,
+  stopLossTriggered: "Stop loss triggered",
+  postOnly: "Post-only",
+  toWallet: "To wallet",
+  toWalletTitle: "What it receives is withdrawn to your wallet when it closes.",
+  showOrder: "Show order",
+  showOrderOf: (id) => `Show order of transaction ${id}, from a Hive node`,
+  noAnswer: "No Hive node has it",
   roles: { taker: "Taker", maker: "Maker" },
   actions: { buy: "Buy", sell: "Sell", marketBuy: "Market buy", marketSell: "Market sell", cancel: "Cancel", cancelAll: "Cancel all", cancelAllAfter: "Cancel-all timer", replace: "Replace", withdraw: "Withdraw" },
   replace: "Replace",
   cancel: "Cancel",
   ofOrder: (action, side, amount, price) => `${action}: ${side} ${amount} ${price}`,
+};
+
+export const balancesTable = {
+  columns: { token: "Token", available: "Available", locked: "In orders", withdrawing: "Withdrawing", sum: "Total", actions: "Actions" },
+  caption: "Balances",
+  none: "No balances yet.",
+  firstDeposit: "Make a deposit",
   deposit: "Deposit",
   withdraw: "Withdraw",
   depositOf: (symbol) => `Deposit ${symbol}`,
   withdrawOf: (symbol) => `Withdraw ${symbol}`,
-};
-
-export const replaceDialog = {
-  title: "Replace order",
-  hint: "Cancels the order and places a new one in one step. The new order goes to the end of the queue at its price.",
-  price: (quote) => `Price (${quote})`,
-  amount: (base) => `Amount (${base})`,
-  empty: "Price and amount are required.",
-  review: "Review",
 };
 
 export const portfolio = {
@@ -59,7 +76,7 @@ export const portfolio = {
   value: "Estimated value",
   valueTitle: (value) => `${value}, at last prices`,
   valueIn: "Value in",
-  cancelAll: "Cancel all",
+  cancelAll: (count) => `Cancel all (${count})`,
   csv: "Export CSV",
   sections: { balances: "Balances", open: "Open orders", deposits: "Deposits", withdrawals: "Withdrawals", trades: "Trade history", history: "Order history" },
 };

@@ -3,6 +3,7 @@
 export const shell = {
   brand: "Peake DEX",
   menu: "Main",
+  openMenu: "Menu",
   pages: { markets: "Markets", trade: "Trade", portfolio: "Portfolio", transfer: "Transfer", audit: "Audit" },
   theme: "Switch between dark and light theme",
   chooseAccount: "Choose account",

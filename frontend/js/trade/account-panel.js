@@ -1,8 +1,11 @@
 // Account panel of the trading screen: open orders, order history, trade history and balances.
 
 import { readOrderHistory, readTradeHistory } from "../data/account-history.js";
-import { balancesTable, openOrdersTable, orderHistoryTable, tradeHistoryTable } from "../account/order-tables.js";
+import { balancesTable } from "../account/balances-table.js";
+import { openOrdersTable, orderHistoryTable, tradeHistoryTable } from "../account/order-tables.js";
+import { signedOrders } from "../account/signed-orders.js";
 import { button, el, setText } from "../lib/dom.js";
+import { scheduleRender } from "../lib/render.js";
 import { errorNote } from "../lib/widgets.js";
 import { accountPanel as strings } from "../strings/trade.js";
 
@@ -13,15 +16,16 @@ export class AccountPanel {
    * @param {HTMLElement} root an empty panel
    * @param {import("../lib/amounts.js").Market} pair
    * @param {{cancel: (order: any) => void, replace: (order: any) => void,
-   *   cancelAll: (pair: {base?: string, quote?: string}) => void}} actions
+   *   cancelAll: (which: {base?: string, quote?: string, count: number}) => void}} actions
    */
   constructor(root, pair, actions) {
     this.pair = pair;
     /** @type {import("../data/live-account.js").LiveAccount|null} */
     this.account = null;
+    this.signed = signedOrders(() => scheduleRender(this.render));
     this.tables = {
-      open: openOrdersTable(actions),
-      history: orderHistoryTable(),
+      open: openOrdersTable(actions, this.signed),
+      history: orderHistoryTable(this.signed),
       trades: tradeHistoryTable(),
       balances: balancesTable(true),
     };
@@ -37,10 +41,8 @@ export class AccountPanel {
       this.onlyPair,
       strings.onlyPair(`${pair.base}/${pair.quote}`),
     );
-    this.cancelAll = button(strings.cancelAll, () => actions.cancelAll(this.pairFilter()), {
-      className: "plain needs-signature",
-      hidden: true,
-    });
+    const cancelAll = () => actions.cancelAll({ ...this.pairFilter(), count: this.shownOrders().length });
+    this.cancelAll = button("", cancelAll, { className: "plain", hidden: true });
     this.content = el("div", { role: "tabpanel", id: "account-table" });
     root.replaceChildren(
       el(
@@ -59,6 +61,7 @@ export class AccountPanel {
   /** @param {import("../data/live-account.js").LiveAccount|null} account */
   setAccount(account) {
     this.account = account;
+    this.history = null; // closed and rejected orders; null until read
     this.tables.history.show(null);
     this.tables.trades.show(null);
     this.select(this.selected);
@@ -86,18 +89,42 @@ export class AccountPanel {
     return this.onlyPair.checked ? { base: this.pair.base, quote: this.pair.quote } : {};
   }
 
+  isShown({ base, quote }) {
+    return !this.onlyPair.checked || (base === this.pair.base && quote === this.pair.quote);
+  }
+
+  /** Open orders and waiting stops that pass the filter; null until loaded. */
+  shownOrders() {
+    return this.account?.openOrders()?.filter((order) => this.isShown(order)) ?? null;
+  }
+
   /** Bring the selected tab up to date. */
-  render() {
+  render = () => {
     const { account, selected } = this;
-    const open = account?.openOrders();
-    const { base, quote } = this.pairFilter();
-    const shown = open && base ? open.filter((order) => order.base === base && order.quote === quote) : open;
-    setText(this.tabs.open, open?.length ? strings.openCount(open.length) : strings.tabs.open);
+    const count = account?.openOrders()?.length ?? 0;
+    const shown = this.shownOrders();
+    setText(this.tabs.open, count ? strings.openCount(count) : strings.tabs.open);
     this.cancelAll.hidden = selected !== "open" || !shown?.length;
+    setText(this.cancelAll, strings.cancelAll(shown?.length ?? 0));
     if (!account) return;
     if (selected === "open") this.tables.open.show(shown);
     else if (selected === "balances") this.tables.balances.show(account.funds());
     else if (this.isStale) this.readHistory();
+    else if (selected === "history") this.showHistory();
+  };
+
+  // Of a rejected order the API does not know the pair, but what was signed may tell it.
+  showHistory() {
+    const isOther = (order) => order.status === "rejected" && this.signed.of(order)?.base && !this.isShown(this.signed.of(order));
+    if (this.history) this.tables.history.show(this.history.filter((order) => !isOther(order)));
+  }
+
+  showRead(selected, rows) {
+    if (selected === "trades") this.tables.trades.show(rows);
+    else {
+      this.history = rows;
+      this.showHistory();
+    }
   }
 
   // The history is read while it is visible and has changed, every few seconds at most.
@@ -110,7 +137,7 @@ export class AccountPanel {
     const readRows = selected === "history" ? readOrderHistory : readTradeHistory;
     try {
       const rows = await readRows(account.name, this.pairFilter());
-      if (isCurrent()) this.tables[selected].show(rows);
+      if (isCurrent()) this.showRead(selected, rows);
     } catch (error) {
       if (isCurrent()) this.content.replaceChildren(errorNote(error.message, () => this.select(selected)));
     }

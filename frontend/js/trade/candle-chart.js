@@ -1,11 +1,14 @@
-// Candlestick and volume chart, drawn by TradingView Lightweight Charts. Prices enter as whole ticks, so that every
-// label is exact.
+// Candlestick and volume chart, drawn by TradingView Lightweight Charts.
+//
+// Prices enter in thousands of ticks: the library spaces the labels of its price axis by 1, 2, 2.5 or 5 times a power of
+// ten, and labels 2.5 ticks apart would be rounded to uneven steps. Times enter shifted to local time, because the
+// library marks days by UTC; candles of days and weeks begin and end by UTC and are not shifted.
 
-import { grouped, plain, showPrice, units } from "../lib/amounts.js";
-import { dayAndTime, hourMinute } from "../lib/format.js";
-import { sides as sideNames } from "../strings/common.js";
+import { showPrice, units } from "../lib/amounts.js";
+import { dayAndTime, utcDay } from "../lib/format.js";
+import { months } from "../strings/common.js";
 
-const MAX_OWN_LINES = 20;
+const SCALE = 1000;
 const MIN_VISIBLE_CANDLES = 60;
 const MAX_VISIBLE_CANDLES = 140;
 
@@ -22,16 +25,19 @@ export class CandleChart {
     this.pair = pair;
     /** @type {[number, any][]} candles by time, in seconds since 1970 */
     this.candles = [];
+    this.drawn = [];
+    /** @type {import("./order-lines.js").Line[]} */
     this.lines = [];
-    const price = (ticks) => showPrice(pair, BigInt(Math.round(ticks)));
+    this.shift = 0; // seconds that are added to times
+    const price = (value) => showPrice(pair, BigInt(Math.round(value * SCALE)));
     this.chart = createChart(container, {
       autoSize: true,
       layout: { attributionLogo: false }, // its inline style violates the CSP; the footer has the link
       crosshair: { mode: CrosshairMode.Normal },
-      localization: { priceFormatter: price, timeFormatter: (time) => dayAndTime(new Date(time * 1000).toISOString()) },
+      localization: { locale: "en", priceFormatter: price, timeFormatter: (shown) => this.timeText(shown) },
       timeScale: { timeVisible: true, secondsVisible: false, rightOffset: 6, tickMarkFormatter: tickLabel },
     });
-    this.series = this.chart.addSeries(CandlestickSeries, { priceFormat: { type: "custom", minMove: 1, formatter: price } });
+    this.series = this.chart.addSeries(CandlestickSeries, { priceFormat: { type: "custom", minMove: 1 / SCALE, formatter: price } });
     this.volume = this.chart.addSeries(HistogramSeries, {
       priceScaleId: "",
       priceFormat: { type: "volume" },
@@ -40,7 +46,7 @@ export class CandleChart {
     });
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
     this.series.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: 0.22 } });
-    this.chart.subscribeCrosshairMove(({ time }) => onCrosshair(time));
+    this.chart.subscribeCrosshairMove(({ time }) => onCrosshair(time === undefined ? time : time - this.shift));
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < 10) onStart();
     });
@@ -51,7 +57,7 @@ export class CandleChart {
   applyTheme() {
     const style = getComputedStyle(document.documentElement);
     const color = (name) => style.getPropertyValue(`--${name}`).trim();
-    this.colors = { buy: color("buy"), sell: color("sell") };
+    this.colors = { buy: color("buy"), sell: color("sell"), onSide: color("on-side") };
     const crosshairLine = { color: color("border"), labelBackgroundColor: color("border") };
     this.chart.applyOptions({
       layout: {
@@ -76,11 +82,18 @@ export class CandleChart {
       priceLineColor: color("muted"),
     });
     this.volume.setData(this.candles.map(([time, candle]) => this.column(time, candle)));
+    this.drawLines();
   }
 
-  /** Replace all candles. @param {[number, any][]} candles oldest first */
-  setCandles(candles) {
+  /**
+   * Replace all candles.
+   * @param {[number, any][]} candles oldest first
+   * @param {boolean} areDays whether they begin and end by UTC
+   */
+  setCandles(candles, areDays) {
     this.candles = candles;
+    this.areDays = areDays;
+    this.shift = areDays ? 0 : -60 * new Date().getTimezoneOffset();
     this.series.setData(candles.map(([time, candle]) => this.bar(time, candle)));
     this.volume.setData(candles.map(([time, candle]) => this.column(time, candle)));
   }
@@ -100,41 +113,50 @@ export class CandleChart {
     this.chart.timeScale().setVisibleLogicalRange({ from: count - visible, to: count + 5 });
   }
 
-  /** Draw a line for each own order. @param {{side: "buy"|"sell", ticks: bigint, lots: bigint}[]} orders */
-  showOwnOrders(orders) {
-    const shown = orders.slice(0, MAX_OWN_LINES);
-    const key = shown.map(({ side, ticks }) => `${side} ${ticks}`).join();
+  /** Draw the trader's orders. @param {import("./order-lines.js").Line[]} lines */
+  showLines(lines) {
+    const key = lines.map(({ ticks, side, kind, text }) => `${ticks} ${side} ${kind} ${text}`).join();
     if (key === this.linesKey) return;
     this.linesKey = key;
-    for (const line of this.lines) this.series.removePriceLine(line);
-    this.lines = shown.map(({ side, ticks, lots }) =>
+    this.lines = lines;
+    this.drawLines();
+  }
+
+  drawLines() {
+    for (const line of this.drawn) this.series.removePriceLine(line);
+    this.drawn = this.lines.map(({ ticks, side, kind, text }) =>
       this.series.createPriceLine({
-        price: Number(ticks),
+        price: Number(ticks) / SCALE,
         color: this.colors[side],
+        axisLabelTextColor: this.colors.onSide,
         lineWidth: 1,
-        lineStyle: 2,
-        axisLabelVisible: false,
-        title: `${sideNames[side]} ${grouped(plain(lots, this.pair.quantityDecimals))}`,
+        lineStyle: kind === "stop" ? 1 : 2, // dotted, dashed
+        axisLabelVisible: true, // without it there is no title either
+        title: text,
       }));
   }
 
+  timeText(shown) {
+    return this.areDays ? utcDay(iso(shown)) : dayAndTime((shown - this.shift) * 1000);
+  }
+
   bar(time, candle) {
-    const ticks = (text) => Number(units(text, this.pair.priceDecimals));
-    return { time, open: ticks(candle.open), high: ticks(candle.high), low: ticks(candle.low), close: ticks(candle.close) };
+    const price = (text) => Number(units(text, this.pair.priceDecimals)) / SCALE;
+    const { open, high, low, close } = candle;
+    return { time: time + this.shift, open: price(open), high: price(high), low: price(low), close: price(close) };
   }
 
   column(time, candle) {
     const isUp = Number(candle.close) >= Number(candle.open);
-    return { time, value: Number(candle.volume), color: `${isUp ? this.colors.buy : this.colors.sell}55` };
+    return { time: time + this.shift, value: Number(candle.volume), color: `${isUp ? this.colors.buy : this.colors.sell}55` };
   }
 }
 
-const yearFormat = new Intl.DateTimeFormat(undefined, { year: "numeric" });
-const monthFormat = new Intl.DateTimeFormat(undefined, { month: "short" });
-const dayFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-// By the library's TickMarkType: year, month, day of month, time, time with seconds.
-const TICK_LABELS = [yearFormat.format, monthFormat.format, dayFormat.format, hourMinute, hourMinute];
+const iso = (shown) => new Date(shown * 1000).toISOString();
 
-function tickLabel(time, type) {
-  return TICK_LABELS[type](time * 1000);
+// Labels of the time axis by the library's TickMarkType: year, month, day of month, time, time with seconds.
+function tickLabel(shown, type) {
+  const text = iso(shown);
+  const month = months[Number(text.slice(5, 7)) - 1];
+  return [text.slice(0, 4), month, `${Number(text.slice(8, 10))} ${month}`, text.slice(11, 16), text.slice(11, 19)][type];
 }

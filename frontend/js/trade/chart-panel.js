@@ -4,13 +4,14 @@
 import { ApiError, read } from "../data/api.js";
 import { grouped, units } from "../lib/amounts.js";
 import { button, el, setText } from "../lib/dom.js";
-import { compact, fixed, setTime } from "../lib/format.js";
+import { compact, fixed, setTime, utcDay } from "../lib/format.js";
 import { KeyedRows, table, tableRow } from "../lib/table.js";
 import { errorNote } from "../lib/widgets.js";
 import { chart as strings } from "../strings/trade.js";
 import { CandleChart } from "./candle-chart.js";
 import { DepthChart } from "./depth-chart.js";
-import { INTERVALS, storeInterval } from "./intervals.js";
+import { INTERVALS, isOfDays, storeInterval } from "./intervals.js";
+import { orderLines } from "./order-lines.js";
 
 const PAGE = 500;
 const TABLE_ROWS = 60;
@@ -43,6 +44,12 @@ export class ChartPanel {
       button(text, () => run(name), { role: "tab", "aria-selected": "false", dataset: { name } });
     const tabs = (label, ...children) => el("div", { className: "tabs", role: "tablist", "aria-label": label }, ...children);
     this.intervalTabs = tabs(strings.interval, ...INTERVALS.map((name) => tab(name, name, (chosen) => this.setInterval(chosen))));
+    this.intervalTabs.classList.add("intervals");
+    this.intervalMenu = el( // instead of the tabs on narrow screens
+      "select",
+      { "aria-label": strings.interval, onchange: () => this.setInterval(this.intervalMenu.value) },
+      ...INTERVALS.map((name) => el("option", { value: name }, name)),
+    );
     this.viewTabs = tabs(
       strings.view,
       ...Object.entries(strings.views).map(([name, text]) => tab(name, text, (chosen) => this.setView(chosen))),
@@ -60,6 +67,7 @@ export class ChartPanel {
         {},
         el("h2", { id: "chart-title", className: "visually-hidden" }, strings.title),
         this.intervalTabs,
+        this.intervalMenu,
         el("span", { className: "spacer" }),
         this.viewTabs,
       ),
@@ -120,10 +128,9 @@ export class ChartPanel {
   }
 
   markTabs() {
+    this.intervalMenu.value = this.interval;
     for (const [tabs, chosen] of [[this.intervalTabs, this.interval], [this.viewTabs, this.view]]) {
       for (const tab of tabs.children) tab.setAttribute("aria-selected", String(tab.dataset.name === chosen));
-      const selected = tabs.querySelector('[aria-selected="true"]');
-      tabs.scrollLeft = selected.offsetLeft - tabs.offsetLeft - tabs.clientWidth / 2; // visible on narrow screens
     }
   }
 
@@ -197,7 +204,7 @@ export class ChartPanel {
 
   showAll(fit) {
     this.showNote(this.times.length ? "" : strings.none);
-    this.chart?.setCandles(this.times.map((time) => [time, this.candles.get(time)]));
+    this.chart?.setCandles(this.times.map((time) => [time, this.candles.get(time)]), isOfDays(this.interval));
     if (fit) this.chart?.fit();
     this.showSummary();
     if (this.view === "table") this.showTable();
@@ -243,7 +250,8 @@ export class ChartPanel {
 
   fillRow(row, candle) {
     const cells = row.children;
-    setTime(cells[0], candle.ts);
+    if (isOfDays(this.interval)) setText(cells[0], utcDay(candle.ts));
+    else setTime(cells[0], candle.ts);
     ["open", "high", "low", "close"].forEach((name, at) => setText(cells[at + 1], grouped(candle[name])));
     setText(cells[5], fixed(candle.volume, Math.max(0, this.pair.quantityDecimals)));
   }
@@ -255,12 +263,13 @@ export class ChartPanel {
     this.note.replaceChildren(content ?? "");
   }
 
-  /**
-   * @param {import("../data/order-book.js").OrderBook} book
-   * @param {{side: "buy"|"sell", ticks: bigint, lots: bigint}[]} ownOrders the trader's orders in it
-   */
-  showBook(book, ownOrders) {
+  /** @param {import("../data/order-book.js").OrderBook} book */
+  showBook(book) {
     this.depth.show(book);
-    this.chart?.showOwnOrders(ownOrders);
+  }
+
+  /** @param {any[]} orders rows of /api/orders of this pair: the trader's open ones and waiting stops */
+  showOrders(orders) {
+    this.chart?.showLines(orderLines(this.pair, orders));
   }
 }

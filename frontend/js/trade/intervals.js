@@ -13,3 +13,6 @@ export function storedInterval(fallback) {
 
 /** @param {string} interval */
 export const storeInterval = (interval) => local.setItem(KEY, interval);
+
+/** Whether candles of the interval begin and end with days of UTC. @param {string} interval */
+export const isOfDays = (interval) => /[dw]$/.test(interval);

@@ -34,7 +34,7 @@ export class PairBar {
         stat("low", strings.low),
         stat("quoteVolume", strings.volume(pair.quote)),
         stat("baseVolume", strings.volume(pair.base), "optional"),
-        stat("spread", strings.spread),
+        stat("spread", strings.spread, "spread"),
       ),
     );
   }
