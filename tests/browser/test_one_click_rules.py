@@ -61,9 +61,9 @@ class Exchange:
         id = f"{self.serial:040x}"
         decoded = json.loads(json.dumps(payload), parse_int=JsonNumber)
         lines = self.apply(Action(id, signer, active, name, decoded))
-        [rejected] = [line.code for line in lines if isinstance(line, Reject) and line.id == id] or [None]
+        rejected = [Code(line.code) for line in lines if isinstance(line, Reject) and line.id == id]
         assert rejected or any(isinstance(line, Accept) and line.id == id for line in lines)
-        return id, None if rejected is None else Code(rejected)
+        return id, rejected[0] if rejected else None
 
     def fund(self, name: str) -> None:
         for symbol, amount in {"PEK": "1000000", "SWAP.HIVE": "10000", "BIG": "1000"}.items():
@@ -178,15 +178,13 @@ def draw(rng: random.Random, one: Exchange) -> tuple[str, dict[str, Any]]:
     match rng.randint(0, 9):
         case 0 | 1 | 2 | 3:
             payload = {**pair, "quantity": quantity, "price": price}
-            extra = rng.choice(
-                [{}] * 6
-                + [
-                    {"stopPrice": "0.000001", "stopLimit": "0.000001"},
-                    {"settle": "venue"},
-                    {"postOnly": True},
-                ]
-            )
-            return rng.choice(["buy", "sell"]), {**payload, **extra}
+            extras: list[dict[str, Any]] = [{}] * 6
+            extras += [
+                {"stopPrice": "0.000001", "stopLimit": "0.000001"},
+                {"settle": "venue"},
+                {"postOnly": True},
+            ]
+            return rng.choice(["buy", "sell"]), {**payload, **rng.choice(extras)}
         case 4:
             budget = show_units(max(1, int(left.get("SWAP.HIVE", 0) * 10**8) + rng.randint(-1, 1)), 8)
             amount = rng.choice([budget, "0.5"])

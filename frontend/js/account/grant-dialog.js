@@ -25,7 +25,8 @@ export async function openGrantDialog(venue, account, { to, old = null, pair } =
   const facts = await readFacts(venue, account);
   const form = new GrantForm({ venue, facts, old, pair, to }, () => refresh());
   const skip = el("input", { type: "checkbox", id: "grant-skip", checked: !old || choiceOf(account).skipsReview });
-  const sentence = el("p", { className: "sentence", id: "grant-sentence" });
+  const sentence = el("p", { className: "sentence" });
+  const preview = el("div", {}, el("p", { className: "small muted" }, strings.sign), sentence);
   const note = el("p", { className: "hint bad", role: "alert" });
 
   /** The draft; null with the errors shown. */
@@ -44,7 +45,7 @@ export async function openGrantDialog(venue, account, { to, old = null, pair } =
 
   function refresh() {
     const draft = readDraft();
-    sentence.hidden = !draft;
+    preview.hidden = !draft;
     if (draft) setText(sentence, draft.message);
   }
 
@@ -76,7 +77,7 @@ export async function openGrantDialog(venue, account, { to, old = null, pair } =
       ...form.nodes,
       isPosting && el("div", { className: "check" }, skip, el("label", { htmlFor: "grant-skip" }, strings.skip)),
       isPosting && !old && provider() === "keychain" && el("p", { className: "small muted" }, strings.prompt),
-      el("div", { className: "stack-small" }, el("p", { className: "small muted" }, strings.sign), sentence),
+      preview,
       note,
     ],
     footer: [

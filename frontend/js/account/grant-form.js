@@ -180,9 +180,10 @@ export class GrantForm {
     return true;
   }
 
-  // Nothing is wrong before a name is entered; then only the submission says that it is missing.
+  // Nothing is wrong before a name is entered; only the submission says that it is missing.
   showAccountError(message) {
-    if (this.account.input.value || this.isSubmitted) this.account.setError(message);
+    if (this.account.input.value) this.account.setError(message);
+    else if (this.isSubmitted) this.account.setError(inputStrings.required);
   }
 
   focusFirstError() {
