@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _TIMEOUT_SECONDS: Final = 60
+_REPLY_SECONDS: Final = 5
 _KINDS: Final = "a folder, ftp://, ftps://, sftp:// or s3://"
 
 
@@ -172,7 +173,7 @@ def _ftp(url: SplitResult, credentials: Credentials) -> _Opened:
         timeout=_TIMEOUT_SECONDS,
         skip_instance_cache=True,
     )
-    return _Opened(fs, unquote(url.path) or "/", (OSError, EOFError, ftplib.Error), fs.ftp.close)
+    return _Opened(fs, unquote(url.path) or "/", (OSError, EOFError, ftplib.Error), fs.close)
 
 
 class _Ftp(FTPFileSystem):  # type: ignore[misc]
@@ -192,15 +193,55 @@ class _Ftp(FTPFileSystem):  # type: ignore[misc]
         if isinstance(self.ftp, _FtpTls):
             self.ftp.prot_p()
 
+    def close(self) -> None:
+        """Close the control connection."""
+        self.ftp.close()
+
     def put_file(self, lpath: str, rpath: str, **_: Any) -> None:
         """Upload in one transfer: fsspec sends blocks with REST, which not every server supports."""
-        with Path(lpath).open("rb") as file:
-            self.ftp.storbinary(f"STOR {rpath}", file, blocksize=self.blocksize)
+        with Path(lpath).open("rb") as file, self._transfer(f"STOR {rpath}") as connection:
+            connection.sendfile(file)
         self.invalidate_cache(self._parent(rpath))
 
     def get_file(self, rpath: str, lpath: str, **_: Any) -> None:
-        with Path(lpath).open("wb") as file:
-            self.ftp.retrbinary(f"RETR {rpath}", file.write, blocksize=self.blocksize)
+        with Path(lpath).open("wb") as file, self._transfer(f"RETR {rpath}") as connection:
+            while block := connection.recv(self.blocksize):
+                file.write(block)
+
+    @contextmanager
+    def _transfer(self, command: str) -> Iterator[socket.socket]:
+        """Data connection of a command."""
+        self.ftp.voidcmd("TYPE I")
+        connection = self.ftp.transfercmd(command)
+        try:
+            with connection:
+                yield connection
+                if isinstance(connection, ssl.SSLSocket):
+                    connection.unwrap()
+        except OSError as error:
+            reply = self._reply_after_failure()
+            if reply is not None and isinstance(error, ConnectionError | ssl.SSLError):
+                raise reply from None  # it says why the connection has ended
+            raise
+        self.ftp.voidresp()
+
+    def _reply_after_failure(self) -> ftplib.Error | None:
+        """The reply after a transfer that failed, which the next command would take for its own.
+
+        Some servers send none: then a new connection is made.
+        """
+        try:
+            self.ftp.sock.settimeout(_REPLY_SECONDS)
+            self.ftp.voidresp()
+        except ftplib.Error as reply:
+            self.ftp.sock.settimeout(self.timeout)
+            return reply
+        except (OSError, EOFError):
+            self.ftp.close()
+            self._connect()
+        else:
+            self.ftp.sock.settimeout(self.timeout)
+        return None
 
     def rm_file(self, path: str) -> None:
         self.ftp.delete(path)

@@ -53,19 +53,20 @@ def test_a_backup_comes_back_as_it_was(server: Server, database: Path, scratch: 
     assert list(scratch.iterdir()) == []
 
 
+def credentials_of(server: Server) -> Credentials:
+    variables = (f"PEAKEDEX_BACKUP_{name.upper()}" for name in Credentials._fields)
+    return Credentials(*map(server.environment.get, variables))
+
+
 @at("folder", "ftp")
 def test_what_the_policy_does_not_keep_goes_and_what_others_put_there_stays(
     server: Server, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    environment = server.environment
-    credentials = Credentials(
-        *(environment.get(f"PEAKEDEX_BACKUP_{each.upper()}") for each in Credentials._fields)
-    )
     night = datetime(2026, 3, 1, 3, tzinfo=UTC)
     engine = open_reader(str(database))
-    with engine.connect() as connection, open_storage(server.url, credentials) as place:
+    with engine.connect() as connection, open_storage(server.url, credentials_of(server)) as place:
         mine = database.with_name("mine")
         mine.write_bytes(b"mine")
         strangers = ["notes.txt", "peakedex-" + "0" * 16 + "-20200101T000000Z-1.snapshot"]
@@ -125,6 +126,19 @@ def test_what_goes_wrong_on_the_way_leaves_the_older_backups_alone(
     assert len(peakedex("backup", "list", "--from", server.url, **server.environment).lines) == 1
     assert list(scratch.iterdir()) == []
     server.faults.clear()
+
+
+@at("ftp", "ftps", "sftp")
+def test_after_a_failed_transfer_the_next_command_gets_its_own_answer(server: Server, tmp_path: Path) -> None:
+    """The file is larger than what the system's buffers hold, so the connection ends while it is sent."""
+    file = tmp_path / "large"
+    file.write_bytes(b"x" * 8_000_000)
+    server.faults.add("full")
+    with open_storage(server.url, credentials_of(server)) as storage:
+        with pytest.raises(StorageError, match=r"large.part cannot be written: "):
+            storage.put(file, "large.part")
+        storage.delete("large.part")
+        assert storage.names() == {}
 
 
 @at("ftp", "sftp")
