@@ -256,8 +256,8 @@ def test_a_deadline_is_that_of_the_venue_s_actions(modules: Page) -> None:
     draft = build(modules, "oneSignature", ORDER)
     dated = modules.evaluate(
         """async (draft) => {
-          const { withDeadline, withNewRef, deadlineOf } = await import("/js/wallet/intents.js");
-          const dated = withNewRef(withDeadline(draft, 1790000900));
+          const { withDeadline, deadlineOf } = await import("/js/wallet/intents.js");
+          const dated = withDeadline(draft, 1790000900);
           return { json: JSON.parse(dated.json), before: deadlineOf(draft), after: deadlineOf(dated) };
         }""",
         draft,
@@ -317,15 +317,6 @@ def test_one_signature_deposits_trades_and_pays_out(modules: Page) -> None:
     assert json.loads(sell["json"])[0]["contractPayload"]["quantity"] == "1000.00000000"
     coin = build(modules, "oneSignature", {**ORDER, "quote": "HBD"})
     assert coin["problem"] == "HBD is a native Hive coin: deposit it first, then trade."
-
-
-def test_a_retry_is_the_same_under_a_new_ref(modules: Page) -> None:
-    draft = build(modules, "oneSignature", ORDER)
-    other = modules.evaluate(
-        "async (draft) => (await import('/js/wallet/intents.js')).withNewRef(draft)", draft
-    )
-    assert other["ref"] != draft["ref"]
-    assert other["json"].replace(other["ref"], draft["ref"]) == draft["json"]
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,30 @@
-// Toasts at the bottom right: one for each id, updated in place. Errors stay until they are dismissed.
+// Toasts at the bottom left: one for each id, updated in place. At most three are visible: what needs the user, then
+// failures, then the newest. The page leaves room below its content for them, so that they hide no control.
 
 import { widgets as strings } from "../strings/common.js";
-import { button, el } from "./dom.js";
+import { button, el, setText } from "./dom.js";
 
 const SHOWN_MS = 8000;
+const MOST = 3;
+const MARGIN = 24;
+const URGENCY = { ask: 0, bad: 1, wait: 2, ok: 3 };
 
-/** @type {Map<string, {node: HTMLElement, timer: number}>} */
+/** @typedef {{node: HTMLElement, kind: Kind, order: number, timer: number, dismiss: () => void}} Shown
+ * @typedef {"ask"|"ok"|"wait"|"bad"} Kind */
+
+/** @type {Map<string, Shown>} */
 const shown = new Map();
-let polite = null;
-let assertive = null;
+let count = 0;
+let regions = null;
 
 /**
  * Show a toast, or replace the one with the same id.
  * @param {string} id
- * @param {{kind: "ok"|"wait"|"bad", title: string, text: string, actions: {text: string, run: () => void}[],
- *   onDismiss: () => void}} toast `wait` and `bad` stay until they are dismissed
+ * @param {{kind: Kind, title: string, text: string, actions: {text: string, run: () => void}[],
+ *   onDismiss?: () => void}} toast `ask` needs the user; only `ok` disappears by itself
  */
-export function showToast(id, { kind, title, text, actions, onDismiss }) {
-  createRegions();
+export function showToast(id, { kind, title, text, actions, onDismiss = () => {} }) {
+  regions ??= createRegions();
   const old = shown.get(id);
   clearTimeout(old?.timer);
   const buttons = actions.map((action) => button(action.text, action.run, { className: "plain" }));
@@ -33,13 +40,18 @@ export function showToast(id, { kind, title, text, actions, onDismiss }) {
     buttons.length > 0 && el("p", { className: "actions" }, ...buttons),
     button("×", dismiss, { className: "close", "aria-label": strings.dismiss }),
   );
-  const region = kind === "bad" ? assertive : polite;
+  const region = kind === "bad" ? regions.assertive : regions.polite;
+  const hasFocus = old?.node.contains(document.activeElement);
   if (old?.node.parentNode === region) old.node.replaceWith(node);
   else {
     old?.node.remove();
     region.append(node);
   }
-  shown.set(id, { node, timer: kind === "ok" ? setTimeout(() => hideToast(id), SHOWN_MS) : 0 });
+  const timer = kind === "ok" ? setTimeout(() => hideToast(id), SHOWN_MS) : 0;
+  count += 1;
+  shown.set(id, { node, kind, order: old?.order ?? count, timer, dismiss });
+  arrange();
+  if (hasFocus) (node.querySelector(".actions button") ?? node.querySelector("button")).focus();
 }
 
 /**
@@ -52,11 +64,31 @@ export function hideToast(id) {
   clearTimeout(toast.timer);
   toast.node.remove();
   shown.delete(id);
+  arrange();
+}
+
+function arrange() {
+  const byUrgency = [...shown.values()].sort((a, b) => URGENCY[a.kind] - URGENCY[b.kind] || b.order - a.order);
+  byUrgency.forEach(({ node }, at) => { node.hidden = at >= MOST; });
+  const hidden = Math.max(0, byUrgency.length - MOST);
+  regions.more.hidden = hidden === 0;
+  setText(regions.count, strings.moreToasts(hidden));
+}
+
+function dismissAll() {
+  for (const { kind, dismiss } of [...shown.values()]) if (kind === "ok" || kind === "bad") dismiss();
 }
 
 function createRegions() {
-  if (polite) return;
-  polite = el("div", { role: "status", className: "toast-region" });
-  assertive = el("div", { role: "alert", className: "toast-region" });
-  document.body.append(el("div", { className: "toasts" }, assertive, polite));
+  const polite = el("div", { role: "status", className: "toast-region" });
+  const assertive = el("div", { role: "alert", className: "toast-region" });
+  const number = el("span");
+  const more = el("div", { className: "toasts-more", hidden: true }, number, button(strings.dismissAll, dismissAll, { className: "plain" }));
+  const dock = el("div", { className: "toasts" }, more, assertive, polite);
+  document.body.append(dock);
+  new ResizeObserver(() => {
+    const height = dock.offsetHeight;
+    document.documentElement.style.setProperty("--toasts", `${height && height + MARGIN}px`);
+  }).observe(dock);
+  return { polite, assertive, more, count: number };
 }

@@ -6,7 +6,15 @@ export const api = {
   offline: "This device is offline.",
 };
 
-export const widgets = { close: "Close", dismiss: "Dismiss", retry: "Retry" };
+export const widgets = {
+  close: "Close",
+  dismiss: "Dismiss",
+  dismissAll: "Dismiss all",
+  moreToasts: (count) => `${count} more notification${count === 1 ? "" : "s"}`,
+  retry: "Retry",
+};
+
+export const tables = { showAll: (count) => `Show all ${count}` };
 
 export const amounts = {
   notNumber: "Not a number. Example: 1250.5.",

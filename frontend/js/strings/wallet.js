@@ -2,6 +2,7 @@
 
 export const wallet = {
   dropped: "Keychain gave no clear answer: it dropped this request for another one. The transaction may still be included.",
+  keyOf: (account, authority) => `${authority} key of @${account}`,
   malformed: (report) => `The wallet could not read the request. This is a bug of this site: please report it with the ID ${report}.`,
   refusals: {
     clock: "The transaction expired before it reached the node. Check this device's clock.",
@@ -13,7 +14,11 @@ export const wallet = {
   reasons: {
     cancelled: {
       message: "Not signed. Nothing happened.",
-      hint: (account) => (account ? `If you did not cancel: check that Keychain holds the active key of @${account}.` : ""),
+      hint: (key) => (key ? `If you did not cancel: check that Keychain holds the ${key}.` : ""),
+    },
+    unsigned: {
+      message: "Keychain could not sign. Nothing was sent.",
+      hint: (key) => (key ? `Check that Keychain is unlocked and holds the ${key}, then try again.` : ""),
     },
     malformed: { message: "The wallet could not read the request." },
     refused: { message: "Rejected by the Hive node." },
@@ -23,7 +28,11 @@ export const wallet = {
     missing: { message: "Hive Keychain not found.", hint: () => "Install it from hive-keychain.com, then reload this page." },
     file: { message: "Hive Keychain works only on pages from a web server.", hint: () => "Open this page at http://localhost or https://." },
     silent: { message: "Hive Keychain does not respond.", hint: () => "Click its icon once, then try again." },
-    given_up: { message: "Stopped waiting for the wallet.", hint: () => "If you still sign, the transaction counts." },
+    given_up: { message: "Keychain has not answered. If you did not sign, nothing was sent." },
+    no_answer: { message: "Keychain did not answer in time, and the request has expired." },
+    removed: { message: "Removed before it was sent to the wallet." },
+    outdated: { message: "It waited too long for the previous request, and was not sent to the wallet." },
+    blocked: { message: "Not sent to the wallet." },
   },
 };
 
@@ -31,26 +40,31 @@ const released = "Funds on hold are available again.";
 
 export const pending = {
   // Toasts of an intent that is not final yet; `title` is the draft's own.
-  waiting: (sentence) => ({ title: "Confirm in Hive Keychain", text: sentence }),
+  queued: (title) => ({ title: "Queued: waiting for the previous request", text: title }),
   signing: (sentence) => ({ title: "Signing", text: sentence }),
-  slow: (sentence) => ({ title: "Waiting for the wallet", text: `Its window may be hidden behind this one. ${sentence}` }),
-  stuck: (sentence) => ({ title: "No response from the wallet", text: `Look for its window, or stop waiting. ${sentence}` }),
-  sent: (title, id, until) => ({ title: `Sent: ${title}`, text: `Transaction ${id}… can be included in a block until ${until}.` }),
-  sentWithoutId: (title, until) => ({ title: `Sent: ${title}`, text: `Can be included in a block until ${until}.` }),
-  multisig: (title) => ({ title: `Waiting for co-signers: ${title}`, text: "It is broadcast once enough co-signers have signed." }),
+  waiting: (sentence) => ({ title: "Confirm in Hive Keychain", text: sentence }),
+  slow: (sentence) => ({ title: "Waiting for Hive Keychain", text: `Its window may be hidden behind this one. ${sentence}` }),
+  stuck: (sentence) => ({ title: "No response from Hive Keychain", text: `Look for its window, or unlock Keychain and try again. ${sentence}` }),
+  // Keychain shows no sentence for a transfer of coins.
+  compare: (to, amount, memo) => `Check in Keychain: to @${to}, ${amount}, memo ${memo ? `“${memo}”` : "empty"}.`,
+  sent: (title, id, until) => ({ title: `Sent: ${title}`, text: `Transaction ${id}… is valid until ${until}.` }),
+  sentWithoutId: (title, until) => ({ title: `Sent: ${title}`, text: `Valid until ${until}.` }),
+  multisig: (title, until) => ({ title: `Waiting for co-signers: ${title}`, text: `Broadcast once enough co-signers have signed. Valid until ${until}.` }),
   inBlock: (title, block) => ({ title: `In block ${block}: ${title}`, text: "Final once the block is irreversible, in a moment." }),
-  lost: (title, until, text) => ({
-    title: `Status unknown: ${title}`,
-    text: `${text || "The wallet's answer was lost."} If it was signed, it appears here. Checking until ${until}.`,
-  }),
+  lost: (title, until, text) => ({ title: `Status unknown: ${title}`, text: `${text} If it was signed, it appears here. Checking until ${until}.` }),
+  answerLost: "The page was closed or reloaded before Keychain answered.",
+  pageClosed: "The page was closed before it was sent to the wallet.",
   outcomes: {
     open: (title) => ({ title: `Order placed: ${title}`, text: "Open in the order book." }),
-    partly_filled: (title, order) => ({ title: `Partially filled: ${title}`, text: `${order.filled} of ${order.quantity} filled; the rest is open in the order book.` }),
-    filled: (title) => ({ title: `Filled: ${title}`, text: "" }),
-    partly_done: (title, order) => ({ title: `Partially filled: ${title}`, text: `${order.filled} of ${order.quantity} filled; the rest was cancelled, and its funds are available again.` }),
+    waiting: (title) => ({ title: `Stop placed: ${title}`, text: "Waiting for its trigger price." }),
+    partly_filled: (title, fill) => ({ title: `Partially filled: ${title}`, text: `${fill} The rest is open in the order book.` }),
+    filled: (title, fill) => ({ title: `Filled: ${title}`, text: fill }),
+    triggered: (title) => ({ title: `Stop triggered: ${title}`, text: "" }),
+    partly_done: (title, fill) => ({ title: `Partially filled: ${title}`, text: `${fill} The rest was cancelled, and its funds are available again.` }),
     cancelled: (orders) => ({ title: `Cancelled: ${orders}`, text: released }),
     unfilled: (title) => ({ title: `Cancelled without a fill: ${title}`, text: released }),
     expired: (title) => ({ title: `Expired: ${title}`, text: released }),
+    done: (title) => ({ title: `Done: ${title}`, text: "" }),
     accepted: (title) => ({ title: `Accepted: ${title}`, text: "The payout follows. Its status is on the Transfer page." }),
     credited: (title) => ({ title: `Credited: ${title}`, text: "Available to trade." }),
     returning: (title) => ({ title: `Accepted: ${title}`, text: "Available again in one hour, unless it is paid before." }),
@@ -62,14 +76,24 @@ export const pending = {
     no_effect: (title) => ({ title: `No effect: ${title}`, text: "Included in a block, but the sidechain refused the transfer, and nothing moved. Was the wallet balance sufficient?" }),
     rejected: (title) => ({ title: `Rejected: ${title}`, text: "" }),
   },
+  fill: ({ filled, quantity, average, received, fee }) =>
+    `${filled} of ${quantity} filled at an average price of ${average}. Received ${received} after a fee of ${fee}.`,
   rejected: (why) => `${why} A rejected action changes nothing.`,
+  // Of an order that deposits first: what became of the deposit, by the order's outcome.
+  deposits: {
+    credited: { order: "", rejected: "The deposit was credited, and is available at the exchange." },
+    refused: {
+      order: "The sidechain refused the deposit: the order used your balance at the exchange.",
+      rejected: "The sidechain refused the deposit: nothing moved.",
+    },
+  },
   codes: {
     E_INPUT: "The exchange could not read this action. Please report it with the transaction ID.",
     E_PRECISION: "Too many decimals in the amount or price for this pair.",
     E_RANGE: "Amount exceeds the maximum.",
-    E_AUTH: "Not signed with the active key of the account that owns it.",
+    E_AUTH: "Not signed with the account's active key, and not covered by a grant.",
     E_GRANT: "Not covered by the account's grant: its actions, pairs, price band or daily allowance.",
-    E_LATE: "Signed too late: the request was valid for 15 minutes. Check this device's clock, and try again.",
+    E_LATE: "Signed too late: a market order is valid for 2 minutes, everything else for 10. Check this device's clock, and try again.",
     E_PAIR: "Unknown pair.",
     E_PAUSED: "This pair takes no new orders. Open orders can be cancelled.",
     E_FUNDS: "Insufficient available balance. Deposit more, or cancel open orders to release funds.",
@@ -86,8 +110,24 @@ export const pending = {
     E_TOKEN: "Token is not listed.",
   },
   unknownCode: (code) => `The exchange answered ${code}.`,
+  closedWindow: "I closed the window",
+  closedPrevious: "The previous window is closed",
+  remove: "Remove",
   stopWaiting: "Stop waiting",
   tryAgain: "Try again",
+  signActive: "Sign with the active key",
+  cannotRetry: (title) => `Cannot try again: ${title}`,
+};
+
+export const rebuild = {
+  garbled: "What this browser stored of it is damaged. Please enter it again.",
+  noLiquidity: "No orders on the other side of the book.",
+  notOpen: "It is not open any more.",
+};
+
+export const depositCheck = {
+  insufficient: (has, needed) => `Insufficient wallet balance: the wallet holds ${has}, and the deposit needs ${needed}. Nothing was sent.`,
+  unknown: "The wallet's balance could not be read, so the deposit might fail and the order use your balance at the exchange. Nothing was sent: try again, or deposit first.",
 };
 
 export const practice = {

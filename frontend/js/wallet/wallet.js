@@ -1,47 +1,32 @@
 // Signing and broadcasting through Hive Keychain, or through the practice wallet, which has the same interface. Only
 // this file uses the browser extension. A success means that one node accepted the transaction, nothing more.
 
-import { wallet as strings } from "../strings/wallet.js";
+import { signingBlocked } from "../data/integrity.js";
+import { withLock } from "../lib/locks.js";
+import { failure, interpret } from "./answers.js";
 import { MAX_JSON_BYTES, jsonBytes } from "./intents.js";
 import { provider } from "./provider.js";
 
 const INJECTION_MS = 2000; // the extension injects its object after DOMContentLoaded
 const HANDSHAKE_MS = 1000;
 const POLL_MS = 50;
-/** After this time its window may be hidden; after the next the user may stop waiting. */
+/** A request that waits longer than this for the one before it is shown as queued. */
+const QUEUED_MS = 200;
+/** With the posting key the wallet may sign without a window, within 1.4 s; later than this it has opened one. */
+const WINDOW_MS = 1500;
+/** After this time its window may be hidden. */
 export const SLOW_MS = 20_000;
-export const STUCK_MS = 60_000;
+const STUCK_MS = 60_000;
 
 const LOCK = "peakedex.wallet";
-const TX_ID = /^[0-9a-f]{40}$/;
+const METHODS = { active: "Active", posting: "Posting" };
 
 /**
- * @typedef {{ok: true, txId: string|null, multisig: boolean}
- *   | {ok: false, reason: Reason, message: string, hint: string, late?: Promise<Answer>}} Answer
- * @typedef {"cancelled"|"malformed"|"refused"|"unclear"|"no_wallet"|"too_large"|"missing"|"file"|"silent"
- *   |"given_up"} Reason
- * `unclear`: it may be included in a block. `given_up`: the user stopped waiting; `late` resolves if the wallet
- * still answers.
+ * @typedef {import("./answers.js").Answer} Answer
+ * @typedef {"queued"|"signing"|"waiting"|"slow"|"stuck"} Phase
+ * `queued`: another request is at the wallet. `signing`: the wallet may sign without a window. `waiting`: its window
+ * is open; `slow`, `stuck`: for a long time.
  */
-
-const events = new EventTarget();
-let openRequests = 0;
-
-/** Whether a request is open or queued; buttons that sign are disabled then. */
-export const isBusy = () => openRequests > 0;
-
-/**
- * Call whenever `isBusy` may have changed.
- * @param {() => void} listener
- */
-export function onBusyChange(listener) {
-  events.addEventListener("change", listener);
-}
-
-function countRequests(change) {
-  openRequests += change;
-  events.dispatchEvent(new Event("change"));
-}
 
 /**
  * Detect the wallet, within three seconds.
@@ -83,45 +68,32 @@ async function findKeychain() {
 const pause = (ms) => new Promise((resolve) => setTimeout(() => resolve(false), ms));
 
 /**
- * Sign and broadcast a draft. Requests are serialized, across tabs too.
+ * Sign and broadcast a draft. Requests go to the wallet strictly one after the other, across tabs too: a second one
+ * would make Keychain drop the first, and then fail itself.
  * @param {import("./intents.js").Draft} draft
- * @param {{onPhase?: (phase: "waiting"|"slow"|"stuck") => void, giveUp?: AbortSignal}} [options]
+ * @param {{onPhase?: (phase: Phase) => void, giveUp?: AbortSignal,
+ *   prepare?: (draft: import("./intents.js").Draft) => Promise<{draft: import("./intents.js").Draft} | {problem: string}>}} [options]
+ *   `prepare` is called when it is the draft's turn, and returns what is signed, or why nothing is. The reason of
+ *   `giveUp` is "late" if the draft has expired. An answer that comes after `giveUp` goes to `onLateAnswer`.
  * @returns {Promise<Answer>}
  */
-export async function sign(draft, { onPhase = () => {}, giveUp } = {}) {
-  if (draft.json !== undefined && jsonBytes(draft.json) > MAX_JSON_BYTES) return failure("too_large");
-  countRequests(1);
+export async function sign(draft, { onPhase = () => {}, giveUp, prepare = async (one) => ({ draft: one }) } = {}) {
+  const timer = setTimeout(() => onPhase("queued"), QUEUED_MS);
+  const work = () => {
+    clearTimeout(timer);
+    return ask(draft, prepare, onPhase, giveUp);
+  };
   try {
-    return await exclusively(() => ask(draft, onPhase, giveUp), giveUp);
+    return await withLock(LOCK, work, giveUp);
+  } catch (error) {
+    if (giveUp?.aborted) return failure(giveUp.reason === "late" ? "outdated" : "removed");
+    throw error;
   } finally {
-    countRequests(-1);
+    clearTimeout(timer);
   }
 }
 
-let previous = Promise.resolve();
-
-/** Run one at a time: a second request would make Keychain drop the first, and then fail itself. */
-async function exclusively(work, giveUp) {
-  if (navigator.locks) {
-    try {
-      return await navigator.locks.request(LOCK, giveUp ? { signal: giveUp } : {}, work);
-    } catch (error) {
-      if (giveUp?.aborted) return failure("given_up");
-      throw error;
-    }
-  }
-  const before = previous;
-  let done = () => {};
-  previous = new Promise((resolve) => { done = resolve; });
-  try {
-    await before;
-    return await work();
-  } finally {
-    done();
-  }
-}
-
-async function ask(draft, onPhase, giveUp) {
+async function ask(draft, prepare, onPhase, giveUp) {
   let found;
   try {
     found = await find();
@@ -129,82 +101,76 @@ async function ask(draft, onPhase, giveUp) {
     return failure("refused", error.message); // the practice wallet could not connect
   }
   if (found.state !== "ready") return failure(found.state);
-  onPhase("waiting");
-  const timers = [setTimeout(() => onPhase("slow"), SLOW_MS), setTimeout(() => onPhase("stuck"), STUCK_MS)];
-  const answer = request(found.api, draft).then(interpret);
-  const aborted = new Promise((resolve) => {
-    if (giveUp?.aborted) resolve(null);
-    giveUp?.addEventListener("abort", () => resolve(null), { once: true });
-  });
-  const first = await Promise.race([answer, aborted]);
-  timers.forEach(clearTimeout);
-  return first ?? { ...failure("given_up"), late: answer };
+  const prepared = await prepare(draft);
+  if ("problem" in prepared) return failure("blocked", prepared.problem);
+  const mismatch = await signingBlocked(prepared.draft);
+  if (mismatch) return failure("blocked", mismatch);
+  if (giveUp?.aborted) return failure("removed");
+  if (prepared.draft.json !== undefined && jsonBytes(prepared.draft.json) > MAX_JSON_BYTES) return failure("too_large");
+  return request(found.api, prepared.draft, onPhase, giveUp);
 }
 
-/** The wallet's raw answer to this draft. Never resolves if the wallet stays silent. */
-function request(api, draft) {
-  return new Promise((resolve) => {
-    const id = api.current_id;
-    const listen = (answer) => {
-      if (isAnswerTo(answer, draft)) resolve(answer);
-      else queueMicrotask(() => { api.requests[id] = listen; }); // Keychain removes a listener that it has called
-    };
+/** The request at the wallet. @type {{draft: import("./intents.js").Draft, id: number, resolve: (answer: Answer) => void}|null} */
+let open = null;
+
+function request(api, draft, onPhase, giveUp) {
+  const timers = [[SLOW_MS, "slow"], [STUCK_MS, "stuck"]].map(([ms, phase]) => setTimeout(() => onPhase(phase), ms));
+  if (draft.authority === "posting") {
+    onPhase("signing");
+    timers.push(setTimeout(() => onPhase("waiting"), WINDOW_MS));
+  } else {
+    onPhase("waiting");
+  }
+  const answer = new Promise((resolve) => {
+    open = { draft, id: api.current_id, resolve };
+    giveUp?.addEventListener("abort", () => resolve(failure(giveUp.reason === "late" ? "no_answer" : "given_up")), { once: true });
     if (draft.kind === "transfer") {
-      api.requestTransfer(draft.account, draft.to, draft.amount, draft.memo, draft.symbol, listen, true);
+      api.requestTransfer(draft.account, draft.to, draft.amount, draft.memo, draft.symbol, deliver, true);
     } else {
-      api.requestCustomJson(draft.account, draft.id, "Active", draft.json, draft.message, listen);
+      api.requestCustomJson(draft.account, draft.id, METHODS[draft.authority ?? "active"], draft.json, draft.message, deliver);
     }
   });
+  return answer.finally(() => {
+    timers.forEach(clearTimeout);
+    open = null;
+  });
 }
 
-function isAnswerTo(answer, draft) {
-  const data = answer?.data;
-  if (!data || typeof data !== "object" || data.username !== draft.account) return false;
-  if (draft.kind === "transfer") {
-    return data.to === draft.to && data.amount === draft.amount && data.currency === draft.symbol && data.memo === draft.memo;
-  }
-  return data.id === draft.id && data.json === draft.json;
+// -- answers ----------------------------------------------------------------------------------------------------------
+
+/** @type {Set<(request: any, answer: Answer) => void>} */
+const lateListeners = new Set();
+/** Answers come twice: to the callback, and as a message. */
+const delivered = new WeakSet();
+
+/**
+ * Call with Keychain's answers to requests for which nobody waits any more: those given up, and those of this tab's
+ * page before a reload.
+ * @param {(request: any, answer: Answer) => void} listener
+ */
+export function onLateAnswer(listener) {
+  lateListeners.add(listener);
 }
 
-/** @returns {Answer} */
-function interpret(answer) {
-  if (answer.success) {
-    const result = answer.result ?? {};
-    const id = [result.tx_id, result.id].find((text) => typeof text === "string" && TX_ID.test(text));
-    return { ok: true, txId: id ?? null, multisig: result.isUsingMultisig === true };
-  }
-  const { error } = answer;
-  if (error === "ignored") return failure("unclear", strings.dropped); // it may have been broadcast nevertheless
-  if (error === "user_cancel") return failure("cancelled", "", answer.data?.username);
-  if (error === "no_wallet") return failure("no_wallet");
-  if (error === "incomplete") {
-    const report = Array.from(crypto.getRandomValues(new Uint8Array(4)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    console.info(`report ${report}:`, plainText(answer.message)); // for support
-    return failure("malformed", strings.malformed(report));
-  }
-  return refusal(`${plainText(answer.message)} ${plainText(error?.message)} ${typeof error === "string" ? error : ""}`);
+function deliver(answer) {
+  if (!answer?.data || typeof answer.data !== "object" || delivered.has(answer)) return;
+  delivered.add(answer);
+  if (open && answer.request_id === open.id && isRequestOf(open.draft, answer.data)) open.resolve(interpret(answer));
+  else for (const listener of lateListeners) listener(answer.data, interpret(answer));
 }
 
-// How nodes word a refusal. Any other error is no clear answer: the transaction may have been accepted.
-const REFUSALS = [
-  [/expir/i, "clock"],
-  [/not_enough_rc|\brc\b|resource credit/i, "credits"],
-  [/custom.?json|custom operation/i, "customs"],
-  [/sufficient funds|insufficient|overdrawn/i, "funds"],
-  [/missing required|missing authority|irrelevant signature/i, "authority"],
-];
-const REFUSED = /xception|assert|invalid|unknown account|does not exist/i;
-
-function refusal(text) {
-  if (/duplicate transaction/i.test(text)) return failure("unclear");
-  const known = REFUSALS.find(([pattern]) => pattern.test(text));
-  if (known) return failure("refused", strings.refusals[known[1]]);
-  return failure(REFUSED.test(text) ? "refused" : "unclear");
+/**
+ * Whether Keychain's copy of a request is that of the draft.
+ * @param {import("./intents.js").Draft} draft
+ * @param {any} data
+ */
+export function isRequestOf(draft, data) {
+  if (data.username !== draft.account) return false;
+  if (draft.kind === "custom_json") return data.id === draft.id && data.json === draft.json;
+  return data.to === draft.to && data.amount === draft.amount && data.currency === draft.symbol && data.memo === draft.memo;
 }
 
-const plainText = (text) => (typeof text === "string" ? text.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ").trim() : "");
-
-function failure(reason, message = "", account = "") {
-  const text = strings.reasons[reason];
-  return { ok: false, reason, message: message || text.message, hint: text.hint ? text.hint(account) : "" };
-}
+// After a reload no callback is left; the answer still comes as a message, with the request in it.
+addEventListener("message", ({ source, data }) => {
+  if (source === window && data?.type === "hive_keychain_response") deliver(data.response);
+});
