@@ -1,4 +1,4 @@
-"""Optional build hook of the wheel: compiles the rules with mypyc (docs/developer.md, "Compiled rules").
+"""Optional build hook of the wheel: compiles rules and projector with mypyc (docs/developer.md).
 
 Enabled by HATCH_BUILD_HOOK_ENABLE_CUSTOM, which `make wheel-compiled` sets. The wheel holds the sources and
 the compiled extension modules; Python imports an extension module before a source file of the same name.
@@ -18,9 +18,12 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PACKAGE = "settlement/core"
-INTERPRETED = ("__init__.py", "events.py", "lines.py", "state_lines.py")
-"""Stay interpreted: mypyc cannot compile a subclass of str, and drops the annotations of the line kinds."""
+PACKAGE = "settlement"
+COMPILED = ("core", "store/write/ledger", "store/write/rows.py", "store/write/candles.py")
+"""The rules, and what the projector does for each journal line."""
+INTERPRETED = ("__init__.py", "events.py", "lines.py", "state_lines.py", "load_rows.py")
+"""Stay interpreted: mypyc cannot compile a subclass of str, and drops the annotations of the line kinds.
+Loading takes the time of its queries."""
 
 
 class CannotCompile(Exception):
@@ -45,7 +48,7 @@ class CompiledRules(BuildHookInterface[Any]):
 
 
 def compile_rules(root: Path, folder: Path) -> list[Path]:
-    """Copy the rules into `folder` and compile them there; returns the extension modules, relative to it.
+    """Copy the package into `folder` and compile there; returns the extension modules, relative to it.
 
     MYPYC_OPT_LEVEL (0 to 3) sets the C compiler's optimization level. Raises CannotCompile.
     """
@@ -56,8 +59,10 @@ def compile_rules(root: Path, folder: Path) -> list[Path]:
         **compiler(headers, has_ziglang=find_spec("ziglang") is not None),
     }
     shutil.copytree(root / PACKAGE, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(root / "settlement" / "__init__.py", folder / "settlement")
-    sources = sorted((folder / PACKAGE).rglob("*.py"))
+    chosen = [folder / PACKAGE / name for name in COMPILED]
+    sources = sorted(
+        source for path in chosen for source in ([path] if path.is_file() else path.rglob("*.py"))
+    )
     modules = [str(s.relative_to(folder)) for s in sources if s.name not in INTERPRETED]
     run = subprocess.run(
         [sys.executable, "-m", "mypyc", *modules],

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from hashlib import sha224
 from pathlib import Path
+
+from indexer.chain.blocks import HeaderFields
+from indexer.chain.integrity.block_id import pack_header
 
 VENUE = """
 [venue]
@@ -38,27 +43,64 @@ taker_fee_bps = 20
 ACCOUNTS = 200
 OPS_PER_BLOCK = 40
 MIDDLE = 10_000  # ticks
+START = 1_767_225_600  # 1 January 2026
+WITNESS = "bench.witness"
 
 
-def block_id(number: int) -> str:
-    """A block id, with the number in its first 8 digits as on Hive."""
+Operations = list[tuple[str, dict[str, object]]]
+"""Each in a transaction of its own: transaction id and custom_json value."""
+
+
+def unlinked_id(number: int) -> str:
+    """A block id, with the number in its first 8 digits as on Hive, that follows from no header."""
     return f"{number:08x}" + "0" * 32
 
 
-def block(number: int, operations: list[tuple[str, dict[str, object]]]) -> dict[str, object]:
-    """A block as block_api writes it, with one operation a transaction: (transaction id, custom_json value)."""
-    seconds = 3 * number
-    return {
-        "block_id": block_id(number),
-        "previous": block_id(number - 1),
-        "timestamp": f"2026-01-{1 + seconds // 86400:02d}T{seconds // 3600 % 24:02d}:"
-        f"{seconds // 60 % 60:02d}:{seconds % 60:02d}",
-        "witness": "bench.witness",
-        "transaction_ids": [transaction_id for transaction_id, _ in operations],
-        "transactions": [
-            {"operations": [{"type": "custom_json_operation", "value": value}]} for _, value in operations
-        ],
-    }
+def time_of(number: int) -> int:
+    """A block's time in seconds since 1970."""
+    return START + 3 * number
+
+
+def linked(
+    blocks: Iterable[tuple[int, Operations]], time_of: Callable[[int], int] = time_of
+) -> Iterator[dict[str, object]]:
+    """Blocks as block_api writes them. Ids follow from the headers, but nothing is signed, and no merkle root is right."""
+    previous, root, signature = "", "00" * 20, bytes(65)
+    for number, operations in blocks:
+        previous = previous or unlinked_id(number - 1)
+        timestamp = datetime.fromtimestamp(time_of(number), UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        header = pack_header(HeaderFields("", previous, timestamp, WITNESS, root))
+        block_id = f"{number:08x}{sha224(header + signature).hexdigest()[8:40]}"
+        yield {
+            "block_id": block_id,
+            "previous": previous,
+            "timestamp": timestamp,
+            "witness": WITNESS,
+            "transaction_merkle_root": root,
+            "extensions": [],
+            "witness_signature": signature.hex(),
+            "transaction_ids": [transaction_id for transaction_id, _ in operations],
+            "transactions": [
+                {"operations": [{"type": "custom_json_operation", "value": value}]} for _, value in operations
+            ],
+        }
+        previous = block_id
+
+
+def write_blocks(
+    folder: Path,
+    blocks: Iterable[tuple[int, Operations]],
+    receipts: Sequence[dict[str, object]] = (),
+    time_of: Callable[[int], int] = time_of,
+) -> None:
+    """Write an archive of linked blocks, the first with these receipts."""
+    with (folder / "blocks.jsonl").open("w") as lines:
+        first = ""
+        for block in linked(blocks, time_of):
+            first = first or str(block["block_id"])
+            lines.write(json.dumps(block) + "\n")
+    of_first = ({**receipt, "refHiveBlockId": first} for receipt in receipts)
+    (folder / "receipts.jsonl").write_text("".join(json.dumps(receipt) + "\n" for receipt in of_first))
 
 
 def custom_json(signer: str, payload: object) -> dict[str, object]:
@@ -119,25 +161,24 @@ class Flow:
 def write_archive(folder: Path, open_orders: int, operations: int) -> int:
     """Write an archive that funds the accounts, opens orders, then trades; returns the last block of the opening."""
     flow = Flow()
-    number = 1
-    with (folder / "blocks.jsonl").open("w") as lines, (folder / "receipts.jsonl").open("w") as receipts:
-        deposits, receipt = funding(flow)
-        lines.write(json.dumps(block(1, deposits)) + "\n")
-        receipts.write(json.dumps(receipt) + "\n")
+    deposits, receipt = funding(flow)
+    opening = -(-open_orders // OPS_PER_BLOCK)
+
+    def blocks() -> Iterator[Operations]:
+        yield deposits
         for start in range(0, open_orders, OPS_PER_BLOCK):
-            number += 1
-            count = min(OPS_PER_BLOCK, open_orders - start)
-            lines.write(json.dumps(block(number, [flow.resting(start + i) for i in range(count)])) + "\n")
-        opened = number
+            yield [flow.resting(index) for index in range(start, min(start + OPS_PER_BLOCK, open_orders))]
         for _ in range(operations // OPS_PER_BLOCK):
-            number += 1
-            lines.write(json.dumps(block(number, [flow.step() for _ in range(OPS_PER_BLOCK)])) + "\n")
-    return opened
+            yield [flow.step() for _ in range(OPS_PER_BLOCK)]
+
+    write_blocks(folder, enumerate(blocks(), 1), [receipt])
+    return 1 + opening
 
 
-def funding(flow: Flow) -> tuple[list[tuple[str, dict[str, object]]], dict[str, object]]:
-    """Deposits that fund the accounts, and their sidechain receipts."""
-    operations, transactions = [], []
+def funding(flow: Flow) -> tuple[Operations, dict[str, object]]:
+    """Deposits that fund the accounts, and their sidechain receipts without the id of the Hive block."""
+    operations: Operations = []
+    transactions = []
     for index in range(ACCOUNTS):
         for symbol, escrow in (("PEK", "bench.pek"), ("SWAP.HIVE", "bench.hive")):
             transaction_id = f"{len(operations):040x}"
@@ -156,23 +197,25 @@ def funding(flow: Flow) -> tuple[list[tuple[str, dict[str, object]]], dict[str, 
                     "logs": json.dumps({"events": events}),
                 }
             )
-    receipt = {"blockNumber": 1, "refHiveBlockNumber": 1, "refHiveBlockId": block_id(1)}
+    receipt = {"blockNumber": 1, "refHiveBlockNumber": 1}
     return operations, {**receipt, "transactions": transactions}
 
 
 def foreign_blocks(count: int, seed: int = 2) -> Iterator[bytes]:
     """Blocks of about 27 KB with 40 operations of other applications; a third of them name the sidechain."""
     chance = random.Random(seed)
-    for number in range(1, count + 1):
-        operations = []
-        for index in range(40):
-            payload = {
-                "contractName": "market" if index % 3 else "tokens",
-                "contractAction": "sell",
-                "contractPayload": {"symbol": "SPS", "memo": "x" * chance.randrange(300, 700)},
-            }
-            value = custom_json(f"account{chance.randrange(10**5)}", payload)
-            if index % 3 == 0:
-                value["id"] = "sm_market"
-            operations.append((f"{chance.getrandbits(160):040x}", value))
-        yield json.dumps(block(number, operations), separators=(",", ":")).encode()
+    blocks = ((number, [_foreign(chance, index) for index in range(40)]) for number in range(1, count + 1))
+    for block in linked(blocks):
+        yield json.dumps(block, separators=(",", ":")).encode()
+
+
+def _foreign(chance: random.Random, index: int) -> tuple[str, dict[str, object]]:
+    payload = {
+        "contractName": "market" if index % 3 else "tokens",
+        "contractAction": "sell",
+        "contractPayload": {"symbol": "SPS", "memo": "x" * chance.randrange(300, 700)},
+    }
+    value = custom_json(f"account{chance.randrange(10**5)}", payload)
+    if index % 3 == 0:
+        value["id"] = "sm_market"
+    return f"{chance.getrandbits(160):040x}", value

@@ -8,16 +8,15 @@ are those of the real part, so that an indexer continues after the last copy.
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Engine, select, text, update
 
-from bench.chain import OPS_PER_BLOCK, VENUE, Flow, block, block_id, funding
+from bench.chain import OPS_PER_BLOCK, VENUE, Flow, funding, unlinked_id, write_blocks
 from indexer.follow.loop import Follower
 from indexer.sources.archive import ArchiveSource
 from settlement.core.venue import parse_venue
@@ -76,19 +75,9 @@ min(low), max(close), sum(base_high), sum(base_low), sum(quote_high), sum(quote_
 WHERE interval = 60 GROUP BY pair_id, start - start % {interval} ON CONFLICT DO NOTHING"""
 
 
-def _time_of(number: int) -> int:
+def time_of(number: int) -> int:
     """A block's time in seconds since 1970; blocks are about three seconds apart."""
     return _START + STRIDE_SECONDS * number // STRIDE
-
-
-def write_blocks(home: Path, blocks: Iterable[tuple[int, list[Any]]], receipts: Iterable[Any] = ()) -> None:
-    """Write an archive of blocks, each a number and its operations."""
-    with (home / "blocks.jsonl").open("w") as lines:
-        for number, operations in blocks:
-            moment = datetime.fromtimestamp(_time_of(number), UTC)
-            line = {**block(number, operations), "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S")}
-            lines.write(json.dumps(line) + "\n")
-    (home / "receipts.jsonl").write_text("".join(json.dumps(receipt) + "\n" for receipt in receipts))
 
 
 def make_pattern(url: str, home: Path) -> None:
@@ -97,7 +86,7 @@ def make_pattern(url: str, home: Path) -> None:
     deposits, receipt = funding(flow)
     opening = [flow.resting(index) for index in range(FEW_ORDERS)]
     blocks = {1: deposits, 2: opening, **{n: [flow.step() for _ in range(OPS_PER_BLOCK)] for n in PATTERN}}
-    write_blocks(home, ((n, blocks.get(n, [])) for n in range(1, PATTERN.stop)), [receipt])
+    write_blocks(home, ((n, blocks.get(n, [])) for n in range(1, PATTERN.stop)), [receipt], time_of)
     engine = open_writer(url)
     rules, projector = load_or_initialise(engine, parse_venue(VENUE))
     Follower(rules, projector, ArchiveSource(home, rules.venue_filter)).run()
@@ -191,6 +180,6 @@ def _other_ids(connection: Connection) -> dict[str, str]:
 
 def _move_cursor(connection: Connection, block: int) -> None:
     last = {"last_seq": "orders", "last_trade": "trades", "last_block_n": "blocks"}
-    values = {"block": block, "block_id": block_id(block), "timestamp": _time_of(block)}
+    values = {"block": block, "block_id": unlinked_id(block), "timestamp": time_of(block)}
     values |= {column: _last(connection, name) for column, name in last.items()}
     connection.execute(update(schema.cursor).values(values))

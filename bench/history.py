@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Engine, select, text
 
 from bench.alone import alone, database_bytes, peak_mb
-from bench.chain import VENUE, Flow
-from bench.copies import grow, make_pattern, write_blocks
+from bench.chain import VENUE, Flow, write_blocks
+from bench.copies import grow, make_pattern, time_of
 from indexer.follow.loop import Follower
 from indexer.follow.memory import tune_gc
 from indexer.rules_build import name_of_build
@@ -119,7 +119,7 @@ def follow(url: str, home: Path) -> Followed:
     start_seconds = time.process_time() - started[0] + _server_seconds(engine) - started[1]
     first, flow, open_orders = rules.next_block(), Flow(seed=rules.next_block()), len(rules.state.orders)
     blocks = range(first, first + LIVE_BLOCKS)
-    write_blocks(home, ((n, [flow.step() for _ in range(LIVE_OPERATIONS)]) for n in blocks))
+    write_blocks(home, ((n, [flow.step() for _ in range(LIVE_OPERATIONS)]) for n in blocks), time_of=time_of)
     tune_gc()
     started = time.process_time(), _server_seconds(engine)
     progress = Follower(rules, projector, ArchiveSource(home, rules.venue_filter), batch_blocks=1).run()

@@ -1,4 +1,4 @@
-"""The rules compiled with mypyc behave as the pure Python rules.
+"""Rules and projector compiled with mypyc behave as in pure Python.
 
 They are compiled without optimization, once per change, and kept in pytest's cache.
 """
@@ -24,14 +24,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hatch_build import CannotCompile, compile_rules, compiler
-from settlement.core.events import Action, BlockHeader
-from settlement.core.state_machine import StateMachine
+from settlement.core.events import Action, BlockHeader, Event
 from tests.property.model.event_generator import EventGenerator
 from tests.property.model.naive_model import NaiveModel
 from tests.property.model.random_venues import header_after, random_venue
 from tests.scenarios.golden import golden
 from tests.support.examples import examples
-from tests.system.compiled.compiled_rules import outcome
+from tests.system.compiled.compiled_rules import Exchange
 
 ROOT = Path(__file__).parents[3]
 NOT_TESTED = "THE COMPILED RULES WERE NOT TESTED: "
@@ -40,7 +39,7 @@ RANDOM = st.randoms(note_method_calls=False, use_true_random=False)
 
 @pytest.fixture(scope="module")
 def compiled(request: pytest.FixtureRequest) -> Path:
-    """A folder with the package `settlement` and its rules compiled."""
+    """A folder with the package `settlement`, rules and projector compiled."""
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
         pytest.skip(NOT_TESTED + "Python's headers are missing (Debian and Ubuntu: apt install python3-dev)")
     digest = sha256(f"{sys.version} mypy {version('mypy')}".encode())
@@ -64,10 +63,9 @@ def _compile(home: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MYPYC_OPT_LEVEL", "0")
         libraries = compile_rules(ROOT, home)
-    assert Path("settlement", "core", f"state_machine{sysconfig.get_config_var('EXT_SUFFIX')}") in libraries
-    for package in (ROOT / "settlement").iterdir():
-        if package.is_dir() and package.name not in ("core", "__pycache__"):
-            shutil.copytree(package, home / "settlement" / package.name)
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    for module in ("core/state_machine", "store/write/ledger/ledger", "store/write/rows"):
+        assert Path("settlement", f"{module}{suffix}") in libraries
 
 
 class CompiledProcess:
@@ -112,9 +110,9 @@ def test_golden_journals(other: tuple[CompiledProcess, Any], seed: int) -> None:
 
 
 def test_random_chains(other: tuple[CompiledProcess, Any]) -> None:
-    """Same journal, hash and state after every block."""
+    """Same journal, hash, state and rows after every block."""
     process = other[0]
-    decided = set()
+    decided: set[str] = set()
 
     @examples(60, unhealthy=True)
     @given(RANDOM)
@@ -122,7 +120,7 @@ def test_random_chains(other: tuple[CompiledProcess, Any]) -> None:
         venue = random_venue(random)
         policies = [pair.price_policy for pair in venue.pairs], [pair.self_trade for pair in venue.pairs]
         process.send("venue", *policies)
-        machine, model = StateMachine(venue), NaiveModel(venue)
+        exchange, model = Exchange(venue), NaiveModel(venue)
         generator, header = EventGenerator(model), None
         for number in range(12):
             header = header_after(header, random.choice((3, 3, 30)))
@@ -135,7 +133,7 @@ def test_random_chains(other: tuple[CompiledProcess, Any]) -> None:
                 model.apply_event(events[-1])
             model.end_block()
             process.send("block", header, events)
-            here = outcome(machine, header, events)
+            here = exchange.outcome(header, events)
             assert process.receive() == here
             decided.update(line.split()[0] for line in here[0].splitlines())
 
@@ -165,15 +163,16 @@ def test_errors_are_the_same(other: tuple[CompiledProcess, Any]) -> None:
         {"symbol": "PEK", "quote": "HBD", "quantity": "1", "price": "1"},
     )
     generator = EventGenerator(NaiveModel(venue))
-    machine = StateMachine(venue)
+    exchange = Exchange(venue)
     other[0].send("venue", [p.price_policy for p in venue.pairs], [p.self_trade for p in venue.pairs])
     kinds = []
-    for header, events in (
+    blocks: tuple[tuple[BlockHeader, list[Event]], ...] = (
         (BlockHeader(7, "07", 0), []),
         (first, [*generator.funding(), order]),
         (header_after(first, 3), [order]),
-    ):
-        here = outcome(machine, header, events)
+    )
+    for header, events in blocks:
+        here = exchange.outcome(header, events)
         other[0].send("block", header, events)
         assert other[0].receive() == here
         kinds.append(here[0].split(" ")[0])

@@ -58,20 +58,8 @@ def open_view(ledger: Ledger, line: lines.Order | lines.Stop, *, is_stop: bool) 
     else:
         assert line.price is not None
         lock = pair.value(line.price, line.quantity)
-    return OrderView(
-        line,
-        line.seq,
-        line.id,
-        account,
-        pair,
-        is_buy,
-        market,
-        is_stop,
-        quote if is_buy else base,  # gives
-        base if is_buy else quote,  # gets
-        line.quantity,  # remaining
-        lock,
-    )
+    gives, gets = (quote, base) if is_buy else (base, quote)
+    return OrderView(line, account, pair, is_buy, market, is_stop, gives, gets, lock)
 
 
 def _lock(ledger: Ledger, view: OrderView, facts: BlockFacts) -> None:

@@ -56,7 +56,7 @@ class PairView:
         return price * (quantity // self.lot_units) * self.lot_value
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, init=False)
 class OrderView:
     """An order or stop, from its line to its close."""
 
@@ -72,16 +72,47 @@ class OrderView:
     gets: BalanceView
     remaining: int
     locked: int
-    intent: int = 0  # number of the intent that placed it
-    block: int = 0  # in which it was accepted
-    received: int = 0
-    released: int = 0
-    traded_base: int = 0  # sum over its trades; likewise the next two
-    traded_quote: int = 0
-    fees: int = 0  # units of what it receives
-    status: str = "open"
-    fired_code: str | None = None  # why the order that it fired was rejected
-    fired_seq: int | None = None  # sequence of the order that it fired
+    intent: int  # number of the intent that placed it
+    block: int  # in which it was accepted
+    received: int
+    released: int
+    traded_base: int  # sum over its trades; likewise the next two
+    traded_quote: int
+    fees: int  # units of what it receives
+    status: str
+    fired_code: str | None  # why the order that it fired was rejected
+    fired_seq: int | None  # sequence of the order that it fired
+
+    # Written out, because mypyc does not compile the constructor of a dataclass.
+    def __init__(
+        self,
+        line: lines.Order | lines.Stop,
+        account: int,
+        pair: PairView,
+        is_buy: bool,
+        market: bool,
+        is_stop: bool,
+        gives: BalanceView,
+        gets: BalanceView,
+        locked: int,
+    ) -> None:
+        self.line = line
+        self.seq = line.seq
+        self.id = line.id
+        self.account = account
+        self.pair = pair
+        self.is_buy = is_buy
+        self.market = market
+        self.is_stop = is_stop
+        self.gives = gives
+        self.gets = gets
+        self.remaining = line.quantity
+        self.locked = locked
+        self.intent = self.block = self.received = self.released = 0
+        self.traded_base = self.traded_quote = self.fees = 0
+        self.status = "open"
+        self.fired_code = None
+        self.fired_seq = None
 
 
 @dataclass(slots=True, eq=False)
@@ -124,7 +155,7 @@ class TimerView:
     block: int  # in which it was set
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, init=False)
 class IntentView:
     """An accepted or rejected action."""
 
@@ -135,7 +166,28 @@ class IntentView:
     action: str
     code: str | None
     ref: str | None
-    seq: int | None = None  # the order or stop that it placed
+    seq: int | None  # the order or stop that it placed
+
+    # Written out, because mypyc does not compile the constructor of a dataclass.
+    def __init__(
+        self,
+        n: int,
+        id: str,
+        account: str,
+        by: str | None,
+        action: str,
+        code: str | None,
+        ref: str | None,
+        seq: int | None = None,
+    ) -> None:
+        self.n = n
+        self.id = id
+        self.account = account
+        self.by = by
+        self.action = action
+        self.code = code
+        self.ref = ref
+        self.seq = seq
 
 
 def amounts_text(amounts: dict[str, int]) -> str:
