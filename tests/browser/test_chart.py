@@ -1,0 +1,147 @@
+"""The candle chart as it is drawn: labels of its axes, and lines of the trader's orders."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import serve_files
+from tests.browser.venue import venue
+
+ORIGIN = "https://site.test"
+RECORDER = """
+globalThis.drawn = [];
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+  drawn.push(text);
+  return fillText.call(this, text, ...place);
+};"""
+DRAW = """async ([venue, candles, areDays, orders]) => {
+  const { market } = await import("/js/lib/amounts.js");
+  const { CandleChart } = await import("/js/trade/candle-chart.js");
+  const { orderLines } = await import("/js/trade/order-lines.js");
+  const library = await import("/vendor/lightweight-charts.js");
+  const box = document.createElement("div");
+  box.style.cssText = "width: 900px; height: 560px";
+  document.body.append(box);
+  const pair = market(venue, "PEK", "SWAP.HIVE");
+  const chart = new CandleChart(library, box, pair, { onCrosshair() {}, onStart() {} });
+  chart.setCandles(candles.map((candle) => [Date.parse(candle.ts) / 1000, candle]), areDays);
+  chart.fit();
+  chart.showLines(orderLines(pair, orders));
+  const frame = () => new Promise(requestAnimationFrame);
+  for (let count = 0; count < 4; count += 1) await frame();
+  drawn.length = 0;
+  chart.applyTheme(); // draws everything once more
+  for (let count = 0; count < 4; count += 1) await frame();
+  return drawn;
+}"""
+
+
+def open_blank(browser: Browser, time_zone: str = "UTC") -> Page:
+    context = browser.new_context(timezone_id=time_zone)
+    context.add_init_script(RECORDER)
+    serve_files(context, ORIGIN)
+    page = context.new_page()
+    page.goto(f"{ORIGIN}/blank.html")
+    return page
+
+
+def price(ticks: int) -> str:
+    return f"{ticks // 10**6}.{ticks % 10**6:06}"
+
+
+def candle(time: datetime, low: int, high: int, close: int) -> dict[str, str]:
+    prices = {"open": price(low), "high": price(high), "low": price(low), "close": price(close)}
+    return {"ts": time.strftime("%Y-%m-%dT%H:%M:%SZ"), **prices, "volume": "5.00"}
+
+
+def drawn(page: Page, candles: list[dict[str, str]], *, days: bool = False, orders: Any = ()) -> list[str]:
+    texts: list[str] = page.evaluate(DRAW, [venue(), candles, days, list(orders)])
+    page.context.close()
+    return texts
+
+
+@pytest.mark.parametrize("span", [3, 5, 8, 11, 14, 19, 23, 30, 37, 60, 101, 257, 1003, 25_013])
+def test_prices_on_the_axis_are_even_steps_of_ticks(browser: Browser, span: int) -> None:
+    """No label is rounded: the same number of ticks lies between all of them."""
+    start = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    low, last = 400_001, 400_002
+    candles = [candle(start + timedelta(minutes=at), low, low + span, last) for at in range(20)]
+    texts = drawn(open_blank(browser), candles)
+    ticks = sorted({round(float(text) * 10**6) for text in texts if text.startswith("0.") and len(text) == 8})
+    assert last in ticks
+    steps = [b - a for a, b in pairwise(one for one in ticks if one != last)]
+    step = min(steps)
+    assert len(steps) >= 2
+    gap = last in range(ticks[0], ticks[-1]) and (last - ticks[0]) % step == 0  # the last price hides a label
+    assert set(steps) <= ({step, 2 * step} if gap else {step})
+    assert steps.count(2 * step) <= 1
+    assert str(step).rstrip("0") in ("1", "2", "5", "25")
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Australia/Lord_Howe"]
+)
+def test_days_on_the_time_axis_begin_at_local_midnight(browser: Browser, zone: str) -> None:
+    """Each label of a day stands for local midnight: local times that follow it are of that day."""
+    start = datetime(2026, 7, 3, 0, 0, tzinfo=UTC)
+    candles = [candle(start + timedelta(hours=at), 400_000, 400_100, 400_050) for at in range(60)]
+    page = open_blank(browser, zone)
+    midnights = page.evaluate(
+        """(times) => times.map((ts) => new Date(ts)).filter((date) => date.getHours() === 0)
+          .map((date) => date.getDate())""",
+        [one["ts"] for one in candles],
+    )
+    texts = drawn(page, candles)
+    days = [int(text.split()[0]) for text in texts if text.endswith(" Jul")]
+    assert days
+    assert set(days) <= set(midnights)
+    assert not [text for text in texts if text.startswith("24:")]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Apia"])
+def test_candles_of_days_have_the_date_of_utc(browser: Browser, zone: str) -> None:
+    start = datetime(2026, 5, 1, tzinfo=UTC)
+    candles = [candle(start + timedelta(days=at), 400_000, 400_100, 400_050) for at in range(12)]
+    texts = drawn(open_blank(browser, zone), candles, days=True)
+    assert "May" in texts, "the first of the month is marked by its name"
+    assert {text for text in texts if text.endswith(" May")} <= {f"{day} May" for day in range(2, 13)}
+    assert not [text for text in texts if "Apr" in text]
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    row = {"side": "sell", "type": "limit", "price": "0.400060", "quantity": "700.00000000"}
+    row |= {"remaining": "700.00000000", "quantity_symbol": "PEK", "status": "open"}
+    return {**row, "trigger_price": None, "trigger_when": None, "stop_price": None, "stop_of": None} | changes
+
+
+def test_own_orders_and_stops_are_lines_with_label_and_price(browser: Browser) -> None:
+    start = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    candles = [candle(start + timedelta(minutes=at), 400_000, 400_100, 400_050) for at in range(20)]
+    stop = {"status": "waiting", "trigger_price": "0.400020", "trigger_when": "below"}
+    profit = {"status": "waiting", "trigger_price": "0.400090", "trigger_when": "above"}
+    orders = [
+        order(remaining="500.50000000", stop_price="0.400010", stop_limit="0.400000"),
+        order(remaining="99.50000000"),
+        order(side="buy", price="0.400030"),
+        order(**stop, price="0.400015"),
+        order(**profit, type="market", price="0.400080"),
+        order(**profit, side="buy", price="0.400095") | {"trigger_price": "0.400085"},
+    ]
+    texts = drawn(open_blank(browser), candles, orders=orders)
+    labels = {
+        "Sell 600 (2 orders)": "0.400060",
+        "Buy 700": "0.400030",
+        "Stop loss: sell 500.50 PEK": "0.400010",
+        "Stop-limit: sell 700 PEK at 0.400015": "0.400020",
+        "Take-profit market: sell 700 PEK": "0.400090",
+        "Stop-limit: buy 700 PEK at 0.400095": "0.400085",
+    }
+    for label, value in labels.items():
+        assert label in texts
+        assert value in texts
