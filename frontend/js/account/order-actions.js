@@ -1,4 +1,5 @@
-// Actions on open orders and pending withdrawals: each is reviewed, then signed.
+// Actions on open orders and pending withdrawals. A cancellation goes to the wallet at once, which shows its sentence;
+// cancelling all orders is reviewed first.
 
 import { account } from "../data/session.js";
 import { cancel, cancelAll, cancelWithdrawal } from "../wallet/intents.js";
@@ -9,10 +10,10 @@ import { openReplaceDialog } from "./replace-dialog.js";
 export const replaceOrder = openReplaceDialog;
 
 /** @param {any} venue @param {any} order a row of /api/orders */
-export const cancelOrder = (venue, order) => review(cancel(venue, account(), order));
+export const cancelOrder = (venue, order) => review(cancel(venue, account(), order), { isReviewed: true });
 
 /** @param {any} venue @param {any} withdrawal a row of /api/withdrawals */
-export const takeBackWithdrawal = (venue, withdrawal) => review(cancelWithdrawal(venue, account(), withdrawal));
+export const takeBackWithdrawal = (venue, withdrawal) => review(cancelWithdrawal(venue, account(), withdrawal), { isReviewed: true });
 
-/** @param {any} venue @param {{base?: string, quote?: string}} pair */
-export const cancelAllOrders = (venue, pair) => review(cancelAll(venue, account(), pair));
+/** @param {any} venue @param {{base?: string, quote?: string, count?: number}} which */
+export const cancelAllOrders = (venue, which) => review(cancelAll(venue, account(), which));

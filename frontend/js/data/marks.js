@@ -1,6 +1,6 @@
 // Marks of the pairs, at which stops fire: the average price of a pair's last ten blocks with trades.
 
-import { lotsOf, market, total, units } from "../lib/amounts.js";
+import { grouped, lotsOf, market, total, trimmed, units } from "../lib/amounts.js";
 import { read } from "./api.js";
 
 const MAX_AGE_MS = 2000;
@@ -50,4 +50,17 @@ function parsed(venue, body) {
 export function isReached(pair, mark, ticks, when) {
   const value = total(pair, ticks, lotsOf(pair, mark.base));
   return when === "above" ? mark.quote >= value : mark.quote <= value;
+}
+
+/** The side from which the mark reaches the protective stop of a resting order. @param {"buy"|"sell"} side */
+export const protectSide = (side) => (side === "buy" ? "above" : "below");
+
+/**
+ * The mark with two decimals more than a price.
+ * @param {import("../lib/amounts.js").Market} pair
+ * @param {Mark} mark
+ */
+export function markText(pair, { text }) {
+  const [whole, fraction = ""] = text.split(".");
+  return trimmed(grouped(`${whole}.${fraction.slice(0, pair.priceDecimals + 2)}`));
 }

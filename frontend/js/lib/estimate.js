@@ -1,7 +1,7 @@
 // Estimate of what the rules do with an order against the displayed book (docs/protocol.md, section 7). The book may
 // differ when the order arrives; its limit or worst price holds regardless.
 
-import { baseUnits, fee, mostLots, plain, total } from "../lib/amounts.js";
+import { baseUnits, fee, mostLots, plain, total } from "./amounts.js";
 
 // How many resting orders a fill-or-kill order may count.
 const FOK_ORDERS = 1000;
@@ -22,7 +22,7 @@ const FOK_ORDERS = 1000;
  */
 
 /**
- * @param {import("../lib/amounts.js").Market} pair
+ * @param {import("./amounts.js").Market} pair
  * @param {Request} order
  * @param {Iterable<{ticks: bigint, lots: bigint, orders?: number}>} levels of the other side, best first
  * @param {{ticks: bigint, lots: bigint}[]} [own] the trader's own orders among them
@@ -107,7 +107,7 @@ function rejection({ lots, timeInForce, postOnly, isMarket }, { filled, counted,
 /**
  * The least that an order yields at its limit or worst price, after fees: a fill-or-kill order, and one that stays open,
  * once it is filled completely; another one if it fills what is estimated.
- * @param {import("../lib/amounts.js").Market} pair
+ * @param {import("./amounts.js").Market} pair
  * @param {Request} order with a price
  * @param {Estimate|null} estimated null for a stop: then if it is filled completely
  * @returns {bigint}

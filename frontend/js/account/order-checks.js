@@ -1,12 +1,11 @@
 // Why an order cannot be placed, and what else the trader must know before signing.
 
-import { isReached } from "../data/marks.js";
-import { baseUnits, grouped, MAX_UNITS, total, trimmed, units } from "../lib/amounts.js";
+import { isReached, markText, protectSide } from "../data/marks.js";
+import { baseUnits, MAX_UNITS, total, trimmed, units } from "../lib/amounts.js";
 import { notes, obstacles as strings } from "../strings/ticket.js";
-import { protectSide } from "./order-types.js";
 
 /**
- * @typedef {{order: import("./read-order.js").Order, estimated: import("./estimate.js").Estimate|null,
+ * @typedef {{order: import("../trade/read-order.js").Order, estimated: import("../lib/estimate.js").Estimate|null,
  *   pair: import("../lib/amounts.js").Market, venue: any, available: bigint|null|undefined, openCount: number|null,
  *   mark: import("../data/marks.js").Mark|null|undefined, isMarkMissing: boolean, marketDisabled: string}} Facts
  * `available`: units of what the order gives, at the exchange or in the wallet; null if unknown, undefined until loaded.
@@ -16,7 +15,7 @@ import { protectSide } from "./order-types.js";
 /**
  * Units of the token that the order gives; null if it is incomplete.
  * @param {import("../lib/amounts.js").Market} pair
- * @param {import("./read-order.js").Order} order
+ * @param {import("../trade/read-order.js").Order} order
  */
 export function cost(pair, { side, ticks, lots, budget }) {
   if (budget !== null) return budget;
@@ -80,16 +79,6 @@ function lacksFunds({ order, pair, available }) {
   if (order.fromWallet && available === null) return strings.walletUnknown;
   if (needed === null || available === null || available === undefined || needed <= available) return "";
   return order.fromWallet ? strings.insufficientWallet(symbol) : strings.insufficient(symbol);
-}
-
-/**
- * The mark with two decimals more than a price.
- * @param {import("../lib/amounts.js").Market} pair
- * @param {import("../data/marks.js").Mark} mark
- */
-export function markText(pair, { text }) {
-  const [whole, fraction = ""] = text.split(".");
-  return trimmed(grouped(`${whole}.${fraction.slice(0, pair.priceDecimals + 2)}`));
 }
 
 /**
