@@ -193,6 +193,26 @@ def test_an_incomplete_request_has_a_report_id(opened: OpenPage) -> None:
         ({"error": {}, "message": "Failed to fetch"}, "unclear", "no clear answer"),
         ({"error": {"message": "Request timeout"}, "message": "timeout"}, "unclear", "no clear answer"),
         ({"error": "no_wallet", "message": "no wallet"}, "no_wallet", "not set up"),
+        # It says so before it broadcasts: with an empty error, unlike a node, and in the language of the browser.
+        (
+            {"error": {}, "message": "An error occured while signing the transaction"},
+            "unsigned",
+            "Nothing was sent",
+        ),
+        ({"error": {}, "message": "Fehler beim Signieren der Transaktion"}, "unsigned", "Nothing was sent"),
+        (
+            {"error": {}, "message": "Ocurrió un error al firmar la transacción"},
+            "unsigned",
+            "Nothing was sent",
+        ),
+        ({"error": {}, "message": "Gagal menandatangani transaksi"}, "unsigned", "Nothing was sent"),
+        ({"error": {}, "message": "Error while broadcasting the transaction"}, "unclear", "no clear answer"),
+        ({"error": {}, "message": "Gagal menyiarkan transaksi"}, "unclear", "no clear answer"),
+        (
+            {"error": {"code": -32003}, "message": "irrelevant signature: missing authority"},
+            "refused",
+            "active key",
+        ),
     ],
 )
 def test_node_errors(opened: OpenPage, said: dict[str, Any], reason: str, message: str) -> None:
@@ -213,19 +233,18 @@ def test_one_request_at_a_time(opened: OpenPage, origin: str) -> None:
     page = opened(origin=origin)
     assert page.evaluate("'locks' in navigator") == origin.startswith("https")
     page.evaluate("(ok) => { standIn.answers = [ok, ok, ok]; standIn.delay = 150; }", OK)
-    page.evaluate(
-        """(make) => {
-          window.most = 0; window.done = 0;
-          const one = () => ask(draft(make)).then((answer) => { window.done += answer.ok; });
-          window.all = Promise.all([one(), one(), one()]);
+    most, done = page.evaluate(
+        """async (make) => {
+          let most = 0, done = 0;
+          document.addEventListener("swRequest_hive", () => { most = Math.max(most, standIn.asked.length - done); });
+          const one = () => ask(draft(make)).then((answer) => { done += answer.ok; });
+          await Promise.all([one(), one(), one()]);
+          return [most, done];
         }""",
         ORDER,
     )
-    assert page.evaluate("wallet.isBusy()")
-    page.evaluate("all")
-    assert page.evaluate("done") == 3
+    assert (most, done) == (1, 3)
     assert len(asked(page)) == 3
-    assert not page.evaluate("wallet.isBusy()")
 
 
 def test_another_tab_waits_for_its_turn(opened: OpenPage) -> None:
@@ -284,11 +303,40 @@ def test_a_hidden_window_becomes_slow_then_stuck(opened: OpenPage) -> None:
     page.evaluate("control.abort()")
     until(page, "window.given")
     assert page.evaluate("given.reason") == "given_up"
-    assert not page.evaluate("wallet.isBusy()")
     # It was signed all the same, later.
-    page.evaluate("(ok) => standIn.answer(standIn.asked[0], ok)", OK)
+    page.evaluate(
+        "(ok) => { wallet.onLateAnswer((request, answer) => { window.late = [request.json, answer.txId]; });"
+        " standIn.answer(standIn.asked[0], ok); }",
+        OK,
+    )
     page.clock.run_for(100)
-    assert page.evaluate("given.late.then((answer) => answer.txId)") == ID
+    until(page, "window.late")
+    assert page.evaluate("late") == [asked(page)[0]["json"], ID]
+
+
+def test_the_authority_of_a_draft_is_keychain_s_method(opened: OpenPage) -> None:
+    page = opened()
+    assert sign(page, OK, make=f"Object.assign({ORDER}, {{ authority: 'posting' }})")["ok"]
+    assert sign(page, OK, make=f"Object.assign({ORDER}, {{ authority: 'active' }})")["ok"]
+    assert [request["method"] for request in asked(page)] == ["Posting", "Active"]
+
+
+def test_what_is_signed_is_decided_when_its_turn_comes(opened: OpenPage) -> None:
+    page = opened()
+    page.evaluate("(ok) => { standIn.answers = [ok, ok]; standIn.delay = 100; }", OK)
+    problem = page.evaluate(
+        """async (make) => {
+          const first = ask(draft(make));
+          const prepare = async (one) => ({ draft: { ...one, json: `${one.json} ${standIn.asked.length}` } });
+          const second = ask(draft(make), { prepare });
+          await Promise.all([first, second]);
+          return (await ask(draft(make), { prepare: async () => ({ problem: "too late" }) })).message;
+        }""",
+        ORDER,
+    )
+    assert asked(page)[1]["json"].endswith("} 1")
+    assert problem == "too late"
+    assert len(asked(page)) == 2
 
 
 def test_oversized_operations_are_refused(opened: OpenPage) -> None:
