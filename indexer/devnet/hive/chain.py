@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from indexer.devnet.block_store import BlockStore
 from indexer.devnet.hive import serialization as packing
 from indexer.devnet.hive.accounts import Accounts, Delta
 from indexer.devnet.hive.authority import authorize, required
@@ -73,7 +74,7 @@ class Chain:
         self._origin = (first_block - 1).to_bytes(4, "big") + bytes(16)
         self._round = 0
         self._ids: list[bytes] = []
-        self._stored: list[bytes] = []
+        self._stored = BlockStore()
         self._times: list[int] = []
         self._located: dict[str, tuple[int, int]] = {}
         self._pending: dict[str, tuple[Transaction, list[Delta]]] = {}

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from indexer.devnet.block_store import BlockStore
 from indexer.devnet.hive.blocks import Block
 from indexer.devnet.hive.serialization import iso_time
 from indexer.devnet.sidechain.actions import SIDECHAIN_ID, Action, Row, actions_of
@@ -49,7 +50,7 @@ class Sidechain(TokensContract):
         self.denied: frozenset[str] = frozenset()  # accounts that `resourcemanager` marks as isDenied
         self._denied_at: dict[str, int] = {}  # when a denied account last acted
         self.last_hive_block = 0
-        self._blocks: list[bytes] = []
+        self._blocks = BlockStore()
         self._by_hive: dict[int, int] = {}
         self._by_transaction: dict[str, int] = {}
         self._number = 0

@@ -6,8 +6,9 @@ They know their orders only by the ids of the transactions they sent. The same s
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from random import Random
 from typing import Final
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 NAMES: Final = ("ada", "bert", "cleo", "dora", "emil", "faye", "gwen", "hugo", "iris", "juno", "kurt", "lena")
 # Intents in one custom_json. The sidechain executes at most 20 actions of an account in a block.
 MAX_INTENTS: Final = 3
-DEPOSIT_EVERY_STEPS: Final = 60
+DEPOSIT_EVERY_STEPS: Final = 30
 MISTAKE_EVERY_STEPS: Final = 40
 # The first trader's dead man's switch, which it sets again long before it is due.
 SWITCH_EVERY_STEPS: Final = 5
@@ -61,6 +62,8 @@ class Bots:
         self._rng = Random(seed)
         self._acts = acts
         self._steps = 0
+        # Withdrawn balances, which the trader deposits again before any other.
+        self._emptied: deque[tuple[Trader, str]] = deque()
         self.traders = [Trader(f"{name}.bot") for name in NAMES[:traders]]
         self._flow = OrderFlow(
             *(venue, self.traders, self._rng),
@@ -82,12 +85,23 @@ class Bots:
         for trader in self._rng.sample(self.traders, min(self._acts, len(self.traders))):
             self._act(trader)
         if self._steps % DEPOSIT_EVERY_STEPS == 0:
-            self._deposit(self._rng.choice(self.traders), self._rng.choice(list(self.venue.tokens)))
+            anyone = self._rng.choice(self.traders), self._rng.choice(list(self.venue.tokens))
+            with self._counting_refusals("deposit"):
+                self._deposit(*(self._emptied.popleft() if self._emptied else anyone))
         if self._steps % SWITCH_EVERY_STEPS == 0:
             element = intent(self.venue, "cancelAllAfter", {"seconds": SWITCH_SECONDS})
             self._send(self.traders[0], [PlannedIntent("timer", element)], [])
         if self._steps % MISTAKE_EVERY_STEPS == 0:
-            self._misdirect(self._rng.choice(self.traders))
+            with self._counting_refusals("misdirected"):
+                self._misdirect(self._rng.choice(self.traders))
+
+    @contextmanager
+    def _counting_refusals(self, kind: str) -> Iterator[None]:
+        try:
+            yield
+        except ChainError as error:
+            log.info("%s rejected by the node: %s", kind, error)
+            self.refused[kind] += 1
 
     def quote_all(self) -> None:
         """Place orders in every pair, so that a new market has order books at once."""
@@ -109,7 +123,6 @@ class Bots:
             # A deposit and orders in one transaction: the intents' ids then contain the operation's index.
             symbol = self._rng.choice(list(self.venue.tokens))
             first = [self._funded(trader, symbol)]
-            self.sent["deposit"] += 1
         self._send(trader, planned, first)
 
     def _send(self, trader: Trader, planned: Sequence[PlannedIntent], first: Sequence[Operation]) -> None:
@@ -121,10 +134,14 @@ class Bots:
             log.info("%s rejected by the node: %s", planned[0].kind, error)
             self.refused.update(draft.kind for draft in planned)
             return
+        if first:
+            self.sent["deposit"] += len(first)
         ids = element_ids(transaction_id, operations, [*(1 for _ in first), *counts])[len(first) :]
         for draft, ident in zip(planned, chain.from_iterable(ids), strict=True):
             self._flow.record_sent(trader, draft, ident)
             self.sent[draft.kind] += 1
+            if draft.emptied is not None:
+                self._emptied.append((trader, draft.emptied))
             if draft.follow_up is not None:
                 self._send(trader, [self._flow.draw(trader, draft.follow_up)], [])
 

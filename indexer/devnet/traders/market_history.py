@@ -102,6 +102,7 @@ class MarketHistory:
         times = [moment.timestamp for moment in self._moments]
         self._prices = PriceHistory(tuple(venue.tokens), times, self._rng)
         self._last = {pair: self._prices.ticks(pair, 0) for pair in venue.pairs}
+        self._waited: dict[PairRules, int] = {}  # blocks since the pair traded
         # What each trader has bought of a pair's base, less what it has sold, in lots.
         self._bought: dict[tuple[str, PairRules], int] = {}
 
@@ -118,11 +119,7 @@ class MarketHistory:
             # No transaction lives that long: the traders wait for a block.
             self._node.tick(moment.timestamp - chain.block_time)
         expires_in = moment.timestamp - chain.head_time + _MARGIN_SECONDS
-        pairs = [
-            pair
-            for index, pair in enumerate(self._venue.pairs)
-            if index == 0 or (at + index) % moment.period.others == 0 or at == len(self._moments) - 1
-        ]
+        pairs = [pair for pair in self._venue.pairs if self._is_due(pair, at, moment.period)]
         couple = self._rng.randrange(0, len(NAMES), 2)
         legs = [list(self._legs(pair, at, moment)) for pair in pairs]
         for turn in range(max(map(len, legs))):
@@ -133,6 +130,18 @@ class MarketHistory:
                     self._node.broadcast([custom_json(self._venue, name, *elements)], expires_in)
             couple = (couple + 2) % len(NAMES)
         self._node.tick(moment.timestamp)
+
+    def _is_due(self, pair: PairRules, at: int, period: _Period) -> bool:
+        """Whether the pair trades in this block: the first one in each, all of them in the last."""
+        self._waited[pair] = self._waited.get(pair, 0) + 1
+        is_due = (
+            pair is self._venue.pairs[0]
+            or at == len(self._moments) - 1
+            or self._waited[pair] >= period.others
+        )
+        if is_due:
+            self._waited[pair] = 0
+        return is_due
 
     # -- prices and quantities -------------------------------------------------------------------
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from random import Random
 from typing import Final
 
+from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.node import DevNode
 from indexer.devnet.traders.payloads import Element, custom_json, decimal_text, deposit, intent
 from indexer.devnet.traders.prices import DriftingPrices, lots_worth, units_worth
 from indexer.devnet.venue import VenueView
 from settlement.core.venue import PairRules
+
+log = logging.getLogger(__name__)
 
 NAMES: Final = ("norma.maker", "oscar.maker", "paula.maker", "quinn.maker", "rosa.maker", "simon.maker")
 QUOTING: Final = NAMES[:2]
@@ -47,7 +51,7 @@ class MarketMakers:
         self._quoted: dict[tuple[str, PairRules], tuple[int, int]] = {}
 
     def quote_all(self) -> None:
-        """Quote every pair, so that a market has order books at once. Raises ChainError."""
+        """Quote every pair, so that a market has order books at once."""
         for name in QUOTING:
             for pair in self._venue.pairs:
                 self._quote(name, pair)
@@ -75,7 +79,10 @@ class MarketMakers:
                 distance += self._rng.randint(1, max(1, middle // 140)) if level else max(1, middle // 500)
                 if middle + sign * distance >= 1:
                     elements.append(self._order(side, pair, middle + sign * distance, level))
-        self._node.broadcast([custom_json(self._venue, name, *elements)])
+        try:
+            self._node.broadcast([custom_json(self._venue, name, *elements)])
+        except ChainError as error:
+            log.info("quotes rejected by the node: %s", error)
 
     def _order(self, side: str, pair: PairRules, ticks: int, level: int) -> Element:
         dollars = _NEAREST_USD + (_FARTHEST_USD - _NEAREST_USD) * level // (LEVELS - 1)

@@ -307,12 +307,16 @@ class OrderFlow:
         token = self.venue.tokens[self._rng.choice((pair.base, pair.quote))]
         units = units_worth(token.symbol, token.precision, self._rng.randint(1, MAX_ORDER_USD))
         payload: Element = {"symbol": token.symbol, "quantity": decimal_text(units, token.precision)}
-        if self._rng.random() < 0.1:
+        emptied = self._rng.random() < 0.1
+        if emptied:
             payload["quantity"], units = "all", 0
         if self._rng.random() < 0.2:
             payload["memo"] = self._rng.choice(("rent", "to my other wallet", "Grüße, 東京", "100% #1"))
         return PlannedIntent(
-            "withdraw", intent(self.venue, "withdraw", payload | self._reference()), units=units
+            "withdraw",
+            intent(self.venue, "withdraw", payload | self._reference()),
+            units=units,
+            emptied=token.symbol if emptied else None,
         )
 
     def _take_back(self, trader: Trader, pair: PairRules) -> PlannedIntent:

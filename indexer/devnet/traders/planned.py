@@ -36,6 +36,7 @@ class PlannedIntent:
     element: Element
     rests: PairRules | None = None  # the pair, if the order may stay in the book under the element's id
     units: int = 0  # the amount of a withdrawal, else 0
+    emptied: str | None = None  # the token of which it withdraws all
     active: bool = True  # signed with the active key, else with the posting key
     owner: Trader | None = None  # whose order it is, if another account's grant is used
     follow_up: str | None = None  # a kind of intent that the trader sends right after it

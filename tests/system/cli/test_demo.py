@@ -1,9 +1,11 @@
-"""`peakedex demo`: the market lives, and a practice account trades in it with both of its keys."""
+"""`peakedex demo`: a market with a past that lives, and a practice account that trades with both of its keys."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,21 +14,29 @@ import pytest
 import requests
 
 from indexer.devnet.traders.bots import NAMES
+from settlement.store.read.market.candles import INTERVALS
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
-from tests.system.cli.command import OK, Run, peakedex
+from tests.system.cli.command import MISUSED, OK, Run, in_process, peakedex
 from tests.system.cli.world import Process, running
 
 BOTS = tuple(f"{name}.bot" for name in NAMES)
 
 
 class Demo:
-    """A running demo."""
+    """A running demo, and what it showed as soon as it had printed its address."""
 
-    def __init__(self, process: Process, port: int) -> None:
+    def __init__(self, process: Process, port: int, folder: Path) -> None:
         self.process = process
+        self.folder = folder
         self.site = f"http://127.0.0.1:{port}"
         self.chain = str(re.findall(r"Chain +(http://\S+)", process.said)[0])
+        pair = "base=PEK&quote=SWAP.HIVE"
+        self.health = self.get("/api/health")
+        self.marks = self.get("/api/marks")["marks"]
+        self.candles = {
+            name: self.get(f"/api/candles?{pair}&interval={name}&limit=1000")["candles"] for name in INTERVALS
+        }
 
     def get(self, path: str) -> Any:
         return requests.get(f"{self.site}{path}", timeout=10).json()
@@ -43,8 +53,30 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     port, here = free_port(), Path(tmp_path_factory.mktemp("demo"))
     words = ("demo", "--port", port, "--block-time", 0.5, "--dir", here / "demo")
     with running(here, *words, PYTHONUNBUFFERED="1") as process:
-        process.wait_until(lambda: "Peake DEX is running" in process.said, 60)
-        yield Demo(process, port)
+        process.wait_until(lambda: "Peake DEX is running" in process.said, 120)
+        yield Demo(process, port, here / "demo")
+
+
+def test_the_site_shows_a_year_when_the_address_is_printed(demo: Demo) -> None:
+    assert demo.health["warning"] is None
+    assert demo.health["indexer"]["liveness"] != "lost"
+    counts = {name: len(candles) for name, candles in demo.candles.items()}
+    least = {"1m": 200, "5m": 200, "15m": 200, "30m": 300, "1h": 700, "4h": 180, "1d": 360, "1w": 52}
+    assert {name: count for name, count in counts.items() if count < least[name]} == {}
+    assert len(demo.marks) == len(demo.get("/api/pairs")["pairs"])
+    # Live candles continue the history's: the price does not jump.
+    demo.wait("trades", "/api/history?base=PEK&quote=SWAP.HIVE")
+    price = float(demo.get("/api/price?base=PEK&quote=SWAP.HIVE")["last"])
+    assert abs(price / float(demo.candles["1m"][-1]["close"]) - 1) < 0.1
+
+
+def test_the_database_is_what_the_chain_says(demo: Demo) -> None:
+    done = in_process(
+        *("verify", "--venue", demo.folder / "venue.toml", "--against", demo.folder / "peakedex.db"),
+        *("--node", demo.chain, "--engine-node", f"{demo.chain}/engine", "--trust-single-node"),
+        *("--chain-id", "devnet", "--json"),
+    )
+    assert done.code == OK, done.err
 
 
 def test_everything_that_the_protocol_has_is_alive(demo: Demo) -> None:
@@ -88,3 +120,45 @@ def test_a_practice_account_signs_with_both_keys(demo: Demo) -> None:
     assert outcome("cancel-all", "--posting") == "accepted"
     assert outcome("revoke", "--to", "posting") == "accepted"
     demo.wait("deposits", f"/api/deposits?user={name}")
+
+
+def children_of(pid: int) -> dict[str, int]:
+    """The process ids of a demo's children by their commands."""
+    found: dict[str, int] = {}
+    for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+        found[words[words.index("indexer.cli") + 1]] = child
+    return found
+
+
+def test_a_process_that_dies_is_named_with_its_last_words(tmp_path: Path) -> None:
+    words = ("demo", "--port", free_port(), "--history", 0, "--no-bots", "--dir", tmp_path / "demo")
+    with running(tmp_path, *words, PYTHONUNBUFFERED="1") as process:
+        process.wait_until(lambda: "payouts" in children_of(process.run.pid), 120)
+        children = children_of(process.run.pid)
+        assert set(children) == {"devnet", "follow", "serve", "payouts"}
+        # A node that is gone is only waited for; faulthandler makes the API say where it was.
+        os.kill(children["serve"], signal.SIGABRT)
+        process.run.wait(60)
+        assert process.run.returncode == 128 + signal.SIGABRT
+        last = process.said[process.said.index("`peakedex serve` was killed by SIGABRT:") :]
+        assert "Fatal Python error: Aborted" in process.said
+        assert 1 < len(last.splitlines()) <= 11
+        assert not any(Path(f"/proc/{child}").exists() for child in children.values())
+
+
+@pytest.mark.parametrize("folder", ["a-file", "a-file/below", "/proc/no-such-folder"])
+def test_a_folder_that_cannot_be_used_is_named_in_one_line(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "a-file").write_text("")
+    run = in_process("demo", "--port", free_port(), "--dir", folder, cwd=tmp_path)
+    assert run.code == MISUSED
+    assert folder in run.error
+    assert "Traceback" not in run.err
+    assert run.out == ""
+
+
+def test_the_folder_of_an_earlier_demo_is_not_used_again(tmp_path: Path) -> None:
+    (tmp_path / "peakedex.db").write_text("")
+    run = in_process("demo", "--port", free_port(), "--dir", tmp_path)
+    assert run.code == MISUSED
+    assert "choose another folder" in run.complaint

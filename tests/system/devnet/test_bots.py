@@ -122,16 +122,17 @@ def test_a_seed_makes_a_run_repeatable() -> None:
 
 def test_what_the_chain_refuses_does_not_stop_a_bot() -> None:
     class RejectingNode(DevNode):
-        def broadcast(self, operations: Iterable[object]) -> str:
+        def broadcast(self, operations: Iterable[object], expires_in: int = 60) -> str:
             raise ChainError("no")
 
     node = RejectingNode()
     node.prepare(VENUE)
     bots = Bots(node, VENUE, seed=1)
-    for _ in range(30):
+    for _ in range(120):
         bots.step()
-    assert sum(bots.refused.values()) >= 30
-    assert set(bots.sent) <= {"deposit"}
+    assert sum(bots.refused.values()) >= 120
+    assert {"deposit", "misdirected"} < set(bots.refused)
+    assert not bots.sent
 
 
 def test_there_are_only_so_many_names() -> None:
