@@ -1,4 +1,4 @@
-"""js/trade/estimate.js: the estimate of an order equals what the rules do on the same book."""
+"""js/lib/estimate.js: the estimate of an order equals what the rules do on the same book."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(
     """The estimate; a BigInt is returned as int."""
     script = """async ([venue, order, levels, changes, own]) => {
       const { market } = await import("/js/lib/amounts.js");
-      const { estimate, minimumReceived } = await import("/js/trade/estimate.js");
+      const { estimate, minimumReceived } = await import("/js/lib/estimate.js");
       const whole = (one) => (one === null ? null : BigInt(one));
       const asked = { ...order, ticks: whole(order.ticks ?? null) };
       if ("lots" in order) asked.lots = whole(order.lots);

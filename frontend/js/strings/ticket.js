@@ -45,8 +45,6 @@ export const ticket = {
   lifetime: (seconds) => `in ${duration(seconds)}`,
   postOnly: "Post-only",
   protect: { buy: "Stop", sell: "Stop loss" },
-  stopPrice: "Stop price",
-  stopLimit: "Worst price",
   wallet: "Trade directly from the wallet",
   walletHint: "Deposit, order and payout of the proceeds with one signature.",
   walletCoin: (symbol) => `Not available for ${symbol}: deposit native Hive coins first.`,
@@ -59,10 +57,6 @@ export const ticket = {
   // What a stop will do.
   becomes: ({ side, price, when, trigger }) =>
     `Becomes a ${price === null ? `market ${side}` : `limit ${side} at ${price}`} when the mark ${when === "above" ? "rises" : "falls"} to ${trigger}.`,
-  protects: ({ side, stop, worst }) =>
-    (side === "sell"
-      ? `If the mark falls to ${stop}, the order is cancelled and the rest is sold at market, for ${worst} or more.`
-      : `If the mark rises to ${stop}, the order is cancelled and the rest is bought at market, for ${worst} or less.`),
 };
 
 export const estimate = {
@@ -109,4 +103,28 @@ export const notes = {
   cancelsOwn: "Your own orders in its way will be cancelled.",
   stopsAtOwn: "Stops at your own order, and the rest is cancelled.",
   belowMinimum: (amount) => `Proceeds below the minimum withdrawal of ${amount} stay at the exchange.`,
+};
+
+export const stopFields = {
+  stop: "Stop price",
+  worst: "Worst price",
+  protects: ({ side, stop, worst }) =>
+    (side === "sell"
+      ? `If the mark falls to ${stop}, the order is cancelled and the rest is sold at market, for ${worst} or more.`
+      : `If the mark rises to ${stop}, the order is cancelled and the rest is bought at market, for ${worst} or less.`),
+};
+
+export const replaceDialog = {
+  title: "Replace order",
+  hint: "Cancels the order and places a new one in one step. The new order goes to the end of the queue at its price.",
+  price: (quote) => `Price (${quote})`,
+  amount: (base) => `Amount (${base})`,
+  protect: (side) => (side === "sell" ? "Stop loss (optional)" : "Stop (optional)"),
+  noStop: "This order settles to your wallet: it cannot have a stop loss.",
+  staysStop: "A stop loss cannot be removed. Cancel the order, and place it again without.",
+  crosses: ({ amount, average, fee, rate }) => `Would execute immediately as taker: ${amount} at an average of ${average}, fee ${fee} (${rate}).`,
+  rests: (amount) => `Stays open: ${amount}.`,
+  loading: "Loading the order book …",
+  failed: "The order book is not available.",
+  review: "Review",
 };

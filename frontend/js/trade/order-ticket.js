@@ -3,18 +3,18 @@
 
 import { readMarks } from "../data/marks.js";
 import {
-  lotsOf, mostLots, plainLots, plainPrice, plainQuote, share, show, showPrice, total, trimmed, worstPrice,
+  lotsOf, mostLots, plainLots, plainPrice, plainQuote, share, show, showPrice, total, trimmed,
 } from "../lib/amounts.js";
 import { el, setText } from "../lib/dom.js";
+import { estimate } from "../lib/estimate.js";
 import { NONE } from "../lib/format.js";
 import { amounts as inputStrings } from "../strings/common.js";
 import { ticket as strings } from "../strings/ticket.js";
 import { IntentError } from "../wallet/intent-checks.js";
 import { limitOrder, marketOrder, oneSignature } from "../wallet/intents.js";
-import { estimate } from "./estimate.js";
 import { ORDER_TYPES } from "./order-types.js";
 import { readField, readOrder } from "./read-order.js";
-import { obstacle, warnings } from "./ticket-checks.js";
+import { obstacle, warnings } from "../account/order-checks.js";
 import { figures } from "./ticket-figures.js";
 import { buildTicketForm } from "./ticket-form.js";
 import { showFields, showOptions, showStop } from "./ticket-view.js";
@@ -22,7 +22,6 @@ import { WalletFunds } from "./wallet-funds.js";
 
 // In percent. A market that moves fast enough to trigger a stop moves on.
 const DEFAULT_SLIPPAGE = { market: "1", stop: "5" };
-const PROTECT_SLIPPAGE_BPS = 500;
 
 /**
  * What the ticket needs to know. `available`: units of a token at the exchange, null if unknown. `ownOrders`: the
@@ -50,7 +49,6 @@ export class OrderTicket {
     this.type = "limit";
     this.edited = "amount"; // the field typed last: the other one follows from it
     this.slippages = { ...DEFAULT_SLIPPAGE };
-    this.isWorstTyped = false; // else the worst price of the protective stop follows its price
     /** @type {import("../data/marks.js").Mark|null|undefined} null: there is none; undefined: not loaded */
     this.mark = undefined;
     this.isMarkMissing = false;
@@ -84,10 +82,9 @@ export class OrderTicket {
   }
 
   onInput(name) {
-    const { slippage, options } = this.form;
+    const { slippage } = this.form;
     if (name === "amount" || name === "total") this.edited = name;
     if (name === "slippage") this.slippages[ORDER_TYPES[this.type].isStop ? "stop" : "market"] = slippage.input.value;
-    if (name === "worst") this.isWorstTyped = options.stopLimit.input.value !== "";
     setText(this.form.capped, "");
     this.refresh();
   }
@@ -224,19 +221,17 @@ export class OrderTicket {
 
   // -- display --
 
-  /** Bring the whole ticket up to date. @returns {import("./ticket-checks.js").Facts} */
+  /** Bring the whole ticket up to date. @returns {import("../account/order-checks.js").Facts} */
   refresh() {
     const { form, pair } = this;
     const { side, type } = this;
     showFields(form, side, type);
     showOptions(form, side, type, this.context.venue.tokens.find((row) => row.symbol === this.gives()));
-    this.followStopPrice();
+    form.options.stopFields.follow(side);
     const order = this.readOrder();
     if (!order.kind.isMarket) this.showFollowingField(order);
-    const { options } = form;
-    for (const field of [form.trigger, form.price, form.amount, form.total, form.slippage, options.stopPrice, options.stopLimit]) {
-      field.setError("");
-    }
+    const { stop, worst } = form.options.stopFields;
+    for (const field of [form.trigger, form.price, form.amount, form.total, form.slippage, stop, worst]) field.setError("");
     for (const [field, problem] of order.errors) field.setError(problem);
     const hasWorstPrice = order.kind.isMarket && order.ticks !== null;
     setText(form.worstPrice, hasWorstPrice ? strings.worstPrice(showPrice(pair, order.ticks)) : "");
@@ -259,14 +254,6 @@ export class OrderTicket {
     if (ticks === null || lots === null) return;
     if (this.edited === "amount") form.total.input.value = trimmed(plainQuote(pair, total(pair, ticks, lots)));
     else form.amount.input.value = plainLots(pair, lots);
-  }
-
-  followStopPrice() {
-    const { stopPrice, stopLimit } = this.form.options;
-    if (this.isWorstTyped || document.activeElement === stopLimit.input) return;
-    const { units: ticks } = readField(stopPrice, this.pair.priceDecimals);
-    const worst = ticks === undefined ? "" : plainPrice(this.pair, worstPrice(this.side, ticks, PROTECT_SLIPPAGE_BPS));
-    if (stopLimit.input.value !== worst) stopLimit.input.value = worst;
   }
 
   showBalance(available) {
@@ -333,12 +320,12 @@ export class OrderTicket {
   draft(order) {
     const { venue } = this.context;
     const account = this.context.account();
-    const { kind, ticks, side, trigger, protect, expiration, timeInForce, postOnly } = order;
+    const { kind, ticks, side, trigger, protect, expiration, timeInForce, postOnly, slippageBps } = order;
     const { base, quote } = this.pair;
     const quantity = order.budget === null ? { lots: order.lots } : { budget: order.budget };
     const parts = { side, base, quote, ...quantity, ...(trigger ? { trigger } : {}), ...(expiration ? { expiration } : {}) };
     const intent = kind.isMarket
-      ? { ...parts, market: true, worst: ticks }
+      ? { ...parts, market: true, worst: ticks, slippageBps }
       : { ...parts, ticks, timeInForce, postOnly, ...(protect ? { protect } : {}) };
     if (order.fromWallet) return oneSignature(venue, account, intent);
     return kind.isMarket ? marketOrder(venue, account, intent) : limitOrder(venue, account, intent);

@@ -23,6 +23,3 @@ export const ORDER_TYPES = {
  * @returns {"above"|"below"}
  */
 export const triggerSide = (type, side) => ((side === "buy") !== ORDER_TYPES[type].isTakeProfit ? "above" : "below");
-
-/** As `triggerSide`, for the protective stop of a resting order. @param {"buy"|"sell"} side */
-export const protectSide = (side) => (side === "buy" ? "above" : "below");

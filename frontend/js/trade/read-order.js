@@ -13,7 +13,7 @@ const MAX_SLIPPAGE_BPS = 5000n;
  * @typedef {{side: "buy"|"sell", type: import("./order-types.js").OrderType, kind: import("./order-types.js").Kind,
  *   ticks: bigint|null, lots: bigint|null, budget: bigint|null, trigger: {ticks: bigint, when: "above"|"below"}|null,
  *   hasProtect: boolean, protect: {stopTicks: bigint, limitTicks: bigint}|null, timeInForce: "GTC"|"IOC"|"FOK",
- *   postOnly: boolean, expiration: number|undefined, fromWallet: boolean,
+ *   postOnly: boolean, expiration: number|undefined, fromWallet: boolean, slippageBps?: number,
  *   errors: [import("../lib/widgets.js").Field, string][]}} Order
  */
 
@@ -56,14 +56,19 @@ export function readOrder(form, pair, { side, type, edited, best }) {
     const ticks = read(form.trigger, pair.priceDecimals);
     if (ticks !== null) order.trigger = { ticks, when: triggerSide(type, side) };
   }
-  order.ticks = kind.isMarket ? readWorstPrice(form, side, kind.isStop ? order.trigger?.ticks ?? null : best, errors) : read(form.price, pair.priceDecimals);
+  if (kind.isMarket) {
+    const from = kind.isStop ? order.trigger?.ticks ?? null : best;
+    const bps = readSlippage(form.slippage, errors);
+    order.slippageBps = bps ?? undefined;
+    order.ticks = bps === null || from === null ? null : worstPrice(side, from, bps);
+  } else order.ticks = read(form.price, pair.priceDecimals);
   if (kind.isMarket && side === "buy") order.budget = read(form.total, pair.quotePrecision);
   else if (kind.isMarket || edited === "amount") order.lots = read(form.amount, pair.quantityDecimals);
   else order.lots = lotsOfTotal(form, pair, order.ticks, read(form.total, pair.quotePrecision), errors);
   if (order.hasProtect) {
-    const stopTicks = read(options.stopPrice, pair.priceDecimals);
-    const limitTicks = read(options.stopLimit, pair.priceDecimals);
-    if (stopTicks !== null && limitTicks !== null) order.protect = { stopTicks, limitTicks };
+    const { protect, errors: problems } = options.stopFields.read();
+    order.protect = protect;
+    errors.push(...problems);
   }
   return order;
 }
@@ -76,11 +81,9 @@ function lotsOfTotal(form, pair, ticks, spend, errors) {
 }
 
 // The worst price of a market order is measured from a price: the best of the book, or the trigger.
-function readWorstPrice({ slippage }, side, from, errors) {
-  const { units: bps, problem } = parse(slippage.input.value, 2);
-  if (bps === undefined || bps > MAX_SLIPPAGE_BPS) {
-    errors.push([slippage, problem || strings.slippageRange]);
-    return null;
-  }
-  return from === null ? null : worstPrice(side, from, Number(bps));
+function readSlippage(field, errors) {
+  const { units: bps, problem } = parse(field.input.value, 2);
+  if (bps !== undefined && bps <= MAX_SLIPPAGE_BPS) return Number(bps);
+  errors.push([field, problem || strings.slippageRange]);
+  return null;
 }

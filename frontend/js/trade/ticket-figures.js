@@ -1,19 +1,19 @@
 // Figures of the order ticket: what the order is estimated to do, fees, and the least that it yields.
 
 import { showBase, showLots, showPrice, showQuote, trimmed } from "../lib/amounts.js";
+import { minimumReceived } from "../lib/estimate.js";
 import { NONE } from "../lib/format.js";
 import { duration } from "../strings/common.js";
 import { estimate as strings } from "../strings/ticket.js";
-import { minimumReceived } from "./estimate.js";
-import { cost } from "./ticket-checks.js";
+import { cost } from "../account/order-checks.js";
 
 /**
  * Rows of name, value and whether it stands out. A type has always the same rows: the button below does not move.
  * @param {import("../lib/amounts.js").Market} pair
  * @param {any} venue
  * @param {import("./read-order.js").Order} order
- * @param {import("./estimate.js").Request} request the order, for the estimate
- * @param {import("./estimate.js").Estimate|null} estimated
+ * @param {import("../lib/estimate.js").Request} request the order, for the estimate
+ * @param {import("../lib/estimate.js").Estimate|null} estimated
  * @returns {[string, string, boolean?][]}
  */
 export function figures(pair, venue, order, request, estimated) {

@@ -1,5 +1,6 @@
 // Form of the order ticket: its fields, buttons and options, without behaviour.
 
+import { StopFields } from "../account/stop-fields.js";
 import { button, el } from "../lib/dom.js";
 import { field, NUMERIC } from "../lib/widgets.js";
 import { sides } from "../strings/common.js";
@@ -15,7 +16,7 @@ const SHARES = [25, 50, 75, 100]; // percent
  * @param {import("../lib/amounts.js").Market} pair
  * @param {number} maxLifetime of an order in seconds
  * @param {{onSide: (side: "buy"|"sell") => void, onType: (type: import("./order-types.js").OrderType) => void,
- *   onInput: (name: "price"|"amount"|"total"|"slippage"|"trigger"|"stop"|"worst") => void, onOption: () => void,
+ *   onInput: (name: "price"|"amount"|"total"|"slippage"|"trigger") => void, onOption: () => void,
  *   onShare: (percent: number) => void, onQuickPrice: (name: "bid"|"mid"|"ask") => void,
  *   onSubmit: (event: Event) => void}} handlers
  */
@@ -46,7 +47,7 @@ export function buildTicketForm(root, pair, maxLifetime, handlers) {
     balance: button("", () => handlers.onShare(100)),
     deposit: el("a", { href: "transfer.html" }, strings.deposit),
     shares: shareButtons(handlers.onShare),
-    options: buildOptions(maxLifetime, input, handlers.onOption),
+    options: buildOptions(pair, maxLifetime, handlers.onOption),
     estimate: el("dl", { className: "estimate", "aria-label": estimateStrings.title }),
     submit: el("button", { type: "submit", className: "button main wide" }),
     note: el("p", { className: "note", "aria-live": "polite" }),
@@ -105,7 +106,7 @@ function shareButtons(onShare) {
   return el("div", { className: "chips", role: "group", "aria-label": strings.shares }, ...SHARES.map(share));
 }
 
-function buildOptions(maxLifetime, input, onchange) {
+function buildOptions(pair, maxLifetime, onchange) {
   const option = (value, text) => el("option", { value }, text);
   const labelled = (id, label, node) => el("div", { className: "field" }, el("label", { htmlFor: id }, label), node);
   const timeInForce = el(
@@ -126,13 +127,12 @@ function buildOptions(maxLifetime, input, onchange) {
   const [postOnly, protect] = [checkbox("post"), checkbox("protect")];
   const wallet = checkbox("wallet", { "aria-describedby": "ticket-wallet-hint" });
   const protectLabel = label(protect, "");
-  const [stopPrice, stopLimit] = [input("stop", strings.stopPrice), input("worst", strings.stopLimit)];
+  const stopFields = new StopFields("ticket", pair, onchange);
   const parts = {
     force: labelled("ticket-force", strings.timeInForce, timeInForce),
     life: labelled("ticket-life", strings.expires, lifetime),
     postOnlyRow: checked(postOnly, label(postOnly, strings.postOnly)),
     protectRow: checked(protect, protectLabel),
-    protectFields: el("div", { className: "option-row" }, stopPrice.node, stopLimit.node),
     protects: el("p", { className: "note" }),
     walletHint: el("span", { className: "note", id: "ticket-wallet-hint" }),
   };
@@ -147,10 +147,10 @@ function buildOptions(maxLifetime, input, onchange) {
       { className: "inner" },
       el("div", { className: "option-row" }, parts.force, parts.life),
       parts.checks,
-      parts.protectFields,
+      stopFields.node,
       parts.protects,
       parts.walletRow,
     ),
   );
-  return { ...parts, node, timeInForce, lifetime, postOnly, protect, protectLabel, stopPrice, stopLimit, wallet };
+  return { ...parts, node, timeInForce, lifetime, postOnly, protect, protectLabel, stopFields, wallet };
 }

@@ -1,10 +1,10 @@
 // Which fields and options of the order ticket are shown, and what it says about a stop.
 
+import { markText } from "../data/marks.js";
 import { showPrice } from "../lib/amounts.js";
 import { setText } from "../lib/dom.js";
-import { ticket as strings } from "../strings/ticket.js";
+import { stopFields as stopStrings, ticket as strings } from "../strings/ticket.js";
 import { ORDER_TYPES } from "./order-types.js";
-import { markText } from "./ticket-checks.js";
 
 /**
  * @param {any} form of ticket-form.js
@@ -53,7 +53,7 @@ export function showOptions({ options }, side, type, token) {
   allow(options.protect, !isLimit || (staysOpen && !options.wallet.checked));
   const hasProtect = isLimit && options.protect.checked;
   allow(options.wallet, !isCoin && !hasProtect);
-  options.protectFields.hidden = options.protects.hidden = !hasProtect;
+  options.stopFields.node.hidden = options.protects.hidden = !hasProtect;
   setText(options.protectLabel, strings.protect[side]);
   setText(options.walletHint, isCoin ? strings.walletCoin(token.symbol) : options.wallet.checked ? strings.walletHint : "");
 }
@@ -79,5 +79,5 @@ export function showStop(form, pair, { kind, side, ticks, trigger, protect }, ma
     setText(form.becomes, strings.becomes({ side, price, when: trigger.when, trigger: showPrice(pair, trigger.ticks) }));
   }
   const [stop, worst] = protect ? [showPrice(pair, protect.stopTicks), showPrice(pair, protect.limitTicks)] : [];
-  setText(protects, protect ? strings.protects({ side, stop, worst }) : "");
+  setText(protects, protect ? stopStrings.protects({ side, stop, worst }) : "");
 }
