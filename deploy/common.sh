@@ -13,7 +13,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SOURCE=$(dirname "$HERE")
 PROGRAM=$(basename "$0")
 
-COMMAND=install ROOT='' NAME='' VENUE='' CERT='' KEY='' ORIGINS='' DB_URL='' NETWORK=mainnet
+COMMAND=install ROOT='' NAME='' VENUE='' CERT='' KEY='' ORIGINS='' SITE_APIS='' DB_URL='' NETWORK=mainnet
 DRY_RUN=no PACKAGES=yes SYSTEMD=auto PAYOUTS=no RESTORE_DATABASE=no
 PYTHON=python3
 HEALTH_URL=http://127.0.0.1:8080/api/health
@@ -34,6 +34,7 @@ differs, and keeps the settings in /etc/peakedex.
   --name HOST            host name of the site, such as dex.example.org
   --venue FILE           venue file
   --cors-origin URLS     other sites whose pages may read the API, separated by spaces
+  --site-api URLS        APIs that the site reads and compares, separated by spaces (default: api/, its own)
   --network NAME         name of the network in /api/venue (default: mainnet)
   --db URL               existing PostgreSQL database, instead of one on this machine (deploy.sh only)
   --cert FILE --key FILE certificate; default: Let's Encrypt's if there is one, otherwise a new self-signed one
@@ -85,6 +86,7 @@ parse() {
                     --name) NAME=$2 ;;
                     --venue) VENUE=$2 ;;
                     --cors-origin) ORIGINS=$2 ;;
+                    --site-api) SITE_APIS=$2 ;;
                     --network) NETWORK=$2 ;;
                     --db) DB_URL=$2 ;;
                     --cert) CERT=$2 ;;
@@ -258,6 +260,7 @@ PEAKEDEX_HOST=127.0.0.1
 PEAKEDEX_PORT=8080
 PEAKEDEX_TRUSTED_PROXY=127.0.0.1
 PEAKEDEX_CORS_ORIGIN="$ORIGINS"
+PEAKEDEX_SITE_API="${SITE_APIS:-api/}"
 PEAKEDEX_LOG_FORMAT=text
 TEXT
     put_once 0600 root root "$ETC/payouts.env" <<'TEXT'
@@ -295,13 +298,28 @@ install_version() { # VERSION
         --requirement "$SOURCE/requirements-server.lock"
     "$folder/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
         --no-build-isolation "$SOURCE"
-    mkdir "$folder/site"
-    cp -R "$SOURCE/frontend/." "$folder/site/"
-    # The operator's own configuration of the site, if there is one.
-    if [ -f "$ETC/config.js" ]; then cp "$ETC/config.js" "$folder/site/config.js"; fi
     (cd "$SOURCE/alembic/versions" && sha256sum -- *.py) >"$folder/schema"
     chmod -R u+rwX,go+rX,go-w "$folder"
     touch "$folder/complete"
+}
+
+# Builds a version's site with the venue pinned, unless it was built with the same settings. The operator's own
+# config.js replaces the one that is built.
+build_site() { # VERSION
+    local folder=$OPT/versions/$1 settings url options=()
+    if [ "$DRY_RUN" = yes ]; then return; fi
+    for url in $(load_settings && say "${PEAKEDEX_SITE_API:-api/}"); do options+=(--api "$url"); done
+    settings="${options[*]}$(if [ -f "$ETC/config.js" ]; then sha256sum <"$ETC/config.js"; fi)"
+    if [ -d "$folder/site" ] && [ "$(cat "$folder/site.settings")" = "$settings" ]; then return; fi
+    (
+        clean_environment
+        export PYTHONNOUSERSITE=1
+        cd /
+        "$folder/bin/peakedex" site build --venue "$ETC/venue.toml" "${options[@]}" --out "$folder/site"
+    )
+    if [ -f "$ETC/config.js" ]; then cp "$ETC/config.js" "$folder/site/config.js"; fi
+    chmod -R u+rwX,go+rX,go-w "$folder/site"
+    say "$settings" >"$folder/site.settings"
 }
 
 # The version that a link points to, if any.
@@ -578,6 +596,7 @@ install() {
     make_settings
     version=$(version_of_source)
     install_version "$version"
+    build_site "$version"
     prepare_database
     install_units
     switch "$version"

@@ -23,6 +23,7 @@ from indexer.cli.prove import prove
 from indexer.cli.replay import replay
 from indexer.cli.run import run
 from indexer.cli.serve import serve
+from indexer.cli.site import site
 from indexer.cli.snapshot import snapshot
 from indexer.cli.support.errors import one_line_errors
 from indexer.cli.venue import venue
@@ -41,6 +42,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     follow,
     serve,
     run,
+    site,
     payouts,
     snapshot,
     backup,

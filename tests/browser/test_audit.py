@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import serve_files
+from tests.browser.watch import Watch
 
 SITE = "https://site.test"
 TIME = "2026-09-21T14:13:53Z"
@@ -148,13 +149,55 @@ def operation(n: int, acting: bool) -> dict[str, Any]:
 def test_operations_on_escrow_accounts_are_listed_and_raise_a_banner(
     page: Page, answers: dict[str, Any]
 ) -> None:
-    answers["health"]["alarms"] = ["one"]
+    answers["health"]["alarms"] = ["An escrow account was used outside the exchange: transfer_to_vesting."]
     answers["solvency"]["escrow_operations"] = [operation(2, True), operation(1, False)]
     page.goto(f"{SITE}/audit.html")
     assert rows(page, "operations") == [
-        ["4,902", "transfer_to_vesting", "@peakedex.hbd", "The escrow account"],
-        ["4,901", "transfer_to_vesting", "@peakedex.hbd", "Another account"],
+        ["4,902", "transfer_to_vesting", "@peakedex.hbd", "The escrow account", '{"to":"<b>bob</b>"}'],
+        ["4,901", "transfer_to_vesting", "@peakedex.hbd", "Another account", '{"to":"<b>bob</b>"}'],
     ]
     banner = page.locator(".banner.warn", has_text="An escrow account was used outside the exchange")
     expect(banner.get_by_role("link")).to_have_attribute("href", "audit.html#operations")
     expect(page.locator(".banner", has_text="replica")).to_have_count(0)
+    expect(page.locator("#alarms li")).to_have_text(answers["health"]["alarms"])
+
+
+def token(symbol: str, real: str | None, difference: str | None) -> dict[str, Any]:
+    amounts = dict.fromkeys(("holdings", "available", "liabilities"), "100.000")
+    rest = {"locked": "0.000", "withdrawing": "0.000", "surplus": "0.000", "solvent": True}
+    read = {"real_block": None if real is None else 4990, "real_ts": None if real is None else TIME}
+    balance = {"real_balance": real, "real_difference": difference}
+    return {"symbol": symbol, "escrow": "peakedex.hbd", **amounts, **rest, **balance, **read}
+
+
+def test_real_balances_stand_beside_the_ledger_s_holdings(page: Page, answers: dict[str, Any]) -> None:
+    answers["solvency"]["tokens"] = [
+        token("AAA", "100.000", "0.000"),
+        token("BBB", "90.000", "-10.000"),
+        token("CCC", None, None),
+    ]
+    page.goto(f"{SITE}/audit.html")
+    shown = [(cells[5].strip(), cells[6].strip(), cells[7]) for cells in rows(page, "solvency")]
+    assert shown == [
+        ("100.000", "0.000", "✓ Covered"),
+        ("90.000", "−10.000", "✓ Covered"),
+        ("–", "–", "✓ Covered"),
+    ]
+
+
+def test_without_alarms_there_is_no_list_of_them(page: Page) -> None:
+    page.goto(f"{SITE}/audit.html")
+    expect(page.locator("#state")).to_contain_text("5,000")
+    expect(page.locator("#alarms")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_hashes_wrap_on_a_phone(page: Page, answers: dict[str, Any], width: int) -> None:
+    answers["checkpoints"]["checkpoints"] = [checkpoint(1, True, True)]
+    answers["peers"]["peers"] = [peer("https://a-replica-with-a-rather-long-name.example.org/api/", "agrees")]
+    answers["solvency"]["escrow_operations"] = [operation(2, True)]
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{SITE}/audit.html")
+    rows(page, "peers")
+    rows(page, "integrity")
+    Watch(page, SITE).fits()

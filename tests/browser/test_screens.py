@@ -112,7 +112,7 @@ def test_every_screen_works_where_the_browser_blocks_storage(
     context.add_init_script(BLOCKED)
     page = watched(SCREENS[screen]).page
     settled(page)
-    banner = page.get_by_text("This browser blocks storage for this site")
+    banner = page.get_by_text("This browser stores nothing for this site")
     assert banner.count() == 1
     before = page.evaluate("document.documentElement.dataset.theme")
     page.get_by_role("button", name="Switch between dark and light theme").click()

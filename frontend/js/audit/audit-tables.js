@@ -49,10 +49,8 @@ export function solvencyTable() {
     ["holdings", "liabilities", "surplus"].forEach((name, at) => setAmount(cells[at + 2], token[name]));
     [balance, difference].forEach((amount, at) => (amount === null ? setText(cells[at + 5], NONE) : setAmount(cells[at + 5], amount)));
     cells[5].title = block === null ? strings.notRead : strings.readAt(blockText(block));
-    const isShort = difference?.startsWith("-") ?? false;
-    cells[6].className = `num ${isShort ? "bad" : ""}`;
-    setText(cells[7], token.solvent ? (isShort ? strings.short : strings.solvent) : strings.insolvent);
-    cells[7].className = token.solvent && !isShort ? "ok" : "bad";
+    setText(cells[7], token.solvent ? strings.solvent : strings.insolvent);
+    cells[7].className = token.solvent ? "ok" : "bad";
   });
 }
 

@@ -66,15 +66,17 @@ function build() {
   // Appended once the facts have their height, to avoid a layout shift.
   parts.below = [
     integritySection(),
-    ...["checkpoints", "peers", "solvency", "operations", "outflows", "refunds"].map((name) => section(name, tables[name].node)),
+    ...["checkpoints", "peers"].map((name) => section(name, tables[name].node)),
+    section("solvency", tables.solvency.node, el("p", { className: "muted small body" }, strings.differenceNote)),
+    ...["operations", "outflows", "refunds"].map((name) => section(name, tables[name].node)),
     section("replay", replayBody()),
     proofCard(),
     section("nodes", tables.nodes.node),
   ];
 }
 
-function section(id, node) {
-  return panel(id, strings.sections[id], { content: [node], attributes: { id } });
+function section(id, ...content) {
+  return panel(id, strings.sections[id], { content, attributes: { id } });
 }
 
 function integritySection() {

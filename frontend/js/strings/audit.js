@@ -26,7 +26,7 @@ export const audit = {
   solvencyCaption: "Reserves on the chain and liabilities to traders, by token",
   notRead: "The escrow account has not been read on the chain yet.",
   readAt: (block) => `As a node reported it at block ${block}.`,
-  short: "✗ Short on chain",
+  differenceNote: "On chain minus reserves. Payments and deposits on their way explain a difference for a minute; a lasting negative one means that funds left without a journal line.",
   solvent: "✓ Covered",
   insolvent: "✗ Not covered",
   noTokens: "No tokens listed.",

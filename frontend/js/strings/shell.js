@@ -30,7 +30,7 @@ export const shell = {
   devnet: "Test network: tokens have no value.",
   behind: (lag) => `The exchange is ${lag} blocks behind the chain: data is delayed, and market orders are disabled.`,
   stopped: "The indexer has stopped: no new blocks are processed.",
-  notKept: "This browser blocks storage for this site: your account, settings and pending orders are forgotten when you leave the page.",
+  notKept: "This browser stores nothing for this site: your account, settings and pending orders are forgotten when you leave the page.",
   waiting: (what) => `The indexer is waiting for ${what}.`,
   broken: (reason) => `${reason} Data may be out of date.`,
   mismatch: "A hash of this exchange does not match the hash that its operator published. Do not trade until this is explained.",
