@@ -23,6 +23,7 @@ from settlement.store.database import explain
 from settlement.store.payout_pause import (
     AFTER_RESTORE,
     BY_WATCH,
+    count_decision,
     new_outflows,
     read_pause,
     read_watch_reason,
@@ -98,6 +99,7 @@ def _pause(connection: Connection, findings: Sequence[str]) -> None:
         return
     for finding in findings:
         log.error("ALARM: %s", finding)
+    count_decision(connection)  # a copy from before is noticed: see `holds.pause`
     if read_pause(connection) != AFTER_RESTORE:
         before = read_watch_reason(connection)
         set_pause(connection, BY_WATCH, "; ".join(([before] if before else []) + list(findings)))

@@ -14,8 +14,8 @@ from settlement.payouts.plan import ClaimRef
 
 DELAY_SECONDS: Final = 15
 """Chain time after which a payment that was sent is looked up, and between two look-ups of one."""
-MAX_LOOKUPS: Final = 20
-"""Look-ups in a round."""
+MAX_LOOKUPS: Final = 5
+"""Look-ups in a round: each may take as long as a slow node is awaited, and payments wait for them."""
 
 
 class ExecutionCheck:

@@ -89,15 +89,18 @@ class PaymentSender:
 def _is_due(record: PayoutRecord, view: LedgerView, head: int) -> bool:
     if not is_sendable([view.pending[ref] for ref in record.members]):
         return False
-    return record.is_complete and head >= _next_send(record) and record.expires > head
+    return record.is_complete and _is_next_send(record, head) and record.expires > head
 
 
-def _next_send(record: PayoutRecord) -> int:
-    """Chain time of the next broadcast: the time between two doubles."""
+def _is_next_send(record: PayoutRecord, head: int) -> bool:
+    """Whether it is time for the next broadcast: the time between two doubles.
+
+    So it is where the last one is in the future: that head time was wrong.
+    """
     if record.last_sent is None:
-        return 0
+        return True
     elapsed = record.last_sent - (record.first_sent or record.last_sent)
-    return record.last_sent + max(RESEND_SECONDS, elapsed)
+    return not -RESEND_SECONDS < head - record.last_sent < max(RESEND_SECONDS, elapsed)
 
 
 def _in_order(records: Sequence[PayoutRecord], view: LedgerView) -> list[PayoutRecord]:

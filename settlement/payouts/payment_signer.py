@@ -35,14 +35,18 @@ class PaymentSigner:
         self._existing: set[str] = set()
         self._missing: dict[str, int] = {}  # head time of the last check, by account
 
-    def run(self, view: LedgerView, head: int, statuses: Statuses) -> None:
-        """Sign what may be signed now, then record all of it. Raises ChainError, SQLAlchemyError."""
+    def run(self, view: LedgerView, head: int, statuses: Statuses) -> bool:
+        """Sign what may be signed now, then record all of it; whether that was anything.
+
+        Raises ChainError, SQLAlchemyError.
+        """
         eligible = self._eligible(view, head, statuses)
         self._dependencies.step("selected")
         funded = self._with_funds(self._with_recipients(eligible, head, statuses), view, statuses)
         signed = list(self._sign(funded, UnsentLimit(view.live_records(), view.pending), statuses))
         for payment, signatures in signed:
             self._record(payment, signatures)
+        return bool(signed)
 
     def _eligible(self, view: LedgerView, head: int, statuses: Statuses) -> list[Payment]:
         """Payments that our database does not object to, and that do not expire too soon."""

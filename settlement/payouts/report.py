@@ -124,7 +124,7 @@ def _amount_text(amount: str, precision: int) -> str:
 def reconcile(connection: Connection, chain: ChainNodes) -> list[Difference]:
     """Compare the ledger's holdings with the escrow accounts' balances, by token. Raises ChainError."""
     tokens = {token.symbol: token for token in read_tokens(connection)}
-    held = read_holdings(connection)
+    held = read_holdings(connection, tokens.values())
     real = real_amounts(held, chain)
     return [
         Difference(

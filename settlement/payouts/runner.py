@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.core.journal.lines import iso_time
@@ -22,7 +22,7 @@ from settlement.payouts.chain.nodes import ChainError, Restrictions
 from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.execution_check import ExecutionCheck
 from settlement.payouts.holds.eligibility import LedgerView, read_ledger_view, waiting_status
-from settlement.payouts.holds.pause import pause_reason
+from settlement.payouts.holds.pause import pause_if_restored, pause_reason
 from settlement.payouts.payment_sender import PaymentSender
 from settlement.payouts.payment_signer import PaymentSigner
 from settlement.payouts.payout_log import (
@@ -37,7 +37,7 @@ from settlement.payouts.plan import ClaimRef
 from settlement.payouts.policy import MAX_LIFETIME_SECONDS, Policy
 from settlement.store import schema
 from settlement.store.database import explain
-from settlement.store.payout_pause import AFTER_RESTORE, read_mark, set_pause
+from settlement.store.payout_pause import read_mark
 from settlement.store.read.payouts import (
     HELD,
     KINDS,
@@ -131,8 +131,8 @@ class Runner:
         """Pause if the database was restored, and say why payouts are paused."""
         mark = self._dependencies.mark
         with self._dependencies.writer.begin() as connection:
-            if mark is not None and mark.is_behind(read_mark(connection)):
-                set_pause(connection, AFTER_RESTORE)
+            if mark is not None:
+                pause_if_restored(connection, mark)
             reason = pause_reason(connection)
         if reason is not None:
             log.warning("payouts are paused: %s", reason)
@@ -157,22 +157,21 @@ class Runner:
             head = dependencies.chain.head_time()
             self._refresh(head, view)
             view = view._replace(restrictions=self._restrictions)
-            self._signer.run(view, head, statuses)
-            self._update_mark()  # before anything signed leaves the process
+            if self._signer.run(view, head, statuses):
+                with dependencies.reader.connect() as connection:
+                    self._update_mark(connection)  # before anything signed leaves the process
             self._sender.run(view, head, statuses)
         self._write(statuses, view)
 
     def _read(self) -> LedgerView | None:
         with self._dependencies.reader.connect() as connection:
             view = read_ledger_view(connection, self._venue, self._policy)
-        self._update_mark()
+            self._update_mark(connection)
         return None if view is None else view._replace(restrictions=self._restrictions)
 
-    def _update_mark(self) -> None:
+    def _update_mark(self, connection: Connection) -> None:
         if self._dependencies.mark is not None:
-            with self._dependencies.writer.connect() as connection:
-                mark = read_mark(connection)
-            self._dependencies.mark.update(mark)
+            self._dependencies.mark.update(read_mark(connection))
 
     def _refresh(self, head: int, view: LedgerView) -> None:
         if self._refreshed is not None and head - self._refreshed < REFRESH_SECONDS:

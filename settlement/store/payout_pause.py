@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, case, func, insert, select, update
 
 from settlement.store import payout_schema, schema
 
@@ -38,11 +38,15 @@ class Mark(NamedTuple):
 
 
 _s = payout_schema.settings
+_MARK = select(
+    select(_s.c.decisions).scalar_subquery(),
+    select(func.max(payout_schema.transactions.c.n)).scalar_subquery(),
+)
 
 
-def count_decision(connection: Connection) -> None:
-    """Count a decision of the operator."""
-    _update(connection, decisions=_s.c.decisions + 1)
+def count_decision(connection: Connection, after: int = 0) -> None:
+    """Count a decision of the operator, or of the escrow watch; the new number is above `after`."""
+    _update(connection, decisions=case((_s.c.decisions > after, _s.c.decisions), else_=after) + 1)
 
 
 def set_pause(connection: Connection, pause: int, reason: str | None = None) -> None:
@@ -81,8 +85,7 @@ def see_outflows(connection: Connection) -> None:
 
 def read_mark(connection: Connection) -> Mark:
     """The mark of a database."""
-    decisions = connection.scalar(select(_s.c.decisions))
-    payments = connection.scalar(select(func.max(payout_schema.transactions.c.n)))
+    decisions, payments = connection.execute(_MARK).one()
     return Mark(decisions or 0, payments or 0)
 
 

@@ -85,15 +85,20 @@ def approve(what: str, db: str | None) -> None:
 @contextmanager
 def _deciding(url: str) -> Iterator[Connection]:
     """A write transaction with a decision of the operator, which is counted: see `payouts.holds.pause`."""
+    from settlement.payouts.holds.pause import RESTORED_TEXT, RestoreMark, pause_if_restored
     from settlement.payouts.payout_log import open_payout_log
-    from settlement.store.payout_pause import count_decision
+    from settlement.store.payout_pause import count_decision, read_mark
 
     open_reader(url).dispose()  # raises if there is no database
-    writer = open_payout_log(url)
+    writer, file = open_payout_log(url), RestoreMark.of_database(url)
     try:
         with writer.begin() as connection:
+            if pause_if_restored(connection, file):
+                click.echo(f"Note: {RESTORED_TEXT}", err=True)
             yield connection
             count_decision(connection)
+            mark = read_mark(connection)
+        file.update_existing(mark)
     finally:
         writer.dispose()
 

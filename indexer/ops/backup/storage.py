@@ -230,18 +230,20 @@ class _Ftp(FTPFileSystem):  # type: ignore[misc]
 
         Some servers send none: then a new connection is made.
         """
+        control = self.ftp.sock
+        assert control is not None
+        reply = None
         try:
-            self.ftp.sock.settimeout(_REPLY_SECONDS)
+            control.settimeout(_REPLY_SECONDS)
             self.ftp.voidresp()
-        except ftplib.Error as reply:
-            self.ftp.sock.settimeout(self.timeout)
-            return reply
+            control.settimeout(self.timeout)
+        except ftplib.Error as error:
+            control.settimeout(self.timeout)
+            reply = error
         except (OSError, EOFError):
             self.ftp.close()
             self._connect()
-        else:
-            self.ftp.sock.settimeout(self.timeout)
-        return None
+        return reply
 
     def rm_file(self, path: str) -> None:
         self.ftp.delete(path)

@@ -53,6 +53,14 @@ class SignatureCollector:
         code = "added" if is_new else "known"
         return Verdict("accepted", code, f"weight {weight} of {authority.threshold}")
 
+    def may_differ(self, proposal: Proposal) -> bool:
+        """Whether a `held` proposal may have another verdict by now: it was signed here, or has expired."""
+        t = payout_schema.transactions.c
+        recorded = select(t.n).where(t.id == proposal.transaction.id).scalar_subquery()
+        with self.reader.connect() as connection:
+            now, n = connection.execute(select(schema.cursor.c.timestamp, recorded)).one()
+        return n is not None or (now or 0) >= proposal.transaction.expires
+
     def open_records(self) -> list[PayoutRecord]:
         """Our own payments that are not settled and have not expired."""
         with self.reader.connect() as connection:

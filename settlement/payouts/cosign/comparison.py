@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple, NoReturn
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from settlement.core.journal.lines import iso_time
 from settlement.core.parsing.amounts import read_decimal
@@ -19,6 +19,7 @@ from settlement.payouts.cosign.message import Proposal
 from settlement.payouts.plan import ClaimRef, Payment, build, due, expires, is_pending, slot_time
 from settlement.payouts.policy import HISTORY_SECONDS, MAX_LIFETIME_SECONDS, Policy
 from settlement.payouts.signing.transactions import Transaction
+from settlement.store import schema
 from settlement.store.read.payouts import Ledger, PayoutClaim, read_ledger
 
 _SHOWN_CHARACTERS: Final = 60
@@ -47,13 +48,14 @@ class Transfer(NamedTuple):
 
 def explain_unsigned(connection: Connection, proposal: Proposal, venue: Venue, policy: Policy) -> NoReturn:
     """Raise Refused or Later for a proposal that is not among the payments signed here."""
-    ledger = read_ledger(connection, HISTORY_SECONDS)
-    begins = slot_time(proposal.slot)
-    if ledger is None or ledger.timestamp < begins:
-        if ledger is not None and begins - ledger.timestamp > MAX_LIFETIME_SECONDS:
+    begins, now = slot_time(proposal.slot), connection.scalar(select(schema.cursor.c.timestamp))
+    if now is None or now < begins:
+        if now is not None and begins - now > MAX_LIFETIME_SECONDS:
             raise Refused("future", f"its slot begins at {iso_time(begins)}Z, far in the future")
         raise Later("behind", f"its slot begins at {iso_time(begins)}Z, and the ledger here is behind")
-    if ledger.timestamp >= min(proposal.transaction.expires, expires(proposal.slot, policy)):
+    ledger = read_ledger(connection, HISTORY_SECONDS)
+    end = min(proposal.transaction.expires, expires(proposal.slot, policy))
+    if ledger is None or ledger.timestamp >= end:
         raise Refused("expired", f"it expired at {proposal.transaction.expiration}Z")
     planned = build(connection, venue, policy, proposal.escrow, proposal.slot)
     if any(payment.id == proposal.transaction.id for payment in planned):

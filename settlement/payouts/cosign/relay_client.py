@@ -70,7 +70,8 @@ class RelayClient(PeriodicThread):
         self._relay_id = ""
         self._last = 0  # number of the last bundle fetched
         self._posted: dict[str, tuple[int, float]] = {}  # number of signatures, and when, by transaction id
-        self._deferred: dict[tuple[object, ...], Proposal] = {}  # by content, oldest first
+        # Proposals with their verdict's code, by content, oldest first.
+        self._deferred: dict[tuple[object, ...], tuple[Proposal, str]] = {}
         self._changes = ChangeLogger(log, logging.INFO)
 
     def run_once(self) -> None:
@@ -86,8 +87,9 @@ class RelayClient(PeriodicThread):
     def round(self) -> None:
         """Post our payments; fetch and check what others have posted. Raises HttpError, SQLAlchemyError."""
         self._post()
-        for proposal in tuple(self._deferred.values()):
-            self._receive(proposal)
+        for proposal, code in tuple(self._deferred.values()):
+            if code != "held" or self._collector.may_differ(proposal):
+                self._receive(proposal)
         for _ in range(MAX_PAGES_PER_ROUND):
             page = self._fetch()
             if page.relay != self._relay_id:  # a new relay, or one that has restarted
@@ -137,7 +139,7 @@ class RelayClient(PeriodicThread):
         content = (ident, proposal.escrow, proposal.slot, proposal.chain_id, proposal.signatures)
         self._deferred.pop(content, None)
         if verdict.status == "later":
-            self._deferred[content] = proposal
+            self._deferred[content] = proposal, verdict.code
             if len(self._deferred) > MAX_DEFERRED:
                 del self._deferred[next(iter(self._deferred))]
         elif verdict.status == "accepted" and verdict.code == "added":

@@ -46,6 +46,7 @@ from settlement.store.read.payouts import (
     PayoutClaim,
     read_ledger,
 )
+from settlement.store.read.venue import read_tokens
 
 MAX_REFERENCE_AGE: Final = 65_000
 """In blocks. A transaction can refer to one of the last 65,536."""
@@ -88,6 +89,7 @@ def read_ledger_view(connection: Connection, venue: Venue, policy: Policy) -> Le
         for payment in build_all(connection, ledger, venue, policy, slot)
     ]
     records, approvals = tuple(read_records(connection)), read_approvals(connection)
+    tokens = read_tokens(connection)
     return LedgerView(
         ledger,
         pending,
@@ -96,8 +98,8 @@ def read_ledger_view(connection: Connection, venue: Venue, policy: Policy) -> Le
         approvals,
         read_settings(connection),
         read_refusals(records, approvals),
-        read_holdings(connection),
-        read_token_holds(connection, venue, read_token_approvals(connection)),
+        read_holdings(connection, tokens),
+        read_token_holds(connection, tokens, venue, read_token_approvals(connection)),
     )
 
 

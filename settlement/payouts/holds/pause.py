@@ -22,7 +22,16 @@ from typing import Final
 from sqlalchemy import Connection
 
 from settlement.store.database import is_sqlite, parse_url
-from settlement.store.payout_pause import AFTER_RESTORE, RUNNING, Mark, read_pause, read_watch_reason
+from settlement.store.payout_pause import (
+    AFTER_RESTORE,
+    RUNNING,
+    Mark,
+    count_decision,
+    read_mark,
+    read_pause,
+    read_watch_reason,
+    set_pause,
+)
 
 RESTORED_TEXT: Final = (
     "the database was restored. Check first: `peakedex payouts reconcile` finds no missing funds; start with "
@@ -42,6 +51,18 @@ def pause_reason(connection: Connection) -> str | None:
             f"{watched}. If that was you, run `peakedex payouts resume`; else change the accounts' keys first"
         )
     return RESTORED_TEXT if pause == AFTER_RESTORE else "`peakedex payouts resume` ends it"
+
+
+def pause_if_restored(connection: Connection, file: RestoreMark) -> bool:
+    """Pause a database that is behind the mark; whether it is.
+
+    Its number of decisions is then above that of the mark, so that the same copy is noticed once more.
+    """
+    if not file.is_behind(read_mark(connection)):
+        return False
+    count_decision(connection, after=file.read().decisions)
+    set_pause(connection, AFTER_RESTORE)
+    return True
 
 
 class RestoreMark:
@@ -64,8 +85,13 @@ class RestoreMark:
 
     def is_behind(self, mark: Mark) -> bool:
         """Whether a database with this mark was restored."""
-        highest = self._read()
+        highest = self.read()
         return mark.decisions < highest.decisions or mark.payments < highest.payments
+
+    def update_existing(self, mark: Mark) -> None:
+        """Remember a mark if payouts have run on this machine, for this user."""
+        if self._path.exists():
+            self.update(mark)
 
     def update(self, mark: Mark) -> None:
         """Remember a mark, after the commit of what it counts."""
@@ -74,12 +100,13 @@ class RestoreMark:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o660), "w") as file:
+            new.unlink(missing_ok=True)
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o660), "w") as file:
                 json.dump(mark._asdict(), file)
                 file.flush()
                 os.fsync(file.fileno())
-            with suppress(OSError):
-                new.chmod(0o660)  # the umask of a service allows less
+                with suppress(OSError):
+                    os.fchmod(file.fileno(), 0o660)  # the umask of a service allows less
             new.replace(self._path)
         except OSError as error:
             log.warning(
@@ -89,7 +116,8 @@ class RestoreMark:
             )
         self._written = mark
 
-    def _read(self) -> Mark:
+    def read(self) -> Mark:
+        """The highest mark; zeros where there is no file."""
         try:
             found = json.loads(self._path.read_text())
             return Mark(int(found["decisions"]), int(found["payments"]))

@@ -75,7 +75,7 @@ class SendRateLimit:
             and other.escrow == record.escrow
             and other.n != record.n
             and other.last_sent is not None
-            and other.last_sent > head - WINDOW_SECONDS
+            and abs(other.last_sent - head) < WINDOW_SECONDS  # a later one was a wrong head time
         ]
         actions = sum(len(other.members) for other in (*recent, record))
         return actions <= MAX_ACTIONS and len(recent) < MAX_CUSTOM_JSON

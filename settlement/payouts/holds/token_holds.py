@@ -7,6 +7,7 @@ paid until that is covered.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from sqlalchemy import Connection, select
@@ -15,24 +16,24 @@ from settlement.core.parsing.amounts import read_integer_text, show_units
 from settlement.core.venue import Venue
 from settlement.payouts.payout_log import PayoutStatus
 from settlement.store import schema
-from settlement.store.read.audit.solvency import read_solvency
+from settlement.store.read.audit.solvency import read_ledger_balances
 from settlement.store.read.payouts import WAITING_APPROVAL, WAITING_FUNDS
-from settlement.store.read.venue import read_tokens
+from settlement.store.read.venue import TokenRow
 
 Holding = tuple[str, str, str]  # account, chain, symbol
 
 
 def read_token_holds(
-    connection: Connection, venue: Venue, approved: frozenset[int]
+    connection: Connection, tokens: Iterable[TokenRow], venue: Venue, approved: frozenset[int]
 ) -> dict[tuple[str, str], PayoutStatus]:
     """Why nothing of a token is paid, by chain and symbol; only tokens that are held.
 
     `approved`: numbers of the tokens that the operator has approved.
     """
     in_file = {token.symbol for token in venue.tokens}
-    solvency = {row.symbol: row for row in read_solvency(connection)}
+    solvency = {row.symbol: row for row in read_ledger_balances(connection)}
     holds: dict[tuple[str, str], PayoutStatus] = {}
-    for token in read_tokens(connection):
+    for token in tokens:
         row = solvency[token.symbol]
         liabilities = row.available + row.locked + row.withdrawing
         if row.holdings < liabilities:
@@ -47,12 +48,12 @@ def read_token_holds(
     return holds
 
 
-def read_holdings(connection: Connection) -> dict[Holding, Fraction]:
+def read_holdings(connection: Connection, tokens: Iterable[TokenRow]) -> dict[Holding, Fraction]:
     """What the ledger counts of each token in the token's own escrow account."""
-    tokens = {token.symbol: token for token in read_tokens(connection)}
+    by_symbol = {token.symbol: token for token in tokens}
     return {
-        (tokens[symbol].escrow, tokens[symbol].chain, symbol): Fraction(
-            read_integer_text(units), 10 ** tokens[symbol].precision
+        (by_symbol[symbol].escrow, by_symbol[symbol].chain, symbol): Fraction(
+            read_integer_text(units), 10 ** by_symbol[symbol].precision
         )
         for symbol, units in connection.execute(select(schema.holdings.c.symbol, schema.holdings.c.units))
     }

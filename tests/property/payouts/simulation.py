@@ -6,7 +6,7 @@
 The indexer, the rules, the database files and the payouts processes are real (each process is forked and has its
 own connections), and so are the readers of Hive-Engine nodes, and the exchange of signatures. The two chains, the
 nodes and the network are simulated. One seed in twenty signs with beem, and its chain checks the signatures; one
-in ten has three operators, each with his own ledger, processes and key, of whom two must sign. The others use
+in sixteen has three operators, each with his own ledger, processes and key, of whom two must sign. The others use
 placeholders, with the same transactions and so the same ids.
 """
 
@@ -60,9 +60,9 @@ class Simulation(Ending):
             acts.append(self._user)
         if self.operators > 1 and self.turn == self._turns // 4 and self._happens(0.5):
             acts.append(self._deceive)
-        if self._happens(0.1):
+        if self._happens(0.3 if self._many_returns else 0.1):
             acts.append(self._cancel)
-        if self._happens(0.08):
+        if self._happens(0.15 if self._many_returns else 0.08):
             acts.append(self._pass_time)
         if self._happens(0.16):
             acts.append(self._fault)

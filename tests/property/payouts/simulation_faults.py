@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import delete
+from sqlalchemy import Connection, delete, select
 
-from settlement.payouts.payout_log import approve_claim
-from settlement.store import schema
+from settlement.payouts.payout_log import approve_claim, read_approvals
+from settlement.payouts.plan import ClaimRef
+from settlement.store import payout_schema, schema
 from settlement.store.payout_pause import (
     BY_OPERATOR,
     RUNNING,
@@ -16,6 +17,7 @@ from settlement.store.payout_pause import (
     read_pause,
     set_pause,
 )
+from settlement.store.read.payouts import read_ledger
 from tests.property.payouts.simulation_beginning import copy_of
 from tests.property.payouts.simulation_relay import URLS
 from tests.property.payouts.simulation_traders import LATE_COMERS, Traders
@@ -162,15 +164,30 @@ class Failures(Traders):
         self._approve(replica, lambda: self._happens(0.5))
 
     def _approve(self, replica: Replica, is_wanted: Callable[[], bool]) -> None:
-        claims = [claim for claim in replica.ledger.claims() if claim.closed is None]
-        chosen = [claim for claim in claims if is_wanted()]
         with replica.writing() as connection:
-            for claim in chosen:
-                approve_claim(connection, claim.ref, self.node.chain.head_time)
-            if chosen:
-                count_decision(connection)
+            self._record_approvals(connection, [ref for ref in _pending(connection) if is_wanted()])
+
+    def _approve_rest(self, replica: Replica) -> None:
+        """Approve what was not approved yet, and what was refused."""
+        with replica.writing() as connection:
+            r = payout_schema.refusals.c
+            refused = {(kind, n) for kind, n in connection.execute(select(r.kind, r.claim))}
+            done = read_approvals(connection).keys() - refused
+            self._record_approvals(connection, [ref for ref in _pending(connection) if ref not in done])
+
+    def _record_approvals(self, connection: Connection, claims: list[ClaimRef]) -> None:
+        for claim in claims:
+            approve_claim(connection, claim, self.node.chain.head_time)
+        if claims:
+            count_decision(connection)
 
     def _new_account(self) -> None:
         name = self.random.choice(LATE_COMERS)
         self.node.faucet(name)
         self.say(f"account {name}")
+
+
+def _pending(connection: Connection) -> list[ClaimRef]:
+    ledger = read_ledger(connection, 0)
+    assert ledger is not None
+    return [claim.ref for claim in ledger.claims if claim.closed is None]

@@ -24,12 +24,12 @@ from tests.property.payouts.simulation_relay import URLS, Relays
 from tests.property.payouts.simulation_sidechain import DeceivedBlocks, EngineNodes
 from tests.system.payouts.world import VIEW, Ledgers
 
-TURNS = (20, 40, 80)
+TURNS = (20, 40, 60)
 LIFETIMES = {120: (60, 61, 74, 75, 89, 105, 120), 3000: (900, 2000, 2990, 3000)}
 """Lifetimes of transactions that a run chooses from, by the longest."""
 SIGNED_EVERY = 20
-OPERATORS_EVERY = 10
-"""Of so many seeds one has three operators, of whom two must sign; it signs with beem too."""
+OPERATORS_EVERY = 16
+"""Of so many seeds one has three operators, of whom two must sign."""
 KINDS = (
     "paid ",
     "withdraw ",
@@ -117,7 +117,8 @@ class SimulatedWorld:
         if self.operators > 1:
             self._share_accounts()
         self.lease = self.random.random() < 0.4
-        self.longest = self.random.choice((120, 120, 3000))
+        self._many_returns = self.random.random() < 0.15
+        self.longest = 3000 if self._many_returns else self.random.choice((120, 120, 3000))
         self.policies = [self._draw_policy() for _ in range(3)]
         self.policy = self.policies[0]
         self.changes = 0
@@ -125,6 +126,8 @@ class SimulatedWorld:
         self._many_twins = self.random.random() < 0.3
         if self._many_twins:
             self.mempool.weights = [1, 5, 2, 3]
+        if self._many_returns:
+            self.mempool.weights = [1, 8, 1, 0]  # what is sent arrives as late as it can
         self._asked: list[tuple[str, dict[str, object]]] = []
 
     def _replica(self, folder: Path, name: str) -> Replica:
@@ -222,7 +225,7 @@ class SimulatedWorld:
         if self._signed:
             accounts = self.node.chain.accounts
             owners = {escrow: _account(replica) if self.operators > 1 else escrow for escrow in VIEW.escrows}
-            keys = {escrow: accounts.private_key(owner, "active").wif for escrow, owner in owners.items()}
+            keys = {escrow: accounts.private_key(owner, "active") for escrow, owner in owners.items()}
         plan = Plan(
             *(replica.ledger.url, self.policy, self.longest, replica.first_run, replica.hold, self.lease),
             *(self._clock, keys, self.node.chain.chain_id.hex(), URLS if self.operators > 1 else ()),

@@ -12,7 +12,7 @@ from api.settings import ApiSettings
 from indexer.devnet.traders.payloads import custom_json, movement, token_transfer
 from settlement.payouts.chain.nodes import Account, Authority, ChainError
 from settlement.payouts.escrow_watch import EscrowWatch
-from settlement.payouts.holds.pause import pause_reason
+from settlement.payouts.holds.pause import RestoreMark, pause_reason
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.store.database import open_reader
@@ -137,6 +137,21 @@ def test_a_change_of_authorities_pauses(world: World, active: Authority, others:
     assert peakedex("payouts", "resume", "--db", world.ledger.url).code == OK
     watching.look()
     assert reason(world) is None
+
+
+def test_a_database_from_before_the_pause_starts_paused(world: World) -> None:
+    """The change of authorities cannot be seen again: it is the accounts' first look of the new process."""
+    nodes, mark = ChangingNodes(world.node), RestoreMark.of_database(world.ledger.url)
+    watching, runner = watch(world, nodes), world.runner(SHORT, mark=mark)
+    runner.round()
+    backup = world.ledger.backup()
+    nodes.changed = Account("peakedex.pek", Authority(2, {"STM-ours": 1}, {}), {}, {})
+    watching.look()
+    runner.round()
+    world.ledger.restore(backup)
+    world.tick()
+    world.runner(SHORT, mark=mark)
+    assert "the database was restored" in str(reason(world))
 
 
 def test_a_pause_after_a_restore_stays(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,49 @@ def test_a_copy_from_before_a_decision_starts_paused(world: World, decision: str
     assert "PAUSED: the database was restored" in switch(world, "status")
 
 
+def test_the_same_copy_is_noticed_each_time_it_is_put_in_place(world: World) -> None:
+    """The payouts process started on it before, which paused and remembered how far that copy had come."""
+    runner = start(world)
+    backup = world.ledger.backup()
+    world.withdraw("alice", "HBD", "1")
+    world.run(runner, 60)
+    for _ in range(3):
+        world.ledger.restore(backup)
+        claim = world.withdraw("alice", "HBD", "2")
+        world.run(start(world), 60)
+        assert world.states()[claim] == "pending"
+    assert "PAUSED: the database was restored" in switch(world, "status")
+    switch(world, "resume")
+    world.run(start(world), 200)
+    assert set(world.states().values()) == {"paid"}
+    world.check()
+
+
+def test_a_pause_while_no_payouts_process_runs_is_not_lost_with_the_database(world: World) -> None:
+    world.run(start(world), 15)
+    backup = world.ledger.backup()
+    switch(world, "pause")
+    world.ledger.restore(backup)
+    world.tick()
+    start(world)
+    assert "PAUSED: the database was restored" in switch(world, "status")
+
+
+def test_a_decision_on_a_restored_database_says_so_and_does_not_hide_it(world: World) -> None:
+    """The decision comes before the payouts process starts on the copy."""
+    world.run(start(world), 15)
+    backup = world.ledger.backup()
+    switch(world, "pause")
+    world.ledger.restore(backup)
+    claim = world.withdraw("alice", "PEK", "0.01", to="dave")
+    world.tick(3)
+    run = peakedex("payouts", "approve", claim, "--db", world.ledger.url)
+    assert run.code == OK
+    assert "Note: the database was restored" in run.err
+    world.run(start(world), 60)
+    assert world.states()[claim] == "pending"
+
+
 def test_the_same_database_does_not_pause(world: World) -> None:
     runner = start(world)
     for _ in range(2):
@@ -107,6 +151,17 @@ def test_the_mark_is_beside_the_database_or_in_the_state_folder(
     assert other.is_behind(Mark(3, 3))
     assert other.is_behind(Mark(2, 9))
     assert not other.is_behind(Mark(3, 4))
+
+
+def test_links_beside_the_mark_are_not_followed(tmp_path: Path) -> None:
+    """A compromised indexer, which may write into the folder, plants them where the new file is written."""
+    (tmp_path / "other").write_text("keys")
+    mark = RestoreMark(tmp_path / "mark")
+    (tmp_path / f"mark.{os.getpid()}").symlink_to(tmp_path / "other")
+    mark.update(Mark(1, 2))
+    assert (tmp_path / "other").read_text() == "keys"
+    assert not (tmp_path / "mark").is_symlink()
+    assert mark.is_behind(Mark(1, 1))
 
 
 def test_a_mark_that_cannot_be_written_stops_nothing(

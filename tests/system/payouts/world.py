@@ -85,6 +85,7 @@ class ChainNodes:
         self.node = node
         self.faults: deque[str] = deque()
         self.away = False
+        self.ahead = 0  # seconds by which their head time is wrong
         self.sent: Counter[str] = Counter()
         self.bytes: dict[str, set[bytes]] = {}
         self.hidden: set[str] = set()
@@ -97,7 +98,7 @@ class ChainNodes:
 
     def head_time(self) -> int:
         self._ask()
-        return self.node.chain.head_time
+        return self.node.chain.head_time + self.ahead
 
     def accounts(self, names: Iterable[str]) -> dict[str, Account]:
         self._ask()

@@ -127,6 +127,11 @@ NEAR_BLOCKS: Final = 100
 def read_solvency(connection: Connection) -> list[SolvencyRow]:
     """All tokens, by symbol."""
     real = _real_balances(connection)
+    return [row._replace(real=real.get(row.symbol)) for row in read_ledger_balances(connection)]
+
+
+def read_ledger_balances(connection: Connection) -> list[SolvencyRow]:
+    """All tokens, by symbol, without the real balances."""
     holdings = {row.symbol: read_integer_text(row.units) for row in connection.execute(_HOLDINGS)}
     return [
         SolvencyRow(
@@ -137,7 +142,7 @@ def read_solvency(connection: Connection) -> list[SolvencyRow]:
             available=row.available,
             locked=row.locked,
             withdrawing=row.withdrawing,
-            real=real.get(row.symbol),
+            real=None,
         )
         for row in connection.execute(_TOKENS)
     ]
