@@ -9,15 +9,13 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.traders.bots import Bots
 from indexer.devnet.traders.market_history import MarketHistory
 from indexer.devnet.traders.market_makers import MarketMakers, fund_makers
-from indexer.devnet.traders.prices import DriftingPrices
+from indexer.devnet.traders.prices import CalmPrices
 from indexer.devnet.venue import VenueView
 
 BOTS: Final = 12
 BOTS_PER_BLOCK: Final = 8
 QUOTES_PER_BLOCK: Final = 4
 BLOCKS_PER_REQUOTE: Final = 2
-# Chance that an intent moves its pair's price by a quarter of a percent: some 0.5 % a minute.
-DRIFT_CHANCE: Final = 1 / 16
 
 
 class Market:
@@ -37,7 +35,7 @@ class Market:
         )
         self._bots: Bots | None = None
         if bots:
-            prices = DriftingPrices(Random(f"prices {seed}"), DRIFT_CHANCE)
+            prices = CalmPrices(Random(f"prices {seed}"))
             self._makers = MarketMakers(node, venue, prices, seed=seed)
             self._bots = Bots(node, venue, seed=seed, traders=BOTS, acts=BOTS_PER_BLOCK, prices=prices)
         self._steps = 0

@@ -65,7 +65,20 @@ class DriftingPrices:
     def drift(self, pair: PairRules) -> None:
         """Move the price by one step, sometimes."""
         if self._rng.random() < self._chance:
-            ticks, anchor = self.ticks(pair), reference_price(pair)
+            ticks = self.ticks(pair)
             step = self._rng.choice((-1, 1)) * max(1, ticks // 400)
-            pull = abs(anchor - ticks) // 50
-            self._ticks[pair] = max(1, ticks + step + (pull if ticks < anchor else -pull))
+            self._ticks[pair] = max(1, ticks + step + self.pull(reference_price(pair) - ticks))
+
+    def pull(self, distance: int) -> int:
+        """How far a step leads back to a reference price at that distance; on average slightly below it."""
+        return distance // 50
+
+
+class CalmPrices(DriftingPrices):
+    """Prices of a demo's market: steps are rare, and on average they are at the reference prices."""
+
+    def __init__(self, rng: Random) -> None:
+        super().__init__(rng, 1 / 16)  # some 0.5 % a minute with the demo's bots
+
+    def pull(self, distance: int) -> int:
+        return distance // 50 if distance > 0 else -(-distance // 50)
