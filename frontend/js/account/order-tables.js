@@ -7,6 +7,8 @@ import { dataTable } from "../lib/table.js";
 import { orderTables as strings } from "../strings/account.js";
 import { amountText, averageText, becomes, conditionText, kindText, priceText, stopLossText, worstText } from "./order-texts.js";
 
+const OWN_KEYS = ["active", "posting"];
+
 const textColumn = (name, narrow) => ({ text: strings.columns[name], narrow });
 const numberColumn = (name, narrow, label = true) => ({ text: strings.columns[name], num: true, narrow, label });
 const timeColumn = (name, narrow) => ({ text: strings.columns[name], num: true, narrow });
@@ -28,6 +30,12 @@ function setPairAndSide([pair, side], order, kind = kindText(order)) {
   const sideName = `${order.side === "buy" ? "▲" : "▼"} ${strings.sides[order.side]}`;
   if (side.textContent === `${sideName} ${kind}`) return;
   side.replaceChildren(el("span", { className: order.side }, sideName), ` ${kind}`);
+}
+
+// What there is not is left out of a card.
+function setOrNone(cell, text) {
+  setText(cell, text || NONE);
+  cell.classList.toggle("needless", !text);
 }
 
 function setPriceOrMarket(cell, order) {
@@ -53,6 +61,7 @@ function setOpenStatus(cell, order, isPostOnly) {
   const tags = [];
   if (isPostOnly) tags.push(tag(strings.postOnly));
   if (order.time_in_force && order.type === "limit" && order.time_in_force !== "GTC") tags.push(tag(order.time_in_force));
+  if (order.by && !OWN_KEYS.includes(order.by)) tags.push(tag(strings.by(order.by)));
   if (order.settle === "wallet") tags.push(tag(strings.toWallet, strings.toWalletTitle));
   if (order.stop_price) tags.push(tag(...stopLossText(order), "stop"));
   const isWaiting = order.status === "waiting";
@@ -71,7 +80,7 @@ function setOpenStatus(cell, order, isPostOnly) {
 export function openOrdersTable(actions, signed) {
   const columns = [
     textColumn("pair", "left"),
-    textColumn("side", "right"),
+    textColumn("type", "right"),
     numberColumn("price", "left"),
     numberColumn("amount", "right", false),
     numberColumn("filled", "left"),
@@ -115,7 +124,7 @@ function historyStatus(order) {
 export function orderHistoryTable(signed) {
   const columns = [
     textColumn("pair", "left"),
-    textColumn("side", "right"),
+    textColumn("type", "right"),
     numberColumn("price", "left"),
     numberColumn("average", "right"),
     numberColumn("filledOf", "whole"),
@@ -132,28 +141,29 @@ export function orderHistoryTable(signed) {
     }
     setPairAndSide(cells, order);
     setPriceOrMarket(cells[2], order);
-    setText(cells[3], order.average_price ? averageText(order.average_price) : NONE);
+    setOrNone(cells[3], order.average_price && averageText(order.average_price));
     setText(cells[4], `${amountText(order.filled)} / ${amountText(order.quantity)} ${order.quantity_symbol}`);
-    setText(cells[5], Number(order.received) > 0 ? `${amountText(order.fees)} ${order.gets}` : NONE);
+    setOrNone(cells[5], Number(order.received) > 0 && `${amountText(order.fees)} ${order.gets}`);
   });
 }
 
 // The journal says of a rejected order only why; its terms come from what was signed.
 function fillRejected(cells, order, signed) {
   cells[7].className = "reason bad";
-  setText(cells[3], NONE);
-  setText(cells[5], NONE);
+  for (const at of [3, 5]) setOrNone(cells[at], null);
   const terms = signed.of(order);
   if (terms) {
     if (terms.side) setPairAndSide(cells, terms);
     else setText(cells[1], strings.actions[order.action] ?? order.action); // a replace from a node
+    cells[2].classList.remove("needless");
     if (terms.price || terms.type === "market") setPriceOrMarket(cells[2], terms);
-    else setText(cells[2], NONE);
-    setText(cells[4], terms.quantity ? `${amountText(terms.quantity)} ${terms.quantity_symbol}` : NONE);
+    else setOrNone(cells[2], null);
+    setOrNone(cells[4], terms.quantity && `${amountText(terms.quantity)} ${terms.quantity_symbol}`);
     return;
   }
   setText(cells[1], strings.actions[order.action] ?? order.action);
-  for (const at of [0, 2]) setText(cells[at], NONE);
+  setText(cells[0], NONE);
+  setOrNone(cells[2], null);
   const state = signed.state(order);
   if (cells[4].dataset.state === state) return;
   cells[4].dataset.state = state;

@@ -1,8 +1,10 @@
 // Tables whose row elements persist while their data changes; on narrow screens their rows become cards.
 
-import { el, setChildren } from "./dom.js";
+import { tables as strings } from "../strings/common.js";
+import { button, el, setChildren, setText } from "./dom.js";
 
 const SKELETON_ROWS = 3;
+const FIRST_CARDS = 10; // on narrow screens; as in site.css
 
 /**
  * Keyed list of rows: a row is built once for each key, then updated in place.
@@ -111,11 +113,18 @@ export function dataTable(caption, columns, empty, key, fill) {
   const rows = new KeyedRows(body, key, () => tableRow(columns), (row, item) => fill([...row.children], item, row));
   const note = el("div", { className: "empty", hidden: true }, empty);
   const skeleton = skeletonRows(SKELETON_ROWS, columns.length);
+  const showAll = () => {
+    node.classList.add("all");
+    more.hidden = true;
+  };
+  const more = button("", showAll, { className: "plain show-all", hidden: true });
   body.append(...skeleton);
   return {
-    node: el("div", { className: "scroll", tabindex: "0", role: "group", "aria-label": caption }, node, note),
+    node: el("div", { className: "scroll", tabindex: "0", role: "group", "aria-label": caption }, node, note, more),
     show(items) {
       rows.show(items ?? []);
+      more.hidden = node.classList.contains("all") || !(items?.length > FIRST_CARDS);
+      setText(more, strings.showAll(items?.length ?? 0));
       if (items === null) body.append(...skeleton);
       note.hidden = items === null || items.length > 0;
       node.hidden = items !== null && items.length === 0;

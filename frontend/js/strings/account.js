@@ -23,7 +23,7 @@ export const orderTexts = {
 
 export const orderTables = {
   columns: {
-    pair: "Pair", side: "Type", price: "Price", amount: "Amount", filled: "Filled", placed: "Placed", expires: "Expires", actions: "Actions",
+    pair: "Pair", type: "Type", side: "Side", price: "Price", amount: "Amount", filled: "Filled", placed: "Placed", expires: "Expires", actions: "Actions",
     average: "Avg. price", filledOf: "Filled / amount", closed: "Closed", status: "Status", time: "Time", total: "Total", fee: "Fee", role: "Role",
   },
   sides,
@@ -40,6 +40,7 @@ export const orderTables = {
   reason: (status, reason) => `${status}: ${reason}`,
   stopLossTriggered: "Stop loss triggered",
   postOnly: "Post-only",
+  by: (grantee) => `By @${grantee}`,
   toWallet: "To wallet",
   toWalletTitle: "What it receives is withdrawn to your wallet when it closes.",
   showOrder: "Show order",
