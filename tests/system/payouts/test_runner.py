@@ -621,16 +621,16 @@ def test_a_payment_that_refers_to_too_old_a_block_waits(world: World) -> None:
 
 
 def test_a_head_time_that_was_wrong_for_a_moment_delays_nothing_later(world: World) -> None:
-    """One of two nodes was ahead while four payments were sent, and their broadcasts got lost."""
+    """One of two nodes was ahead while eight payments were sent, and their broadcasts got lost."""
     runner = world.runner()
-    early = [world.withdraw("alice", "PEK", f"0.0{at}", to="bob") for at in range(11, 15)]
+    early = [world.withdraw("alice", "PEK", f"0.00{at}", to="bob") for at in range(11, 19)]
     world.nodes.faults.extend(["dropped"] * len(early))
     world.tick(3)
     world.nodes.ahead = 500
-    world.run(runner, 18)
+    world.run(runner, 27)
     assert world.nodes.sent.total() == len(early)
     world.nodes.ahead = 0
     late = world.withdraw("carol", "PEK", "0.05")
-    world.run(runner, 45)
+    world.run(runner, 60)
     assert {world.states()[claim] for claim in (late, *early)} == {"paid"}
     world.check()
