@@ -10,7 +10,7 @@ const column = (name, narrow, more = {}) => ({ text: strings.columns[name], narr
 const numberColumn = (name, narrow) => column(name, narrow, { num: true, label: true });
 const blockText = (number) => (number === null ? NONE : grouped(String(number)));
 
-const STATE_CLASSES = { match: "ok", mismatch: "bad", unknown: "muted" };
+const STATE_CLASSES = { match: "ok", mismatch: "bad" };
 
 /** What this page compared the API with. */
 export function integrityTable() {
@@ -25,7 +25,7 @@ export function integrityTable() {
     [row.name, strings.states[row.state], blockText(row.block), utcTime(new Date(row.ts).toISOString()), row.text || NONE].forEach(
       (text, at) => setText(cells[at], text),
     );
-    cells[1].className = STATE_CLASSES[row.state];
+    cells[1].className = STATE_CLASSES[row.state] ?? "muted";
     cells[4].className = row.state === "mismatch" ? "bad" : "muted";
   });
 }

@@ -21,7 +21,7 @@ const MAX_BLOCKS_BACK = 20;
 const HASH = /^[0-9a-f]{64}$/;
 
 /**
- * @typedef {{state: "match"|"mismatch"|"unknown", kind: "pins"|"api"|"checkpoint", name: string, block: number|null,
+ * @typedef {{state: "match"|"mismatch"|"unknown"|"unpinned", kind: "pins"|"api"|"checkpoint", name: string, block: number|null,
  *   ts: number, text: string}} Comparison `name`: what was compared; `ts`: when, milliseconds since 1970; `text`: why
  *   the state is what it is, as a sentence
  * @typedef {{block: number, hash: string, venue: string}} Position
@@ -137,7 +137,7 @@ function addSample(position) {
 // -- the venue's pins ------------------------------------------------------------------------------------------------
 
 async function comparePins() {
-  if (!pins) return unknown(strings.notPinned);
+  if (!pins) return { state: "unpinned", text: strings.notPinned };
   // The object that the page's forms use, not another answer to the same question.
   const venue = await readVenue();
   const found = new Set(pinMismatches(host(subject), venue));
@@ -167,7 +167,7 @@ async function compareHashes(api, position) {
 
 function verdict(one, other, block, difference) {
   if (one === null || other === null) return unknown(strings.noSuchBlock(grouped(String(block))));
-  return one === other ? { state: "match", text: "", block } : { state: "mismatch", text: difference, block };
+  return one === other ? { state: "match", text: strings.sameHash(one.slice(0, 16)), block } : { state: "mismatch", text: difference, block };
 }
 
 /** An API's journal hash after a block; null if it does not have the block. @throws {ApiError} */
