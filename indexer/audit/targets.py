@@ -101,7 +101,7 @@ class DatabaseTarget:
     def check_rows(self) -> bool:
         """Compare all rows with the journal beside them: False where its history is not complete.
 
-        Raises HistoryError and InvariantError.
+        Raises HistoryError.
         """
         with self._engine.connect() as connection:
             return check_rows(connection)

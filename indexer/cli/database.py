@@ -13,7 +13,6 @@ from settlement.store.lease import Lease
 from settlement.store.write.loader import load_from
 from settlement.store.write.projector import make_read_indexes
 from settlement.store.write.rebuild import HistoryError
-from settlement.store.write.rebuild import check as check_history
 from settlement.store.write.rebuild import rebuild as project_again
 from settlement.store.write.row_check import check_rows
 
@@ -50,9 +49,8 @@ def check(db: str | None) -> None:
     engine = open_reader(require_db(db))
     try:
         with engine.connect() as connection, row_progress(None, quiet=False, label="blocks") as on_blocks:
-            check_history(connection, on_blocks)
+            is_complete = check_rows(connection, on_blocks)
             load_from(connection)
-            is_complete = check_rows(connection)
     except HistoryError as error:
         raise CheckFailed(error) from error
     finally:

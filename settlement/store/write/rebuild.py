@@ -7,6 +7,7 @@ of single processes is a projection.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from settlement.store.write.ledger.ledger import COUNTED, Ledger
 from settlement.store.write.ledger.load_rows import load_ledger
 from settlement.store.write.ledger.state_text import state_hash, state_text
 from settlement.store.write.loader import read_venue
-from settlement.store.write.projector import Origin, cursor_row, write_rows
+from settlement.store.write.projector import Batch, Origin, Projector, cursor_row, write_rows
 from settlement.store.write.rows import BatchRows, rule_rows, total_row
 from settlement.store.write.statements import Row, compile_statements
 
@@ -49,27 +50,35 @@ class HistoryError(StoreError):
     """The journal is damaged, or the rows are not those of the journal."""
 
 
-def check(connection: Connection, on_blocks: Callable[[int], object] = lambda _: None) -> None:
+def check(
+    connection: Connection,
+    on_blocks: Callable[[int], object] = lambda _: None,
+    projector: Projector | None = None,
+) -> None:
     """Compare the rows with the whole journal.
 
     The hash chain is computed anew and compared with the rows of the blocks, and the state that the journal
     adds up to with the state of the rows; of a database whose history begins with a state text only the
-    chain. `on_blocks` gets the number of further blocks done. Raises HistoryError, naming the first
-    difference.
+    chain. `on_blocks` gets the number of further blocks done. A projector of an empty database with the same
+    venue gets the whole journal. Raises HistoryError, naming the first difference.
     """
     kept = _Kept(connection)
     first = kept.first_block(connection)
-    ledger = None if first is not None else initial_ledger(read_venue(connection))[0]
+    ledger = None
+    if first is None:
+        ledger = initial_ledger(read_venue(connection))[0] if projector is None else projector.ledger
     journal_hash = kept.row.venue_hash if first is None else first.journal_hash
     count = 0 if first is None else 1
     with paused_collector():
-        for entries in stored_entries(connection, journal_hash, after=-1 if first is None else first.number):
+        for entries in _stored_entries(connection, journal_hash, after=-1 if first is None else first.number):
             _check_blocks(connection, entries, count)
             count += len(entries)
             journal_hash = entries[-1].hash
-            for entry in entries if ledger is not None else ():
-                assert ledger is not None
-                _apply(ledger, entry)
+            if projector is not None:
+                _project(projector, entries)
+            elif ledger is not None:
+                for entry in entries:
+                    _apply(ledger, entry)
             on_blocks(len(entries))
         blocks = connection.scalar(_count(schema.blocks))
         if not blocks == kept.row.last_block_n == count:
@@ -140,7 +149,7 @@ def rebuild(engine: Engine, on_blocks: Callable[[int], object] = lambda _: None)
             connection.execute(delete(table))
         write_rows(connection, statements, initial_rows(venue))
         ledger, _ = initial_ledger(venue)
-        for entries in stored_entries(connection, venue.hash, after=-1):
+        for entries in _stored_entries(connection, venue.hash, after=-1):
             rows = BatchRows(ledger)
             for entry in entries:
                 rows.add_block(entry, _apply(ledger, entry))
@@ -198,7 +207,7 @@ class _Kept:
             raise HistoryError(f"the journal does not give the state hash {self.state_hash}: {_CURE}")
 
 
-def stored_entries(
+def _stored_entries(
     connection: Connection, journal_hash: str, after: int
 ) -> Iterator[list[lines.JournalEntry]]:
     """The stored journal after a block, some blocks at a time, with hashes that continue `journal_hash`."""
@@ -220,7 +229,18 @@ def stored_entries(
 
 
 def _apply(ledger: Ledger, entry: lines.JournalEntry) -> Any:
-    try:
+    with _damage_named():
         return apply_entry(ledger, entry)
+
+
+def _project(projector: Projector, entries: Sequence[lines.JournalEntry]) -> None:
+    with _damage_named():
+        projector.project(Batch(entries, receipts=(), end=entries[-1].header, totals={}))
+
+
+@contextmanager
+def _damage_named() -> Iterator[None]:
+    try:
+        yield
     except InvariantError as error:
         raise HistoryError(f"the journal is damaged: {error}; {_CURE}") from error

@@ -18,8 +18,7 @@ from sqlalchemy import Connection, Engine, Table, select
 from settlement.store import schema
 from settlement.store.database import closing_writer
 from settlement.store.write.loader import load_or_initialise, read_venue
-from settlement.store.write.projector import Batch
-from settlement.store.write.rebuild import PROJECTED, HistoryError, stored_entries
+from settlement.store.write.rebuild import PROJECTED, HistoryError, check
 
 _ROWS: Final = 1_000
 """Rows that are fetched at a time."""
@@ -29,24 +28,22 @@ _CURE: Final = "run `peakedex db rebuild`"
 
 
 def check_rows(connection: Connection, on_blocks: Callable[[int], object] = lambda _: None) -> bool:
-    """Compare all rows that follow from the stored journal.
+    """Check the stored journal, and compare all rows that follow from it.
 
-    `on_blocks` gets the number of further blocks done. False, without a comparison, for a database whose
-    history begins with a state text. Raises HistoryError with the table, the key and both values of the first
-    difference, InvariantError if the journal is damaged.
+    `on_blocks` gets the number of further blocks done. False, after `rebuild.check` alone, for a database
+    whose history begins with a state text. Raises HistoryError with the table, the key and both values of the
+    first difference.
     """
-    cursor = connection.execute(select(schema.cursor)).one()
-    if cursor.state_block is not None:
+    history = connection.execute(select(schema.cursor.c.state_block)).one_or_none()
+    if history is None or history.state_block is not None:
+        check(connection, on_blocks)
         return False
-    venue = read_venue(connection)
     with (
         TemporaryDirectory(prefix="peakedex-check-") as folder,
         closing_writer(str(Path(folder) / "projected.db")) as projected,
     ):
-        _, projector = load_or_initialise(projected, venue)
-        for entries in stored_entries(connection, venue.hash, after=-1):
-            projector.project(Batch(entries, (), entries[-1].header, {}))
-            on_blocks(len(entries))
+        _, projector = load_or_initialise(projected, read_venue(connection))
+        check(connection, on_blocks, projector)
         for table in PROJECTED:
             _compare(table, connection, projected)
     return True
