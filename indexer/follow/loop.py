@@ -26,6 +26,8 @@ BATCH_CHARACTERS: Final = 2_000_000
 """The most characters of journal text in one transaction while catching up.
 
 Rules and projector overlap but for the first and the last batch. Half of it costs the projector 8 % more."""
+FIRST_BATCH_CHARACTERS: Final = 500_000
+"""The same for the first transaction: the sooner it is full, the sooner the projector's process starts."""
 STATE_CHECK_BLOCKS: Final = 100_000
 """How often the projector compares its whole state with the rules'; also at the end of a run."""
 
@@ -95,6 +97,7 @@ class Follower:
         self._source = source
         self._batch_blocks = batch_blocks
         self._batch_characters = batch_characters
+        self._limit = min(batch_characters, FIRST_BATCH_CHARACTERS)  # of characters in the pending batch
         self._read = read
         self._on_batch = on_batch
         self._on_caught_up = on_caught_up
@@ -145,7 +148,7 @@ class Follower:
 
     def _is_full(self) -> bool:
         pending = self._pending
-        return pending.blocks >= self._batch_blocks or pending.characters >= self._batch_characters
+        return pending.blocks >= self._batch_blocks or pending.characters >= self._limit
 
     def _hand_over(self, *, live: bool = False, check: bool = False) -> None:
         """Give the pending blocks to the sink, then report progress."""
@@ -168,6 +171,7 @@ class Follower:
                 escrow_operations=pending.escrow_operations,
             )
         )
+        self._limit = self._batch_characters
         self._report(pending)
         if live and self._on_caught_up is not None:
             self._on_caught_up()
