@@ -2,57 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from indexer import settings as config
-from indexer.cli.archive import archive
-from indexer.cli.backup import backup, restore
-from indexer.cli.database import db
-from indexer.cli.demo import demo
-from indexer.cli.devnet.command import devnet
-from indexer.cli.doctor import doctor
-from indexer.cli.export import export
-from indexer.cli.follow import follow
-from indexer.cli.intent import intent
-from indexer.cli.journal import journal, state
-from indexer.cli.payouts.run import payouts
-from indexer.cli.prove import prove
-from indexer.cli.replay import replay
-from indexer.cli.run import run
-from indexer.cli.serve import serve
-from indexer.cli.site import site
-from indexer.cli.snapshot import snapshot
 from indexer.cli.support.errors import one_line_errors
-from indexer.cli.venue import venue
-from indexer.cli.verify import verify
 from indexer.rules_build import name_of_build
 
-_COMMANDS: tuple[click.Command, ...] = (
-    replay,
-    verify,
-    archive,
-    journal,
-    state,
-    prove,
-    export,
-    venue,
-    follow,
-    serve,
-    run,
-    site,
-    payouts,
-    snapshot,
-    backup,
-    restore,
-    db,
-    doctor,
-    demo,
-    devnet,
-    intent,
-)
+_MODULES: Final[Mapping[str, str]] = {
+    "replay": "replay",
+    "verify": "verify",
+    "archive": "archive",
+    "journal": "journal",
+    "state": "journal",
+    "prove": "prove",
+    "export": "export",
+    "venue": "venue",
+    "follow": "follow",
+    "serve": "serve",
+    "run": "run",
+    "site": "site",
+    "payouts": "payouts.run",
+    "snapshot": "snapshot",
+    "backup": "backup",
+    "restore": "backup",
+    "db": "database",
+    "doctor": "doctor",
+    "demo": "demo",
+    "devnet": "devnet.command",
+    "intent": "intent",
+}
+"""The module of each command."""
+
+
+class _Commands(MutableMapping[str, click.Command]):
+    """The commands by name. Each is imported when it is used: all together take most of a second."""
+
+    def __init__(self) -> None:
+        self._added: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._added:
+            command = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+            assert isinstance(command, click.Command)
+            self._added[name] = command
+        return self._added[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._added[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._added[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**_MODULES, **self._added})
+
+    def __len__(self) -> int:
+        return len({**_MODULES, **self._added})
 
 
 def _default_map(command: click.Command, settings: dict[str, Any]) -> dict[str, Any]:
@@ -62,12 +72,26 @@ def _default_map(command: click.Command, settings: dict[str, Any]) -> dict[str, 
     return settings | {name: _default_map(inner, settings) for name, inner in command.commands.items()}
 
 
+class _DefaultMap(dict[str, Any]):
+    """The default map of `main`, whose commands are not imported before they are looked up."""
+
+    def __init__(self, group: click.Group, settings: dict[str, Any]) -> None:
+        super().__init__(settings)
+        self._group = group
+        self._settings = settings
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key in self._group.commands:
+            return _default_map(self._group.commands[key], self._settings)
+        return super().get(key, default)
+
+
 class _Group(click.Group):
     """Command group that applies the settings file, and shows expected failures as one-line errors."""
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
         settings = config.read_file()
-        extra.setdefault("default_map", _default_map(self, settings))
+        extra.setdefault("default_map", _DefaultMap(self, settings))
         return super().make_context(info_name, args, *rest, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -75,7 +99,11 @@ class _Group(click.Group):
             return super().invoke(ctx)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Group,
+    commands=_Commands(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(
     version("peakedex"), prog_name="peakedex", message=f"%(prog)s, version %(version)s, {name_of_build()}"
 )
@@ -84,7 +112,3 @@ def main() -> None:
 
     Anyone can replay the chain and get the same state, byte for byte. Try it on your machine: peakedex demo
     """
-
-
-for _command in _COMMANDS:
-    main.add_command(_command)

@@ -21,11 +21,8 @@ from indexer.cli.support.processes import ProcessGroup, peakedex, stop_event
 from indexer.devnet.hive.accounts import Accounts
 from indexer.devnet.traders.market_history import MAX_DAYS
 from indexer.devnet.venue import EXAMPLE, demo_venue
-from settlement.core.journal.state_text import state_hash
 from settlement.core.venue import parse_venue
 from settlement.net.http_client import HttpClient, HttpError
-from settlement.store.database import open_reader
-from settlement.store.write.loader import load
 
 NETWORK: Final = "devnet"
 READY_SECONDS: Final = 120.0
@@ -146,6 +143,7 @@ def _run(demo: Demo, processes: ProcessGroup, stop: threading.Event) -> int:
         ),
     )
     if _wait_for(lambda: _is_up_to_date(demo), processes, stop):
+        _introduce(demo)
         processes.start(
             "payouts",
             peakedex(
@@ -154,7 +152,6 @@ def _run(demo: Demo, processes: ProcessGroup, stop: threading.Event) -> int:
             ),
             escrow_keys(demo.venue_file.read_text("utf-8")),
         )
-        _introduce(demo)
         threading.Thread(target=_report, args=(demo.db, stop), daemon=True).start()
     return processes.wait(stop)
 
@@ -201,6 +198,11 @@ Every {REPORT_SECONDS:.0f} seconds: the last block and the hashes that every rep
 
 def _report(db: str, stop: threading.Event) -> None:
     """Print the last block with its journal and state hash every REPORT_SECONDS."""
+    # Only now: they take a third of a second.
+    from settlement.core.journal.state_text import state_hash
+    from settlement.store.database import open_reader
+    from settlement.store.write.loader import load
+
     engine = open_reader(db)
     while not stop.is_set():
         state = load(engine).state
