@@ -358,6 +358,11 @@ def test_practice_accounts_exist_on_a_devnet_only(
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), "network": "hive"})
 
+    def no_nodes(route: Any) -> None:  # a page of the main network would ask public nodes for checkpoints
+        answer = route.fetch()
+        route.fulfill(response=answer, body=re.sub(r"(?s)Nodes: \[.*?\]", "Nodes: []", answer.text()))
+
+    context.route("**/config.js", no_nodes)
     context.route("**/api/venue", hive)
     page = watched(TRADE).page
     page.get_by_role("button", name="Choose account").click()
@@ -382,3 +387,4 @@ def test_practice_accounts_exist_on_a_devnet_only(
     assert page.evaluate(start) == "Practice accounts exist on a devnet only."
     assert page.evaluate("localStorage.getItem('peakedex.wallet')") is None
     context.unroute("**/api/devnet/*")
+    context.unroute("**/config.js")

@@ -70,12 +70,14 @@ export class OrderTicket {
   /** @param {"buy"|"sell"} side */
   setSide(side) {
     this.side = side;
+    setText(this.form.capped, "");
     this.refresh();
   }
 
   /** @param {import("./order-types.js").OrderType} type */
   setType(type) {
     this.type = type;
+    setText(this.form.capped, "");
     const { isMarket, isStop } = ORDER_TYPES[type];
     if (isMarket) this.form.slippage.input.value = this.slippages[isStop ? "stop" : "market"];
     this.refresh();
