@@ -148,6 +148,19 @@ def test_what_a_document_names_is_there(document: str) -> None:
     assert [place for place in places if not (folder / place).exists()] == []
 
 
+def test_each_defence_of_the_threat_model_names_its_test() -> None:
+    """A test, or a file or folder of tests; what nothing defends belongs to the remaining risks."""
+    defences = [
+        " ".join(item.split())
+        for part in re.split(
+            r"^## ", DOCUMENTS["threat-model.md"].partition("\n## Summary")[2], flags=re.MULTILINE
+        )
+        for item in re.findall(r"^- (.*(?:\n  .*)*)", part.partition("**Remaining risk")[0], re.MULTILINE)
+    ]
+    assert len(defences) > 40
+    assert [item for item in defences if not re.search(r"`(?:test_\w+|tests/[\w./-]+)`", item)] == []
+
+
 # ---------------------------------------------------------------- the shell examples: tests/support/doc_examples.py
 
 RUN_ELSEWHERE = {"devnet.md": "tests/system/devnet/test_docs.py, line by line"}
