@@ -136,9 +136,31 @@ def test_after_three_failures_it_polls_and_keeps_reconnecting(feed: Page) -> Non
     feed.evaluate("timers.findLast((timer) => timer.work && timer.ms === 5000).work()")
     feed.wait_for_function("published.filter(({ kind }) => kind === 'head').length === 2", polling="raf")
     assert published(feed)[-2:] == ["head 50", "head 50"]  # the same block: no snapshot again
+    feed.evaluate("sources.at(-1).fail(); feed.connect()")
+    assert "last_event_id" not in connection(
+        feed
+    )  # what was polled is newer: the changes since then would repeat it
     say(feed, "snapshot", {"seq": 9}, "9-cc")
     assert published(feed)[-2:] == ["live", "snapshot 9"]
     assert feed.evaluate("feed.pollTimer") == 0
+
+
+def test_events_of_a_closed_connection_are_dropped(feed: Page) -> None:
+    begin(feed)
+    feed.evaluate("feed.start(['block', 'account:alice'])")
+    feed.evaluate("sources[0].say('snapshot', { seq: 8 }, '8-bb'); sources[0].fail()")
+    assert "snapshot 8" not in published(feed)
+    say(feed, "snapshot", {"seq": 9}, "9-cc")
+    assert published(feed)[-1] == "snapshot 9"
+    assert connection(feed)["n"] == "2"
+
+
+def test_another_api_resumes_the_stream(feed: Page) -> None:
+    begin(feed)
+    say(feed, "change", {"seq": 8, "prev": 7}, "8-bb")
+    feed.evaluate("feed.changeApi()")
+    assert connection(feed) == {"topics": "block,book:PEK/SWAP.HIVE", "last_event_id": "8-bb", "n": "2"}
+    assert not feed.evaluate("sources[0].open")
 
 
 def test_an_unreachable_server_is_reported(feed: Page) -> None:

@@ -131,6 +131,37 @@ def test_a_lost_connection_is_shown_and_recovers(
     state(page, "live")
 
 
+# What the page resumes from is made older than the server keeps.
+LATE = """(() => {
+  const Source = EventSource;
+  window.EventSource = class extends Source {
+    constructor(url) {
+      const late = new URL(url);
+      if (late.searchParams.has("last_event_id")) {
+        late.searchParams.set("last_event_id", "1-00000000");
+        window.resumed = true;
+      }
+      super(late.href);
+    }
+  };
+})();"""
+
+
+def test_a_resume_that_comes_too_late_gets_a_snapshot(
+    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
+) -> None:
+    context.add_init_script(LATE)
+    page = trade()
+    expect_current_book(page, world)
+    # The first request fails, so that the next one resumes.
+    context.route("**/api/stream**", lambda route: route.abort(), times=1)
+    page.evaluate("window.stop()")
+    moving()
+    until(page, "window.resumed === true")
+    expect_current_book(page, world)
+    state(page, "live")
+
+
 def test_without_the_stream_it_polls(
     trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
 ) -> None:

@@ -1,4 +1,4 @@
-"""The site in a sub-path of a plain static server, with the API beside it."""
+"""A build of the site, with pins, in a sub-path of a plain static server, with the API beside it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.watch import Watch, until
 from tests.browser.world import World
+from tests.system.cli.command import OK, peakedex
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 UNDER = "/some/where/dex"
 
 
 @pytest.fixture
-def host(world: World) -> Iterator[str]:
-    """Python's static file server, with `<folder>/api/…` proxied to the API."""
+def host(world: World, tmp_path: Path) -> Iterator[str]:
+    """Python's static file server, with `<folder>/api/…` proxied to the API, and the site of `peakedex site build`."""
+    site = tmp_path / "site"
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments: Any, **more: Any) -> None:
-            super().__init__(*arguments, directory=str(FRONTEND), **more)
+            super().__init__(*arguments, directory=str(site), **more)
 
         def do_GET(self) -> None:
             self._pass_on() if self.path.startswith(f"{UNDER}/api/") else super().do_GET()
@@ -36,7 +38,7 @@ def host(world: World) -> Iterator[str]:
 
         def translate_path(self, path: str) -> str:
             if not path.startswith(UNDER + "/"):
-                return str(FRONTEND / "no such file")
+                return str(site / "no such file")
             return super().translate_path(path.removeprefix(UNDER))
 
         def _pass_on(self) -> None:
@@ -59,7 +61,11 @@ def host(world: World) -> Iterator[str]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}{UNDER}"
+    address = f"http://127.0.0.1:{server.server_port}{UNDER}"
+    node = f"{address}/api/devnet/rpc"  # also a pinned page asks it: that network has no other
+    run = peakedex("site", "build", "--venue", world.venue_file, "--hive-node", node, "--out", site)
+    assert run.code == OK, run.err
+    yield address
     server.shutdown()
     server.server_close()
 
@@ -79,6 +85,9 @@ def test_the_site_works_in_a_sub_path_of_a_static_host(browser: Browser, world: 
     ):
         page.goto(f"{host}/{path}")
         until(page, "document.querySelector('.dot.live') !== null")
+    page.goto(f"{host}/audit.html")
+    pinned = page.locator("#integrity tbody tr", has_text="Venue file")
+    expect(pinned).to_contain_text("✓ Match")
     page.goto(f"{host}/pairs/pair.html?base=PEK&quote=SWAP.HIVE")
     page.wait_for_url(f"{host}/trade.html?base=PEK&quote=SWAP.HIVE")
     name = page.evaluate("import('./js/wallet/practice-wallet.js').then((module) => module.start())")
