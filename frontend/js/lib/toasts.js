@@ -1,5 +1,6 @@
 // Toasts at the bottom left: one for each id, updated in place. At most three are visible: what needs the user, then
-// failures, then the newest. The page leaves room below its content for them, so that they hide no control.
+// failures, then the newest. Only what needs the user and the last change are open, the others are a line each until
+// pointed at. The page ends with room for them, so that every control can be scrolled clear of them.
 
 import { widgets as strings } from "../strings/common.js";
 import { button, el, setText } from "./dom.js";
@@ -9,7 +10,7 @@ const MOST = 3;
 const MARGIN = 24;
 const URGENCY = { ask: 0, bad: 1, wait: 2, ok: 3 };
 
-/** @typedef {{node: HTMLElement, kind: Kind, order: number, timer: number, dismiss: () => void}} Shown
+/** @typedef {{node: HTMLElement, kind: Kind, order: number, changed: number, timer: number, dismiss: () => void}} Shown
  * @typedef {"ask"|"ok"|"wait"|"bad"} Kind */
 
 /** @type {Map<string, Shown>} */
@@ -49,7 +50,7 @@ export function showToast(id, { kind, title, text, actions, onDismiss = () => {}
   }
   const timer = kind === "ok" ? setTimeout(() => hideToast(id), SHOWN_MS) : 0;
   count += 1;
-  shown.set(id, { node, kind, order: old?.order ?? count, timer, dismiss });
+  shown.set(id, { node, kind, order: old?.order ?? count, changed: count, timer, dismiss });
   arrange();
   if (hasFocus) (node.querySelector(".actions button") ?? node.querySelector("button")).focus();
 }
@@ -69,7 +70,11 @@ export function hideToast(id) {
 
 function arrange() {
   const byUrgency = [...shown.values()].sort((a, b) => URGENCY[a.kind] - URGENCY[b.kind] || b.order - a.order);
-  byUrgency.forEach(({ node }, at) => { node.hidden = at >= MOST; });
+  const last = Math.max(...byUrgency.slice(0, MOST).map(({ changed }) => changed));
+  byUrgency.forEach(({ node, kind, changed }, at) => {
+    node.hidden = at >= MOST;
+    node.classList.toggle("brief", kind !== "ask" && changed !== last);
+  });
   const hidden = Math.max(0, byUrgency.length - MOST);
   regions.more.hidden = hidden === 0;
   setText(regions.count, strings.moreToasts(hidden));
