@@ -62,7 +62,7 @@ export async function openGrantDialog(venue, account, { to, old = null, pair } =
       return;
     }
     dialog.close();
-    if (isPosting) choose(account, { isOn: true, skipsReview: skip.checked, ref: draft.ref, asked: Date.now(), until: "", ended: "", problem: "" });
+    if (isPosting) choose(account, { isOn: true, skipsReview: skip.checked, ref: draft.ref, asked: Date.now(), until: "", ended: "", problem: "", isPaused: false });
     const isPassed = await review(draft, { isReviewed: true });
     if (!isPassed && isPosting) choose(account, { asked: 0 });
   }

@@ -61,7 +61,7 @@ export class GrantSection {
   }
 
   async revoke(grant) {
-    if (grant.to === POSTING) choose(this.name, { isOn: false, cancelsOffline: false, until: "", ended: "", problem: "" });
+    if (grant.to === POSTING) choose(this.name, { isOn: false, cancelsOffline: false, until: "", ended: "", problem: "", isPaused: false });
     return review(revoke(await readVenue(), this.name, grant.to));
   }
 

@@ -60,17 +60,17 @@ export class OneClickPanel {
 
   /** Nothing is signed with the posting key from here on, whatever becomes of the revoke. */
   stop() {
-    choose(this.name, { isOn: false, cancelsOffline: false, until: "", ended: "", problem: "" });
+    choose(this.name, { isOn: false, cancelsOffline: false, until: "", ended: "", problem: "", isPaused: false });
     return review(revoke(this.venue, this.name, POSTING));
   }
 
   useHere() {
-    choose(this.name, { isOn: true, skipsReview: true, until: "", ended: "", problem: "" });
+    choose(this.name, { isOn: true, skipsReview: true, until: "", ended: "", problem: "", isPaused: false });
   }
 
   chooseOffline() {
     const cancelsOffline = this.offline.checked;
-    choose(this.name, { cancelsOffline, problem: "" });
+    choose(this.name, { cancelsOffline, problem: "", isPaused: false });
     if (!cancelsOffline && this.timer()) this.disarm();
   }
 
@@ -98,7 +98,7 @@ export class OneClickPanel {
     this.skip = el("input", { type: "checkbox", id: "one-click-skip", onchange: () => choose(this.name, { skipsReview: this.skip.checked }) });
     this.offline = el("input", { type: "checkbox", id: "one-click-offline", onchange: () => this.chooseOffline(), "aria-describedby": "one-click-timer" });
     this.timerNote = el("span", { className: "note", id: "one-click-timer", role: "status" });
-    this.timerRetry = plainButton(timerStrings.retry, () => choose(this.name, { problem: "" }));
+    this.timerRetry = plainButton(timerStrings.retry, () => choose(this.name, { problem: "", isPaused: false }));
     this.timerOff = plainButton(timerStrings.off, () => this.disarm(), { className: "plain needs-signature" });
     const check = (input, text, ...more) =>
       el("div", { className: "check" }, input, el("span", {}, el("label", { htmlFor: input.id }, text), ...more));
@@ -210,7 +210,7 @@ export class OneClickPanel {
         : cancelsOffline ? timerStrings.idle : timerStrings.hint(HORIZON);
     setText(this.timerNote, text);
     this.timerNote.className = problem ? "note bad" : "note";
-    this.timerRetry.hidden = !problem;
+    this.timerRetry.hidden = !choice.isPaused;
     this.timerOff.hidden = !timer || cancelsOffline;
   }
 }

@@ -25,7 +25,7 @@ const SIGNING_MS = 30_000;
 const SETTLING_MS = 20_000;
 const LOCK = "peakedex.offline-timer";
 
-const isWanted = (choice) => choice.isOn && choice.cancelsOffline && !choice.problem;
+const isWanted = (choice) => choice.isOn && choice.cancelsOffline && !choice.isPaused;
 
 let isStarted = false;
 let isChecking = false;
@@ -80,9 +80,13 @@ async function renew(name) {
   if (!isWanted(choiceOf(name)) || account() !== name) return; // turned off meanwhile
   const isOthersTurn = list().some(isAtWallet);
   if (isOthersTurn) return; // it comes first: the next check renews
-  const answer = await sign({ ...dated, authority: "posting" }, { giveUp: AbortSignal.timeout(SIGNING_MS) });
+  const control = new AbortController();
+  const timer = setTimeout(() => control.abort(), SIGNING_MS);
+  const answer = await sign({ ...dated, authority: "posting" }, { giveUp: control.signal });
+  clearTimeout(timer);
   renewedAt = performance.now();
-  if (answer.ok || answer.reason === "unclear" || answer.reason === "removed") return; // the next check finds out
-  const isSilent = answer.reason === "given_up" || answer.reason === "cancelled";
-  choose(name, { problem: isSilent ? strings.noAnswer : answer.message });
+  // What was not sent is still due at the next check. A window that nobody confirms must not come back by itself.
+  const isPaused = !answer.ok && (answer.reason === "given_up" || answer.reason === "cancelled");
+  const isSent = answer.ok || answer.reason === "unclear" || answer.reason === "removed";
+  choose(name, { isPaused, problem: isPaused ? strings.noAnswer : isSent ? "" : answer.message });
 }

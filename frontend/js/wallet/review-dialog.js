@@ -91,6 +91,9 @@ function ask(draft, { rests, side, covered, reason }) {
         el("button", { type: "submit", autofocus: true, className: `button main ${side ? `is${side}` : ""}` }, strings.sign),
       ],
     });
-    dialog.addEventListener("close", () => resolve(isConfirmed));
+    dialog.addEventListener("close", () => {
+      newest = { content: "", at: 0, result: null }; // another click is meant
+      resolve(isConfirmed);
+    });
   });
 }
