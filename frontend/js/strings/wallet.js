@@ -140,6 +140,7 @@ export const practice = {
 export const review = {
   title: "Review",
   signer: (account) => `You sign as @${account} with the active key. The wallet shows the same sentence.`,
+  signerOfCoins: (account) => `You sign as @${account} with the active key. The wallet does not show this sentence: compare the recipient and the amount there.`,
   skip: "Skip this review for limit orders that do not execute immediately",
   back: "Back",
   sign: "Sign",
