@@ -474,6 +474,27 @@ def test_deposits_are_refused_with_the_reason(exchange: Exchange, context: Brows
     )
 
 
+def test_nothing_that_the_review_did_not_see_reaches_the_wallet(
+    exchange: Exchange, context: BrowserContext
+) -> None:
+    """The wallet's module compares once more what it is given."""
+    context.add_init_script(path=Path(__file__).parent / "keychain.js")
+    page = exchange.open()
+    results(page)
+    draft = {
+        "kind": "transfer",
+        "account": "alice",
+        "to": "mallory",
+        "amount": "1.000",
+        "symbol": "HIVE",
+        "memo": "",
+    }
+    answer = page.evaluate("(draft) => import('/js/wallet/wallet.js').then(({ sign }) => sign(draft))", draft)
+    assert (answer["ok"], answer["reason"]) == (False, "blocked")
+    assert "@mallory is not an escrow account" in answer["message"]
+    assert page.evaluate("standIn.asked") == []
+
+
 # -- failover ----------------------------------------------------------------------------------------
 
 

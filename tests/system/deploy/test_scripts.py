@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.deploy.server import IS_ROOT, MUTE, NAME, ROOT, WORKS, Done, Machine, machine
+from tests.system.store.chains import demo
 
 SCRIPTS = sorted((ROOT / "deploy").glob("*.sh"))
 
@@ -119,6 +120,22 @@ def test_the_version_is_installed_from_the_lock_alone(installed: tuple[Machine, 
     assert program.resolve() == server.root / f"opt/peakedex/versions/{server.version()}/bin/peakedex"
     site = server.root / "opt/peakedex/current/site"
     assert (site / "index.html").read_bytes() == (ROOT / "frontend/index.html").read_bytes()
+
+
+def test_the_site_pins_the_venue_and_follows_its_settings(server: Machine) -> None:
+    done = server.install("--site-api", "api/ https://other.example/api/")
+    assert done.code == 0, done.err
+    file = server.root / "opt/peakedex/current/site/config.js"
+    assert f'"venueHash": "{demo().hash}"' in file.read_text()
+    assert 'apis: ["api/", "https://other.example/api/"].map' in file.read_text()
+    settings = server.root / "etc/peakedex/peakedex.env"
+    settings.write_text(
+        settings.read_text().replace("https://other.example/api/", "https://third.example/api/")
+    )
+    done = server.install()
+    assert done.code == 0, done.err
+    assert 'apis: ["api/", "https://third.example/api/"].map' in file.read_text()
+    assert f'"venueHash": "{demo().hash}"' in file.read_text()
 
 
 def test_a_second_run_changes_nothing(installed: tuple[Machine, Done]) -> None:
