@@ -1,6 +1,6 @@
 """Takes the screenshots of docs/trader.md: `python -m tests.browser.pictures`.
 
-An exchange with bots runs for a minute first, so that there is something to see.
+An exchange with the demo's market runs for a while first, so that there is something to see.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from indexer.devnet.traders.market_history import MAX_DAYS
 from tests.browser import chromium
 from tests.browser.watch import until
 from tests.browser.world import World
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
-LIVELY_SECONDS = 75
+LIVELY_SECONDS = 30
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
 
 
 def main() -> None:
     """Take all screenshots."""
     with tempfile.TemporaryDirectory() as home:
-        world = World(Path(home))
+        world = World(Path(home), MAX_DAYS)
         try:
-            world.jobs.append(world.bots.step)
-            world.jobs.append(lambda: world.bots.quote(4))
             time.sleep(LIVELY_SECONDS)
             take_all(world)
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 import requests
 
 from indexer.cli.demo import escrow_keys
+from indexer.devnet.node import DevNode
 from indexer.devnet.server import start_devnet
 from indexer.devnet.traders.bots import Bots
+from indexer.devnet.traders.market import Market
+from indexer.devnet.traders.market_history import first_second
 from indexer.devnet.traders.payloads import custom_json, intent
 from indexer.devnet.traders.practice_accounts import practice_account
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
@@ -25,17 +29,34 @@ WARM_BLOCKS = 12
 
 
 class World:
-    """Bots trade for some blocks and then stop, so that the market is still until a test trades."""
+    """Bots trade for some blocks and then stop, so that the market is still until a test trades.
 
-    def __init__(self, home: Path) -> None:
+    With `history_days` it has the demo's market, for pictures: its past, its bots and its market makers.
+    """
+
+    def __init__(self, home: Path, history_days: int = 0) -> None:
         self.home = home
         self.venue_file = home / "venue.toml"
         self.venue_file.write_text(demo_venue(EXAMPLE.read_text("utf-8")), "utf-8")
         self.db = f"sqlite:///{home / 'peakedex.db'}"
         self.view = read_venue(self.venue_file.read_text("utf-8"))
         self.jobs: list[Callable[[], object]] = []
+        end = int(time.time())
+        self.market: Market | None = None
+
+        self.history_end = 0  # the last block of the history
+
+        def open_market(node: DevNode) -> None:
+            self.market = Market(node, self.view, bots=True, history_days=history_days, end=end)
+            self.market.open()
+            self.history_end = node.chain.head
+
         self.devnet = start_devnet(
-            self.view, block_time=BLOCK_SECONDS, after_block=lambda: [job() for job in self.jobs]
+            self.view,
+            block_time=BLOCK_SECONDS,
+            begin=first_second(end, history_days) if history_days else None,
+            prologue=open_market if history_days else None,
+            after_block=lambda: [job() for job in self.jobs],
         )
         self.node = self.devnet.node
         self.bots = Bots(self.node, self.view, seed=7, traders=8, acts=4)
@@ -54,6 +75,11 @@ class World:
         port = free_port()
         self.site = f"http://127.0.0.1:{port}"
         self.processes.append(self._serve(port))
+        if self.market is not None:
+            self.jobs.append(self.market.step)
+            self._wait(lambda: (self.get("health")["block"] or 0) > self.history_end)
+            self.processes.append(self._pay())
+            return
         self.bots.start()
         self.bots.quote_all()
         self.jobs.append(self.bots.step)
