@@ -184,6 +184,11 @@ class Devnet:
         """URL of the sidechain node."""
         return self.server.engine_url
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its clock still produces blocks."""
+        return self._clock.is_alive()
+
     def start(self) -> None:
         """Start serving and producing blocks."""
         self.server.start()

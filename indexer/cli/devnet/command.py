@@ -13,7 +13,7 @@ import click
 from indexer import settings as config
 from indexer.cli.devnet.calls import CALLS
 from indexer.cli.support.common import start_logging
-from indexer.cli.support.errors import ConfigurationError
+from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.processes import stop_event
 from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer, start_devnet
@@ -24,6 +24,7 @@ from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
 FC = TypeVar("FC", bound=Callable[..., Any])
 
 PORT: Final = 8091
+CLOCK_CHECK_SECONDS: Final = 1.0
 
 block_time_option = click.option(
     "--block-time",
@@ -109,7 +110,9 @@ def devnet(
     try:
         with _further_nodes(chain.node, host, port, nodes - 1):
             click.echo(f"Hive node {chain.url}, Hive-Engine node {chain.engine_url}")
-            stop.wait()
+            while not stop.wait(CLOCK_CHECK_SECONDS):
+                if not chain.is_running:
+                    raise CheckFailed("the chain makes no more blocks: the error above says why")
     finally:
         chain.stop()
 

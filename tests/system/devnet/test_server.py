@@ -6,6 +6,7 @@ import http.client
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,9 +14,12 @@ import requests
 from lighthive.client import Client
 
 from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.node import DevNode
 from indexer.devnet.server import Devnet, NodeServer, start_devnet
 from indexer.devnet.venue import EXAMPLE, read_venue
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 Call = Callable[..., Any]
 
@@ -346,6 +350,49 @@ def test_the_clock_makes_blocks_and_stops() -> None:
         assert running.node.chain.head >= 5
     with pytest.raises(requests.ConnectionError):
         requests.get(running.url, timeout=1)
+
+
+def test_requests_wait_until_the_prologue_has_made_its_blocks() -> None:
+    port = free_port()
+    asked: Future[Any]
+
+    def prologue(node: DevNode) -> None:
+        nonlocal asked
+        # The port is open, but nobody answers yet.
+        asked = pool.submit(lambda: requests.get(f"http://127.0.0.1:{port}", timeout=30).json())
+        for day in range(1, 4):
+            node.tick(1_700_000_000 + day * 86_400)
+        assert not asked.done()
+
+    with ThreadPoolExecutor(1) as pool:
+        devnet = start_devnet(port=port, begin=1_700_000_000, block_time=60, prologue=prologue)
+        try:
+            assert asked.result(30)["head"] >= 8
+            first = json.loads(devnet.node.chain.stored(1))
+            assert first["timestamp"] == "2023-11-14T22:14:20"
+        finally:
+            devnet.stop()
+
+
+def test_a_prologue_that_fails_frees_the_port() -> None:
+    port = free_port()
+
+    def fail(node: DevNode) -> None:
+        raise ChainError("no")
+
+    with pytest.raises(ChainError, match="no"):
+        start_devnet(port=port, prologue=fail)
+    start_devnet(port=port).stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_clock_that_ends_by_an_error_is_noticed() -> None:
+    def fail() -> None:
+        raise ChainError("no")
+
+    with Devnet(DevNode(Chain(sign=False)), block_time=0.01, after_block=fail) as devnet:
+        wait_until(lambda: not devnet.is_running)
+        assert devnet.node.chain.head == 1
 
 
 # -- faults ---------------------------------------------------------------------------------------
