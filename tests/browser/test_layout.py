@@ -1,0 +1,186 @@
+"""What must be in view without scrolling, on which screens, and what must not be cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.practice import use_practice_account
+from tests.browser.watch import Watch, until
+from tests.browser.world import World
+
+OpenPage = Callable[[str], Watch]
+TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
+PAGES = ["", TRADE, "portfolio.html", "transfer.html", "audit.html", "account.html?user=ada.bot"]
+
+
+def open_sized(watched: OpenPage, path: str, width: int, height: int) -> Page:
+    page = watched("").page
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(page.url + path)
+    until(page, "document.fonts.status === 'loaded'")
+    until(page, "document.querySelector('.dot.live') !== null")
+    until(page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0")
+    return page
+
+
+def box(node: Locator) -> dict[str, float]:
+    found: Any = node.bounding_box()
+    assert found is not None
+    return {"top": found["y"], "bottom": found["y"] + found["height"], "right": found["x"] + found["width"]}
+
+
+@pytest.fixture
+def trader(context: BrowserContext, world: World) -> str:
+    """A practice account with four open orders."""
+    name = use_practice_account(context, world)
+    pair = {"symbol": "PEK", "quote": "SWAP.HIVE"}
+    for level in range(3):
+        world.act(name, "sell", **pair, quantity="100", price=f"0.90000{level}")
+    stop = {"triggerPrice": "0.000012", "triggerWhen": "below"}
+    world.act(name, "sell", **pair, quantity="20000.5", price="0.000010", **stop)
+    world.wait(f"orders?user={name}", lambda body: len(body["orders"]) == 4)
+    return name
+
+
+def test_own_orders_are_above_the_fold(watched: OpenPage, trader: str) -> None:
+    page = open_sized(watched, TRADE, 1440, 900)
+    rows = page.locator("#account tbody tr:not(.skeleton-row)")
+    expect(rows).to_have_count(4)
+    assert box(rows.last)["bottom"] <= 900
+    for width, height in [(1366, 768), (1280, 800), (1920, 1080), (768, 1024)]:
+        page.set_viewport_size({"width": width, "height": height})
+        assert box(rows.first)["bottom"] <= height
+
+
+def test_buttons_of_orders_are_not_cut(watched: OpenPage, trader: str) -> None:
+    """They stay at the right edge of the panel, even where the table is wider."""
+    page = open_sized(watched, TRADE, 1440, 900)
+    for width in (721, 768, 1024, 1200, 1280, 1400, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        edge = box(page.locator("#account"))["right"]
+        buttons = page.locator("#account tbody button").all()
+        assert len(buttons) == 7
+        assert all(box(button)["right"] <= edge for button in buttons)
+
+
+def test_the_ticket_s_button_is_in_view_with_its_options_open(watched: OpenPage, trader: str) -> None:
+    page = open_sized(watched, TRADE, 1440, 900)
+    page.locator("#ticket details.options > summary").click()
+    until(page, "document.querySelector('#ticket details.options').open")
+    for width, height in [(1440, 900), (1366, 768), (1024, 768)]:
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("scrollTo(0, 0)")
+        assert box(page.locator("#ticket button[type=submit]"))["bottom"] <= height
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (320, 640)])
+def test_the_ticket_s_button_is_in_view_on_a_phone(
+    watched: OpenPage, trader: str, width: int, height: int
+) -> None:
+    page = open_sized(watched, TRADE, width, height)
+    page.locator("#action-bar").get_by_role("button", name="Buy").click()
+    page.locator("#ticket details.options > summary").click()
+    submit = page.locator("#ticket button[type=submit]")
+    page.locator("#ticket").evaluate("(ticket) => ticket.scrollTo(0, 0)")
+    assert box(submit)["bottom"] <= height
+    submit.click(trial=True)
+
+
+def test_a_phone_shows_the_chart_early_and_all_intervals(watched: OpenPage, trader: str) -> None:
+    page = open_sized(watched, TRADE, 390, 844)
+    assert box(page.locator("#chart"))["top"] <= 200
+    menu = page.get_by_label("Interval").and_(page.locator("select"))
+    menu.select_option("1w")
+    assert menu.locator("option").all_inner_texts() == ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"]
+    expect(page.locator("#chart .intervals")).to_be_hidden()
+    assert page.evaluate("localStorage.getItem('peakedex.interval')") == "1w"
+
+
+def test_a_phone_shows_own_orders_before_the_proof(watched: OpenPage, trader: str) -> None:
+    page = open_sized(watched, TRADE, 390, 844)
+    orders, proof = page.locator("#account"), page.locator("#proof")
+    assert box(orders)["top"] < 844
+    assert not proof.is_visible() or box(orders)["bottom"] <= box(proof)["top"]
+
+
+def test_a_phone_opens_the_navigation_with_a_button(watched: OpenPage) -> None:
+    page = open_sized(watched, "", 390, 844)
+    nav = page.get_by_role("navigation", name="Main")
+    expect(nav).to_be_hidden()
+    menu = page.get_by_role("button", name="Menu")
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    menu.click()
+    expect(menu).to_have_attribute("aria-expanded", "true")
+    nav.get_by_role("link", name="Portfolio").click()
+    page.wait_for_url("**/portfolio.html")
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_tables_on_phones_are_not_cut(watched: OpenPage, trader: str, width: int) -> None:
+    """No table scrolls within the page; a long one shows ten cards and a button for the rest."""
+    page = open_sized(watched, "portfolio.html", width, 800)
+    expect(page.locator("#history-title")).to_be_visible()
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("main .scroll")]
+          .filter((one) => one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth + 1)
+          .map((one) => one.getAttribute("aria-label"))"""
+    )
+    assert cut == []
+
+
+def test_a_long_list_of_cards_is_shown_on_request(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    name = use_practice_account(context, world)
+    pair = {"symbol": "PEK", "quote": "SWAP.HIVE"}
+    for level in range(12):
+        world.act(name, "sell", **pair, quantity="100", price=f"0.9000{level:02}")
+    world.wait(f"orders?user={name}", lambda body: len(body["orders"]) == 12)
+    page = open_sized(watched, "portfolio.html", 390, 844)
+    orders = page.locator("section", has=page.locator("#open-title"))
+    rows = orders.locator("tbody tr")
+    expect(rows).to_have_count(12)
+    assert [row.is_visible() for row in rows.all()].count(True) == 10
+    expect(orders.get_by_role("button", name="Cancel all (12)")).to_be_visible()
+    orders.get_by_role("button", name="Show all 12").click()
+    assert all(row.is_visible() for row in rows.all())
+    page.set_viewport_size({"width": 1440, "height": 900})
+    assert all(row.is_visible() for row in rows.all())
+    expect(orders.get_by_role("button", name="Show all")).to_be_hidden()
+
+
+def test_markets_have_no_needless_scrollbar(watched: OpenPage) -> None:
+    page = open_sized(watched, "", 1440, 900)
+    until(page, "document.querySelectorAll('main tbody tr').length > 5")
+    assert page.evaluate("document.documentElement.scrollHeight <= document.documentElement.clientHeight")
+    table = page.locator(".markets")
+    assert table.evaluate(
+        "(one) => one.scrollHeight <= one.clientHeight && one.scrollWidth <= one.clientWidth"
+    )
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_works_at_200_percent_zoom(
+    watched: OpenPage, context: BrowserContext, trader: str, path: str
+) -> None:
+    """A window of 1280 × 800 pixels at 200 % is one of 640 × 400."""
+    page = watched("").page
+    page.set_viewport_size({"width": 640, "height": 400})
+    page.goto(page.url + path)
+    until(page, "document.querySelector('.dot.live') !== null")
+    until(page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0")
+    until(page, "document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    if path == TRADE:
+        page.locator("#action-bar").get_by_role("button", name="Sell").click()
+        page.locator("#ticket button[type=submit]").click(trial=True)
+        page.keyboard.press("Escape")
+    fixed = page.evaluate(
+        """() => [...document.querySelectorAll("body *")]
+          .filter((one) => getComputedStyle(one).position === "fixed" && one.getClientRects().length)
+          .reduce((sum, one) => sum + one.getBoundingClientRect().height, 0)"""
+    )
+    assert fixed <= 400 / 3, "what does not scroll leaves two thirds of the window"
