@@ -514,6 +514,21 @@ def test_the_next_api_takes_over(exchange: Exchange, failure: str | int) -> None
     assert len(exchange.own.asked) == before
 
 
+def test_live_data_comes_from_the_next_api(exchange: Exchange) -> None:
+    """A dead stream makes the page poll at once, and so find the API that answers."""
+    exchange.own.is_silent = True
+    page = exchange.open("index.html")
+    expect(page.locator(".dot.polling")).to_be_visible()
+    expect(page.locator(".status-bar")).to_contain_text("5,000")
+    assert not exchange.own.asked
+    exchange.own.is_silent = False
+    exchange.other.is_silent = True
+    expect(page.locator(".dot.polling")).to_be_visible()
+    again(page)
+    again(page)
+    assert page.evaluate("import('/js/data/api.js').then(({ apiInUse }) => apiInUse())") == f"{THIRD}/api/"
+
+
 def test_a_refused_request_is_no_reason_to_change_the_api(exchange: Exchange) -> None:
     page = exchange.open()
     results(page)
