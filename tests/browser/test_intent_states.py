@@ -189,6 +189,14 @@ def test_a_market_order_is_tried_again_at_the_price_of_now(desk: Desk) -> None:
     expect(page.locator("dialog .sentence")).to_contain_text("worst price 0.020200 SWAP.HIVE")
 
 
+def test_a_market_order_keeps_the_slippage_that_the_trader_chose(desk: Desk) -> None:
+    page = desk.page()
+    refuse(page, MARKET.replace("worst: 12500n", "worst: 12500n, slippageBps: 300"))
+    desk.exchange.ask = "0.020000"
+    press(page, "Try again")
+    expect(page.locator("dialog .sentence")).to_contain_text("worst price 0.020600 SWAP.HIVE")
+
+
 def test_a_deposit_is_tried_again(desk: Desk) -> None:
     page = desk.page()
     refuse(page, COIN)

@@ -149,6 +149,22 @@ def test_requests_queue_where_the_browser_denies_locks(desk: Desk) -> None:
     until(page, "list().every((one) => one.state === 'sent')")
 
 
+def test_without_locks_a_page_is_gone_once_its_heartbeat_stops(desk: Desk) -> None:
+    page = desk.page(
+        init="navigator.locks.request = async () => { throw new DOMException('no', 'SecurityError'); };"
+    )
+    ref = trade(page)
+    asked(page, 1)
+    desk.reload(page)
+    shows(page, CONFIRM)
+    page.evaluate(
+        """(key) => localStorage.setItem(key, JSON.stringify({ ...JSON.parse(localStorage.getItem(key)), beat: 1 }))""",
+        f"peakedex.intent.{ref}",
+    )
+    desk.reload(page)
+    shows(page, "Status unknown: Buy 1.00 PEK")
+
+
 # -- the window was closed -----------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 // irreversible blocks is final.
 
 import { ApiError, read } from "../data/api.js";
+import { signingBlocked } from "../data/integrity.js";
 import { findBlock } from "../data/nodes.js";
 import { latest } from "../data/stream.js";
 import { hasSharedLocks, withLock } from "../lib/locks.js";
@@ -105,10 +106,10 @@ function lifetimeOf({ action, elements }) {
   return /^market/.test(action) && !isStop ? MARKET_ORDER_MS : LIFETIME_MS;
 }
 
-/** What is signed now that it is the draft's turn: with its deadline, and only if the wallet holds what it deposits. */
+/** What is signed now that it is the draft's turn: with its deadline, and only if nothing speaks against it by now. */
 async function prepare(draft, expiry) {
   const { ref } = draft;
-  const problem = await depositProblem(draft);
+  const problem = (await signingBlocked(draft)) || (await depositProblem(draft));
   if (problem) return { problem };
   expiry.start();
   const now = Date.now();

@@ -86,12 +86,14 @@ export async function sign(draft, { onPhase = () => {}, giveUp, prepare = async 
   try {
     return await withLock(LOCK, work, giveUp);
   } catch (error) {
-    if (giveUp?.aborted) return failure(giveUp.reason === "late" ? "outdated" : "removed");
+    if (giveUp?.aborted) return notAsked(giveUp);
     throw error;
   } finally {
     clearTimeout(timer);
   }
 }
+
+const notAsked = ({ reason }) => failure(reason === "late" ? "outdated" : "removed");
 
 async function ask(draft, prepare, onPhase, giveUp) {
   let found;
@@ -105,7 +107,7 @@ async function ask(draft, prepare, onPhase, giveUp) {
   if ("problem" in prepared) return failure("blocked", prepared.problem);
   const mismatch = await signingBlocked(prepared.draft);
   if (mismatch) return failure("blocked", mismatch);
-  if (giveUp?.aborted) return failure("removed");
+  if (giveUp?.aborted) return notAsked(giveUp);
   if (prepared.draft.json !== undefined && jsonBytes(prepared.draft.json) > MAX_JSON_BYTES) return failure("too_large");
   return request(found.api, prepared.draft, onPhase, giveUp);
 }
