@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from hatch_build import compile_rules
 
-BENCHES = ("rules", "replay", "scan", "catchup", "api", "site")
+BENCHES = ("rules", "replay", "live", "scan", "catchup", "api", "site")
 """Modules of this package; the `main()` of each prints its figures and their goals."""
 LONG = ("growth", "history", "year")
 """Those that take a quarter of an hour or more."""

@@ -158,8 +158,9 @@ class Flow:
         return self._next_id(), custom_json(self.account(index), action(side, payload))
 
 
-def write_archive(folder: Path, open_orders: int, operations: int) -> int:
-    """Write an archive that funds the accounts, opens orders, then trades; returns the last block of the opening."""
+def write_archive(folder: Path, open_orders: int, operations: int, a_block: int = OPS_PER_BLOCK) -> int:
+    """Write an archive that funds the accounts, opens orders, then trades with so many operations in a block; returns
+    the last block of the opening."""
     flow = Flow()
     deposits, receipt = funding(flow)
     opening = -(-open_orders // OPS_PER_BLOCK)
@@ -168,8 +169,8 @@ def write_archive(folder: Path, open_orders: int, operations: int) -> int:
         yield deposits
         for start in range(0, open_orders, OPS_PER_BLOCK):
             yield [flow.resting(index) for index in range(start, min(start + OPS_PER_BLOCK, open_orders))]
-        for _ in range(operations // OPS_PER_BLOCK):
-            yield [flow.step() for _ in range(OPS_PER_BLOCK)]
+        for _ in range(operations // a_block):
+            yield [flow.step() for _ in range(a_block)]
 
     write_blocks(folder, enumerate(blocks(), 1), [receipt])
     return 1 + opening
