@@ -8,11 +8,14 @@ import { integrity as strings } from "../strings/integrity.js";
  *   escrows: Record<string, string>}} Pins `escrows`: the account of each token of the venue file
  */
 
+/** More escrow accounts are counted, and not named. */
+const MAX_NAMED = 2;
+
 /** @type {Pins|null} */
 export const pins = config.pins;
 
 /**
- * What an API's venue has different from the pinned one: a sentence for each difference.
+ * What an API's venue has different from the pinned one: a sentence for each kind of difference.
  * @param {string} api
  * @param {any} venue the body of /api/venue
  * @returns {string[]}
@@ -22,9 +25,9 @@ export function pinMismatches(api, venue) {
   const found = [];
   if (venue.venue_hash !== pins.venueHash) found.push(strings.otherVenue(api));
   if (venue.contract !== pins.contract || venue.custom_json_id !== pins.customJsonId) found.push(strings.otherContract(api));
-  for (const { symbol, escrow } of venue.tokens) {
-    if (!isEscrowOf(symbol, escrow)) found.push(strings.otherEscrow(api, String(escrow), String(symbol)));
-  }
+  const others = venue.tokens.filter(({ symbol, escrow }) => !isEscrowOf(symbol, escrow));
+  const named = others.slice(0, MAX_NAMED).map(({ symbol, escrow }) => strings.escrow(String(escrow), String(symbol)));
+  if (others.length) found.push(strings.otherEscrows(api, named, others.length - named.length));
   return found;
 }
 
