@@ -576,7 +576,7 @@ def test_a_pair_that_is_not_included_is_named(
     expect(panel(page)).to_contain_text(
         "PEK/HBD is not included: its orders are signed with your active key."
     )
-    order(page, "Sell", "0.900", "100")
+    order(page, "Sell", "0.0009", "10000")
     assert "with the active key: PEK/HBD is not one of your one-click pairs." in review_of(page)
     page.get_by_role("button", name="Back").click()
     panel(page).get_by_role("button", name="Change").click()
@@ -584,8 +584,8 @@ def test_a_pair_that_is_not_included_is_named(
     page.get_by_role("dialog").get_by_role("button", name="Change").click()
     world.wait(f"grants?user={name}", lambda body: len(body["given"][0]["pairs"]) == 2)
     expect(panel(page)).not_to_contain_text("is not included")
-    order(page, "Sell", "0.900", "100")
-    toast(page, "Order placed: Sell 100")
+    order(page, "Sell", "0.0009", "10000")
+    toast(page, "Order placed: Sell 10,000 PEK")
     assert newest(world, name)["by"] == "posting"
 
 
@@ -629,6 +629,7 @@ def test_the_end_of_a_grant_turns_it_off(watched: OpenPage, context: BrowserCont
     grant_by_chain(world, name, seconds=600)
     panel(page).get_by_role("button", name="Turn on here").click()
     is_on(page)
+    world.node.tick(world.node.chain.head_time + 600)
     expect(panel(page)).to_contain_text(
         "One-click trading has expired. Orders are signed with your active key."
     )

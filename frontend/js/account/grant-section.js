@@ -1,7 +1,7 @@
 // Section of the Portfolio screen: the grants of an account, what was used of them today, and those given to it.
 
 import { read, readVenue } from "../data/api.js";
-import { LiveGrants } from "../data/grants.js";
+import { chainTime, LiveGrants } from "../data/grants.js";
 import { grouped, trimmed } from "../lib/amounts.js";
 import { button, el, setText } from "../lib/dom.js";
 import { setTime } from "../lib/format.js";
@@ -17,7 +17,7 @@ import { openGrantDialog } from "./grant-dialog.js";
 const who = (to) => (to === POSTING ? strings.posting : `@${to}`);
 const pairsText = (grant) => grant.pairs.map(({ base, quote }) => `${base}/${quote}`).join(", ");
 const keyOf = (grant) => `${grant.user} ${grant.to} ${grant.block}`;
-const hasEnded = (grant) => Date.parse(grant.until) <= Date.now();
+const hasEnded = (grant, ts) => Date.parse(grant.until) <= Math.max(chainTime(), Date.parse(ts ?? "") || 0);
 
 export class GrantSection {
   /**
@@ -74,8 +74,8 @@ export class GrantSection {
       return;
     }
     this.error.replaceChildren();
-    if (this.isOwn) settle(this.name, this.live.to(POSTING));
-    this.given.show([...given.map((grant) => ({ ...grant, status: hasEnded(grant) ? "expired" : "active" })), ...this.ended(given)]);
+    if (this.isOwn) settle(this.name, this.live.to(POSTING), this.live.ts);
+    this.given.show([...given.map((grant) => ({ ...grant, status: hasEnded(grant, this.live.ts) ? "expired" : "active" })), ...this.ended(given)]);
   }
 
   // The API lists grants in force. Those that end while the page is open stay, with the reason.
@@ -84,7 +84,7 @@ export class GrantSection {
     for (const grant of given) this.before.set(keyOf(grant), grant);
     const names = new Set(given.map(({ to }) => to));
     return [...this.before.values()].filter((grant) => !keys.has(keyOf(grant)))
-      .map((grant) => ({ ...grant, status: hasEnded(grant) ? "expired" : names.has(grant.to) ? "replaced" : "revoked" }));
+      .map((grant) => ({ ...grant, status: hasEnded(grant, this.live.ts) ? "expired" : names.has(grant.to) ? "replaced" : "revoked" }));
   }
 
   async readReceived() {

@@ -127,7 +127,7 @@ export class OneClickPanel {
     const { grants } = this;
     if (!grants?.given) return "unknown";
     const grant = grants.to(POSTING);
-    settle(this.name, grant);
+    settle(this.name, grant, grants.ts);
     const { isOn } = choiceOf(this.name);
     if (grant) return isOn ? "on" : "idle";
     return isOn ? "pending" : "off";

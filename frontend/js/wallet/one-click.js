@@ -37,7 +37,7 @@ export async function route(draft) {
   try {
     const venue = await readVenue();
     const [found, facts] = await Promise.all([readGrant(draft.account), readFacts(venue, draft)]);
-    settle(draft.account, found.grant);
+    settle(draft.account, found.grant, found.ts);
     const reason = whyNotCovered(venue, draft, found.grant, { ...facts, ts: found.ts, pending: undecided(draft, found.block) });
     if (reason) return withActiveKey(reason);
     const about = { ...draft.about, counted: countedText(venue, draft, facts.order) };
@@ -100,14 +100,15 @@ function undecided(draft, block) {
  * Turn one-click trading off in this browser once its grant has ended, or was not given.
  * @param {string} account
  * @param {any|null} grant to the posting key, as the API reports it
+ * @param {string|null} ts chain time of that answer
  */
-export function settle(account, grant) {
+export function settle(account, grant, ts) {
   const choice = choiceOf(account);
   if (!choice.isOn) return;
   if (grant) {
     choose(account, { until: grant.until, ref: "" });
   } else if (choice.until) {
-    const hasExpired = Date.parse(choice.until) <= chainTime();
+    const hasExpired = Date.parse(choice.until) <= Math.max(chainTime(), Date.parse(ts ?? "") || 0);
     choose(account, { isOn: false, until: "", ended: hasExpired ? "expired" : "revoked" });
   } else {
     const intent = list().find(({ ref }) => ref === choice.ref);
