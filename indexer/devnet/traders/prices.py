@@ -75,10 +75,13 @@ class DriftingPrices:
 
 
 class CalmPrices(DriftingPrices):
-    """Prices of a demo's market: steps are rare, and on average they are at the reference prices."""
+    """Prices of a demo's market: steps are rare, and on average they are at the reference prices.
+
+    With the demo's bots a price moves by some 0.3 % a minute, and stays within a tenth of its reference.
+    """
 
     def __init__(self, rng: Random) -> None:
-        super().__init__(rng, 1 / 16)  # some 0.5 % a minute with the demo's bots
+        super().__init__(rng, 1 / 40)
 
     def pull(self, distance: int) -> int:
-        return distance // 50 if distance > 0 else -(-distance // 50)
+        return distance // 16 if distance > 0 else -(-distance // 16)

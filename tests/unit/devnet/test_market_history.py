@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.sidechain.chain import Sidechain
 from indexer.devnet.traders.market import Market
 from indexer.devnet.traders.market_history import MAX_DAYS, MarketHistory, first_second
-from indexer.devnet.traders.prices import reference_price
+from indexer.devnet.traders.prices import CalmPrices, reference_price
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
 from settlement.core.journal.lines import Accept, Line, Reject, Trade
 from settlement.core.state_machine import StateMachine
@@ -179,6 +180,17 @@ def test_the_books_stay_deep_and_the_orders_few() -> None:
     assert len(state.orders) < 2 * 8 * 18 + 12 * 30
     since = [trade for timestamp, trade in told.trades if timestamp > END]
     assert {trade.pair for trade in since} == {f"{pair.base}/{pair.quote}" for pair in VENUE.pairs}
+
+
+def test_the_bots_prices_stay_near_the_reference() -> None:
+    prices = CalmPrices(Random(3))
+    for pair in VENUE.pairs:
+        reference, seen = reference_price(pair), []
+        for _ in range(40_000):
+            prices.drift(pair)
+            seen.append(prices.ticks(pair))
+        assert reference * 0.9 < min(seen) < reference < max(seen) < reference * 1.1
+        assert abs(sum(seen) / len(seen) / reference - 1) < 0.02
 
 
 @pytest.mark.parametrize("days", [0, MAX_DAYS + 1, -1])
