@@ -64,9 +64,12 @@ def test_no_toast_covers_a_control(
     for price in ("0.000101", "0.000102", "0.000103"):
         world.act(name, "buy", symbol="PEK", quote="SWAP.HIVE", quantity="100", price=price)
     world.wait(f"orders?user={name}&status=open", lambda body: len(body["orders"]) == 3)
-    page = watched(TRADE).page
+    watch = watched(TRADE)
+    page = watch.page
     page.set_viewport_size({"width": width, "height": SIZES[width]})
-    until(page, "document.querySelector('.dot.live') && document.querySelector('#ticket button[type=submit]')")
+    until(
+        page, "document.querySelector('.dot.live') && document.querySelector('#ticket button[type=submit]')"
+    )
     for kind, title in (
         ("bad", "Rejected: Buy"),
         ("ask", "Confirm"),
@@ -75,6 +78,7 @@ def test_no_toast_covers_a_control(
     ):
         show(page, kind, title)
     assert len(titles(page)) == 3
+    watch.accessible()
     bar = page.locator(
         "#action-bar button" if width == 390 else "#ticket button[type=submit], #ticket .sides button"
     )

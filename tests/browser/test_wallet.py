@@ -150,7 +150,7 @@ def test_the_transfer_request_of_a_coin_deposit(opened: OpenPage) -> None:
 
 def test_cancelled(opened: OpenPage) -> None:
     answer = sign(opened(), {"error": "user_cancel", "message": "Request was canceled by the user."})
-    assert (answer["reason"], answer["message"]) == ("cancelled", "Not signed. Nothing happened.")
+    assert (answer["reason"], answer["message"]) == ("cancelled", "Nothing happened.")
     assert "active key of @alice" in answer["hint"]
 
 

@@ -89,7 +89,7 @@ function createRegions() {
   const assertive = el("div", { role: "alert", className: "toast-region" });
   const number = el("span");
   const more = el("div", { className: "toasts-more", hidden: true }, number, button(strings.dismissAll, dismissAll, { className: "plain" }));
-  const dock = el("div", { className: "toasts" }, more, assertive, polite);
+  const dock = el("section", { className: "toasts", "aria-label": strings.notifications }, more, assertive, polite);
   document.body.append(dock);
   new ResizeObserver(() => {
     const height = dock.offsetHeight;

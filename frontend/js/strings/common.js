@@ -10,6 +10,7 @@ export const widgets = {
   close: "Close",
   dismiss: "Dismiss",
   dismissAll: "Dismiss all",
+  notifications: "Notifications",
   moreToasts: (count) => `${count} more notification${count === 1 ? "" : "s"}`,
   retry: "Retry",
 };

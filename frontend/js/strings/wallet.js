@@ -13,7 +13,7 @@ export const wallet = {
   },
   reasons: {
     cancelled: {
-      message: "Not signed. Nothing happened.",
+      message: "Nothing happened.",
       hint: (key) => (key ? `If you did not cancel: check that Keychain holds the ${key}.` : ""),
     },
     unsigned: {
