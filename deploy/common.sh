@@ -298,28 +298,29 @@ install_version() { # VERSION
         --requirement "$SOURCE/requirements-server.lock"
     "$folder/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
         --no-build-isolation "$SOURCE"
+    mkdir "$folder/site"
+    cp -R "$SOURCE/frontend/." "$folder/site/"
     (cd "$SOURCE/alembic/versions" && sha256sum -- *.py) >"$folder/schema"
     chmod -R u+rwX,go+rX,go-w "$folder"
     touch "$folder/complete"
 }
 
-# Builds a version's site with the venue pinned, unless it was built with the same settings. The operator's own
-# config.js replaces the one that is built.
-build_site() { # VERSION
-    local folder=$OPT/versions/$1 settings url options=()
+# Writes the config.js of a version's site: the operator's own one, or one with the venue pinned.
+configure_site() { # VERSION
+    local folder=$OPT/versions/$1 url text options=()
     if [ "$DRY_RUN" = yes ]; then return; fi
+    if [ -f "$ETC/config.js" ]; then
+        rm -f "$folder/site-options"
+        put 0644 root root "$folder/site/config.js" <"$ETC/config.js"
+        return
+    fi
     for url in $(load_settings && say "${PEAKEDEX_SITE_API:-api/}"); do options+=(--api "$url"); done
-    settings="${options[*]}$(if [ -f "$ETC/config.js" ]; then sha256sum <"$ETC/config.js"; fi)"
-    if [ -d "$folder/site" ] && [ "$(cat "$folder/site.settings")" = "$settings" ]; then return; fi
-    (
-        clean_environment
-        export PYTHONNOUSERSITE=1
-        cd /
-        "$folder/bin/peakedex" site build --venue "$ETC/venue.toml" "${options[@]}" --out "$folder/site"
-    )
-    if [ -f "$ETC/config.js" ]; then cp "$ETC/config.js" "$folder/site/config.js"; fi
-    chmod -R u+rwX,go+rX,go-w "$folder/site"
-    say "$settings" >"$folder/site.settings"
+    if [ "$(cat "$folder/site-options" 2>/dev/null)" = "${options[*]}" ]; then return; fi
+    text=$(
+        as_user peakedex-api peakedex-api "$folder/bin/peakedex" site config --venue "$ETC/venue.toml" "${options[@]}"
+    ) || die "the site cannot be configured: see above"
+    put 0644 root root "$folder/site/config.js" <<<"$text"
+    say "${options[*]}" >"$folder/site-options"
 }
 
 # The version that a link points to, if any.
@@ -596,7 +597,7 @@ install() {
     make_settings
     version=$(version_of_source)
     install_version "$version"
-    build_site "$version"
+    configure_site "$version"
     prepare_database
     install_units
     switch "$version"

@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from string import Template
-from typing import Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -18,9 +19,11 @@ from indexer.cli.support.common import require_venue, show
 from indexer.cli.support.errors import ConfigurationError
 from settlement.core.venue import Venue
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _CONFIG: Final = Template("""\
-// Configuration of the site, written by `peakedex site build`.
+// Configuration of the site, written by `peakedex site`.
 
 export const config = {
   // Read APIs: the page reads the first that answers, and compares its hashes with the others'.
@@ -43,36 +46,46 @@ export const config = {
 
 @click.group()
 def site() -> None:
-    """Build the site, the folder of static files."""
+    """Build the site, the folder of static files, or its config.js alone."""
+
+
+def _options(command: Command) -> Command:
+    """The options of the site's configuration."""
+    decorators = (
+        config.setting("venue", help="The venue file, which is pinned: its hash and its escrow accounts."),
+        click.option(
+            "--api",
+            metavar="URL",
+            multiple=True,
+            default=("api/",),
+            show_default=True,
+            help="A read API, absolute or relative to the site; repeat for more: the page reads one, "
+            "compares it with the others, and changes to the next if it does not answer.",
+        ),
+        click.option(
+            "--hive-node",
+            metavar="URL",
+            multiple=True,
+            default=config.DEFAULT_NODES[:2],
+            show_default=True,
+            help="A Hive node that browsers may ask; repeat for more.",
+        ),
+        click.option(
+            "--engine-node",
+            metavar="URL",
+            multiple=True,
+            default=("https://api.hive-engine.com/rpc/contracts",),
+            show_default=True,
+            help="A contracts API of Hive-Engine that browsers may ask; repeat for more.",
+        ),
+    )
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
 
 
 @site.command()
-@config.setting("venue", help="The venue file, which is pinned: its hash and its escrow accounts.")
-@click.option(
-    "--api",
-    metavar="URL",
-    multiple=True,
-    default=("api/",),
-    show_default=True,
-    help="A read API, absolute or relative to the site; repeat for more: the page reads one, compares it "
-    "with the others, and changes to the next if it does not answer.",
-)
-@click.option(
-    "--hive-node",
-    metavar="URL",
-    multiple=True,
-    default=config.DEFAULT_NODES[:2],
-    show_default=True,
-    help="A Hive node that browsers may ask; repeat for more.",
-)
-@click.option(
-    "--engine-node",
-    metavar="URL",
-    multiple=True,
-    default=("https://api.hive-engine.com/rpc/contracts",),
-    show_default=True,
-    help="A contracts API of Hive-Engine that browsers may ask; repeat for more.",
-)
+@_options
 @click.option(
     "--out",
     metavar="DIR",
@@ -80,13 +93,7 @@ def site() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder that is written: a new or empty one, or an earlier build, which is replaced.",
 )
-def build(
-    venue: Path | None,
-    api: tuple[str, ...],
-    hive_node: tuple[str, ...],
-    engine_node: tuple[str, ...],
-    out: Path,
-) -> None:
+def build(out: Path, venue: Path | None, **addresses: tuple[str, ...]) -> None:
     """Write the site into a folder, for a host of static files.
 
     Its config.js pins the venue hash and the escrow account of each token: the page then signs nothing for an
@@ -102,21 +109,33 @@ def build(
     if not (source / "vendor").is_dir():
         raise ConfigurationError("the site's libraries are missing: run `make site` in the checkout first")
     rules = require_venue(venue)
-    apis = [_address("--api", url, ends_with_slash=True) for url in api]
-    text = _CONFIG.substitute(
-        apis=json.dumps(apis),
-        pins=json.dumps(pins(rules), indent=2).replace("\n", "\n  "),
+    _write(source, _configuration(rules, **addresses), out)
+    show({"folder": out, "venue_hash": rules.hash, "tokens": len(rules.tokens)}, as_json=False)
+
+
+@site.command("config")
+@_options
+def print_config(venue: Path | None, **addresses: tuple[str, ...]) -> None:
+    """Print the config.js that `site build` writes.
+
+    Example: peakedex site config --venue venue.toml > frontend/config.js
+    """
+    click.echo(_configuration(require_venue(venue), **addresses), nl=False)
+
+
+def _configuration(
+    venue: Venue, *, api: tuple[str, ...], hive_node: tuple[str, ...], engine_node: tuple[str, ...]
+) -> str:
+    """The text of config.js. Raises ConfigurationError for an address that browsers would not ask."""
+    return _CONFIG.substitute(
+        apis=json.dumps([_address("--api", url, ends_with_slash=True) for url in api]),
+        pins=json.dumps(_pins(venue), indent=2).replace("\n", "\n  "),
         hive_nodes=json.dumps([_address("--hive-node", url) for url in hive_node]),
         engine_nodes=json.dumps([_address("--engine-node", url) for url in engine_node]),
     )
-    _write(source, text, out)
-    show(
-        {"folder": out, "venue_hash": rules.hash, "tokens": len(rules.tokens), "apis": " ".join(apis)},
-        as_json=False,
-    )
 
 
-def pins(venue: Venue) -> dict[str, object]:
+def _pins(venue: Venue) -> dict[str, object]:
     """What the page compares an API's answers with."""
     return {
         "venueHash": venue.hash,

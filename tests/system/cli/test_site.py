@@ -51,6 +51,12 @@ def test_the_built_configuration_has_what_the_plain_one_has(here: Path, venue: P
     assert value(here / "site", "engineNodes") == value(FRONTEND, "engineNodes")
 
 
+def test_the_configuration_alone_is_the_same(here: Path, venue: Path) -> None:
+    words = ("--venue", venue, "--api", "https://dex.example.org/api/")
+    peakedex("site", "build", *words, "--out", "site")
+    assert peakedex("site", "config", *words).out == (here / "site/config.js").read_text("utf-8")
+
+
 def test_nodes_are_those_that_are_named(here: Path, venue: Path) -> None:
     nodes = ("--hive-node", "https://one.example", "--engine-node", "https://two.example/contracts")
     peakedex("site", "build", "--venue", venue, *nodes, "--out", "site")

@@ -179,7 +179,7 @@ PROTECTS: Final = (
         "/trade.html",
         "/pairs/pair.html",
         "/css/site.css",
-        "/config.js",
+        "/js/data/api.js",
         "/icon.svg",
         "/none.html",
     ],
