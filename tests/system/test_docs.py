@@ -95,7 +95,7 @@ def test_the_messages_of_the_site_are_those_that_the_trader_s_guide_explains() -
         for words in row.split(",")
     }
     titles = set(re.findall(r'title: [`"]([A-Z][^:`"$]*?)(?: \$\{|[:`"])', PENDING))
-    while_waiting = {"Signing", "Waiting for the wallet", "No response from the wallet"}
+    while_waiting = {"Waiting for Hive Keychain", "No response from Hive Keychain"}
     assert explained - {"---"} == titles - while_waiting
 
 
