@@ -7,7 +7,8 @@ last, or not at all.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Final, TypeVar
 
@@ -63,6 +64,12 @@ def most_common_of_each(answers: Sequence[Mapping[K, T]]) -> dict[K, T]:
     keys = dict.fromkeys(key for answer in answers for key in answer)
     chosen = {key: most_common([answer.get(key) for answer in answers]) for key in keys}
     return {key: value for key, value in chosen.items() if value is not None}
+
+
+def named_by_most(answers: Sequence[Collection[K]]) -> frozenset[K]:
+    """What more than half of the answers contain: of two, both."""
+    times = Counter(name for answer in answers for name in answer)
+    return frozenset(name for name, count in times.items() if 2 * count > len(answers))
 
 
 def ask_in_turn(

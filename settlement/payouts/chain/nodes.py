@@ -27,6 +27,7 @@ from settlement.net.parallel import (
     first_answer,
     most_common,
     most_common_of_each,
+    named_by_most,
 )
 from settlement.payouts.chain.broadcast_answers import Cause, classify
 from settlement.payouts.signing.transactions import SignedTransaction, unix_time
@@ -339,9 +340,10 @@ class ChainNodes:
         return most_common(self._ask_sidechain(lambda node: node.execution(transaction_id)))
 
     def restrictions(self, accounts: Iterable[str]) -> Restrictions:
-        """As `SidechainNode.restrictions`. ChainError without a node."""
+        """As `SidechainNode.restrictions`, as more than half name them. ChainError without a node."""
         names = list(accounts)
-        return most_common(self._ask_sidechain(lambda node: node.restrictions(names)))
+        answers = self._ask_sidechain(lambda node: node.restrictions(names))
+        return Restrictions(*map(named_by_most, zip(*answers, strict=True)))
 
     def _ask_sidechain(self, task: Callable[[SidechainNode], T]) -> list[T]:
         if not self._sidechain:

@@ -35,6 +35,8 @@ class Simulation(Ending):
             for turn in range(self._turns):
                 self.turn = turn
                 self._take_turn()
+            if self.longest == 3000:
+                self._race_returns()
             self._finish()
         except Exception as error:
             command = f"python -m tests.property.payouts.simulation --seed {self.seed} --trace"
@@ -60,9 +62,9 @@ class Simulation(Ending):
             acts.append(self._user)
         if self.operators > 1 and self.turn == self._turns // 4 and self._happens(0.5):
             acts.append(self._deceive)
-        if self._happens(0.3 if self._many_returns else 0.1):
+        if self._happens(0.1):
             acts.append(self._cancel)
-        if self._happens(0.15 if self._many_returns else 0.08):
+        if self._happens(0.08):
             acts.append(self._pass_time)
         if self._happens(0.16):
             acts.append(self._fault)

@@ -6,6 +6,7 @@ from indexer.devnet.hive.chain import Chain
 from indexer.devnet.traders.payloads import custom_json, intent
 from settlement.core.invariants import check_all
 from settlement.payouts.payout_log import read_settings
+from settlement.payouts.policy import HOUR_SECONDS
 from settlement.store.payout_pause import RUNNING, read_pause
 from tests.property.payouts.simulation_beginning import NEWCOMER, REFUSED
 from tests.property.payouts.simulation_chain import Outgo
@@ -23,6 +24,35 @@ ROUND_SECONDS = 40
 
 class Ending(Failures):
     """What must be true at the end."""
+
+    def _race_returns(self) -> None:
+        """Returns are asked for around the time of signing, and everything that was sent arrives as late as it can.
+
+        Then nobody works until a time shortly before the withdrawals go back.
+        """
+        self.say("returns race payments")
+        self.mempool.weights = [0, 1, 0, 0]
+        for replica in self.replicas:
+            if not replica.processes:
+                self._start(replica)
+        for _ in range(4):
+            self._withdraw()
+            self._block(self.random.choice((3, 15)))
+            if self._happens(0.5):
+                self._work()
+            self._cancel()
+            self._block(3)
+        dues = [claim.due for claim in self.observer.pending.values() if claim.due is not None]
+        if dues:
+            self._wait_until(max(dues) - self.random.choice((1500, 600, 300, 60)))
+            for _ in range(2):
+                self._work()
+                self._block(3)
+            self._wait_until(max(dues) + self.longest + HOUR_SECONDS)
+
+    def _wait_until(self, time: int) -> None:
+        while self.node.chain.head_time < time:
+            self._block(min(MAX_GAP_SECONDS, time - self.node.chain.head_time))
 
     def _finish(self) -> None:
         """Without failures everything that can be paid is paid, the rest is returned, and the books add up."""

@@ -117,8 +117,7 @@ class SimulatedWorld:
         if self.operators > 1:
             self._share_accounts()
         self.lease = self.random.random() < 0.4
-        self._many_returns = self.random.random() < 0.15
-        self.longest = 3000 if self._many_returns else self.random.choice((120, 120, 3000))
+        self.longest = self.random.choice((120, 120, 3000))
         self.policies = [self._draw_policy() for _ in range(3)]
         self.policy = self.policies[0]
         self.changes = 0
@@ -126,8 +125,6 @@ class SimulatedWorld:
         self._many_twins = self.random.random() < 0.3
         if self._many_twins:
             self.mempool.weights = [1, 5, 2, 3]
-        if self._many_returns:
-            self.mempool.weights = [1, 8, 1, 0]  # what is sent arrives as late as it can
         self._asked: list[tuple[str, dict[str, object]]] = []
 
     def _replica(self, folder: Path, name: str) -> Replica:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -20,8 +21,8 @@ from settlement.payouts.holds import eligibility, send_limits
 from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.policy import MAX_LIFETIME_SECONDS, SLOT_SECONDS, Policy
 from settlement.store.read.payouts import Ledger, PayoutClaim, Reference, read_reference
-from tests.property.payouts.simulation import simulate
-from tests.property.payouts.simulation_world import SimulatedWorld, SimulationFailed
+from tests.property.payouts.simulation import attempt, simulate
+from tests.property.payouts.simulation_world import SimulatedWorld
 
 SEEDS = settings().max_examples  # 100, 10 in the profile `quick`, 1000 in `long`
 SEEDS_PER_TEST = 5
@@ -72,17 +73,13 @@ def _newest_reference(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_hold(patch: pytest.MonkeyPatch) -> None:
-    """Another policy signs at once what the last one may have signed.
-
-    Real balances are not compared with the ledger's holdings either: that comparison withholds most of it.
-    """
+    """Another policy signs at once what the last one may have signed."""
     stopped = eligibility.claim_blocking_status
 
     def unheld(claim: PayoutClaim, view: eligibility.LedgerView, after: int) -> object:
         return stopped(claim, view._replace(settings=view.settings._replace(hold_until=0)), after)
 
     patch.setattr(eligibility, "claim_blocking_status", unheld)
-    patch.setattr(eligibility, "read_holdings", lambda *_: {})
 
 
 def _long_lived(patch: pytest.MonkeyPatch) -> None:
@@ -114,19 +111,12 @@ def _no_mark(patch: pytest.MonkeyPatch) -> None:
 
 
 def _one_suffices(patch: pytest.MonkeyPatch) -> None:
-    """One of three operators can pay, also the one whose node shows him nothing.
-
-    His real balances are not compared with his ledger's holdings: that comparison withholds most of it.
-    """
+    """One of three operators can pay, also the one whose node shows him nothing."""
     patch.setattr(SimulatedWorld, "needed", 1)
-    patch.setattr(eligibility, "read_holdings", lambda *_: {})
 
 
 def _sign_returning(patch: pytest.MonkeyPatch) -> None:
-    """Payments of withdrawals that are returning are planned, signed and sent.
-
-    Real balances are not compared with the ledger's holdings either: that comparison withholds most of it.
-    """
+    """Payments of withdrawals that are returning are planned, signed and sent."""
     blocking, reading = eligibility.claim_blocking_status, eligibility.read_ledger
 
     def unblocked(claim: PayoutClaim, view: eligibility.LedgerView, after: int) -> object:
@@ -139,7 +129,6 @@ def _sign_returning(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(eligibility, "claim_blocking_status", unblocked)
     patch.setattr(eligibility, "read_ledger", forgetful)
-    patch.setattr(eligibility, "read_holdings", lambda *_: {})
 
 
 def _first_come_first_served(patch: pytest.MonkeyPatch) -> None:
@@ -168,19 +157,22 @@ MUTANTS = (
     Mutant(_overlapping_attempts, 57, TOO_MUCH),
     Mutant(_newest_reference, 49, TOO_MUCH),
     Mutant(_no_hold, 58, TOO_MUCH),
-    Mutant(_sign_returning, 2, TOO_MUCH),
-    Mutant(_long_lived, 1, TOO_MUCH),
+    Mutant(_sign_returning, 31, TOO_MUCH),
+    Mutant(_long_lived, 12, TOO_MUCH),
     Mutant(_believe_fetched, 21, "another ledger"),
     Mutant(_believe_orphans, 24, "another ledger"),
     Mutant(_no_mark, 34, "although its database was restored"),
     Mutant(_one_suffices, 6, TOO_MUCH),
-    Mutant(_first_come_first_served, 6, "an ordinary withdrawal is delayed by another account's"),
+    Mutant(_first_come_first_served, 5, "an ordinary withdrawal is delayed by another account's"),
 )
 MOST_SEEDS = 40
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.mutate.__name__)
 def test_a_wrong_design_is_found(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> None:
+    """Where too much is paid, real balances are not compared with the ledger's holdings: that withholds most of it."""
     mutant.mutate(monkeypatch)
-    with pytest.raises(SimulationFailed, match=mutant.finds):
-        _simulate(range(mutant.first, mutant.first + MOST_SEEDS))
+    if mutant.finds == TOO_MUCH:
+        monkeypatch.setattr(eligibility, "read_holdings", lambda *_: {})
+    failures = (attempt(seed)[1] for seed in range(mutant.first, mutant.first + MOST_SEEDS))
+    assert any(failure and re.search(mutant.finds, failure) for failure in failures)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from settlement.payouts.chain.nodes import ChainError, Execution, SidechainNode
+from settlement.payouts.chain.nodes import ChainError, ChainNodes, Execution, Restrictions, SidechainNode
 from tests.support import real_nodes
 
 RECORDED = "engine_transactions"
@@ -33,9 +34,8 @@ class _Handler(BaseHTTPRequestHandler):
         return
 
 
-@pytest.fixture
-def node() -> Iterator[SidechainNode]:
-    """A node with recorded transactions, and a denied account in its tables."""
+def recorded_answers() -> dict[str, Any]:
+    """Answers of a node with recorded transactions, and a denied account in its tables."""
     answers: dict[str, Any] = {"odd": {"result": {"logs": "no JSON", "refHiveBlockNumber": 1}}}
     for line in real_nodes.lines(RECORDED):
         ident = line["request"]["params"].get("txid")
@@ -44,14 +44,26 @@ def node() -> Iterator[SidechainNode]:
     answers["tokens.params"] = {"result": [real_nodes.result(RECORDED, "params/tokens")]}
     controls = real_nodes.result(RECORDED, "resourcemanager/accountControls")
     answers["resourcemanager.accountControls"] = {"result": controls}
+    return answers
+
+
+@contextmanager
+def running(answers: dict[str, Any]) -> Iterator[str]:
+    """A node with these answers; its URL."""
     handler = type("Handler", (_Handler,), {"answers": answers})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield SidechainNode(f"http://127.0.0.1:{server.server_port}")
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def node() -> Iterator[SidechainNode]:
+    with running(recorded_answers()) as url:
+        yield SidechainNode(url)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +92,18 @@ def test_the_blacklist_and_the_denied_accounts(node: SidechainNode) -> None:
     assert len(found.blacklist) == 15
     assert found.denied == {"david-test"}
     assert node.restrictions(["venue-test"]).denied == frozenset()
+
+
+def test_one_of_two_nodes_cannot_have_an_account_held() -> None:
+    """The liar is listed first; both name the accounts that are really restricted."""
+    lies = {
+        **recorded_answers(),
+        "tokens.params": {"result": [{"blacklist": {"alice": 1, "bittrex": 1}}]},
+        "resourcemanager.accountControls": {
+            "result": [{"account": name, "isDenied": True} for name in ("david-test", "venue-test")]
+        },
+    }
+    with running(lies) as liar, running(recorded_answers()) as honest:
+        nodes = ChainNodes(["http://127.0.0.1:9"], [liar, honest])
+        found = nodes.restrictions(["david-test", "venue-test"])
+    assert found == Restrictions(frozenset({"bittrex"}), frozenset({"david-test"}))
