@@ -275,8 +275,25 @@ def test_obstacles_are_shown_before_signing(
     fill_in(page, "Sell", "Limit", price="0.06", amount="1")
     ticket.get_by_label("Trade directly from the wallet").check()
     expect(ticket).to_contain_text("In your wallet")
+    note = ticket.locator(".submit-row .note")
+    expect(note).to_have_text("Proceeds below the minimum withdrawal of 1 PIMP stay at the exchange.")
     fill_in(page, "Sell", "Limit", price="0.06", amount="1000001")
     obstacle(page, "Insufficient PEK in your wallet")
+
+
+def test_a_one_signature_trade_needs_the_wallet_s_balance(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    """If its deposit failed, the order would spend the balance at the exchange."""
+    use_practice_account(context, world)
+    page = watched(TRADE).page
+    ready(page)
+    context.route("**/api/devnet/engine", lambda route: route.fulfill(json={}))
+    page.locator("#ticket").get_by_text("Options", exact=True).click()
+    page.locator("#ticket").get_by_label("Trade directly from the wallet").check()
+    fill_in(page, "Sell", "Limit", price="0.06", amount="100")
+    obstacle(page, "Your wallet balance is not available. Try again, or deposit first.")
+    context.unroute("**/api/devnet/engine")
 
 
 def test_the_limit_of_open_orders_and_own_orders_are_known(

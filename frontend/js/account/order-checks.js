@@ -7,9 +7,11 @@ import { notes, obstacles as strings } from "../strings/ticket.js";
 /**
  * @typedef {{order: import("../trade/read-order.js").Order, estimated: import("../lib/estimate.js").Estimate|null,
  *   pair: import("../lib/amounts.js").Market, venue: any, available: bigint|null|undefined, openCount: number|null,
- *   mark: import("../data/marks.js").Mark|null|undefined, isMarkMissing: boolean, marketDisabled: string}} Facts
+ *   mark: import("../data/marks.js").Mark|null|undefined, isMarkMissing: boolean, marketDisabled: string,
+ *   minimum: bigint|null}} Facts
  * `available`: units of what the order gives, at the exchange or in the wallet; null if unknown, undefined until loaded.
- * `mark`: null if the pair has none, undefined until loaded; `isMarkMissing`: it cannot be read.
+ * `mark`: null if the pair has none, undefined until loaded; `isMarkMissing`: it cannot be read. `minimum`: the least
+ * that the order yields; null if it is incomplete.
  */
 
 /**
@@ -85,13 +87,12 @@ function lacksFunds({ order, pair, available }) {
  * What does not prevent the order, but must be known.
  * @param {Facts} facts
  */
-export function warnings({ order, estimated, pair, venue }) {
+export function warnings({ order, estimated, pair, venue, minimum }) {
   const found = [];
   if (estimated?.meetsOwn) found.push(pair.selfTrade === "cancel_incoming" ? notes.stopsAtOwn : notes.cancelsOwn);
   const symbol = order.side === "buy" ? pair.base : pair.quote;
   const token = venue.tokens.find((row) => row.symbol === symbol);
-  const staysOpen = !order.kind.isMarket && order.timeInForce === "GTC";
-  if (order.fromWallet && estimated && !staysOpen && estimated.received < units(token.min_withdrawal, token.precision)) {
+  if (order.fromWallet && minimum !== null && minimum < units(token.min_withdrawal, token.precision)) {
     found.push(notes.belowMinimum(`${trimmed(token.min_withdrawal)} ${symbol}`));
   }
   return found.join(" ");

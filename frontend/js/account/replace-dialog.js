@@ -169,7 +169,7 @@ class ReplaceDialog {
       const order = this.newOrder(change);
       const estimated = estimate(pair, { side: order.side, ticks, lots }, situation.levels, situation.own);
       const { mark, available } = situation;
-      const facts = { order, estimated, pair, venue, available, openCount: null, mark, isMarkMissing: false, marketDisabled: "" };
+      const facts = { order, estimated, pair, venue, available, openCount: null, mark, isMarkMissing: false, marketDisabled: "", minimum: null };
       problem = obstacle(facts);
       this.showEffect(estimated);
     }

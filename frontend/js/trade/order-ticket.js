@@ -6,7 +6,7 @@ import {
   lotsOf, mostLots, plainLots, plainPrice, plainQuote, share, show, showPrice, total, trimmed,
 } from "../lib/amounts.js";
 import { el, setText } from "../lib/dom.js";
-import { estimate } from "../lib/estimate.js";
+import { estimate, minimumReceived } from "../lib/estimate.js";
 import { NONE } from "../lib/format.js";
 import { amounts as inputStrings } from "../strings/common.js";
 import { ticket as strings } from "../strings/ticket.js";
@@ -201,8 +201,11 @@ export class OrderTicket {
   facts(order) {
     const { pair, mark, isMarkMissing } = this;
     const { venue, openCount, marketDisabled } = this.context;
+    const estimated = this.estimate(order);
+    const isComplete = order.ticks !== null && (order.lots !== null || order.budget !== null);
+    const minimum = isComplete && (estimated || order.kind.isStop) ? minimumReceived(pair, asRequest(order), estimated) : null;
     return {
-      order, pair, venue, mark, isMarkMissing, estimated: this.estimate(order), available: this.available(),
+      order, pair, venue, mark, isMarkMissing, estimated, minimum, available: this.available(),
       openCount: openCount(), marketDisabled: marketDisabled(),
     };
   }
@@ -240,7 +243,7 @@ export class OrderTicket {
     const facts = this.facts(order);
     this.showBalance(facts.available);
     showStop(form, pair, order, this.mark);
-    const rows = figures(pair, this.context.venue, order, asRequest(order), facts.estimated);
+    const rows = figures(pair, this.context.venue, order, facts.estimated, facts.minimum);
     form.estimate.replaceChildren(...rows.flatMap(([name, value, isStrong]) => [
       el("dt", {}, name),
       el("dd", { className: isStrong ? "strong" : "" }, value),

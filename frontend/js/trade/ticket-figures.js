@@ -1,7 +1,6 @@
 // Figures of the order ticket: what the order is estimated to do, fees, and the least that it yields.
 
 import { showBase, showLots, showPrice, showQuote, trimmed } from "../lib/amounts.js";
-import { minimumReceived } from "../lib/estimate.js";
 import { NONE } from "../lib/format.js";
 import { duration } from "../strings/common.js";
 import { estimate as strings } from "../strings/ticket.js";
@@ -12,13 +11,13 @@ import { cost } from "../account/order-checks.js";
  * @param {import("../lib/amounts.js").Market} pair
  * @param {any} venue
  * @param {import("./read-order.js").Order} order
- * @param {import("../lib/estimate.js").Request} request the order, for the estimate
  * @param {import("../lib/estimate.js").Estimate|null} estimated
+ * @param {bigint|null} minimum the least that it yields
  * @returns {[string, string, boolean?][]}
  */
-export function figures(pair, venue, order, request, estimated) {
+export function figures(pair, venue, order, estimated, minimum) {
   const rates = [strings.rates, strings.rate(pair.makerFeeBps, pair.takerFeeBps)];
-  if (order.kind.isStop) return stopFigures(pair, venue, order, request, rates);
+  if (order.kind.isStop) return stopFigures(pair, venue, order, minimum, rates);
   if (!estimated) {
     return [...[strings.fills, strings.average, strings.fee].map((name) => [name, NONE]), rates, [strings.minimum, NONE], [strings.open, NONE]];
   }
@@ -29,22 +28,21 @@ export function figures(pair, venue, order, request, estimated) {
     [strings.average, average === null ? NONE : `${average} ${pair.quote}`],
     [strings.fee, received(estimated.fee + estimated.makerFee)],
     rates,
-    [strings.minimum, order.ticks === null ? NONE : received(minimumReceived(pair, request, estimated)), true],
+    [strings.minimum, minimum === null ? NONE : received(minimum), true],
     remainder(pair, order, estimated),
   ];
 }
 
-function stopFigures(pair, venue, order, request, rates) {
+function stopFigures(pair, venue, order, minimum, rates) {
   const { kind, ticks, side } = order;
   const held = cost(pair, order);
-  const isComplete = ticks !== null && held !== null;
   const gives = side === "buy" ? showQuote : showBase;
   const symbol = side === "buy" ? pair.quote : pair.base;
   return [
     [strings.onHold, held === null ? NONE : `${trimmed(gives(pair, held))} ${symbol}`],
     [kind.isMarket ? strings.worst : strings.limit, ticks === null ? NONE : `${showPrice(pair, ticks)} ${pair.quote}`],
     rates,
-    [strings.minimum, isComplete ? receives(pair, side)(minimumReceived(pair, request, null)) : NONE, true],
+    [strings.minimum, minimum === null ? NONE : receives(pair, side)(minimum), true],
     [strings.expires, duration(order.expiration ?? venue.order_lifetime)],
   ];
 }

@@ -51,8 +51,8 @@ export function limitOrder(venue, account, order) {
  * @param {any} venue
  * @param {string} account
  * @param {{side: "buy"|"sell", base: string, quote: string, lots?: bigint, budget?: bigint, worst: bigint|null,
- *   settle?: "venue"|"wallet", trigger?: {ticks: bigint, when: "above"|"below"}, expiration?: number}} order
- *   `expiration` of the stop in seconds
+ *   settle?: "venue"|"wallet", trigger?: {ticks: bigint, when: "above"|"below"}, expiration?: number,
+ *   slippageBps?: number}} order `expiration` of the stop in seconds; `slippageBps`: how `worst` was chosen
  * @returns {Draft}
  * @throws {IntentError}
  */
@@ -252,16 +252,6 @@ export function custom(venue, account, parts) {
     id: venue.custom_json_id,
     json,
   };
-}
-
-/**
- * A copy of the draft under a new ref.
- * @param {Draft} draft
- * @returns {Draft}
- */
-export function withNewRef(draft) {
-  const ref = newRef();
-  return { ...withPayload(draft, { ref }), ref };
 }
 
 /**

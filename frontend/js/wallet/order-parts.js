@@ -55,7 +55,7 @@ export function limitPart(venue, order) {
  * A market order, or with a trigger a stop that becomes one. For the parameters see `marketOrder` in intents.js.
  * @returns {Part}
  */
-export function marketPart(venue, { side, base, quote, lots, budget, worst, settle, trigger, expiration }) {
+export function marketPart(venue, { side, base, quote, lots, budget, worst, settle, trigger, expiration, slippageBps }) {
   const pair = activePair(venue, base, quote);
   const isBuy = side === "buy";
   const units = isBuy ? checkPositive("total", budget ?? 0n) : baseUnits(pair, checkPositive("quantity", lots ?? 0n));
@@ -79,7 +79,7 @@ export function marketPart(venue, { side, base, quote, lots, budget, worst, sett
     payload: settled(payload, settle),
     title: strings.marketOrder(side, base, amount),
     sentence: trigger ? `${sentence}, ${strings.expires(expiration ?? venue.order_lifetime)}` : sentence,
-    about: { side, type: "market", base, quote, quantity, price: payload.price ?? null },
+    about: { side, type: "market", base, quote, quantity, price: payload.price ?? null, ...(slippageBps === undefined ? {} : { slippageBps }) },
   });
 }
 
