@@ -601,6 +601,7 @@ def test_a_grant_that_another_browser_gave_is_used_only_after_consent(
     page.get_by_role("button", name="Back").click()
     panel(page).get_by_role("button", name="Turn on here").click()
     is_on(page)
+    page.get_by_label("Send without review").check()
     page.get_by_role("button", name="Buy PEK").click()
     toast(page, "Order placed: Buy 100.00 PEK")
     assert newest(world, name)["by"] == "posting"
@@ -730,6 +731,28 @@ def test_grants_to_trading_bots(watched: OpenPage, context: BrowserContext, worl
     sign(page)
     expect(row).to_contain_text("Revoked")
     assert world.get(f"grants?user={name}")["given"] == []
+    expect(row.get_by_role("button")).to_have_count(0)
+    page.reload()
+    expect(row).to_contain_text("Revoked")
+
+
+def test_a_grant_that_ended_while_nobody_looked_is_shown_as_expired(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    name, bot = use_practice_account(context, world), world.trader()
+    grant_by_chain(world, name, seconds=600, to=bot)
+    page = watched("portfolio.html").page
+    row = page.get_by_role("table", name="Grants given").locator("tr", has_text=f"@{bot}")
+    expect(row).to_contain_text("Active")
+    page.close()
+    world.node.tick(world.node.chain.head_time + 600)
+    world.wait(f"grants?user={name}", lambda body: body["given"] == [])
+    page = watched("portfolio.html").page
+    row = page.get_by_role("table", name="Grants given").locator("tr", has_text=f"@{bot}")
+    expect(row).to_contain_text("Expired")
+    page.evaluate("(key) => localStorage.setItem(key, '[{},{\"user\":1}]')", f"peakedex.grants.{name}")
+    page.reload()
+    expect(page.get_by_text("No grants.")).to_be_visible()
 
 
 def test_the_public_view_of_an_account_shows_its_grants_and_no_buttons(

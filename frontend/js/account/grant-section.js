@@ -13,6 +13,7 @@ import { choose } from "../wallet/one-click-choice.js";
 import { settle } from "../wallet/one-click.js";
 import { review } from "../wallet/review-dialog.js";
 import { openGrantDialog } from "./grant-dialog.js";
+import { SeenGrants } from "./seen-grants.js";
 
 const who = (to) => (to === POSTING ? strings.posting : `@${to}`);
 const pairsText = (grant) => grant.pairs.map(({ base, quote }) => `${base}/${quote}`).join(", ");
@@ -40,8 +41,7 @@ export class GrantSection {
       panel("grants", strings.title, { tools: add ? [add] : [], content: [lead, this.error, this.given.node] }),
       this.receivedPanel,
     );
-    /** @type {Map<string, any>} those that ended while the page was open, by key */
-    this.before = new Map();
+    this.seen = new SeenGrants(name);
     this.live = new LiveGrants(name, () => this.render());
     this.readReceived();
   }
@@ -78,12 +78,12 @@ export class GrantSection {
     this.given.show([...given.map((grant) => ({ ...grant, status: hasEnded(grant, this.live.ts) ? "expired" : "active" })), ...this.ended(given)]);
   }
 
-  // The API lists grants in force. Those that end while the page is open stay, with the reason.
+  // The API lists grants in force: those that this browser has seen before and that are gone have ended.
   ended(given) {
+    if (this.isOwn) this.seen.add(given);
     const keys = new Set(given.map(keyOf));
-    for (const grant of given) this.before.set(keyOf(grant), grant);
     const names = new Set(given.map(({ to }) => to));
-    return [...this.before.values()].filter((grant) => !keys.has(keyOf(grant)))
+    return this.seen.grants.filter((grant) => !keys.has(keyOf(grant)))
       .map((grant) => ({ ...grant, status: hasEnded(grant, this.live.ts) ? "expired" : names.has(grant.to) ? "replaced" : "revoked" }));
   }
 
@@ -134,7 +134,7 @@ function showUsed(cell, grant) {
     strings.usedOf(trimmed(grouped(row.used_today)), trimmed(grouped(row.per_day)), row.symbol));
   if (cell.dataset.text === lines.join()) return;
   cell.dataset.text = lines.join();
-  cell.className = "wrap";
+  cell.className = "lines";
   cell.replaceChildren(...lines.map((line) => el("div", {}, line)));
 }
 

@@ -139,7 +139,7 @@ export const grantSection = {
   none: "No grants. Let a trading bot trade for you within a daily allowance, or enable one-click trading on the Trade page.",
   noneOther: "No grants.",
   columns: { to: "Who", pairs: "Pairs", used: "Used today", band: "Price band", until: "Ends", status: "Status", actions: "Actions" },
-  posting: "Posting key (one-click trading)",
+  posting: "One-click trading",
   usedOf: (used, perDay, symbol) => `${used} of ${perDay} ${symbol}`,
   bandOf: (percent) => `${percent} %`,
   statuses: { active: "Active", expired: "Expired", revoked: "Revoked", replaced: "Replaced" },

@@ -65,7 +65,7 @@ export class OneClickPanel {
   }
 
   useHere() {
-    choose(this.name, { isOn: true, skipsReview: true, until: "", ended: "", problem: "", isPaused: false });
+    choose(this.name, { isOn: true, until: "", ended: "", problem: "", isPaused: false });
   }
 
   chooseOffline() {
