@@ -30,7 +30,6 @@ _BITS: Final = {"x": 4, "o": 3, "b": 1}
 _WHITE_SPACE: Final = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
-_MAX_EXPONENT: Final = 9999
 _CHUNK: Final = 4000
 """Digits converted at once: Python refuses more than 4,300 in `int` and `str`."""
 _CHUNK_POWER: Final = 10**_CHUNK

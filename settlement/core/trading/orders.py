@@ -26,7 +26,10 @@ def place(state: State, context: Context, intent: OrderIntent) -> Code | None:
     lifetime = state.venue.order_lifetime
     if intent.expiration is not None and intent.expiration < lifetime:
         lifetime = intent.expiration
-    order = _draft(context, pair, intent, context.now + lifetime)
+    trigger, trigger_price = intent.trigger, None
+    if trigger is not None:
+        trigger_price = to_units(trigger.price, pair.price_decimals)
+    order = _draft(context, pair, intent, context.now + lifetime, trigger_price)
     if isinstance(order, Code):
         return order
     if intent.max_fee_bps is not None and intent.max_fee_bps < pair.taker_fee_bps:
@@ -35,13 +38,11 @@ def place(state: State, context: Context, intent: OrderIntent) -> Code | None:
         code = check_limits(context.grant, order, order.locked, context.now)
         if code is not None:
             return code
-    trigger = intent.trigger
     counts = trigger is not None or (not order.market and order.time_in_force == "GTC")
     if counts and len(order.account.orders) >= state.max_open_orders:
         return Code.E_LIMIT
-    trigger_price = 0
     if trigger is not None:
-        trigger_price = to_units(trigger.price, pair.price_decimals) or 0  # checked with the draft
+        assert trigger_price is not None  # else there is no draft
         if pair.is_reached(trigger_price, above=trigger.above):
             return Code.E_TRIGGER
     code = last_checks(order, available=order.gives.available, waits=trigger is not None)
@@ -53,14 +54,18 @@ def place(state: State, context: Context, intent: OrderIntent) -> Code | None:
     if trigger is None:
         enter(state, order, context.block)
     else:
+        assert trigger_price is not None
         _open_stop(state, order, above=trigger.above, trigger_price=trigger_price)
     return None
 
 
-def _draft(context: Context, pair: Pair, intent: OrderIntent, expiry: int) -> Order | Code:
+def _draft(
+    context: Context, pair: Pair, intent: OrderIntent, expiry: int, trigger_price: int | None = None
+) -> Order | Code:
     """The order of an intent after status, precision and range (section 5, checks 5 and 6).
 
-    `locked` is what it would lock (section 7); nothing is locked yet.
+    `locked` is what it would lock (section 7); nothing is locked yet. `trigger_price` is in ticks: None
+    without a trigger, and for one with too many decimals.
     """
     if pair.status != "active":
         return Code.E_PAUSED
@@ -74,14 +79,14 @@ def _draft(context: Context, pair: Pair, intent: OrderIntent, expiry: int) -> Or
         if price is None:
             return Code.E_PRECISION
     trigger, protective, stop_price, stop_limit = intent.trigger, intent.protective_stop, None, None
-    if trigger is not None or protective is not None:  # few orders
-        ticks = _other_ticks(pair, intent)
+    if trigger is not None or protective is not None:  # few orders, and none has both
+        ticks = [trigger_price]
+        if protective is not None:
+            stop_price, stop_limit = ticks = _protective_ticks(pair, protective)
         if None in ticks:
             return Code.E_PRECISION
         if max(tick or 0 for tick in ticks) > MAX_UNITS:
             return Code.E_RANGE
-        if protective is not None:
-            stop_price, stop_limit = ticks[-2:]
     if quantity > MAX_UNITS or (price is not None and price > MAX_UNITS):
         return Code.E_RANGE
     order = Order(  # by position, which takes a third less time
@@ -108,13 +113,9 @@ def _draft(context: Context, pair: Pair, intent: OrderIntent, expiry: int) -> Or
     return order if value <= MAX_UNITS else Code.E_RANGE
 
 
-def _other_ticks(pair: Pair, intent: OrderIntent) -> list[int | None]:
-    """The prices of trigger and protective stop; None for one with too many decimals."""
-    trigger, protective = intent.trigger, intent.protective_stop
-    prices = [] if trigger is None else [trigger.price]
-    if protective is not None:
-        prices += [protective.price, protective.limit]
-    return [to_units(price, pair.price_decimals) for price in prices]
+def _protective_ticks(pair: Pair, protective: ProtectiveStop) -> list[int | None]:
+    """Trigger and worst price of a protective stop; None for one with too many decimals."""
+    return [to_units(price, pair.price_decimals) for price in protective]
 
 
 def last_checks(order: Order, *, available: int, waits: bool) -> Code | None:

@@ -85,7 +85,8 @@ def check(
             raise HistoryError(f"the journal has {count} blocks, the table of blocks {blocks}: {_CURE}")
         kept.check_journal_hash(journal_hash)
         found = load_ledger(connection)
-        _check_rules(connection, found)
+        if projector is None:  # else whoever gave it compares all rows
+            _check_rules(connection, found)
         if ledger is not None:
             kept.check_state(ledger)
             _compare(ledger, found)
