@@ -14,11 +14,6 @@ from tests.browser.world import World
 OpenPage = Callable[[str], Watch]
 
 
-def sign(page: Page, sentence: str) -> None:
-    expect(page.locator("dialog .sentence")).to_have_text(sentence)
-    page.get_by_role("button", name="Sign", exact=True).click()
-
-
 def test_a_waiting_stop_is_an_open_order_with_its_condition(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
@@ -29,24 +24,22 @@ def test_a_waiting_stop_is_an_open_order_with_its_condition(
     page = watched("portfolio.html").page
     rows = page.locator("section", has=page.locator("#open-title")).locator("tbody tr:not(.skeleton-row)")
     expect(rows).to_have_count(2)
-    stop = rows.filter(has_text="if")
-    expect(stop).to_contain_text("0.000010 if ≤ 0.000012")
+    stop = rows.filter(has_text="Waiting")
+    expect(stop).to_contain_text("▼ Sell Stop-limit0.00001050 PEK0 %WaitingMark ≤ 0.000012")
     expect(stop.get_by_role("button", name="Replace")).to_have_count(0)
-    order = rows.filter(has_not_text="if")
-    expect(order.locator("td").nth(2)).to_have_attribute(
-        "title", "Protective stop at 0.000012, worst price 0.000010"
+    order = rows.filter(has_text="Stop loss 0.000012")
+    expect(order.locator(".tag")).to_have_attribute(
+        "title",
+        "When the mark price is ≤ 0.000012, the order is cancelled and what is left is sold at market, "
+        "worst price 0.000010.",
     )
     expect(order.get_by_role("button", name="Replace")).to_be_visible()
 
     stop.get_by_role("button", name=re.compile("^Cancel")).click()
-    sign(
-        page,
-        "Peake DEX: CANCEL order “Sell 50 PEK at 0.000010 SWAP.HIVE, once the price is ≤ 0.000012 SWAP.HIVE”",
-    )
     toast(page, "Cancelled: Sell 50 PEK")
     expect(rows).to_have_count(1)
     history = page.locator("section", has=page.locator("#history-title"))
-    expect(history).to_contain_text("0.000010 if ≤ 0.000012")
+    expect(history).to_contain_text("▼ Sell Stop-limit0.000010")
 
 
 def test_a_waiting_stop_is_in_no_book(watched: OpenPage, context: BrowserContext, world: World) -> None:
@@ -71,11 +64,6 @@ def test_a_pending_withdrawal_is_taken_back(watched: OpenPage, context: BrowserC
     page = watched("portfolio.html").page
     withdrawals = page.locator("section", has=page.locator("#withdrawals-title"))
     withdrawals.get_by_role("button", name="Cancel the withdrawal of 2.5 HBD").click()
-    sign(
-        page,
-        "Peake DEX: CANCEL the withdrawal of 2.5 HBD to @no-such-account: available again in one hour, "
-        "unless it is paid before",
-    )
     toast(page, "Accepted: Cancel withdrawal of 2.5 HBD")
     expect(page.locator(".toast").first).to_contain_text(
         "Available again in one hour, unless it is paid before."
@@ -94,3 +82,81 @@ def test_the_minimum_is_shown_before_signing(
     page = watched("transfer.html?do=withdraw&symbol=HBD").page
     form = page.locator("form.form")
     expect(form).to_contain_text(f"Minimum{hbd['min_withdrawal'].rstrip('0').rstrip('.')} HBD")
+
+
+# -- terms of orders that only the signature tells ---------------------------------------------------------------
+
+NO_FUNDS = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "99999999.50", "price": "1.000000"}
+TERMS = "PEK/SWAP.HIVE▲ Buy Limit1.000000–99,999,999.50 PEK–"
+
+
+def submit(page: Page, action: str, more: str = "") -> None:
+    """Sign an order as the ticket would, without its checks."""
+    page.evaluate(
+        f"""async () => {{
+          const {{ readVenue }} = await import("./js/data/api.js");
+          const {{ account }} = await import("./js/data/session.js");
+          const {{ limitOrder }} = await import("./js/wallet/intents.js");
+          const {{ submit }} = await import("./js/wallet/submit.js");
+          const order = {{ side: "{action}", base: "PEK", quote: "SWAP.HIVE", {more} }};
+          await submit(limitOrder(await readVenue(), account(), order));
+        }}"""
+    )
+
+
+def test_a_rejected_order_of_this_browser_shows_its_terms(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    """Also after its notification was dismissed, which removes the intent, and a reload."""
+    use_practice_account(context, world)
+    page = watched("portfolio.html").page
+    expect(page.locator("#history-title")).to_be_visible()
+    submit(page, "buy", "lots: 9999999950n, ticks: 1000000n")
+    toast(page, "Rejected")
+    page.locator(".toast").get_by_role("button", name="Dismiss").first.click()
+    expect(page.locator(".toast")).to_have_count(0)
+    page.reload()
+    row = page.locator("section", has=page.locator("#history-title")).locator("tbody tr", has_text="Rejected")
+    expect(row).to_contain_text(TERMS)
+    expect(row.get_by_role("button")).to_have_count(0)
+
+
+def test_a_rejected_order_of_another_wallet_shows_its_terms_on_request(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    name = use_practice_account(context, world)
+    world.act(name, "buy", **NO_FUNDS)
+    world.wait(f"orders?user={name}&status=rejected", lambda body: body["orders"])
+    for path in (f"account.html?user={name}", "portfolio.html"):
+        page = watched(path).page
+        row = page.locator("section", has=page.locator("#history-title")).locator(
+            "tbody tr", has_text="Rejected"
+        )
+        row.get_by_role("button", name="Show order of transaction").click()
+        expect(row).to_contain_text(TERMS)
+
+
+def test_a_post_only_order_is_marked(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    use_practice_account(context, world)
+    page = watched("trade.html?base=PEK&quote=SWAP.HIVE").page
+    expect(page.get_by_role("tab", name="Open orders")).to_be_visible()
+    submit(page, "sell", "lots: 10000n, ticks: 900000n, postOnly: true")
+    row = page.locator("#account tbody tr:not(.skeleton-row)")
+    expect(row).to_contain_text("Post-only")
+    page.get_by_role("button", name="Cancel all (1)").click()
+    expect(page.locator("dialog .sentence")).to_contain_text(
+        "CANCEL ALL open orders and stops: 1 at the moment"
+    )
+    page.reload()
+    expect(row).to_contain_text("Post-only")
+
+
+def test_an_order_that_settles_to_the_wallet_is_marked(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    name = use_practice_account(context, world)
+    pair = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "50"}
+    world.act(name, "sell", **pair, price="0.900000", settle="wallet")
+    page = watched("portfolio.html").page
+    orders = page.locator("section", has=page.locator("#open-title"))
+    expect(orders.locator(".tag", has_text="To wallet")).to_be_visible()
