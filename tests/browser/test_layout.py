@@ -98,6 +98,11 @@ def test_a_phone_shows_the_chart_early_and_all_intervals(watched: OpenPage, trad
     assert menu.locator("option").all_inner_texts() == ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"]
     expect(page.locator("#chart .intervals")).to_be_hidden()
     assert page.evaluate("localStorage.getItem('peakedex.interval')") == "1w"
+    for width in (320, 390, 721, 768, 1024, 1440):  # tabs only where all of them fit
+        page.set_viewport_size({"width": width, "height": 844})
+        if page.locator("#chart .intervals").is_visible():
+            last, views = page.locator("#chart .intervals button").last, page.locator("#chart .tabs").last
+            assert box(last)["right"] <= views.evaluate("(one) => one.getBoundingClientRect().left")
 
 
 def test_a_phone_shows_own_orders_before_the_proof(watched: OpenPage, trader: str) -> None:

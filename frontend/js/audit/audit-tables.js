@@ -26,7 +26,7 @@ export function integrityTable() {
       (text, at) => setText(cells[at], text),
     );
     cells[1].className = STATE_CLASSES[row.state] ?? "muted";
-    cells[4].className = row.state === "mismatch" ? "bad" : "muted";
+    cells[4].className = row.state === "mismatch" ? "bad wrap" : "muted wrap";
   });
 }
 
