@@ -90,7 +90,7 @@ function undecided(draft, block) {
   for (const intent of list()) {
     const { counted } = intent.draft.about ?? {};
     const isCounted = intent.block !== null && block !== null && intent.block <= block;
-    if (!counted || intent.account !== draft.account || isOver(intent) || isCounted) continue;
+    if (!/^\d+$/.test(counted?.units) || intent.account !== draft.account || isOver(intent) || isCounted) continue;
     sums[counted.symbol] = (sums[counted.symbol] ?? 0n) + BigInt(counted.units);
   }
   return sums;
