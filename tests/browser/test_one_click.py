@@ -208,6 +208,15 @@ def test_the_review_stays_where_the_trader_wants_it(site: OpenSite) -> None:
     assert asked(page, 2)[1]["method"] == "Posting"
 
 
+def test_the_review_offers_the_active_key_instead(site: OpenSite) -> None:
+    """For a wallet that does not hold the posting key."""
+    page = site(Api(), {**CHOICE, "skipsReview": False})
+    send(page)
+    review_of(page)
+    page.get_by_role("button", name="Use the active key instead").click()
+    assert asked(page, 1)[0]["method"] == "Active"
+
+
 @pytest.mark.parametrize(
     ("choice", "change", "reason"),
     [

@@ -156,5 +156,6 @@ export const reviewKeys = {
   posting: (account) => `You sign as @${account} with the posting key: one-click trading covers it.`,
   active: (account, reason) => `You sign as @${account} with the active key: ${reason}`,
   skip: "Send one-click orders without this review",
+  useActive: "Use the active key instead",
   refused: "the exchange refused the posting key.",
 };

@@ -49,11 +49,9 @@ async function reviewOnce(undecided, { rests = false, side, refused, isReviewed 
   }
   const { draft, covered, reason } = await chooseKey(undecided, refused);
   const skips = covered ? choiceOf(draft.account).skipsReview : rests && !reason && local.getItem(SKIP_KEY);
-  if ((skips && !always) || isReviewed || (await ask(draft, { rests, side, covered, reason }))) {
-    submit(draft);
-    return true;
-  }
-  return false;
+  const authority = (skips && !always) || isReviewed ? draft.authority : await ask(draft, { rests, side, covered, reason });
+  if (authority) submit({ ...draft, authority });
+  return authority !== null;
 }
 
 /** @returns {Promise<{draft: import("./intents.js").Draft, covered: boolean, reason: string}>} */
@@ -64,26 +62,35 @@ async function chooseKey(draft, refused) {
   return route(draft);
 }
 
-/** Ask the trader. One-click trading may be stopped meanwhile: then nothing is signed. @returns {Promise<boolean>} */
+/**
+ * Ask the trader. One-click trading may be stopped meanwhile: then nothing is signed.
+ * @returns {Promise<"active"|"posting"|null>} the key to sign with
+ */
 function ask(draft, { rests, side, covered, reason }) {
-  const { account, message } = draft;
-  const signer = covered ? keyStrings.posting(account) : reason ? keyStrings.active(account, reason) : strings.signer(account);
+  const { account, message, kind } = draft;
+  const active = kind === "transfer" ? strings.signerOfCoins : strings.signer;
+  const signer = covered ? keyStrings.posting(account) : reason ? keyStrings.active(account, reason) : active(account);
   const canSkip = covered || (rests && !reason);
   return new Promise((resolve) => {
+    const useActiveKey = () => {
+      authority = "active";
+      dialog.close();
+    };
     const skip = el("input", { type: "checkbox", id: "review-skip" });
-    let isConfirmed = false;
+    /** @type {"active"|"posting"|null} */
+    let authority = null;
     const dialog = openFormDialog("review", strings.title, {
       describedBy: "review-sentence",
       onsubmit: (event) => {
         event.preventDefault();
-        isConfirmed = !covered || choiceOf(account).isOn;
+        authority = covered && !choiceOf(account).isOn ? null : draft.authority;
         if (skip.checked && covered) choose(account, { skipsReview: true });
         else if (skip.checked) local.setItem(SKIP_KEY, "1");
         dialog.close();
       },
       body: [
         el("p", { className: "sentence", id: "review-sentence" }, message),
-        el("p", { className: reason ? "small" : "muted small" }, signer),
+        el("p", { className: reason ? "small" : "muted small" }, signer, " ", covered && button(keyStrings.useActive, useActiveKey, { className: "link" })),
         canSkip && el("div", { className: "check" }, skip, el("label", { htmlFor: "review-skip" }, covered ? keyStrings.skip : strings.skip)),
       ],
       footer: [
@@ -93,7 +100,7 @@ function ask(draft, { rests, side, covered, reason }) {
     });
     dialog.addEventListener("close", () => {
       newest = { content: "", at: 0, result: null }; // another click is meant
-      resolve(isConfirmed);
+      resolve(authority);
     });
   });
 }
