@@ -90,9 +90,11 @@ $(CLIENTS_INSTALLED): $(INSTALLED_DEV) $(CLIENTS)/package.json $(CLIENTS)/packag
 	@cd $(CLIENTS) && $(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Chromium: an installed one, or Playwright's, or Debian's; and axe-core, which runs inside the pages.
+# Chromium: an installed one, or Playwright's, or Debian's; and axe-core, which runs inside the pages. Firefox and
+# WebKitGTK where Debian's packages can be had.
 browser: $(BROWSER_INSTALLED)
 	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.browser.engines.install
 
 $(BROWSER_INSTALLED): $(INSTALLED_DEV) $(BROWSER)/package.json $(BROWSER)/package-lock.json $(CLIENTS)/node.lock
 	@$(NEED_NODE)

@@ -1,0 +1,1 @@
+"""Firefox and WebKitGTK, driven by their own protocols: Marionette and WebDriver. Chromium has Playwright."""

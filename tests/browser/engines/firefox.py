@@ -1,0 +1,81 @@
+"""Firefox, driven by Marionette."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from marionette_driver.by import By
+from marionette_driver.keys import Keys
+from marionette_driver.marionette import Marionette
+
+from tests.browser.engines.engine import SCRIPT_SECONDS
+from tests.support.ports import free_port
+
+# Nothing but the pages under test is asked for.
+PREFERENCES = {
+    "app.normandy.enabled": False,
+    "browser.safebrowsing.downloads.enabled": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "extensions.getAddons.cache.enabled": False,
+    "intl.accept_languages": "de-DE, de",
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "services.settings.server": "data:,#remote-settings-dummy/v1",
+    "toolkit.telemetry.enabled": False,
+}
+# A stream that ends because its page is left is no error.
+_ERRORS = """
+  return Services.console.getMessageArray()
+    .filter((one) => one instanceof Ci.nsIScriptError && one.sourceName.startsWith("http"))
+    .filter((one) => !(one.flags & Ci.nsIScriptError.warningFlag))
+    .filter((one) => !/^The connection to .* was interrupted while the page was loading/.test(one.errorMessage))
+    .map((one) => `${one.errorMessage} (${one.sourceName}:${one.lineNumber})`);
+"""
+
+
+class Firefox:
+    """An engine; see `Engine`."""
+
+    def __init__(self, program: str, home: Path) -> None:
+        self._driver = Marionette(
+            bin=program,
+            headless=True,
+            port=free_port(),
+            prefs=PREFERENCES,
+            gecko_log=str(home / "firefox.log"),
+            startup_timeout=120,
+        )
+        self._driver.start_session()
+        self._driver.timeout.script = SCRIPT_SECONDS
+
+    def open(self, url: str) -> None:
+        self._driver.navigate(url)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self._driver.execute_script(script, script_args=arguments)
+
+    def click(self, selector: str) -> None:
+        self._driver.find_element(By.CSS_SELECTOR, selector).click()
+
+    def type(self, selector: str, text: str) -> None:
+        element = self._driver.find_element(By.CSS_SELECTOR, selector)
+        element.send_keys(Keys.CONTROL, "a")
+        element.send_keys(text)
+
+    def resize(self, width: int, height: int) -> None:
+        self._driver.set_window_rect(width=width, height=height)
+
+    def screenshot(self, path: Path) -> None:
+        path.write_bytes(base64.b64decode(self._driver.screenshot(full=False)))
+
+    def errors(self) -> list[str]:
+        with self._driver.using_context("chrome"):
+            found: list[str] = self._driver.execute_script(_ERRORS, sandbox="system")
+        return found
+
+    def close(self) -> None:
+        self._driver.cleanup()
+        if self._driver.profile is not None:
+            self._driver.profile.cleanup()
