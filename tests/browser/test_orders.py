@@ -52,16 +52,23 @@ def mark(world: World) -> str | None:
     return found
 
 
+def wait_for_order(world: World, name: str, order: str) -> None:
+    """Wait until the trader's newest order is that one."""
+    world.wait(f"orders?user={name}&limit=1", lambda body: [row["id"] for row in body["orders"]] == [order])
+
+
 def move_mark(world: World, movers: tuple[str, str], price: Decimal) -> None:
-    """Trade at a price between bid and ask until all blocks of the mark are at that price."""
+    """Trade at a price between bid and ask until all blocks of the mark are at that price.
+
+    Stops of the bots may fire meanwhile, and trade at other prices.
+    """
     seller, buyer = movers
-    for _ in range(4 * MARK_BLOCKS):
+    for _ in range(5 * MARK_BLOCKS):
         if Decimal(mark(world) or 0) == price:
             return
-        before: int = world.get("health")["block"]
         world.act(seller, "sell", **PAIR, quantity="1", price=str(price))
-        world.act(buyer, "buy", **PAIR, quantity="1", price=str(price))
-        world.wait_until(lambda: True, before + 2)
+        bought = world.act(buyer, "buy", **PAIR, quantity="1", price=str(price))
+        wait_for_order(world, buyer, bought)  # the next trade is in a later block
     raise AssertionError(f"the mark is {mark(world)}, not {price}")
 
 

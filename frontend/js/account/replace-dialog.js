@@ -162,6 +162,7 @@ class ReplaceDialog {
     const change = this.readChange();
     for (const one of [this.price, this.amount, this.stop.stop, this.stop.worst]) one.setError("");
     for (const [one, problem] of change.errors) one.setError(problem);
+    this.stop.show(this.order.side, change.protect);
     const { ticks, lots } = change;
     setText(this.effect, "");
     let problem = situation ? "" : this.hasFailed ? strings.failed : strings.loading;

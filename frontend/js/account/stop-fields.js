@@ -1,7 +1,7 @@
-// Fields of a protective stop: its price, and the worst price of the market order that it places.
+// Fields of a protective stop: its price, the worst price of the market order that it places, and what it will do.
 
-import { parse, plainPrice, worstPrice } from "../lib/amounts.js";
-import { el } from "../lib/dom.js";
+import { parse, plainPrice, showPrice, worstPrice } from "../lib/amounts.js";
+import { el, setText } from "../lib/dom.js";
 import { field, NUMERIC } from "../lib/widgets.js";
 import { amounts as inputStrings } from "../strings/common.js";
 import { stopFields as strings } from "../strings/ticket.js";
@@ -23,7 +23,14 @@ export class StopFields {
       onInput();
     });
     this.isWorstTyped = false; // else it follows from the stop price
-    this.node = el("div", { className: "option-row" }, this.stop.node, this.worst.node);
+    this.effect = el("p", { className: "muted small" });
+    this.node = el("div", { className: "stop-fields" }, el("div", { className: "option-row" }, this.stop.node, this.worst.node), this.effect);
+  }
+
+  /** Say what it will do. @param {"buy"|"sell"} side @param {{stopTicks: bigint, limitTicks: bigint}|null} protect */
+  show(side, protect) {
+    const price = (ticks) => showPrice(this.pair, ticks);
+    setText(this.effect, protect ? strings.effect({ side, stop: price(protect.stopTicks), worst: price(protect.limitTicks) }) : "");
   }
 
   /** Let the worst price follow from the stop price, unless it was typed. @param {"buy"|"sell"} side */

@@ -108,7 +108,7 @@ export const notes = {
 export const stopFields = {
   stop: "Stop price",
   worst: "Worst price",
-  protects: ({ side, stop, worst }) =>
+  effect: ({ side, stop, worst }) =>
     (side === "sell"
       ? `If the mark falls to ${stop}, the order is cancelled and the rest is sold at market, for ${worst} or more.`
       : `If the mark rises to ${stop}, the order is cancelled and the rest is bought at market, for ${worst} or less.`),

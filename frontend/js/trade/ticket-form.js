@@ -133,7 +133,6 @@ function buildOptions(pair, maxLifetime, onchange) {
     life: labelled("ticket-life", strings.expires, lifetime),
     postOnlyRow: checked(postOnly, label(postOnly, strings.postOnly)),
     protectRow: checked(protect, protectLabel),
-    protects: el("p", { className: "note" }),
     walletHint: el("span", { className: "note", id: "ticket-wallet-hint" }),
   };
   parts.checks = el("div", { className: "check-row" }, parts.postOnlyRow, parts.protectRow);
@@ -148,7 +147,6 @@ function buildOptions(pair, maxLifetime, onchange) {
       el("div", { className: "option-row" }, parts.force, parts.life),
       parts.checks,
       stopFields.node,
-      parts.protects,
       parts.walletRow,
     ),
   );

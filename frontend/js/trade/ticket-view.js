@@ -3,7 +3,7 @@
 import { markText } from "../data/marks.js";
 import { showPrice } from "../lib/amounts.js";
 import { setText } from "../lib/dom.js";
-import { stopFields as stopStrings, ticket as strings } from "../strings/ticket.js";
+import { ticket as strings } from "../strings/ticket.js";
 import { ORDER_TYPES } from "./order-types.js";
 
 /**
@@ -53,7 +53,7 @@ export function showOptions({ options }, side, type, token) {
   allow(options.protect, !isLimit || (staysOpen && !options.wallet.checked));
   const hasProtect = isLimit && options.protect.checked;
   allow(options.wallet, !isCoin && !hasProtect);
-  options.stopFields.node.hidden = options.protects.hidden = !hasProtect;
+  options.stopFields.node.hidden = !hasProtect;
   setText(options.protectLabel, strings.protect[side]);
   setText(options.walletHint, isCoin ? strings.walletCoin(token.symbol) : options.wallet.checked ? strings.walletHint : "");
 }
@@ -71,13 +71,11 @@ function allow(box, isPossible) {
  * @param {import("../data/marks.js").Mark|null|undefined} mark
  */
 export function showStop(form, pair, { kind, side, ticks, trigger, protect }, mark) {
-  const { protects } = form.options;
   setText(form.mark, mark ? strings.mark(markText(pair, mark)) : "");
   form.becomes.hidden = !trigger;
   if (trigger) {
     const price = kind.isMarket ? null : ticks === null ? "…" : showPrice(pair, ticks);
     setText(form.becomes, strings.becomes({ side, price, when: trigger.when, trigger: showPrice(pair, trigger.ticks) }));
   }
-  const [stop, worst] = protect ? [showPrice(pair, protect.stopTicks), showPrice(pair, protect.limitTicks)] : [];
-  setText(protects, protect ? stopStrings.protects({ side, stop, worst }) : "");
+  form.options.stopFields.show(side, protect);
 }
