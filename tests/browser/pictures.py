@@ -32,8 +32,26 @@ def main() -> None:
             world.close()
 
 
+def place_orders(world: World, name: str) -> None:
+    """Orders around the last price, one with a stop loss, and a waiting stop: lines in the chart, rows below it."""
+    row = next(row for row in world.get("pairs")["pairs"] if row["quote"] == "SWAP.HIVE")
+    last = round(float(row["last_price"]) * 10**6)
+    pair = {"symbol": "PEK", "quote": "SWAP.HIVE"}
+
+    def price(permille: int) -> str:
+        return f"{last * permille // 1000 / 10**6:.6f}"
+
+    stop = {"stopPrice": price(975), "stopLimit": price(950)}
+    world.act(name, "sell", **pair, quantity="25000", price=price(1020), **stop)
+    world.act(name, "buy", **pair, quantity="40000", price=price(985))
+    trigger = {"triggerPrice": price(970), "triggerWhen": "below"}
+    world.act(name, "sell", **pair, quantity="15000", price=price(965), **trigger)
+    world.wait(f"orders?user={name}", lambda body: len(body["orders"]) == 3)
+
+
 def take_all(world: World) -> None:
     name = world.trader()
+    place_orders(world, name)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.installed())
         for theme, width, height, pictures in (
@@ -43,7 +61,7 @@ def take_all(world: World) -> None:
         ):
             context = browser.new_context(
                 viewport={"width": width, "height": height},
-                color_scheme=theme,
+                color_scheme="dark" if theme == "dark" else "light",
                 locale="en-GB",
                 timezone_id="UTC",
             )
@@ -69,6 +87,7 @@ def visit(page: Page, world: World, path: str) -> None:
         page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0", seconds=60
     )
     page.wait_for_timeout(1500)
+    until(page, "document.querySelector('.banner') === null")  # on a busy machine it is behind for a while
 
 
 def markets(page: Page, world: World) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Locator, Page
 
 from tests.browser.watch import Watch, until
 from tests.browser.world import World
@@ -28,11 +28,16 @@ OpenPage = Callable[[str], Watch]
 
 @pytest.fixture(scope="package")
 def resident(world: World) -> str:
-    """An account with orders, trades, deposits and withdrawals."""
+    """An account with orders, stops, trades, deposits and withdrawals."""
     name = world.trader()
     pair = {"symbol": "PEK", "quote": "SWAP.HIVE"}
     world.act(name, "buy", **pair, quantity="12500", price="0.000350")
-    world.act(name, "sell", **pair, quantity="20000.5", price="0.000450", ref="mine")
+    stop_loss = {"stopPrice": "0.000300", "stopLimit": "0.000290"}
+    world.act(name, "sell", **pair, quantity="20000.5", price="0.000450", ref="mine", **stop_loss)
+    stop = {"triggerPrice": "0.000310", "triggerWhen": "below"}
+    world.act(name, "sell", **pair, quantity="700", price="0.000305", **stop)
+    profit = {"triggerPrice": "0.000520", "triggerWhen": "above"}
+    world.act(name, "marketSell", **pair, quantity="900", price="0.000200", **profit)
     world.act(name, "marketBuy", **pair, quantity="2")
     world.act(name, "buy", **pair, quantity="99999999", price="1")
     last = world.act(name, "withdraw", symbol="HIVE", quantity="3.5", memo="<b>memo</b>")
@@ -70,6 +75,42 @@ def test_every_screen_at_every_width(
         page.screenshot(path=ARTEFACTS / f"{screen}-{theme}-{width}.png", full_page=True)
         if width == (1440 if theme == "dark" else 390):
             watch.accessible()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_dialogs_at_every_width(
+    watched: OpenPage, context: BrowserContext, resident: str, theme: str
+) -> None:
+    context.add_init_script(
+        f"localStorage.setItem('peakedex.account', '{resident}'); localStorage.setItem('peakedex.wallet', 'practice');"
+    )
+    watch = watched(SCREENS["trade"])
+    page = watch.page
+    page.emulate_media(color_scheme="light" if theme == "light" else "dark")
+    settled(page)
+    opened: dict[str, Locator] = {
+        "replace": page.locator("#account").get_by_role("button", name="Replace").first,
+        "cancel-all": page.locator("#account").get_by_role("button", name="Cancel all"),
+        "one-click": page.locator("#ticket").get_by_role("button", name="Enable"),
+        "pairs": page.locator(".pair-button"),
+        "account": page.locator("#header").get_by_role("button", name=f"@{resident}"),
+    }
+    for name, button in opened.items():
+        button.click()
+        dialog = page.locator("dialog[open]")
+        dialog.wait_for()
+        for width, height in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            watch.fits()
+            page.screenshot(path=ARTEFACTS / f"dialog-{name}-{theme}-{width}.png")
+            box = dialog.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+            assert box["y"] + box["height"] <= height
+        watch.accessible()
+        page.keyboard.press("Escape")
+        dialog.wait_for(state="detached")
 
 
 def test_every_screen_without_an_account(watched: OpenPage) -> None:
