@@ -22,6 +22,12 @@ QUERY = f"base={BASE}&quote={QUOTE}"
 TRADE = f"trade.html?{QUERY}"
 MARK_BLOCKS = 10
 TICK = Decimal("0.00001")
+# The titles of all toasts from now on: some are gone before the mark has moved on.
+TITLES = """() => {
+  window.titles = [];
+  new MutationObserver(() => titles.push(...[...document.querySelectorAll(".toast .title")].map((one) => one.textContent)))
+    .observe(document.body, { subtree: true, childList: true });
+}"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -163,11 +169,13 @@ def test_a_stop_waits_for_the_mark_then_becomes_its_order(
 
     bid, ask = spread(world)
     beyond = trigger + (TICK if distance > 0 else -TICK) * 5
+    page.evaluate(TITLES)
     assert bid < beyond < ask
     move_mark(world, movers, beyond)
     world.wait(f"orders?user={name}", lambda body: len(body["orders"]) == 2)
     order, stop = orders(world, name)
     assert (stop["status"], order["stop_of"], order["status"]) == ("triggered", stop["id"], end)
+    until(page, "(start) => titles.some((title) => title.startsWith(start))", f"Stop triggered: {side}")
     expect(page.locator("#account")).to_contain_text(
         "Open orders (1)" if end == "open" else re.compile("Open orders(?! \\()")
     )

@@ -76,6 +76,7 @@ export const pending = {
     no_effect: (title) => ({ title: `No effect: ${title}`, text: "Included in a block, but the sidechain refused the transfer, and nothing moved. Was the wallet balance sufficient?" }),
     rejected: (title) => ({ title: `Rejected: ${title}`, text: "" }),
   },
+  stopRejected: (title, why) => ({ title: `Stop rejected: ${title}`, text: `${why} What it had locked is available again.` }),
   fill: ({ filled, quantity, average, received, fee }) =>
     `${filled} of ${quantity} filled at an average price of ${average}. Received ${received} after a fee of ${fee}.`,
   rejected: (why) => `${why} A rejected action changes nothing.`,

@@ -5,6 +5,7 @@ import { grouped } from "../lib/amounts.js";
 import { hourMinute, NONE } from "../lib/format.js";
 import { hideToast, showToast } from "../lib/toasts.js";
 import { pending as strings } from "../strings/wallet.js";
+import { watchOwnOrders } from "./order-notifications.js";
 import { dismiss, isOver, needsActiveKey, onChange } from "./pending.js";
 import { provider } from "./provider.js";
 import { canRebuild } from "./rebuild.js";
@@ -30,6 +31,7 @@ export function showNotifications() {
       shown.delete(ref);
     }
   });
+  watchOwnOrders();
   subscribe(["block"], ({ kind }) => {
     if (kind === "change" || kind === "head") checkNow();
   });

@@ -43,8 +43,11 @@ function orderOutcome(order) {
 
 const isZero = (text) => /^0(?:\.0*)?$/.test(text);
 
-/** @returns {Fill|null} null if it has not traded */
-function fillOf(order) {
+/**
+ * @param {any} order a row of /api/orders
+ * @returns {Fill|null} null if it has not traded
+ */
+export function fillOf(order) {
   if (isZero(order.filled)) return null;
   const amount = (text, symbol) => `${trimmed(grouped(text))} ${symbol}`;
   return {
