@@ -25,6 +25,9 @@ from tests.property.payouts.simulation_beginning import scratch
 from tests.property.payouts.simulation_end import Ending
 from tests.property.payouts.simulation_world import SimulationFailed
 
+POLICY_RACE_EVERY = 8
+"""Of so many seeds with short lifetimes one ends with a change of policy between two payments."""
+
 
 class Simulation(Ending):
     """One run."""
@@ -37,6 +40,8 @@ class Simulation(Ending):
                 self._take_turn()
             if self.longest == 3000:
                 self._race_returns()
+            elif self.seed % POLICY_RACE_EVERY == 2:
+                self._race_policies()
             self._finish()
         except Exception as error:
             command = f"python -m tests.property.payouts.simulation --seed {self.seed} --trace"

@@ -50,6 +50,21 @@ class Ending(Failures):
                 self._block(3)
             self._wait_until(max(dues) + self.longest + HOUR_SECONDS)
 
+    def _race_policies(self) -> None:
+        """The policy changes between signing and a block, and everything that was sent arrives as late as it can."""
+        self.say("policies race")
+        self.mempool.weights = [0, 1, 0, 0]
+        for _ in range(2):
+            for replica in self.replicas:
+                if not replica.processes:
+                    self._start(replica)
+            for _ in range(3):
+                self._withdraw()
+                self._block(15)
+                self._work()
+            self._change_policy()
+        self._wait_until(self.node.chain.head_time + self.longest)
+
     def _wait_until(self, time: int) -> None:
         while self.node.chain.head_time < time:
             self._block(min(MAX_GAP_SECONDS, time - self.node.chain.head_time))

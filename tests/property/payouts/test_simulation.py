@@ -154,9 +154,9 @@ TOO_MUCH = r"\d payments for \d claims|an unmatched outflow|insolvent in"
 """More has left an escrow account than was due."""
 HOUR = 3600
 MUTANTS = (
-    Mutant(_overlapping_attempts, 57, TOO_MUCH),
+    Mutant(_overlapping_attempts, 3, TOO_MUCH),
     Mutant(_newest_reference, 7, TOO_MUCH),
-    Mutant(_no_hold, 58, TOO_MUCH),
+    Mutant(_no_hold, 2, TOO_MUCH),
     Mutant(_sign_returning, 31, TOO_MUCH),
     Mutant(_long_lived, 12, TOO_MUCH),
     Mutant(_believe_fetched, 21, "another ledger"),
