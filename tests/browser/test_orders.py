@@ -32,7 +32,12 @@ TITLES = """() => {
 
 @pytest.fixture(scope="module", autouse=True)
 def movers(world: World) -> tuple[str, str]:
-    """Two traders who trade with each other, in a book that a third one keeps."""
+    """Two traders who trade with each other, in a book that a third one keeps: the bots and their stops leave it."""
+    for status in ("open", "waiting"):
+        path = f"orders?{QUERY}&status={status}&limit=200"
+        for name in {row["user"] for row in world.get(path)["orders"]}:
+            world.act(name, "cancelAll", **PAIR)
+        world.wait(path, lambda body: not body["orders"])
     maker = world.trader()
     for level in range(12):
         world.act(maker, "sell", **PAIR, quantity="5000", price=f"0.041{level:02d}")
@@ -64,12 +69,9 @@ def wait_for_order(world: World, name: str, order: str) -> None:
 
 
 def move_mark(world: World, movers: tuple[str, str], price: Decimal) -> None:
-    """Trade at a price between bid and ask until all blocks of the mark are at that price.
-
-    Stops of the bots may fire meanwhile, and trade at other prices.
-    """
+    """Trade at a price between bid and ask until all blocks of the mark are at that price."""
     seller, buyer = movers
-    for _ in range(5 * MARK_BLOCKS):
+    for _ in range(2 * MARK_BLOCKS):
         if Decimal(mark(world) or 0) == price:
             return
         world.act(seller, "sell", **PAIR, quantity="1", price=str(price))
