@@ -158,4 +158,4 @@ def test_market_orders_are_disabled_while_behind_the_chain(stream: Stream, conte
     page = visit(context)
     expect(page.locator("#banners")).to_contain_text("21 blocks behind the chain")
     page.get_by_role("button", name="Market", exact=True).click()
-    expect(page.locator(".ticket-panel .note").last).to_contain_text("Market orders are disabled")
+    expect(page.locator(".ticket-panel .submit-row .note")).to_contain_text("Market orders are disabled")

@@ -11,6 +11,7 @@ import { months } from "../strings/common.js";
 const SCALE = 1000;
 const MIN_VISIBLE_CANDLES = 60;
 const MAX_VISIBLE_CANDLES = 140;
+const MIN_CANDLE_PIXELS = 6; // narrower ones look alike, rising or falling
 
 export class CandleChart {
   /**
@@ -23,6 +24,7 @@ export class CandleChart {
   constructor(library, container, pair, { onCrosshair, onStart }) {
     const { createChart, CandlestickSeries, HistogramSeries, CrosshairMode } = library;
     this.pair = pair;
+    this.container = container;
     /** @type {[number, any][]} candles by time, in seconds since 1970 */
     this.candles = [];
     this.drawn = [];
@@ -109,7 +111,9 @@ export class CandleChart {
   /** Show the newest candles; a few candles are not stretched over the whole width. */
   fit() {
     const count = this.candles.length;
-    const visible = Math.max(MIN_VISIBLE_CANDLES, Math.min(MAX_VISIBLE_CANDLES, count));
+    const fitting = Math.floor(this.container.clientWidth / MIN_CANDLE_PIXELS); // 0 while it is hidden
+    const most = Math.min(MAX_VISIBLE_CANDLES, fitting || MAX_VISIBLE_CANDLES);
+    const visible = Math.min(most, Math.max(MIN_VISIBLE_CANDLES, count));
     this.chart.timeScale().setVisibleLogicalRange({ from: count - visible, to: count + 5 });
   }
 
