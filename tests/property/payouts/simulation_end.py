@@ -16,7 +16,7 @@ from tests.system.payouts.world import TRADERS, VIEW
 
 CALM_SECONDS = {120: 45, 3000: 600}
 """From block to block at the end, by the longest lifetime: shorter than the shortest."""
-FLOOD = 18
+FLOOD = 9
 """Withdrawals of each other account, most of them a payment of its own, that must not delay one's."""
 ROUND_SECONDS = 40
 """Chain time of a round: the slot, the payments of the other accounts, and the exchange of signatures."""
