@@ -76,7 +76,7 @@ def test_what_the_bots_do_makes_every_kind_of_line_that_needs_no_operator() -> N
     bots.start()
     bots.quote_all()
     lines: list[Line] = []
-    for _ in range(120):
+    for _ in range(240):  # refunds and ignored arrivals are rare
         bots.step()
         block = node.tick()
         assert block is not None
