@@ -174,6 +174,7 @@ NOT_RUN_HERE = {
     "developer.md": {"network": 1},
     "operator.md": {"network": 6, "root": 4},
     "payouts.md": {"secrets": 2, "root": 1},
+    "trader.md": {"secrets": 1},
 }
 
 
