@@ -579,6 +579,10 @@ def test_a_pair_that_is_not_included_is_named(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
     name = use_practice_account(context, world)
+    pair = {"symbol": "PEK", "quote": "HBD"}
+    world.act(world.trader(), "sell", **pair, quantity="10000", price="0.00008")
+    world.act(world.trader(), "buy", **pair, quantity="10000", price="0.0001")  # the pair needs a mark
+    world.wait("history?base=PEK&quote=HBD", lambda body: body["trades"])
     page = watched(TRADE).page
     enable(page)
     page = watched("trade.html?base=PEK&quote=HBD").page
@@ -759,8 +763,15 @@ def test_a_grant_that_ended_while_nobody_looked_is_shown_as_expired(
     page = watched("portfolio.html").page
     row = page.get_by_role("table", name="Grants given").locator("tr", has_text=f"@{bot}")
     expect(row).to_contain_text("Expired")
-    page.evaluate("(key) => localStorage.setItem(key, '[{},{\"user\":1}]')", f"peakedex.grants.{name}")
-    page.reload()
+
+
+@pytest.mark.parametrize("stored", ['[{},{"user":1}]', "{bad", "5", "null"])
+def test_garbled_notes_of_earlier_grants_are_discarded(
+    watched: OpenPage, context: BrowserContext, world: World, stored: str
+) -> None:
+    name = use_practice_account(context, world)
+    context.add_init_script(f"localStorage.setItem('peakedex.grants.{name}', {stored!r})")
+    page = watched("portfolio.html").page
     expect(page.get_by_text("No grants.")).to_be_visible()
 
 

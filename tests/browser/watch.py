@@ -35,7 +35,7 @@ class Watch:
             self.troubles.append(f"a request to {request.url}")
 
     def check(self) -> None:
-        assert self.troubles == []
+        assert not self.troubles, "\n".join(self.troubles)
 
     def fits(self) -> None:
         """Wait until the page has no horizontal scrolling: chart and tables follow the window's size."""

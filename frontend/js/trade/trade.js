@@ -131,7 +131,9 @@ class Screen {
         this.areStatsStale = true;
       }
     }
-    for (const row of ofPair(data.candles)) this.workspace?.chart.update(row.interval, row.candle);
+    for (const { interval, candle } of ofPair(data.candles)) {
+      if (candle) this.workspace?.chart.update(interval, candle); // null before the pair's first trade
+    }
     for (const part of data.accounts ?? []) {
       if (this.account?.apply(kind, part)) this.workspace?.accountPanel.invalidate();
     }
