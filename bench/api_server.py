@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from flask import Flask, Response
 
 from api import app, server
 from api.settings import ApiSettings
 
+create_whole = app.create_app
 
-def bare(*_: object, **__: object) -> Flask:
-    """An application with one empty view, to measure the server itself."""
-    app = Flask("bare")
+
+def bare(*arguments: Any, **options: Any) -> Flask:
+    """An application with one empty view, to measure the server itself, which observes the database."""
+    empty = Flask("bare")
+    empty.extensions.update(create_whole(*arguments, **options).extensions)
     body = b'{"ok":true}'
-    app.add_url_rule("/", view_func=lambda: Response(body, mimetype="application/json"))
-    return app
+    empty.add_url_rule("/", view_func=lambda: Response(body, mimetype="application/json"))
+    return empty
 
 
 def main(url: str, port: str, workers: str, streams: str, is_bare: str) -> None:
