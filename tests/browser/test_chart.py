@@ -12,18 +12,11 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.conftest import serve_files
 from tests.browser.venue import venue
-from tests.browser.watch import until
+from tests.browser.watch import DRAWN_TEXTS, until
 
 OpenBlank = Callable[..., Page]
 
 ORIGIN = "https://site.test"
-RECORDER = """
-globalThis.drawn = [];
-const fillText = CanvasRenderingContext2D.prototype.fillText;
-CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
-  drawn.push(text);
-  return fillText.call(this, text, ...place);
-};"""
 DRAW = """async ([venue, candles, areDays, orders]) => {
   const { market } = await import("/js/lib/amounts.js");
   const { CandleChart } = await import("/js/trade/candle-chart.js");
@@ -62,7 +55,7 @@ def open_blank(browser: Browser, contexts: list[BrowserContext]) -> Callable[...
 
 def open_page(context: BrowserContext, contexts: list[BrowserContext]) -> Page:
     contexts.append(context)
-    context.add_init_script(RECORDER)
+    context.add_init_script(DRAWN_TEXTS)
     serve_files(context, ORIGIN)
     page = context.new_page()
     page.goto(f"{ORIGIN}/blank.html")

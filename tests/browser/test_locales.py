@@ -11,20 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import serve_files
-from tests.browser.watch import until
+from tests.browser.watch import DRAWN_TEXTS, until
 from tests.browser.world import World
 
 ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]
 LOCALES = ["de-DE", "ar-EG", "hi-IN", "fa-IR"]
 FOREIGN_DIGITS = re.compile("[\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u066b\u066c\u202f]")
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
-RECORDER = """
-globalThis.drawn = [];
-const fillText = CanvasRenderingContext2D.prototype.fillText;
-CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
-  drawn.push(text);
-  return fillText.call(this, text, ...place);
-};"""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +34,7 @@ def resident(world: World) -> str:
 def visit(browser: Browser, world: World, name: str, path: str, zone: str, locale: str) -> Page:
     context = browser.new_context(timezone_id=zone, locale=locale, viewport={"width": 1440, "height": 900})
     context.set_default_timeout(60_000)
-    context.add_init_script(f"localStorage.setItem('peakedex.account', '{name}');{RECORDER}")
+    context.add_init_script(f"localStorage.setItem('peakedex.account', '{name}');{DRAWN_TEXTS}")
     page = context.new_page()
     page.goto(f"{world.site}/{path}")
     until(page, "document.querySelector('.dot.live') !== null")

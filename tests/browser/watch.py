@@ -10,6 +10,14 @@ from playwright.sync_api import ConsoleMessage, Page, Request
 from tests.support.waiting import wait_until
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+DRAWN_TEXTS = """
+globalThis.drawn = [];
+const fillText = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+  drawn.push(text);
+  return fillText.call(this, text, ...place);
+};"""
+"""Script that records the texts drawn on a canvas in `drawn`."""
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 

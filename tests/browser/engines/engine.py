@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import glob
 import shutil
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tests.support.waiting import wait_until
 
 SCRIPT_SECONDS = 60
+# As WebDriver names and encodes them.
+CSS, CONTROL = "css selector", "\ue009"
 MINI_BROWSER = "/usr/lib/*/webkit2gtk-4.*/MiniBrowser"
 PACKAGES = {"firefox": ("firefox-esr",), "webkit": ("webkit2gtk-driver", "xvfb", "xauth")}
 CURES = {
@@ -26,40 +29,44 @@ def program(name: str) -> str | None:
     return found[-1] if found and shutil.which("WebKitWebDriver") and shutil.which("Xvfb") else None
 
 
-class Engine(Protocol):
-    """A browser with one page."""
+class Engine(ABC):
+    """A browser with one page, over a driver whose elements and windows have WebDriver's methods."""
 
+    driver: Any
+
+    @abstractmethod
     def open(self, url: str) -> None:
         """Load a page."""
-        ...
 
+    @abstractmethod
     def run(self, script: str, *arguments: Any) -> Any:
         """Run the body of a function in the page, and return its value."""
-        ...
+
+    @abstractmethod
+    def screenshot(self, path: Path) -> None:
+        """Write what the window shows as PNG."""
+
+    @abstractmethod
+    def errors(self) -> list[str]:
+        """Errors of the pages so far; always none where the engine does not report them."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the browser."""
 
     def click(self, selector: str) -> None:
         """Click an element as a user does."""
-        ...
+        self.driver.find_element(CSS, selector).click()
 
     def type(self, selector: str, text: str) -> None:
         """Replace a field's text by typing."""
-        ...
+        element = self.driver.find_element(CSS, selector)
+        element.send_keys(CONTROL, "a")
+        element.send_keys(text)
 
     def resize(self, width: int, height: int) -> None:
         """Set the size of the window."""
-        ...
-
-    def screenshot(self, path: Path) -> None:
-        """Write what the window shows as PNG."""
-        ...
-
-    def errors(self) -> list[str]:
-        """Errors of the pages so far; always none where the engine does not report them."""
-        ...
-
-    def close(self) -> None:
-        """End the browser."""
-        ...
+        self.driver.set_window_rect(width=width, height=height)
 
 
 def until(page: Engine, expression: str, *arguments: Any) -> Any:

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from selenium.webdriver import WebKitGTK
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
 
-from tests.browser.engines.engine import SCRIPT_SECONDS
+from tests.browser.engines.engine import SCRIPT_SECONDS, Engine
 
 START_SECONDS = 30
 
 
-class WebKit:
+class WebKit(Engine):
     """An engine; see `Engine`. Its driver does not report errors of pages."""
 
     def __init__(self, program: str, home: Path) -> None:
@@ -34,38 +32,27 @@ class WebKit:
             service = Service(
                 shutil.which("WebKitWebDriver"), log_output=str(home / "webkit.log"), env=environment
             )
-            self._driver = WebKitGTK(options=options, service=service)
+            self.driver = WebKitGTK(options=options, service=service)
         except BaseException:
             self._display.terminate()
             raise
-        self._driver.set_script_timeout(SCRIPT_SECONDS)
+        self.driver.set_script_timeout(SCRIPT_SECONDS)
 
     def open(self, url: str) -> None:
-        self._driver.get(url)
+        self.driver.get(url)
 
     def run(self, script: str, *arguments: Any) -> Any:
-        return self._driver.execute_script(script, *arguments)
-
-    def click(self, selector: str) -> None:
-        self._driver.find_element(By.CSS_SELECTOR, selector).click()
-
-    def type(self, selector: str, text: str) -> None:
-        element = self._driver.find_element(By.CSS_SELECTOR, selector)
-        element.send_keys(Keys.CONTROL, "a")
-        element.send_keys(text)
-
-    def resize(self, width: int, height: int) -> None:
-        self._driver.set_window_rect(width=width, height=height)
+        return self.driver.execute_script(script, *arguments)
 
     def screenshot(self, path: Path) -> None:
-        path.write_bytes(self._driver.get_screenshot_as_png())
+        path.write_bytes(self.driver.get_screenshot_as_png())
 
     def errors(self) -> list[str]:
         return []
 
     def close(self) -> None:
         try:
-            self._driver.quit()
+            self.driver.quit()
         finally:
             self._display.terminate()
             self._display.wait(START_SECONDS)
