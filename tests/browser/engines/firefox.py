@@ -24,7 +24,7 @@ PREFERENCES = {
     "toolkit.telemetry.enabled": False,
 }
 # A stream that is closed because its page is left, before or after it is connected, is no error.
-_ERRORS = """
+_ERRORS = r"""
   return Services.console.getMessageArray()
     .filter((one) => one instanceof Ci.nsIScriptError && one.sourceName.startsWith("http"))
     .filter((one) => !(one.flags & Ci.nsIScriptError.warningFlag))
