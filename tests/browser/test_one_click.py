@@ -30,6 +30,7 @@ CHOICE = {
     "ref": "",
     "asked": 0,
     "until": "",
+    "seen": 0,
     "ended": "",
     "problem": "",
     "isPaused": False,
@@ -380,6 +381,23 @@ def test_the_choice_holds_in_all_tabs_and_for_one_account(site: OpenSite) -> Non
     first.evaluate("choices.choose('alice', { isOn: true })")
     send(second, BUY.replace("'alice'", "'carol'"))
     assert "@carol with the active key. " in review_of(second)
+
+
+def test_an_older_answer_than_that_which_had_the_grant_does_not_turn_it_off(site: OpenSite) -> None:
+    """Another tab, or another API, may be a block behind."""
+    api = Api()
+    page = site(api)
+    send(page)
+    asked(page, 1)
+    api.has_grant, api.block = False, api.block - 1
+    send(page, BUY.replace("100000n", "7n"))
+    assert "@alice with the active key: " in review_of(page)
+    page.get_by_role("button", name="Back").click()
+    choice = page.evaluate("choices.choiceOf('alice')")
+    assert (choice["isOn"], choice["ended"]) == (True, "")
+    api.has_grant, api.block = True, api.block + 2
+    send(page, BUY.replace("100000n", "8n"))
+    assert asked(page, 2)[1]["method"] == "Posting"
 
 
 def test_one_click_trading_turns_itself_off_when_its_grant_has_ended(site: OpenSite) -> None:

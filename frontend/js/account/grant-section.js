@@ -74,7 +74,7 @@ export class GrantSection {
       return;
     }
     this.error.replaceChildren();
-    if (this.isOwn) settle(this.name, this.live.to(POSTING), this.live.ts);
+    if (this.isOwn) settle(this.name, this.live.newest(POSTING));
     this.given.show([...given.map((grant) => ({ ...grant, status: hasEnded(grant, this.live.ts) ? "expired" : "active" })), ...this.ended(given)]);
   }
 

@@ -91,6 +91,11 @@ export class LiveGrants {
     this.timers = timers;
   }
 
+  /** As `to`, with chain time and block of that answer. @param {string} to */
+  newest(to) {
+    return { grant: this.to(to), ts: this.ts, block: this.blocks.given };
+  }
+
   /** The grant to an account or to `posting`, if it has not ended; null if there is none. @param {string} to */
   to(to) {
     return this.given?.find((grant) => grant.to === to && Date.parse(grant.until) > chainTime()) ?? null;

@@ -65,7 +65,8 @@ export class OneClickPanel {
   }
 
   useHere() {
-    choose(this.name, { isOn: true, until: "", ended: "", problem: "", isPaused: false });
+    const { grant, block } = this.grants.newest(POSTING); // the button is shown while there is one
+    choose(this.name, { isOn: true, until: grant?.until ?? "", seen: block, ended: "", problem: "", isPaused: false });
   }
 
   chooseOffline() {
@@ -127,7 +128,7 @@ export class OneClickPanel {
     const { grants } = this;
     if (!grants?.given) return "unknown";
     const grant = grants.to(POSTING);
-    settle(this.name, grant, grants.ts);
+    settle(this.name, grants.newest(POSTING));
     const { isOn } = choiceOf(this.name);
     if (grant) return isOn ? "on" : "idle";
     return isOn ? "pending" : "off";

@@ -8,15 +8,16 @@ const PREFIX = "peakedex.oneclick.";
  * `isOn`: sign with the posting key what the grant covers. `skipsReview`: without the review. `cancelsOffline`: keep
  * the cancel-all timer armed. `ref`: the intent that enables it, `asked` when, in
  * milliseconds since 1970. `until`: end of the grant as last seen, so that its
- * absence is an end; "" before it was seen. `ended`: why it is off. `problem`: why the timer was not renewed; with
+ * absence is an end; "" before it was seen, `seen` in the answer of which block. `ended`: why it is off. `problem`: why the timer was not renewed; with
  * `isPaused` it is not tried again until the trader says so.
  * @typedef {{isOn: boolean, skipsReview: boolean, cancelsOffline: boolean, ref: string, asked: number,
- *   until: string, ended: ""|"expired"|"revoked", problem: string, isPaused: boolean}} Choice
+ *   until: string, seen: number, ended: ""|"expired"|"revoked", problem: string, isPaused: boolean}} Choice
  */
 
 /** @type {Choice} */
 const NOTHING = {
-  isOn: false, skipsReview: false, cancelsOffline: false, ref: "", asked: 0, until: "", ended: "", problem: "", isPaused: false,
+  isOn: false, skipsReview: false, cancelsOffline: false, ref: "", asked: 0, until: "", seen: 0, ended: "",
+  problem: "", isPaused: false,
 };
 
 /** @type {Set<() => void>} */

@@ -37,7 +37,7 @@ export async function route(draft) {
   try {
     const venue = await readVenue();
     const [found, facts] = await Promise.all([readGrant(draft.account), readFacts(venue, draft)]);
-    settle(draft.account, found.grant, found.ts);
+    settle(draft.account, found);
     const reason = whyNotCovered(venue, draft, found.grant, { ...facts, ts: found.ts, pending: undecided(draft, found.block) });
     if (reason) return withActiveKey(reason);
     const about = { ...draft.about, counted: countedText(venue, draft, facts.order) };
@@ -97,17 +97,19 @@ function undecided(draft, block) {
 }
 
 /**
- * Turn one-click trading off in this browser once its grant has ended, or was not given.
+ * Turn one-click trading off in this browser once its grant has ended, or was not given. An answer of an older block
+ * than the one in which another tab or answer has seen the grant says nothing.
  * @param {string} account
- * @param {any|null} grant to the posting key, as the API reports it
- * @param {string|null} ts chain time of that answer
+ * @param {{grant: any|null, ts: string|null, block: number|null}} found the grant to the posting key as the API reports
+ *   it, chain time and block of that answer
  */
-export function settle(account, grant, ts) {
+export function settle(account, { grant, ts, block }) {
   const choice = choiceOf(account);
   if (!choice.isOn) return;
   if (grant) {
-    choose(account, { until: grant.until, ref: "" });
+    if (choice.ref || choice.until !== grant.until) choose(account, { until: grant.until, ref: "", seen: block ?? 0 });
   } else if (choice.until) {
+    if ((block ?? 0) < choice.seen) return;
     const hasExpired = Date.parse(choice.until) <= Math.max(chainTime(), Date.parse(ts ?? "") || 0);
     choose(account, { isOn: false, until: "", ended: hasExpired ? "expired" : "revoked" });
   } else {

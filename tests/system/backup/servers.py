@@ -35,6 +35,10 @@ class Server:
         return sorted(path.name for path in self.folder.iterdir())
 
 
+def _cut_already() -> None:
+    raise OSError(errno.EPIPE, "Broken pipe")
+
+
 class _Faulty:
     """A file with the server's faults."""
 
@@ -47,6 +51,7 @@ class _Faulty:
             raise OSError(errno.ENOSPC, "No space left on device")
         if self._left < 0 and "drops" in self._server.faults:
             self._drop()
+            self._drop = _cut_already  # writes that have arrived must not cut the next connection
         if "loses" in self._server.faults:
             self._file.write(content[:-1])
             return len(content)
