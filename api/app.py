@@ -11,7 +11,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from api import site
 from api.database import Database
-from api.feeds import coingecko, coinmarketcap, udf
+from api.feeds import atom, coingecko, coinmarketcap, udf
 from api.heartbeat import HeartbeatMonitor
 from api.http import errors
 from api.http.client_address import ClientAddresses
@@ -110,6 +110,7 @@ def resources(settings: ApiSettings) -> tuple[Resource[Any], ...]:
         deposits.resource,
         withdrawals.resource,
         transfers.resource,
+        atom.resource,
         blocks.resource,
         journal.resource,
         state.resource,

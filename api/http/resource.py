@@ -99,25 +99,25 @@ class ResourceServer:
             snapshot = tip if block is None else tip.past(block)
             staleness = find_staleness(tip, self._settings)
             if resource.live:
-                body = _render(resource.view(snapshot, parameters), staleness)
+                body = _render(resource, resource.view(snapshot, parameters), staleness)
                 return conditional_response(body, content_etag(snapshot.block, body.content))
             etag = snapshot_etag(snapshot, tip.at, staleness, self._version)
             with self._cache_lock:
                 cached = self._cache.get(etag)
-            body = cached or _render(resource.view(snapshot, parameters), staleness)
+            body = cached or _render(resource, resource.view(snapshot, parameters), staleness)
         if cached is None and len(body.content) <= MAX_CACHED_BYTES:
             with self._cache_lock:
                 self._cache[etag] = body
         return conditional_response(body, etag)
 
 
-def _render(answer: object, staleness: Staleness | None) -> RenderedBody:
+def _render(resource: Resource[Any], answer: object, staleness: Staleness | None) -> RenderedBody:
     """Encode an answer, with the warning in its headers and, for our own JSON format, in its body."""
     headers: tuple[tuple[str, str], ...] = ()
     if staleness is not None:
         headers = (("Warning", f'199 peakedex "{staleness.sentence}"'),)
     if isinstance(answer, Text):
-        return RenderedBody(answer.text.encode(), PLAIN, (*answer.headers.items(), *headers))
+        return RenderedBody(answer.text.encode(), resource.media, (*answer.headers.items(), *headers))
     if isinstance(answer, Answer) and staleness is not None:
         answer.warning = staleness.sentence
         answer.lag = UNSET if staleness.lag is None else staleness.lag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -85,13 +86,25 @@ def _of_account(snapshot: Snapshot, params: HistoryParameters, user: str) -> Own
     page: Page[AccountTradeRow] = Page([], None)
     if account is not None:
         page = list_account_trades(snapshot.connection, account, pair_id, before, params.limit)
-    formats = {number: PairFormat(pair) for number, pair in read_pairs(snapshot.connection).items()}
     return OwnHistory(
         *snapshot.stamp,
         user=user,
-        trades=[_own_trade(row, formats[row.pair_id]) for row in page.rows],
+        trades=_own_trades(snapshot, page.rows),
         next_cursor=cursors.write(page.next_key),
     )
+
+
+def list_own_trades(snapshot: Snapshot, user: str, limit: int) -> list[OwnTrade]:
+    """The newest trades of an account."""
+    account = find_account(snapshot.connection, user)
+    if account is None:
+        return []
+    return _own_trades(snapshot, list_account_trades(snapshot.connection, account, None, None, limit).rows)
+
+
+def _own_trades(snapshot: Snapshot, rows: Iterable[AccountTradeRow]) -> list[OwnTrade]:
+    formats = {number: PairFormat(pair) for number, pair in read_pairs(snapshot.connection).items()}
+    return [_own_trade(row, formats[row.pair_id]) for row in rows]
 
 
 def _own_trade(row: AccountTradeRow, fmt: PairFormat) -> OwnTrade:

@@ -21,7 +21,7 @@ from tests.system.api.world import small_world
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "docs" / "api.md"
 PACKED = ROOT / "api" / "http" / "examples.json"
-_EXAMPLE = re.compile(r"(`GET (/api/[^`]*)`\n\n```(json|text)\n)(.*?)(```\n)", re.DOTALL)
+_EXAMPLE = re.compile(r"(`GET (/api/[^`]*)`\n\n```(json|text|xml)\n)(.*?)(```\n)", re.DOTALL)
 
 _STREAM_EXAMPLE = re.compile(r"(`GET (/api/stream[^`]*)`\n\n```sse\n)(.*?)(```\n)", re.DOTALL)
 
@@ -50,7 +50,7 @@ def examples() -> Iterator[Example]:
 
 
 def body_of(answer: TestResponse) -> Any:
-    return answer.text if answer.mimetype == "text/plain" else json.loads(answer.text, parse_float=Exact)
+    return answer.text if answer.mimetype in ("text/plain", "application/atom+xml") else json.loads(answer.text, parse_float=Exact)
 
 
 def packed(client: FlaskClient) -> dict[str, list[dict[str, Any]]]:

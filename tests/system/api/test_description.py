@@ -65,6 +65,8 @@ def test_every_example_is_as_described(described: Described, rule: str) -> None:
         body = example["body"]
         is_text = isinstance(body, str)
         kind = "text/plain" if is_text else "application/json"
+        if rule == "/api/atom":
+            kind = "application/atom+xml"
         if example["status"] >= 400:
             kind = "application/problem+json"
         content = body if is_text else json.dumps(body)

@@ -33,6 +33,7 @@ class DepositRow(NamedTuple):
     quantity: str | None = None  # as spelled on the chain
     status: int | None = None  # of a refund: index in `schema.CLAIM_STATUSES`
     paid_by: str | None = None
+    closed_timestamp: int | None = None  # of the refund's payment
 
 
 _d, _r, _x = schema.deposits.c, schema.refunds.c, schema.ignored.c
@@ -53,10 +54,16 @@ _CREDITED = (
     .order_by(_d.n.desc())
     .limit(bindparam("rows"))
 )
+_closed = schema.blocks.alias("closed")
 _REFUNDS: Select[Any] = select(
     *(_r.arrival.label("n"), _r.id, _r.account, _r.symbol, _r.quantity, _r.escrow, _r.chain),
     *(_r.status, _r.paid_by, _r.block, _r.closed_block, _b.timestamp),
-).select_from(schema.refunds.join(schema.blocks, _b.number == _r.block))
+    _closed.c.timestamp.label("closed_timestamp"),
+).select_from(
+    schema.refunds.join(schema.blocks, _b.number == _r.block).outerjoin(
+        _closed, _closed.c.number == _r.closed_block
+    )
+)
 _OF_SENDER = (
     _REFUNDS.where(_r.account == bindparam("account"), _r.arrival < bindparam("before"))
     .order_by(_r.arrival.desc())
@@ -115,7 +122,7 @@ def _row(row: Row[Any]) -> DepositRow:
 def _refund_at(row: Row[Any], block: int) -> DepositRow:
     refund = _row(row)
     if row.closed_block is not None and row.closed_block > block:
-        return refund._replace(status=schema.PENDING, paid_by=None)
+        return refund._replace(status=schema.PENDING, paid_by=None, closed_timestamp=None)
     return refund
 
 
