@@ -27,6 +27,7 @@ from indexer.follow.escrow_balances import BalanceWatch
 from indexer.follow.heartbeat import StatusPublisher
 from indexer.follow.loop import Follower, Progress
 from indexer.follow.memory import tune_gc
+from indexer.follow.wal_checkpointer import WalCheckpointer
 from settlement.core.journal.state_text import state_hash
 from settlement.core.state_machine import StateMachine, UpgradeRequired
 from settlement.core.venue import Venue
@@ -141,6 +142,7 @@ def run_indexer(options: IndexerOptions, stop: threading.Event) -> None:
 
             def caught_up() -> None:
                 make_read_indexes(engine)
+                tune_gc()  # also of what was opened while catching up
                 has_indexes.set()
                 log.info("following from block %s, state %s", rules.next_block() - 1, state_hash(rules.state))
 
@@ -150,6 +152,7 @@ def run_indexer(options: IndexerOptions, stop: threading.Event) -> None:
                 _auditing(options, has_indexes) as (peers, claims),
                 StatusPublisher(engine, source, peers.report, claims.report) as status,
                 BalanceWatch(engine, source, *nodes, options.chain),
+                WalCheckpointer(engine, source),
             ):
                 try:
                     with BatchWriter(engine, options.db, projector) as writer:

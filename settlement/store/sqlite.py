@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from types import NoneType
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,11 +14,14 @@ _BUSY_TIMEOUT_SECONDS: Final = 10
 """How long a statement waits for another process's lock. A URL may set its own: `sqlite:///FILE?timeout=5`."""
 _READER_CONNECTIONS: Final = 64
 """Read-only connections per process: one per thread of the API."""
+LARGE_LOG_BYTES: Final = 4 << 20
+"""Size of the write-ahead log from which `checkpoint_log` merges it into the database file."""
 _WRITER_PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=NORMAL",  # a power cut may lose the last commits but tears none; the chain still has them
     "cache_size=-65536",  # 64 MB
     "wal_autocheckpoint=20000",
+    f"journal_size_limit={LARGE_LOG_BYTES}",  # the file shrinks to it when the log starts again
 )
 _READER_PRAGMAS: Final = ("query_only=ON", "temp_store=MEMORY")
 
@@ -53,6 +57,21 @@ def reader_engine(url: URL) -> Engine:
     event.listen(engine, "connect", _set_up_reader)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def checkpoint_log(engine: Engine) -> None:
+    """Merge a large write-ahead log into the database file, as far as readers and the writer allow.
+
+    Neither waits for it. Without it the writer does the same in one of its commits, once the log has the
+    20,000 pages that make catching up fast.
+    """
+    log = Path(f"{engine.url.database}-wal")
+    if log.exists() and log.stat().st_size > LARGE_LOG_BYTES:
+        connection = engine.raw_connection()  # outside of a transaction
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            connection.close()
 
 
 def _timeout(url: URL) -> dict[str, Any]:
