@@ -16,6 +16,8 @@ from settlement.net.hive_formats import HBD, HIVE, KEY_PREFIX, VESTS
 VERSION: Final = "1.28.7"
 HARDFORK: Final = "1.28.0"
 MAX_ACCOUNTS: Final = 1000
+TRANSFER_COST: Final = 147_527_684
+CUSTOM_JSON_COST: Final = 21_400_000
 
 Row = dict[str, Any]
 
@@ -97,6 +99,7 @@ class StateMethods:
             "rc_api": {
                 "find_rc_accounts": self._find_rc_accounts,
                 "list_rc_accounts": self._find_rc_accounts,
+                "get_rc_stats": lambda _: self._rc_stats(),
             },
         }
 
@@ -303,13 +306,22 @@ class StateMethods:
                 holders[key].append(name)
         return [holders[key] for key in keys]
 
+    def _rc_stats(self) -> Row:
+        """The cost that hived named for a recorded transfer, and that of a custom_json of 300 bytes."""
+        costs = {"transfer_operation": TRANSFER_COST, "custom_json_operation": CUSTOM_JSON_COST}
+        ops = {name: {"count": 1, "avg_cost": cost} for name, cost in costs.items()}
+        return {"rc_stats": {"block": self._chain.head, "transfer": TRANSFER_COST, "ops": ops}}
+
     def _find_rc_accounts(self, params: Params) -> Row:
+        def credits(name: str) -> str:
+            return "0" if name in self._chain.without_rc else str(10**12)
+
         rows = [
             {
                 "account": name,
-                "rc_manabar": {"current_mana": str(10**12), "last_update_time": self._chain.head_time},
+                "rc_manabar": {"current_mana": credits(name), "last_update_time": self._chain.head_time},
                 "max_rc_creation_adjustment": {"amount": "0", "precision": 6, "nai": VESTS.nai},
-                "max_rc": str(10**12),
+                "max_rc": credits(name),
                 "delegated_rc": 0,
                 "received_delegated_rc": 0,
             }

@@ -4,40 +4,23 @@ machine            versions, disk, clock
 hive, sidechain    the nodes
 ledger             the database and its indexer
 escrow             the accounts that hold the funds
+golive             the checklist of docs/go-live.md
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 from indexer.ops.doctor import hive, machine, sidechain
 from indexer.ops.doctor.escrow import Escrows
-from indexer.ops.doctor.findings import Finding, fatal, ok, warn
+from indexer.ops.doctor.findings import Finding, fatal, warn
 from indexer.ops.doctor.ledger import Ledger
+from indexer.ops.doctor.subject import Subject, read_venue
 from indexer.sources.irreversible_quorum import quorum_of
-from settlement.core.venue import Venue, VenueError, parse_venue
-from settlement.net.chain_id import ExpectedChain
+from settlement.core.venue import Venue
 
 __all__ = ["Finding", "Subject", "examine"]
-
-_VENUE: Final = "venue"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is checked."""
-
-    venue_file: Path | None
-    db: str | None  # database URL
-    nodes: Sequence[str]  # URLs of Hive nodes
-    engine_nodes: Sequence[str]  # URLs of Hive-Engine nodes
-    quorum: int | None = None  # how many Hive nodes must agree; None for the default
-    chain: ExpectedChain | None = None  # of the Hive nodes; None: not checked
-    trust_single_node: bool = False  # whether one Hive-Engine node may be believed alone
 
 
 def examine(
@@ -48,8 +31,8 @@ def examine(
 ) -> Iterator[Finding]:
     """Run all checks in the order of their dependencies. Problems are findings, not exceptions."""
     yield from machine.versions()
-    finding, venue = _read_venue(subject.venue_file)
-    yield finding
+    about_file, venue = read_venue(subject.venue_file)
+    yield from about_file
     if venue is not None and venue.checkpoint_account == venue.operator:
         yield warn(
             "checkpoints",
@@ -77,17 +60,6 @@ def examine(
         (node for node in engines if node.problem is None), key=lambda node: node.hive_block, reverse=True
     )
     yield from Escrows(venue, ledger, well[0], usable[0] if usable else None, wait).examine()
-
-
-def _read_venue(path: Path | None) -> tuple[Finding, Venue | None]:
-    if path is None:
-        return warn(_VENUE, "no venue file given", "give --venue, or set PEAKEDEX_VENUE"), None
-    try:
-        venue = parse_venue(path.read_text("utf-8"))
-    except (VenueError, UnicodeDecodeError, OSError) as error:
-        cure = "fix the file; `peakedex venue check` validates it"
-        return fatal(_VENUE, f"{path}: {error}", cure), None
-    return ok(_VENUE, f"{venue.name}: {len(venue.tokens)} tokens, {len(venue.pairs)} pairs"), venue
 
 
 def _hive(nodes: Sequence[hive.HiveNode], quorum: int | None) -> Iterator[Finding]:

@@ -59,10 +59,9 @@ class Escrows:
     def tokens(self) -> list[Token]:
         """The listed tokens; the ledger includes those that the operator listed later."""
         state = self.ledger.state
-        listed: Iterable[ListedToken | TokenRules] = () if self.venue is None else self.venue.tokens
         if state is not None:
-            listed = state.tokens.values()
-        return [Token(t.symbol, t.precision, t.chain, t.escrow) for t in listed]
+            return tokens_of(state.tokens.values())
+        return [] if self.venue is None else tokens_of(self.venue.tokens)
 
     def examine(self) -> Iterator[Finding]:
         """Check accounts, tokens, solvency and balances."""
@@ -75,8 +74,8 @@ class Escrows:
             yield fatal("escrow", f"the balances cannot be read: {error}", "see the nodes above")
             return
         yield from self._accounts(tokens, chain)
-        yield from _listed(tokens, chain)
-        yield from _restricted(tokens, chain)
+        yield from listed(tokens, chain)
+        yield from restricted(tokens, chain)
         if self.ledger.state is not None:
             yield from _debts(self.ledger.state)
             yield from self._balances(tokens, chain)
@@ -182,35 +181,47 @@ class Escrows:
 
     def _read(self, tokens: Sequence[Token]) -> OnChain:
         """Accounts and balances. Raises NodeError and BlockError."""
-        chain = OnChain()
-        names = _escrows(tokens)
-        asked = list(dict.fromkeys([*names, *(name for _, name in self._signers())]))
-        coins = read_coins(self.hive.client, asked)
-        chain.accounts |= coins.accounts
-        chain.amounts |= {place: amount for place, amount in coins.amounts.items() if place[0] in names}
-        if self.engine is not None:
-            self._read_tokens(names, tokens, self.engine, chain)
-        return chain
-
-    def _read_tokens(
-        self, names: Sequence[str], tokens: Sequence[Token], engine: SidechainNode, chain: OnChain
-    ) -> None:
-        chain.knows_tokens = True
-        chain.amounts |= read_tokens(engine.client, names)
-        symbols = [token.symbol for token in tokens if token.chain == HIVE_ENGINE]
-        for row in engine.find("tokens", {"symbol": {"$in": symbols}}):
-            precision = row.get("precision")
-            if isinstance(precision, int):
-                chain.precisions[text_of(row, "symbol")] = precision
-        for row in engine.find("accountControls", {"account": {"$in": list(names)}}, "resourcemanager"):
-            if row.get("isDenied") is True:
-                chain.denied.add(text_of(row, "account"))
-        for row in engine.find("params", {}):
-            blacklist = row.get("blacklist")
-            chain.blacklisted |= set(blacklist) if isinstance(blacklist, dict) else set()
+        return read_on_chain(self.hive, self.engine, tokens, [name for _, name in self._signers()])
 
 
-def _listed(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
+def tokens_of(listed: Iterable[ListedToken | TokenRules]) -> list[Token]:
+    """The tokens of a ledger or a venue file."""
+    return [Token(t.symbol, t.precision, t.chain, t.escrow) for t in listed]
+
+
+def read_on_chain(
+    hive: HiveNode, engine: SidechainNode | None, tokens: Sequence[Token], others: Sequence[str]
+) -> OnChain:
+    """The tokens' escrow accounts and `others`, with their balances. Raises NodeError and BlockError."""
+    chain = OnChain()
+    names = _escrows(tokens)
+    coins = read_coins(hive.client, list(dict.fromkeys([*names, *others])))
+    chain.accounts |= coins.accounts
+    chain.amounts |= {place: amount for place, amount in coins.amounts.items() if place[0] in names}
+    if engine is not None:
+        _read_tokens(names, tokens, engine, chain)
+    return chain
+
+
+def _read_tokens(
+    names: Sequence[str], tokens: Sequence[Token], engine: SidechainNode, chain: OnChain
+) -> None:
+    chain.knows_tokens = True
+    chain.amounts |= read_tokens(engine.client, names)
+    symbols = [token.symbol for token in tokens if token.chain == HIVE_ENGINE]
+    for row in engine.find("tokens", {"symbol": {"$in": symbols}}):
+        precision = row.get("precision")
+        if isinstance(precision, int):
+            chain.precisions[text_of(row, "symbol")] = precision
+    for row in engine.find("accountControls", {"account": {"$in": list(names)}}, "resourcemanager"):
+        if row.get("isDenied") is True:
+            chain.denied.add(text_of(row, "account"))
+    for row in engine.find("params", {}):
+        blacklist = row.get("blacklist")
+        chain.blacklisted |= set(blacklist) if isinstance(blacklist, dict) else set()
+
+
+def listed(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
     """Whether each token exists on the sidechain, with the venue's precision."""
     if not chain.knows_tokens:
         return
@@ -226,7 +237,7 @@ def _listed(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
             yield (warn if precision > token.precision else fatal)("token", text, cure)
 
 
-def _restricted(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
+def restricted(tokens: Sequence[Token], chain: OnChain) -> Iterator[Finding]:
     """Whether the sidechain lets the escrow accounts send and receive its tokens."""
     if not chain.knows_tokens:
         return

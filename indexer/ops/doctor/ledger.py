@@ -59,7 +59,7 @@ class Ledger:
         path = Path(parsed.database or "") if is_sqlite(parsed) else None
         if path is not None:
             yield disk(path.parent)
-            if not path.exists():
+            if _is_missing(path):
                 yield warn("database", f"{path} does not exist yet", "start `peakedex run`, which makes it")
                 return
         try:
@@ -144,6 +144,17 @@ class Ledger:
         assert self.reader is not None
         with self.reader.connect() as connection:
             return read_status(connection), read_holder(connection)
+
+
+def _is_missing(path: Path) -> bool:
+    """Whether there is no such file; False where this user may not know."""
+    try:
+        path.stat()
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def _utc(timestamp: int) -> str:
