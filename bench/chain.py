@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha224
 from pathlib import Path
@@ -44,6 +44,7 @@ ACCOUNTS = 200
 OPS_PER_BLOCK = 40
 MIDDLE = 10_000  # ticks
 START = 1_767_225_600  # 1 January 2026
+GRANT_SECONDS = 7_776_000
 WITNESS = "bench.witness"
 
 
@@ -112,7 +113,7 @@ def custom_json(signer: str, payload: object) -> dict[str, object]:
     }
 
 
-def action(name: str, payload: dict[str, str]) -> dict[str, object]:
+def action(name: str, payload: Mapping[str, object]) -> dict[str, object]:
     return {"contractName": "peakedex", "contractAction": name, "contractPayload": payload}
 
 
@@ -138,6 +139,28 @@ class Flow:
         price = MIDDLE - away if side == "buy" else MIDDLE + away
         return self._order(side, price, "1.00", index)
 
+    def waiting(self, index: int) -> tuple[str, dict[str, object]]:
+        """A stop that waits until the mark is far above the market."""
+        payload = {
+            "symbol": "PEK",
+            "quantity": "0.01",
+            "price": "0.010000",
+            "triggerPrice": f"0.{2 * MIDDLE + index % 100_000:06d}",
+            "triggerWhen": "above",
+        }
+        return self._next_id(), custom_json(self.account(index), action("sell", payload))
+
+    def granting(self, index: int) -> tuple[str, dict[str, object]]:
+        """A grant to the posting key of an account of its own."""
+        terms = {
+            "to": "posting",
+            "pairs": ["PEK/SWAP.HIVE"],
+            "perDay": {"PEK": "1", "SWAP.HIVE": "1"},
+            "bandBps": 100,
+            "until": START + GRANT_SECONDS,
+        }
+        return self._next_id(), custom_json(f"holder{index:06d}", action("grant", terms))
+
     def step(self) -> tuple[str, dict[str, object]]:
         """The next order near the middle price, or a cancellation."""
         chance = self._random
@@ -158,9 +181,15 @@ class Flow:
         return self._next_id(), custom_json(self.account(index), action(side, payload))
 
 
-def write_archive(folder: Path, open_orders: int, operations: int, a_block: int = OPS_PER_BLOCK) -> int:
-    """Write an archive that funds the accounts, opens orders, then trades with so many operations in a block; returns
-    the last block of the opening."""
+def write_archive(
+    folder: Path,
+    open_orders: int,
+    operations: int,
+    a_block: int = OPS_PER_BLOCK,
+    kind: Callable[[Flow, int], tuple[str, dict[str, object]]] = Flow.resting,
+) -> int:
+    """Write an archive that funds the accounts, opens orders (or others of a kind), then trades with so many operations
+    in a block; returns the last block of the opening."""
     flow = Flow()
     deposits, receipt = funding(flow)
     opening = -(-open_orders // OPS_PER_BLOCK)
@@ -168,7 +197,7 @@ def write_archive(folder: Path, open_orders: int, operations: int, a_block: int 
     def blocks() -> Iterator[Operations]:
         yield deposits
         for start in range(0, open_orders, OPS_PER_BLOCK):
-            yield [flow.resting(index) for index in range(start, min(start + OPS_PER_BLOCK, open_orders))]
+            yield [kind(flow, index) for index in range(start, min(start + OPS_PER_BLOCK, open_orders))]
         for _ in range(operations // a_block):
             yield [flow.step() for _ in range(a_block)]
 

@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.alone import alone, database_bytes, resident_bytes
+from bench.api import LiveArchive
 from bench.bare import ACCOUNTS, MID, flow, wall
-from bench.chain import VENUE, write_archive
-from bench.rules import START, apply_all, blocks_of, funded_machine, timed
+from bench.chain import VENUE, Flow, write_archive
+from bench.rules import START, apply_all, blocks_of, empty_block, funded_machine, timed
 from indexer.follow.loop import Follower, Progress
 from indexer.follow.memory import tune_gc
 from indexer.rules_build import name_of_build
@@ -37,8 +39,26 @@ HISTORY_OPERATIONS = 1_760_000
 """Operations that make a little more than a million trades."""
 STATES = (1_000, 10_000, 100_000, 1_000_000)
 
-Grown = tuple[float, float]
-"""Seconds of processor time an operation, and bytes of memory for each order or account."""
+FOLLOWED = 5_000
+"""Operations followed live, in blocks of `FOLLOWED_A_BLOCK`."""
+FOLLOWED_A_BLOCK = 20
+KINDS = {"open orders": Flow.resting, "waiting stops": Flow.waiting, "grants": Flow.granting}
+
+
+class Grown(NamedTuple):
+    """Cost beside so many open orders, stops, accounts or grants."""
+
+    seconds: float  # of processor time an operation
+    memory: float  # bytes each
+    empty_block: float  # seconds
+
+
+class Recorded(NamedTuple):
+    """Cost of recording beside so many open orders, stops or grants, in seconds of processor time."""
+
+    following: float  # an operation, a transaction a block, rules included
+    start: float  # loading the state and the projector
+    memory: float  # bytes each, of both
 
 
 def main() -> None:
@@ -48,6 +68,8 @@ def main() -> None:
     _print_curve("accounts", {size: alone(with_accounts, size) for size in SIZES}, 1_000)
     _print_curve("waiting stops", {size: alone(with_stops, size) for size in FEWER_SIZES}, 1_500)
     _print_curve("grants", {size: alone(with_grants, size) for size in FEWER_SIZES}, 3_000)
+    for kind in KINDS:
+        _print_recorded(kind, {size: alone(recorded, kind, size) for size in FEWER_SIZES[1:]})
     with tempfile.TemporaryDirectory() as home:
         _print_history(alone(with_history, Path(home)))
     for size in STATES:
@@ -63,11 +85,21 @@ def main() -> None:
 
 
 def _print_curve(name: str, curve: dict[int, Grown], most_bytes: int) -> None:
-    first = next(iter(curve.values()))[0]
-    for size, (seconds, memory) in curve.items():
+    first = next(iter(curve.values())).seconds
+    for size, (seconds, memory, empty) in curve.items():
         print(
             f"  {size:>9,} {name}: {seconds * 1e6:>6.1f} µs an operation, {seconds / first:>4.2f} of the first, "
-            f"{memory:>7,.0f} bytes each (goal: <= {most_bytes:,})",
+            f"{memory:>7,.0f} bytes each (goal: <= {most_bytes:,}), empty block {empty * 1e6:.2f} µs",
+            flush=True,
+        )
+
+
+def _print_recorded(kind: str, curve: dict[int, Recorded]) -> None:
+    first = next(iter(curve.values())).following
+    for size, (following, start, memory) in curve.items():
+        print(
+            f"  {size:>9,} {kind}: following {following * 1e6:>6.1f} µs an operation, {following / first:>4.2f} of the "
+            f"first; start {start:>5.2f} s, {memory:>7,.0f} bytes each",
             flush=True,
         )
 
@@ -80,7 +112,7 @@ def with_open_orders(count: int) -> Grown:
         machine.apply(header, events)
     memory = (resident_bytes() - before) / count
     assert len(machine.state.orders) == count
-    return _flow_seconds(machine, ACCOUNTS), memory
+    return Grown(_flow_seconds(machine, ACCOUNTS), memory, empty_block(machine))
 
 
 def with_accounts(count: int) -> Grown:
@@ -89,7 +121,7 @@ def with_accounts(count: int) -> Grown:
     machine = funded_machine((), count)
     memory = (resident_bytes() - before) / count
     assert len(machine.state.accounts) > count
-    return _flow_seconds(machine, count), memory
+    return Grown(_flow_seconds(machine, count), memory, empty_block(machine))
 
 
 def with_stops(count: int) -> Grown:
@@ -100,7 +132,7 @@ def with_stops(count: int) -> Grown:
     memory = (resident_bytes() - before) / count
     seconds = _flow_seconds(machine, ACCOUNTS)
     assert len(machine.state.stops) == count
-    return seconds, memory
+    return Grown(seconds, memory, empty_block(machine))
 
 
 def _stop(i: int) -> Action:
@@ -130,7 +162,7 @@ def with_grants(count: int) -> Grown:
     _apply_in_blocks(machine, (Action(f"g{i}", f"holder{i}", True, "grant", terms) for i in range(count)))
     memory = (resident_bytes() - before) / count
     assert len(machine.state.grants) == count
-    return _flow_seconds(machine, ACCOUNTS), memory
+    return Grown(_flow_seconds(machine, ACCOUNTS), memory, empty_block(machine))
 
 
 def _apply_in_blocks(machine: StateMachine, actions: Iterable[Action]) -> None:
@@ -143,6 +175,28 @@ def _apply_in_blocks(machine: StateMachine, actions: Iterable[Action]) -> None:
 def _flow_seconds(machine: StateMachine, accounts: int) -> float:
     blocks = list(blocks_of(machine, flow(OPERATIONS, accounts=accounts)))
     return timed(lambda: apply_all(machine, blocks, [0])) / OPERATIONS
+
+
+def recorded(kind: str, count: int) -> Recorded:
+    """Follow the flow beside `count` open orders, stops or grants in SQLite with the readers' indexes."""
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home)
+        opened = write_archive(folder, count, FOLLOWED, FOLLOWED_A_BLOCK, KINDS[kind])
+        alone(_open, folder, opened)
+        engine = open_writer(f"sqlite:///{folder / 'growth.db'}")
+        before, started = resident_bytes(), time.process_time()
+        rules, projector = load_or_initialise(engine)
+        start = time.process_time() - started
+        memory = (resident_bytes() - before) / count
+        state = rules.state
+        assert count in (len(state.orders), len(state.stops), len(state.grants)), "all were accepted"
+        tune_gc()
+        started = time.process_time()
+        progress = Follower(rules, projector, LiveArchive(folder, rules.venue_filter)).run()
+        seconds = time.process_time() - started
+        engine.dispose()
+    assert progress.intents == FOLLOWED, progress
+    return Recorded(seconds / FOLLOWED, start, memory)
 
 
 @dataclass
@@ -208,14 +262,18 @@ def _print_history(history: History) -> None:
 
 def open_orders(home: Path, count: int) -> None:
     """Make a database with `count` open orders."""
-    write_archive(home, count, 0)
+    assert _open(home, write_archive(home, count, 0)) == count
+
+
+def _open(home: Path, opened: int) -> int:
+    """Replay the archive up to a block, with the readers' indexes; returns the number of open orders."""
     engine = open_writer(f"sqlite:///{home / 'growth.db'}")
     rules, projector = load_or_initialise(engine, parse_venue(VENUE))
     tune_gc()
-    Follower(rules, projector, ArchiveSource(home, rules.venue_filter)).run()
-    assert len(rules.state.orders) == count
+    Follower(rules, projector, ArchiveSource(home, rules.venue_filter)).run(opened)
     make_read_indexes(engine)
     engine.dispose()
+    return len(rules.state.orders)
 
 
 def start_up(home: Path) -> tuple[float, int]:
