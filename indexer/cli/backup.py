@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,25 +9,15 @@ import click
 from indexer import settings as config
 from indexer.cli.snapshot import cleanup_on_sigterm, restore_checks, restore_options, show_restored
 from indexer.cli.support.common import json_option, require_db, show
-from indexer.cli.support.errors import CheckFailed
 from indexer.cli.support.progress import row_progress
+from indexer.cli.support.storage import storage_at
 from indexer.ops.backup.backups import choose, fetch, list_backups, make_backup
 from indexer.ops.backup.files import working_folder
 from indexer.ops.backup.restore import restore as restore_snapshot
-from indexer.ops.backup.storage import Credentials, Storage, StorageError, open_storage
 from settlement.store.database import open_reader
 
 _STORAGE = "Backup storage: a folder, or ftp://, ftps://, sftp:// or s3://…, without password."
 _from_option = click.option("--from", "url", required=True, metavar="URL", help=_STORAGE)
-
-
-@contextmanager
-def _storage(url: str) -> Iterator[Storage]:
-    try:
-        with open_storage(url, Credentials(**config.backup_credentials())) as storage:
-            yield storage
-    except StorageError as error:
-        raise CheckFailed(error) from None
 
 
 @click.group(invoke_without_command=True)
@@ -64,7 +52,7 @@ def backup(
     engine = open_reader(require_db(db))
     with (
         cleanup_on_sigterm(),
-        _storage(url) as storage,
+        storage_at(url) as storage,
         engine.connect() as connection,
         row_progress(None, quiet=as_json) as on_rows,
     ):
@@ -97,7 +85,7 @@ def list_(url: str, as_json: bool) -> None:
 
     Example: peakedex backup list --from sftp://backups.example.org/srv/peakedex
     """
-    with _storage(url) as storage:
+    with storage_at(url) as storage:
         found = list_backups(storage)
     for each, size in found:
         if as_json:
@@ -133,7 +121,7 @@ def restore(
     database = require_db(db)
     checks = restore_checks(venue, node, ignore_checkpoint=ignore_checkpoint)
     with cleanup_on_sigterm(), working_folder() as folder:
-        with _storage(url) as storage:
+        with storage_at(url) as storage:
             chosen = choose(storage, name, checks.venue.hash if checks.venue else None)
             file, manifest = fetch(storage, chosen, folder)
         with row_progress(manifest.rows, quiet=as_json) as on_rows:

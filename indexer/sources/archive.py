@@ -105,9 +105,9 @@ class ArchiveSource:
         Raises SourceError with file, line and block.
         """
         prefilter = Prefilter(self._venue_filter)
-        receipts_at = _ReceiptsInStep(_lines(self._receipt_files))
+        receipts_at = ReceiptsInStep(read_lines(self._receipt_files))
         last: Cursor | None = None
-        for line in _lines(self._block_files):
+        for line in read_lines(self._block_files):
             block = self._read(line, last, after, prefilter)
             last = Cursor(block.number, block.block_id)
             if block.number <= after.number:
@@ -170,7 +170,7 @@ class ArchiveSource:
         return block
 
 
-class _ReceiptsInStep:
+class ReceiptsInStep:
     """Reader of the receipts files that advances only as far as the requested block."""
 
     def __init__(self, lines: Iterator[Line]) -> None:
@@ -220,7 +220,7 @@ def _files(folder: Path, kind: str) -> list[Path]:
     return [path for path in paths if path.name.startswith(kind) and path.name.endswith(_SUFFIXES)]
 
 
-def _lines(paths: list[Path]) -> Iterator[Line]:
+def read_lines(paths: list[Path]) -> Iterator[Line]:
     """All lines of the files, in order; the last line of a file may lack its line end."""
     for path in paths:
         count = 0
@@ -282,8 +282,8 @@ class ArchiveWriter:
         """Raises FileExistsError rather than overwrite a recording."""
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as files:
-            self._blocks = files.enter_context(_open_zstd(folder / f"blocks-{first:010d}.jsonl.zst"))
-            self._receipts = files.enter_context(_open_zstd(folder / f"receipts-{first:010d}.jsonl.zst"))
+            self._blocks = files.enter_context(open_zstd(folder / f"blocks-{first:010d}.jsonl.zst"))
+            self._receipts = files.enter_context(open_zstd(folder / f"receipts-{first:010d}.jsonl.zst"))
             self._files = files.pop_all()
 
     def write(self, block: bytes, receipts: bytes | None = None) -> None:
@@ -305,7 +305,7 @@ class ArchiveWriter:
         self.close()
 
 
-def _open_zstd(path: Path) -> zstandard.ZstdCompressionWriter:
+def open_zstd(path: Path) -> zstandard.ZstdCompressionWriter:
     compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
     return compressor.stream_writer(path.open("xb"))
 

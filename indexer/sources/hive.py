@@ -8,7 +8,7 @@ sidechain             receipts for blocks that may move tokens
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import has_candidate
@@ -18,7 +18,7 @@ from indexer.chain.receipts import Receipts
 from indexer.sources.block_ranges import LARGEST_RANGE, SLOW_SECONDS, BlockRanges
 from indexer.sources.hive_client import LIMITS, RANGE_LIMITS, HiveClient
 from indexer.sources.irreversible_quorum import IrreversibleQuorum, quorum_of
-from indexer.sources.sidechain import Sidechain
+from indexer.sources.sidechain_client import HiveIds
 from indexer.sources.source import Cursor, SourceError
 from settlement.core.events import VenueFilter
 from settlement.net.backoff import Stopped, Waiter, Waiting
@@ -30,6 +30,36 @@ __all__ = ["LARGEST_RANGE", "LIVE_BLOCKS", "HiveClient", "HiveSource"]
 
 LIVE_BLOCKS: Final = 20  # about a minute
 POLL_SECONDS: Final = 1.0
+
+
+class ReceiptsSource(Protocol):
+    """Where receipts come from: `Sidechain`, or `NoReceipts`."""
+
+    def receipts(self, hive_number: int, block_id: str, hive_ids: HiveIds) -> Receipts | None:
+        """The receipts of a Hive block, None for none. Raises Stopped."""
+        ...
+
+    def report(self) -> list[dict[str, object]]:
+        """Status of each node."""
+        ...
+
+    def close(self) -> None:
+        """End the nodes' threads."""
+        ...
+
+
+class NoReceipts:
+    """For readers of blocks alone, which need no sidechain."""
+
+    def receipts(self, _hive_number: int, _block_id: str, _hive_ids: HiveIds) -> None:
+        """None."""
+
+    def report(self) -> list[dict[str, object]]:
+        """No nodes."""
+        return []
+
+    def close(self) -> None:
+        """Nothing to end."""
 
 
 class HiveSource:
@@ -44,7 +74,7 @@ class HiveSource:
     def __init__(
         self,
         nodes: Sequence[str],
-        sidechain: Sidechain,
+        sidechain: ReceiptsSource,
         venue_filter: VenueFilter,
         waiter: Waiter | None = None,
         *,

@@ -6,7 +6,8 @@ Redirections are not followed, and nothing is retried here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -81,6 +82,13 @@ class Answer(NamedTuple):
     headers: Mapping[str, str]
 
 
+class Stream(NamedTuple):
+    """The body of an answer in pieces, and the byte of the file at which it begins."""
+
+    offset: int  # 0 where the server sends the whole file instead of its rest
+    pieces: Iterator[bytes]
+
+
 class HttpClient:
     """HTTP session with limits. Connections stay open between requests. Not thread-safe."""
 
@@ -111,6 +119,34 @@ class HttpClient:
 
     def _request(self, method: str, url: str, body: bytes | None, limits: Limits | None) -> Answer:
         limits = limits or self.limits
+        with self._response(method, url, body, {}, limits) as response:
+            if response.status_code != HTTPStatus.OK:
+                raise StatusError(url, response.status_code, _retry_after(response))
+            return Answer(_read_body(response, url, limits.max_bytes), response.headers)
+
+    @contextmanager
+    def stream(self, url: str, offset: int, limits: Limits | None = None) -> Iterator[Stream]:
+        """GET a file from a byte offset on, undecoded, in pieces; its size is for the caller to limit.
+
+        Raises HttpError, also while the pieces are read within the context.
+        """
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        with self._response("GET", url, None, headers, limits or self.limits) as response:
+            if offset and response.status_code == HTTPStatus.PARTIAL_CONTENT:
+                if not response.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
+                    raise BadAnswer(url, "another range than the one that was asked for")
+            elif response.status_code == HTTPStatus.OK:
+                offset = 0
+            else:
+                raise StatusError(url, response.status_code, _retry_after(response))
+            read = response.raw.read1
+            yield Stream(offset, iter(lambda: read(_CHUNK_BYTES, decode_content=False), b""))
+
+    @contextmanager
+    def _response(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], limits: Limits
+    ) -> Iterator[requests.Response]:
+        """The answer to a request, whose body can be read within the context. Raises HttpError."""
         self._deadline.start(limits.deadline_seconds)
         connect_seconds = min(limits.connect_seconds, limits.deadline_seconds)
         try:
@@ -118,14 +154,12 @@ class HttpClient:
                 method,
                 url,
                 data=body,
-                headers=None if body is None else {"Content-Type": "application/json"},
+                headers=headers if body is None else {**headers, "Content-Type": "application/json"},
                 timeout=(connect_seconds, limits.read_seconds),
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                if response.status_code != HTTPStatus.OK:
-                    raise StatusError(url, response.status_code, _retry_after(response))
-                return Answer(_read_body(response, url, limits.max_bytes), response.headers)
+                yield response
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise NoAnswer(url, _reason(error)) from None
         except ValueError as error:  # requests lets some malformed URLs through to urllib

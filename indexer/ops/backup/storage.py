@@ -82,6 +82,16 @@ class Storage:
         with self._storage_errors(f"{name} cannot be renamed"):
             self._fs.mv(self._at(name), self._at(new_name))
 
+    def replace(self, name: str, new_name: str) -> None:
+        """Rename a file over another one: at once where the storage can, else after deleting that one."""
+        try:
+            self.rename(name, new_name)
+        except StorageError:
+            if new_name not in self.names():
+                raise
+            self.delete(new_name)
+            self.rename(name, new_name)
+
     def delete(self, name: str) -> None:
         """Delete a file."""
         with self._storage_errors(f"{name} cannot be deleted"):

@@ -1,0 +1,392 @@
+"""Published evidence: what an auditor needs of chain and exchange, as a folder of files (docs/auditor.md).
+
+`manifest.json` names every other file with its size and SHA-256: the state text, the venue file, and numbered
+parts of consecutive blocks, each with its header lines (`chain.headers`), the whole blocks that may concern
+the venue, the sidechain receipts that counted, and the journal. Nothing in it is signed, and nothing of it is
+believed: names and hashes are checked here, ids and links while the blocks are read, the rest by the replay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final, Literal, Protocol
+
+import msgspec
+
+from indexer.chain.blocks import NO_BLOCK, Block, BlockError
+from indexer.chain.decode import has_candidate
+from indexer.chain.headers import HeaderBlock, HeaderReader
+from indexer.chain.integrity.block_id import check_id
+from indexer.chain.integrity.merkle import Verifier
+from indexer.chain.prefilter import Prefilter, read_block
+from indexer.chain.receipts import ReceiptError, Receipts
+from indexer.sources.archive import Line, ReceiptsInStep, read_lines
+from indexer.sources.source import Cursor, SourceError
+from settlement.core.events import VenueFilter
+from settlement.net.backoff import Waiting
+
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = "peakedex-evidence-1"
+HEADERS_FORMAT: Final = "peakedex-headers-1"
+MAX_MANIFEST_BYTES: Final = 1 << 26
+MAX_FILE_BYTES: Final = 1 << 36
+VENUE: Final = "venue.toml"
+KINDS: Final = {
+    "headers": "headers-{first:010}-{last:010}.txt.zst",
+    "blocks": "blocks-{first:010}-{last:010}.jsonl.zst",
+    "receipts": "receipts-{first:010}-{last:010}.jsonl.zst",
+    "journal": "journal-{first:010}-{last:010}.txt.zst",
+}
+"""The files of a part."""
+_CHUNK_BYTES: Final = 1 << 20
+_CURE: Final = "fetch it again"
+
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+BlockId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")]
+Number = Annotated[int, msgspec.Meta(ge=1, lt=1 << 32)]
+
+
+class EvidenceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of the folder."""
+
+    name: str
+    size: Annotated[int, msgspec.Meta(ge=0, le=MAX_FILE_BYTES)]  # bytes
+    sha256: Digest
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Consecutive blocks: their numbers, the id of the last one, and the files."""
+
+    first: Number
+    last: Number
+    last_id: BlockId
+    headers: EvidenceFile
+    blocks: EvidenceFile
+    receipts: EvidenceFile
+    journal: EvidenceFile
+
+    @property
+    def files(self) -> tuple[EvidenceFile, ...]:
+        """The part's files."""
+        return tuple(getattr(self, kind) for kind in KINDS)
+
+
+class EvidenceManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The content of `manifest.json`. The hashes are those of the last block."""
+
+    format: Literal["peakedex-evidence-1"]
+    program: str
+    network: str
+    venue_hash: Digest
+    time: Annotated[str, msgspec.Meta(max_length=30)]  # of the last block
+    journal_hash: Digest
+    state_hash: Digest
+    venue: EvidenceFile
+    state: EvidenceFile
+    parts: Annotated[list[Part], msgspec.Meta(min_length=1, max_length=1_000_000)]
+
+    @property
+    def first(self) -> int:
+        """The first block."""
+        return self.parts[0].first
+
+    @property
+    def last(self) -> int:
+        """The last block."""
+        return self.parts[-1].last
+
+    @property
+    def files(self) -> list[EvidenceFile]:
+        """All files but the manifest."""
+        return [self.venue, self.state, *(file for part in self.parts for file in part.files)]
+
+
+def state_name(block: int) -> str:
+    """The name of the file with the state text after a block."""
+    return f"state-{block:010}.txt.zst"
+
+
+def parse_manifest(text: bytes, where: str) -> EvidenceManifest:
+    """Read and check a manifest; `where` is its origin, for messages. Raises SourceError."""
+    try:
+        manifest = msgspec.json.decode(text, type=EvidenceManifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise SourceError(f"{where}: not a manifest of evidence: {error}") from None
+    expected = {(VENUE, manifest.venue.name), (state_name(manifest.last), manifest.state.name)}
+    after = manifest.first - 1
+    for part in manifest.parts:
+        if part.first != after + 1 or part.last < part.first or int(part.last_id[:8], 16) != part.last:
+            raise SourceError(
+                f"{where}: the part of blocks {part.first} to {part.last} cannot follow block {after}: "
+                "a part is missing or misplaced"
+            )
+        after = part.last
+        for kind, name in KINDS.items():
+            expected.add((name.format(first=part.first, last=part.last), getattr(part, kind).name))
+    for name, found in expected:
+        if name != found:
+            raise SourceError(f"{where}: a file is named {found[:80]!a}, it must be {name}")
+    return manifest
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Evidence:
+    """A folder of evidence on this machine, whose manifest is checked."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises SourceError."""
+        self.folder = folder
+        path = folder / MANIFEST
+        try:
+            with path.open("rb") as file:
+                text = file.read(MAX_MANIFEST_BYTES + 1)
+        except OSError as error:
+            raise SourceError(f"{path}: {error.strerror}") from None
+        if len(text) > MAX_MANIFEST_BYTES:
+            raise SourceError(f"{path}: longer than {MAX_MANIFEST_BYTES} bytes")
+        self.manifest = parse_manifest(text, str(path))
+
+    def check_files(self) -> None:
+        """Compare every file with the manifest. Raises SourceError, naming the first one that differs."""
+        for file in self.manifest.files:
+            path = self.folder / file.name
+            try:
+                size = path.stat().st_size
+                digest = sha256_of(path) if size == file.size else ""
+            except OSError as error:
+                raise SourceError(f"{path.name}: {error.strerror}: {_CURE}") from None
+            if size != file.size:
+                raise SourceError(f"{path.name}: {size} bytes instead of {file.size}: {_CURE}")
+            if digest != file.sha256:
+                raise SourceError(f"{path.name}: its content is not that of the manifest: {_CURE}")
+
+    def path(self, file: EvidenceFile) -> Path:
+        """The place of a file."""
+        return self.folder / file.name
+
+
+def is_evidence(folder: Path) -> bool:
+    """Whether a folder holds evidence rather than a recorded archive."""
+    return (folder / MANIFEST).is_file()
+
+
+class BlockObserver(Protocol):
+    """Sees every block that the source yields, once."""
+
+    def header_only(self, block: HeaderBlock) -> None:
+        """A block that is published without its transactions."""
+        ...
+
+    def whole(self, block: Block, *, is_verified: bool) -> None:
+        """A whole block; whether its transactions are verified against its header."""
+        ...
+
+
+class EvidenceSource:
+    """Source of the blocks of published evidence, whole ones and headers, with the receipts that counted.
+
+    `candidates_without_receipts` and `last_without_receipts` are as for ArchiveSource; blocks whose receipts
+    did not count are among them.
+    """
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        venue_filter: VenueFilter,
+        *,
+        verifier: Verifier | None = None,
+        observer: BlockObserver | None = None,
+    ) -> None:
+        self.candidates_without_receipts = 0
+        self.last_without_receipts: int | None = None
+        self.whole = 0
+        """Whole blocks yielded so far."""
+        self.unverifiable = 0
+        """Headers so far whose id is only what the file says."""
+        self._evidence = evidence
+        self._venue_filter = venue_filter
+        self._prefilter = Prefilter(venue_filter)
+        self._verifier = verifier
+        self._observer = observer
+        self._verified = 0
+        self._line: Line | None = None
+
+    @property
+    def catching_up(self) -> bool:
+        """Always true: all blocks are available."""
+        return True
+
+    @property
+    def checks(self) -> str:
+        """Which checks the blocks read so far have passed, for reports."""
+        text = "hashes of the files, block ids and links"
+        if self._verified:
+            part = (
+                "" if self._verified == self.whole else f" of {self._verified} of {self.whole} whole blocks"
+            )
+            text += f", merkle roots{part}"
+        else:
+            text += "; not that the transactions of whole blocks are those of the chain"
+        return f"{text} (ids of {self.unverifiable} blocks unverified)" if self.unverifiable else text
+
+    @property
+    def where(self) -> str:
+        """File and line of the block just yielded."""
+        return "" if self._line is None else f"{self._line.path.name}, line {self._line.number}"
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """Always None: evidence on this machine never waits."""
+        return None
+
+    def blocks(self, after: Cursor) -> Iterator[tuple[Block, Receipts | None]]:
+        """Every block above the cursor with the receipts that counted. Raises SourceError with the place."""
+        manifest = self._evidence.manifest
+        if not manifest.first - 1 <= after.number <= manifest.last:
+            raise SourceError(
+                f"{self._evidence.folder}: the evidence is of blocks {manifest.first} to {manifest.last}, "
+                f"block {after.number + 1} was asked for"
+            )
+        before: Cursor | None = (
+            None  # the last block of the part before; what that is in the first one is unknown
+        )
+        for part in manifest.parts:
+            if part.last > after.number:
+                yield from self._part(part, before, after)
+            before = Cursor(part.last, part.last_id)
+
+    def _part(
+        self, part: Part, before: Cursor | None, after: Cursor
+    ) -> Iterator[tuple[Block, Receipts | None]]:
+        """The blocks of a part above the cursor."""
+        path = self._evidence.path
+        lines = read_lines([path(part.headers)])
+        headers = self._reader(next(lines, Line(path(part.headers), 1, b"")), part, before)
+        whole = _WholeBlocks(read_lines([path(part.blocks)]), self._prefilter, after.number)
+        receipts = ReceiptsInStep(read_lines([path(part.receipts)]))
+        for line in lines:
+            self._line = line
+            try:
+                header = headers.read(line.text)
+            except BlockError as error:
+                raise line.error(error) from None
+            if header.number > part.last:
+                raise line.error(f"a block after {part.last}, the last one of this part")
+            block = whole.take(header)
+            if header.number == after.number and after.block_id not in (None, header.block_id):
+                raise line.error(f"block {header.number} is {header.block_id}, not {after.block_id}")
+            if header.number <= after.number:
+                continue
+            if block is None:
+                if self._observer is not None:
+                    self._observer.header_only(header)
+                yield header, None
+            else:
+                yield self._checked(block, *receipts.block(header.number))
+        if (headers.number, headers.block_id) != (part.last, part.last_id):
+            last = Line(path(part.headers), headers.number - part.first + 2, b"")
+            raise last.error(
+                f"the part ends at block {headers.number} ({headers.block_id}), the manifest says block "
+                f"{part.last} ({part.last_id})"
+            )
+        whole.finish(part.last)
+        receipts.finish(part.last)
+        self.unverifiable += headers.unverifiable
+
+    def _reader(self, line: Line, part: Part, before: Cursor | None) -> HeaderReader:
+        """The reader of a part's headers, after its first line. Raises SourceError."""
+        words = line.text.decode("ascii", "replace").split(" ")
+        is_headers = len(words) == 3 and words[0] == HEADERS_FORMAT and words[1] == str(part.first)
+        previous = words[-1]
+        if not is_headers or len(previous) != len(NO_BLOCK) or not previous.isalnum():
+            raise line.error(
+                f"it does not begin with `{HEADERS_FORMAT} {part.first}` and the id of the block before"
+            )
+        if before is not None and before.block_id != previous:
+            raise line.error(
+                f"block {part.first} follows {previous}, but block {before.number} is {before.block_id}"
+            )
+        try:
+            return HeaderReader(part.first - 1, previous, 0, self._venue_filter)
+        except ValueError:
+            raise line.error(f"{previous!a} is not a block's id") from None
+
+    def _checked(
+        self, block: Block, receipts: Receipts | None, line: Line | None
+    ) -> tuple[Block, Receipts | None]:
+        """A whole block with its receipts, both checked. Raises SourceError."""
+        self.whole += 1
+        is_verified = False
+        try:
+            is_candidate = has_candidate(block, self._venue_filter)
+            if self._verifier is not None and self._verifier.can_check(block):
+                self._verifier.check(block)
+                self._verified += 1
+                is_verified = True
+        except BlockError as error:
+            raise SourceError(f"the whole block {block.number}: {error}") from None
+        if is_candidate and receipts is None:
+            self.candidates_without_receipts += 1
+            self.last_without_receipts = block.number
+        if receipts is not None and line is not None:
+            try:
+                receipts.check_hive_id(block.block_id)
+                receipts.check()
+            except ReceiptError as error:
+                raise line.error(error) from None
+        if self._observer is not None:
+            self._observer.whole(block, is_verified=is_verified)
+        return block, receipts
+
+
+class _WholeBlocks:
+    """Reader of a part's whole blocks in step with its headers."""
+
+    def __init__(self, lines: Iterator[Line], prefilter: Prefilter, done: int) -> None:
+        self._lines = lines
+        self._prefilter = prefilter
+        self._done = done
+        self._line: Line | None = None
+        self._next: Block | None = None
+        self._advance(0)
+
+    def take(self, header: HeaderBlock) -> Block | None:
+        """The whole block of a header, if it is published. Raises SourceError."""
+        block = self._next
+        if block is None or block.number != header.number:
+            return None
+        assert self._line is not None
+        if block.block_id != header.block_id:
+            raise self._line.error(
+                f"block {block.number} is {block.block_id}, but {header.block_id} by the header lines"
+            )
+        self._advance(header.number)
+        return block
+
+    def finish(self, last: int) -> None:
+        """Check that no block is left. Raises SourceError."""
+        if self._next is not None and self._line is not None:
+            raise self._line.error(
+                f"block {self._next.number} is not in this part, which ends at block {last}"
+            )
+
+    def _advance(self, after: int) -> None:
+        self._line = line = next(self._lines, None)
+        if line is None:
+            self._next = None
+            return
+        try:
+            block = read_block(line.text, self._prefilter, self._done)
+            check_id(block)
+        except BlockError as error:
+            raise line.error(error) from None
+        if block.number <= after:
+            raise line.error(f"block {block.number} follows block {after}")
+        self._next = block
