@@ -16,7 +16,7 @@ VENDOR := deploy/vendor
 SITE_MADE := $(VENDOR)/node_modules/.made
 # Node.js of a pip package lies in .venv and comes first on the path.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
-SOURCES := settlement indexer api alembic tests bench
+SOURCES := settlement indexer api alembic clients tests bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

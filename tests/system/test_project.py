@@ -128,14 +128,17 @@ def test_wheel_carries_the_data_beside_the_packages(wheel: zipfile.ZipFile) -> N
 
 def test_wheel_carries_the_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops == {"settlement", "indexer", "api", f"peakedex-{PROJECT['project']['version']}.dist-info"}
+    assert tops == {"settlement", "indexer", "api", "peakedex", f"peakedex-{PROJECT['project']['version']}.dist-info"}
     assert [name for name in wheel.namelist() if "__pycache__" in name] == []
     modules = {
         path.relative_to(ROOT).as_posix()
         for package in ("settlement", "indexer", "api")
         for path in (ROOT / package).rglob("*.py")
     }
+    client = ROOT / "clients" / "python"
+    modules |= {path.relative_to(client).as_posix() for path in (client / "peakedex").rglob("*.py")}
     assert modules <= set(wheel.namelist())
+    assert "peakedex/py.typed" in wheel.namelist()
 
 
 def test_wheel_makes_the_command_and_carries_the_licence(wheel: zipfile.ZipFile) -> None:
@@ -259,6 +262,9 @@ VIOLATIONS = [
     ("api/app.py", "import indexer.chain.blocks", "api"),
     ("api/app.py", "import settlement.store.write.projector", "api"),
     ("api/app.py", "import settlement.payouts.signing.transactions", "api payouts-users"),
+    ("api/app.py", "import peakedex.client.trader", "client-users"),
+    ("peakedex/client/trader.py", "import sqlalchemy", "client"),
+    ("peakedex/client/trader.py", "import indexer.chain.blocks", "client"),
 ]
 
 
@@ -281,7 +287,8 @@ def test_every_contract_breaks_when_it_should(tmp_path: Path) -> None:
         "indexer/ops/doctor.py": "import indexer.sources.hive, settlement.store.read",
         "indexer/devnet/node.py": "import indexer.chain.blocks",
         "indexer/cli/main.py": "import api.app, indexer.devnet.node, indexer.follow.loop, "
-        "settlement.payouts.signing.transactions",
+        "peakedex.client.trader, settlement.payouts.signing.transactions",
+        "peakedex/client/trader.py": "import requests",
         "api/http/errors.py": "",
         "api/app.py": "import flask, settlement.store.read",
     }

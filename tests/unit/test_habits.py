@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PRODUCT: Final = ("settlement", "indexer", "api", "hatch_build")
+PRODUCT: Final = ("settlement", "indexer", "api", "peakedex", "hatch_build")
 PUBLIC: Final = {"_replace", "_asdict", "_fields", "_make", "_mapping", "_exit"}
 """Underscored names of public interfaces: named tuples, SQLAlchemy rows, `os._exit`."""
 

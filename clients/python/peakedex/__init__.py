@@ -1,0 +1,1 @@
+"""Programs of those who use a Peake DEX exchange: `peakedex.client`. Imports no package of the server."""

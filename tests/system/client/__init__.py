@@ -1,0 +1,1 @@
+"""The Python client and the CCXT class against a whole exchange: devnet nodes, indexer and API."""
