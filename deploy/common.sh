@@ -12,6 +12,8 @@ umask 022
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SOURCE=$(dirname "$HERE")
 PROGRAM=$(basename "$0")
+# shellcheck source=deploy/command.sh
+. "$HERE/command.sh"
 
 COMMAND=install ROOT='' NAME='' VENUE='' CERT='' KEY='' ORIGINS='' SITE_APIS='' DB_URL='' NETWORK=mainnet
 DRY_RUN=no PACKAGES=yes SYSTEMD=auto PAYOUTS=no RESTORE_DATABASE=no
@@ -51,13 +53,6 @@ differs, and keeps the settings in /etc/peakedex.
 TEXT
 }
 
-say() { printf '%s\n' "$*"; }
-
-die() {
-    printf '%s: %s\n' "$PROGRAM" "$*" >&2
-    exit 2
-}
-
 # Runs a command, or prints it in a dry run.
 run() {
     if [ "$DRY_RUN" = yes ]; then
@@ -66,8 +61,6 @@ run() {
         "$@"
     fi
 }
-
-is_root() { [ "$(id -u)" = 0 ]; }
 
 parse() {
     while [ $# -gt 0 ]; do
@@ -103,7 +96,8 @@ parse() {
         esac
         shift
     done
-    OPT=$ROOT/opt/peakedex ETC=$ROOT/etc/peakedex VAR=$ROOT/var/lib/peakedex LOG=$ROOT/var/log/peakedex
+    set_places "$ROOT"
+    LOG=$ROOT/var/log/peakedex
     if [ -n "$ROOT" ]; then PACKAGES=no; fi
     if [ "$SYSTEMD" = auto ]; then
         if [ -z "$ROOT" ] && [ -d /run/systemd/system ]; then SYSTEMD=yes; else SYSTEMD=no; fi
@@ -134,11 +128,6 @@ check() {
 
 # ---------------------------------------------------------------- users and files
 
-# ID of a user or group, from the files under --root.
-number() { # passwd|group NAME
-    awk -F: -v name="$2" '$1 == name { print $3 }' "$ROOT/etc/$1" 2>/dev/null
-}
-
 add_group() { # NAME
     if [ -n "$(number group "$1")" ]; then return; fi
     run groupadd ${ROOT:+--prefix "$ROOT"} --system "$1"
@@ -163,31 +152,11 @@ make_users() {
     add_user peakedex-backup peakedex
 }
 
-# Removes the environment of whoever runs the script, which may contain keys: other processes of the user that runs
-# next can read it.
-clean_environment() {
-    local name
-    for name in $(compgen -e); do
-        if [ "$name" != PATH ] && [ "$name" != LANG ]; then unset "$name" 2>/dev/null || true; fi
-    done
-}
-
-# Replaces this subshell by a command of another user, in a new session: with root's terminal it could insert input
-# there. Without root, the user stays the same.
-become() { # USER GROUP,... COMMAND...
-    local user=$1 group gids=''
-    for group in ${2//,/ }; do gids=$gids,$(number group "$group"); done
-    shift 2
-    cd /
-    if ! is_root; then exec "$@"; fi
-    gids=${gids#,}
-    exec setsid --wait setpriv --reuid "$(number passwd "$user")" --regid "${gids%%,*}" --groups "$gids" \
-        --no-new-privs -- "$@"
-}
-
+# Runs a command as another user, without root's environment, terminal and working folder.
 as_user() { # USER GROUP,... COMMAND...
     (
         clean_environment
+        cd /
         become "$@"
     )
 }
@@ -337,11 +306,8 @@ point() { # LINK TARGET
 # Replaces this subshell's environment by the services' settings.
 load_settings() {
     clean_environment
-    set -a
-    # shellcheck disable=SC1091
-    . "$ETC/peakedex.env"
-    export PEAKEDEX_DB=${PEAKEDEX_DB/#sqlite:\/\/\/\/var/sqlite:///$ROOT/var} PEAKEDEX_VENUE=$ETC/venue.toml
-    set +a
+    add_settings
+    cd /
 }
 
 # Replaces this subshell by a version's program, with the services' settings.
@@ -354,6 +320,9 @@ program() { # USER GROUP,... VERSION ARGUMENT...
 }
 
 # ---------------------------------------------------------------- services
+
+# The command on the PATH, which becomes the right user.
+install_command() { put 0755 root root "$ROOT/usr/local/bin/peakedex" <"$HERE/command.sh"; }
 
 services() {
     if [ "$SYSTEMD" = no ]; then
@@ -599,6 +568,7 @@ install() {
     install_version "$version"
     configure_site "$version"
     prepare_database
+    install_command
     install_units
     switch "$version"
     install_nginx

@@ -255,13 +255,14 @@ def read_file() -> dict[str, Any]:
 
     Raises click.UsageError for an invalid file.
     """
-    path = Path(os.environ.get("PEAKEDEX_CONFIG", "peakedex.toml"))
-    if not path.exists():
-        if "PEAKEDEX_CONFIG" in os.environ:
-            raise click.UsageError(f"PEAKEDEX_CONFIG: {path} does not exist")
-        return {}
+    named = os.environ.get("PEAKEDEX_CONFIG")
+    path = Path(named or "peakedex.toml")
     try:
         values = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if named:
+            raise click.UsageError(f"PEAKEDEX_CONFIG: {path} does not exist") from None
+        return {}
     except OSError as error:
         raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

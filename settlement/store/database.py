@@ -109,7 +109,13 @@ def open_reader(url: str) -> Engine:
     """
     parsed = parse_url(url)
     if is_sqlite(parsed):
-        if not Path(parsed.database or "").is_file():
+        try:
+            is_file = Path(parsed.database or "").is_file()
+        except PermissionError:
+            raise StoreError(
+                f"database {parsed.database} cannot be read by this user: use a member of its group, or root"
+            ) from None
+        if not is_file:
             raise StoreError(f"database {parsed.database} does not exist: run `peakedex follow` or fix --db")
         engine = sqlite.reader_engine(parsed)
     else:

@@ -33,4 +33,8 @@ def one_line(error: Exception) -> CheckFailed | None:
             return CheckFailed(f"stopped: {error}")
         case InvariantError():
             return CheckFailed(f"stopped without recording this block: {error}")
+        case PermissionError() if error.filename:
+            return ConfigurationError(
+                f"{error.filename}: permission denied: use a user who may, or another path"
+            )
     return None

@@ -92,11 +92,11 @@ class Machine:
 
     def __post_init__(self) -> None:
         self.root, self.checkout = self.folder / "root", self.folder / "checkout"
-        self._programs, self._log = self.folder / "programs", self.folder / "log"
+        self._programs, self.log = self.folder / "programs", self.folder / "log"
         (self.root / "etc").mkdir(parents=True)
         self._programs.mkdir()
-        self._log.touch()
-        self._log.chmod(0o666)  # the services' users write to it
+        self.log.touch()
+        self.log.chmod(0o666)  # the services' users write to it
         if IS_ROOT:
             write_program(self._programs / "peakedex-now")
             for name in ("passwd", "group", "shadow", "gshadow"):  # the script adds its users to these
@@ -127,7 +127,7 @@ class Machine:
 
     def _write_program(self, path: Path, text: str) -> None:
         for name, value in (
-            ("LOG", self._log),
+            ("LOG", self.log),
             ("PEAKEDEX", self._programs / "peakedex-now"),
             ("CHECKOUT", self.checkout),
             ("PYTHON", shared_python()),
@@ -150,7 +150,7 @@ class Machine:
         terminal: int | None = None,
     ) -> Done:
         """Run the script with these words, `--root` and `--health-url`, optionally in a session of this terminal."""
-        self._log.write_text("")
+        self.log.write_text("")
         path = {"PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
         done = subprocess.run(
             [
@@ -170,7 +170,7 @@ class Machine:
             check=False,
             timeout=120,
         )
-        return Done(done.returncode, done.stdout, done.stderr, self._log.read_text().splitlines())
+        return Done(done.returncode, done.stdout, done.stderr, self.log.read_text().splitlines())
 
     def install(self, *words: object, **options: Any) -> Done:
         venue = self.folder / "venue.toml"
