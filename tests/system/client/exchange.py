@@ -6,13 +6,14 @@ that nothing waits for a clock.
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 from api.app import DATABASE, PUBLISHER, create_app
 from api.settings import ApiSettings
@@ -35,6 +36,29 @@ from settlement.store.write.projector import make_read_indexes
 from tests.system.store.chains import VENUE_TEXT
 
 PAIR = "PEK/SWAP.HIVE"
+
+
+class _Server(ThreadedWSGIServer):
+    """WSGI server whose open connections can be cut."""
+
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut(self) -> None:
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Irreversible:
@@ -72,8 +96,7 @@ class Exchange:
         self._follower = Follower(rules, projector, Irreversible(self.node))
         self._lock = threading.Lock()
         self._app = create_app(ApiSettings(database_url=url, network="devnet"))
-        self._server = make_server("127.0.0.1", 0, self._app, threaded=True)
-        self._server.daemon_threads = True
+        self._server = _Server("127.0.0.1", 0, self._app)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.address = f"http://127.0.0.1:{self._server.port}"
         for server in self.nodes:
@@ -115,6 +138,10 @@ class Exchange:
     def act(self, account: str, action: str, **payload: object) -> str:
         """Put an intent on the chain without a signature; returns its id. It is in the next block."""
         return self.node.broadcast([custom_json(self.venue, account, intent(self.venue, action, payload))])
+
+    def cut_streams(self) -> None:
+        """End all open connections, as a restarted server or a proxy does."""
+        self._server.cut()
 
     def api(self, **options: Any) -> Api:
         return Api(self.address, **{"sleep": self.step, **options})

@@ -1,0 +1,1 @@
+"""Client of the exchange: packaging, and what it builds."""
