@@ -18,7 +18,15 @@ from msgspec import UNSET
 
 from api.database import Database, Snapshot
 from api.http.errors import encode
-from api.http.etag import JSON, RenderedBody, conditional_response, content_etag, snapshot_etag
+from api.http.etag import (
+    JSON,
+    RenderedBody,
+    accepts_gzip,
+    conditional_response,
+    content_etag,
+    snapshot_etag,
+    vary_by_encoding,
+)
 from api.http.parameters import ParameterReader
 from api.http.shapes import Answer, Text
 from api.http.staleness import Staleness, find_staleness
@@ -27,7 +35,7 @@ from api.settings import ApiSettings, program_version
 PLAIN: Final = "text/plain; charset=utf-8"
 CACHE_BYTES: Final = 16 << 20
 MAX_CACHED_BYTES: Final = CACHE_BYTES // 8
-"""A larger body is not cached: it would displace too many others."""
+"""A larger body is neither cached, because it would displace too many others, nor compressed."""
 P = TypeVar("P")
 
 
@@ -66,16 +74,17 @@ class DirectEndpoint(Endpoint[P]):
 
 
 class ResourceServer:
-    """Answers requests for resources from one database, with an LRU cache of rendered bodies keyed by ETag.
+    """Answers requests for resources from one database.
 
-    An ETag names everything that its body depends on, so entries never need to be invalidated.
+    Rendered bodies are kept in an LRU cache, keyed by ETag and encoding. An ETag names everything that its body
+    depends on, so entries never need to be invalidated.
     """
 
     def __init__(self, settings: ApiSettings, database: Database) -> None:
         self._settings = settings
         self._database = database
         self._version = program_version()
-        self._cache: LRUCache[str, RenderedBody] = LRUCache(
+        self._cache: LRUCache[tuple[str, bool], RenderedBody] = LRUCache(
             CACHE_BYTES, getsizeof=lambda body: len(body.content)
         )
         self._cache_lock = threading.Lock()
@@ -95,19 +104,22 @@ class ResourceServer:
 
     def _respond(self, resource: Resource[Any], parameters: Any) -> Response:
         block = getattr(parameters, "block", None)
+        compress = accepts_gzip()
         with self._database.snapshot() as tip:
             snapshot = tip if block is None else tip.past(block)
             staleness = find_staleness(tip, self._settings)
             if resource.live:
                 body = _render(resource, resource.view(snapshot, parameters), staleness)
-                return conditional_response(body, content_etag(snapshot.block, body.content))
+                etag = content_etag(snapshot.block, body.content)
+                return conditional_response(vary_by_encoding(body, compress=compress), etag)
             etag = snapshot_etag(snapshot, tip.at, staleness, self._version)
             with self._cache_lock:
-                cached = self._cache.get(etag)
+                cached = self._cache.get((etag, compress))
             body = cached or _render(resource, resource.view(snapshot, parameters), staleness)
         if cached is None and len(body.content) <= MAX_CACHED_BYTES:
+            body = vary_by_encoding(body, compress=compress)
             with self._cache_lock:
-                self._cache[etag] = body
+                self._cache[etag, compress] = body
         return conditional_response(body, etag)
 
 

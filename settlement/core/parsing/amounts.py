@@ -77,9 +77,8 @@ def show_units(units: int, precision: int) -> str:
     """
     if precision <= 0:
         return str(units * 10**-precision)
-    sign = "-" if units < 0 else ""
-    whole, fraction = divmod(abs(units), 10**precision)
-    return f"{sign}{whole}.{fraction:0{precision}d}"
+    digits = str(units).zfill(precision + (2 if units < 0 else 1))
+    return f"{digits[:-precision]}.{digits[-precision:]}"
 
 
 class Quantity(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -91,6 +92,27 @@ def test_a_cached_response_equals_the_first_one(world: World, headers: dict[str,
 def comparable(answer: TestResponse) -> tuple[object, ...]:
     headers = sorted((name, value) for name, value in answer.headers if name not in ("X-Request-Id", "Date"))
     return answer.status, headers, answer.data
+
+
+@pytest.mark.parametrize("path", ["/api/orders", "/api/state", "/api/solvency"])
+def test_a_body_is_compressed_for_clients_that_accept_it(client: FlaskClient, path: str) -> None:
+    plain = client.get(path)
+    assert plain.headers["Vary"] == "Accept-Encoding"
+    for accepted in ("gzip", "br, gzip;q=0.5", "*"):
+        packed = client.get(path, headers={"Accept-Encoding": accepted})
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(packed.data) == plain.data
+        assert packed.headers["ETag"] == plain.headers["ETag"]
+        assert packed.headers["Content-Length"] == str(len(packed.data))
+    for accepted in ("", "br", "gzip;q=0", "identity"):
+        assert client.get(path, headers={"Accept-Encoding": accepted}).data == plain.data
+
+
+def test_a_short_body_is_never_compressed(client: FlaskClient) -> None:
+    answer = client.get("/api/orders?user=nobody", headers={"Accept-Encoding": "gzip"})
+    assert answer.json["orders"] == []
+    assert "Content-Encoding" not in answer.headers
+    assert "Vary" not in answer.headers
 
 
 def test_etags_differ_by_address_and_by_block(fresh: World) -> None:

