@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from indexer.chain.blocks import Block, BlockError, seconds_of
@@ -58,18 +58,25 @@ def _duty(venue: Venue, name: str) -> str:
     return " and ".join([*duties, *([f"escrow account of {symbols}"] if symbols else [])])
 
 
+def _missing(section: Section, scene: Scene, names: Iterable[str]) -> list[Point]:
+    """The accounts among these that do not exist: the point cannot tell."""
+    known = scene.accounts or {}
+    missing = [name for name in names if name not in known]
+    if not missing:
+        return []
+    return [section.unknown(f"not registered: {', '.join(missing)}", "register what point 4 names")]
+
+
 def authorities(scene: Scene) -> Iterator[Point]:
     """Whether the escrow accounts are k of n, and payouts can sign for them and for checkpoints."""
     section, known = Section("Authorities"), scene.accounts
     if scene.venue is None or known is None:
         yield section.unknown("the accounts are not known", FIX_VENUE)
         return
-    problems: list[Point] = []
+    problems = _missing(section, scene, (*scene.escrows, scene.venue.checkpoint_account))
     shown = []
-    for name in scene.escrows:
-        if (account := known.get(name)) is None:
-            problems.append(section.unknown(f"{name} does not exist", "register it"))
-            continue
+    for account in (known[name] for name in scene.escrows if name in known):
+        name = account.name
         for role in ROLES:
             problems += _escrow_problems(section, scene, account, role)
         active = Signers(account.active, known)
@@ -123,7 +130,7 @@ def keys(scene: Scene) -> Iterator[Point]:
     if scene.venue is None or known is None:
         yield section.unknown("the accounts are not known", FIX_VENUE)
         return
-    problems: list[Point] = []
+    problems = _missing(section, scene, scene.names)
     escrow_keys: dict[str, str] = {}
     for account in (known[name] for name in scene.escrows if name in known):
         for role in ROLES:
@@ -175,7 +182,7 @@ def credits(scene: Scene) -> Iterator[Point]:
     try:
         prices = resources.read_prices(node.client)
         held = resources.read_credits(node.client, needs, node.head_time)
-        problems = []
+        problems = _missing(section, scene, needs)
         for name, (transfers, actions) in needs.items():
             if name not in scene.accounts:
                 continue
@@ -263,7 +270,7 @@ def start_block(scene: Scene) -> Iterator[Point]:
     except (NodeError, BlockError, ValueError) as error:
         yield section.unknown(f"block {first} cannot be read: {error}", "use another --node")
         return
-    problems: list[Point] = []
+    problems = _missing(section, scene, scene.escrows)
     for name in scene.escrows:
         account = scene.accounts.get(name)
         if account is not None and seconds_of(account.created) > time:
