@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,11 @@ class Exchange:
             self.node.tick()
             self._follower.run(self.node.chain.irreversible)
 
+    def fork(self) -> None:
+        """Drop the newest block; its transactions are lost until somebody sends them again."""
+        with self._lock:
+            self.node.fork(1, forget=True)
+
     def steps(self, count: int) -> None:
         for _ in range(count):
             self.step()
@@ -163,24 +168,6 @@ class Exchange:
         for server in self.nodes:
             server.stop()
         self._engine.dispose()
-
-
-@contextmanager
-def ticking(exchange: Exchange, seconds: float) -> Iterator[Callable[[], bool]]:
-    """Make a block every so many seconds in the background; yields whether that still happens."""
-    stop = threading.Event()
-
-    def run() -> None:
-        while not stop.wait(seconds):
-            exchange.step()
-
-    clock = threading.Thread(target=run, daemon=True)
-    clock.start()
-    try:
-        yield clock.is_alive
-    finally:
-        stop.set()
-        clock.join(30)
 
 
 def signer_of(exchange: Exchange, account: str, environment: Any, role: Any = "active") -> KeySigner:
