@@ -1,4 +1,4 @@
-"""js/lib/amounts.js: what is typed, signed and shown is the same number, digit for digit."""
+"""js/lib/amounts.js and parse-amount.js: what is typed, signed and shown is the same number, digit for digit."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SEPARATORS = (
 
 
 def call(page: Page, function: str, *arguments: Any) -> Any:
-    """Call a function of amounts.js. Strings such as "5n" are passed and returned for a BigInt."""
+    """Call a function of these modules. Strings such as "5n" are passed and returned for a BigInt."""
     script = """async ([name, list]) => {
-      const module = await import("/js/lib/amounts.js");
+      const module = { ...await import("/js/lib/amounts.js"), ...await import("/js/lib/parse-amount.js") };
       const value = module[name](...list.map((one) => (typeof one === "string" && /^-?\\d+n$/.test(one) ? BigInt(one.slice(0, -1)) : one)));
       return JSON.stringify(value, (_, one) => (typeof one === "bigint" ? `${one}n` : one));
     }"""

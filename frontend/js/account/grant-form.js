@@ -1,9 +1,10 @@
 // Fields of a grant: pairs, daily allowances, price band and end.
 
 import { chainTime } from "../data/grants.js";
-import { grouped, parse, plain, trimmed, units } from "../lib/amounts.js";
+import { grouped, plain, trimmed, units } from "../lib/amounts.js";
 import { el, setChildren } from "../lib/dom.js";
 import { dayAndTime } from "../lib/format.js";
+import { parse } from "../lib/parse-amount.js";
 import { field, NUMERIC } from "../lib/widgets.js";
 import { amounts as inputStrings } from "../strings/common.js";
 import { grantDialog as strings } from "../strings/one-click.js";

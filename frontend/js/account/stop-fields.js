@@ -1,7 +1,8 @@
 // Fields of a protective stop: its price, the worst price of the market order that it places, and what it will do.
 
-import { parse, plainPrice, showPrice, worstPrice } from "../lib/amounts.js";
+import { plainPrice, showPrice, worstPrice } from "../lib/amounts.js";
 import { el, setText } from "../lib/dom.js";
+import { parse } from "../lib/parse-amount.js";
 import { field, NUMERIC } from "../lib/widgets.js";
 import { amounts as inputStrings } from "../strings/common.js";
 import { stopFields as strings } from "../strings/ticket.js";

@@ -1,6 +1,7 @@
 // Reads the order that the ticket's form describes, in whole ticks, lots and units.
 
-import { mostLots, parse, showQuote, total, worstPrice } from "../lib/amounts.js";
+import { mostLots, showQuote, total, worstPrice } from "../lib/amounts.js";
+import { parse } from "../lib/parse-amount.js";
 import { amounts as inputStrings } from "../strings/common.js";
 import { ticket as strings } from "../strings/ticket.js";
 import { ORDER_TYPES, triggerSide } from "./order-types.js";
