@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from indexer.devnet.hive.authority import Authority, Role
+from indexer.devnet.hive.account_update import AccountUpdate, AuthorityValue
+from indexer.devnet.hive.authority import ROLES, Authority, Role
 from indexer.devnet.hive.errors import CODE_ASSERT, ChainError, Frame, UnknownAccountError
 from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.hive.operations import COINS, MAX_MILS, Coin, Operation, PowerUp, Transfer, name_error
 from settlement.core.parsing.names import is_account
 
-# (account, coin, change in mils): a balance change of an operation, which a fork can revert.
-Delta = tuple[str, str, int]
+
+class KeyChange(NamedTuple):
+    """The authorities and the memo key that an account had before an operation."""
+
+    account: str
+    authorities: dict[Role, Authority]
+    memo_key: str
+
+
+# A balance change (account, coin, change in mils) or a change of keys, which a fork can revert.
+Delta = tuple[str, str, int] | KeyChange
 
 
 @dataclass(slots=True)
@@ -115,6 +126,9 @@ class Accounts:
         return deltas
 
     def _apply_one(self, operation: Operation, deltas: list[Delta]) -> None:
+        if isinstance(operation, AccountUpdate):
+            deltas.append(self._change_keys(operation))
+            return
         if not isinstance(operation, Transfer | PowerUp):
             for name in operation.required_auths + operation.required_posting_auths:
                 self.get(name)
@@ -132,9 +146,29 @@ class Accounts:
             deltas.append((account.name, symbol, delta))
 
     def revert(self, deltas: Sequence[Delta]) -> None:
-        """Revert the balance changes of `apply`, the newest first."""
-        for name, symbol, delta in reversed(deltas):
-            self._by_name[name].balances[symbol] -= delta
+        """Revert the changes of `apply`, the newest first."""
+        for change in reversed(deltas):
+            if isinstance(change, KeyChange):
+                account = self._by_name[change.account]
+                account.authorities, account.memo_key = dict(change.authorities), change.memo_key
+            else:
+                name, symbol, delta = change
+                self._by_name[name].balances[symbol] -= delta
+
+    def _change_keys(self, operation: AccountUpdate) -> KeyChange:
+        """Apply an `account_update`. Raises ChainError if it names an account that does not exist."""
+        name = operation.account
+        account = self.get(name)
+        for member in operation.members:
+            self.get(member)
+        before = {role: self.authority(name, role) for role in ROLES}
+        change = KeyChange(name, before, self.memo_key(name))
+        for role in ROLES:
+            value: AuthorityValue | None = getattr(operation, role)
+            if value is not None:
+                account.authorities[role] = Authority(value.threshold, value.key_auths, value.account_auths)
+        account.memo_key = operation.memo_key
+        return change
 
 
 def _overdrawn(account: Account, required: Coin) -> ChainError:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from indexer.devnet.hive.account_update import AccountUpdate
 from indexer.devnet.hive.errors import (
     ASSERT,
     DUPLICATE,
     MISSING_ACTIVE,
+    MISSING_OWNER,
     MISSING_POSTING,
     AuthorityError,
     Frame,
@@ -57,17 +59,20 @@ class Authority:
 Lookup = Callable[[str, Role], Authority]
 
 
-def required(transaction: Transaction) -> tuple[frozenset[str], frozenset[str]]:
-    """The accounts whose active authority, and those whose posting authority, the operations require."""
+def required(transaction: Transaction) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The accounts whose owner, active and posting authority the operations require."""
+    owner: set[str] = set()
     active: set[str] = set()
     posting: set[str] = set()
     for operation in transaction.operations:
         if isinstance(operation, Transfer | PowerUp):
             active.add(operation.sender)
+        elif isinstance(operation, AccountUpdate):
+            (active if operation.owner is None else owner).add(operation.account)
         else:
             active.update(operation.required_auths)
             posting.update(operation.required_posting_auths)
-    return frozenset(active), frozenset(posting)
+    return frozenset(owner), frozenset(active), frozenset(posting)
 
 
 def authorize(transaction: Transaction, chain_id: bytes, lookup: Lookup) -> Transaction:
@@ -91,7 +96,10 @@ def authorize(transaction: Transaction, chain_id: bytes, lookup: Lookup) -> Tran
 
 def _verify(transaction: Transaction, chain_id: bytes, lookup: Lookup) -> None:
     keys = _signing_keys(transaction, chain_id)
-    active, posting = required(transaction)
+    owner, active, posting = required(transaction)
+    for name in sorted(owner):
+        if not satisfied(lookup(name, "owner"), "owner", keys, lookup, 0):
+            raise AuthorityError.missing(MISSING_OWNER, "Owner", name)
     for name in sorted(active):
         if not satisfied(lookup(name, "active"), "active", keys, lookup, 0):
             raise AuthorityError.missing(MISSING_ACTIVE, "Active", name)

@@ -16,6 +16,7 @@ import msgspec
 
 from indexer.devnet.block_store import BlockStore
 from indexer.devnet.hive import serialization as packing
+from indexer.devnet.hive.account_update import AccountUpdate
 from indexer.devnet.hive.accounts import Accounts, Delta
 from indexer.devnet.hive.authority import authorize, required
 from indexer.devnet.hive.blocks import Block
@@ -157,7 +158,9 @@ class Chain:
         """
         try:
             parsed = tuple(
-                raw if isinstance(raw, Transfer | PowerUp | CustomJson) else parse_operation(raw)
+                raw
+                if isinstance(raw, Transfer | PowerUp | CustomJson | AccountUpdate)
+                else parse_operation(raw)
                 for raw in operations
             )
         except OperationError as error:

@@ -27,6 +27,7 @@ ASSERT: Final = Kind(10, "assert_exception", "Assert Exception")
 EXPIRATION: Final = Kind(4030100, "transaction_expiration_exception", "transaction expiration exception")
 TAPOS: Final = Kind(4030200, "transaction_tapos_exception", "transaction tapos exception")
 MISSING_ACTIVE: Final = Kind(3010000, "tx_missing_active_auth", "missing required active authority")
+MISSING_OWNER: Final = Kind(3020000, "tx_missing_owner_auth", "missing required owner authority")
 MISSING_POSTING: Final = Kind(3030000, "tx_missing_posting_auth", "missing required posting authority")
 DUPLICATE: Final = Kind(3060000, "tx_duplicate_sig", "duplicate signature included")
 NOT_ENOUGH_RC: Final = Kind(
@@ -40,6 +41,7 @@ _KINDS: Final = (
     EXPIRATION,
     TAPOS,
     MISSING_ACTIVE,
+    MISSING_OWNER,
     MISSING_POSTING,
     DUPLICATE,
     NOT_ENOUGH_RC,
@@ -47,7 +49,7 @@ _KINDS: Final = (
     PARSE,
 )
 _BY_PREFIX: Final = {kind.prefix: kind for kind in _KINDS}
-_SIGNING: Final = (MISSING_ACTIVE, MISSING_POSTING, DUPLICATE)
+_SIGNING: Final = (MISSING_ACTIVE, MISSING_OWNER, MISSING_POSTING, DUPLICATE)
 _BOTH_PACKINGS: Final = "Transaction failed to validate using both new (hf26) and legacy serialization"
 _NOT_IN_INDEX: Final = (
     "0 exception: unspecified\nunknown key: {name} of type: std::__cxx11::basic_string<char, "

@@ -1,4 +1,4 @@
-"""The Hive operations `transfer`, `transfer_to_vesting` and `custom_json`, in both JSON shapes of the APIs.
+"""The Hive operations transfer, transfer_to_vesting, custom_json and account_update, in both JSON shapes.
 
 Amounts of native coins are integers of thousandths ("mils"). The block_api shape is
 `{"amount": "1234", "precision": 3, "nai": "@@000000021"}`, the condenser_api shape `"1.234 HIVE"`.
@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from indexer.devnet.hive.account_update import AccountUpdate, parse_account_update
 from settlement.core.parsing.names import is_account
 from settlement.net.hive_formats import COIN_BY_NAI, COIN_BY_SYMBOL
 
@@ -71,7 +72,7 @@ class PowerUp(NamedTuple):
     amount: Coin
 
 
-Operation = Transfer | PowerUp | CustomJson
+Operation = Transfer | PowerUp | CustomJson | AccountUpdate
 
 
 def parse_coin(raw: object) -> Coin:
@@ -110,6 +111,11 @@ def parse_operation(raw: object) -> Operation:
             operation = PowerUp(sender, recipient, amount)
         case "custom_json":
             operation = _parse_custom_json(value)
+        case "account_update":
+            try:
+                operation = parse_account_update(value)
+            except ValueError as error:
+                raise OperationError(f"Assert Exception:{error}") from error
         case other:
             raise OperationError(f"Assert Exception:the devnet does not support the operation {other[:64]}")
     check_operation(operation)
@@ -175,6 +181,11 @@ def name_error(name: str) -> str:
 
 def check_operation(operation: Operation) -> None:
     """Validate an operation without state. Raises OperationError."""
+    if isinstance(operation, AccountUpdate):
+        for name in (operation.account, *sorted(operation.members)):
+            if not is_account(name):
+                raise OperationError(name_error(name))
+        return
     if isinstance(operation, PowerUp):
         check_operation(Transfer(*operation, memo=""))
         if operation.amount.symbol != "HIVE":
@@ -233,6 +244,8 @@ def block_api_operation(operation: Operation) -> dict[str, object]:
             "type": "transfer_to_vesting_operation",
             "value": {**parties, "amount": operation.amount.nai()},
         }
+    if isinstance(operation, AccountUpdate):
+        return {"type": "account_update_operation", "value": operation.to_json()}
     return {"type": "custom_json_operation", "value": _custom_json_value(operation)}
 
 
@@ -249,6 +262,8 @@ def condenser_operation(operation: Operation) -> list[object]:
     if isinstance(operation, PowerUp):
         parties = {"from": operation.sender, "to": operation.recipient}
         return ["transfer_to_vesting", {**parties, "amount": operation.amount.text()}]
+    if isinstance(operation, AccountUpdate):
+        return ["account_update", operation.to_json()]
     return ["custom_json", _custom_json_value(operation)]
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
 
+from indexer.devnet.hive.account_update import AccountUpdate, pack_count
 from indexer.devnet.hive.operations import (
     Operation,
     PowerUp,
@@ -48,14 +49,7 @@ def parse_time(text: str) -> int:
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
 
 
-def pack_varint(number: int) -> bytes:
-    """An unsigned LEB128 integer."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+pack_varint = pack_count
 
 
 def _pack_text(text: str) -> bytes:
@@ -69,6 +63,8 @@ def _pack_texts(texts: Sequence[str]) -> bytes:
 
 def pack_operation(operation: Operation, packing: Packing) -> bytes:
     """The operation's bytes, starting with its code."""
+    if isinstance(operation, AccountUpdate):
+        return operation.packed()
     if isinstance(operation, Transfer | PowerUp):
         symbols = _LEGACY_SYMBOL if packing == "legacy" else _NAI_SYMBOL
         return (

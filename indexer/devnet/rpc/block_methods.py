@@ -271,5 +271,5 @@ def _condenser_row(row: Row) -> Row:
 
 
 def _concerns(value: Row, account: str) -> bool:
-    named = [value.get("from"), value.get("to"), value.get("producer")]
+    named = [value.get("from"), value.get("to"), value.get("producer"), value.get("account")]
     return account in (*named, *value.get("required_auths", ()), *value.get("required_posting_auths", ()))

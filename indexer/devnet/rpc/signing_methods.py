@@ -42,8 +42,10 @@ class SigningMethods:
     def _potential(self, params: Params) -> list[str]:
         """The keys that could sign, including those of accounts within authorities."""
         transaction = read_transaction(params.get(0, "trx"))
-        active, posting = required(transaction)
+        owner, active, posting = required(transaction)
         found: set[str] = set()
+        for name in owner:
+            self._collect(self._chain.accounts.authority(name, "owner"), found)
         for name in active:
             self._collect(self._chain.accounts.authority(name, "active"), found)
             self._collect(self._chain.accounts.authority(name, "owner"), found)

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from indexer.devnet.hive.account_update import AccountUpdate
 from indexer.devnet.hive.blocks import Block
 from indexer.devnet.hive.operations import CustomJson, PowerUp, Transfer
 
@@ -72,7 +73,7 @@ def actions_of(block: Block, chain_id: str = SIDECHAIN_ID) -> list[Action]:
     for transaction in block.transactions:
         many = len(transaction.operations) > 1
         for index, operation in enumerate(transaction.operations):
-            if isinstance(operation, PowerUp) or (
+            if isinstance(operation, PowerUp | AccountUpdate) or (
                 isinstance(operation, Transfer) and "{" not in operation.memo
             ):
                 continue

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from indexer.devnet.hive.account_update import AccountUpdate, AuthorityValue
 from indexer.devnet.hive.accounts import ChainError
 from indexer.devnet.hive.authority import Authority
 from indexer.devnet.hive.chain import Chain
@@ -120,3 +121,28 @@ def test_an_unknown_signer_is_an_unknown_key() -> None:
     chain = chain_of()
     with pytest.raises(ChainError, match="unknown key"):
         chain.push(signed(chain, [CustomJson(("nobody",), (), "x", "{}")], KEYS["k1"]))
+
+
+def test_an_account_update_changes_authorities_and_a_fork_takes_it_back() -> None:
+    chain = chain_of()
+    chain.stalled = True
+    two_of_two = AuthorityValue(2, (("bobby", 1), ("carol", 1)), ())
+    kept = {"posting": None, "memo_key": KEYS["k3"].public_key, "json_metadata": ""}
+    both = AccountUpdate("alice", owner=two_of_two, active=two_of_two, **kept)
+    with pytest.raises(ChainError, match="Missing Owner Authority alice"):
+        chain.push(signed(chain, [both], key(chain, "alice", "active")))
+    stranger = AuthorityValue(1, (("nobody", 1),), ())
+    unknown = AccountUpdate("alice", owner=None, active=stranger, **kept)
+    with pytest.raises(ChainError, match="nobody"):
+        chain.push(signed(chain, [unknown], key(chain, "alice", "active")))
+    chain.push(signed(chain, [both], key(chain, "alice", "owner")))
+    chain.produce()
+    assert chain.accounts.authority("alice", "active") == Authority(2, (), two_of_two.account_auths)
+    assert chain.accounts.memo_key("alice") == KEYS["k3"].public_key
+    with pytest.raises(ChainError, match="Missing Active Authority alice"):
+        chain.push(signed(chain, [PAY], key(chain, "alice", "active")))
+    chain.push(signed(chain, [PAY], key(chain, "bobby", "active"), key(chain, "carol", "active")))
+    chain.rewind(chain.head - 1, forget=True)
+    assert chain.accounts.authority("alice", "active") == Authority.of_key(
+        key(chain, "alice", "active").public_key
+    )

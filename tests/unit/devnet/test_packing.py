@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from beem.amount import Amount  # noqa: F401  (importing beem's base alone leaves its objects half made)
+from beembase.operations import Account_update as BeemAccountUpdate
 from beembase.operations import Custom_json as BeemCustomJson
 from beembase.operations import Transfer as BeemTransfer
 from beembase.signedtransactions import Signed_Transaction
 
+from indexer.devnet.hive.account_update import AccountUpdate, AuthorityValue
 from indexer.devnet.hive.keys import PlaceholderSigner, PrivateKey, SignatureError, recover_public_key
 from indexer.devnet.hive.operations import (
     Coin,
@@ -136,25 +138,34 @@ def test_merkle_root_of_nothing_is_zeros_and_an_odd_leaf_is_carried_up() -> None
     assert merkle_root([one, two, three]) == hashlib.new("ripemd160", top).digest()
 
 
+KEY = PrivateKey("a key").public_key
 OPERATIONS: list[Operation] = [
     Transfer("alice", "bobby", Coin(1234, "HIVE"), "Grüße, 東京"),
     Transfer("alice", "bobby", Coin(1, "HBD"), ""),
     CustomJson(("alice",), (), "ssc-mainnet-hive", '{"a":"' + "x" * 300 + '"}'),
     CustomJson((), ("alice", "bobby"), "x", "[]"),
+    AccountUpdate(
+        *("alice", AuthorityValue(2, (("bobby", 1), ("carol", 1)), ()), AuthorityValue(1, (), ((KEY, 1),))),
+        *(None, KEY, ""),
+    ),
 ]
+MAKERS = {
+    "transfer": BeemTransfer,
+    "custom_json": BeemCustomJson,
+    "account_update": BeemAccountUpdate,
+}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_legacy_packing_is_that_of_beem(operation: Operation) -> None:
     transaction = Transaction(17740, 572464355, 1_700_000_000, (operation,))
     name, value = condenser_operation(operation)
-    make = BeemTransfer if name == "transfer" else BeemCustomJson
     assert isinstance(value, dict)
     theirs = Signed_Transaction(
         ref_block_num=17740,
         ref_block_prefix=572464355,
         expiration=iso_time(1_700_000_000),
-        operations=[make({**value, "prefix": "STM"})],
+        operations=[MAKERS[str(name)]({**value, "prefix": "STM"})],
     )
     theirs.data["signatures"].data = []
     packed = bytes(theirs)[:-1]  # without the empty list of signatures
