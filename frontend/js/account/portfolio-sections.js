@@ -1,9 +1,9 @@
 // Sections of the Portfolio screen below the balances, loaded after the first paint: open orders, transfers, histories,
-// grants and the proof.
+// the statement, grants and the proof.
 
 import { readOrderHistory, readTradeHistory } from "../data/account-history.js";
 import { read, readVenue } from "../data/api.js";
-import { button, el, setText } from "../lib/dom.js";
+import { button, setText } from "../lib/dom.js";
 import { scheduleRender } from "../lib/render.js";
 import { panel } from "../lib/widgets.js";
 import { proofCard } from "../audit/proof-card.js";
@@ -12,10 +12,10 @@ import { GrantSection } from "./grant-section.js";
 import { cancelAllOrders, cancelOrder, replaceOrder, takeBackWithdrawal } from "./order-actions.js";
 import { openOrdersTable, orderHistoryTable, tradeHistoryTable } from "./order-tables.js";
 import { signedOrders } from "./signed-orders.js";
+import { statementSection } from "./statement-section.js";
 import { depositsTable, withdrawalsTable } from "./transfer-tables.js";
 
 const MAX_TRANSFERS = 100;
-const CSV_COLUMNS = ["id", "time", "pair", "side", "role", "price", "amount", "total", "fee", "fee_symbol"];
 
 /** @type {Sections|null} those on the page */
 let current = null;
@@ -28,7 +28,6 @@ export class Sections {
    */
   constructor(account, isOwn) {
     this.account = account;
-    this.trades = [];
     this.orders = null; // closed and rejected ones; null until read
     const withVenue = (action) => async (what) => action(await readVenue(), what);
     const actions = { cancel: withVenue(cancelOrder), replace: withVenue(replaceOrder) };
@@ -41,15 +40,15 @@ export class Sections {
     };
     const cancelAll = withVenue(cancelAllOrders);
     this.cancelAll = button("", () => cancelAll({ count: account.openOrders().length }), { className: "plain", hidden: true });
-    this.csv = button(strings.csv, () => this.exportCsv(), { className: "plain", disabled: true });
     this.grants = new GrantSection(account.name, isOwn);
     const section = (key, ...tools) => panel(key, strings.sections[key], { tools, content: [this.tables[key].node] });
     this.nodes = [
       section("open", ...(isOwn ? [this.cancelAll] : [])),
       section("withdrawals"),
       section("deposits"),
-      section("trades", this.csv),
+      section("trades"),
       section("history"),
+      statementSection(account.name),
       this.grants.node,
       proofCard(account.name),
     ];
@@ -78,24 +77,10 @@ export class Sections {
       readOrderHistory(user),
       readTradeHistory(user),
     ]);
-    this.trades = trades;
     this.orders = orders;
-    this.csv.disabled = trades.length === 0;
     this.tables.deposits.show(deposits.deposits);
     this.tables.withdrawals.show(withdrawals.withdrawals);
     this.tables.history.show(orders);
     this.tables.trades.show(trades);
-  }
-
-  exportCsv() {
-    const rows = this.trades.map(({ id, ts, base, quote, side, role, price, amount, quote_amount: total, fee }) =>
-      [id, ts, `${base}/${quote}`, side, role, price, amount, total, fee, side === "buy" ? base : quote]);
-    const text = [CSV_COLUMNS, ...rows].map((row) => `${row.join(",")}\n`).join("");
-    const link = el("a", {
-      href: URL.createObjectURL(new Blob([text], { type: "text/csv" })),
-      download: `peakedex-${this.account.name}-trades.csv`,
-    });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 }

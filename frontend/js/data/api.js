@@ -89,7 +89,7 @@ export async function read(path, parameters = {}) {
  */
 export async function readText(path, parameters = {}) {
   const { response, body } = await request(path, parameters, (text) => text);
-  if (!response.ok) throw new ApiError(strings.status(response.status), response.status, "");
+  if (!response.ok) content({ response, body: parseJson(body) });
   return { text: body, headers: response.headers };
 }
 

@@ -78,7 +78,6 @@ export const portfolio = {
   valueTitle: (value) => `${value}, at last prices`,
   valueIn: "Value in",
   cancelAll: (count) => `Cancel all (${count})`,
-  csv: "Export CSV",
   sections: { balances: "Balances", open: "Open orders", deposits: "Deposits", withdrawals: "Withdrawals", trades: "Trade history", history: "Order history" },
 };
 

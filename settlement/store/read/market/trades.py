@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -106,11 +106,8 @@ def _newest_of(role: Column[Any]) -> Select[tuple[int]]:
 
 _OF_ORDER = BulkQuery(_TRADES.where(_t.n.in_(_newest_of(_t.taker).union_all(_newest_of(_t.maker)))))
 _LAST = _TRADES.where(_t.n == bindparam("n"))
-_CHOSEN = (
-    _TRADES.add_columns(_t.pair_id, _t.taker_account_id, _t.maker_account_id)
-    .where(_t.n.in_(bindparam("numbers", expanding=True)))
-    .limit(None)
-)
+_OF_ACCOUNTS = _TRADES.add_columns(_t.pair_id, _t.taker_account_id, _t.maker_account_id)
+_CHOSEN = _OF_ACCOUNTS.where(_t.n.in_(bindparam("numbers", expanding=True))).limit(None)
 _taker_account, _maker_account = schema.accounts.alias("taker_name"), schema.accounts.alias("maker_name")
 _PARTIES = (
     _TRADES.add_columns(_t.pair_id, _taker_account.c.name, _maker_account.c.name)
@@ -133,6 +130,28 @@ _sides = union_all(
     _of_side(_t.taker_account_id == _account), _of_side(_t.maker_account_id == _account, _NO_SELF_TRADE)
 )
 _NEWEST_OF_ACCOUNT = _sides.order_by(_sides.selected_columns.n.desc()).limit(bindparam("rows"))
+_in_range = _t.n.between(bindparam("first", type_=_t.n.type), bindparam("last", type_=_t.n.type))
+
+
+def _oldest_of_side(*conditions: ColumnElement[bool] | TextClause) -> Select[tuple[int]]:
+    oldest = select(_t.n).where(*conditions, _in_range).order_by(_t.n).limit(bindparam("rows"))
+    return select(oldest.subquery().c.n)
+
+
+_OLDEST_OF_ACCOUNT = _OF_ACCOUNTS.where(
+    _t.n.in_(
+        _oldest_of_side(_t.taker_account_id == _account).union_all(
+            _oldest_of_side(_t.maker_account_id == _account, _NO_SELF_TRADE)
+        )
+    )
+).order_by(None)  # the newest first
+_OLDEST_OF_ACCOUNT = _OLDEST_OF_ACCOUNT.order_by(_t.n)
+_WITH_FEES = (
+    _TRADES.add_columns(_t.pair_id)
+    .where(_in_range, or_(_t.buyer_fee > 0, _t.seller_fee > 0))
+    .order_by(None)
+    .order_by(_t.n)
+)
 
 
 def list_trades(connection: Connection, pair_id: int, before: int | None, limit: int) -> Page[TradeRow]:
@@ -160,12 +179,29 @@ def list_account_trades(
     and still have a next page.
     """
     numbers, next_key = _newest_of_account(connection, account_id, pair_id, before, limit, scan_limit)
-    found = connection.execute(_CHOSEN, {"numbers": numbers})
-    rows = [
+    return Page(_of_account(connection.execute(_CHOSEN, {"numbers": numbers}), account_id), next_key)
+
+
+def next_account_trades(
+    connection: Connection, account_id: int, keys: KeyRange, rows: int
+) -> list[AccountTradeRow]:
+    """The first `rows` trades of an account in a key range, oldest first."""
+    values = {"account": account_id, "first": keys.first, "last": keys.last, "rows": rows}
+    return _of_account(connection.execute(_OLDEST_OF_ACCOUNT, values), account_id)
+
+
+def next_trades_with_fees(connection: Connection, keys: KeyRange, rows: int) -> list[tuple[TradeRow, int]]:
+    """The first `rows` trades in a key range of which a fee was paid, oldest first, with their pairs."""
+    values = {"first": keys.first, "last": keys.last, "rows": rows}
+    found: Iterable[Sequence[Any]] = connection.execute(_WITH_FEES, values)
+    return [(TradeRow(*trade), pair) for *trade, pair in found]
+
+
+def _of_account(found: Iterable[Sequence[Any]], account_id: int) -> list[AccountTradeRow]:
+    return [
         AccountTradeRow(TradeRow(*trade), pair, taker == account_id, maker == account_id)
         for *trade, pair, taker, maker in found
     ]
-    return Page(rows, next_key)
 
 
 def _newest_of_account(

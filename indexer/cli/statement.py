@@ -1,0 +1,139 @@
+"""`peakedex statement`: statement of an account as CSV, for tax programs, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from indexer import settings as config
+from indexer.cli.support.common import require_db
+from indexer.cli.support.errors import CheckFailed, ConfigurationError
+from indexer.ops.files import atomic_write
+from settlement.core.parsing.names import decode, encode, is_account
+from settlement.store.database import open_reader
+from settlement.store.read.position import read_position
+from settlement.store.read.statement.entries import find_holder, open_period
+from settlement.store.read.statement.formats import FORMATS, csv_text
+from settlement.store.read.statement.period import EXPECTED, blocks_between, read_end, read_start
+from settlement.store.read.statement.statement import Statement, StatementError
+from settlement.store.read.statement.view import (
+    show_balances,
+    show_blocks,
+    show_line_with_profit,
+    show_profits,
+)
+
+JSON = "json"
+
+
+def _check_account(_context: object, _argument: object, name: str) -> str:
+    if not is_account(name):
+        raise click.BadParameter("must be a Hive account name, such as alice")
+    return name
+
+
+def _moment(read: Callable[[str], int | None]) -> Callable[..., int | None]:
+    def parse(_context: object, _option: object, text: str | None) -> int | None:
+        moment = None if text is None else read(text)
+        if text is not None and moment is None:
+            raise click.BadParameter(f"must be {EXPECTED}")
+        return moment
+
+    return parse
+
+
+@click.command()
+@click.argument("account", callback=_check_account)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*FORMATS, JSON]),
+    default="csv",
+    show_default=True,
+    help="Our own CSV, the CSV that Koinly or CoinTracking imports, or JSON.",
+)
+@click.option(
+    "--from",
+    "start",
+    callback=_moment(read_start),
+    metavar="DAY",
+    help="First day (UTC), or a time; everything by default.",
+)
+@click.option(
+    "--to",
+    "end",
+    callback=_moment(read_end),
+    metavar="DAY",
+    help="Last day (UTC), included; or the time before which it ends.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Output file; standard output by default.",
+)
+@config.setting("db")
+def statement(
+    account: str, form: str, start: int | None, end: int | None, out: Path | None, db: str | None
+) -> None:
+    """Print the statement of an account: every deposit, withdrawal, trade, fee and refund, in order.
+
+    With opening and closing balances that add up exactly, and cost and profit by FIFO and by average cost.
+    The cost of deposits is unknown; it is never guessed. The indexer can run meanwhile.
+
+    Example: peakedex statement alice --db peakedex.db --from 2026-01-01 --to 2026-12-31 --out alice.csv
+    """
+    if start is not None and end is not None and start >= end:
+        raise click.UsageError("--from is after --to: the period is empty")
+    with open_reader(require_db(db)).connect() as connection:
+        at = read_position(connection)
+        if at is None:
+            raise ConfigurationError("the database contains no block yet: start `peakedex follow` first")
+        period = open_period(connection, blocks_between(connection, at, start, end))
+        found = Statement(connection, find_holder(connection, encode(account)), period, at.block)
+        text = _json_text(found) if form == JSON else csv_text(found, form, found.cost_bases())
+        try:
+            with _output(out) as file:
+                for part in text:
+                    file.write(part.encode())
+        except StatementError as error:
+            raise CheckFailed(error) from error
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[BinaryIO]:
+    """The output file, or standard output. A file appears when it is complete."""
+    try:
+        if path is not None:
+            with atomic_write(path) as file:
+                yield file
+        else:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # click exits quietly
+    except OSError as error:
+        raise CheckFailed(f"{path or 'standard output'}: {error.strerror or error}") from error
+
+
+def _json_text(found: Statement) -> Iterator[str]:
+    """One JSON object with a line for each entry."""
+    bases = found.cost_bases()
+    head = {
+        "user": decode(found.holder.name),
+        **show_blocks(found.period),
+        "opening": show_balances(found.opening),
+    }
+    yield f'{json.dumps(head)[:-1]}, "entries": ['
+    separator = "\n"
+    for line in found.lines(bases=bases):
+        yield separator + json.dumps(show_line_with_profit(line))
+        separator = ",\n"
+    tail = {"closing": show_balances(found.closing), "profits": show_profits(found, bases)}
+    yield f"\n], {json.dumps(tail)[1:]}\n"

@@ -1,0 +1,1 @@
+"""Account statements: entries in order, running balances, realised profit, and their file formats."""

@@ -1,0 +1,1 @@
+"""Account statements: entries, balances, cost and profit, file formats, the command."""
