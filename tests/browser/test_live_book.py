@@ -66,6 +66,8 @@ def api(path: str) -> Any:
     name = path.split("?", maxsplit=1)[0]
     if name == "orderbook":
         return SNAPSHOT_BOOK
+    if name == "candles":
+        return {"candles": [], "next_cursor": None}
     return {"venue": venue(), "health": HEALTH}.get(name)
 
 
@@ -100,6 +102,26 @@ def test_changes_are_applied_to_the_snapshot(stream: Stream, context: BrowserCon
     change = book({"0.000010": "0", "0.000011": "2"}, {"0.000012": "6", "0.000013": "1"})
     stream.bodies = [SNAPSHOT + event("change", 2, [change], prev=1) + event("change", 3, [], prev=2)]
     expect_book(visit(context), {"0.000011": "2"}, {"0.000012": "6", "0.000013": "1"})
+
+
+def test_a_pair_without_trades_has_no_newest_candle(stream: Stream, context: BrowserContext) -> None:
+    """The rest of the event is displayed: the account's balance, which comes after the candle."""
+    context.add_init_script("localStorage.setItem('peakedex.account', 'alice');")
+    intervals = ("1m", "1h")
+    candles = [{"base": "PEK", "quote": "SWAP.HIVE", "interval": each, "candle": None} for each in intervals]
+    balance = {"symbol": "PEK", "available": "31.00000000", "locked": "0.00000000", "total": "31.00000000"}
+    account = {"user": "alice", "balances": [balance], "orders": []}
+    errors: list[str] = []
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    stream.bodies = [
+        SNAPSHOT,
+        event("snapshot", 2, [SNAPSHOT_BOOK], candles=candles, accounts=[account]),
+    ]
+    page.goto(f"{ORIGIN}/trade.html?base=PEK&quote=SWAP.HIVE")
+    page.locator("#ticket").get_by_role("button", name="Sell", exact=True).click()
+    expect(page.locator("#ticket")).to_contain_text("31.00 PEK")
+    assert errors == []
 
 
 def test_a_gap_is_never_shown(stream: Stream, context: BrowserContext) -> None:

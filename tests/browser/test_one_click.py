@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import serve_files
 from tests.browser.practice import toast, use_practice_account
 from tests.browser.venue import venue
-from tests.browser.watch import Watch, until
+from tests.browser.watch import Watch, altered, until
 from tests.browser.world import World
 
 STAND_IN = (Path(__file__).parent / "keychain.js").read_text("utf-8")
@@ -675,19 +675,15 @@ def test_an_order_that_the_exchange_refuses_under_the_grant_can_be_signed_with_t
     page = watched(TRADE).page
     enable(page)
 
-    def generous(route: Route) -> None:
-        answer = route.fetch()
-        body = answer.json()
+    def generous(body: Any) -> None:
         for row in body["given"]:
             for allowance in row["allowances"]:
                 allowance["left_today"] = allowance["per_day"] = "900000.00000000"
-        route.fulfill(response=answer, json=body)
 
-    context.route("**/api/grants*", generous)
-    order(page, "Buy", "0.000300", "900000")
-    toast(page, "Rejected: Buy 900,000.00 PEK")
-    expect(page.locator(".toast.bad")).to_contain_text("Not covered by the account's grant")
-    context.unroute("**/api/grants*")
+    with altered(context, "grants*", generous):
+        order(page, "Buy", "0.000300", "900000")
+        toast(page, "Rejected: Buy 900,000.00 PEK")
+        expect(page.locator(".toast.bad")).to_contain_text("Not covered by the account's grant")
     page.get_by_role("button", name="Sign with the active key").click()
     assert "with the active key: above today's allowance (125 of 125 SWAP.HIVE left)." in review_of(page)
     sign(page)

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.practice import toast, use_practice_account
-from tests.browser.watch import Watch, until
+from tests.browser.watch import Watch, altered, until
 from tests.browser.world import World
 
 OpenPage = Callable[[str], Watch]
@@ -318,32 +318,29 @@ def test_the_limit_of_open_orders_and_own_orders_are_known(
 ) -> None:
     name = use_practice_account(context, world)
 
-    def one_order(route: Route) -> None:
-        answer = route.fetch()
-        body = answer.json()
+    def one_order(body: Any) -> None:
+        body["max_open_orders"] = 1
         for pair in body["pairs"]:
             pair["self_trade"] = policy[0]
-        route.fulfill(response=answer, json={**body, "max_open_orders": 1})
 
     policy = ["cancel_resting"]
-    context.route("**/api/venue", one_order)
     price = str(middle(world))
     world.act(name, "sell", **PAIR, quantity="5", price=price)
     world.wait(f"orders?user={name}", lambda body: body["orders"])
-    page = watched(TRADE).page
-    ready(page)
-    fill_in(page, "Buy", "Limit", price="0.01", amount="1")
-    obstacle(page, "You have 1 open orders and stops, the maximum. Cancel some first.")
-    page.locator("#ticket").get_by_text("Options", exact=True).click()
-    page.locator("#ticket").get_by_label("Time in force").select_option("IOC")
-    fill_in(page, "Buy", "Limit", price=price, amount="1")
-    obstacle(page, "No liquidity at this price")  # own orders count for nothing
-    policy[0] = "cancel_incoming"
-    page.reload()
-    ready(page)
-    fill_in(page, "Buy", "Market", total="1")
-    obstacle(page, "Your own order is in the way. Cancel it first.")
-    context.unroute("**/api/venue")
+    with altered(context, "venue", one_order):
+        page = watched(TRADE).page
+        ready(page)
+        fill_in(page, "Buy", "Limit", price="0.01", amount="1")
+        obstacle(page, "You have 1 open orders and stops, the maximum. Cancel some first.")
+        page.locator("#ticket").get_by_text("Options", exact=True).click()
+        page.locator("#ticket").get_by_label("Time in force").select_option("IOC")
+        fill_in(page, "Buy", "Limit", price=price, amount="1")
+        obstacle(page, "No liquidity at this price")  # own orders count for nothing
+        policy[0] = "cancel_incoming"
+        page.reload()
+        ready(page)
+        fill_in(page, "Buy", "Market", total="1")
+        obstacle(page, "Your own order is in the way. Cancel it first.")
 
 
 def test_without_a_mark_no_stop_can_be_placed(
@@ -351,17 +348,15 @@ def test_without_a_mark_no_stop_can_be_placed(
 ) -> None:
     use_practice_account(context, world)
 
-    def no_mark(route: Route) -> None:
-        answer = route.fetch()
-        rows = [{**row, "mark": None} for row in answer.json()["marks"]]
-        route.fulfill(response=answer, json={**answer.json(), "marks": rows})
+    def no_mark(body: Any) -> None:
+        for row in body["marks"]:
+            row["mark"] = None
 
-    context.route("**/api/marks", no_mark)
-    page = watched(TRADE).page
-    ready(page)
-    fill_in(page, "Sell", "Stop-market", trigger="0.01", amount="1")
-    obstacle(page, "This pair has no mark yet: stops need trades between two accounts.")
-    context.unroute("**/api/marks")
+    with altered(context, "marks", no_mark):
+        page = watched(TRADE).page
+        ready(page)
+        fill_in(page, "Sell", "Stop-market", trigger="0.01", amount="1")
+        obstacle(page, "This pair has no mark yet: stops need trades between two accounts.")
 
 
 def test_the_fee_that_is_shown_is_the_most_that_is_signed(
@@ -370,24 +365,22 @@ def test_the_fee_that_is_shown_is_the_most_that_is_signed(
     """Also after the operator has changed it."""
     use_practice_account(context, world)
 
-    def dearer(route: Route) -> None:
-        answer = route.fetch()
-        rows = [{**row, "taker_fee_bps": 37, "maker_fee_bps": 3} for row in answer.json()["pairs"]]
-        route.fulfill(response=answer, json={**answer.json(), "pairs": rows})
+    def dearer(body: Any) -> None:
+        for row in body["pairs"]:
+            row.update(taker_fee_bps=37, maker_fee_bps=3)
 
-    context.route("**/api/pairs", dearer)
-    page = watched(TRADE).page
-    ready(page)
-    button = fill_in(page, "Buy", "Limit", price="0.01", amount="1")
-    expect(page.locator("#ticket .estimate")).to_contain_text("maker 0.03\u00a0%, taker 0.37\u00a0%")
-    button.click()
-    sign(page)
-    toast(page, "Order placed")
-    drafts = page.evaluate(
-        "import('./js/wallet/pending.js').then((module) => module.list().map((one) => one.draft))"
-    )
-    assert json.loads(drafts[0]["json"])["contractPayload"]["maxFeeBps"] == 37
-    context.unroute("**/api/pairs")
+    with altered(context, "pairs", dearer):
+        page = watched(TRADE).page
+        ready(page)
+        button = fill_in(page, "Buy", "Limit", price="0.01", amount="1")
+        expect(page.locator("#ticket .estimate")).to_contain_text("maker 0.03\u00a0%, taker 0.37\u00a0%")
+        button.click()
+        sign(page)
+        toast(page, "Order placed")
+        drafts = page.evaluate(
+            "import('./js/wallet/pending.js').then((module) => module.list().map((one) => one.draft))"
+        )
+        assert json.loads(drafts[0]["json"])["contractPayload"]["maxFeeBps"] == 37
 
 
 def test_a_level_of_the_book_is_capped_by_the_balance_and_max_is_exact(

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.practice import toast, use_practice_account
-from tests.browser.watch import Watch, until
+from tests.browser.watch import Watch, altered, until
 from tests.browser.world import World
 
 OpenPage = Callable[[str], Watch]
@@ -354,37 +354,28 @@ def test_practice_accounts_exist_on_a_devnet_only(
 ) -> None:
     """Neither the button nor the module works if the venue or the node is not a devnet."""
 
-    def hive(route: Any) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "network": "hive"})
-
     def no_nodes(route: Any) -> None:  # a page of the main network would ask public nodes for checkpoints
         answer = route.fetch()
         route.fulfill(response=answer, body=re.sub(r"(?s)Nodes: \[.*?\]", "Nodes: []", answer.text()))
 
     context.route("**/config.js", no_nodes)
-    context.route("**/api/venue", hive)
-    page = watched(TRADE).page
-    page.get_by_role("button", name="Choose account").click()
-    expect(page.locator("dialog")).to_contain_text("Hive Keychain not found")
-    assert page.get_by_role("button", name="practice").count() == 0
     start = "import('./js/wallet/practice-wallet.js').then((module) => module.start()).then(() => 'started', (error) => error.message)"
-    assert page.evaluate(start) == "Practice accounts exist on a devnet only."
-    context.unroute("**/api/venue")
+    with altered(context, "venue", lambda body: body.update(network="hive")):
+        page = watched(TRADE).page
+        page.get_by_role("button", name="Choose account").click()
+        expect(page.locator("dialog")).to_contain_text("Hive Keychain not found")
+        assert page.get_by_role("button", name="practice").count() == 0
+        assert page.evaluate(start) == "Practice accounts exist on a devnet only."
 
-    def mainnet(route: Any) -> None:
-        answer = route.fetch()
+    def mainnet(body: Any) -> None:
         chain = "beeab0de" + "0" * 56
-        body = answer.json()
         if "chain_id" in body:
             body["chain_id"] = chain
         if "HIVE_CHAIN_ID" in (body.get("result") or {}):
             body["result"]["HIVE_CHAIN_ID"] = chain
-        route.fulfill(response=answer, json=body)
 
-    context.route("**/api/devnet/*", mainnet)
-    page.goto(f"{world.site}/{TRADE}")
-    assert page.evaluate(start) == "Practice accounts exist on a devnet only."
-    assert page.evaluate("localStorage.getItem('peakedex.wallet')") is None
-    context.unroute("**/api/devnet/*")
+    with altered(context, "devnet/*", mainnet):
+        page.goto(f"{world.site}/{TRADE}")
+        assert page.evaluate(start) == "Practice accounts exist on a devnet only."
+        assert page.evaluate("localStorage.getItem('peakedex.wallet')") is None
     context.unroute("**/config.js")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Route
 
 from tests.support.waiting import wait_until
 
@@ -84,3 +86,18 @@ def widest(page: Page) -> list[str]:
           .slice(0, 5).map((one) => one.outerHTML.slice(0, 120))"""
     )
     return found
+
+
+@contextmanager
+def altered(context: BrowserContext, path: str, alter: Callable[[Any], None]) -> Iterator[None]:
+    """Answers of the API whose JSON is altered on their way to the page."""
+
+    def pass_on(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        alter(body)
+        route.fulfill(response=answer, json=body)
+
+    context.route(f"**/api/{path}", pass_on)
+    yield
+    context.unroute(f"**/api/{path}")

@@ -1,7 +1,7 @@
 // Section of the Portfolio screen: the grants of an account, what was used of them today, and those given to it.
 
-import { read, readVenue } from "../data/api.js";
-import { chainTime, LiveGrants } from "../data/grants.js";
+import { readVenue } from "../data/api.js";
+import { hasEnded, LiveGrants } from "../data/grants.js";
 import { grouped, trimmed } from "../lib/amounts.js";
 import { button, el, setText } from "../lib/dom.js";
 import { setTime } from "../lib/format.js";
@@ -18,7 +18,6 @@ import { SeenGrants } from "./seen-grants.js";
 const who = (to) => (to === POSTING ? strings.posting : `@${to}`);
 const pairsText = (grant) => grant.pairs.map(({ base, quote }) => `${base}/${quote}`).join(", ");
 const keyOf = (grant) => `${grant.user} ${grant.to} ${grant.block}`;
-const hasEnded = (grant, ts) => Date.parse(grant.until) <= Math.max(chainTime(), Date.parse(ts ?? "") || 0);
 
 export class GrantSection {
   /**
@@ -43,7 +42,6 @@ export class GrantSection {
     );
     this.seen = new SeenGrants(name);
     this.live = new LiveGrants(name, () => this.render());
-    this.readReceived();
   }
 
   close() {
@@ -68,12 +66,14 @@ export class GrantSection {
   // -- display --
 
   render() {
-    const { given, problem } = this.live;
+    const { given, received, problem } = this.live;
     if (!given) {
       if (problem) this.error.replaceChildren(errorNote(problem, () => this.live.refresh()));
       return;
     }
     this.error.replaceChildren();
+    this.receivedPanel.hidden = received.length === 0;
+    this.received.show(received.map((grant) => ({ ...grant, status: "active" })));
     if (this.isOwn) settle(this.name, this.live.newest(POSTING));
     this.given.show([...given.map((grant) => ({ ...grant, status: hasEnded(grant, this.live.ts) ? "expired" : "active" })), ...this.ended(given)]);
   }
@@ -85,16 +85,6 @@ export class GrantSection {
     const names = new Set(given.map(({ to }) => to));
     return this.seen.grants.filter((grant) => !keys.has(keyOf(grant)))
       .map((grant) => ({ ...grant, status: hasEnded(grant, this.live.ts) ? "expired" : names.has(grant.to) ? "replaced" : "revoked" }));
-  }
-
-  async readReceived() {
-    try {
-      const { received } = await read("grants", { user: this.name });
-      this.receivedPanel.hidden = received.length === 0;
-      this.received.show(received.map((grant) => ({ ...grant, status: "active" })));
-    } catch {
-      this.receivedPanel.hidden = true; // the error of the grants given says it
-    }
   }
 }
 

@@ -14,6 +14,14 @@ const RETRY_MS = 5000;
 export const chainTime = () => Math.max(Date.now(), Date.parse(latest().head?.ts ?? "") || 0);
 
 /**
+ * Whether a grant's time is over.
+ * @param {any} grant a row of /api/grants
+ * @param {string|null} [ts] chain time of an answer
+ */
+export const hasEnded = (grant, ts = null) =>
+  Date.parse(grant.until) <= Math.max(chainTime(), Date.parse(ts ?? "") || 0);
+
+/**
  * Units of a token that new orders may still lock today under a grant.
  * @param {any} allowance of a row of /api/grants
  * @param {string|null} ts of that answer: the day that it counted
@@ -35,6 +43,8 @@ export class LiveGrants {
     this.onChange = onChange;
     /** @type {any[]|null} grants in force that the account has given; null until loaded */
     this.given = null;
+    /** @type {any[]} grants in force that it has been given, as of the last read */
+    this.received = [];
     /** @type {any[]} its armed timers */
     this.timers = [];
     /** @type {string|null} chain time of the newest grants */
@@ -59,6 +69,7 @@ export class LiveGrants {
     try {
       const [grants, timers] = await Promise.all([read("grants", { user: this.name }), read("timers", { user: this.name })]);
       this.problem = "";
+      this.received = grants.received;
       this.setGrants(grants.given, grants);
       this.setTimers(timers.timers, timers);
     } catch (error) {
@@ -98,6 +109,6 @@ export class LiveGrants {
 
   /** The grant to an account or to `posting`, if it has not ended; null if there is none. @param {string} to */
   to(to) {
-    return this.given?.find((grant) => grant.to === to && Date.parse(grant.until) > chainTime()) ?? null;
+    return this.given?.find((grant) => grant.to === to && !hasEnded(grant)) ?? null;
   }
 }

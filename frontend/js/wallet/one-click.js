@@ -2,7 +2,7 @@
 // that on in this browser. All else is signed with the active key.
 
 import { ApiError, read, readVenue } from "../data/api.js";
-import { chainTime } from "../data/grants.js";
+import { hasEnded } from "../data/grants.js";
 import { readMarks } from "../data/marks.js";
 import { coverage as strings, reviewKeys as keyStrings } from "../strings/one-click.js";
 import { counts, isTrading, payloadOf, whyNotCovered } from "./grant-coverage.js";
@@ -21,7 +21,7 @@ const PREPARATION_MS = 10_000;
  */
 export async function readGrant(account) {
   const { given, ts, block } = await read("grants", { user: account });
-  const grant = given.find((row) => row.to === POSTING && Date.parse(row.until) > chainTime()) ?? null;
+  const grant = given.find((row) => row.to === POSTING && !hasEnded(row)) ?? null;
   return { grant, ts, block };
 }
 
@@ -110,8 +110,7 @@ export function settle(account, { grant, ts, block }) {
     if (choice.ref || choice.until !== grant.until) choose(account, { until: grant.until, ref: "", seen: block ?? 0 });
   } else if (choice.until) {
     if ((block ?? 0) < choice.seen) return;
-    const hasExpired = Date.parse(choice.until) <= Math.max(chainTime(), Date.parse(ts ?? "") || 0);
-    choose(account, { isOn: false, until: "", ended: hasExpired ? "expired" : "revoked" });
+    choose(account, { isOn: false, until: "", ended: hasEnded(choice, ts) ? "expired" : "revoked" });
   } else {
     const intent = list().find(({ ref }) => ref === choice.ref);
     const isComing = intent
