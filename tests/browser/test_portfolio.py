@@ -160,3 +160,25 @@ def test_an_order_that_settles_to_the_wallet_is_marked(
     page = watched("portfolio.html").page
     orders = page.locator("section", has=page.locator("#open-title"))
     expect(orders.locator(".tag", has_text="To wallet")).to_be_visible()
+
+
+# -- statement ---------------------------------------------------------------------------------------------------
+
+
+def test_a_statement_is_downloaded_for_the_chosen_period(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    name = use_practice_account(context, world)
+    page = watched("portfolio.html").page
+    section = page.locator("section", has=page.locator("#statement-title"))
+    section.get_by_label("Format").select_option("koinly")
+    with page.expect_download() as started:
+        section.get_by_role("button", name="Download statement").click()
+    assert started.value.suggested_filename == f"peakedex-{name}-koinly.csv"
+    lines = started.value.path().read_text("utf-8").splitlines()
+    assert lines[0].startswith("Date,Sent Amount,Sent Currency,Received Amount")
+    assert any(line.endswith(tuple("0123456789abcdef")) and ",deposit," in line for line in lines[1:])
+
+    section.get_by_label("To").fill("2000-01-01")
+    section.get_by_role("button", name="Download statement").click()
+    expect(section).to_contain_text("The first day is after the last one.")
