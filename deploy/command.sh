@@ -161,6 +161,11 @@ command_of_server() { # ARGUMENT...
             fi
             ;;
         follow | run | replay | db | snapshot | doctor) run_as peakedex-indexer peakedex "$program" "$@" ;;
+        notify)
+            if [ -e "$ETC/notify.env" ]; then load_file "$ETC/notify.env"; fi
+            unset PEAKEDEX_DB # it may hold a password, and this process reads the API alone
+            run_as peakedex-notify peakedex-notify "$program" "$@"
+            ;;
         *) run_as peakedex-api peakedex-api,peakedex "$program" "$@" ;;
     esac
 }

@@ -167,10 +167,12 @@ own() { # MODE OWNER GROUP PATH
     if is_root; then chown -h "$(number passwd "$2"):$(number group "$3")" "$4"; fi
     chmod "$1" "$4"
 }
+    add_group peakedex-notify
 
 # Creates a folder in one that only root can write. Refuses an existing one that is a link or belongs to another user.
 folder() { # MODE OWNER GROUP PATH
     local owner
+    add_user peakedex-notify peakedex-notify
     if [ -L "$4" ]; then die "$4 is a symbolic link: replace it by a folder or a bind mount"; fi
     if [ -d "$4" ]; then
         owner=$(stat -c %u "$4")
@@ -262,6 +264,10 @@ install_version() { # VERSION
     if [ "$DRY_RUN" = yes ]; then return; fi
     "$PYTHON" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "--python: $PYTHON is older than 3.11"
     rm -rf "$folder"
+TEXT
+    put_once 0600 root root "$ETC/notify.env" <<'TEXT'
+# Secrets of the targets in notify.toml, see docs/notifications.md. Then run systemctl enable --now peakedex-notify
+# NOTIFY_TELEGRAM_TOKEN=...
     "$PYTHON" -I -m venv "$folder"
     "$folder/bin/python" -I -m pip install --quiet --disable-pip-version-check --require-hashes \
         --requirement "$SOURCE/requirements-server.lock"

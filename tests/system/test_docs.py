@@ -163,7 +163,10 @@ def test_each_defence_of_the_threat_model_names_its_test() -> None:
 
 # ---------------------------------------------------------------- the shell examples: tests/support/doc_examples.py
 
-RUN_ELSEWHERE = {"devnet.md": "tests/system/devnet/test_docs.py, line by line"}
+RUN_ELSEWHERE = {
+    "bots.md": "tests/system/client/test_guide.py, with the programs that they run",
+    "devnet.md": "tests/system/devnet/test_docs.py, line by line",
+}
 COMMAND = re.compile(
     r"(apt-get|chmod|cp|curl|git|install|journalctl|make|nginx|peakedex|pip|python3?|rsync|sudo|systemctl|systemd-run"
     r"|useradd|export [A-Z]|\./)[ \w]"
@@ -172,6 +175,7 @@ COMMAND = re.compile(
 NOT_RUN_HERE = {
     "README.md": {"network": 1},
     "developer.md": {"network": 1},
+    "notifications.md": {"secrets": 1, "root": 1},
     "operator.md": {"network": 6, "root": 4},
     "payouts.md": {"secrets": 2, "root": 1},
     "trader.md": {"secrets": 1},

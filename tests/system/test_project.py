@@ -261,6 +261,10 @@ VIOLATIONS = [
     ("indexer/devnet/node.py", "import indexer.cli", "indexer"),
     ("api/app.py", "import indexer.chain.blocks", "api"),
     ("api/app.py", "import settlement.store.write.projector", "api"),
+    ("indexer/notify/watcher.py", "import indexer.sources.hive", "notify"),
+    ("indexer/notify/watcher.py", "import settlement.store.read", "notify"),
+    ("indexer/notify/watcher.py", "import sqlalchemy", "notify"),
+    ("indexer/notify/watcher.py", "import settlement.payouts.signing.transactions", "notify payouts-users"),
     ("api/app.py", "import settlement.payouts.signing.transactions", "api payouts-users"),
     ("api/app.py", "import peakedex.client.trader", "client-users"),
     ("peakedex/client/trader.py", "import sqlalchemy", "client"),
@@ -288,6 +292,7 @@ def test_every_contract_breaks_when_it_should(tmp_path: Path) -> None:
         "indexer/devnet/node.py": "import indexer.chain.blocks",
         "indexer/cli/main.py": "import api.app, indexer.devnet.node, indexer.follow.loop, "
         "peakedex.client.trader, settlement.payouts.signing.transactions",
+        "indexer/notify/watcher.py": "import requests, settlement.core.parsing.amounts",
         "peakedex/client/trader.py": "import requests",
         "api/http/errors.py": "",
         "api/app.py": "import flask, settlement.store.read",

@@ -60,7 +60,10 @@ def options(name: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["peakedex-indexer", "peakedex-api", "peakedex-payouts", "peakedex-relay"])
+SERVICES: Final = ("indexer", "api", "payouts", "relay", "notify")
+
+
+@pytest.mark.parametrize("name", [f"peakedex-{name}" for name in SERVICES])
 def test_a_service_has_no_rights(name: str) -> None:
     found = options(name)
     assert {key: found.get(key) for key in NEEDED} == {key: [value] for key, value in NEEDED.items()}
@@ -91,6 +94,19 @@ def test_the_relay_reaches_neither_keys_nor_the_database() -> None:
     assert found["DynamicUser"] == ["yes"]
     assert found["InaccessiblePaths"] == ["-/etc/peakedex/payouts.env -/var/lib/peakedex"]
     assert found["EnvironmentFile"] == ["/etc/peakedex/peakedex.env"]
+
+
+def test_notifications_reach_neither_keys_nor_the_database() -> None:
+    found = options("peakedex-notify")
+    assert found["User"] == found["Group"] == ["peakedex-notify"]
+    assert "SupplementaryGroups" not in found
+    assert found["EnvironmentFile"] == [
+        "-/etc/peakedex/notify.env"
+    ]  # not the settings: they may hold a password
+    [hidden] = found["InaccessiblePaths"]
+    assert {"-/etc/peakedex/payouts.env", "-/etc/peakedex/backup.env", "-/var/lib/peakedex"} <= set(
+        hidden.split()
+    )
 
 
 def test_keys_are_for_payouts_alone() -> None:

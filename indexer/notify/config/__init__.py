@@ -1,0 +1,1 @@
+"""The configuration file of notifications: its model, and its validation."""
