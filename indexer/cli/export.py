@@ -37,7 +37,7 @@ def _check_user(_context: object, _option: object, name: str | None) -> str | No
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write all six tables, of the same block, and manifest.json into this folder.",
+    help="Write all tables, of the same block, and manifest.json into this folder.",
 )
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True, help="File format."
@@ -64,7 +64,7 @@ def _check_user(_context: object, _option: object, name: str | None) -> str | No
     help="Export as of the end of this block; the newest one by default.",
 )
 @click.option("--user", callback=_check_user, metavar="NAME", help="Only rows of this account.")
-@click.option("--pair", metavar="BASE/QUOTE", help="Only orders and trades of this pair.")
+@click.option("--pair", metavar="BASE/QUOTE", help="Only orders, trades and marks of this pair.")
 @json_option
 def export(
     table: str | None,
@@ -88,7 +88,7 @@ def export(
     if (table is None) == (folder is None):
         raise click.UsageError(f"name one table ({', '.join(TABLES)}), or use --all DIR for all of them")
     chosen = TABLES[table] if table is not None else None
-    _check_together(chosen, form, out, first, pair, as_json)
+    _check_together(chosen, form, out, first, user, pair, as_json)
     with open_reader(require_db(db)).connect() as connection:
         try:
             dump = Dump.open(connection, Filter(first, last, user, pair))
@@ -105,7 +105,13 @@ def export(
 
 
 def _check_together(
-    table: Table | None, form: str, out: Path | None, first: int | None, pair: str | None, as_json: bool
+    table: Table | None,
+    form: str,
+    out: Path | None,
+    first: int | None,
+    user: str | None,
+    pair: str | None,
+    as_json: bool,
 ) -> None:
     """Raise UsageError for options that cannot be combined."""
     to_stdout = table is not None and out is None
@@ -116,7 +122,9 @@ def _check_together(
     if table is None and out is not None:
         raise click.UsageError("--all DIR and --out FILE cannot be combined")
     if pair is not None and (table is None or not table.is_of_pairs):
-        raise click.UsageError("--pair applies to orders and trades only")
+        raise click.UsageError("--pair applies to orders, trades and marks only")
+    if user is not None and table is not None and not table.is_of_accounts:
+        raise click.UsageError(f"--user does not apply to {table.name}")
     if first is not None and table is not None and not table.is_history:
         raise click.UsageError("--from does not apply to balances: use --to")
 

@@ -16,14 +16,16 @@ from sqlalchemy import Connection
 from settlement.core.accounts import BUCKETS
 from settlement.core.parsing.amounts import show_units
 from settlement.store import schema
-from settlement.store.read.accounts.balances import stream_balances
+from settlement.store.read.accounts.balances import stream_balance_changes, stream_balances
 from settlement.store.read.accounts.deposits import DepositRow, stream_deposits
+from settlement.store.read.accounts.grants import stream_grants
 from settlement.store.read.accounts.orders import OrderFilter, OrderRow, stream_orders
 from settlement.store.read.accounts.transfers import stream_transfers
 from settlement.store.read.accounts.withdrawals import stream_withdrawals
 from settlement.store.read.key_ranges import BlockRange, find_key_range
+from settlement.store.read.market.marks import stream_marks
 from settlement.store.read.market.trades import PartiesRow, TradeFilter, stream_trades
-from settlement.store.read.venue import PairRow, read_pairs
+from settlement.store.read.venue import PairRow, read_pairs, read_tokens
 
 Row = tuple[Any, ...]
 
@@ -63,6 +65,7 @@ class Table(NamedTuple):
     rows: Callable[[Connection, Selection], Iterator[Row]]
     is_of_pairs: bool = False  # can be filtered by pair
     is_history: bool = True  # in block order; else as of one block
+    is_of_accounts: bool = True  # can be filtered by user
 
     @property
     def block(self) -> int:
@@ -201,6 +204,37 @@ def _balances(connection: Connection, selection: Selection) -> Iterator[Row]:
         yield (selection.blocks.last, row.account, row.symbol, *amounts)
 
 
+def _balance_changes(connection: Connection, selection: Selection) -> Iterator[Row]:
+    for block, timestamp, row in stream_balance_changes(connection, selection.account_id, selection.blocks):
+        parts = row.available, row.locked, row.withdrawing
+        amounts = (show_units(units, row.precision) for units in (*parts, sum(parts)))
+        yield (block, timestamp, row.account, row.symbol, *amounts)
+
+
+def _grants(connection: Connection, selection: Selection) -> Iterator[Row]:
+    precisions = {token.symbol: token.precision for token in read_tokens(connection)}
+    span = find_key_range(connection, schema.grants.c.n, selection.blocks)
+    for row in stream_grants(connection, selection.account_id, span, selection.blocks.last):
+        per_day = ",".join(
+            f"{symbol}:{show_units(units, precisions[symbol])}" for symbol, units in row.per_day.items()
+        )
+        yield (
+            *(row.n, row.account, row.to, row.pairs, per_day, row.band_bps, row.until),
+            *(row.timestamp, row.block, row.closed_timestamp, row.closed_block),
+        )
+
+
+def _marks(connection: Connection, selection: Selection) -> Iterator[Row]:
+    pairs = read_pairs(connection)
+    for row in stream_marks(connection, selection.pair_id, selection.blocks):
+        pair = pairs[row.pair_id]
+        amount, quote_amount = (
+            show_units(row.base, pair.base_precision),
+            show_units(row.quote, pair.quote_precision),
+        )
+        yield (row.block, row.timestamp, pair.base, pair.quote, amount, quote_amount)
+
+
 def _side(is_buy: bool) -> str:
     return "buy" if is_buy else "sell"
 
@@ -268,6 +302,29 @@ TABLES: Final = {
                 "n:integer ts:time block:integer symbol amount:amount debit debit_bucket credit credit_bucket"
             ),
             _transfers,
+        ),
+        Table(
+            "balance_changes",
+            _columns(
+                "block:integer ts:time account symbol available:amount locked:amount withdrawing:amount "
+                "total:amount"
+            ),
+            _balance_changes,
+        ),
+        Table(
+            "grants",
+            _columns(
+                "n:integer account grantee pairs per_day band_bps:integer ends:time ts:time block:integer "
+                "closed_ts:time closed_block:integer"
+            ),
+            _grants,
+        ),
+        Table(
+            "marks",
+            _columns("block:integer ts:time base quote amount:amount quote_amount:amount"),
+            _marks,
+            is_of_pairs=True,
+            is_of_accounts=False,
         ),
     )
 }

@@ -21,7 +21,9 @@ from tests.system.export.market import rows_of
 from tests.system.store.chains import lively, replay
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "analysts.md").read_text("utf-8")
-VOLUMES, MAKERS, FEES, SOLVENT, DERIVED, ABOUT = re.findall(r"^```sql duckdb\n(.*?)^```$", GUIDE, re.M | re.S)
+VOLUMES, MAKERS, FEES, SOLVENT, DERIVED, MARKS, STOPS, GRANTS, PAST, ABOUT = re.findall(
+    r"^```sql duckdb\n(.*?)^```$", GUIDE, re.M | re.S
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,37 @@ def test_the_reconciliations_find_nothing_and_find_what_is_wrong(folder: Path) -
         "COPY (SELECT * FROM 'dump/transfers.parquet' WHERE n <> 7) TO 'fewer.parquet' (FORMAT parquet)"
     )
     assert ask(DERIVED.replace("dump/transfers.parquet", "fewer.parquet"))
+
+
+def test_marks_stops_and_grants_are_those_of_the_api(folder: Path) -> None:
+    """The last row of each pair is the mark that the API shows; likewise the stops that wait, and the grants."""
+    client = create_app(ApiSettings(database_url=str(folder / "peakedex.db"))).test_client()
+    last = {pair: (amount, quote) for pair, _, amount, quote, _ in ask(MARKS)}
+    assert last == {
+        f"{row['base']}/{row['quote']}": (Decimal(row["amount"]), Decimal(row["quote_amount"]))
+        for row in client.get("/api/marks").get_json()["marks"]
+        if row["mark"] is not None
+    }
+    assert last
+    stops = ask(STOPS)
+    assert {status for _, _, _, status, _, _ in stops} >= {"waiting", "triggered"}
+    assert sum(row[-1] for row in stops) == len(
+        ask("SELECT seq FROM 'dump/orders.parquet' WHERE trigger_price IS NOT NULL")
+    )
+    given = {
+        (row["user"], row["to"], allowance["symbol"], Decimal(allowance["per_day"]))
+        for (user,) in ask("SELECT DISTINCT account FROM 'dump/grants.parquet'")
+        for row in client.get(f"/api/grants?user={user}").get_json()["given"]
+        for allowance in row["allowances"]
+    }
+    assert {(account, to, symbol, per_day) for account, to, _, symbol, per_day in ask(GRANTS)} == given
+    assert given
+
+
+def test_balances_follow_from_their_changes() -> None:
+    assert ask(PAST) == []
+    fewer = "(SELECT * FROM 'dump/balance_changes.parquet' WHERE account <> 'trader-1')"
+    assert ask(PAST.replace("'dump/balance_changes.parquet'", fewer))
 
 
 def test_what_a_file_is_of(folder: Path) -> None:

@@ -40,7 +40,7 @@ def test_no_cell_of_a_csv_begins_like_a_formula(world: World, tmp_path: Path, ta
     assert text.isascii()
     assert not set(text) & set(range(32)) - {ord("\n")}
     rows = csv_rows(text)
-    assert rows
+    assert rows or table == "grants"  # which hold no text of anybody's choice
     assert [cell for row in rows for cell in row.values() if cell[:1] in tuple("=+-@\t\r")] == []
     assert all(len(row) == len(TABLES[table].columns) for row in rows)
     assert text.count(b"\n") == 1 + len(rows)

@@ -43,7 +43,7 @@ def everything(market: Market) -> dict[str, list[dict[str, Any]]]:
 def test_both_databases_give_the_same_bytes(market: Market, tmp_path: Path, table: str, form: str) -> None:
     first = saved(market.sqlite, tmp_path / "sqlite", table, "--format", form)
     assert first == saved(market.postgresql, tmp_path / "postgresql", table, "--format", form)
-    assert len(first) > 1_000
+    assert len(first) > 500
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
@@ -75,13 +75,23 @@ def test_ranges_of_blocks_meet_without_a_gap(
         part = rows_of(saved(market.sqlite, tmp_path / "part", table, "--format", "json", *span))
         assert all(first <= row["block"] < after for row in part)
         found += part
-    (key,) = {"n", "seq", "id"} & set(names(table, Type.INTEGER))
-    assert [row[key] for row in found] == [row[key] for row in everything[table]]
+    key = {"n", "seq", "id"} & set(names(table, Type.INTEGER)) or {
+        "block",
+        "account",
+        "symbol",
+        "base",
+        "quote",
+    }
+    assert [_part(row, key) for row in found] == [_part(row, key) for row in everything[table]]
     assert found
 
 
+def _part(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name in names}
+
+
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [name for name, table in TABLES.items() if table.is_of_accounts])
 def test_a_user_s_rows_are_those_that_name_the_user(
     market: Market, tmp_path: Path, everything: dict[str, list[dict[str, Any]]], table: str, database: str
 ) -> None:
@@ -94,7 +104,7 @@ def test_a_user_s_rows_are_those_that_name_the_user(
     assert rows_of(saved(url, tmp_path / "none", table, "--format", "json", "--user", "nobody.here")) == []
 
 
-@pytest.mark.parametrize("table", ["orders", "trades"])
+@pytest.mark.parametrize("table", ["orders", "trades", "marks"])
 def test_a_pair_s_rows(
     market: Market, tmp_path: Path, everything: dict[str, list[dict[str, Any]]], table: str
 ) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, func, selec
 
 from settlement.store import schema
 from settlement.store.read.bulk_query import BulkQuery
-from settlement.store.read.key_ranges import FETCH_ROWS
+from settlement.store.read.key_ranges import FETCH_ROWS, BlockRange
 
 
 class BalanceRow(NamedTuple):
@@ -111,3 +111,34 @@ def stream_balances(
 def read_balance_changes(connection: Connection, block: int) -> list[HolderRow]:
     """The balances that a block changed, after it; some may be zero."""
     return [HolderRow(*row) for row in connection.execute(_CHANGES, {"block": block})]
+
+
+class ChangedBalanceRow(NamedTuple):
+    """A balance after a block that changed it, in units."""
+
+    block: int
+    timestamp: int
+    holder: HolderRow
+
+
+_HISTORY: Select[Any] = (
+    select(_c.block, schema.blocks.c.timestamp, *_CHANGES.selected_columns)
+    .select_from(schema.balance_changes)
+    .join(schema.tokens, _t.id == _c.token_id)
+    .join(schema.accounts, schema.accounts.c.id == _c.account_id)
+    .join(schema.blocks, schema.blocks.c.number == _c.block)
+    .where(_c.block.between(bindparam("first"), bindparam("last")))
+    .order_by(_c.block, _c.account_id, _c.token_id)
+)
+
+
+def stream_balance_changes(
+    connection: Connection, account_id: int | None, blocks: BlockRange
+) -> Iterator[ChangedBalanceRow]:
+    """Stream the balances that blocks changed, after each of them; with an account, only its own."""
+    statement = _HISTORY if account_id is None else _HISTORY.where(_c.account_id == account_id)
+    values = {"first": blocks.first, "last": blocks.last}
+    for block, timestamp, *row in connection.execute(
+        statement.execution_options(yield_per=FETCH_ROWS), values
+    ):
+        yield ChangedBalanceRow(block, timestamp, HolderRow(*row))

@@ -1,10 +1,11 @@
-"""Grants in force: of an account now, or all at the end of a past block.
+"""Grants in force: of an account now, or all at the end of a past block; and a stream of all ever given.
 
 The row of a grant that ends by its `until` is closed in the next active block: `until` is compared as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, bindparam, func, select
@@ -12,9 +13,26 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, select
 from settlement.core.journal import state_lines
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.store import schema
+from settlement.store.read.key_ranges import FETCH_ROWS, KeyRange
 from settlement.store.read.open_at_block import is_open, parameters_at, was_open
 from settlement.store.read.paging import Page, make_page
 from settlement.store.read.position import ActiveBlock
+
+
+class PastGrantRow(NamedTuple):
+    """A grant in force or ended. Amounts are units by symbol."""
+
+    n: int
+    account: str  # encoded
+    to: str  # posting, or an account, encoded
+    until: int
+    band_bps: int
+    pairs: str  # BASE/QUOTE, comma between, sorted
+    per_day: dict[str, int]
+    block: int
+    timestamp: int
+    closed_block: int | None  # None while it is in force; of one that ran out the next active block
+    closed_timestamp: int | None
 
 
 class GrantRow(NamedTuple):
@@ -88,6 +106,37 @@ def read_grants_at(connection: Connection, past: ActiveBlock, now: int) -> list[
     """All grants in force at time `now`, by account and `to`; `past` is the newest active block by then."""
     rows = connection.execute(_AT_BLOCK, {**parameters_at(past), "now": now})
     return sorted(state_lines.Grant(*row) for row in rows)
+
+
+_closed = schema.blocks.alias("closed")
+_HISTORY: Select[Any] = (
+    select(
+        *(_g.n, _name, _g.to, _g.until, _g.band_bps, _g.pairs, _g.per_day, _g.block, _b.timestamp),
+        *(_g.closed_block, _closed.c.timestamp),
+    )
+    .select_from(schema.grants)
+    .join(schema.accounts, schema.accounts.c.id == _g.account_id)
+    .join(schema.blocks, _b.number == _g.block)
+    .outerjoin(_closed, _closed.c.number == _g.closed_block)
+    .order_by(_g.n)
+)
+
+
+def stream_grants(
+    connection: Connection, account_id: int | None, keys: KeyRange, block: int
+) -> Iterator[PastGrantRow]:
+    """Stream the grants in a key range, oldest first, at the end of a block by which all were given.
+
+    With an account, only those that it has given.
+    """
+    statement = _HISTORY.where(_g.n.between(*keys))
+    if account_id is not None:
+        statement = statement.where(_g.account_id == account_id)
+    for row in connection.execute(statement.execution_options(yield_per=FETCH_ROWS)):
+        grant = PastGrantRow(*row)._replace(per_day=_amounts(row.per_day))
+        if grant.closed_block is not None and grant.closed_block > block:
+            grant = grant._replace(closed_block=None, closed_timestamp=None)
+        yield grant
 
 
 def _grant(row: Any) -> GrantRow:
