@@ -128,15 +128,17 @@ def test_wheel_carries_the_data_beside_the_packages(wheel: zipfile.ZipFile) -> N
 
 def test_wheel_carries_the_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops == {"settlement", "indexer", "api", "peakedex", f"peakedex-{PROJECT['project']['version']}.dist-info"}
+    info = f"peakedex-{PROJECT['project']['version']}.dist-info"
+    assert tops == {"settlement", "indexer", "api", "peakedex", "peakedex_ccxt", info}
     assert [name for name in wheel.namelist() if "__pycache__" in name] == []
     modules = {
         path.relative_to(ROOT).as_posix()
         for package in ("settlement", "indexer", "api")
         for path in (ROOT / package).rglob("*.py")
     }
-    client = ROOT / "clients" / "python"
-    modules |= {path.relative_to(client).as_posix() for path in (client / "peakedex").rglob("*.py")}
+    for folder, package in (("python", "peakedex"), ("ccxt", "peakedex_ccxt")):
+        root = ROOT / "clients" / folder
+        modules |= {path.relative_to(root).as_posix() for path in (root / package).rglob("*.py")}
     assert modules <= set(wheel.namelist())
     assert "peakedex/py.typed" in wheel.namelist()
 
@@ -259,12 +261,12 @@ VIOLATIONS = [
     ("indexer/follow/loop.py", "import api.http.errors", "api-users"),
     ("indexer/follow/loop.py", "import indexer.devnet", "indexer devnet-users"),
     ("indexer/devnet/node.py", "import indexer.cli", "indexer"),
-    ("api/app.py", "import indexer.chain.blocks", "api"),
-    ("api/app.py", "import settlement.store.write.projector", "api"),
     ("indexer/notify/watcher.py", "import indexer.sources.hive", "notify"),
     ("indexer/notify/watcher.py", "import settlement.store.read", "notify"),
     ("indexer/notify/watcher.py", "import sqlalchemy", "notify"),
     ("indexer/notify/watcher.py", "import settlement.payouts.signing.transactions", "notify payouts-users"),
+    ("api/app.py", "import indexer.chain.blocks", "api"),
+    ("api/app.py", "import settlement.store.write.projector", "api"),
     ("api/app.py", "import settlement.payouts.signing.transactions", "api payouts-users"),
     ("api/app.py", "import peakedex.client.trader", "client-users"),
     ("peakedex/client/trader.py", "import sqlalchemy", "client"),
@@ -290,9 +292,9 @@ def test_every_contract_breaks_when_it_should(tmp_path: Path) -> None:
         "indexer/audit/compare.py": "import indexer.sources.hive, settlement.store.read",
         "indexer/ops/doctor.py": "import indexer.sources.hive, settlement.store.read",
         "indexer/devnet/node.py": "import indexer.chain.blocks",
+        "indexer/notify/watcher.py": "import requests, settlement.core.parsing.amounts",
         "indexer/cli/main.py": "import api.app, indexer.devnet.node, indexer.follow.loop, "
         "peakedex.client.trader, settlement.payouts.signing.transactions",
-        "indexer/notify/watcher.py": "import requests, settlement.core.parsing.amounts",
         "peakedex/client/trader.py": "import requests",
         "api/http/errors.py": "",
         "api/app.py": "import flask, settlement.store.read",

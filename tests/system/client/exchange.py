@@ -21,6 +21,7 @@ from indexer.chain.blocks import Block
 from indexer.chain.receipts import Receipts
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
+from indexer.devnet.proxy import DevnetProxy
 from indexer.devnet.server import NodeServer
 from indexer.devnet.sidechain.chain import Sidechain
 from indexer.devnet.traders.payloads import custom_json, intent
@@ -96,7 +97,7 @@ class Exchange:
         self._follower = Follower(rules, projector, Irreversible(self.node))
         self._lock = threading.Lock()
         self._app = create_app(ApiSettings(database_url=url, network="devnet"))
-        self._server = _Server("127.0.0.1", 0, self._app)
+        self._server = _Server("127.0.0.1", 0, DevnetProxy(self._app.wsgi_app, self.nodes[0].url))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.address = f"http://127.0.0.1:{self._server.port}"
         for server in self.nodes:

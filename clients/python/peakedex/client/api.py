@@ -49,6 +49,14 @@ class _Problem(msgspec.Struct):
     code: str = ""
 
 
+class _Status(Model, frozen=True, kw_only=True):
+    status: str
+
+
+class _Placed(Model, frozen=True, kw_only=True):
+    order: _Status
+
+
 class _Page(Model, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
@@ -142,8 +150,20 @@ class Api:
         return self._rows("orders", "orders", RejectedOrder, limit, user=user, status="rejected")
 
     def order(self, order_id: str) -> OrderDetails | None:
-        """One order or stop with its newest trades; None where there is none, or not yet."""
-        return self._found(f"orders/{_segment(order_id)}", OrderDetails)
+        """One order or stop with its newest trades; None where the venue has none of it (yet).
+
+        Of a rejected order it has none: `intents` says why.
+        """
+        url = self._url(f"orders/{_segment(order_id)}")
+        try:
+            body = self._read(url)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        if self._decode(url, body, _Placed).order.status == "rejected":
+            return None
+        return self._decode(url, body, OrderDetails)
 
     def account_trades(
         self, user: str, *, pair: str | None = None, limit: int | None = 100
@@ -196,14 +216,6 @@ class Api:
         self._http.close()
 
     # -- requests --------------------------------------------------------------------------------------
-
-    def _found(self, path: str, kind: type[T]) -> T | None:
-        try:
-            return self._get(path, kind)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
 
     def _rows(
         self, path: str, key: str, kind: type[T], limit: int | None, **parameters: Parameter
