@@ -1,5 +1,11 @@
-# Shared by deploy.sh and deploy-simple.sh, which set DATABASE to `postgresql` or `sqlite`, define the functions that
-# prepare, copy and replace the database, and call `main "$@"`.
+# Shared by deploy.sh and deploy-simple.sh, which set DATABASE to `postgresql` or `sqlite`, define these functions and
+# call `main "$@"`. OLD and NEW are versions with different schemas.
+#   prepare_database, grant             create the database; give the services' roles their rights
+#   can_copy                            dies if `copy_database` would fail
+#   copy_database OLD NEW               keeps what OLD needs, before NEW migrates the database, or the copy at NEXT_DB
+#   adopt_copy OLD NEW                  puts the database that NEW has migrated in place
+#   return_database OLD NEW             puts OLD's database in place again
+#   has_copy OLD, forget_copy OLD       whether OLD's database is kept; deletes it
 #
 # Root writes only in folders that only root can write. Files in a service's folder (/var/lib/peakedex) are created,
 # read and replaced as the service's user (`as_user`), because a compromised service may have placed links there.
@@ -20,8 +26,8 @@ DRY_RUN=no PACKAGES=yes SYSTEMD=auto PAYOUTS=no RESTORE_DATABASE=no
 PYTHON=python3
 HEALTH_URL=http://127.0.0.1:8080/api/health
 HEALTH_SECONDS=60
-KEEP_VERSIONS=5
 CHANGED=''
+NEXT_DB='' # URL of the copy that a new version migrates and tries, if it is not the database itself
 OUR_DB=${OUR_DB:-sqlite:////var/lib/peakedex/peakedex.db}
 
 usage() {
@@ -104,8 +110,23 @@ parse() {
     fi
     [ "$DATABASE" != sqlite ] || [ -z "$DB_URL" ] ||
         die "--db belongs to deploy.sh: $PROGRAM uses an SQLite file in /var/lib/peakedex"
-    DB_URL=${DB_URL:-$OUR_DB}
+    use_configured_database
     if [[ $PYTHON = */* ]]; then PYTHON=$(realpath -s -- "$PYTHON"); fi
+}
+
+# The database in the settings, once there are any.
+use_configured_database() {
+    local found=''
+    if [ -r "$ETC/peakedex.env" ]; then
+        found=$(unset PEAKEDEX_DB && load_file "$ETC/peakedex.env" && say "${PEAKEDEX_DB-}")
+    fi
+    [ -z "$DB_URL" ] || [ -z "$found" ] || [ "$DB_URL" = "$found" ] ||
+        die "--db: another database is set in $ETC/peakedex.env: change PEAKEDEX_DB there"
+    DB_URL=${DB_URL:-${found:-$OUR_DB}}
+    case $DATABASE:$DB_URL in
+        sqlite:postgres*) die "PEAKEDEX_DB in $ETC/peakedex.env names a PostgreSQL database: use deploy.sh" ;;
+        postgresql:sqlite*) die "PEAKEDEX_DB in $ETC/peakedex.env names an SQLite file: use deploy-simple.sh" ;;
+    esac
 }
 
 check() {
@@ -146,10 +167,12 @@ make_users() {
     fi
     add_group peakedex
     add_group peakedex-api
+    add_group peakedex-notify
     add_user peakedex-indexer peakedex
     add_user peakedex-api peakedex-api
     add_user peakedex-payouts peakedex
     add_user peakedex-backup peakedex
+    add_user peakedex-notify peakedex-notify
 }
 
 # Runs a command as another user, without root's environment, terminal and working folder.
@@ -167,12 +190,10 @@ own() { # MODE OWNER GROUP PATH
     if is_root; then chown -h "$(number passwd "$2"):$(number group "$3")" "$4"; fi
     chmod "$1" "$4"
 }
-    add_group peakedex-notify
 
 # Creates a folder in one that only root can write. Refuses an existing one that is a link or belongs to another user.
 folder() { # MODE OWNER GROUP PATH
     local owner
-    add_user peakedex-notify peakedex-notify
     if [ -L "$4" ]; then die "$4 is a symbolic link: replace it by a folder or a bind mount"; fi
     if [ -d "$4" ]; then
         owner=$(stat -c %u "$4")
@@ -244,6 +265,10 @@ TEXT
 # systemctl enable --now peakedex-backup.timer
 # PEAKEDEX_BACKUP_TO=sftp://backups@example.org/peakedex
 TEXT
+    put_once 0600 root root "$ETC/notify.env" <<'TEXT'
+# Secrets of the targets in notify.toml, see docs/notifications.md. Then run systemctl enable --now peakedex-notify
+# NOTIFY_TELEGRAM_TOKEN=...
+TEXT
 }
 
 # ---------------------------------------------------------------- versions
@@ -264,10 +289,6 @@ install_version() { # VERSION
     if [ "$DRY_RUN" = yes ]; then return; fi
     "$PYTHON" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "--python: $PYTHON is older than 3.11"
     rm -rf "$folder"
-TEXT
-    put_once 0600 root root "$ETC/notify.env" <<'TEXT'
-# Secrets of the targets in notify.toml, see docs/notifications.md. Then run systemctl enable --now peakedex-notify
-# NOTIFY_TELEGRAM_TOKEN=...
     "$PYTHON" -I -m venv "$folder"
     "$folder/bin/python" -I -m pip install --quiet --disable-pip-version-check --require-hashes \
         --requirement "$SOURCE/requirements-server.lock"
@@ -321,6 +342,7 @@ program() { # USER GROUP,... VERSION ARGUMENT...
     local user=$1 groups=$2 version=$3
     shift 3
     load_settings
+    if [ -n "$NEXT_DB" ]; then export PEAKEDEX_DB=$NEXT_DB; fi
     umask 007
     become "$user" "$groups" "$OPT/versions/$version/bin/peakedex" "$@"
 }
@@ -352,7 +374,7 @@ start_services() { # start|restart
     services enable peakedex-indexer peakedex-api || return 1
     services "$1" peakedex-indexer peakedex-api || return 1
     if [ "$SYSTEMD" = yes ] && [ "$DRY_RUN" = no ]; then
-        healthy "$HEALTH_URL" || return 1
+        healthy "$HEALTH_URL" api_has_ended || return 1
         systemctl is-active peakedex-indexer peakedex-api || return 1
     fi
     if [ -n "$payouts" ]; then
@@ -377,9 +399,9 @@ install_units() {
 # Whether this run has changed a file whose path contains this text.
 changed() { [[ $CHANGED == *"$1"* ]]; }
 
-# Whether an API responds in time and can read its database.
-healthy() { # URL
-    "$PYTHON" -I - "$1" "$HEALTH_SECONDS" <<'TEXT'
+# Whether an API responds in time and can read its database. Replaces this subshell.
+probe() { # URL
+    exec "$PYTHON" -I - "$1" "$HEALTH_SECONDS" <<'TEXT'
 import json, sys, time, urllib.request
 
 url, seconds = sys.argv[1], float(sys.argv[2])
@@ -399,30 +421,47 @@ sys.exit(f"not healthy within {seconds:g} s: {url}: {state}")
 TEXT
 }
 
+# The same, but fails as soon as a command says that the API has ended.
+healthy() { # URL [COMMAND...]
+    local process
+    (probe "$1") &
+    process=$!
+    shift
+    while kill -0 "$process" 2>/dev/null; do
+        if [ $# != 0 ] && "$@"; then
+            kill "$process" 2>/dev/null || true
+            wait "$process" 2>/dev/null || true
+            say "the API has ended: see its messages above, or \`journalctl -u peakedex-api\`" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+    wait "$process"
+}
+
+has_ended() { ! kill -0 "$1" 2>/dev/null; }
+
+api_has_ended() {
+    case $(systemctl show --value --property SubState peakedex-api) in
+        failed | dead | auto-restart*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
 # ---------------------------------------------------------------- upgrade and rollback
 
 same_schema() { cmp -s "$OPT/versions/$1/schema" "$OPT/versions/$2/schema"; }
 
-# Copies the database into the version's folder, which only root can read, before the next version migrates it.
-keep_database() { # VERSION
-    local copy=$OPT/versions/$1/database
-    say "copies the database of version $1 to $copy"
-    (umask 077 && copy_database >"$copy.new") && mv "$copy.new" "$copy"
-}
-
-restore_database() { # VERSION
-    local copy=$OPT/versions/$1/database
-    say "restores the database of version $1."
-    services stop peakedex-api
-    replace_database <"$copy"
-}
-
 # Returns to the old version after any failed step of the upgrade. No payment was made meanwhile.
 go_back() { # OLD NEW
+    trap '' INT TERM HUP
     say "version $2 failed: returning to ${1:-no version}" >&2
     if [ -n "$1" ]; then
         stop_writers
-        if ! same_schema "$1" "$2"; then restore_database "$1"; fi
+        if ! same_schema "$1" "$2" && ! return_database "$1" "$2"; then
+            die "the database of version $1 could not be put in place: correct what is said above, then run" \
+                "this script again"
+        fi
         point current "versions/$1"
         start_services restart
     fi
@@ -435,7 +474,7 @@ trial() { # VERSION
     port=$("$PYTHON" -I -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
     (program peakedex-api peakedex-api,peakedex "$1" serve --host 127.0.0.1 --port "$port" --workers 1) &
     process=$!
-    healthy "http://127.0.0.1:$port/api/health" || code=1
+    healthy "http://127.0.0.1:$port/api/health" has_ended "$process" || code=1
     kill "$process" 2>/dev/null || true
     wait "$process" 2>/dev/null || true
     return "$code"
@@ -454,8 +493,13 @@ switch() { # VERSION
         return
     fi
     if [ -n "$old" ]; then
+        if ! same_schema "$old" "$1"; then can_copy; fi
+        # shellcheck disable=SC2064  # the versions as they are now
+        trap "go_back '$old' '$1'" INT TERM HUP
         stop_writers
-        if ! same_schema "$old" "$1" && ! keep_database "$old"; then
+        if ! same_schema "$old" "$1" && ! copy_database "$old" "$1"; then
+            NEXT_DB=''
+            trap - INT TERM HUP
             start_services restart
             die "the database cannot be copied: version $old continues"
         fi
@@ -463,21 +507,24 @@ switch() { # VERSION
     (program peakedex-indexer peakedex "$1" db upgrade) || go_back "$old" "$1"
     grant || go_back "$old" "$1"
     trial "$1" || go_back "$old" "$1"
+    if [ -n "$NEXT_DB" ]; then adopt_copy "$old" "$1" || go_back "$old" "$1"; fi
     if [ -n "$old" ]; then point previous "versions/$old"; fi
     point current "versions/$1"
     point bin/peakedex ../current/bin/peakedex
     start_services restart || go_back "$old" "$1"
+    trap - INT TERM HUP
     say "version $1 is installed"
     forget_versions
 }
 
-# Keeps the newest few versions, the current one and the previous one.
+# Keeps the current version and the previous one: each has some 400 MB.
 forget_versions() {
-    local version
-    # shellcheck disable=SC2012  # the names are our own
-    ls -t "$OPT/versions" | tail -n "+$((KEEP_VERSIONS + 1))" | while read -r version; do
+    local folder version
+    for folder in "$OPT"/versions/*/; do
+        version=$(basename "$folder")
         if [ "$version" != "$(version_at current)" ] && [ "$version" != "$(version_at previous)" ]; then
             say "removes version $version"
+            forget_copy "$version"
             rm -rf "${OPT:?}/versions/$version"
         fi
     done
@@ -491,13 +538,16 @@ roll_back() {
         die "version $new has another schema than $old: use --restore-database to restore the copy made before" \
             "the upgrade. Later blocks are read again from the chain; later payout records are lost"
     fi
-    if ! same_schema "$old" "$new" && [ ! -f "$OPT/versions/$old/database" ]; then
-        die "the copy of version $old's database is missing: $OPT/versions/$old/database"
+    if ! same_schema "$old" "$new" && ! has_copy "$old"; then
+        die "the copy of version $old's database is missing: it goes with the version that replaced it"
     fi
     say "returns from version $new to $old"
     if [ "$DRY_RUN" = yes ]; then return; fi
     stop_writers
-    if ! same_schema "$old" "$new"; then restore_database "$old"; fi
+    if ! same_schema "$old" "$new" && ! return_database "$old" "$new"; then
+        start_services restart
+        die "the database of version $old cannot be put in place: version $new continues"
+    fi
     point current "versions/$old"
     point previous "versions/$new"
     start_services restart

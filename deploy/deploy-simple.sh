@@ -23,8 +23,8 @@ prepare_database() {
 
 grant() { :; } # the file's mode is enough
 
-# The whole database on standard output. SQLite's own copy includes blocks that are still in its write-ahead log.
-copy_database() {
+# Writes the whole database to standard output. SQLite's own copy includes blocks that are still in its write-ahead log.
+read_database() {
     as_indexer "$PYTHON" -I -c '
 import pathlib, shutil, sqlite3, sys, tempfile
 path = pathlib.Path(sys.argv[1])
@@ -38,14 +38,52 @@ with tempfile.TemporaryDirectory(prefix="copy-", dir=path.parent) as folder:
 ' "$VAR/peakedex.db"
 }
 
-# Replaces the database by standard input.
+# Replaces the database by standard input, once that is written completely. Its write-ahead log is merged before it is
+# removed, so that a script that is killed leaves one whole database or the other.
 replace_database() {
     # shellcheck disable=SC2016
     as_indexer bash -ec 'umask 117
-        rm -f "$1.new" "$1-wal" "$1-shm" "$1-journal"
-        set -o noclobber
-        cat >"$1.new"
-        mv -T "$1.new" "$1"' - "$VAR/peakedex.db"
+        rm -f "$1.new"
+        (set -o noclobber && cat >"$1.new")
+        "$2" -I -c "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(\"PRAGMA wal_checkpoint(TRUNCATE)\")" "$1" ||
+            true
+        rm -f "$1-wal" "$1-shm" "$1-journal"
+        mv -T "$1.new" "$1"' - "$VAR/peakedex.db" "$PYTHON"
 }
+
+# Prints the schema revision of a file.
+REVISION='import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute("SELECT version_num FROM alembic_version").fetchone())'
+
+# The copy is in the version's folder, which only root can read.
+kept() { say "$OPT/versions/$1/database"; } # VERSION
+
+can_copy() { :; }
+
+copy_database() { # OLD NEW
+    local copy now
+    copy=$(kept "$1")
+    now=$(as_indexer "$PYTHON" -I -c "$REVISION" "$VAR/peakedex.db")
+    if has_copy "$1" && [ "$now" != "$("$PYTHON" -I -c "$REVISION" "$copy")" ]; then
+        say "continues an upgrade that was interrupted: the database was migrated, its copy is $copy"
+        return
+    fi
+    say "copies the database of version $1 to $copy"
+    rm -f "$copy"
+    (umask 077 && read_database >"$copy.new") && mv "$copy.new" "$copy"
+}
+
+adopt_copy() { :; } # the database itself was migrated
+
+return_database() { # OLD NEW
+    if ! has_copy "$1"; then return; fi # nothing was migrated yet
+    say "restores the database of version $1."
+    services stop peakedex-api
+    replace_database <"$(kept "$1")" && rm -f "$(kept "$1")"
+}
+
+has_copy() { [ -f "$(kept "$1")" ]; }
+
+forget_copy() { :; } # it goes with the version's folder
 
 main "$@"

@@ -149,20 +149,14 @@ class Machine:
         environment: Mapping[str, str] = MappingProxyType({}),
         terminal: int | None = None,
     ) -> Done:
-        """Run the script with these words, `--root` and `--health-url`, optionally in a session of this terminal."""
+        """Run the script with these words, optionally in a session of this terminal."""
         self.log.write_text("")
-        path = {"PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
         done = subprocess.run(
             [
                 *(() if terminal is None else ("setsid", "--ctty", "--wait")),
-                self.checkout / "deploy" / script,
-                "--root",
-                self.root,
-                "--health-url",
-                self.health,
-                *map(str, words),
+                *self.command(*words, script=script),
             ],
-            env={**clean_environment(), **path, **environment},
+            env={**self.environment(), **environment},
             cwd=cwd,
             stdin=terminal,
             capture_output=True,
@@ -171,6 +165,15 @@ class Machine:
             timeout=120,
         )
         return Done(done.returncode, done.stdout, done.stderr, self.log.read_text().splitlines())
+
+    def command(self, *words: object, script: str) -> list[str]:
+        """The script with these words, `--root` and `--health-url`."""
+        path = self.checkout / "deploy" / script
+        return [str(path), "--root", str(self.root), "--health-url", self.health, *map(str, words)]
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the scripts: this machine's programs come first."""
+        return {**clean_environment(), "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
 
     def install(self, *words: object, **options: Any) -> Done:
         venue = self.folder / "venue.toml"

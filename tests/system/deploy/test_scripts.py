@@ -177,10 +177,11 @@ def test_settings_and_keys_of_the_operator_stay(used: Machine) -> None:
     assert (used.root / "opt/peakedex/current/site/config.js").read_text() == "// mine\n"
 
 
-def test_old_versions_go_but_not_the_last_two(used: Machine) -> None:
+def test_two_versions_are_kept(used: Machine) -> None:
+    """The current one and the one before, whose environments have some 400 MB each."""
     left = {path.name for path in (used.root / "opt/peakedex/versions").iterdir()}
     assert used.version("previous") == "0.0.1"
-    assert left == {"0.0.1", "0.0.5", "0.0.6", "0.0.7", used.version()}
+    assert left == {"0.0.1", used.version()}
 
 
 def test_a_dry_run_does_nothing(server: Machine) -> None:
