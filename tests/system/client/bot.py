@@ -31,19 +31,26 @@ class Life(TypedDict):
     account: str
     journal: str
     lines: int | None  # killed before this line of the client's code
+    signing: bool  # these lines are counted from a signature on, where a kill is most dangerous
     seconds: float | None  # killed by the parent after so long; both None: it ends by itself
 
 
 class _KillAtLine:
-    """A trace function that kills this process before the n-th line of the client's code."""
+    """A trace function that kills this process before the n-th line of the client's code.
 
-    def __init__(self, lines: int) -> None:
+    With `signing` only lines of the trader and its journal count, from the first signature on.
+    """
+
+    def __init__(self, lines: int, signing: bool) -> None:
         self._left = lines
+        self._files = (f"{CLIENT}/trader.py", f"{CLIENT}/journal.py") if signing else (CLIENT,)
+        self._counts = not signing
 
     def __call__(self, frame: Any, event: str, _: object) -> Any:
-        if not frame.f_code.co_filename.startswith(CLIENT):
+        self._counts |= frame.f_code.co_qualname == "signed_json" if event == "call" else False
+        if not frame.f_code.co_filename.startswith(self._files):
             return None
-        if event == "line":
+        if event == "line" and self._counts:
             self._left -= 1
             if self._left <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -91,7 +98,7 @@ def main() -> None:
         if child == 0:
             try:
                 if life["lines"] is not None:
-                    sys.settrace(_KillAtLine(life["lines"]))
+                    sys.settrace(_KillAtLine(life["lines"], life["signing"]))
                 trade(life)
             except BaseException:
                 traceback.print_exc()

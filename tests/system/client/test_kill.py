@@ -77,9 +77,10 @@ class Bots:
             cwd=Path(__file__).parents[3],
         )
 
-    def live(self, *, lines: int | None = None, seconds: float | None = None) -> int:
+    def live(self, *, lines: int | None = None, signing: bool = False, seconds: float | None = None) -> int:
         """Run one bot; its exit code, negative for a signal."""
-        life: Life = {**self._common, "lines": lines, "seconds": seconds}  # type: ignore[typeddict-item]
+        death = {"lines": lines, "signing": signing, "seconds": seconds}
+        life: Life = {**self._common, **death}  # type: ignore[typeddict-item]
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(life), file=self._process.stdin, flush=True)
@@ -104,7 +105,9 @@ def test_a_thousand_kills(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -
     try:
         for kill in range(KILLS):
             with blocks(exchange, Random(f"{SEED} {kill}")):
-                if kill % 3:
+                if kill % 2:
+                    code = bots.live(lines=rng.randint(1, 90), signing=True)
+                elif kill % 4:
                     code = bots.live(lines=int(10 ** rng.uniform(1.5, 4.2)))
                 else:
                     code = bots.live(seconds=rng.uniform(0.0, 1.0))
