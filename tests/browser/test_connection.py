@@ -174,6 +174,6 @@ def test_an_unreachable_server_is_reported(feed: Page) -> None:
 
 def test_backoff_grows_to_half_a_minute_with_jitter(modules: Page) -> None:
     waits = modules.evaluate(
-        "import('/js/data/feed.js').then(({ backoff }) => [1, 2, 3, 6, 20].map((n) => [backoff(n, 0), backoff(n, 1)]))"
+        "import('/js/lib/api-protocol.js').then(({ backoff }) => [1, 2, 3, 6, 20].map((n) => [backoff(n, 0), backoff(n, 1)]))"
     )
     assert waits == [[500, 1000], [1000, 2000], [2000, 4000], [15_000, 30_000], [15_000, 30_000]]

@@ -396,7 +396,7 @@ def test_memos_that_the_rules_accept_are_built(modules: Page) -> None:
 def test_account_names_follow_the_same_rule_as_the_exchange(modules: Page) -> None:
     names = [name for name in (*ACCOUNTS, *NOT_ACCOUNTS) if isinstance(name, str)]
     valid = modules.evaluate(
-        "async (names) => { const { isAccount } = await import('/js/data/session.js'); return names.filter(isAccount); }",
+        "async (names) => { const { isAccount } = await import('/js/lib/account-name.js'); return names.filter(isAccount); }",
         names,
     )
     assert valid == ACCOUNTS

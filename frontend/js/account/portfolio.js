@@ -2,8 +2,9 @@
 
 import { read, readVenue } from "../data/api.js";
 import { LiveAccount } from "../data/live-account.js";
-import { isAccount, onAccount } from "../data/session.js";
+import { onAccount } from "../data/session.js";
 import { subscribe } from "../data/stream.js";
+import { isAccount } from "../lib/account-name.js";
 import { plain, show, units } from "../lib/amounts.js";
 import { button, byId, el, setText } from "../lib/dom.js";
 import { compact, NONE } from "../lib/format.js";

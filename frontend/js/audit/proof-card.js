@@ -1,7 +1,7 @@
 // Panel that fetches an account's proof of liabilities, verifies it in the page, and shows the roots.
 
 import { read } from "../data/api.js";
-import { accountName, isAccount } from "../data/session.js";
+import { accountName, isAccount } from "../lib/account-name.js";
 import { grouped } from "../lib/amounts.js";
 import { el } from "../lib/dom.js";
 import { table, tableRow } from "../lib/table.js";

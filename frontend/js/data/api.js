@@ -2,6 +2,7 @@
 // the next if that does not answer.
 
 import { config } from "../../config.js";
+import { addressOf, ApiError, content, get, parseJson } from "../lib/api-protocol.js";
 import { local, localJson } from "../lib/storage.js";
 import { api as strings } from "../strings/common.js";
 
@@ -13,20 +14,6 @@ const REMEMBER_MS = 600_000;
 const KEY = "peakedex.api";
 /** Statuses of an API that is down: a proxy's, or its own without a database. */
 const UNAVAILABLE = new Set([502, 503, 504]);
-
-/** A failed request. `status` is 0 if the server could not be reached. */
-export class ApiError extends Error {
-  /**
-   * @param {string} message a sentence for the user
-   * @param {number} status
-   * @param {string} code of the API's error
-   */
-  constructor(message, status, code) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
 
 let current = rememberedApi();
 /** @type {Set<() => void>} */
@@ -61,13 +48,7 @@ function changeApi(url) {
  * @param {Record<string, string|number|null|undefined>} [parameters]
  * @param {string} [api]
  */
-export function apiUrl(path, parameters = {}, api = current) {
-  const url = new URL(path, api);
-  for (const [name, value] of Object.entries(parameters)) {
-    if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, String(value));
-  }
-  return url.href;
-}
+export const apiUrl = (path, parameters = {}, api = current) => addressOf(path, parameters, api);
 
 /**
  * Get JSON.
@@ -111,11 +92,6 @@ export async function readFrom(api, path, timeout) {
   return content(answer);
 }
 
-function content({ response, body }) {
-  if (response.ok && body) return body;
-  throw new ApiError(body?.detail || body?.error || strings.status(response.status), response.status, body?.code ?? "");
-}
-
 async function request(path, parameters, parse) {
   const before = current;
   const first = config.apis.indexOf(before);
@@ -136,20 +112,6 @@ async function request(path, parameters, parse) {
 }
 
 const unreachable = () => new ApiError(navigator.onLine ? strings.unreachable : strings.offline, 0, "");
-
-async function get(url, parse, timeout, cache = "default") {
-  const response = await fetch(url, { signal: AbortSignal.timeout(timeout), credentials: "omit", cache });
-  const text = await response.text(); // before the timeout, too
-  return { response, body: parse(text) };
-}
-
-function parseJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
 
 let venue = null;
 

@@ -2,10 +2,9 @@
 // it polls, which gives messages of the same shape, while it goes on reconnecting.
 
 import { config } from "../../config.js";
+import { backoff, checkSequence } from "../lib/api-protocol.js";
 import { apiUrl } from "./api.js";
 
-const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 30_000;
 // A poll finds out at once whether another API answers.
 const FAILURES_BEFORE_POLLING = config.apis.length > 1 ? 1 : 3;
 const POLL_MS = 5000;
@@ -15,28 +14,6 @@ const SILENCE_MS = 45_000;
  * @typedef {{kind: "snapshot"|"change"|"head", data: any} |
  *   {kind: "state", data: {state: "connecting"|"live"|"polling"|"broken", since: number, reason: string}}} Message
  */
-
-/**
- * Exponential backoff with jitter: milliseconds to wait after so many failures.
- * @param {number} failures from 1
- * @param {number} jitter from 0 to 1
- */
-export function backoff(failures, jitter = Math.random()) {
-  const full = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
-  return Math.round(full * (0.5 + jitter / 2));
-}
-
-/**
- * Place of a change in the sequence: a duplicate, the next one, or one after a gap.
- * @param {number|null} seq of the last change or snapshot
- * @param {{seq: number, prev: number}} change
- * @returns {"duplicate"|"gap"|"next"}
- */
-export function checkSequence(seq, change) {
-  if (seq === null) return "gap";
-  if (change.seq <= seq) return "duplicate";
-  return change.prev === seq ? "next" : "gap";
-}
 
 export class Feed {
   /** @param {(message: Message) => void} publish */

@@ -4,8 +4,9 @@
 
 import { config } from "../../config.js";
 import { grouped } from "../lib/amounts.js";
+import { ApiError } from "../lib/api-protocol.js";
 import { integrity as strings } from "../strings/integrity.js";
-import { ApiError, apiInUse, read, readFrom, readVenue } from "./api.js";
+import { apiInUse, read, readFrom, readVenue } from "./api.js";
 import { readAgain, readCheckpoints } from "./checkpoints.js";
 import { draftMismatch, pinMismatches, pins } from "./pins.js";
 

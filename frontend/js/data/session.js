@@ -1,25 +1,12 @@
 // The account whose orders and balances this browser shows. It is a name, not a login: all data is public.
 
+import { isAccount } from "../lib/account-name.js";
 import { local } from "../lib/storage.js";
 
 const KEY = "peakedex.account";
-// hived's rule (docs/protocol.md, section 1).
-const NAME = /^(?=.{3,16}$)[a-z][a-z0-9-]+[a-z0-9](?:\.[a-z][a-z0-9-]+[a-z0-9])*$/;
 
 /** @type {Set<(name: string|null) => void>} */
 const listeners = new Set();
-
-/**
- * Whether the text is a valid Hive account name.
- * @param {string} text
- */
-export const isAccount = (text) => NAME.test(text);
-
-/**
- * An account name as a user types it, without the leading @ and in lower case.
- * @param {string} text
- */
-export const accountName = (text) => text.trim().replace(/^@/, "").toLowerCase();
 
 /** The chosen account. @returns {string|null} */
 export function account() {

@@ -1,7 +1,8 @@
 // Dialog that chooses the account to show. Nothing is signed: a name is enough to view an account.
 
 import { readVenue } from "../data/api.js";
-import { account, accountName, isAccount, setAccount } from "../data/session.js";
+import { account, setAccount } from "../data/session.js";
+import { accountName, isAccount } from "../lib/account-name.js";
 import { button, el } from "../lib/dom.js";
 import { openFormDialog } from "../lib/widgets.js";
 import { accountDialog as strings } from "../strings/shell.js";

@@ -1,7 +1,8 @@
 // Chart panel: candles, market depth and a table of the candles, by interval. The chart library is loaded after the
 // first paint; if it fails, the table is shown.
 
-import { ApiError, read } from "../data/api.js";
+import { read } from "../data/api.js";
+import { ApiError } from "../lib/api-protocol.js";
 import { grouped, units } from "../lib/amounts.js";
 import { button, el, setText } from "../lib/dom.js";
 import { compact, fixed, setTime, utcDay } from "../lib/format.js";

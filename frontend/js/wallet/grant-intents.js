@@ -1,6 +1,6 @@
 // Drafts of grants, revokes and the cancel-all timer (docs/protocol.md, sections 5 and 6), and their validation.
 
-import { isAccount } from "../data/session.js";
+import { isAccount } from "../lib/account-name.js";
 import { grouped, plain, trimmed } from "../lib/amounts.js";
 import { utcTime } from "../lib/format.js";
 import { grantIntents as strings } from "../strings/one-click.js";

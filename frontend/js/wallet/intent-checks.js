@@ -1,6 +1,6 @@
 // Checks of what a trader enters: the exchange would reject an intent that fails one.
 
-import { isAccount } from "../data/session.js";
+import { isAccount } from "../lib/account-name.js";
 import { lotsOf, MAX_UNITS, market, total, trimmed, units } from "../lib/amounts.js";
 import { intents as strings } from "../strings/intents.js";
 

@@ -2,9 +2,10 @@
 // renews for all. It asks the API and not the stream, which pauses in hidden tabs, and needs timers of a minute only,
 // to which browsers throttle hidden tabs.
 
-import { ApiError, read, readVenue } from "../data/api.js";
+import { read, readVenue } from "../data/api.js";
 import { chainTime } from "../data/grants.js";
 import { account, onAccount } from "../data/session.js";
+import { ApiError } from "../lib/api-protocol.js";
 import { withLock } from "../lib/locks.js";
 import { offlineTimer as strings } from "../strings/one-click.js";
 import { cancelAllAfter, POSTING } from "./grant-intents.js";

@@ -1,9 +1,10 @@
 // One-click trading: the trader's own posting key signs what the account's grant to it covers, if the trader turned
 // that on in this browser. All else is signed with the active key.
 
-import { ApiError, read, readVenue } from "../data/api.js";
+import { read, readVenue } from "../data/api.js";
 import { hasEnded } from "../data/grants.js";
 import { readMarks } from "../data/marks.js";
+import { ApiError } from "../lib/api-protocol.js";
 import { coverage as strings, reviewKeys as keyStrings } from "../strings/one-click.js";
 import { counts, isTrading, payloadOf, whyNotCovered } from "./grant-coverage.js";
 import { POSTING } from "./grant-intents.js";

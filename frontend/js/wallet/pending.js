@@ -1,7 +1,7 @@
 // The intents of this browser, stored until they are final, so that a reload or another tab continues them. They are a
 // record of what was asked for: nothing is signed from here. What does not have their form is discarded.
 
-import { isAccount } from "../data/session.js";
+import { isAccount } from "../lib/account-name.js";
 import { local, localKeys } from "../lib/storage.js";
 import { pending as strings } from "../strings/wallet.js";
 

@@ -1,7 +1,8 @@
 // Builds a draft anew from the parameters of an earlier intent, with what the exchange says now: its pairs, fees and
 // prices, and the order or withdrawal that it is about. Parameters come from storage: each is validated as user input.
 
-import { ApiError, read } from "../data/api.js";
+import { read } from "../data/api.js";
+import { ApiError } from "../lib/api-protocol.js";
 import { units, worstPrice } from "../lib/amounts.js";
 import { rebuild as strings } from "../strings/wallet.js";
 import { activePair, IntentError, tokenOf } from "./intent-checks.js";

@@ -1,6 +1,6 @@
 // "Try again": builds a failed intent anew, and has it reviewed and signed.
 
-import { ApiError } from "../data/api.js";
+import { ApiError } from "../lib/api-protocol.js";
 import { showToast } from "../lib/toasts.js";
 import { pending as strings } from "../strings/wallet.js";
 import { IntentError } from "./intent-checks.js";

@@ -1,10 +1,11 @@
 // Has drafts signed, and tracks their intents from the wallet to their final state. Only what the API reports from
 // irreversible blocks is final.
 
-import { ApiError, read } from "../data/api.js";
+import { read } from "../data/api.js";
 import { signingBlocked } from "../data/integrity.js";
 import { findBlock } from "../data/nodes.js";
 import { latest } from "../data/stream.js";
+import { ApiError } from "../lib/api-protocol.js";
 import { hasSharedLocks, withLock } from "../lib/locks.js";
 import { pending as strings } from "../strings/wallet.js";
 import { OPEN_REASONS } from "./answers.js";
