@@ -9,7 +9,7 @@ from tests.browser.conftest import serve_files
 from tests.browser.venue import venue
 
 SITE = "https://site.test"
-PAGES = ("index.html", "trade.html", "portfolio.html", "account.html", "transfer.html", "audit.html")
+PAGES = ("index.html", "trade.html", "portfolio.html", "account.html", "transfer.html", "audit.html", "status.html")
 
 
 @pytest.fixture

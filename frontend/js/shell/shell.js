@@ -26,7 +26,7 @@ const root = document.documentElement;
 /**
  * Build the header and footer and keep the status up to date; load notifications and integrity alerts after the first
  * paint.
- * @param {"markets"|"trade"|"portfolio"|"transfer"|"audit"} page
+ * @param {"markets"|"trade"|"portfolio"|"transfer"|"audit"|"status"} page
  */
 export function mountShell(page) {
   const header = byId("header");
@@ -113,6 +113,7 @@ function footer() {
     { className: "footer" },
     el("span", {}, strings.footer),
     hasChart && el("a", { href: "https://www.tradingview.com/", rel: "noopener", target: "_blank" }, strings.charts),
+    el("a", { href: "status.html" }, strings.status),
     el("a", { href: apiUrl("docs") }, strings.api),
   );
 }

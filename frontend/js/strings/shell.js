@@ -38,6 +38,7 @@ export const shell = {
   peerMismatch: "This replica and another one have different hashes: one of them is wrong.",
   openAudit: "Open the audit",
   footer: "Your keys stay with you: you sign every order, and every decision of the exchange can be replayed.",
+  status: "Status",
   api: "API",
   charts: "Charts: TradingView Lightweight Charts™",
 };

@@ -78,6 +78,8 @@ def proxy(installed: tuple[Machine, Done], tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("nginx")
     _, database = replay(lively().write(folder / "recorded"), str(folder / "dex.db"))
     database.dispose()
+    local = installed[0].root / "etc/nginx/snippets/peakedex-local.conf"
+    local.write_text("location = /operators-own { return 200 mine; }\n")
     port = free_port()
     words = ("--port", port, "--workers", 1, "--trusted-proxy", "127.0.0.1", "--access-log", "on")
     other = ("--cors-origin", "https://other.example")
@@ -119,6 +121,30 @@ def test_nginx_finds_no_fault(proxy: Proxy) -> None:
         for line in (done.stderr + (proxy.folder / "errors").read_text()).splitlines()
         if "[warn]" in line
     ] == []
+
+
+def test_the_status_page_s_history_is_the_monitor_s_or_the_site_s_own(
+    proxy: Proxy, installed: tuple[Machine, Done]
+) -> None:
+    assert proxy.get("/status.html").status_code == 200
+    own = proxy.get("/status.json")
+    assert (own.status_code, own.json()["now"]) == (200, None)
+    folder = installed[0].root / "var/lib/peakedex-notify"
+    folder.mkdir(mode=0o755)
+    (folder / "status.json").write_text('{"version":1,"updated":"now"}')
+    kept = proxy.get("/status.json")
+    assert kept.json()["updated"] == "now"
+    for answer in (own, kept):
+        assert answer.headers["Content-Type"].startswith("application/json")
+        assert answer.headers["Cache-Control"] == "no-cache"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert proxy.get("/state.json").status_code == 404
+
+
+def test_the_operator_s_own_directives_are_in_the_server(proxy: Proxy) -> None:
+    """Written into the local file before nginx started."""
+    answer = proxy.get("/operators-own")
+    assert (answer.status_code, answer.text) == (200, "mine")
 
 
 def test_plain_http_goes_to_tls_but_for_the_certificate_s_own_questions(

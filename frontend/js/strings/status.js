@@ -1,0 +1,28 @@
+// Texts of the Status page.
+
+export const status = {
+  lead: "Whether the exchange works now, and what the last 90 days were like.",
+  now: "Now",
+  history: "Last 90 days",
+  incidents: "Incidents",
+  conditions: { ok: "Operational", degraded: "Degraded", down: "Down", unknown: "Unknown" },
+  asking: "Asking the exchange …",
+  answered: (time) => `The exchange answered this page at ${time}.`,
+  silent: (time) => `The exchange did not answer this page at ${time}.`,
+  block: (block, age) => `Block ${block}, ${age} old.`,
+  watched: (condition, since) => `The operator's monitor: ${condition}, since ${since}.`,
+  lookedAt: (age) => `It looked ${age} ago.`,
+  notLooking: (age) => `The operator's monitor has not looked for ${age}: the history below ends there.`,
+  noHistory: "There is no history here: the operator runs no monitor (peakedex notify --status).",
+  loading: "Loading the history …",
+  failed: "The history could not be read.",
+  uptime: (percent, share) => `Available ${percent} of the time that was observed (${share} of the 90 days).`,
+  days: "Days, oldest first (UTC)",
+  aDay: (day, what) => `${day}: ${what}`,
+  unobserved: "not observed",
+  part: (condition, duration) => `${condition} ${duration}`,
+  columns: { condition: "Condition", since: "Since", lasted: "Duration", text: "What happened" },
+  incidentsCaption: "Times in which the exchange was degraded or down, newest first",
+  noIncidents: "None.",
+  lasting: (duration) => `${duration}, and not over`,
+};
