@@ -141,6 +141,8 @@ lock: dev
 	$(COMPILE) --build-deps-for editable --constraint constraints.txt --output-file requirements.lock pyproject.toml
 	$(COMPILE) --build-deps-for editable --extra backup --extra parquet --constraint requirements.lock \
 	  --output-file requirements-server.lock pyproject.toml
+	$(COMPILE) --build-deps-for editable --extra image --constraint requirements-server.lock \
+	  --output-file requirements-image.lock pyproject.toml
 	$(COMPILE) --build-deps-for editable --extra dev --constraint requirements.lock \
 	  --output-file requirements-dev.lock pyproject.toml
 

@@ -22,7 +22,7 @@ from tests.support import arrows
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ["requirements.lock", "requirements-server.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-server.lock", "requirements-image.lock", "requirements-dev.lock"]
 
 # Where a data folder of the repository lies in a wheel: beside the package that reads it.
 DATA_FOLDERS = {"alembic": "settlement/store/migrations", "frontend": "api/site"}
@@ -61,6 +61,11 @@ def test_server_lock_holds_the_lock_and_every_package_of_its_extras() -> None:
 def test_dev_lock_holds_the_lock_and_every_dev_dependency() -> None:
     assert lacking(PROJECT["project"]["optional-dependencies"]["dev"], "requirements-dev.lock") == []
     assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+
+
+def test_image_lock_holds_the_lock_and_every_package_that_builds_the_image() -> None:
+    assert lacking(PROJECT["project"]["optional-dependencies"]["image"], "requirements-image.lock") == []
+    assert pins("requirements.lock").items() <= pins("requirements-image.lock").items()
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -352,6 +352,28 @@ def test_a_liar_is_an_alarm_and_its_lies_end(make) -> None:
     assert (status.state, status.error) == ("unknown", "block 1029 was requested, 7 returned")
 
 
+def test_what_a_liar_says_changes_nothing_of_ours(make) -> None:
+    """A peer that is ahead, with another journal and state for each block."""
+    ours = make()
+
+    def rows() -> dict[str, list[tuple[object, ...]]]:
+        with reader(ours).connect() as connection:
+            tables = schema.metadata.sorted_tables
+            return {table.name: [tuple(row) for row in connection.execute(select(table))] for table in tables}
+
+    def lie(request: BaseHTTPRequestHandler) -> None:
+        hashes = {"venue_hash": ours.rules.state.venue_hash, "journal_hash": "0" * 64, "state_hash": "0" * 64}
+        number = request.path.rpartition("/")[2]
+        values = {"block": 9000, "number": int(number) if number.isdigit() else 9000, **hashes}
+        body(json.dumps(values).encode())(request)
+
+    before = rows()
+    assert before["blocks"]
+    with hostile(lie) as url:
+        assert ask(ours, url).peers[0].status.state == "disagrees"
+    assert rows() == before
+
+
 def test_one_that_never_answers_holds_up_nobody(make) -> None:
     """Its thread waits alone: others are asked, the report says so, and the end does not wait for it."""
     ours, other = make(), make()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from typing import Final
 
@@ -113,6 +114,19 @@ def test_vendored_files_have_their_licences() -> None:
         assert files
         assert all(licence in file.read_text(encoding="utf-8") for file in files)
     assert "https://www.tradingview.com/" in text("vendor/lightweight-charts.NOTICE.txt")
+
+
+def test_vendored_packages_are_pinned_by_hash() -> None:
+    """And installed as the lock says, by every way that installs them."""
+    root = SITE.parent
+    packages = json.loads((root / "deploy/vendor/package-lock.json").read_text("utf-8"))["packages"]
+    wanted = packages.pop("")["dependencies"]
+    assert {f"node_modules/{name}" for name in wanted} <= set(packages)
+    for package in packages.values():
+        assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package["integrity"])
+    for name in ("Makefile", "Dockerfile"):
+        installs = re.findall(r"\bnpm (ci|i|install|add)\b(.*)", (root / name).read_text("utf-8"))
+        assert {(verb, "--ignore-scripts" in rest) for verb, rest in installs} == {("ci", True)}
 
 
 def tokens(selector: str) -> dict[str, str]:
