@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +10,7 @@ import pytest
 import requests
 
 from peakedex.client import Api, ApiError, ConnectionFailed, InputError, LiveBook, stream
+from tests.support.answering import answering
 from tests.support.ports import free_port
 from tests.system.client.exchange import PAIR, Exchange
 
@@ -122,32 +119,6 @@ def test_errors_are_typed_and_one_line(exchange: Exchange) -> None:
     with pytest.raises(ConnectionFailed, match="no connection"):
         Api(f"http://127.0.0.1:{free_port()}", sleep=pauses.append).venue()
     assert pauses == [1.0, 2.0, 4.0]
-
-
-@contextmanager
-def answering(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[str]:
-    """A server that gives these answers, one after another."""
-    left = list(answers)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, headers, body = left.pop(0)
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join(10)
 
 
 def test_a_busy_server_is_asked_again_when_it_says(exchange: Exchange) -> None:
