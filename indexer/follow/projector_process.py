@@ -1,8 +1,8 @@
 """The projector in a process of its own, so that rows are written while the rules go on with the next blocks.
 
-Batches go to the child through a pipe and wait there in a short queue. Neither process outlives the other:
-the child exits at once when the parent's end of the pipe closes, and the parent's next call raises the error
-that ended the child.
+Batches wait in a short queue for a thread that sends them through a pipe, so that the rules go on while the
+child starts or writes. Neither process outlives the other: the child exits at once when the parent's end of
+the pipe closes, and the parent's next call raises the error that ended the child.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from settlement.store.database import StoreError, closing_writer
 from settlement.store.write.projector import Batch, Projector
 
 QUEUED_BATCHES: Final = 4
-"""Batches that wait in the child; one more is in the pipe, and one is being written."""
+"""Batches that wait in the parent; one more is in the pipe, one waits in the child, one is being written."""
 _SWITCH_SECONDS: Final = 0.0001
-"""How long the child's receiving thread waits at most for the interpreter, while the parent waits for it.
+"""How long the child's receiving thread waits at most for the interpreter.
 
-A pipe holds 64 kB, so it waits some 30 times a batch: 5 ms each, Python's default, would stop the parent for
-a third of its time."""
+A pipe holds 64 kB, so it waits some 30 times a batch: 5 ms each, Python's default, would take as long as
+writing the batch."""
 _END: Final = b""
 _DONE: Final = None
 
@@ -54,22 +54,22 @@ class ProjectorProcess:
             self._process.start()
         batches.close()
         replies.close()
+        self._waiting: Queue[bytes | None] = Queue(QUEUED_BATCHES)
+        self._sender = threading.Thread(target=_send, args=(self._waiting, self._batches), daemon=True)
+        self._sender.start()
 
     def project(self, batch: Batch) -> None:
-        """Hand over a batch; waits while the child's queue is full. Raises the child's error."""
-        try:
-            if not self._replies.poll():
-                return self._batches.send_bytes(pickle.dumps(batch))
-        except (BrokenPipeError, ConnectionError):
-            pass
-        self._fail()
+        """Hand over a batch; waits while the queue is full. Raises the child's error."""
+        if self._replies.poll():
+            self._fail()
+        self._waiting.put(pickle.dumps(batch))
 
     def finish(self) -> None:
         """Wait until all batches are committed and the child has exited. Raises the child's error."""
+        self._waiting.put(_END)
         try:
-            self._batches.send_bytes(_END)
             reply = self._replies.recv()
-        except (BrokenPipeError, ConnectionError, EOFError):
+        except (ConnectionError, EOFError):
             self._fail()
         if reply is not _DONE:
             self._raise(*reply)
@@ -100,8 +100,23 @@ class ProjectorProcess:
         raise error from cause
 
     def _close(self) -> None:
+        """The child has exited."""
+        if self._sender.is_alive():
+            self._waiting.put(None)
+            self._sender.join()
         self._batches.close()
         self._replies.close()
+
+
+def _send(waiting: Queue[bytes | None], batches: Connection) -> None:
+    """Move batches from the queue to the pipe, until None. Once the child has exited they are dropped."""
+    has_reader = True
+    for text in iter(waiting.get, None):
+        if has_reader:
+            try:
+                batches.send_bytes(text)
+            except OSError:
+                has_reader = False
 
 
 @contextmanager
@@ -118,12 +133,12 @@ def _blocked_signals() -> Iterator[None]:
 def _run(url: str, batches: Connection, replies: Connection) -> None:
     """The child: writes batches until the end mark. An error is sent to the parent, and ends it."""
     sys.setswitchinterval(_SWITCH_SECONDS)
-    queue: Queue[bytes] = Queue(QUEUED_BATCHES)
+    queue: Queue[bytes] = Queue(1)
     threading.Thread(target=_receive, args=(batches, queue), daemon=True).start()
     try:
         first = queue.get()
         if first != _END:
-            with closing_writer(url) as engine:
+            with closing_writer(url, is_migrated=True) as engine:
                 projector = Projector(engine)
                 tune_gc()
                 for text in chain((first,), iter(queue.get, _END)):

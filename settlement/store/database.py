@@ -1,4 +1,7 @@
-"""Opens a database, SQLite or PostgreSQL, as its single writer or as a read-only reader; runs migrations."""
+"""Opens a database, SQLite or PostgreSQL, as its single writer or as a read-only reader; runs migrations.
+
+Alembic is imported only where needed: the projector's process does without, and starts 0.1 s earlier.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import alembic.command
-import alembic.config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection, Engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from settlement.store import postgresql, sqlite
 from settlement.store.dialect import lock_migrations
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _EXAMPLES: Final = "sqlite:///peakedex.db or postgresql://HOST/NAME"
 
@@ -68,11 +69,12 @@ def is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def open_writer(url: str, *, durable: bool = False) -> Engine:
+def open_writer(url: str, *, durable: bool = False, is_migrated: bool = False) -> Engine:
     """Engine of the single writer, with the schema migrated to the newest revision. Raises StoreError.
 
     With `durable`, every commit survives a power cut. Without it the last ones may be lost; the indexer
-    reads them again from the chain.
+    reads them again from the chain. With `is_migrated` the schema is not looked at: a process that has the
+    database open as its writer vouches for it.
     """
     parsed = parse_url(url)
     if is_sqlite(parsed):
@@ -80,6 +82,8 @@ def open_writer(url: str, *, durable: bool = False) -> Engine:
         engine = sqlite.writer_engine(parsed, durable)
     else:
         engine = postgresql.writer_engine(parsed, durable)
+    if is_migrated:
+        return engine
     try:
         upgrade(engine)
     except SQLAlchemyError as error:
@@ -89,13 +93,13 @@ def open_writer(url: str, *, durable: bool = False) -> Engine:
 
 
 @contextmanager
-def closing_writer(url: str) -> Iterator[Engine]:
+def closing_writer(url: str, *, is_migrated: bool = False) -> Iterator[Engine]:
     """`open_writer` as a context manager.
 
     At the end its connections are closed; SQLite then merges its write-ahead log into the database file,
     which can be copied or moved alone.
     """
-    engine = open_writer(url)
+    engine = open_writer(url, is_migrated=is_migrated)
     try:
         yield engine
     finally:
@@ -149,6 +153,9 @@ def upgrade(engine: Engine) -> None:
 
     Of several processes at once, one migrates; the others wait, and find it done.
     """
+    import alembic.command  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
+
     with engine.begin() as connection:
         lock_migrations(connection)
         if inspect(connection).get_table_names():
@@ -168,6 +175,8 @@ def newest_revision() -> str:
 
 def check_revision(connection: Connection, *, allow_older: bool = False) -> str | None:
     """The database's schema revision. Raises StoreError if this program cannot use it."""
+    from alembic.migration import MigrationContext  # noqa: PLC0415
+
     current = MigrationContext.configure(connection).get_current_revision()
     newest, known = _known_revisions()
     if current is None:
@@ -187,14 +196,18 @@ def check_revision(connection: Connection, *, allow_older: bool = False) -> str 
 @cache
 def _known_revisions() -> tuple[str, frozenset[str]]:
     """The newest revision, and all revisions, of the migrations that ship with the program."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     scripts = ScriptDirectory.from_config(_alembic_config())
     return str(scripts.get_current_head()), frozenset(each.revision for each in scripts.walk_revisions())
 
 
-def _alembic_config(connection: Connection | None = None) -> alembic.config.Config:
+def _alembic_config(connection: Connection | None = None) -> Config:
+    from alembic.config import Config  # noqa: PLC0415
+
     packaged = Path(__file__).with_name("migrations")  # in a wheel; in a checkout they are at the root
     folder = packaged if packaged.is_dir() else Path(__file__).parents[2] / "alembic"
-    config = alembic.config.Config()
+    config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config

@@ -39,8 +39,9 @@ def initial_rows(venue: Venue) -> dict[str, list[Row]]:
 def initial_ledger(venue: Venue) -> tuple[Ledger, list[lines.Token | lines.Pair | lines.Rules]]:
     """The ledger before the first block, and the venue file's settings as journal lines."""
     ledger = Ledger(venue.hash)
-    ledger.rules = lines.Rules(venue.max_open_orders, venue.fee_account)
-    settings: list[lines.Token | lines.Pair | lines.Rules] = [ledger.rules]
+    rules = lines.Rules(venue.max_open_orders, venue.fee_account)
+    ledger.set_rules(rules)
+    settings: list[lines.Token | lines.Pair | lines.Rules] = [rules]
     for text in (*(token.line() for token in venue.tokens), *(pair.line() for pair in venue.pairs)):
         line = lines.parse(text.rstrip("\n"))
         if isinstance(line, lines.Token):

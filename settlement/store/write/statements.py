@@ -6,6 +6,7 @@ one statement over arrays (`unnest`), one array per column, for rows merged into
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
@@ -159,8 +160,8 @@ def _merged(statement: Upsert, table: Table, merge: _Merge) -> UpdateBase:
 # ---------------------------------------------------------------- SQLite
 
 
-_MAX_PARAMETERS: Final = 999
-"""Parameters of one statement that every SQLite version accepts."""
+_MAX_PARAMETERS: Final = 999 if sqlite3.sqlite_version_info < (3, 32) else 4_000
+"""Parameters of one statement: SQLite before 3.32 refuses more than 999."""
 
 
 class _Each(NamedTuple):

@@ -50,6 +50,7 @@ class Ledger:
         self.grants_by_end: HeapMap[tuple[int, int], GrantView] = HeapMap()  # the same by (until, n)
         self.timers: dict[tuple[str, str], TimerView] = {}  # by account, by
         self.rules: lines.Rules | None = None
+        self._fees: dict[int, BalanceView] = {}  # of the fee account, by number of the token
         self.upgrade: lines.Upgrade | None = None
         self.left_over: list[str] = []  # pairs left over by firing, sorted
         self.last_seq = 0
@@ -84,6 +85,27 @@ class Ledger:
         if found is None:
             found = self.balances[key] = BalanceView(account, token)
         return found
+
+    def balances_of(self, account: int, pair: PairView) -> tuple[BalanceView, BalanceView]:
+        """An account's balances of a pair's base and quote."""
+        found = pair.balances.get(account)
+        if found is None:
+            found = self.balance(account, pair.base), self.balance(account, pair.quote)
+            pair.balances[account] = found
+        return found
+
+    def fees(self, token: TokenView) -> BalanceView:
+        """The fee account's balance of a token."""
+        found = self._fees.get(token.number)
+        if found is None:
+            rules = self.rules
+            assert rules is not None
+            found = self._fees[token.number] = self.balance(self.number_of(rules.fee_account), token)
+        return found
+
+    def set_rules(self, line: lines.Rules) -> None:
+        self.rules = line
+        self._fees.clear()
 
     def transfer(
         self,

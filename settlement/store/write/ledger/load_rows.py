@@ -98,7 +98,7 @@ def _load_settings(connection: Connection, ledger: Ledger) -> None:
             case lines.Pair():
                 ledger.add_pair(line)
             case lines.Rules():
-                ledger.rules = line
+                ledger.set_rules(line)
             case lines.Upgrade():
                 ledger.upgrade = None if line.block is None else line
             case _:

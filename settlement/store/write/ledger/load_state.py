@@ -47,7 +47,7 @@ def _read(ledger: Ledger, line: state_lines.StateLine, facts: BlockFacts) -> Non
         case state_lines.Last():
             ledger.last_seq, ledger.last_trade = line
         case lines.Rules():
-            ledger.rules = line
+            ledger.set_rules(line)
             others.append((line, None))
         case lines.Upgrade():
             ledger.upgrade = line

@@ -52,7 +52,7 @@ def open_view(ledger: Ledger, line: lines.Order | lines.Stop, *, is_stop: bool) 
     """A new order or stop out of its line; what it gives is not locked yet."""
     pair, account = ledger.pairs[line.pair], ledger.number_of(line.account)
     is_buy, market = line.side == "buy", line.type == "market"
-    base, quote = ledger.balance(account, pair.base), ledger.balance(account, pair.quote)
+    base, quote = ledger.balances_of(account, pair)
     if market or not is_buy:
         lock = line.quantity
     else:
@@ -133,10 +133,7 @@ def _pay(
     ledger.transfer(facts, gives, LOCKED, payee.gets, AVAILABLE, amount - fee)
     if fee:
         payee.fees = min(payee.fees + fee, MAX_UNITS)
-        rules = ledger.rules
-        assert rules is not None
-        to = ledger.balance(ledger.number_of(rules.fee_account), gives.token)
-        ledger.transfer(facts, gives, LOCKED, to, AVAILABLE, fee)
+        ledger.transfer(facts, gives, LOCKED, ledger.fees(gives.token), AVAILABLE, fee)
 
 
 def _release(ledger: Ledger, view: OrderView, amount: int, facts: BlockFacts) -> None:

@@ -18,7 +18,7 @@ def pair(ledger: Ledger, line: lines.Pair, facts: BlockFacts) -> None:
 
 
 def rules(ledger: Ledger, line: lines.Rules, facts: BlockFacts) -> None:
-    ledger.rules = line
+    ledger.set_rules(line)
     facts.others.append((line, None))
     facts.rules_changed = True
 

@@ -45,6 +45,9 @@ class PairView:
     bids: dict[int, list[int]] = field(default_factory=dict)  # by price: base units, number of orders
     asks: dict[int, list[int]] = field(default_factory=dict)  # both empty unless the ledger tracks levels
     mark: Mark = field(default_factory=Mark)
+    balances: dict[int, tuple[BalanceView, BalanceView]] = field(
+        default_factory=dict
+    )  # of base and quote, by number of the account, as far as orders asked for them
 
     def __post_init__(self) -> None:
         line = self.line
