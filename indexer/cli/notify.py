@@ -49,6 +49,7 @@ def notify(
     Example: peakedex notify --config notify.toml --api http://127.0.0.1:8080
     """
     from indexer.notify.config.reader import ConfigError, read_config
+    from indexer.notify.redaction import redact_log
     from indexer.notify.service import Service
     from indexer.notify.state import StateError
 
@@ -62,6 +63,7 @@ def notify(
         raise ConfigurationError(f"{file}: {count} mistake{'' if count == 1 else 's'}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: {error}") from None
+    redact_log(secret for each in settings.targets for secret in each.secrets)
     if check:
         names = ", ".join(each.name for each in settings.targets)
         click.echo(f"{file}: valid. Targets: {names}")

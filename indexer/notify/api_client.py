@@ -15,6 +15,8 @@ from indexer.notify.state import Mark
 from settlement.net.http_client import HttpClient, HttpError, Limits, NodeError
 
 LIMITS: Final = Limits(connect_seconds=5.0, read_seconds=15.0, total_seconds=20.0, max_bytes=1 << 25)
+FIRST_ROWS: Final = 100
+"""Of the first page: there is seldom more news at once."""
 PAGE_ROWS: Final = 1_000
 MAX_PAGES: Final = 20
 _FRESH_TRIES: Final = 40
@@ -137,7 +139,8 @@ class Api:
         was_empty = mark is not None and mark.newest is None
         is_found = False
         for page_number in range(MAX_PAGES):
-            answer = self._page(path, item, at_least, cursor=cursor, limit=PAGE_ROWS, **parameters)
+            limit = FIRST_ROWS if page_number == 0 and mark is not None else PAGE_ROWS
+            answer = self._page(path, item, at_least, cursor=cursor, limit=limit, **parameters)
             rows: list[Item] = answer.rows
             if page_number == 0:
                 block, newest = answer.block, str(rows[0].id) if rows else None
@@ -156,7 +159,10 @@ class Api:
                 break
         if mark is not None and not is_found and not was_empty:
             if block < mark.block:
-                raise ApiError(f"{self.url}{path}: it is behind: block {block}, seen before: {mark.block}")
+                raise ApiError(
+                    f"{self.url}{path}: it is at block {block}, and was at {mark.block} before: "
+                    "it is behind, or of another chain, which needs a state file of its own"
+                )
             log.warning("%s has another history than before: notifications begin anew there", path)
             new, changed = [], []
         return News(new[::-1], changed, Mark(block, newest), still_open)

@@ -37,7 +37,6 @@ class Worker:
     ) -> None:
         self._name = settings.name
         self._interval = 60.0 / settings.per_minute
-        self._secrets = settings.secrets
         self._target = target
         self._outbox = outbox
         self._stop = stop
@@ -54,7 +53,7 @@ class Worker:
                 self._target.send(message)
             except DeliveryError as error:
                 refusals = refusals + 1 if isinstance(error, RefusedError) else 0
-                self._errors.log(f"target {self._name}: {self._redact(str(error))}")
+                self._errors.log(f"target {self._name}: {error}")
                 if refusals >= _REFUSALS:
                     log.error("target %s refuses %s: it is dropped", self._name, message.id)
                     self._outbox.refused(self._name, message)
@@ -69,12 +68,6 @@ class Worker:
             self._errors.changed("", None)
             pause, refusals = 0.0, 0
             earliest = self._monotonic() + self._interval
-
-    def _redact(self, text: str) -> str:
-        """The text without the target's secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
 
 
 def send_once(target: Target, message: Notification) -> str | None:

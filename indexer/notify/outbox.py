@@ -70,7 +70,7 @@ class Outbox:
             return False
         queue.pending.append(message)
         if len(queue.pending) > self._sizes[name]:
-            # The first may be on its way.
+            # The first one may be on its way.
             infos = (at for at, each in enumerate(queue.pending) if at and each.severity == "info")
             lost = queue.pending.pop(next(infos, 1))
             queue.dropped += 1
@@ -78,14 +78,18 @@ class Outbox:
         return True
 
     def wait(self, name: str, stop: threading.Event) -> Notification | None:
-        """The oldest message for a target, once there is one; None once `stop` is set."""
+        """The next message for a target, once there is one; None once `stop` is set.
+
+        Messages of severity critical come first; then the oldest.
+        """
         with self._changed:
             while not stop.is_set():
                 queue = self.state.queues[name]
                 if queue.dropped:
                     self._report_dropped(name, queue)
                 if queue.pending:
-                    return queue.pending[0]
+                    critical = (each for each in queue.pending if each.severity == "critical")
+                    return next(critical, queue.pending[0])
                 self._changed.wait(_WAKE_SECONDS)
         return None
 

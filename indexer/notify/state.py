@@ -61,6 +61,7 @@ class Queue(Struct):
 
 class State(Struct):
     version: int = VERSION
+    venue: str | None = None  # hash of the venue that was watched
     event_id: str | None = None  # of the stream
     accounts: dict[str, AccountMarks] = field(default_factory=dict)
     pairs: dict[str, Mark] = field(default_factory=dict)

@@ -45,6 +45,18 @@ class _Pair(Struct):
     trades: list[Any]
 
 
+class _VenuePair(Struct):
+    base: str
+    quote: str
+
+
+class _Venue(Struct):
+    """What is needed of /api/venue."""
+
+    venue_hash: str
+    pairs: list[_VenuePair]
+
+
 class _Change(Struct):
     """A `snapshot` or `change` event."""
 
@@ -85,11 +97,14 @@ class Watcher:
 
     def _topics(self) -> str:
         """The topics of accounts and of pairs that exist. Raises NodeError."""
-        answer = self._api.get("/api/pairs", dict[str, Any])
-        try:
-            there = {f"{pair['base']}/{pair['quote']}" for pair in answer["pairs"]}
-        except (KeyError, TypeError):
-            raise ApiError(f"{self._api.url}/api/pairs: not the API's answer") from None
+        venue = self._api.get("/api/venue", _Venue)
+        known = self._outbox.state.venue
+        if known not in (None, venue.venue_hash):
+            raise ApiError(
+                f"{self._api.url} is another exchange than that of the state file: use another --state"
+            )
+        self._outbox.state.venue = venue.venue_hash
+        there = {f"{pair.base}/{pair.quote}" for pair in venue.pairs}
         missing = [pair for pair in self._config.pairs if pair not in there]
         if missing:
             log.warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -12,6 +13,8 @@ from typing import Final, Literal
 
 from indexer.notify.message import Notification
 from indexer.notify.targets.target import DeliveryError, RefusedError
+
+log = logging.getLogger("peakedex.notify")
 
 TIMEOUT_SECONDS: Final = 15.0
 """Of one operation of the protocol."""
@@ -47,9 +50,11 @@ class Mail:
             try:
                 if self._login is not None:
                     smtp.login(*self._login)
-                smtp.send_message(self._mail(message), self._sender, self._recipients)
+                refused = smtp.send_message(self._mail(message), self._sender, self._recipients)
             finally:
                 smtp.close()  # without QUIT, whose failure would say nothing about the message
+            if refused:  # others have received it: it is not sent again
+                log.warning("the mail server refuses %d of the recipients", len(refused))
         except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
             kind = RefusedError if error.smtp_code > _LAST_TEMPORARY else DeliveryError
             raise kind(f"SMTP status {error.smtp_code}") from None

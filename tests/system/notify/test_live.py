@@ -93,6 +93,7 @@ class Exchange:
     def notify(self) -> Process:
         """Start the process under test; it follows the stream when this returns."""
         words = ("--config", self.config, "--api", self.api, "--state", self.folder / "state.json")
+        words += ("--log-level", "debug")
         process = Process(self.folder, "notify", *words, TEST_NOTIFY_SECRET=SECRET)
         self.running.append(process)
         process.wait_until((self.folder / "state.json").exists)
@@ -183,10 +184,16 @@ def test_what_happens_is_told_once_through_kills_and_outages(exchange: Exchange)
     )
     exchange.wait_for_kind("fill", 2)
 
-    # Killed at rest, then the API goes away and comes back.
+    # Killed at rest, and away for so long that the stream no longer has its place.
     exchange.wait_at_rest()
     process.end(signal.SIGKILL)
+    state = json.loads((exchange.folder / "state.json").read_text())
+    (exchange.folder / "state.json").write_text(json.dumps({**state, "event_id": "999999-deadbeef"}))
+    missed = chain.deposit("alice", "PEK", 2_00000000)
     process = exchange.notify()
+    exchange.wait_for(f"deposit/{missed}/credited")
+
+    # The API goes away and comes back.
     exchange.serve.end()
     exchange.wait_for_kind("alarm", 1)
     exchange.start_api()
