@@ -360,3 +360,17 @@ def test_make_runs_the_tiers(target: str) -> None:
     folders = re.findall(r"\btests/\w+", pytest_line)
     assert folders == {"test": [], "test-quick": ["tests/unit", "tests/property", "tests/scenarios"]}[target]
     assert ("lint-imports" in done.stdout) == (target == "test")
+
+
+def test_make_install_without_a_network_says_so(tmp_path: Path) -> None:
+    """pip's own words name a package that it did not find."""
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || { echo "ERROR: No matching distribution" >&2; exit 1; }\n')
+    python.chmod(0o755)
+    done = subprocess.run(["make", "install"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "so a network is\nneeded" in done.stderr
+    assert "repeat `make install`" in done.stderr
