@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from indexer.notify.api_client import Api, ApiError, Withdrawal
 from indexer.notify.config.model import Config, MetricAlarm
@@ -101,10 +102,11 @@ def observe(api: Api, config: Config) -> Observation:
         alarms["database"] = Alarm(health.database)
         return Observation(health, None, alarms, frozenset(config.alarms.keys() - {"down", "database"}))
     alarms |= _of_health(health)
+    pages = _MetricPages(api)
     readers: list[tuple[Callable[[], dict[str, Alarm]], set[str]]] = [
         (lambda: _of_solvency(api), {"insolvent", "escrow_short"}),
         (lambda: _of_payouts(api, health.ts), {*_PAYOUT_STATES.values(), "payouts_stuck"}),
-        *((lambda each=each: _of_metric(api, each), {each.name}) for each in config.metrics),
+        *((lambda each=each: _of_metric(each, pages), {each.name}) for each in config.metrics),
     ]
     for read, kinds in readers:
         try:
@@ -191,15 +193,34 @@ def _list(ids: list[str]) -> str:
     )
 
 
-def _of_metric(api: Api, alarm: MetricAlarm) -> dict[str, Alarm]:
-    try:
-        families = list(text_string_to_metric_families(api.text(alarm.url or f"{api.url}/metrics")))
-    except ValueError as error:
-        raise ApiError(f"{alarm.url or api.url}: not a page of metrics: {error}") from None
+class _MetricPages:
+    """Pages of metrics, each read once."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._read: dict[str, list[Sample] | NodeError] = {}
+
+    def samples(self, url: str | None) -> list[Sample]:
+        """All samples of a page; None: of the API's own. Raises NodeError."""
+        url = url or f"{self._api.url}/metrics"
+        if url not in self._read:
+            try:
+                families = text_string_to_metric_families(self._api.text(url))
+                self._read[url] = [sample for family in families for sample in family.samples]
+            except NodeError as error:
+                self._read[url] = error
+            except ValueError as error:
+                self._read[url] = ApiError(f"{url}: not a page of metrics: {error}")
+        found = self._read[url]
+        if isinstance(found, NodeError):
+            raise found
+        return found
+
+
+def _of_metric(alarm: MetricAlarm, pages: _MetricPages) -> dict[str, Alarm]:
     samples = [
         sample
-        for family in families
-        for sample in family.samples
+        for sample in pages.samples(alarm.url)
         if sample.name == alarm.metric and alarm.labels.items() <= sample.labels.items()
     ]
     if not samples:

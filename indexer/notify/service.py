@@ -60,8 +60,12 @@ class Service:
 
     def _watch_health(self) -> None:
         api, errors = Api(self._url, self._stop), ChangeLogger(log, logging.ERROR)
+        unseen = ChangeLogger(log, logging.INFO)
         while not self._stop.is_set():
             seen = observe(api, self._config)
+            asked = {kind for rule in self._config.alarm_rules for kind in rule.kinds}
+            blind = ", ".join(sorted(seen.unknown & asked)) if seen.health is not None else ""
+            unseen.log(f"nothing is known of the alarms {blind}" if blind else "all alarms are seen", "seen")
             before = self._outbox.state.alarms.keys() | seen.alarms.keys()
             self._outbox.commit(
                 lambda state, seen=seen: list(judge(state, seen, self._config, self._url)),  # type: ignore[misc]

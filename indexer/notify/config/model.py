@@ -19,6 +19,44 @@ class AlarmKind:
     title: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricAlarm:
+    """An alarm from a page of Prometheus metrics: raised while a sample is above (or below) a limit."""
+
+    name: str
+    metric: str
+    labels: Mapping[str, str]
+    above: float | None
+    below: float | None
+    url: str | None  # of the page; None: /metrics of the API
+    kind: AlarmKind
+
+
+def _machine_alarm(
+    name: str, metric: str, kind: AlarmKind, *, above: float | None = None, below: float | None = None
+) -> MetricAlarm:
+    return MetricAlarm(name=name, metric=metric, labels={}, above=above, below=below, url=None, kind=kind)
+
+
+_BACKUP_SECONDS: Final = 30 * 3600
+_DISK_BYTES: Final = 1_000_000_000
+MACHINE_ALARMS: Final = (
+    _machine_alarm(
+        *("backup_failed", "peakedex_backup_failed", AlarmKind("warning", 0, "The newest backup has failed")),
+        above=0,
+    ),
+    _machine_alarm(
+        *("backup_old", "peakedex_backup_age_seconds"),
+        AlarmKind("warning", 600, "There is no backup of the last 30 hours"),
+        above=_BACKUP_SECONDS,
+    ),
+    _machine_alarm(
+        *("disk_full", "peakedex_disk_free_bytes", AlarmKind("critical", 300, "A disk is nearly full")),
+        below=_DISK_BYTES,
+    ),
+)
+"""Alarms about the API's machine, with the limits of deploy/monitoring/alerts.yml."""
+
 ALARM_KINDS: Final[Mapping[str, AlarmKind]] = {
     "down": AlarmKind("critical", 60, "The API does not answer"),
     "database": AlarmKind("critical", 60, "The API cannot read its database"),
@@ -34,21 +72,9 @@ ALARM_KINDS: Final[Mapping[str, AlarmKind]] = {
     "payouts_waiting_funds": AlarmKind("critical", 60, "Payments wait for funds"),
     "payouts_stuck": AlarmKind("critical", 0, "Payments have been under way for more than an hour"),
     "node": AlarmKind("warning", 60, "A node contradicts the others"),
+    **{each.name: each.kind for each in MACHINE_ALARMS},
 }
-"""The alarms that every API shows. `[[metrics]]` adds others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricAlarm:
-    """An alarm from a page of Prometheus metrics: raised while a sample is above (or below) a limit."""
-
-    name: str
-    metric: str
-    labels: Mapping[str, str]
-    above: float | None
-    below: float | None
-    url: str | None  # of the page; None: /metrics of the API
-    kind: AlarmKind
+"""All alarms, apart from those of `[[metrics]]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +140,7 @@ class Config:
     account_rules: tuple[AccountRule, ...]
     price_rules: tuple[PriceRule, ...]
     change_rules: tuple[ChangeRule, ...]
-    metrics: tuple[MetricAlarm, ...]
+    metrics: tuple[MetricAlarm, ...]  # with MACHINE_ALARMS
     alarms: Mapping[str, AlarmKind]  # all kinds, with this configuration's durations
     poll_seconds: int  # between two looks at the API's health
     repeat_hours: int  # an alarm that lasts is repeated; 0: never

@@ -11,6 +11,7 @@ from typing import Final
 
 from indexer.notify.config.model import (
     ALARM_KINDS,
+    MACHINE_ALARMS,
     AccountRule,
     AlarmKind,
     AlarmRule,
@@ -83,7 +84,7 @@ def read_config(text: str, environ: Mapping[str, str]) -> Config:
         account_rules=tuple(rules.accounts),
         price_rules=tuple(rules.prices),
         change_rules=tuple(rules.changes),
-        metrics=tuple(metrics),
+        metrics=(*MACHINE_ALARMS, *metrics),
         alarms=kinds,
         poll_seconds=poll_seconds,
         repeat_hours=repeat_hours,

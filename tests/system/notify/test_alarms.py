@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api import alarms as api_alarms
+import api
 from indexer.notify.alarms import Observation, judge, observe
 from indexer.notify.api_client import Api
-from indexer.notify.config.model import Config
+from indexer.notify.config.model import MACHINE_ALARMS, Config
 from indexer.notify.config.reader import read_config
 from indexer.notify.message import Notification
 from indexer.notify.state import State
@@ -28,8 +29,8 @@ url = "http://127.0.0.1:1/"
 when = "alarm"
 to = ["it"]
 [[metrics]]
-name = "backup_old"
-metric = "backup_age_seconds"
+name = "own"
+metric = "own_seconds"
 labels = { place = "s3" }
 above = 90000
 """
@@ -53,14 +54,16 @@ class Watched:
         }
         self.tokens = [{"symbol": "PEK", "solvent": True, "real_difference": "0.0"}]
         self.withdrawals: list[dict[str, Any]] = []
-        self.metrics = 'backup_age_seconds{place="s3"} 10\nbackup_age_seconds{place="disk"} 1e9\n'
+        self.machine = "peakedex_backup_failed 0\npeakedex_backup_age_seconds 60\n"
+        self.machine += 'peakedex_disk_free_bytes{folder="/var"} 1e10\n'
+        self.metrics = 'own_seconds{place="s3"} 10\nown_seconds{place="disk"} 1e9\n'
 
     def look(self, seconds: float = 0) -> list[Notification]:
         self.moment += seconds
         self.server.give("/api/health", self.health)
         self.server.give("/api/solvency", {"tokens": self.tokens})
         self.server.give("/api/withdrawals", {"withdrawals": self.withdrawals, "next_cursor": None})
-        self.server.always["/metrics"] = Answer(body=self.metrics.encode())
+        self.server.always["/metrics"] = Answer(body=(self.machine + self.metrics).encode())
         return self.judge(observe(Api(self.server.url, threading.Event()), self.config))
 
     def judge(self, seen: Observation) -> list[Notification]:
@@ -129,6 +132,9 @@ def test_every_alarm_of_the_api_has_a_kind_of_its_own(watched: Watched) -> None:
     ]
     watched.tokens = [{"symbol": "PEK", "solvent": False, "real_difference": "-1.5"}]
     watched.metrics = watched.metrics.replace("} 10", "} 90001")
+    watched.machine = (
+        watched.machine.replace("failed 0", "failed 1").replace("1e10", "1e8").replace("60", "+Inf")
+    )
     watched.pending("w1", "held")
     watched.pending("w2", "waiting_approval")
     watched.pending("w3", "waiting_funds")
@@ -137,12 +143,11 @@ def test_every_alarm_of_the_api_has_a_kind_of_its_own(watched: Watched) -> None:
     found = kinds([*watched.look(), *watched.look(601)])
     expected = watched.config.alarms.keys() - {"down", "database", "behind"}
     assert sorted(found) == sorted(("alarm", kind) for kind in expected)
+    sources = "".join(path.read_text("utf-8") for path in Path(api.__file__).parent.rglob("*.py"))
+    assert [each.metric for each in MACHINE_ALARMS if f'"{each.metric}"' not in sources] == []
     # The kinds are told by how the API's sentences begin.
-    assert api_alarms.__file__ is not None
-    with open(api_alarms.__file__, encoding="utf-8") as source:
-        text = source.read()
-    assert "An escrow account was used outside the exchange: " in text
-    assert "Payouts are paused: " in text
+    assert "An escrow account was used outside the exchange: " in sources
+    assert "Payouts are paused: " in sources
 
 
 def test_more_of_the_same_is_news_and_less_is_not(watched: Watched) -> None:
