@@ -36,6 +36,8 @@ class ApiSettings:
     trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-For counts
     hive_nodes: tuple[str, ...] = ()  # for /api/validate_account
     access_log: bool = False
+    backup_status: Path | None = None  # the file that `peakedex backup` writes; None: no metrics of backups
+    disk_folders: tuple[Path, ...] = ()  # whose disks /metrics shows; empty: that of an SQLite file
     threads: int = 16  # per process, for plain requests
     streams: int = 128  # per process, each with a thread of its own
     clock: Callable[[], float] = time.time  # for ages; tests replace it

@@ -1,5 +1,5 @@
-# Shared by deploy.sh and deploy-simple.sh, which set DATABASE to `postgresql` or `sqlite`, define these functions and
-# call `main "$@"`. OLD and NEW are versions with different schemas.
+# Shared by deploy.sh and deploy-simple.sh, which set DATABASE to `postgresql` or `sqlite` and DISK_FOLDER, define these
+# functions and call `main "$@"`. OLD and NEW are versions with different schemas.
 #   prepare_database, grant             create the database; give the services' roles their rights
 #   can_copy                            dies if `copy_database` would fail
 #   copy_database OLD NEW               keeps what OLD needs, before NEW migrates the database, or the copy at NEXT_DB
@@ -23,7 +23,7 @@ PROGRAM=$(basename "$0")
 
 COMMAND=install ROOT='' NAME='' VENUE='' CERT='' KEY='' ORIGINS='' SITE_APIS='' DB_URL='' NETWORK=mainnet
 DRY_RUN=no PACKAGES=yes SYSTEMD=auto PAYOUTS=no RESTORE_DATABASE=no
-PYTHON=python3
+PYTHON=''
 HEALTH_URL=http://127.0.0.1:8080/api/health
 HEALTH_SECONDS=60
 CHANGED=''
@@ -53,7 +53,7 @@ differs, and keeps the settings in /etc/peakedex.
                          start the services, or only install them; default: whether systemd runs here
   --root DIR             install under DIR instead of / (for images and for inspection)
   --dry-run              print the steps without doing them
-  --python PROGRAM       Python 3.11 or newer (default: python3)
+  --python PROGRAM       Python 3.11 or newer (default: python3, or python3.11 and later ones if that is older)
   --health-url URL       health check of the API after an upgrade (default: $HEALTH_URL)
   --health-seconds N     timeout of the health check (default: $HEALTH_SECONDS)
 TEXT
@@ -132,7 +132,10 @@ use_configured_database() {
 check() {
     [[ -z $ROOT || $ROOT = /* ]] || die "--root: $ROOT is not an absolute path"
     [ -n "$ROOT" ] || [ "$DRY_RUN" = yes ] || is_root || die "must run as root, or with --root DIR or --dry-run"
-    if [ "$COMMAND" != install ]; then return; fi
+    if [ "$COMMAND" != install ]; then
+        PYTHON=${PYTHON:-python3}
+        return
+    fi
     [ -n "$NAME" ] || die "--name is missing: the host name of the site, such as --name dex.example.org"
     [[ $NAME =~ ^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$ ]] || die "--name: $NAME is not a host name"
     [[ -z $CERT$KEY || (-f $CERT && -f $KEY) ]] || die "--cert and --key: both must be existing files"
@@ -145,6 +148,33 @@ check() {
     [ -f "$SOURCE/requirements-server.lock" ] || die "$SOURCE is not a checkout of Peake DEX"
     [ -f "$SOURCE/frontend/vendor/lightweight-charts.js" ] ||
         die "the site's libraries are missing: run \`make site\` in $SOURCE first (it needs Node.js)"
+    choose_python
+}
+
+is_usable() { "$1" -I -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; } # PYTHON
+
+# Chooses a Python that is new enough, before anything is made. A machine without any gets Debian's.
+choose_python() {
+    local name version
+    if [ -n "$PYTHON" ]; then
+        is_usable "$PYTHON" || die "--python: $PYTHON is not a Python 3.11 or newer with its module venv"
+        return
+    fi
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        if is_usable "$name"; then
+            PYTHON=$name
+            return
+        fi
+    done
+    PYTHON=python3
+    version=$("$PYTHON" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+    case $version in
+        2.* | 3.? | 3.10)
+            die "this machine's python3 is Python $version, and 3.11 is needed (Ubuntu 22.04 has 3.10): install a newer" \
+                "one with its package venv beside it, then run this again. See \"Deployment\" in docs/operator.md"
+            ;;
+    esac
+    [ "$PACKAGES" = yes ] || die "python3 with its module venv is missing: install the packages python3 and python3-venv"
 }
 
 # ---------------------------------------------------------------- users and files
@@ -254,6 +284,9 @@ PEAKEDEX_TRUSTED_PROXY=127.0.0.1
 PEAKEDEX_CORS_ORIGIN="$ORIGINS"
 PEAKEDEX_SITE_API="${SITE_APIS:-api/}"
 PEAKEDEX_LOG_FORMAT=text
+# What /metrics tells of this machine: the newest backup, and the disk of the database.
+PEAKEDEX_BACKUP_STATUS=/var/lib/peakedex-public/backup.json
+PEAKEDEX_DISK_FOLDER=$DISK_FOLDER
 TEXT
     put_once 0600 root root "$ETC/payouts.env" <<'TEXT'
 # Active keys of the escrow accounts, one a line, named by key_env in the venue file:
@@ -287,7 +320,6 @@ install_version() { # VERSION
     if [ -f "$folder/complete" ]; then return; fi
     say "installs version $1"
     if [ "$DRY_RUN" = yes ]; then return; fi
-    "$PYTHON" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "--python: $PYTHON is older than 3.11"
     rm -rf "$folder"
     "$PYTHON" -I -m venv "$folder"
     "$folder/bin/python" -I -m pip install --quiet --disable-pip-version-check --require-hashes \
@@ -566,7 +598,7 @@ status() {
 
 # Chooses the certificate, and creates a self-signed one if there is none.
 certificate() {
-    local theirs=/etc/letsencrypt/live/$NAME
+    local theirs=/etc/letsencrypt/live/$NAME kind=DNS
     if [ -n "$CERT" ]; then return; fi
     if [ -f "$ROOT$theirs/fullchain.pem" ]; then
         CERT=$theirs/fullchain.pem KEY=$theirs/privkey.pem
@@ -574,17 +606,40 @@ certificate() {
     fi
     CERT=/etc/peakedex/tls/self-signed.pem KEY=/etc/peakedex/tls/self-signed.key
     folder 0700 root root "$ETC/tls"
-    if [ -f "$ROOT$CERT" ]; then return; fi
+    if [[ $NAME =~ ^[0-9.]+$ ]]; then kind=IP; fi
+    if [ -f "$ROOT$CERT" ] && openssl x509 -noout -in "$ROOT$CERT" -ext subjectAltName | grep -q ":$NAME\$"; then return; fi
     say "creates a self-signed certificate. For a trusted one run certbot certonly --webroot" \
         "-w /var/lib/peakedex-acme -d $NAME, then this script again"
     (umask 077 && run openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
-        -subj "/CN=$NAME" -keyout "$ROOT$KEY" -out "$ROOT$CERT" 2>/dev/null)
+        -subj "/CN=$NAME" -addext "subjectAltName=$kind:$NAME" -keyout "$ROOT$KEY" -out "$ROOT$CERT" 2>/dev/null)
+}
+
+# Disables the page "Welcome to nginx" of the package, unless somebody has made a site of it.
+remove_welcome_site() {
+    local link=$ROOT/etc/nginx/sites-enabled/default file=/etc/nginx/sites-available/default shipped
+    if [ ! -L "$link" ] || [ ! -f "$ROOT$file" ]; then return; fi
+    shipped=$(dpkg-query ${ROOT:+--admindir "$ROOT/var/lib/dpkg"} -W -f='${Conffiles}\n' 'nginx*' 2>/dev/null |
+        awk -v file="$file" '$1 == file { print $2; exit }')
+    if [ "$(md5sum <"$ROOT$file" | cut -d' ' -f1)" = "$shipped" ]; then
+        say "disables nginx's own page: $link"
+        run rm "$link"
+    fi
 }
 
 install_nginx() {
     local etc=$ROOT/etc/nginx
     certificate
     put 0644 root root "$etc/snippets/peakedex-headers.conf" <"$HERE/nginx/peakedex-headers.conf"
+    put_once 0644 root root "$etc/snippets/peakedex-local.conf" <<'TEXT'
+# Your own directives for the exchange's site, included in its server block (https). The deploy scripts never change
+# this file. For example, the tables as CSV (see "Every night" in docs/operator.md):
+# location /csv/ {
+#     alias /var/lib/peakedex-public/csv/;
+#     autoindex on;
+#     disable_symlinks on;
+# }
+TEXT
+    remove_welcome_site
     put 0644 root root "$etc/sites-available/peakedex.conf" < <(
         sed -e "s|@NAME@|$NAME|g" -e "s|@API@|127.0.0.1:8080|g" -e "s|@SITE@|/opt/peakedex/current/site|g" \
             -e "s|@CERT@|$CERT|g" -e "s|@KEY@|$KEY|g" -e "s|@LOG@|/var/log/peakedex|g" \
@@ -617,6 +672,9 @@ packages() { # NAME...
 install() {
     local version
     packages python3 python3-venv nginx openssl ca-certificates
+    if [ "$DRY_RUN" = no ]; then
+        is_usable "$PYTHON" || die "$PYTHON is not a Python 3.11 or newer with its module venv: see --python"
+    fi
     make_users
     make_folders
     make_settings

@@ -6,6 +6,7 @@
 # See --help, and docs/operator.md for operation.
 
 DATABASE=sqlite
+DISK_FOLDER=/var/lib/peakedex
 # shellcheck source=deploy/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 

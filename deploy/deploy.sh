@@ -6,6 +6,7 @@
 # See --help, and docs/operator.md for operation.
 
 DATABASE=postgresql
+DISK_FOLDER=/var/lib/postgresql
 OUR_DB='postgresql:///peakedex?host=/var/run/postgresql'
 # shellcheck source=deploy/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"

@@ -196,6 +196,16 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "show_default": True,
         "help": "Keep the newest N backups as well.",
     },
+    "backup-status": {
+        "metavar": "FILE",
+        "type": click.Path(dir_okay=False, path_type=Path),
+        "help": "File with the results of backups: `peakedex backup` writes it, /metrics shows it.",
+    },
+    "disk-folder": {
+        "metavar": "FOLDER",
+        "multiple": True,
+        "help": "A folder whose disk /metrics shows; repeat for more. Default: the SQLite file's.",
+    },
     "log-level": {
         "type": click.Choice(["debug", "info", "warning", "error"]),
         "default": "info",

@@ -31,6 +31,7 @@ from api.http.resource import PLAIN, DirectEndpoint
 from api.http.shapes import Text
 from api.http.staleness import find_staleness
 from api.request_metrics import RequestMetrics
+from api.machine_metrics import machine_metrics
 from api.routes.audit.peers import read_peers
 from api.routes.health import NODE_STATES
 from api.settings import ApiSettings, program_version
@@ -72,6 +73,7 @@ class MetricsEndpoint:
 
     def _collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("peakedex", "Program version.", {"version": program_version()})
+        yield from machine_metrics(self._settings)
         try:
             with self._database.snapshot() as snapshot:
                 found = [

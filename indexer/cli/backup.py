@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from sqlalchemy import Engine
 
 from indexer import settings as config
 from indexer.cli.snapshot import cleanup_on_sigterm, restore_checks, restore_options, show_restored
@@ -14,18 +17,33 @@ from indexer.cli.support.storage import storage_at
 from indexer.ops.backup.backups import choose, fetch, list_backups, make_backup
 from indexer.ops.backup.files import working_folder
 from indexer.ops.backup.restore import restore as restore_snapshot
+from indexer.ops.backup.status import recorded
 from settlement.store.database import open_reader
 
 _STORAGE = "Backup storage: a folder, or ftp://, ftps://, sftp:// or s3://…, without password."
-_from_option = click.option("--from", "url", required=True, metavar="URL", help=_STORAGE)
+_VARIABLE = "PEAKEDEX_BACKUP_TO"
+"""Where the nightly service puts backups (backup.env): the storage if none is named."""
+_from_option = click.option(
+    "--from", "url", required=True, metavar="URL", envvar=_VARIABLE, show_envvar=True, help=_STORAGE
+)
+
+
+@contextmanager
+def disposing(engine: Engine) -> Iterator[Engine]:
+    """Closes the connections of an engine at the end."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @click.group(invoke_without_command=True)
 @config.setting("db")
-@click.option("--to", "url", metavar="URL", help=_STORAGE)
+@click.option("--to", "url", metavar="URL", envvar=_VARIABLE, show_envvar=True, help=_STORAGE)
 @config.setting("network")
 @config.setting("backup-daily")
 @config.setting("backup-rolling")
+@config.setting("backup-status")
 @json_option
 @click.pass_context
 def backup(
@@ -35,6 +53,7 @@ def backup(
     network: str,
     backup_daily: int,
     backup_rolling: int,
+    backup_status: Path | None,
     as_json: bool,
 ) -> None:
     """Back up the database to a folder or a server.
@@ -48,10 +67,11 @@ def backup(
     if context.invoked_subcommand is not None:
         return
     if url is None:
-        raise click.UsageError("no backup storage: use --to URL")
-    engine = open_reader(require_db(db))
+        raise click.UsageError("no backup storage: use --to URL, or set PEAKEDEX_BACKUP_TO")
     with (
+        recorded(backup_status, lambda text: click.echo(f"Warning: {text}", err=True)),
         cleanup_on_sigterm(),
+        disposing(open_reader(require_db(db))) as engine,
         storage_at(url) as storage,
         engine.connect() as connection,
         row_progress(None, quiet=as_json) as on_rows,
@@ -59,7 +79,6 @@ def backup(
         result = make_backup(
             connection, storage, network=network, daily=backup_daily, rolling=backup_rolling, on_rows=on_rows
         )
-    engine.dispose()
     manifest = result.manifest
     show(
         {

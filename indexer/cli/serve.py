@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -26,6 +27,8 @@ API_SETTINGS: Final = (
     "trusted-proxy",
     "max-lag",
     "access-log",
+    "backup-status",
+    "disk-folder",
 )
 
 
@@ -57,6 +60,8 @@ def serve(db: str | None, node: tuple[str, ...], log_level: str, log_format: str
         trusted_proxies=api["trusted_proxy"],
         max_lag_blocks=api["max_lag"],
         access_log=api["access_log"] == "on",
+        backup_status=api["backup_status"],
+        disk_folders=tuple(map(Path, api["disk_folder"])),
     )
     middleware = _middleware(api["practice_node"], api["network"])
     serve_api(settings, api["host"], api["port"], api["workers"], middleware)

@@ -163,12 +163,15 @@ class Escrows:
                 yield ok("surplus", f"{escrow} holds {amount} {symbol} that the ledger does not count")
 
     def _behind(self) -> int:
-        """Blocks that the ledger is behind; 0 if it is about to catch up."""
+        """Blocks that the ledger is behind; 0 if it is about to catch up.
+
+        Without an indexer it is not: even one that is a block behind lacks what was paid since.
+        """
         state = self.ledger.state
         if state is None or state.header is None:
             return self.hive.irreversible
         behind = self.hive.irreversible - state.header.number
-        return behind if behind > _LIVE_BLOCKS else 0
+        return behind if behind > _LIVE_BLOCKS or not self.ledger.is_followed else 0
 
     def _precision(self, symbol: str) -> int:
         assert self.ledger.state is not None

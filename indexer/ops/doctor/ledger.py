@@ -42,6 +42,7 @@ class Ledger:
     def __init__(self, url: str | None) -> None:
         self.state: State | None = None
         self.reader: Engine | None = None
+        self.is_followed = False  # whether an indexer is seen to work on it
         self._url = url
 
     def examine(self, venue: Venue | None, wait: Callable[[float], object]) -> Iterator[Finding]:
@@ -109,13 +110,16 @@ class Ledger:
     def _indexer(self, wait: Callable[[float], object]) -> Iterator[Finding]:
         """The indexer's status, whether its heartbeat moves, and the holder of the lease."""
         status, holder = self._status()
+        self.is_followed = (
+            status is not None and status.mode != "stopped" and self._is_alive(status.updated, wait)
+        )
         start = "start `peakedex run` or `peakedex follow`"
         if status is None:
             yield warn("indexer", "it has never run on this database", start)
         elif status.mode == "stopped":
             reason = f": {status.waiting_for}" if status.waiting_for else ""
             yield warn("indexer", f"stopped at {_utc(status.updated)} by its clock{reason}", start)
-        elif not self._is_alive(status.updated, wait):
+        elif not self.is_followed:
             who = f" ({holder})" if holder else ""
             yield warn(
                 "indexer",

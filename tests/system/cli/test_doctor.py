@@ -496,6 +496,16 @@ def test_a_ledger_that_is_behind_cannot_be_compared(live: World, venue: Path, he
     assert "which is 50 blocks behind" in found.text
 
 
+def test_a_payment_since_the_indexer_stopped_is_no_shortage(live: World, venue: Path, here: Path) -> None:
+    """The ledger is a few blocks behind, which an indexer would soon catch up."""
+    live.follow(here / "dex.db")
+    take(live, "PEK", 5)
+    for _ in range(3):
+        live.node.tick()
+    found = the_one(look(live, venue, here / "dex.db"), "warn", "escrow")
+    assert "which is 3 blocks behind" in found.text
+
+
 def test_a_surplus_is_named(live: World, venue: Path, here: Path) -> None:
     live.node.sidechain.create_token("DUST", 3)
     live.node.faucet("peakedex.pek", "DUST", "2.5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
 import re
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -218,6 +220,82 @@ def test_what_cannot_be_done_is_told_in_one_line(server: Machine, sentence: str)
     assert done.err.startswith(f"deploy-simple.sh: {sentence}")
     assert done.err.count("\n") == 1
     assert tree(server.root) == before
+
+
+OLD_PYTHON: Final = """#!/bin/sh
+echo 3.10
+exit 1
+"""
+
+
+def test_an_older_python_is_told_before_anything_is_made(server: Machine) -> None:
+    """As on Ubuntu 22.04; a newer one beside it is found."""
+    before = tree(server.root)
+    programs = server.folder / "programs"
+    usable = (programs / "python3").rename(server.folder / "python-usable")
+    for number in range(11, 15):
+        (programs / f"python3.{number}").write_text("#!/bin/sh\nexit 1\n")
+        (programs / f"python3.{number}").chmod(0o755)
+    (programs / "python3").write_text(OLD_PYTHON)
+    (programs / "python3").chmod(0o755)
+    done = server.install()
+    assert done.code == 2
+    assert "this machine's python3 is Python 3.10, and 3.11 is needed" in done.err
+    done = server.install("--python", programs / "python3")
+    assert done.code == 2
+    assert f"--python: {programs}/python3 is not a Python 3.11 or newer" in done.err
+    assert tree(server.root) == before
+    usable.replace(programs / "python3.12")
+    done = server.install("--dry-run")
+    assert done.code == 0, done.err
+
+
+def test_the_certificate_names_the_host(installed: tuple[Machine, Done]) -> None:
+    """Browsers and libraries look at subjectAltName alone."""
+    file = installed[0].root / "etc/peakedex/tls/self-signed.pem"
+    words = ["openssl", "x509", "-in", str(file), "-noout", "-checkhost"]
+    for name, fits in ((NAME, True), ("other.example", False)):
+        done = subprocess.run([*words, name], capture_output=True, text=True, check=True)
+        assert ("does match" in done.stdout) == fits
+    shown = subprocess.run(
+        [*words[:-1], "-ext", "subjectAltName"], capture_output=True, text=True, check=True
+    ).stdout
+    assert f"DNS:{NAME}" in shown
+
+
+def test_nginx_s_own_page_goes_unless_it_was_changed(server: Machine) -> None:
+    etc = server.root / "etc/nginx"
+    for name in ("sites-available", "sites-enabled"):
+        (etc / name).mkdir(parents=True)
+    page, link = etc / "sites-available/default", etc / "sites-enabled/default"
+    page.write_text("server { listen 80 default_server; root /var/www/html; }\n")
+    link.symlink_to("/etc/nginx/sites-available/default")
+    digest = hashlib.md5(page.read_bytes(), usedforsecurity=False).hexdigest()
+    query = server.folder / "programs/dpkg-query"
+    query.write_text(
+        f"#!/bin/sh\necho ' /etc/nginx/nginx.conf 0'\necho ' /etc/nginx/sites-available/default {digest}'\n"
+    )
+    query.chmod(0o755)
+    page.write_text(page.read_text() + "# the operator's\n")
+    assert server.install().code == 0
+    assert link.is_symlink()
+    page.write_text(page.read_text().replace("# the operator's\n", ""))
+    assert server.install().code == 0
+    assert not link.is_symlink()
+    assert page.exists()
+
+
+def test_the_operator_s_nginx_directives_stay(server: Machine) -> None:
+    assert server.install().code == 0
+    local = server.root / "etc/nginx/snippets/peakedex-local.conf"
+    local.write_text("location /csv/ { alias /var/lib/peakedex-public/csv/; }\n")
+    server.change()
+    assert server.install().code == 0
+    assert local.read_text().startswith("location /csv/")
+    assert (
+        "include snippets/peakedex-local[.]conf;"
+        in (local.parent.parent / "sites-available/peakedex.conf").read_text()
+    )
 
 
 def test_another_venue_is_refused(installed: tuple[Machine, Done]) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 from sqlalchemy import text
 
+from settlement.payouts.payout_log import open_payout_log
 from settlement.store.change_detector import open_change_detector
 from settlement.store.database import open_reader, open_writer
 from tests.system.deploy.server import ROOT
@@ -208,11 +209,17 @@ def test_the_api_s_view_of_an_sqlite_file_is_read_only(database: Path) -> None:
     assert "readonly" in as_reader(database.parent, write)
     writer.dispose()  # the last writer deletes the two files beside the database
     assert "StoreError" in as_reader(database.parent, look)
-    [cure] = options("peakedex-indexer")["ExecStopPost"]
-    command = re.fullmatch(r"-/bin/sh -c '(.*)'", cure)
-    assert command is not None
-    subprocess.run(["sh", "-c", command[1].replace("/var/lib/peakedex", str(database.parent))], check=True)
-    assert as_reader(database.parent, look) == "one"
+    for unit, key in (("peakedex-indexer", "ExecStopPost"), ("peakedex-api", "ExecStartPre")):
+        [cure] = options(unit)[key]
+        command = re.fullmatch(r"-(\+/usr/bin/setpriv \S+=peakedex-indexer .*)?/bin/sh -c '(.*)'", cure)
+        assert command is not None
+        subprocess.run(
+            ["sh", "-c", command[2].replace("/var/lib/peakedex", str(database.parent))], check=True
+        )
+        assert as_reader(database.parent, look) == "one"
+        open_payout_log(str(database)).dispose()  # `payouts pause`, with all else stopped
+        assert "StoreError" in as_reader(database.parent, look)
+    subprocess.run(["sh", "-c", command[2].replace("/var/lib/peakedex", str(database.parent))], check=True)
     writer = open_writer(str(database))
     note("two")
     assert as_reader(database.parent, look) == "one,two"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -16,7 +19,8 @@ from tests.system.deploy.server import ROOT
 
 MONITORING: Final = ROOT / "deploy" / "monitoring"
 SOURCE: Final = "".join(
-    (ROOT / "api" / name).read_text("utf-8") for name in ("routes/metrics.py", "request_metrics.py")
+    (ROOT / "api" / name).read_text("utf-8")
+    for name in ("routes/metrics.py", "machine_metrics.py", "request_metrics.py")
 )
 SUFFIXES: Final = {
     "Gauge": [""],
@@ -35,6 +39,7 @@ FUNCTIONS: Final = {
         "absent",
         "and",
         "by",
+        "count",
         "group_right",
         "histogram_quantile",
         "le",
@@ -42,6 +47,8 @@ FUNCTIONS: Final = {
         "max",
         "min_over_time",
         "on",
+        "or",
+        "predict_linear",
         "rate",
         "sum",
     ),
@@ -99,7 +106,94 @@ def test_every_alarm_has_its_line_in_the_operator_s_guide_and_no_other() -> None
     assert lines == [(rule["alert"], rule["labels"]["severity"]) for rule in RULES]
 
 
+UNIT_TESTS: Final = """
+rule_files: [alerts.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'peakedex_node{kind="engine", url="only", state="ok"}', values: '1x60 0x60'}
+      - {series: 'peakedex_node{kind="hive", url="a", state="ok"}', values: '1x120'}
+      - {series: 'peakedex_node{kind="hive", url="b", state="ok"}', values: '1x60 0x60'}
+      - {series: 'peakedex_node{kind="peer", url="a", state="ok"}', values: '1x120'}
+      - {series: 'peakedex_node{kind="peer", url="b", state="ok"}', values: '1x120'}
+      - {series: 'peakedex_node{kind="peer", url="c", state="ok"}', values: '0x120'}
+      - {series: 'peakedex_backup_age_seconds', values: '3600x60 110000x60'}
+      - {series: 'peakedex_backup_failed', values: '0x60 1x60'}
+    alert_rule_test:
+      - {alertname: PeakedexNodesResting, eval_time: 50m}
+      - alertname: PeakedexNodesResting
+        eval_time: 110m
+        exp_alerts:
+          - exp_labels: {severity: ticket, kind: engine}
+            exp_annotations: {summary: "Fewer than two of several engine nodes work, or the only one does not."}
+          - exp_labels: {severity: ticket, kind: hive}
+            exp_annotations: {summary: "Fewer than two of several hive nodes work, or the only one does not."}
+      - {alertname: PeakedexBackupOld, eval_time: 50m}
+      - {alertname: PeakedexBackupFailed, eval_time: 50m}
+      - alertname: PeakedexBackupOld
+        eval_time: 110m
+        exp_alerts: [{exp_labels: {severity: ticket}, exp_annotations: {summary: There is no backup of the last 30 hours.}}]
+      - alertname: PeakedexBackupFailed
+        eval_time: 110m
+        exp_alerts: [{exp_labels: {severity: ticket}, exp_annotations: {summary: The newest backup has failed.}}]
+  - interval: 4m
+    input_series:
+      - {series: 'peakedex_disk_size_bytes{folder="calm"}', values: '100000000000x200'}
+      - {series: 'peakedex_disk_free_bytes{folder="calm"}', values: '50000000000-1000000x200'}
+      - {series: 'peakedex_disk_size_bytes{folder="filling"}', values: '100000000000x200'}
+      - {series: 'peakedex_disk_free_bytes{folder="filling"}', values: '39000000000-100000000x200'}
+      - {series: 'peakedex_disk_size_bytes{folder="full"}', values: '100000000000x200'}
+      - {series: 'peakedex_disk_free_bytes{folder="full"}', values: '500000000x200'}
+    alert_rule_test:
+      - alertname: PeakedexDiskFilling
+        eval_time: 600m
+        exp_alerts:
+          - exp_labels: {severity: ticket, folder: filling}
+            exp_annotations: {summary: "The disk of filling is nearly full, or will be within three days."}
+          - exp_labels: {severity: ticket, folder: full}
+            exp_annotations: {summary: "The disk of full is nearly full, or will be within three days."}
+      - alertname: PeakedexDiskFull
+        eval_time: 600m
+        exp_alerts:
+          - exp_labels: {severity: page, folder: full}
+            exp_annotations: {summary: full has 476.8MiB left.}
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool (Debian's package prometheus) is not installed"
+)
+def test_prometheus_raises_the_alarms_of_nodes_backups_and_disks(tmp_path: Path) -> None:
+    """Evaluated by Prometheus' own tool: one Hive-Engine node alone is no alarm while it works."""
+    shutil.copy(MONITORING / "alerts.yml", tmp_path)
+    (tmp_path / "tests.yml").write_text(UNIT_TESTS)
+    for words in (["check", "rules", "alerts.yml"], ["test", "rules", "tests.yml"]):
+        done = subprocess.run(["promtool", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+KNOWN_PANELS: Final = {"stat", "timeseries", "table", "row", "gauge", "bargauge", "state-timeline", "text"}
+
+
 def test_the_dashboard_can_be_imported() -> None:
+    """Checked without Grafana: what its import and its panels need. It was not loaded into a Grafana."""
+    assert DASHBOARD.get("id") is None
+    assert re.fullmatch(r"[a-z0-9-]{1,40}", DASHBOARD["uid"])
+    assert DASHBOARD["title"]
+    assert DASHBOARD["schemaVersion"] >= 36
+    assert {panel["type"] for panel in DASHBOARD["panels"]} <= KNOWN_PANELS
+    for panel in DASHBOARD["panels"]:
+        names = [target["refId"] for target in panel["targets"]]
+        assert len(names) == len(set(names)) > 0
+        assert panel["title"]
+    cells = [
+        (x, y)
+        for panel in DASHBOARD["panels"]
+        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert len(cells) == len(set(cells)), "panels overlap"
     panels = DASHBOARD["panels"]
     assert [panel["id"] for panel in panels] == list(range(1, len(panels) + 1))
     assert {panel["datasource"]["uid"] for panel in panels} == {"${datasource}"}
