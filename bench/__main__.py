@@ -15,7 +15,7 @@ from hatch_build import compile_rules
 
 BENCHES = ("rules", "replay", "live", "scan", "catchup", "api", "site")
 """Modules of this package; the `main()` of each prints its figures and their goals."""
-LONG = ("growth", "history", "year")
+LONG = ("evidence", "growth", "history", "year")
 """Those that take a quarter of an hour or more."""
 ROOT = Path(__file__).parents[1]
 

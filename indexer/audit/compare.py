@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, NoReturn, Protocol
 
 from msgspec import Raw
 
@@ -100,7 +100,8 @@ class _Trace:
 class JournalComparator:
     """Compares each replayed block with the target's; it takes the projector's place in the follow loop.
 
-    The loop must commit after each block (`batch_blocks=1`) and decode through `decode`.
+    The loop must commit after each block with journal lines (`batch_characters=1`) and decode through
+    `decode`.
     """
 
     def __init__(self, rules: StateMachine) -> None:
@@ -118,7 +119,9 @@ class JournalComparator:
         self._next = next(theirs, None)
 
     def decode(self, block: Block, venue_filter: VenueFilter, receipts: Receipts | None) -> Iterator[Event]:
-        """Decoder for the follow loop that remembers the block's events."""
+        """Decoder for the follow loop that remembers the block's events. Raises MismatchFound."""
+        if self._next is not None and self._next.number < block.number:
+            self._refuse(self._next)  # the block before had lines there, and none here
         self._trace = trace = _Trace(block)
         written = self._rules.state.changes.journal
         for event in decode(block, venue_filter, receipts):
@@ -156,9 +159,16 @@ class JournalComparator:
         if theirs is None or theirs.number > number:
             return None
         if theirs.number < number:
-            raise TargetError(f"block {theirs.number} is before the venue's first block")
+            self._refuse(theirs)
         self._next = next(self._theirs, None)
         return theirs
+
+    def _refuse(self, theirs: TargetBlock) -> NoReturn:
+        """Raise the error for a block of the target that has no lines here."""
+        block = self._trace.block
+        if block is None or block.number != theirs.number:
+            raise TargetError(f"block {theirs.number} is before the venue's first block")
+        raise MismatchFound(self._difference(theirs.number, "", theirs.lines))
 
     def _difference(self, block: int, ours: str, theirs: str) -> Mismatch:
         line, mine, other = first_difference(ours, theirs)

@@ -1,4 +1,4 @@
-"""Verification targets: a database, an API, or a journal file. Their content is untrusted."""
+"""Verification targets: a database, an API, published evidence, a journal file. All are untrusted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Annotated, Final
@@ -15,17 +16,23 @@ import msgspec
 import zstandard
 from msgspec import Meta, Struct
 
-from indexer.audit.compare import TargetBlock, TargetError, TargetUnavailable
+from indexer.audit.chain_rows import ChainRowsComparator, check_no_later_rows
+from indexer.audit.checkpoint_claim import newest_claim
+from indexer.audit.compare import Target, TargetBlock, TargetError, TargetUnavailable
 from indexer.audit.peers import PeerError, parse_url
+from indexer.sources.archive import read_lines
+from indexer.sources.evidence import Evidence, EvidenceFile, Part, is_evidence
+from indexer.sources.source import SourceError
 from settlement.core.state_machine import StateMachine
 from settlement.net.backoff import Backoff
 from settlement.net.http_client import Answer, HttpClient, HttpError, Limits, NoAnswer, StatusError
 from settlement.store.database import StoreError, open_reader
 from settlement.store.read.audit.journal import read_range
 from settlement.store.read.audit.state_at_block import read_state_text
-from settlement.store.read.position import read_position
+from settlement.store.read.position import has_complete_history, read_position
 from settlement.store.write.loader import load
 from settlement.store.write.row_check import check_rows
+from settlement.store.write.snapshot import CheckpointClaim
 
 LIMITS: Final = Limits(connect_seconds=5.0, read_seconds=120.0, total_seconds=120.0, max_bytes=1 << 27)
 """For a state, which the API computes on request."""
@@ -43,13 +50,20 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def open_target(against: str, venue_hash: str) -> DatabaseTarget | ApiTarget | JournalFileTarget:
+def open_target(against: str, venue_hash: str) -> Target:
     """The target at a URL or path. Raises TargetError and StoreError."""
     if against.startswith(("http://", "https://")):
         return ApiTarget(against, venue_hash)
     if "://" in against:
         return DatabaseTarget(against, venue_hash)
     path = Path(against)
+    if is_evidence(path):
+        try:
+            evidence = Evidence(path)
+            evidence.check_files()
+        except SourceError as error:
+            raise TargetError(str(error)) from None
+        return EvidenceTarget(evidence, venue_hash)
     try:
         with path.open("rb") as file:
             is_database = file.read(len(_SQLITE)) == _SQLITE
@@ -98,13 +112,75 @@ class DatabaseTarget:
         """The state machine of the newest rows, which the API shows and an indexer continues from."""
         return load(self._engine)
 
+    def chain_rows(self, first: int, last: int) -> ChainRowsComparator | None:
+        """Comparator of the rows that come from the chain alone; None without a complete history."""
+        with self._engine.connect() as connection:
+            if not has_complete_history(connection):
+                return None
+        return ChainRowsComparator(self._engine, first, last)
+
     def check_rows(self) -> bool:
         """Compare all rows with the journal beside them: False where its history is not complete.
 
         Raises HistoryError.
         """
         with self._engine.connect() as connection:
+            check_no_later_rows(connection)
             return check_rows(connection)
+
+
+class EvidenceTarget:
+    """The journal and state of published evidence, whose files are checked already."""
+
+    name = "the published evidence"
+
+    def __init__(self, evidence: Evidence, venue_hash: str) -> None:
+        _check_venue(evidence.manifest.venue_hash, venue_hash)
+        self._evidence = evidence
+        self.last = evidence.manifest.last
+
+    def blocks(self, first: int, last: int) -> Iterator[TargetBlock]:
+        for part in self._evidence.manifest.parts:
+            if part.last >= first and part.first <= last:
+                for block in self._journal(part):
+                    if first <= block.number <= last:
+                        yield block
+
+    def state(self, block: int) -> str | None:
+        """Its state text; None for another block than its last one."""
+        manifest = self._evidence.manifest
+        if block != manifest.last:
+            return None
+        text = "".join(self._text(manifest.state))
+        if sha256(text.encode()).hexdigest() != manifest.state_hash:
+            raise TargetError(f"{manifest.state.name}: its hash is not the state_hash of the manifest")
+        return text
+
+    def newest_checkpoint(self) -> CheckpointClaim | None:
+        """The newest checkpoint in its journal."""
+        for part in reversed(self._evidence.manifest.parts):
+            newest = None
+            for block in self._journal(part):
+                newest = newest_claim(block.number, block.lines) or newest
+            if newest is not None:
+                return newest
+        return None
+
+    def _journal(self, part: Part) -> Iterator[TargetBlock]:
+        for block in split_journal(self._text(part.journal), part.journal.name):
+            if not part.first <= block.number <= part.last:
+                raise TargetError(f"{part.journal.name}: block {block.number} is not of this part")
+            yield block
+
+    def _text(self, file: EvidenceFile) -> Iterator[str]:
+        """The lines of a file, with their line ends."""
+        try:
+            for line in read_lines([self._evidence.path(file)]):
+                yield f"{line.text.decode('utf-8')}\n"
+        except UnicodeDecodeError:
+            raise TargetError(f"{file.name}: not UTF-8 text") from None
+        except SourceError as error:
+            raise TargetError(str(error)) from None
 
 
 class JournalFileTarget:

@@ -9,14 +9,13 @@ from pathlib import Path
 import click
 
 from indexer import settings as config
-from indexer.chain.integrity.merkle import local_verifier
+from indexer.cli.support.archives import open_archive, open_evidence
 from indexer.cli.support.common import json_option, require_venue, show
 from indexer.cli.support.errors import ConfigurationError
 from indexer.cli.support.progress import BlockProgress
 from indexer.follow.batch_writer import BatchWriter
 from indexer.follow.loop import BATCH_BLOCKS, Follower, Progress
 from indexer.follow.memory import tune_gc
-from indexer.sources.archive import ArchiveSource
 from settlement.core.accounts import ESCROW, Account
 from settlement.core.journal.state_text import state_hash
 from settlement.store.database import closing_writer
@@ -33,7 +32,7 @@ _IN_MEMORY = "sqlite://"
     "--archive",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with blocks*.jsonl and receipts*.jsonl, plain, .gz or .zst.",
+    help="Folder with recorded blocks, or of `peakedex fetch`.",
 )
 @click.option("--until", type=click.IntRange(1), help="Stop after this block.")
 @config.setting("db")
@@ -60,7 +59,8 @@ def replay(
         rules, projector = load_or_initialise(engine, rules_venue)
         _check_until(until, rules.next_block() - 1)
         trades_before = rules.state.last_trade
-        source = ArchiveSource(archive, rules.venue_filter, verifier=local_verifier())
+        evidence = open_evidence(archive, rules_venue.hash)
+        source = open_archive(archive, evidence, rules.venue_filter)
         tune_gc()
         started = time.perf_counter()
 
@@ -79,7 +79,7 @@ def replay(
         seconds = time.perf_counter() - started
         make_read_indexes(engine)
     state = rules.state
-    if source.candidates_without_receipts:
+    if source.candidates_without_receipts and evidence is None:
         click.echo(
             f"note: the archive has no receipts of {source.candidates_without_receipts} blocks that mention "
             "an escrow account, so nothing was credited there",

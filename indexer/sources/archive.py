@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import logging
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -53,7 +54,7 @@ class ArchiveSource:
     """Source of the blocks in an archive folder.
 
     `candidates_without_receipts` counts the blocks yielded so far that may have moved tokens but have no
-    receipts in the archive, and `last_without_receipts` is the last of them: normal where the sidechain had
+    receipts in the archive, and `without_receipts` holds the last two of them: normal where the sidechain had
     none, suspicious if there are many.
     """
 
@@ -63,7 +64,7 @@ class ArchiveSource:
         Raises SourceError without block files.
         """
         self.candidates_without_receipts = 0
-        self.last_without_receipts: int | None = None
+        self.without_receipts: deque[int] = deque(maxlen=2)
         self._line: Line | None = None
         self._folder = folder
         self._venue_filter = venue_filter
@@ -119,7 +120,7 @@ class ArchiveSource:
                 raise line.error(error) from None
             if is_candidate and receipts is None:
                 self.candidates_without_receipts += 1
-                self.last_without_receipts = block.number
+                self.without_receipts.append(block.number)
             if receipts is not None and receipts_line is not None:
                 try:
                     receipts.check_hive_id(block.block_id)
@@ -171,10 +172,15 @@ class ArchiveSource:
 
 
 class ReceiptsInStep:
-    """Reader of the receipts files that advances only as far as the requested block."""
+    """Reader of the receipts files that advances only as far as the requested block.
 
-    def __init__(self, lines: Iterator[Line]) -> None:
+    A strict one refuses receipts of blocks that are not requested.
+    """
+
+    def __init__(self, lines: Iterator[Line], *, is_strict: bool = False) -> None:
         self._lines = lines
+        self._is_strict = is_strict
+        self._taken: Receipts | None = None
         self._line: Line | None = None
         self._receipts: Receipts | None = None
         self._last_number = -1
@@ -184,15 +190,26 @@ class ReceiptsInStep:
     def block(self, hive_number: int) -> tuple[Receipts | None, Line | None]:
         """The receipts of one Hive block and their line. Call in ascending order."""
         while self._receipts is not None and self._receipts.hive_number < hive_number:
-            self._advance()
+            self._skip(self._receipts)
         if self._receipts is not None and self._receipts.hive_number == hive_number:
+            self._taken = self._receipts
             return self._receipts, self._line
         return None, None
 
     def finish(self, last_hive_number: int) -> None:
         """Read the remaining receipts of the blocks, so that their errors are found too."""
-        while self._receipts is not None and self._receipts.hive_number <= last_hive_number:
-            self._advance()
+        while self._receipts is not None and (
+            self._is_strict or self._receipts.hive_number <= last_hive_number
+        ):
+            self._skip(self._receipts)
+
+    def _skip(self, receipts: Receipts) -> None:
+        """Advance beyond receipts that are not requested, or were already taken."""
+        if self._is_strict and receipts is not self._taken and self._line is not None:
+            raise self._line.error(
+                f"receipts of block {receipts.hive_number}, which is not among the whole blocks here"
+            )
+        self._advance()
 
     def _advance(self) -> None:
         self._line = next(self._lines, None)

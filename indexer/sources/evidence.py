@@ -9,6 +9,7 @@ believed: names and hashes are checked here, ids and links while the blocks are 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal, Protocol
@@ -192,7 +193,7 @@ class BlockObserver(Protocol):
 class EvidenceSource:
     """Source of the blocks of published evidence, whole ones and headers, with the receipts that counted.
 
-    `candidates_without_receipts` and `last_without_receipts` are as for ArchiveSource; blocks whose receipts
+    `candidates_without_receipts` and `without_receipts` are as for ArchiveSource; blocks whose receipts
     did not count are among them.
     """
 
@@ -205,7 +206,7 @@ class EvidenceSource:
         observer: BlockObserver | None = None,
     ) -> None:
         self.candidates_without_receipts = 0
-        self.last_without_receipts: int | None = None
+        self.without_receipts: deque[int] = deque(maxlen=2)
         self.whole = 0
         """Whole blocks yielded so far."""
         self.unverifiable = 0
@@ -269,36 +270,47 @@ class EvidenceSource:
         path = self._evidence.path
         lines = read_lines([path(part.headers)])
         headers = self._reader(next(lines, Line(path(part.headers), 1, b"")), part, before)
-        whole = _WholeBlocks(read_lines([path(part.blocks)]), self._prefilter, after.number)
-        receipts = ReceiptsInStep(read_lines([path(part.receipts)]))
+        whole = _WholeBlocks(read_lines([path(part.blocks)]), self._prefilter, part.first, after.number)
+        receipts = ReceiptsInStep(read_lines([path(part.receipts)]), is_strict=True)
         for line in lines:
             self._line = line
             try:
                 header = headers.read(line.text)
             except BlockError as error:
                 raise line.error(error) from None
-            if header.number > part.last:
-                raise line.error(f"a block after {part.last}, the last one of this part")
             block = whole.take(header)
+            received = (None, None) if block is None else receipts.block(header.number)
+            if header.number == part.last:  # checked before it is yielded: the reader may stop there
+                self._check_end(part, header, lines)
+                whole.finish(part.last)
+                receipts.finish(part.last)
+                self.unverifiable += headers.unverifiable
             if header.number == after.number and after.block_id not in (None, header.block_id):
                 raise line.error(f"block {header.number} is {header.block_id}, not {after.block_id}")
             if header.number <= after.number:
                 continue
-            if block is None:
-                if self._observer is not None:
-                    self._observer.header_only(header)
-                yield header, None
-            else:
-                yield self._checked(block, *receipts.block(header.number))
-        if (headers.number, headers.block_id) != (part.last, part.last_id):
+            if block is not None:
+                yield self._checked(block, *received)
+                continue
+            if self._observer is not None:
+                self._observer.header_only(header)
+            yield header, None
+        if headers.number != part.last:
             last = Line(path(part.headers), headers.number - part.first + 2, b"")
-            raise last.error(
-                f"the part ends at block {headers.number} ({headers.block_id}), the manifest says block "
-                f"{part.last} ({part.last_id})"
+            raise last.error(f"the part ends at block {headers.number} instead of {part.last}")
+
+    @staticmethod
+    def _check_end(part: Part, header: HeaderBlock, lines: Iterator[Line]) -> None:
+        """Raise SourceError unless this is the part's last block."""
+        name = part.headers.name
+        if header.block_id != part.last_id:
+            raise SourceError(
+                f"{name}: the header lines give block {header.number} the id {header.block_id}, the manifest "
+                f"says {part.last_id}"
             )
-        whole.finish(part.last)
-        receipts.finish(part.last)
-        self.unverifiable += headers.unverifiable
+        surplus = next(lines, None)
+        if surplus is not None:
+            raise surplus.error(f"a block after {part.last}, the last one of this part")
 
     def _reader(self, line: Line, part: Part, before: Cursor | None) -> HeaderReader:
         """The reader of a part's headers, after its first line. Raises SourceError."""
@@ -334,7 +346,7 @@ class EvidenceSource:
             raise SourceError(f"the whole block {block.number}: {error}") from None
         if is_candidate and receipts is None:
             self.candidates_without_receipts += 1
-            self.last_without_receipts = block.number
+            self.without_receipts.append(block.number)
         if receipts is not None and line is not None:
             try:
                 receipts.check_hive_id(block.block_id)
@@ -349,13 +361,13 @@ class EvidenceSource:
 class _WholeBlocks:
     """Reader of a part's whole blocks in step with its headers."""
 
-    def __init__(self, lines: Iterator[Line], prefilter: Prefilter, done: int) -> None:
+    def __init__(self, lines: Iterator[Line], prefilter: Prefilter, first: int, done: int) -> None:
         self._lines = lines
         self._prefilter = prefilter
         self._done = done
         self._line: Line | None = None
         self._next: Block | None = None
-        self._advance(0)
+        self._advance(first - 1)
 
     def take(self, header: HeaderBlock) -> Block | None:
         """The whole block of a header, if it is published. Raises SourceError."""

@@ -370,6 +370,51 @@ def test_a_database_that_lies(
     assert said["block"] == (9 if "journal" in what else BLOCKS)
 
 
+@pytest.mark.parametrize(
+    ("statement", "block", "ours", "theirs"),
+    [
+        ("update receipts set text = replace(text, 'block', 'blick') where block = 9", 9, "block", "blick"),
+        ("delete from receipts where block = (select max(block) from receipts)", None, "receipts: ", None),
+        (
+            "insert into receipts (block, text) values (12345, '{}')",
+            BLOCKS,
+            None,
+            "a row of receipts is of block 12345, after the newest one of the database",
+        ),
+        (
+            "insert into escrow_operations values (1, 9, 2, 'ab', 0, 'claim_account', 'peakedex.hive', '{}')",
+            9,
+            None,
+            "escrow_operations: True, 9, 2, 'ab', 0, 'claim_account', 'peakedex.hive', '{}'",
+        ),
+    ],
+    ids=["other receipts", "receipts less", "of a later block", "an operation on an escrow account"],
+)
+def test_rows_of_the_chain_that_no_journal_line_says(
+    statement: str,
+    block: int | None,
+    ours: str | None,
+    theirs: str | None,
+    venue: Path,
+    archive: Path,
+    made: Path,
+    here: Path,
+) -> None:
+    """Receipts and operations on escrow accounts, which the API shows: compared with the chain at any block."""
+    database = Path(shutil.copy(made / "dex.db", here / "theirs.db"))
+    change(database, statement)
+    said = difference(verify(venue, database, "--archive", archive, "--json"))
+    assert said["what"] == "rows"
+    assert block in (None, said["block"])
+    for wanted, shown in ((ours, said["ours"]), (theirs, said["theirs"])):
+        assert wanted in shown if wanted is not None else shown is None
+    until = said["block"] - 1
+    assert verify(venue, database, "--archive", archive, "--until", until).code == OK
+    if until + 1 < BLOCKS:
+        words = ("--archive", archive, "--until", until + 1, "--json")
+        assert difference(verify(venue, database, *words)) == said
+
+
 def test_a_lie_about_the_past_is_found_also_by_asking_for_the_past(
     venue: Path, archive: Path, theirs: Path
 ) -> None:
@@ -417,11 +462,11 @@ def test_a_file_that_is_cut_off(here: Path, venue: Path, archive: Path, made: Pa
 def test_usage(here: Path, venue: Path, archive: Path, made: Path) -> None:
     for words, complaint in (
         (("--against", "dex.db"), "no venue"),
-        (("--venue", venue), "Missing option '--against'"),
+        (("--venue", venue), "nothing to compare with: use --against"),
         (("--venue", venue, "--against", "nowhere"), "--against nowhere: No such file"),
         (
-            ("--venue", venue, "--against", "x", "--archive", archive, "--node", "http://127.0.0.1:1"),
-            "--archive and --node cannot be combined",
+            ("--venue", venue, "--against", "x", "--archive", archive, "--sample", 5),
+            "--sample is for evidence of `peakedex fetch`",
         ),
         (
             ("--venue", venue, "--against", "http://127.0.0.1:1/?x=1", "--archive", archive),
