@@ -4,7 +4,7 @@
 #
 # Root opens only files that root alone can write. What lies in a service's folder is opened by the program, as that
 # service's user. The keys in payouts.env are given to `peakedex payouts` alone, the credentials in backup.env to the
-# commands that read or write backups.
+# commands that read or write backups and published evidence, the secrets in notify.env to `peakedex notify`.
 # shellcheck shell=bash
 
 say() { printf '%s\n' "$*"; }
@@ -133,7 +133,7 @@ command_of_server() { # ARGUMENT...
     [ -x "$program" ] || die "no version is installed in $OPT: run the deploy script"
     case ${1-} in
         payouts | backup | restore | follow | run | replay | db | snapshot | doctor | serve) own=yes ;;
-        export | journal | state | prove | verify | publish | notify) own=yes ;;
+        export | journal | state | statement | prove | verify | publish | notify) own=yes ;;
     esac
     if [ -z "$own" ]; then # no service's: a trader's or an auditor's command, for whoever calls it
         if [ -r "$ETC/peakedex.env" ]; then add_settings; fi
@@ -149,10 +149,10 @@ command_of_server() { # ARGUMENT...
             if signs "${@:2}"; then load_file "$ETC/payouts.env"; fi
             run_as peakedex-payouts peakedex "$program" "$@"
             ;;
-        backup | restore)
+        backup | publish | restore)
             load_file "$ETC/backup.env"
             export TMPDIR=${TMPDIR:-/var/tmp} # /tmp may be in memory
-            if [ "$1" = backup ]; then
+            if [ "$1" != restore ]; then
                 run_as peakedex-backup peakedex "$program" "$@"
             elif [[ "$PEAKEDEX_DB $*" = *postgres* ]]; then
                 run_as peakedex-indexer peakedex "$program" "$@"
@@ -160,7 +160,15 @@ command_of_server() { # ARGUMENT...
                 exec "$program" "$@"
             fi
             ;;
-        follow | run | replay | db | snapshot | doctor) run_as peakedex-indexer peakedex "$program" "$@" ;;
+        doctor)
+            if [[ " $*" = *" --backups"* ]]; then # it reads the storage of backups, too
+                load_file "$ETC/backup.env"
+                run_as peakedex-backup peakedex "$program" "$@"
+            else
+                run_as peakedex-indexer peakedex "$program" "$@"
+            fi
+            ;;
+        follow | run | replay | db | snapshot) run_as peakedex-indexer peakedex "$program" "$@" ;;
         notify)
             if [ -e "$ETC/notify.env" ]; then load_file "$ETC/notify.env"; fi
             unset PEAKEDEX_DB # it may hold a password, and this process reads the API alone

@@ -82,6 +82,8 @@ needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root, to act as other
         (("backup", "list", "fail"), "peakedex-backup", False, True),
         (("doctor", "fail"), "peakedex-indexer", False, False),
         (("follow", "fail"), "peakedex-indexer", False, False),
+        (("doctor", "--go-live", "--backups", "fail"), "peakedex-backup", False, True),
+        (("publish", "fail"), "peakedex-backup", False, True),
         (("serve", "fail"), "peakedex-api", False, False),
         (("state",), "peakedex-api", False, False),
     ],
@@ -102,6 +104,15 @@ def test_a_command_runs_as_its_service_s_user_and_sees_only_its_secrets(
         "PEAKEDEX_ENGINE_NODE=https://api.hive-engine.com/rpc https://engine.rishipanthee.com "
         in "\n".join(seen)
     )
+
+
+@needs_root
+def test_notifications_get_their_own_secrets_and_no_database(server: Machine) -> None:
+    (server.root / "etc/peakedex/notify.env").write_text("TELEGRAM_TOKEN=1:a\n")
+    _, seen = call(server, "notify", "fail")
+    assert f"user {server.uid('peakedex-notify')} groups" in "\n".join(seen)
+    assert "TELEGRAM_TOKEN=1:a" in seen
+    assert not [line for line in seen if line.startswith(("PEAKEDEX_DB=", "PEK_", "PEAKEDEX_BACKUP_PASS"))]
 
 
 @needs_root
