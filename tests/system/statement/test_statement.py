@@ -21,7 +21,7 @@ DAY = "2026-09-21"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Alice buys twice, and sells more than she bought; the venue takes fees."""
     world = World(tmp_path_factory.mktemp("statement"))
     world.apply(
