@@ -38,6 +38,7 @@ _MODULES: Final[Mapping[str, str]] = {
     "demo": "demo",
     "devnet": "devnet.command",
     "intent": "intent",
+    "mirror": "mirror",
     "notify": "notify",
 }
 """The module of each command."""

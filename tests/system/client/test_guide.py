@@ -50,8 +50,8 @@ def test_the_guide_from_the_first_line_to_the_last(market: Exchange, tmp_path: P
         (tmp_path / name).write_text(text.replace("http://127.0.0.1:8080", market.address), "utf-8")
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("python", "python3"):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    for name, words in {"python": "", "python3": "", "peakedex": "-m indexer.cli "}.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
         (programs / name).chmod(0o755)
     shell = "set -eu\n" + "".join(f"echo '== {block.line}'\n{block.text}" for block in SHELL)
     done = subprocess.run(
@@ -60,7 +60,9 @@ def test_the_guide_from_the_first_line_to_the_last(market: Exchange, tmp_path: P
         env={
             **os.environ,
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": os.pathsep.join((str(ROOT / "clients/python"), str(ROOT / "clients/ccxt"))),
+            "PYTHONPATH": os.pathsep.join(
+                str(ROOT / name) for name in (".", "clients/python", "clients/ccxt")
+            ),
         },
         capture_output=True,
         text=True,

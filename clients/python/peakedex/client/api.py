@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Final, TypeVar
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
@@ -108,6 +109,19 @@ class Api:
     def trades(self, pair: str, *, limit: int | None = 100) -> list[Trade]:
         """Trades of a pair, newest first; `limit` None: all."""
         return self._rows("history", "trades", Trade, limit, **_pair(pair))
+
+    def trades_since(self, pair: str, seconds: int) -> list[Trade]:
+        """Trades of the `seconds` before the newest block, oldest first."""
+        moment = self.health().ts
+        found: list[Trade] = []
+        if moment is None:
+            return found
+        start = moment - timedelta(seconds=seconds)
+        for page in self._pages("history", "trades", Trade, None, **_pair(pair)):
+            found += [trade for trade in page if trade.ts >= start]
+            if page and page[-1].ts < start:
+                break
+        return found[::-1]
 
     def candles(
         self,

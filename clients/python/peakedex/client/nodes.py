@@ -30,8 +30,8 @@ _DUPLICATE: Final = re.compile(r"Duplicate transaction check failed")
 # Texts of hived that say that it will not take the transaction (now); all others leave the outcome open.
 _REFUSED: Final = re.compile(
     r"transaction expiration exception|get_runtime_expiration|HIVE_MAX_TIME_UNTIL|tapos exception"
-    r"|[Mm]issing required|irrelevant signature|[Dd]uplicate signature|signature is not canonical|not enough RC|Not enough RC"
-    r"|custom json operation|^Assert Exception|^Parse Error"
+    r"|[Mm]issing required|irrelevant signature|[Dd]uplicate signature|signature is not canonical"
+    r"|not enough RC|Not enough RC|custom json operation|^Assert Exception|^Parse Error"
 )
 
 Place = Literal["unknown", "pool", "block", "final"]
