@@ -506,6 +506,8 @@ def test_nodes_that_do_not_suffice(ready: Launch) -> None:
 def test_funds_that_are_missing_on_the_chain(ready: Launch) -> None:
     ready.tick(Transfer("ready.hbd", "alice", Coin(500, "HBD"), "mine"))
     only(ready, 18, "ready.hbd holds 0.500 HBD less than the ledger says")
+    stopped = [point for point in ready.look(wait=lambda _: None) if point.number == 18]
+    assert [point.status for point in stopped] == ["cannot tell"], stopped
     ready.tick(Transfer("alice", "ready.hbd", Coin(500, "HBD"), "yours"))
     assert ready.open_points() == {}
 

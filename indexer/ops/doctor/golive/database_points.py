@@ -261,5 +261,14 @@ def books(scene: Scene) -> Iterator[Point]:
         yield section.unknown(NO_DATABASE, START)
         return
     escrows = Escrows(scene.venue, scene.ledger, scene.hive, scene.engine, scene.wait)
-    problems = section.fatal(each for each in escrows.examine() if each.check in ("escrow", "solvency"))
-    yield from problems or [section.ok("holdings cover what is owed; the accounts hold at least that")]
+    findings = list(escrows.examine())
+    problems = section.fatal(each for each in findings if each.check in ("escrow", "solvency"))
+    problems += [
+        section.unknown(each.text, each.cure)
+        for each in findings
+        if each.check == "escrow" and each.level == "warn"
+    ]
+    surplus = "".join(f"; {each.text}" for each in findings if each.check == "surplus")
+    yield from problems or [
+        section.ok(f"holdings cover what is owed; the accounts hold at least that{surplus}")
+    ]
