@@ -167,8 +167,16 @@ tests:
 def test_prometheus_raises_the_alarms_of_nodes_backups_and_disks(tmp_path: Path) -> None:
     """Evaluated by Prometheus' own tool: one Hive-Engine node alone is no alarm while it works."""
     shutil.copy(MONITORING / "alerts.yml", tmp_path)
+    queries = [
+        {"record": "query", "expr": each.replace("$__rate_interval", "5m")} for each in EXPRESSIONS.values()
+    ]
+    (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": queries}]}))
     (tmp_path / "tests.yml").write_text(UNIT_TESTS)
-    for words in (["check", "rules", "alerts.yml"], ["test", "rules", "tests.yml"]):
+    for words in (
+        ["check", "rules", "alerts.yml"],
+        ["check", "rules", "queries.yml"],
+        ["test", "rules", "tests.yml"],
+    ):
         done = subprocess.run(["promtool", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
