@@ -6,7 +6,7 @@ import json
 import shutil
 import textwrap
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ _POINT_INDENT: Final = 34
 @click.option(
     "--single-signer", is_flag=True, help="With --go-live: accept escrow accounts with one key (1 of 1)."
 )
+@config.setting("backup-status")
 @config.setting("payout-expires-in")
 @config.setting("payout-limit")
 @config.setting("payout-hour-limit")
@@ -109,16 +110,20 @@ def _wanted(options: dict[str, Any]) -> GoLive:
     names = ("venue", "db", "node", "chain_id", "payout_expires_in", "payout_limit", "payout_hour_limit")
     policy = PayoutOptions(**{name: options[name] for name in names}).policy()
     _, venue = read_venue(venue_file)
-    url = options["backups"]
+    newest_backup = None
+    if options["backups"] is not None and venue is not None:
+        newest_backup = _newest_in_storage(options["backups"], venue.hash)
+    elif options["backup_status"] is not None:
+        newest_backup = _newest_recorded(options["backup_status"])
     return GoLive(
         None if venue is None else policy.hash(venue),
         frozenset(policy.limits),
-        None if url is None or venue is None else _newest_backup(url, venue.hash),
+        newest_backup,
         is_single_signer=options["single_signer"],
     )
 
 
-def _newest_backup(url: str, venue_hash: str) -> Callable[[], datetime | None]:
+def _newest_in_storage(url: str, venue_hash: str) -> Callable[[], datetime | None]:
     """Function that looks for the newest backup of the venue in a storage; raises StorageError."""
     from indexer.ops.backup.backups import list_backups
     from indexer.ops.backup.storage import Credentials, open_storage
@@ -127,6 +132,19 @@ def _newest_backup(url: str, venue_hash: str) -> Callable[[], datetime | None]:
         with open_storage(url, Credentials(**config.backup_credentials())) as storage:
             found = [each.made for each, _ in list_backups(storage) if venue_hash.startswith(each.venue)]
         return max(found, default=None)
+
+    return newest
+
+
+def _newest_recorded(path: Path) -> Callable[[], datetime | None]:
+    """Function that reads when the newest backup of this machine succeeded, from its status file."""
+    from api.machine_metrics import read_backup_status
+
+    def newest() -> datetime | None:
+        status = read_backup_status(path)
+        if status is None or status.succeeded is None:
+            return None
+        return datetime.fromtimestamp(status.succeeded, UTC)
 
     return newest
 

@@ -471,7 +471,7 @@ def test_a_start_block_before_its_accounts_or_after_deposits(ready: Launch) -> N
         ({"limited": frozenset(("HBD",))}, 11, "no payout-limit for PEK"),
         ({"policy_hash": "cd" * 32}, 11, "payouts run with other limits"),
         ({"newest_backup": None}, 13, "no backup storage given"),
-        ({"newest_backup": lambda: None}, 13, "no backup of this venue"),
+        ({"newest_backup": lambda: None}, 13, "there is no backup of this venue yet"),
         ({"newest_backup": lambda: datetime.now(UTC) - timedelta(days=4)}, 13, "days old"),
     ],
     ids=["limit", "policy", "storage", "no-backup", "old-backup"],
@@ -515,7 +515,7 @@ def test_funds_that_are_missing_on_the_chain(ready: Launch) -> None:
 # ---------------------------------------------------------------- the command
 
 
-def test_the_command_prints_each_point_and_json(ready: Launch) -> None:
+def test_the_command_prints_each_point_and_json(ready: Launch, here: Path) -> None:
     """Without a database, whose heartbeats it would wait for."""
     nodes = [word for server in ready.servers for word in ("--node", server.url)]
     engines = [word for server in ready.servers[:2] for word in ("--engine-node", server.engine_url)]
@@ -524,9 +524,11 @@ def test_the_command_prints_each_point_and_json(ready: Launch) -> None:
     assert run.code == FAILED
     assert any(line.startswith(" 2 OK          Nodes  ") for line in run.lines)
     [at] = [at for at, line in enumerate(run.lines) if line.startswith("13 cannot tell Backups")]
-    assert run.lines[at + 1].strip() == "→ name it with --backups URL"
+    assert run.lines[at + 1].strip().startswith("→ name it with --backups URL")
     assert run.lines[-1].endswith(" cannot tell")
-    data = json.loads(peakedex(*words, "--json").out)
+    (here / "status.json").write_text(json.dumps({"succeeded": int(time.time()), "failed": 1}))
+    data = json.loads(peakedex(*words, "--backup-status", "status.json", "--json").out)
+    assert {p["status"] for p in data["points"] if p["title"] == "Backups"} == {"OK"}
     assert data["ready"] is False
     assert {tuple(point) for point in data["points"]} == {("number", "title", "status", "text", "cure")}
 

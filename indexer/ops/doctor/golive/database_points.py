@@ -149,7 +149,9 @@ def backups(scene: Scene) -> Iterator[Point]:
     """Whether there is a backup of the last night."""
     section = Section("Backups")
     if scene.wanted.newest_backup is None or scene.venue is None:
-        yield section.unknown("no backup storage given", "name it with --backups URL")
+        yield section.unknown(
+            "no backup storage given", "name it with --backups URL, or the status file with --backup-status"
+        )
         return
     try:
         made = scene.wanted.newest_backup()
@@ -157,7 +159,7 @@ def backups(scene: Scene) -> Iterator[Point]:
         yield section.unknown(str(error), "correct --backups, or the storage")
         return
     if made is None:
-        yield section.not_yet("no backup of this venue in the storage", "run `peakedex backup --to URL`")
+        yield section.not_yet("there is no backup of this venue yet", "run `peakedex backup --to URL`")
         return
     age = scene.now - made.timestamp()
     if age > _OLD_BACKUP_SECONDS:
