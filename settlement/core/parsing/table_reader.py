@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from settlement.core.parsing.amounts import MAX_UNITS, read_decimal, to_units
@@ -32,6 +33,7 @@ class TableReader:
         self._where = where
         self._mistakes = mistakes
         self._left: dict[str, Any] = {}
+        self._known: list[str] = []
         if isinstance(value, Mapping):
             self._left = dict(value)
         else:
@@ -44,6 +46,7 @@ class TableReader:
         return f"{self._where}.{key}" if self._where else key
 
     def _take(self, key: str, default: object) -> Any:
+        self._known.append(key)
         value = self._left.pop(key, default)
         if value is None:
             self._note(self._name(key), "is missing; add it")
@@ -74,6 +77,7 @@ class TableReader:
         return value
 
     def optional_text(self, key: str) -> str | None:
+        self._known.append(key)
         return None if key not in self._left else self.text(key, None, is_word, "the name of a variable")
 
     def amount(self, key: str, precision: int) -> int:
@@ -116,9 +120,13 @@ class TableReader:
         return value
 
     def done(self) -> None:
-        """Note the fields that were not read."""
+        """Note the fields that were not read, with the one that may be meant."""
         for key in self._left:
-            self._note(self._name(key), "is not a field of a venue file; remove it or correct its name")
+            similar = get_close_matches(key, self._known, 1)
+            meant = f": {similar[0]}?" if similar else ""
+            self._note(
+                self._name(key), f"is not a field of a venue file; remove it or correct its name{meant}"
+            )
 
 
 def _shown(value: object) -> str:

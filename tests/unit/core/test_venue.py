@@ -216,6 +216,14 @@ def test_all_mistakes_are_told_at_once() -> None:
     ]
 
 
+def test_a_misspelt_field_names_the_one_that_may_be_meant() -> None:
+    with pytest.raises(VenueError) as refused:
+        parse_venue(edited("max_open_orders = 200", "max_open_order = 200\nicon = 1"))
+    found = {mistake.field: mistake.reason for mistake in refused.value.mistakes}
+    assert found["venue.max_open_order"].endswith("correct its name: max_open_orders?")
+    assert found["venue.icon"].endswith("correct its name")
+
+
 @pytest.mark.parametrize(
     ("text", "field"),
     [
