@@ -4,7 +4,8 @@
 /**
  * @typedef {{account: string, authority: "active"|"posting", message: string, operation: [string, any],
  *   transaction: any}} SigningRequest `message` says what it does; `transaction` is not signed yet
- * @typedef {{transaction: any, id?: string} | {id: string} | {}} Signed the last one: perhaps broadcast, nobody knows
+ * @typedef {{transaction?: any, id?: string}} Signed without a transaction the signer has broadcast it; without an id, too,
+ *   it has perhaps
  * @typedef {(request: SigningRequest) => Signed|Promise<Signed>} Signer
  */
 

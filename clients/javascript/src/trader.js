@@ -7,7 +7,7 @@ import { ApiError } from "../site/js/lib/api-protocol.js";
 import { Market, pause } from "./market.js";
 import { Nodes } from "./nodes.js";
 
-globalThis.crypto ??= (await import("node:crypto")).webcrypto; // Node 18
+if (!globalThis.crypto) globalThis.crypto = /** @type {any} */ ((await import("node:crypto")).webcrypto); // Node 18
 
 const EXPIRES_SECONDS = 60;
 const POLL_MS = 1000;
@@ -140,6 +140,7 @@ export class Trader {
     const head = await this.nodes.head();
     const notAfter = head.time + this.expiresIn;
     const signers = this.authority === "posting" ? [[], [this.account]] : [[this.account], []];
+    /** @type {[string, any]} */
     const operation = ["custom_json", {
       required_auths: signers[0],
       required_posting_auths: signers[1],

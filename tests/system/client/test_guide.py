@@ -17,7 +17,12 @@ from tests.support.doc_examples import DOCUMENTS, ROOT, blocks
 from tests.system.client.exchange import Exchange
 
 GUIDE = DOCUMENTS["bots.md"]
-PROGRAMS = [block for block in blocks("bots.md") if block.words == ("python",)]
+# Programs whose first line is a comment with the file that a reader puts them in.
+PROGRAMS = {
+    found[1]: block.text
+    for block in blocks("bots.md")
+    if (found := re.match(r"(?:#|//) ([\w-]+\.\w+)\n", block.text)) and block.words != ("sh",)
+}
 SHELL = [block for block in blocks("bots.md") if block.words == ("sh",)]
 
 
@@ -44,8 +49,9 @@ def market(exchange: Exchange) -> Iterator[Exchange]:
 
 
 def test_the_guide_from_the_first_line_to_the_last(market: Exchange, tmp_path: Path) -> None:
-    texts = {block.text.splitlines()[0].removeprefix("# "): block.text for block in PROGRAMS}
-    texts |= {path.name: path.read_text("utf-8") for path in (ROOT / "docs" / "examples").glob("*_bot.py")}
+    texts = PROGRAMS | {
+        path.name: path.read_text("utf-8") for path in (ROOT / "docs" / "examples").glob("*_bot.py")
+    }
     for name, text in texts.items():
         (tmp_path / name).write_text(text.replace("http://127.0.0.1:8080", market.address), "utf-8")
     programs = tmp_path / "bin"

@@ -280,6 +280,22 @@ def test_a_journal_belongs_to_one_process_and_one_account(
         exchange.trader(stranger, journal.stem)
 
 
+def test_a_journal_does_not_grow_for_ever(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    trader = new_trader(exchange, monkeypatch, keep=2)
+    first = trader.wait(trader.place(trader.build.limit("sell", PAIR, 1, "0.9", ref="first")))
+    waiting = trader.place(trader.build.limit("sell", PAIR, 1, "0.9", ref="waiting"))
+    for number in range(4):
+        trader.wait(trader.place(trader.build.cancel_all_after(60, ref=f"s-{number}")))
+        assert len(trader.tickets) <= 6
+    assert [ticket.ref for ticket in trader.tickets] == ["s-1", "s-2", "s-3"]
+    # What is forgotten here is known to the venue: it is not placed again.
+    assert trader.place(first.intent).id == first.id
+    assert waiting.is_done
+    restarted = again(exchange, trader, monkeypatch, keep=2)
+    assert [ticket.ref for ticket in restarted.tickets] == ["s-1", "s-2", "s-3"]
+    restarted.close()
+
+
 def test_a_torn_last_line_was_never_sent_and_a_damaged_one_stops(
     exchange: Exchange, trader: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

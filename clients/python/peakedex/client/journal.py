@@ -17,8 +17,8 @@ from typing import Any, Final, TextIO
 from peakedex.client.errors import JournalError
 from peakedex.client.intents import Intent
 
-KEPT_ENDED: Final = 2000
-"""Ended transactions that stay in the file when it is opened; their refs are refused at once."""
+KEEP: Final = 2000
+"""Ended transactions that stay, so that their refs are known without asking the venue."""
 
 
 @dataclass(slots=True)
@@ -38,17 +38,19 @@ class Signed:
 
 
 class Journal:
-    """The journal file of one account."""
+    """The journal file of one account. The file and `transactions` have at most twice `keep` ended ones."""
 
-    def __init__(self, path: str | os.PathLike[str], account: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], account: str, keep: int = KEEP) -> None:
         """Open or create it. Raises JournalError if another process uses it, or it is damaged."""
         self._path = Path(path)
         self._account = account
+        self._keep = keep
         try:
             # A file beside it is locked: the journal itself is replaced when it is compacted.
             self._lock = self._path.with_name(f"{self._path.name}.lock").open("a")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.transactions = self._load()
+            self._ended = sum(each.end is not None for each in self.transactions.values())
             self._compact()
             self._file: TextIO = self._path.open("a", encoding="utf-8")
             _sync_folder(self._path.parent)
@@ -64,10 +66,17 @@ class Journal:
         self._write({"signed": _dump(transaction)})
         self.transactions[transaction.id] = transaction
 
-    def ended(self, transaction: Signed, end: list[dict[str, Any]]) -> None:
-        """Record what became of a transaction. Raises JournalError."""
+    def ended(self, transaction: Signed, end: list[dict[str, Any]]) -> list[Signed]:
+        """Record what became of a transaction; those that are forgotten for it. Raises JournalError."""
         self._write({"end": transaction.id, "intents": end})
         transaction.end = end
+        self._ended += 1
+        if self._ended <= 2 * self._keep:
+            return []
+        self._file.close()
+        forgotten = self._compact()
+        self._file = self._path.open("a", encoding="utf-8")
+        return forgotten
 
     def close(self) -> None:
         """Close the file and free it for another process."""
@@ -113,18 +122,23 @@ class Journal:
         intents = tuple(Intent(one["action"], one["payload"]) for one in raw["intents"])
         found[raw["id"]] = Signed(raw["id"], raw["account"], int(raw["expires"]), intents, raw["body"])
 
-    def _compact(self) -> None:
-        ended = [each.id for each in self.transactions.values() if each.end is not None]
-        if len(ended) <= 2 * KEPT_ENDED:
-            return
-        for transaction_id in ended[:-KEPT_ENDED]:
-            del self.transactions[transaction_id]
+    def _compact(self) -> list[Signed]:
+        """Forget the oldest ended ones, and write the others into a new file."""
+        if self._ended <= 2 * self._keep:
+            return []
+        ended = [each for each in self.transactions.values() if each.end is not None]
+        forgotten = ended[: -self._keep]
+        for transaction in forgotten:
+            del self.transactions[transaction.id]
+        self._ended = self._keep
         fresh = self._path.with_name(f"{self._path.name}.new")
         with fresh.open("w", encoding="utf-8") as file:
             file.writelines(self._lines())
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
+        _sync_folder(self._path.parent)
+        return forgotten
 
     def _lines(self) -> Iterator[str]:
         for transaction in self.transactions.values():

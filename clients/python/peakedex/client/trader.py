@@ -17,7 +17,7 @@ from typing import Any, Final
 from peakedex.client.api import Api
 from peakedex.client.errors import ApiError, ConnectionFailed, InputError, NodesFailed, ReferenceUsed
 from peakedex.client.intents import Intent, Intents, custom_json_text
-from peakedex.client.journal import Journal, Signed
+from peakedex.client.journal import KEEP, Journal, Signed
 from peakedex.client.models import IntentResult, Order, Venue
 from peakedex.client.nodes import HiveNodes
 from peakedex.client.signing import Signer, Transaction, signed_json
@@ -96,7 +96,8 @@ class Trader:
     """An account that trades, or a bot that trades for `acting_for` under a grant. Not thread-safe.
 
     `journal` is a file that only this trader uses; it must outlive the process. `expires_in` is how many
-    seconds a signed transaction may take to get into a block. `sleep` is replaced by tests.
+    seconds a signed transaction may take to get into a block, `keep` how many ended transactions the journal
+    remembers at least. `sleep` is replaced by tests.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Trader:
         expires_in: int = EXPIRES_SECONDS,
         poll_seconds: float = POLL_SECONDS,
         resend_seconds: float = RESEND_SECONDS,
+        keep: int = KEEP,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """Opens the journal. Raises JournalError and InputError; asks no server."""
@@ -124,7 +126,7 @@ class Trader:
         self._resend_seconds = resend_seconds
         self._sleep = sleep
         self._venue: Venue | None = None
-        self._journal = Journal(journal, signer.account)
+        self._journal = Journal(journal, signer.account, keep)
         self._tickets: dict[str, Ticket] = {}  # by ref
         self._open: dict[str, _Sending] = {}  # by transaction id
         for signed in self._journal.transactions.values():
@@ -150,13 +152,13 @@ class Trader:
 
     @property
     def tickets(self) -> list[Ticket]:
-        """All intents in the journal, oldest first."""
+        """The intents that the journal remembers, oldest first."""
         return list(self._tickets.values())
 
     @property
     def open_tickets(self) -> list[Ticket]:
         """Intents whose outcome is not known."""
-        return [ticket for ticket in self._tickets.values() if not ticket.is_done]
+        return [ticket for sending in self._open.values() for ticket in sending.tickets]
 
     def refresh_venue(self) -> Venue:
         """Read the venue's rules again, after a pair was listed or changed."""
@@ -366,8 +368,10 @@ class Trader:
             {"state": ticket.state.value, "code": ticket.code, "reason": ticket.reason}
             for ticket in sending.tickets
         ]
-        self._journal.ended(sending.signed, end)
         del self._open[sending.signed.id]
+        for forgotten in self._journal.ended(sending.signed, end):
+            for intent in forgotten.intents:
+                self._tickets.pop(intent.ref, None)
 
     def close(self) -> None:
         """Close journal and connections. Orders stay: cancel them first, or arm `cancel_all_after`."""
