@@ -79,13 +79,18 @@ def _fills(user: str, trades: Iterable[Trade]) -> Iterator[Notification]:
             "block": block,
         }
         verb = "bought" if is_buy else "sold"
-        title = f"{user} {verb} {amount} {first.base} for {quote_amount} {first.quote}"
+        title = f"{user} {verb} {_short(amount)} {first.base} for {_short(quote_amount)} {first.quote}"
         yield notification(f"fill/{user}/{order}/{block}", "fill", title, fields, first.ts)
 
 
 def _sum(amounts: Iterable[str]) -> str:
     """The exact sum of decimal texts."""
     return f"{sum(map(Decimal, amounts), Decimal(0)):f}"
+
+
+def _short(amount: str) -> str:
+    """Decimal text without trailing zeros, for titles."""
+    return amount.rstrip("0").rstrip(".") if "." in amount else amount
 
 
 _DEPOSIT: Final[dict[str, tuple[str, Severity]]] = {
@@ -135,6 +140,6 @@ def _withdrawal(row: Withdrawal, *, is_new: bool) -> Iterator[Notification]:
             "paid by": row.paid_by if status == "paid" else None,
             "block": row.block,
         }
-        title = f"{row.user}: withdrawal of {row.amount} {row.symbol} {what}"
+        title = f"{row.user}: withdrawal of {_short(row.amount)} {row.symbol} {what}"
         ts = row.ts if status == PENDING else row.closed_ts or row.ts
         yield notification(f"withdrawal/{row.id}/{status}", "withdrawal", title, fields, ts)

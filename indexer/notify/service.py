@@ -64,8 +64,9 @@ class Service:
         while not self._stop.is_set():
             seen = observe(api, self._config)
             asked = {kind for rule in self._config.alarm_rules for kind in rule.kinds}
-            blind = ", ".join(sorted(seen.unknown & asked)) if seen.health is not None else ""
-            unseen.log(f"nothing is known of the alarms {blind}" if blind else "all alarms are seen", "seen")
+            if seen.health is not None:
+                blind = ", ".join(sorted(seen.unknown & asked))
+                unseen.log(f"nothing is known of the alarms {blind}" if blind else "all alarms are seen")
             before = self._outbox.state.alarms.keys() | seen.alarms.keys()
             self._outbox.commit(
                 lambda state, seen=seen: list(judge(state, seen, self._config, self._url)),  # type: ignore[misc]
