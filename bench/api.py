@@ -108,7 +108,9 @@ def proxied(url: str, home: Path) -> None:
         for name in ("book", "history", "balances"):
             requests = [request.replace(b"\r\n\r\n", GZIP) for request in PATHS[name]]
             nginx.load(requests, 1.0)
+            behind = ours.cpu_seconds()
             found = nginx.load(requests, SECONDS)
+            whole = found.cpu + 1e6 * (ours.cpu_seconds() - behind) / len(found.found.latencies)
             behind = ours.cpu_seconds()
             runs = [nginx.load(requests, QUIET_SECONDS, rate=500) for _ in range(QUIET_RUNS)]
             behind = 1e6 * (ours.cpu_seconds() - behind) / sum(len(run.found.latencies) for run in runs)
@@ -116,7 +118,8 @@ def proxied(url: str, home: Path) -> None:
             p99 = sorted(run.percentile(0.99) for run in runs)
             failed = "".join(_failed(run.found) for run in (found, *runs))
             print(
-                f"  {name:>8}: {found}, ratio {found.rate / empty.rate:.1f} (empty {empty.rate:,.0f}/s); at 500/s "
+                f"  {name:>8}: {found}, ratio {found.rate / empty.rate:.1f}, of CPU {empty.cpu / whole:.1f} "
+                f"(empty {empty.rate:,.0f}/s, {empty.cpu:.0f} us); at 500/s "
                 f"{cpu:.0f} us of nginx, {behind:.0f} us of the API, p99 "
                 f"{', '.join(f'{value:.1f}' for value in p99)} ms{failed}"
             )
