@@ -1,6 +1,8 @@
 // Hive nodes: the head of the chain, and broadcasting of a signed transaction.
 
 const TIMEOUT_MS = 8000;
+/** @type {Record<string, "in block"|"final">} */
+const PLACES = { within_reversible_block: "in block", within_irreversible_block: "final" };
 
 /** No node answered what was asked. Nothing was signed. */
 export class NodesError extends Error {}
@@ -31,6 +33,23 @@ export class Nodes {
       }
     }
     throw new NodesError(`no Hive node answers: ${problems.join("; ")}`);
+  }
+
+  /**
+   * Where a transaction is, as the first node that knows it says; null if none does.
+   * @param {string} id
+   * @returns {Promise<"in block"|"final"|null>} `final`: in an irreversible block
+   */
+  async whereabouts(id) {
+    for (const address of this.addresses) {
+      try {
+        const { status } = await call(address, "transaction_status_api.find_transaction", { transaction_id: id });
+        if (status in PLACES) return PLACES[status];
+      } catch {
+        // try the next node
+      }
+    }
+    return null;
   }
 
   /**

@@ -12,12 +12,13 @@ if (!globalThis.crypto) globalThis.crypto = /** @type {any} */ ((await import("n
 const EXPIRES_SECONDS = 60;
 const POLL_MS = 1000;
 const POLLS_BEFORE_RESEND = 5;
+const INCLUDED = new Set(["in block", "final"]);
 const ENDS = new Set(["open", "waiting", "filled", "cancelled", "expired", "triggered", "accepted", "rejected", "not included"]);
 
 /**
  * A signed intent; plain data, so keep it as JSON and go on with it in another process.
- * `state`: "signed", "sent", "unknown" (no node said what became of it) or "refused" (by every node) while it is
- * undecided; then "open", "waiting" (a stop), "filled", "cancelled", "expired", "triggered", "accepted" (an action that
+ * `state`: "signed", "sent", "unknown" (no node said what became of it), "refused" (by every node), "in block" or "final"
+ * (in an irreversible block) while it is undecided; then "open", "waiting" (a stop), "filled", "cancelled", "expired", "triggered", "accepted" (an action that
  * is no order), "rejected" (with `code` and `reason`), or "not included" (its deadline passed; it never happens).
  * @typedef {{ref: string, account: string, user: string, action: string, notAfter: number, state: string,
  *   id: string|null, transaction: any, code: string|null, reason: string, block: number|null, order: any}} Ticket
@@ -186,7 +187,9 @@ export class Trader {
     for (let polls = 1; ; polls += 1) {
       try {
         if (await this.update(ticket)) return ticket;
-        if (ticket.transaction && polls % POLLS_BEFORE_RESEND === 0) await this.send(ticket);
+        await this.locate(ticket);
+        const isLost = ticket.transaction && !INCLUDED.has(ticket.state);
+        if (isLost && polls % POLLS_BEFORE_RESEND === 0) await this.send(ticket);
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
       }
@@ -214,6 +217,13 @@ export class Trader {
     // Only irreversible blocks are read, and in a later one it would be rejected as too late.
     if (seenUntil > ticket.notAfter) ticket.state = "not included";
     return ENDS.has(ticket.state);
+  }
+
+  // What the nodes say is no decision: a fork can drop a block, and the exchange may reject what is in it.
+  async locate(ticket) {
+    const place = ticket.id ? await this.nodes.whereabouts(ticket.id) : null;
+    if (place) Object.assign(ticket, { state: place, reason: "" });
+    else if (INCLUDED.has(ticket.state)) ticket.state = "sent";
   }
 
   async decide(ticket, row) {

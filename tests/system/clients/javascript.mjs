@@ -69,6 +69,7 @@ const steps = {
       ticket, again, isSeen, replaced: replaced.order, cancelled: cancelled.state, signedAgain: signed - before - 2,
       savedBeforeSending: first.ref === "life-1" && first.broadcasts === 0 && first.transaction !== null,
       open: (await trader.market.openOrders(job.account)).length,
+      places: [await trader.nodes.whereabouts(ticket.id), await trader.nodes.whereabouts("00".repeat(20))],
     };
   },
 

@@ -92,6 +92,7 @@ def test_an_order_is_placed_found_by_its_reference_replaced_and_cancelled(seen: 
     assert (life["replaced"]["price"], life["replaced"]["quantity"]) == ("0.950000", "10.50000000")
     assert (life["cancelled"], life["open"]) == ("accepted", 0)
     assert life["isSeen"] is True
+    assert life["places"] == ["final", None]
     assert life["savedBeforeSending"] is True
 
 
