@@ -123,11 +123,12 @@ def _signing_keys(transaction: Transaction, chain_id: bytes) -> Sequence[str]:
 
 
 def satisfied(authority: Authority, role: Role, keys: Sequence[str], lookup: Lookup, depth: int) -> bool:
-    """Whether the keys reach the threshold."""
+    """Whether the keys reach the threshold. Accounts within an owner authority count by their active one."""
+    inner: Role = "active" if role == "owner" else role
     weight = sum(key_weight for key, key_weight in authority.key_auths if key in keys)
     for name, account_weight in authority.account_auths:
         if weight >= authority.threshold or depth >= MAX_DEPTH:
             break
-        if satisfied(lookup(name, role), role, keys, lookup, depth + 1):
+        if satisfied(lookup(name, inner), inner, keys, lookup, depth + 1):
             weight += account_weight
     return weight >= authority.threshold

@@ -142,6 +142,10 @@ def test_an_account_update_changes_authorities_and_a_fork_takes_it_back() -> Non
     with pytest.raises(ChainError, match="Missing Active Authority alice"):
         chain.push(signed(chain, [PAY], key(chain, "alice", "active")))
     chain.push(signed(chain, [PAY], key(chain, "bobby", "active"), key(chain, "carol", "active")))
+    mine = AccountUpdate("alice", AuthorityValue(1, (), ((KEYS["k1"].public_key, 1),)), None, **kept)
+    with pytest.raises(ChainError, match="Missing Owner Authority alice"):
+        chain.push(signed(chain, [mine], key(chain, "bobby", "owner"), key(chain, "carol", "owner")))
+    chain.push(signed(chain, [mine], key(chain, "bobby", "active"), key(chain, "carol", "active")))
     chain.rewind(chain.head - 1, forget=True)
     assert chain.accounts.authority("alice", "active") == Authority.of_key(
         key(chain, "alice", "active").public_key
