@@ -43,7 +43,10 @@ class PartWriter:
             self._files = files.pop_all()
 
     def continue_from(self, folder: Path, part: Part) -> None:
-        """Take over the blocks of an unfinished part, whose files are in a folder. Raises SourceError."""
+        """Take over the blocks of an unfinished part, whose files are in a folder. Raises SourceError.
+
+        Receipts and journal are written again: the database has them.
+        """
         lines = read_lines([folder / part.headers.name])
         head = next(lines, None)
         words = [] if head is None else head.text.split(b" ")
@@ -60,9 +63,8 @@ class PartWriter:
         self.last = LastBlock(reader.number, reader.block_id, reader.timestamp)
         if self.last[:2] != (part.last, part.last_id):
             raise SourceError(f"{part.headers.name}: it does not end with block {part.last}")
-        for kind in ("blocks", "receipts"):
-            for line in read_lines([folder / getattr(part, kind).name]):
-                self._out[kind].write(line.text + b"\n")
+        for line in read_lines([folder / part.blocks.name]):
+            self._out["blocks"].write(line.text + b"\n")
 
     def add(self, block: Block) -> None:
         """Write the next block: whole if it may concern the venue. Raises SourceError."""

@@ -188,7 +188,7 @@ class Publisher:
 
     def _take_over(self, writer: PartWriter, folder: Path, part: Part) -> None:
         """Continue the unfinished part in the storage. Raises StorageError where it is damaged."""
-        for file in (part.headers, part.blocks, part.receipts):
+        for file in (part.headers, part.blocks):
             path = folder / file.name
             self._storage.get(file.name, path)
             if (path.stat().st_size, sha256_of(path)) != (file.size, file.sha256):
