@@ -311,7 +311,7 @@ version_of_source() {
     local number digest
     number=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$SOURCE/pyproject.toml")
     digest=$(cd "$SOURCE" && find pyproject.toml requirements-server.lock settlement indexer api alembic frontend venues \
-        -type f ! -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+        clients/python clients/ccxt -type f ! -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
     say "$number-${digest:0:12}"
 }
 

@@ -59,6 +59,13 @@ SYSTEMCTL: Final = """#!/bin/sh
 echo "systemctl $*" >> "@LOG@"
 case "$*" in
     *is-enabled*) exit 1 ;;
+    *SubState*)
+        failing=$(cat "@ROOT@/failing" 2>/dev/null)
+        if [ "$(readlink "@ROOT@/opt/peakedex/current")" = "versions/$failing" ]; then
+            echo auto-restart
+        else
+            echo running
+        fi ;;
 esac
 """
 NGINX: Final = """#!/bin/sh
@@ -87,7 +94,7 @@ class Machine:
 
     folder: Path
     sick: set[str] = field(default_factory=set)
-    """Versions whose API reports a broken database."""
+    """Versions whose API reports a broken database. That of the version in the file `failing` restarts for ever."""
     health: str = ""
 
     def __post_init__(self) -> None:
@@ -114,7 +121,8 @@ class Machine:
             ROOT / "deploy", self.checkout / "deploy", ignore=shutil.ignore_patterns("vendor", "__pycache__")
         )
         shutil.copytree(ROOT / "frontend", self.checkout / "frontend")
-        for name in ("settlement/core", "indexer", "api", "alembic/versions", "venues"):
+        clients = ("clients/python", "clients/ccxt")
+        for name in ("settlement/core", "indexer", "api", "alembic/versions", "venues", *clients):
             (self.checkout / name).mkdir(parents=True)
         (self.checkout / "pyproject.toml").write_text('[project]\nversion = "1.0.0"\n')
         (self.checkout / "requirements-server.lock").write_text("nothing==1 --hash=sha256:00\n")
@@ -128,6 +136,7 @@ class Machine:
     def _write_program(self, path: Path, text: str) -> None:
         for name, value in (
             ("LOG", self.log),
+            ("ROOT", self.root),
             ("PEAKEDEX", self._programs / "peakedex-now"),
             ("CHECKOUT", self.checkout),
             ("PYTHON", shared_python()),
@@ -162,7 +171,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
         return Done(done.returncode, done.stdout, done.stderr, self.log.read_text().splitlines())
 
@@ -177,7 +186,7 @@ class Machine:
 
     def install(self, *words: object, **options: Any) -> Done:
         venue = self.folder / "venue.toml"
-        return self.run("--name", NAME, "--venue", venue, "--health-seconds", 20, *words, **options)
+        return self.run("--name", NAME, "--venue", venue, "--health-seconds", 120, *words, **options)
 
     def uid(self, user: str) -> int:
         """ID of one of the services' users."""
