@@ -17,7 +17,7 @@ from typing import Any
 
 import zstandard
 
-from indexer.devnet.traders.payloads import custom_json, intent
+from indexer.devnet.traders.payloads import custom_json, intent, token_transfer
 from indexer.ops.backup.storage import Credentials, open_storage
 from indexer.ops.evidence.publish import Publisher
 from indexer.sources.archive import ArchiveSource
@@ -80,6 +80,13 @@ class Exchange:
         """Blocks in which nothing of the exchange happens."""
         for _ in range(blocks):
             self.chain.node.tick()
+
+    def deposit(self) -> None:
+        """A block with a deposit of a sidechain token, which counts by its receipts."""
+        node, venue = self.chain.node, self.chain.venue
+        node.faucet("alice", "PEK", "5")
+        node.broadcast([custom_json(venue, "alice", token_transfer("PEK", venue.tokens["PEK"].escrow, "5"))])
+        node.tick()
 
     def post_checkpoint(self) -> None:
         """Post the checkpoint of the newest indexed block."""
