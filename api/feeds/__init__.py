@@ -1,1 +1,1 @@
-"""Endpoints in other sites' formats: CoinGecko, CoinMarketCap, TradingView UDF."""
+"""Endpoints in others' formats: CoinGecko, CoinMarketCap, TradingView UDF, Atom."""

@@ -25,9 +25,9 @@ class Webhook:
 
     def send(self, message: Notification) -> None:
         body = msgspec.json.encode(message)
-        headers = {"X-Peakedex-Id": hashlib.sha256(message.id.encode()).hexdigest()}
+        headers: dict[str, str] = {}
         if self._secret is not None:
             stamp = str(int(time.time()))
             signed = hmac.new(self._secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256)
-            headers |= {"X-Peakedex-Timestamp": stamp, "X-Peakedex-Signature": f"sha256={signed.hexdigest()}"}
+            headers = {"X-Peakedex-Timestamp": stamp, "X-Peakedex-Signature": f"sha256={signed.hexdigest()}"}
         self._poster.post(self._url, body, headers)
