@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from itertools import zip_longest
 from queue import SimpleQueue
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -24,8 +25,10 @@ from indexer.chain.decode import decode, has_candidate
 from indexer.chain.headers import HeaderBlock
 from indexer.chain.integrity.block_id import check_id
 from indexer.chain.integrity.merkle import Verifier
+from indexer.chain.receipts import ReceiptError, Receipts
 from indexer.sources.hive_client import HiveClient
-from settlement.core.events import VenueFilter
+from indexer.sources.sidechain_client import SidechainClient
+from settlement.core.events import Movement, VenueFilter
 from settlement.net.chain_id import ExpectedChain
 from settlement.net.http_client import NodeError
 
@@ -68,22 +71,27 @@ class HeaderSample(NamedTuple):
 
 
 class BlockSampler:
-    """Chooses, while blocks are read, from the headers and from the whole blocks that nothing verifies."""
+    """Chooses, while blocks are read: headers, whole blocks that nothing verifies, and receipts."""
 
     def __init__(self, size: int, seed: int | None = None) -> None:
         """`seed` makes the choice repeatable, for tests: by default it is fresh randomness."""
         source = random.Random(secrets.randbits(_SEED_BITS) if seed is None else seed)
         self.headers: Reservoir[HeaderSample] = Reservoir(size, source)
         self.blocks: Reservoir[Block] = Reservoir(size, source)
+        self.receipts: Reservoir[tuple[Block, Receipts | None]] = Reservoir(size, source)
 
     def header_only(self, block: HeaderBlock) -> None:
         """A block that is published without its transactions."""
         self.headers.offer(HeaderSample(block.number, block.block_id))
 
-    def whole(self, block: Block, *, is_verified: bool) -> None:
-        """A whole block, offered unless its transactions are verified already."""
+    def whole(
+        self, block: Block, receipts: Receipts | None, *, is_candidate: bool, is_verified: bool
+    ) -> None:
+        """A whole block, offered unless its transactions are verified; its receipts if they matter."""
         if not is_verified:
             self.blocks.offer(block)
+        if is_candidate:
+            self.receipts.offer((block, receipts))
 
 
 def chance(total: int, sample: int, hidden: int) -> float:
@@ -112,6 +120,57 @@ def detectable(total: int, sample: int, wanted: float) -> int:
         else:
             low = middle + 1
     return low
+
+
+class ReceiptsChecker:
+    """Compares published receipts with those of Hive-Engine nodes: both must give the same movements."""
+
+    def __init__(self, nodes: tuple[str, ...], venue_filter: VenueFilter) -> None:
+        self._venue_filter = venue_filter
+        self._clients = deque((url, SidechainClient(url)) for url in dict.fromkeys(nodes))
+
+    def check(self, sampler: BlockSampler) -> None:
+        """Raises MismatchFound for receipts that differ, TargetUnavailable without an answer."""
+        try:
+            for block, ours in sampler.receipts.items:
+                theirs, url = self._receipts(block)
+                try:
+                    mine, others = (
+                        [
+                            event
+                            for event in decode(block, self._venue_filter, each)
+                            if isinstance(event, Movement)
+                        ]
+                        for each in (ours, theirs)
+                    )
+                except ReceiptError as error:
+                    raise TargetUnavailable(f"{url}: {error}") from None
+                if mine != others:
+                    raise MismatchFound(self._difference(block, mine, others, url))
+        finally:
+            for _, client in self._clients:
+                client.close()
+
+    def _receipts(self, block: Block) -> tuple[Receipts | None, str]:
+        """The receipts of the first node that answers, and its URL. Raises TargetUnavailable."""
+        problem: object = "not executed by the sidechain yet"
+        for url, client in list(self._clients):
+            self._clients.rotate(-1)
+            try:
+                answer = client.receipts(block.number, block.block_id)
+            except NodeError as error:
+                problem = error
+                continue
+            if answer.is_final:
+                return answer.receipts, url
+        raise TargetUnavailable(f"receipts of block {block.number}: {problem}")
+
+    @staticmethod
+    def _difference(block: Block, ours: list[Movement], theirs: list[Movement], url: str) -> Mismatch:
+        mine, other = next(pair for pair in zip_longest(ours, theirs) if pair[0] != pair[1])
+        mine_shown, other_shown = (None if each is None else ascii(tuple(each)) for each in (mine, other))
+        cause = f"the second one is of {url}"
+        return Mismatch("published receipt", block.number, None, mine_shown, other_shown, cause)
 
 
 class SampleChecker:

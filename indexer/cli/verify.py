@@ -61,7 +61,8 @@ from settlement.store.write.snapshot import CheckpointClaim
     "--sample",
     type=click.IntRange(1),
     metavar="N",
-    help="Read N random blocks of which evidence holds only the headers from each --node's chain.",
+    help="Read N random blocks of which evidence holds only the headers from --node, and compare receipts "
+    "of N blocks with --engine-node.",
 )
 @click.option("--seed", type=int, help="Choose the sample by this number: for tests.")
 @config.setting("log-level", default="warning")
@@ -117,7 +118,7 @@ def verify(
             ).run()
             checks = NodeChecks(asked, chain, rules_venue, rules.state.header, verified.checkpoint)
             confirmed = checks.run() if asked or evidence is not None else {}
-            confirmed |= checks.sample(sampler)
+            confirmed |= checks.sample(sampler, engine_node if _is_given("engine_node") else ())
             found = _facts(verified, rules, side, source, as_json=as_json) | confirmed
         if stop.is_set():
             raise CheckFailed(f"stopped at block {rules.next_block() - 1} without differences so far")

@@ -185,8 +185,10 @@ class BlockObserver(Protocol):
         """A block that is published without its transactions."""
         ...
 
-    def whole(self, block: Block, *, is_verified: bool) -> None:
-        """A whole block; whether its transactions are verified against its header."""
+    def whole(
+        self, block: Block, receipts: Receipts | None, *, is_candidate: bool, is_verified: bool
+    ) -> None:
+        """A whole block: whether receipts matter, and whether its transactions match its header."""
         ...
 
 
@@ -354,7 +356,7 @@ class EvidenceSource:
             except ReceiptError as error:
                 raise line.error(error) from None
         if self._observer is not None:
-            self._observer.whole(block, is_verified=is_verified)
+            self._observer.whole(block, receipts, is_candidate=is_candidate, is_verified=is_verified)
         return block, receipts
 
 

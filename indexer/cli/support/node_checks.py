@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from indexer.audit.compare import Mismatch, MismatchFound, TargetUnavailable
-from indexer.audit.sampling import BlockSampler, SampleChecker, chance, detectable
+from indexer.audit.sampling import BlockSampler, ReceiptsChecker, SampleChecker, chance, detectable
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.integrity.merkle import local_verifier
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
@@ -80,8 +80,8 @@ class NodeChecks:
             cause = f"the second one is of {node}: the archive is of another chain, or forged"
             raise MismatchFound(Mismatch("block id", last.number, None, last.block_id, theirs, cause))
 
-    def sample(self, sampler: BlockSampler | None) -> dict[str, Any]:
-        """Compare a sample with the nodes' blocks; returns what it shows, and with which odds."""
+    def sample(self, sampler: BlockSampler | None, engine_nodes: tuple[str, ...]) -> dict[str, Any]:
+        """Compare a sample with the nodes' blocks and receipts; returns what it shows, with which odds."""
         if sampler is None:
             return {}
         checker = SampleChecker(self._nodes, self._chain, self._venue.filter, local_verifier())
@@ -89,6 +89,11 @@ class NodeChecks:
             checker.check(sampler)
         except TargetUnavailable as error:
             raise ConfigurationError(f"--node: {error}") from None
+        try:
+            if engine_nodes:
+                ReceiptsChecker(engine_nodes, self._venue.filter).check(sampler)
+        except TargetUnavailable as error:
+            raise ConfigurationError(f"--engine-node: {error}") from None
         total, size = sampler.headers.seen, len(sampler.headers.items)
         whole = len(sampler.blocks.items)
         is_verified = checker.verified >= size + whole
@@ -102,6 +107,13 @@ class NodeChecks:
         if whole:
             facts["sampled_whole"] = (
                 f"{whole:,} of {sampler.blocks.seen:,} whole blocks: as the nodes have them"
+            )
+        receipts = len(sampler.receipts.items)
+        if receipts:
+            facts["sampled_receipts"] = (
+                f"of {receipts:,} of {sampler.receipts.seen:,} blocks: as the Hive-Engine nodes have them"
+                if engine_nodes
+                else "none, no Hive-Engine node was asked: add --engine-node URL"
             )
         return facts
 

@@ -221,6 +221,7 @@ def test_a_manifest_that_was_half_replaced_is_put_in_place(exchange: Exchange, t
 Forgery = Callable[[Path], None]
 ORDER = b'\\"price\\":\\"'
 """Only orders have a price; whether quantities count, receipts decide."""
+QUANTITY = b'quantity\\":\\"'
 
 
 def in_file(kind: str, word: bytes, change: Callable[[bytes], bytes]) -> Forgery:
@@ -384,6 +385,26 @@ def test_a_changed_order_is_found_by_a_sample_of_whole_blocks(
     assert run.code == FAILED
     assert run.lines[0].startswith("DIFFERS in a published whole block of block ")
     assert "has other transactions under the same block id" in run.lines[-1]
+
+
+def test_changed_receipts_are_found_by_a_sample_of_receipts(
+    exchange: Exchange, copy: Path, tmp_path: Path
+) -> None:
+    """A deposit of the forger's own making, after the checkpoint, with everything that follows from it."""
+    made.rewrite(copy, made.part_with(copy, "receipts", QUANTITY), swap(QUANTITY, QUANTITY + b"7"))
+    database = tmp_path / "forged.db"
+    assert peakedex("replay", "--venue", exchange.venue, "--archive", copy, "--db", database).code == OK
+    _take_texts(copy, database)
+    words = (*exchange.node, "--sample", 10_000)
+    said = facts(verify(exchange, copy, *words))
+    assert said["sampled_receipts"] == "none, no Hive-Engine node was asked: add --engine-node URL"
+    engine = ("--engine-node", exchange.chain.server.engine_url)
+    run = verify(exchange, copy, *words, *engine)
+    assert run.code == FAILED
+    assert run.lines[0].startswith("DIFFERS in a published receipt of block ")
+    assert run.lines[-1] == f"cause    the second one is of {exchange.chain.server.engine_url}"
+    said = facts(verify(exchange, exchange.folder, *words, *engine))
+    assert said["sampled_receipts"].endswith(" blocks: as the Hive-Engine nodes have them")
 
 
 def test_a_checkpoint_that_the_blocks_do_not_give_is_named(exchange: Exchange, tmp_path: Path) -> None:
