@@ -20,6 +20,7 @@ from indexer.notify.state import ActiveAlarm, State
 from settlement.net.http_client import NodeError
 
 MAX_SUBJECTS: Final = 1_000
+"""More of them are not told apart."""
 MAX_TEXT: Final = 300
 _STUCK: Final = timedelta(hours=1)
 _PENDING_PAGES: Final = 5
@@ -111,7 +112,7 @@ def observe(api: Api, config: Config) -> Observation:
     for read, kinds in readers:
         try:
             alarms |= read()
-        except NodeError:
+        except (NodeError, ValueError):  # also a time that is none
             unknown |= kinds
     return Observation(health, None, alarms, frozenset(unknown))
 
@@ -246,14 +247,17 @@ def judge(
         active = state.alarms.get(kind)
         if active is None:
             active = state.alarms[kind] = ActiveAlarm(now(), moment, [], "")
-        added = alarm.subjects - set(active.subjects)
+        subjects = alarm.subjects if len(alarm.subjects) <= MAX_SUBJECTS else frozenset(("many",))
+        added = subjects - set(active.subjects)
         is_due = moment - active.first_seen >= config.alarms[kind].after_seconds
         repeats = config.repeat_hours * 3600
         is_repeat = active.sent > 0 and 0 < repeats <= moment - active.last_sent
         active.text = clean(alarm.text, MAX_TEXT)
-        if not is_due or not (active.sent == 0 or added or is_repeat):
+        if not is_due:
             continue
-        active.subjects = [*active.subjects, *sorted(added)][-MAX_SUBJECTS:]
+        active.subjects = sorted(subjects)
+        if active.sent > 0 and not added and not is_repeat:
+            continue
         active.sent, active.last_sent = active.sent + 1, moment
         yield from _tell(kind, active, config, url, is_over=False)
     for kind in state.alarms.keys() - seen.alarms.keys() - seen.unknown:

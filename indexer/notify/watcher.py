@@ -83,7 +83,10 @@ class Watcher:
                 for event in read_events(self._api.url, self._topics(), self._resume_from()):
                     if self._stop.is_set():
                         return
-                    self._take(event)
+                    try:
+                        self._take(event)
+                    except (ArithmeticError, ValueError) as error:  # a number or a time that is none
+                        raise ApiError(f"{self._api.url}: not the API's answer: {error!r}") from None
                     if pause:
                         log.info("the stream is followed again")
                     pause = 0.0

@@ -168,6 +168,23 @@ def test_more_of_the_same_is_news_and_less_is_not(watched: Watched) -> None:
     assert len(watched.look(15)) == 1
 
 
+def test_thousands_of_held_payments_are_one_message_and_one_that_is_held_again_is_news(
+    watched: Watched,
+) -> None:
+    for n in range(1001):
+        watched.pending(f"w{n}", "held")
+    watched.look()
+    assert len(watched.look(60)) == 1
+    watched.pending("w1001", "held")
+    assert watched.look(15) == []
+    watched.withdrawals = watched.withdrawals[:2]
+    assert len(watched.look(15)) == 1  # fewer, and now they are told apart
+    held = watched.withdrawals.pop()
+    assert watched.look(15) == []
+    watched.withdrawals.append(held)
+    assert len(watched.look(15)) == 1
+
+
 def test_without_an_answer_nothing_else_is_resolved(watched: Watched) -> None:
     watched.tokens = [{"symbol": "PEK", "solvent": False, "real_difference": None}]
     watched.look()
