@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Final
@@ -10,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from api.database import Snapshot
-from api.http.errors import bad_input
+from api.http.errors import ApiError, bad_input
 from api.http.paging import Cursors
 from api.http.parameters import PageParameters, Rule, User, one_of
 from api.http.resource import PLAIN, Resource
@@ -26,6 +29,7 @@ from settlement.store.read.statement.view import show_line, show_profits
 
 MAX_ENTRIES: Final = 20_000
 """Of a file, and of the history from which cost is computed: more would occupy a thread for seconds."""
+WAIT_SECONDS: Final = 2.0
 _LARGER: Final = "use `peakedex statement` on a node of your own"
 
 _SCHEMA: Final = {"type": "string", "pattern": f"^{PATTERN}$"}
@@ -171,6 +175,23 @@ def _view(snapshot: Snapshot, params: StatementParameters) -> StatementPage:
     )
 
 
+_expensive = threading.BoundedSemaphore()
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Admits one expensive request at a time in a process, so that the other threads go on answering.
+
+    Raises ApiError (503) after `WAIT_SECONDS`.
+    """
+    if not _expensive.acquire(timeout=WAIT_SECONDS):
+        raise ApiError("E_BUSY", "Another statement is being computed. Try again in a moment.")
+    try:
+        yield
+    finally:
+        _expensive.release()
+
+
 def _cost_bases(found: Statement, user: str) -> tuple[CostBasis, ...]:
     try:
         return found.cost_bases(MAX_ENTRIES)
@@ -182,9 +203,10 @@ def _cost_bases(found: Statement, user: str) -> tuple[CostBasis, ...]:
 
 def _profit(snapshot: Snapshot, params: ProfitParameters) -> Profits:
     found = _open(snapshot, params.user, params.from_, params.to)
-    bases = _cost_bases(found, params.user)
-    for number, _ in enumerate(found.lines(bases=bases), start=1):
-        _check_length(number)
+    with one_at_a_time():
+        bases = _cost_bases(found, params.user)
+        for number, _ in enumerate(found.lines(bases=bases), start=1):
+            _check_length(number)
     return Profits(
         *snapshot.stamp,
         user=params.user,
@@ -197,12 +219,13 @@ def _profit(snapshot: Snapshot, params: ProfitParameters) -> Profits:
 def _file(snapshot: Snapshot, params: FileParameters) -> Text:
     found = _open(snapshot, params.user, params.from_, params.to)
     bases: tuple[CostBasis, ...] = ()
-    if FORMATS[params.format].is_whole:
-        bases = _cost_bases(found, params.user)
     parts = []
-    for number, part in enumerate(csv_text(found, params.format, bases)):
-        _check_length(number * ROWS_OF_PART // 2)  # an entry has at most two rows
-        parts.append(part)
+    with one_at_a_time():
+        if FORMATS[params.format].is_whole:
+            bases = _cost_bases(found, params.user)
+        for number, part in enumerate(csv_text(found, params.format, bases)):
+            _check_length(number * ROWS_OF_PART // 2)  # an entry has at most two rows
+            parts.append(part)
     name = f"peakedex-{params.user}-{params.format}.csv"
     return Text("".join(parts), {"Content-Disposition": f'attachment; filename="{name}"'})
 

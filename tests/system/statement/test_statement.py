@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from api.routes.accounts.statement import one_at_a_time
 from tests.system.api.world import World
 from tests.system.cli.command import OK, peakedex
 
@@ -163,6 +164,21 @@ def test_the_file_is_what_the_command_writes(world: World, client: FlaskClient, 
         )
         assert (run.code, run.err) == (OK, "")
         assert out.read_text("utf-8") == answer.text
+
+
+def test_expensive_requests_take_turns(client: FlaskClient) -> None:
+    """What costs little is answered meanwhile."""
+    addresses = (
+        "/api/statement/profit?user=bob&from=2026-09-21",
+        "/api/statement/file?user=bob&from=2026-09-21",
+    )
+    with one_at_a_time():
+        for address in addresses:
+            answer = client.get(address)
+            assert (answer.status_code, answer.get_json()["code"]) == (503, "E_BUSY")
+            assert int(answer.headers["Retry-After"]) > 0
+        ask(client, "/api/statement?user=bob&from=2026-09-21")
+    assert [client.get(address).status_code for address in addresses] == [200, 200]
 
 
 def test_changes_of_the_csv_add_up_between_its_balances(client: FlaskClient) -> None:
