@@ -182,3 +182,13 @@ def test_a_statement_is_downloaded_for_the_chosen_period(
     section.get_by_label("To").fill("2000-01-01")
     section.get_by_role("button", name="Download statement").click()
     expect(section).to_contain_text("The first day is after the last one.")
+
+
+def test_the_account_s_feed_is_linked(watched: OpenPage, context: BrowserContext, world: World) -> None:
+    name = use_practice_account(context, world)
+    link = watched("portfolio.html").page.get_by_role("link", name="Feed")
+    address = f"{world.site}/api/atom?user={name}"
+    assert link.evaluate("link => link.href") == address
+    answer = context.request.get(address)
+    assert answer.headers["content-type"].startswith("application/atom+xml")
+    assert "<title>Deposit of " in answer.text()

@@ -1,6 +1,6 @@
 // Download of the account's statement: a format and a period, as one file from the API.
 
-import { readText } from "../data/api.js";
+import { apiUrl, readText } from "../data/api.js";
 import { el } from "../lib/dom.js";
 import { field, panel } from "../lib/widgets.js";
 import { statement as strings } from "../strings/statement.js";
@@ -38,7 +38,8 @@ export function statementSection(user) {
   const choice = el("div", { className: "field" }, el("label", { htmlFor: format.id }, strings.format), format);
   const form = el("form", { className: "proof-form", onsubmit, novalidate: true }, choice, from.node, to.node, submit);
   const body = el("div", { className: "body stack" }, el("p", { className: "muted" }, strings.lead), form);
-  return panel("statement", strings.title, { content: [body] });
+  const feed = el("a", { href: apiUrl("atom", { user }), title: strings.feedTitle }, strings.feed);
+  return panel("statement", strings.title, { tools: [feed], content: [body] });
 }
 
 function save(text, name) {

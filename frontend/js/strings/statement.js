@@ -8,5 +8,7 @@ export const statement = {
   to: "To",
   order: "The first day is after the last one.",
   download: "Download statement",
+  feed: "Feed",
+  feedTitle: "Fills, deposits, refunds and withdrawals for feed readers (Atom)",
   lead: "Every deposit, withdrawal, trade, fee and refund, with balances that add up. The cost of deposits is unknown and never guessed: enter it in your tax program.",
 };
