@@ -22,7 +22,8 @@ from peakedex.client.intents import Intent, Intents, ProtectiveStop, Trigger
 from peakedex.client.nodes import DEVNET, PUBLIC_NODES, HiveNodes
 from peakedex.client.signing import MAINNET, CallbackSigner, KeySigner, Signer, Transaction
 from peakedex.client.stream import LiveBook, stream
-from peakedex.client.trader import State, Ticket, Trader
+from peakedex.client.tickets import State, Ticket
+from peakedex.client.trader import Trader
 
 __all__ = [
     "DEVNET",

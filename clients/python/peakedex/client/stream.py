@@ -13,7 +13,8 @@ import msgspec
 
 from peakedex.client.errors import ApiError, ConnectionFailed
 from peakedex.client.http import Http
-from peakedex.client.models import Level, OrderBook, StreamEvent
+from peakedex.client.models import Level, OrderBook
+from peakedex.client.stream_events import StreamEvent
 
 SILENCE_SECONDS: Final = 30.0  # a server sends at least a heartbeat every 15 seconds
 FIRST_PAUSE_SECONDS: Final = 2.0

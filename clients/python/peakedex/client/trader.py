@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from os import PathLike
 from typing import Any, Final
 
@@ -18,68 +18,16 @@ from peakedex.client.api import Api
 from peakedex.client.errors import ApiError, ConnectionFailed, InputError, NodesFailed, ReferenceUsed
 from peakedex.client.intents import Intent, Intents, custom_json_text
 from peakedex.client.journal import KEEP, Journal, Signed
-from peakedex.client.models import IntentResult, Order, Venue
+from peakedex.client.models import Health, IntentResult, Venue
 from peakedex.client.nodes import HiveNodes
 from peakedex.client.signing import Signer, Transaction, signed_json
+from peakedex.client.tickets import State, Ticket
 
 EXPIRES_SECONDS: Final = 60
 RESEND_SECONDS: Final = 4.0
 POLL_SECONDS: Final = 1.0
 
 log = logging.getLogger("peakedex.client")
-
-
-class State(StrEnum):
-    """Where an intent stands. The first six are on the way; the others are ends."""
-
-    SIGNED = "signed"  # in the journal; nobody has it yet
-    SENT = "sent"  # a Hive node has taken it
-    UNKNOWN = "unknown"  # sent, and no node said what became of it
-    REFUSED = "refused"  # every node refused it; another may still take it until it expires
-    IN_BLOCK = "in block"  # in a block that a fork could still drop
-    FINAL = "final"  # in an irreversible block; the venue's answer is awaited
-    ACCEPTED = "accepted"  # by the venue, and it placed no order
-    OPEN = "open"  # an order in the book
-    WAITING = "waiting"  # a stop whose price is not reached
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    TRIGGERED = "triggered"  # a stop that became an order
-    REJECTED = "rejected"  # by the venue; `reason` says why
-    NOT_INCLUDED = "not included"  # it expired, and is in no block: it never will be
-
-    @property
-    def is_end(self) -> bool:
-        """Whether the intent's outcome is known. An open order may still change."""
-        return self not in ON_THE_WAY
-
-
-ON_THE_WAY: Final = frozenset(
-    (State.SIGNED, State.SENT, State.UNKNOWN, State.REFUSED, State.IN_BLOCK, State.FINAL)
-)
-
-
-@dataclass(slots=True)
-class Ticket:
-    """One intent on its way. The trader updates it; read it, and do not change it."""
-
-    intent: Intent
-    id: str  # the venue's id, of the order too
-    transaction_id: str
-    expires: int  # Unix seconds: it is in no block of a later time
-    state: State = State.SIGNED
-    reason: str = ""  # of a refusal or rejection
-    code: str | None = None  # of a rejection, such as E_FUNDS
-    order: Order | None = None  # as of the last look
-
-    @property
-    def ref(self) -> str:
-        return self.intent.ref
-
-    @property
-    def is_done(self) -> bool:
-        """Whether its outcome is known."""
-        return self.state.is_end
 
 
 @dataclass(slots=True)
@@ -89,6 +37,7 @@ class _Sending:
     signed: Signed
     tickets: tuple[Ticket, ...]
     sent_at: float | None = None  # monotonic seconds; None: not by this process
+    looked_at: int | None = None  # block of the API at which its record had nothing of it
     past_block: int | None = None  # a block of the API after which it cannot be included
 
 
@@ -285,16 +234,14 @@ class Trader:
         Servers that do not answer change nothing. Raises ApiError for an answer that will not get better.
         """
         ended: list[Ticket] = []
+        health: Health | None = None
+        if self._open:
+            with _patience("the exchange"):
+                health = self.api.health()
         for sending in list(self._open.values()):
-            try:
-                if self._look(sending):
+            with _patience(f"transaction {sending.signed.id}"):
+                if self._look(sending, health):
                     ended.extend(sending.tickets)
-            except (ConnectionFailed, NodesFailed) as error:
-                log.warning("transaction %s: %s", sending.signed.id, error)
-            except ApiError as error:
-                if not error.is_temporary:
-                    raise
-                log.warning("transaction %s: %s", sending.signed.id, error)
         return ended
 
     def refresh(self, ticket: Ticket) -> Ticket:
@@ -303,20 +250,22 @@ class Trader:
             self._take_order(ticket, ticket.id)
         return ticket
 
-    def _look(self, sending: _Sending) -> bool:
-        """Whether its end is known now."""
-        results = {result.id: result for result in self.api.intents(sending.signed.id)}
-        if all(ticket.id in results for ticket in sending.tickets):
-            for ticket in sending.tickets:
-                self._end(ticket, results[ticket.id])
-            self._close(sending)
-            return True
+    def _look(self, sending: _Sending, health: Health | None) -> bool:
+        """Whether its end is known now. `health` is None while the exchange does not answer."""
+        if health is not None and health.block != sending.looked_at:
+            results = {result.id: result for result in self.api.intents(sending.signed.id)}
+            if all(ticket.id in results for ticket in sending.tickets):
+                for ticket in sending.tickets:
+                    self._end(ticket, results[ticket.id])
+                self._close(sending)
+                return True
+            sending.looked_at = health.block
         place = self._nodes.find(sending.signed.id, sending.signed.expires)
         if place in ("block", "final"):
             for ticket in sending.tickets:
                 ticket.state, ticket.reason = State.IN_BLOCK if place == "block" else State.FINAL, ""
             return False
-        if self._is_excluded(sending):
+        if health is not None and self._is_excluded(sending, health):
             for ticket in sending.tickets:
                 ticket.state = State.NOT_INCLUDED
             self._close(sending)
@@ -329,14 +278,13 @@ class Trader:
             self._broadcast(sending)
         return False
 
-    def _is_excluded(self, sending: _Sending) -> bool:
+    def _is_excluded(self, sending: _Sending, health: Health) -> bool:
         """Whether no block can have it any more: irreversible ones passed its expiration without it.
 
         A block may take it while the time of the block *before* is below the expiration. So one block at or
         after the expiration is awaited, and then an answer that covers at least that block.
         """
         if sending.past_block is None:
-            health = self.api.health()
             if not health.block or health.ts is None or health.ts.timestamp() <= sending.signed.expires:
                 return False
             sending.past_block = health.block
@@ -378,6 +326,19 @@ class Trader:
         self._journal.close()
         self._nodes.close()
         self.api.close()
+
+
+@contextmanager
+def _patience(what: str) -> Iterator[None]:
+    """Log the failures of servers that may answer later, and go on."""
+    try:
+        yield
+    except (ConnectionFailed, NodesFailed) as error:
+        log.warning("%s: %s", what, error)
+    except ApiError as error:
+        if not error.is_temporary:
+            raise
+        log.warning("%s: %s", what, error)
 
 
 def _is_same(old: Intent, new: Intent) -> bool:
