@@ -43,7 +43,7 @@ RUN /opt/build/bin/python deploy/vendor/copy.py \
     && HATCH_BUILD_HOOK_ENABLE_CUSTOM=true MYPYC_OPT_LEVEL=$MYPYC_OPT_LEVEL \
         /opt/build/bin/python -m build --wheel --no-isolation --outdir /wheels . \
     && /opt/peakedex/bin/python -m pip install --no-cache-dir --no-index --no-deps /wheels/*.whl \
-    && /opt/peakedex/bin/python -c 'from indexer.rules_build import rules_are_compiled as ok; assert ok()'
+    && /opt/peakedex/bin/python -I -c 'from indexer.rules_build import rules_are_compiled as ok; assert ok()'
 # The list of all parts (SBOM, CycloneDX). Nothing is installed into the environment after this.
 RUN /opt/build/bin/cyclonedx-py environment --output-format JSON --output-file /opt/sbom.cdx.json /opt/peakedex \
     && /opt/peakedex/bin/python -m pip uninstall --yes pip setuptools
@@ -56,10 +56,10 @@ LABEL org.opencontainers.image.title="Peake DEX" \
 RUN groupadd --gid 10001 peakedex \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin peakedex \
     && install --directory --mode=0750 --owner=10001 --group=10001 /var/lib/peakedex /var/lib/peakedex-payouts \
-    && install --directory --mode=0755 --owner=10001 --group=10001 /site
+    && install --directory --mode=0755 --owner=10001 --group=10001 /site \
+    && { python3 -m pip uninstall --yes --root-user-action=ignore pip setuptools wheel || true; }
 COPY --from=build /opt/peakedex /opt/peakedex
 COPY --from=build /opt/sbom.cdx.json /usr/share/doc/peakedex/sbom.cdx.json
-COPY deploy/postgresql/roles.sql /usr/share/peakedex/
 COPY --chmod=0755 deploy/containers/entrypoint.sh /usr/local/bin/peakedex-container
 ENV PATH=/opt/peakedex/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     PEAKEDEX_HOST=0.0.0.0 STATE_DIRECTORY=/var/lib/peakedex-payouts
