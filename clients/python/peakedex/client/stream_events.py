@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from msgspec import field
+
 from peakedex.client.models import (
     Balance,
     Candle,
@@ -49,10 +51,10 @@ class AccountChange(Model, frozen=True, kw_only=True):
     """What changed of an account. `grants` and `timers` are None where they did not change."""
 
     user: str
-    balances: list[Balance] = []
-    orders: list[Order] = []
-    deposits: list[Deposit] = []
-    withdrawals: list[Withdrawal] = []
+    balances: list[Balance] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    deposits: list[Deposit] = field(default_factory=list)
+    withdrawals: list[Withdrawal] = field(default_factory=list)
     grants: list[Grant] | None = None
     timers: list[Timer] | None = None
 
@@ -68,10 +70,10 @@ class StreamEvent(Model, frozen=True, kw_only=True):
     prev: int | None = None
     block: int = 0
     ts: datetime | None = None
-    books: list[BookChange] = []
-    trades: list[PairTrades] = []
-    candles: list[CurrentCandle] = []
-    accounts: list[AccountChange] = []
+    books: list[BookChange] = field(default_factory=list)
+    trades: list[PairTrades] = field(default_factory=list)
+    candles: list[CurrentCandle] = field(default_factory=list)
+    accounts: list[AccountChange] = field(default_factory=list)
     lag: int | None = None
     waiting_for: str | None = None
     reason: str | None = None
