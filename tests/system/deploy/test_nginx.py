@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -131,8 +132,11 @@ def test_the_status_page_s_history_is_the_monitor_s_or_the_site_s_own(
     assert (own.status_code, own.json()["now"]) == (200, None)
     folder = installed[0].root / "var/lib/peakedex-notify"
     folder.mkdir(mode=0o755)
-    (folder / "status.json").write_text('{"version":1,"updated":"now"}')
-    kept = proxy.get("/status.json")
+    try:
+        (folder / "status.json").write_text('{"version":1,"updated":"now"}')
+        kept = proxy.get("/status.json")
+    finally:
+        shutil.rmtree(folder)  # other tests look at the same machine
     assert kept.json()["updated"] == "now"
     for answer in (own, kept):
         assert answer.headers["Content-Type"].startswith("application/json")

@@ -167,9 +167,11 @@ def working(where: TargetSettings, outbox: Outbox, clock: Clock) -> Iterator[Non
     )
     thread = threading.Thread(target=worker.run)
     thread.start()
-    yield
-    clock.set()
-    thread.join(60)
+    try:
+        yield
+    finally:
+        clock.set()
+        thread.join(60)
     assert not thread.is_alive()
 
 
