@@ -53,6 +53,8 @@ def doctor(ctx: click.Context, /, go_live: bool, as_json: bool, **options: Any) 
 
     Example: peakedex doctor --venue venues/example.toml --db peakedex.db
     """
+    if not go_live and (options["backups"] is not None or options["single_signer"]):
+        raise click.UsageError("--backups and --single-signer need --go-live")
     subject = Subject(
         options["venue"],
         options["db"],

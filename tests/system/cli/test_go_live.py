@@ -533,6 +533,12 @@ def test_the_command_prints_each_point_and_json(ready: Launch, here: Path) -> No
     assert {tuple(point) for point in data["points"]} == {("number", "title", "status", "text", "cure")}
 
 
+@pytest.mark.parametrize("option", [("--backups", "backups"), ("--single-signer",)])
+def test_options_of_the_checklist_need_it(option: tuple[str, ...]) -> None:
+    run = peakedex("doctor", *option)
+    assert (run.code, run.error) == (2, "Error: --backups and --single-signer need --go-live")
+
+
 def test_a_wrong_limit_is_one_line(here: Path) -> None:
     run = peakedex("doctor", "--go-live", "--payout-limit", "HBD", "--node", "http://127.0.0.1:9")
     assert run.code == 2

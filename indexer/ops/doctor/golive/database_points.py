@@ -57,8 +57,11 @@ def indexer(scene: Scene) -> Iterator[Point]:
 
 def payouts(scene: Scene) -> Iterator[Point]:
     """Whether payouts run with the settings given here, and a limit above which a person approves."""
-    section, venue, reader = Section("Payouts"), scene.venue, scene.ledger.reader
-    if venue is None or reader is None or scene.ledger.state is None:
+    section, reader = Section("Payouts"), scene.ledger.reader
+    if scene.venue is None:
+        yield section.unknown("no valid venue file", "see point 3")
+        return
+    if reader is None or scene.ledger.state is None:
         yield section.unknown(NO_DATABASE, START)
         return
     with reader.connect() as connection:
@@ -148,7 +151,10 @@ def checkpoints(scene: Scene) -> Iterator[Point]:
 def backups(scene: Scene) -> Iterator[Point]:
     """Whether there is a backup of the last night."""
     section = Section("Backups")
-    if scene.wanted.newest_backup is None or scene.venue is None:
+    if scene.venue is None:
+        yield section.unknown("no valid venue file", "see point 3")
+        return
+    if scene.wanted.newest_backup is None:
         yield section.unknown(
             "no backup storage given", "name it with --backups URL, or the status file with --backup-status"
         )
