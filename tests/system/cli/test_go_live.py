@@ -144,7 +144,7 @@ class Launch:
             str(self.database),
             [server.url for server in self.nodes],
             [server.engine_url for server in self.nodes[:2]],
-            chain=ExpectedChain("devnet"),
+            chain=ExpectedChain(self.node.chain.chain_id.hex()),
         )
         now = changes.pop("now", self.node.chain.head_time + 1)
         wait = changes.pop("wait", self.beat)
@@ -501,6 +501,16 @@ def test_nodes_that_do_not_suffice(ready: Launch) -> None:
     ready.nodes = ready.servers
     ready.servers[1].faults.engine_refuses = True
     only(ready, 2, "1 of 2 Hive-Engine nodes are usable")
+
+
+def test_a_node_of_another_chain(ready: Launch) -> None:
+    other = DevNode(Chain(seed=4, genesis=int(time.time()) - 400), Sidechain())
+    other.tick()
+    server = NodeServer(other)
+    server.start()
+    ready.nodes = [*ready.servers[:2], server]
+    only(ready, 2, "is a node of another chain", "2 of 3 Hive nodes are usable")
+    server.stop()
 
 
 def test_funds_that_are_missing_on_the_chain(ready: Launch) -> None:
