@@ -25,13 +25,14 @@ from settlement.store.write.projector import Batch
 from settlement.store.write.snapshot import CheckpointClaim
 
 CHECKPOINT: Final = "checkpoint"
+OWN_ROWS: Final = "rows against its own journal"
 
 
 @dataclass(frozen=True)
 class Verified:
     """The result where nothing differs."""
 
-    compared: list[str]  # journal, state, rows or current rows
+    compared: list[str]  # journal, state, and of a database rows, current rows or OWN_ROWS
     last_block: int
     blocks_with_lines: int
     ended_because: str
@@ -84,8 +85,8 @@ class Verification:
         if rules.state.header is not None and (theirs := side.state(last)) is not None:
             compare_states(rules, theirs, f"the state of this block according to {side.name}")
             compared.append("state")
-        if last == side.last and isinstance(side, DatabaseTarget):
-            compared += self._compare_rows(side)
+        if isinstance(side, DatabaseTarget):
+            compared += self._compare_rows(side, reached=last == side.last)
         last = rules.next_block() - 1
         return Verified(
             compared=compared,
@@ -144,19 +145,24 @@ class Verification:
             )
         )
 
-    def _compare_rows(self, side: DatabaseTarget) -> list[str]:
+    def _compare_rows(self, side: DatabaseTarget, *, reached: bool) -> list[str]:
         """Compare a database's rows, after deriving up to its newest block, which the indexer advances.
 
-        Returns what was compared: nothing if the source ends before that block. Raises MismatchFound.
+        Where the comparison ends before that, they are compared with the database's own journal, which is
+        verified up to there. Returns what was compared. Raises MismatchFound.
         """
+        if reached:
+            with self._rows_must_follow():
+                rows = side.rows()
+            self._derive(rows.next_block() - 1)
+            reached = rows.state.header == self._rules.state.header
+            if reached:
+                compare_states(self._rules, state_text(rows.state), "what the API shows of the newest block")
         with self._rows_must_follow():
-            rows = side.rows()
-        self._derive(rows.next_block() - 1)
-        if rows.state.header != self._rules.state.header:
-            return []
-        compare_states(self._rules, state_text(rows.state), "what the API shows of the newest block")
-        with self._rows_must_follow():
-            return ["rows"] if side.check_rows() else ["current rows"]
+            is_complete = side.check_rows()
+        if not reached:
+            return [OWN_ROWS] if is_complete else []
+        return ["rows"] if is_complete else ["current rows"]
 
     @contextmanager
     def _rows_must_follow(self) -> Iterator[None]:
