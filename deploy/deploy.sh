@@ -50,7 +50,10 @@ exists() { # DATABASE
 }
 
 prepare_database() {
-    if ! is_ours; then return; fi
+    if ! is_ours; then
+        packages postgresql-client # for the copy before a later upgrade; its version must not be older than the server's
+        return
+    fi
     packages postgresql
     services start postgresql
     if [ "$DRY_RUN" = yes ]; then

@@ -122,7 +122,7 @@ def upgrade(server: Machine, **options: object) -> Done:
     saved = migration.read_text()
     server.change(tables=True)
     server.program(MUTE)
-    done = server.install("--health-seconds", 1, **options)
+    done = server.install(**options)
     server.program(WORKS)
     migration.write_text(saved)
     return done

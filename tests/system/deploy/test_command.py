@@ -43,7 +43,7 @@ def server() -> Iterator[Machine]:
         (etc / "backup.env").write_text(BACKUP)
         found.program(SPY)
         found.change()
-        done = found.install("--health-seconds", 30)
+        done = found.install()
         assert done.code == 0, done.err
         yield found
 

@@ -122,6 +122,7 @@ def installed(prepared: tuple[Machine, str]) -> Iterator[Installed]:
     """The machine with a first version in a new database, with a row of its own."""
     here, next_program = prepared
     here.sick.clear()
+    (here.root / "failing").unlink(missing_ok=True)
     name = f"deploy_{uuid.uuid4().hex[:8]}"
     admin = server().url("postgres")
     execute(admin, f"CREATE ROLE {name} LOGIN CREATEDB", f"CREATE DATABASE {name} OWNER {name}")
@@ -194,9 +195,13 @@ def test_a_version_that_falls_sick_after_the_switch_is_taken_back_with_its_datab
     (here.checkout / "alembic/versions/0003.py").write_text(REVISION)
     here.program(WORKS.replace("@PEAKEDEX@", installed.next_program))
     dry = here.run("--name", NAME, "--dry-run", script="deploy.sh")
-    here.sick.add(dry.out.split(f"would switch from {old} to ")[1].split()[0])
-    done = installed.upgrade(WORKS, "--health-seconds", 1)
+    new = dry.out.split(f"would switch from {old} to ")[1].split()[0]
+    here.sick.add(new)
+    (here.root / "failing").write_text(new)
+    done = installed.upgrade(WORKS, "--health-seconds", 100_000)  # noticed at once, by systemd's state
     assert done.code == 1
+    assert "the API has ended" in done.err
+    assert "returns to the database of version" in done.out
     assert here.version() == old
     assert installed.content() == ("0002", 1)
 

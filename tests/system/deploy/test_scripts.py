@@ -382,7 +382,7 @@ def test_a_version_that_does_not_start_never_gets_in_place(server: Machine) -> N
     old = server.version()
     server.change()
     server.program(MUTE)
-    done = server.install("--systemd", "--payouts", "--health-seconds", 1)
+    done = server.install("--systemd", "--payouts", "--health-seconds", 100_000)  # it ends, which is noticed
     assert done.code == 1
     assert f"failed: returning to {old}" in done.err
     assert (server.version(), server.version("previous")) == (old, None)
@@ -401,7 +401,8 @@ def test_a_version_that_falls_sick_is_taken_back_with_its_tables(server: Machine
     server.program(MARKS)
     new = re.findall(r"would switch from \S+ to (\S+)", server.run("--name", NAME, "--dry-run").out)[0]
     server.sick.add(new)
-    done = server.install("--systemd", "--health-seconds", 1)
+    (server.root / "failing").write_text(new)
+    done = server.install("--systemd", "--health-seconds", 100_000)
     assert done.code == 1
     assert server.version() == old
     assert rows(server.database) == 1  # the migration's mark is gone
