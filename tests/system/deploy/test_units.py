@@ -213,13 +213,11 @@ def test_the_api_s_view_of_an_sqlite_file_is_read_only(database: Path) -> None:
         [cure] = options(unit)[key]
         command = re.fullmatch(r"-(\+/usr/bin/setpriv \S+=peakedex-indexer .*)?/bin/sh -c '(.*)'", cure)
         assert command is not None
-        subprocess.run(
-            ["sh", "-c", command[2].replace("/var/lib/peakedex", str(database.parent))], check=True
-        )
+        script = command[2].replace("/var/lib/peakedex", str(database.parent))
+        subprocess.run(["sh", "-c", script], check=True)
         assert as_reader(database.parent, look) == "one"
         open_payout_log(str(database)).dispose()  # `payouts pause`, with all else stopped
         assert "StoreError" in as_reader(database.parent, look)
-    subprocess.run(["sh", "-c", command[2].replace("/var/lib/peakedex", str(database.parent))], check=True)
     writer = open_writer(str(database))
     note("two")
     assert as_reader(database.parent, look) == "one,two"
