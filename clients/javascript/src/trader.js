@@ -12,6 +12,7 @@ if (!globalThis.crypto) globalThis.crypto = /** @type {any} */ ((await import("n
 const EXPIRES_SECONDS = 60;
 const POLL_MS = 1000;
 const POLLS_BEFORE_RESEND = 5;
+const REF = /^(?!-$)[A-Za-z0-9_.-]{1,32}$/;
 const INCLUDED = new Set(["in block", "final"]);
 const ENDS = new Set(["open", "waiting", "filled", "cancelled", "expired", "triggered", "accepted", "rejected", "not included"]);
 
@@ -27,11 +28,12 @@ const ENDS = new Set(["open", "waiting", "filled", "cancelled", "expired", "trig
 export class Trader {
   /**
    * @param {{api: string|string[]|Market, nodes?: string[], account: string, signer: import("./signers.js").Signer,
-   *   actingFor?: string, authority?: "active"|"posting", expiresIn?: number,
+   *   actingFor?: string, authority?: "active"|"posting", expiresIn?: number, tickets?: Ticket[],
    *   onSigned?: (ticket: Ticket) => void|Promise<void>}} options `account` signs; `actingFor`: an account that has given
-   *   it a grant; `expiresIn` in seconds; `onSigned` is awaited before anything is sent: write the ticket to disk there
+   *   it a grant; `expiresIn` in seconds; `onSigned` is awaited before anything is sent: write the ticket to disk
+   *   there, and give `tickets` what is on disk after a restart
    */
-  constructor({ api, nodes, account, signer, actingFor, authority = "active", expiresIn = EXPIRES_SECONDS, onSigned = () => {} }) {
+  constructor({ api, nodes, account, signer, actingFor, authority = "active", expiresIn = EXPIRES_SECONDS, tickets = [], onSigned = () => {} }) {
     this.market = api instanceof Market ? api : new Market(api);
     this.nodes = new Nodes(nodes);
     this.account = account;
@@ -40,6 +42,8 @@ export class Trader {
     this.authority = authority;
     this.expiresIn = expiresIn;
     this.onSigned = onSigned;
+    /** @type {Map<string, Promise<Ticket>>} by references of the caller's own */
+    this.tickets = new Map(tickets.map((ticket) => [ticket.ref, Promise.resolve(ticket)]));
   }
 
   // -- drafts. Amounts and prices are decimal text, or BigInt for whole numbers ---------------------------------------
@@ -126,18 +130,28 @@ export class Trader {
   // -- sending and following ------------------------------------------------------------------------------------------
 
   /**
-   * Sign and send a draft. With a `ref` that the exchange knows, nothing is signed: that intent's ticket is returned.
+   * Sign and send a draft. With a `ref` that this trader or the exchange knows, nothing is signed: that intent's ticket
+   * is returned.
    * @param {import("../site/js/wallet/intents.js").Draft} draft
    * @param {{ref?: string}} [options] a reference of your own for this decision: letters, digits, `_`, `.`, `-`, at most 32
    * @returns {Promise<Ticket>}
    * @throws {import("./signers.js").SigningError} or NodesError, ApiError: nothing was signed
    */
-  async place(draft, { ref = draft.ref } = {}) {
+  async place(draft, { ref } = {}) {
+    if (ref === undefined) return this.signAndSend(draft, draft.ref);
+    if (!REF.test(ref)) throw new IntentError("ref", "1 to 32 letters, digits, _ . -");
+    let ticket = this.tickets.get(ref);
+    if (!ticket) {
+      ticket = this.find(ref).then((known) => known ?? this.signAndSend(draft, ref));
+      this.tickets.set(ref, ticket);
+      ticket.catch(() => this.tickets.delete(ref)); // nothing was signed
+    }
+    return ticket;
+  }
+
+  async signAndSend(draft, ref) {
     const hasRef = draft.elements?.some(({ contractPayload }) => "ref" in contractPayload);
     if (!hasRef) throw new TypeError("place() sends actions of the exchange; send a deposit with your wallet");
-    if (!/^(?!-$)[A-Za-z0-9_.-]{1,32}$/.test(ref)) throw new IntentError("ref", "1 to 32 letters, digits, _ . -");
-    const known = ref === draft.ref ? null : await this.find(ref);
-    if (known) return known;
     const head = await this.nodes.head();
     const notAfter = head.time + this.expiresIn;
     const signers = this.authority === "posting" ? [[], [this.account]] : [[this.account], []];

@@ -57,16 +57,17 @@ const steps = {
       return false;
     })();
     const draft = await trader.limit("sell", PAIR, { quantity: "10.50", price: "0.9" });
-    const ticket = await trader.wait(await trader.place(draft, { ref: "life-1" }));
+    const [one, other] = await Promise.all([trader.place(draft, { ref: "life-1" }), trader.place(draft, { ref: "life-1" })]);
+    const ticket = await trader.wait(one);
     const before = signed;
-    const again = await trader.place(await trader.limit("sell", PAIR, { quantity: "10.5", price: "0.9" }), { ref: "life-1" });
+    const again = await new Trader(options).place(await trader.limit("sell", PAIR, { quantity: "10.5", price: "0.9" }), { ref: "life-1" });
     const isSeen = await seen;
     stop.abort();
     const replaced = await trader.wait(await trader.place(await trader.replace(ticket.order, { price: "0.95" })));
     const cancelled = await trader.wait(await trader.place(await trader.cancel(replaced.order)));
     const [first] = saved.map((text) => JSON.parse(text));
     return {
-      ticket, again, isSeen, replaced: replaced.order, cancelled: cancelled.state, signedAgain: signed - before - 2,
+      ticket, again, isSeen, isOne: one === other, replaced: replaced.order, cancelled: cancelled.state, signedAgain: signed - before - 2,
       savedBeforeSending: first.ref === "life-1" && first.broadcasts === 0 && first.transaction !== null,
       open: (await trader.market.openOrders(job.account)).length,
       places: [await trader.nodes.whereabouts(ticket.id), await trader.nodes.whereabouts("00".repeat(20))],
@@ -82,11 +83,14 @@ const steps = {
   async lostReply() {
     broadcasts = [];
     losses.push("reply");
-    const ticket = await trader.place(await trader.limit("sell", PAIR, { quantity: "1", price: "0.8" }));
+    const draft = await trader.limit("sell", PAIR, { quantity: "1", price: "0.8" });
+    const ticket = await trader.place(draft, { ref: "lost-1" });
     const after = ticket.state;
     // As after a restart: another process goes on with what was saved.
-    const restored = JSON.parse(JSON.stringify(ticket));
-    await new Trader({ ...options, onSigned: undefined }).wait(restored);
+    const restarted = new Trader({ ...options, tickets: saved.map((text) => JSON.parse(text)) });
+    const before = signed;
+    const restored = await restarted.wait(await restarted.place(draft, { ref: "lost-1" }));
+    if (signed !== before) throw new Error("signed twice");
     const { orders } = await trader.market.read("orders", { user: job.account, status: "open" });
     return { after, state: restored.state, orders: orders.filter(({ price }) => price === "0.800000").length };
   },
@@ -131,6 +135,10 @@ const steps = {
         if (!(error instanceof IntentError)) throw error;
         problems.push(error.field);
       }
+    }
+    const small = await trader.limit("sell", PAIR, { quantity: "1", price: "0.9" });
+    for (const ref of ["", "-", "two words", "x".repeat(33)]) {
+      problems.push(await trader.place(small, { ref }).catch((error) => error instanceof IntentError && error.field));
     }
     const big = await trader.limit("sell", PAIR, { quantity: "90071992547.41", price: "0.000001" });
     const { orders } = await new Market(["http://127.0.0.1:9/", job.api]).read("orders", { user: job.account });

@@ -84,7 +84,7 @@ def test_an_order_is_placed_found_by_its_reference_replaced_and_cancelled(seen: 
     life = seen["life"]
     assert (life["ticket"]["state"], life["again"]["state"]) == ("open", "open")
     assert life["again"]["id"] == life["ticket"]["id"]
-    assert life["signedAgain"] == 0
+    assert (life["isOne"], life["signedAgain"]) == (True, 0)
     assert (life["ticket"]["order"]["quantity"], life["ticket"]["order"]["price"]) == (
         "10.50000000",
         "0.900000",
@@ -121,6 +121,7 @@ def test_inputs_are_exact_or_refused(seen: dict[str, Any]) -> None:
     assert inputs["problems"] == [
         *("quantity", "price", "quantity", "quantity", "price", "quantity", "quantity"),
         "quantity",
+        *("ref", "ref", "ref", "ref"),
     ]
     assert inputs["quantity"] == "90071992547.41"
     assert inputs["another"] is True
