@@ -7,7 +7,7 @@ from typing import Any
 
 import ccxt
 
-from peakedex.client import Intent, ProtectiveStop, Ticket, Trigger
+from peakedex.client import Intent, ProtectiveStop, State, Ticket, Trigger
 from peakedex_ccxt import structures as shape
 from peakedex_ccxt.errors import rejection, translated
 from peakedex_ccxt.readings import Readings
@@ -181,6 +181,8 @@ class peakedex(Readings):  # CCXT names classes by their id
     def _send(self, intent: Intent, params: Structure | None) -> Ticket:
         with translated():
             ticket = self.trader.place(intent)
+            if ticket.state == State.SIGNED:  # by a process before this one
+                self.trader.poll()
             wait = float((params or {}).get("wait", self.options["wait"]))
             if wait > 0:
                 self.trader.wait(ticket, timeout=wait)
@@ -192,6 +194,8 @@ class peakedex(Readings):  # CCXT names classes by their id
         ticket = self._send(intent, params)
         if ticket.order is not None:
             return self.safe_order(shape.order(ticket.order) | {"type": known["type"]})
+        if ticket.is_done:  # of a process before this one
+            return self.fetch_order(ticket.id)
         now = self.milliseconds()
         return self.safe_order(shape.pending(ticket, now) | {"datetime": self.iso8601(now)} | known)
 

@@ -142,7 +142,7 @@ def test_an_order_s_status_is_none_until_a_block_decides(exchange: Exchange, dex
 def test_a_restarted_bot_knows_what_is_on_its_way(
     exchange: Exchange, dex: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = dex.create_order(PAIR, "limit", "sell", 5, 0.6)
+    order = dex.create_order(PAIR, "limit", "sell", 5, 0.6, {"clientOrderId": "mine-1"})
     dex.close()
     again = new_dex(exchange, dex.walletAddress, monkeypatch)
     found = again.fetch_order(order["id"])
@@ -150,6 +150,10 @@ def test_a_restarted_bot_knows_what_is_on_its_way(
     exchange.steps(3)
     assert again.fetch_order(order["id"])["status"] == "open"
     again.close()
+    last = new_dex(exchange, dex.walletAddress, monkeypatch)
+    same = last.create_order(PAIR, "limit", "sell", 5, 0.6, {"clientOrderId": "mine-1"})
+    assert (same["id"], same["status"], same["remaining"]) == (order["id"], "open", 5.0)
+    last.close()
 
 
 def test_market_orders_and_stops(exchange: Exchange, dex: Any) -> None:
