@@ -11,16 +11,16 @@ COPY deploy/nginx/peakedex-headers.conf /etc/nginx/snippets/
 COPY deploy/nginx/peakedex.conf /etc/nginx/sites-available/
 COPY deploy/containers/nginx.conf /etc/nginx/
 # The site is a volume, the certificate two secrets, and the API another container: see compose.yaml.
-RUN sed -e 's|@NAME@|_|' -e 's|@API@|172.31.95.2:8080|' -e 's|@SITE@|/site|' -e 's|@LOG@|/dev|' -e 's|@ACME@|/acme|' \
+RUN sed -e 's|@NAME@|_|' -e 's|@API@|172.31.95.2:8080|' -e 's|@SITE@|/site/files|' -e 's|@ACME@|/acme|' \
         -e 's|@CERT@|/run/secrets/tls_certificate|' -e 's|@KEY@|/run/secrets/tls_key|' \
-        -e 's|@HEADERS@|snippets/peakedex-headers.conf|' -e 's|/dev/access.log|/dev/stdout|' \
-        -e 's|/dev/error.log|/dev/stderr|' -e 's|/var/cache/peakedex-nginx|/tmp/cache|' \
+        -e 's|@HEADERS@|snippets/peakedex-headers.conf|' -e 's|/var/cache/peakedex-nginx|/tmp/cache|' \
+        -e 's|access_log @LOG@/.*;|access_log off;|' -e 's|error_log @LOG@/.*;|error_log stderr warn;|' \
         -e 's|listen 80;|listen 8080;|' -e 's|listen 443 ssl;|listen 8443 ssl;|' -e '/listen \[::\]/d' \
         /etc/nginx/sites-available/peakedex.conf >/etc/nginx/sites-enabled/peakedex.conf
 USER 10002:10002
 EXPOSE 8080 8443
 STOPSIGNAL SIGQUIT
-CMD ["nginx"]
+CMD ["nginx", "-e", "stderr"]
 
 # ---------------------------------------------------------------- the wheel with compiled rules, and its environment
 FROM ${BASE} AS build

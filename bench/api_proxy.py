@@ -71,6 +71,7 @@ def site(folder: Path, api: int, port: int) -> str:
         "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
         "/var/cache/peakedex-nginx": folder / "cache",
         "rate=50r/s": f"rate={NO_LIMIT}r/s",
+        "burst=100": f"burst={NO_LIMIT}",
     }.items():
         assert old in text, old
         text = text.replace(old, str(new))

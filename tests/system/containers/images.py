@@ -30,8 +30,14 @@ _SECONDS: Final = 1500
 
 def why_not() -> str:
     """Why images cannot be built here; empty if they can."""
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
-    return CURE if missing or os.getuid() != 0 else ""
+    if os.getuid() != 0 or any(shutil.which(name) is None for name in PROGRAMS):
+        return CURE
+    own = subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True, check=False)
+    return (
+        ""
+        if own.returncode == 0
+        else "the images are built and run in namespaces, which this machine forbids"
+    )
 
 
 def buildah(*words: object, **options: object) -> str:

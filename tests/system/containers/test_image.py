@@ -62,7 +62,7 @@ def built() -> Iterator[Images]:
 def test_the_image_is_the_program_with_compiled_rules_and_nothing_to_build_with(built: Images) -> None:
     configured = json.loads(buildah("inspect", built.program))["OCIv1"]["config"]
     assert (configured["User"], configured["Entrypoint"]) == (USER, ["peakedex-container"])
-    assert re.fullmatch(r"peakedex \S+.*compiled rules.*", built.run("peakedex-container", "--version"))
+    assert built.run("peakedex-container", "--version").endswith(", compiled rules")
     for program in KEEPS_OUT:
         assert "/" not in built.run("sh", "-c", f"command -v {program} || true"), program
     assert not list((built.files / "opt/peakedex/lib").glob("python3*/site-packages/pip"))
@@ -105,17 +105,34 @@ def test_its_user_can_write_into_the_exchange_s_folders_alone(built: Images) -> 
 
 
 @contextmanager
-def network() -> Iterator[str]:
-    """A network without a way out, as a file of /proc, with the address of the API as its own."""
-    with subprocess.Popen(["unshare", "--net", "sleep", "infinity"]) as holder:
-        path = f"/proc/{holder.pid}/ns/net"
+def networks() -> Iterator[tuple[str, str]]:
+    """Two networks that reach each other alone, as files of /proc: the API's and nginx's, with their addresses."""
+    with ExitStack() as stack:
+        holders = [stack.enter_context(holder()) for _ in range(2)]
+        api, web = (f"/proc/{process.pid}/ns/net" for process in holders)
+        peer = ("peer", "name", "front", "netns", holders[1].pid)
+        ip(api, "link", "add", "front", "type", "veth", *peer)
+        for place, address in ((api, "172.31.95.2/29"), (web, "172.31.95.3/29")):
+            ip(place, "address", "add", address, "dev", "front")
+            for link in ("lo", "front"):
+                ip(place, "link", "set", link, "up")
+        yield api, web
+
+
+@contextmanager
+def holder() -> Iterator[subprocess.Popen[bytes]]:
+    """A process with a network of its own."""
+    with subprocess.Popen(["unshare", "--net", "sleep", "infinity"]) as process:
+        ours = os.stat("/proc/self/ns/net").st_ino
         try:
-            wait_until(lambda: os.stat(path).st_ino != os.stat("/proc/self/ns/net").st_ino)
-            for words in ("link set lo up", "address add 172.31.95.2/32 dev lo"):
-                subprocess.run(["nsenter", f"--net={path}", "ip", *words.split()], check=True)
-            yield path
+            wait_until(lambda: os.stat(f"/proc/{process.pid}/ns/net").st_ino != ours)
+            yield process
         finally:
-            holder.terminate()
+            process.terminate()
+
+
+def ip(place: str, *words: object) -> None:
+    subprocess.run(["nsenter", f"--net={place}", "ip", *map(str, words)], check=True)
 
 
 @contextmanager
@@ -165,21 +182,21 @@ def test_the_demo_answers_behind_nginx(built: Images, tmp_path: Path) -> None:
     for folder in (tmp_path, secrets):
         folder.chmod(0o755)
     venue = f"{ROOT}/venues/example.toml:/exchange/venue.toml:ro"
-    build = ("peakedex-container", "site", "build", "--venue", "/exchange/venue.toml", "--out", "/site")
+    build = ("peakedex-container", "site", "build", "--venue", "/exchange/venue.toml", "--out", "/site/files")
     buildah("run", "--isolation", "chroot", "-v", venue, "-v", f"{site}:/site", built.program, "--", *build)
-    with network() as net:
+    with networks() as (api, web):
         demo = (built.program, "--", "peakedex-container", "demo", "--no-bots", "--history", "0")
         mounts = ("-v", f"{secrets}:/run/secrets:ro", "-v", f"{site}:/site:ro")
 
         def get(path: str) -> str:
             ask = ["python3", "-c", FETCH, str(certificate), path]
             return subprocess.run(
-                ["nsenter", f"--net={net}", *ask], capture_output=True, text=True, check=True
+                ["nsenter", f"--net={web}", *ask], capture_output=True, text=True, check=True
             ).stdout
 
         with (
-            running(net, tmp_path / "demo.log", *demo),
-            running(net, tmp_path / "web.log", *mounts, built.web, "--", "nginx"),
+            running(api, tmp_path / "demo.log", *demo),
+            running(web, tmp_path / "web.log", *mounts, built.web, "--", "nginx", "-e", "stderr"),
         ):
 
             def logs() -> str:
@@ -189,12 +206,10 @@ def test_the_demo_answers_behind_nginx(built: Images, tmp_path: Path) -> None:
                     + get("/api/health")
                 )
 
-            wait_until(lambda: get("/api/health").startswith("200 application/json"), what=logs)
+            wait_until(lambda: get("/api/health").startswith("200 application/json"), what=logs, timeout=240)
             assert get("/").startswith("200 text/html <!doctype html>"), get("/")
-            pinned = re.search(r'venueHash: "([0-9a-f]{64})"', get("/config.js"))
             venue_hash = buildah(
                 *("run", "--isolation", "chroot", "-v", venue, built.program, "--"),
                 *("peakedex-container", "venue", "hash", "/exchange/venue.toml"),
             )
-            assert pinned is not None
-            assert pinned[1] in venue_hash
+            assert f'"venueHash": "{venue_hash}"' in get("/config.js")
