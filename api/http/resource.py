@@ -76,8 +76,8 @@ class DirectEndpoint(Endpoint[P]):
 class ResourceServer:
     """Answers requests for resources from one database.
 
-    Rendered bodies are kept in an LRU cache, keyed by ETag and encoding. An ETag names everything that its body
-    depends on, so entries never need to be invalidated.
+    Rendered bodies are kept in an LRU cache, keyed by ETag and encoding. An ETag names everything that its
+    body depends on, so entries never need to be invalidated.
     """
 
     def __init__(self, settings: ApiSettings, database: Database) -> None:

@@ -30,8 +30,8 @@ from api.http.parameters import NoParameters
 from api.http.resource import PLAIN, DirectEndpoint
 from api.http.shapes import Text
 from api.http.staleness import find_staleness
-from api.request_metrics import RequestMetrics
 from api.machine_metrics import machine_metrics
+from api.request_metrics import RequestMetrics
 from api.routes.audit.peers import read_peers
 from api.routes.health import NODE_STATES
 from api.settings import ApiSettings, program_version

@@ -9,7 +9,15 @@ from tests.browser.conftest import serve_files
 from tests.browser.venue import venue
 
 SITE = "https://site.test"
-PAGES = ("index.html", "trade.html", "portfolio.html", "account.html", "transfer.html", "audit.html", "status.html")
+PAGES = (
+    "index.html",
+    "trade.html",
+    "portfolio.html",
+    "account.html",
+    "transfer.html",
+    "audit.html",
+    "status.html",
+)
 
 
 @pytest.fixture

@@ -14,7 +14,15 @@ from tests.browser.world import World
 
 OpenPage = Callable[[str], Watch]
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
-PAGES = ["", TRADE, "portfolio.html", "transfer.html", "audit.html", "status.html", "account.html?user=ada.bot"]
+PAGES = [
+    "",
+    TRADE,
+    "portfolio.html",
+    "transfer.html",
+    "audit.html",
+    "status.html",
+    "account.html?user=ada.bot",
+]
 
 
 def open_sized(watched: OpenPage, path: str, width: int, height: int) -> Page:

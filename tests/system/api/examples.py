@@ -50,7 +50,11 @@ def examples() -> Iterator[Example]:
 
 
 def body_of(answer: TestResponse) -> Any:
-    return answer.text if answer.mimetype in ("text/plain", "application/atom+xml") else json.loads(answer.text, parse_float=Exact)
+    return (
+        answer.text
+        if answer.mimetype in ("text/plain", "application/atom+xml")
+        else json.loads(answer.text, parse_float=Exact)
+    )
 
 
 def packed(client: FlaskClient) -> dict[str, list[dict[str, Any]]]:

@@ -20,7 +20,18 @@ from tests.unit.site.modules import (
     text,
 )
 
-LAYERS: Final = ("strings", "lib", "data", "wallet", "shell", "markets", "audit", "status", "account", "trade")
+LAYERS: Final = (
+    "strings",
+    "lib",
+    "data",
+    "wallet",
+    "shell",
+    "markets",
+    "audit",
+    "status",
+    "account",
+    "trade",
+)
 """Folders of frontend/js: each imports only from itself and from those before it, and any may import config.js."""
 
 MAX_LINES: Final = 400
