@@ -68,6 +68,7 @@ class Readings(ccxt.Exchange):
                     "wait": 0,
                     "slippage": SLIPPAGE,
                     "clientOptions": {},
+                    "apiOptions": {},
                 },
             },
         )
@@ -82,7 +83,7 @@ class Readings(ccxt.Exchange):
     def api_client(self) -> Api:
         """The client of the read API."""
         if self._api is None:
-            self._api = Api(self.options["api"])
+            self._api = Api(self.options["api"], **self.options["apiOptions"])
         return self._api
 
     @property

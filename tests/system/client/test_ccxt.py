@@ -230,7 +230,7 @@ def test_errors_are_ccxt_s(exchange: Exchange, dex: Any, monkeypatch: pytest.Mon
     with pytest.raises(ccxt.AuthenticationError, match="NO_KEY"):
         stranger.create_order(PAIR, "limit", "sell", 1, 0.6)
     with pytest.raises(ccxt.NetworkError):
-        peakedex({"options": {"api": "http://127.0.0.1:1", "clientOptions": {}}}).fetch_markets()
+        peakedex({"options": {"api": "http://127.0.0.1:1", "apiOptions": {"tries": 1}}}).fetch_markets()
 
 
 def test_numbers_may_be_exact(exchange: Exchange, dex: Any) -> None:
