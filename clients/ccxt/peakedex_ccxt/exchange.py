@@ -20,8 +20,8 @@ class peakedex(Readings):  # CCXT names classes by their id
     `walletAddress` is the Hive account; `options`: `api` (address), `nodes` (Hive nodes), `chainId` (`devnet`
     for a demo), `journal` (file of what was signed), `keyEnv` (environment variable with the key), `role`
     (`active` or `posting`), `signer` (callback in place of a key), `actingFor` (principal of a grant), `wait`
-    (seconds that writing calls wait for the outcome), `apiOptions` and `clientOptions` (arguments of `Api` and
-    `Trader`). A key is in no option.
+    (seconds that writing calls wait for the outcome), `apiOptions` and `clientOptions` (arguments of `Api`
+    and `Trader`). A key is in no option.
     """
 
     # -- what is signed --------------------------------------------------------------------------------
