@@ -29,7 +29,8 @@ from indexer.cli.support.processes import interruptible_stop
 from indexer.cli.support.progress import BlockProgress
 from indexer.cli.support.verification import Verification, Verified
 from indexer.sources.archive import ArchiveSource
-from indexer.sources.evidence import Evidence, EvidenceSource
+from indexer.sources.evidence import Evidence
+from indexer.sources.evidence_source import EvidenceSource
 from indexer.sources.source import Source
 from settlement.core.journal.state_text import state_hash
 from settlement.core.state_machine import StateMachine

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from indexer.chain.integrity.merkle import local_verifier
 from indexer.sources.archive import ArchiveSource
-from indexer.sources.evidence import BlockObserver, Evidence, EvidenceSource, is_evidence
+from indexer.sources.evidence import Evidence, is_evidence
+from indexer.sources.evidence_source import BlockObserver, EvidenceSource
 from settlement.core.events import VenueFilter
 from settlement.store.database import StoreError
 
