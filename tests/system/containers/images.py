@@ -23,7 +23,7 @@ PROGRAMS: Final = ("buildah", "mmdebstrap", "unshare", "nsenter", "ip")
 _BASE: Final = "localhost/peakedex-base-1"  # another number for another stand-in
 _PACKAGES: Final = "python3,python3-venv,libpython3.11-dev,ca-certificates"
 _CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
-_MOST_LAYERS: Final = 90
+_MOST_LAYERS: Final = 120
 _TRIES: Final = 2  # a download may fail
 _SECONDS: Final = 1500
 
