@@ -5,6 +5,9 @@ Starting Python and importing takes longer than most of these lives last.
 
 from __future__ import annotations
 
+import alembic.command  # noqa: F401  the database is migrated with it
+
+import indexer.cli.follow  # noqa: F401  the command
 from indexer.cli import main
 
 

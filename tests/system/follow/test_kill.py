@@ -89,7 +89,9 @@ def test_killed_fifty_times_it_ends_where_a_calm_run_ends(tmp_path: Path) -> Non
         arguments += ["--chain-id", "devnet"]
         reached = [0]
         with ticking(world):
-            usual = 0.0  # seconds from the start to the first block
+            usual = (
+                0.0  # seconds from the start to the first block, measured again and again: the load varies
+            )
             for number in range(KILLS):
                 if number < REAL_COMMANDS:
                     command = [sys.executable, "-m", "indexer.cli", "follow", *arguments]
@@ -101,7 +103,7 @@ def test_killed_fifty_times_it_ends_where_a_calm_run_ends(tmp_path: Path) -> Non
                     child = lives.Process(target=life.follow, args=(arguments,))
                     started = time.monotonic()
                     child.start()
-                    if number < 2 * REAL_COMMANDS:
+                    if number < 2 * REAL_COMMANDS or number % 3 == 0:
                         wait_for_block(path, reached[-1] + 1)
                         usual = time.monotonic() - started
                     else:
