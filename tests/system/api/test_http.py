@@ -309,6 +309,19 @@ def test_no_script_of_the_site_writes_html(site: FlaskClient) -> None:
         assert "innerHTML" not in script.read_text("utf-8"), script.name
 
 
+@pytest.mark.parametrize("path", ["/", "/trade.html", "/css/site.css", "/js/data/api.js", "/icon.svg"])
+def test_a_text_of_the_site_is_compressed_for_clients_that_accept_it(site: FlaskClient, path: str) -> None:
+    plain, packed = site.get(path), site.get(path, headers={"Accept-Encoding": "gzip, br"})
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert len(packed.data) == int(packed.headers["Content-Length"]) < len(plain.data)
+    assert packed.headers["ETag"] == plain.headers["ETag"]
+    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    again = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]}
+    assert (site.get(path, headers=again).status_code, site.get(path, headers=again).data) == (304, b"")
+
+
 @pytest.mark.parametrize(
     "path", ["/../pyproject.toml", "/..%2fpyproject.toml", "/%2e%2e/x", "//etc/passwd", "/.", "/a%00b"]
 )
