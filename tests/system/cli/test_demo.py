@@ -127,7 +127,8 @@ def children_of(pid: int) -> dict[str, int]:
     found: dict[str, int] = {}
     for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
         words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-        found[words[words.index("indexer.cli") + 1]] = child
+        if "indexer.cli" in words:  # else it has not become the command yet
+            found[words[words.index("indexer.cli") + 1]] = child
     return found
 
 

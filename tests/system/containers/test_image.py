@@ -106,10 +106,10 @@ def test_its_user_can_write_into_the_exchange_s_folders_alone(built: Images) -> 
 
 @contextmanager
 def networks() -> Iterator[tuple[str, str]]:
-    """Two networks that reach each other alone, as files of /proc: the API's and nginx's, with their addresses."""
+    """Two networks that reach each other alone, as the namespaces of a process: the API's and nginx's."""
     with ExitStack() as stack:
         holders = [stack.enter_context(holder()) for _ in range(2)]
-        api, web = (f"/proc/{process.pid}/ns/net" for process in holders)
+        api, web = (f"/proc/{process.pid}/ns" for process in holders)
         peer = ("peer", "name", "front", "netns", holders[1].pid)
         ip(api, "link", "add", "front", "type", "veth", *peer)
         for place, address in ((api, "172.31.95.2/29"), (web, "172.31.95.3/29")):
@@ -121,28 +121,30 @@ def networks() -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def holder() -> Iterator[subprocess.Popen[bytes]]:
-    """A process with a network of its own."""
-    with subprocess.Popen(["unshare", "--net", "sleep", "infinity"]) as process:
+    """A process with a network of its own, and whose end is that of all who were started in its namespaces."""
+    words = ["unshare", "--net", "--pid", "--fork", "--kill-child", "sleep", "infinity"]
+    with subprocess.Popen(words) as process:
         ours = os.stat("/proc/self/ns/net").st_ino
         try:
             wait_until(lambda: os.stat(f"/proc/{process.pid}/ns/net").st_ino != ours)
             yield process
         finally:
-            process.terminate()
+            process.kill()  # it heeds no other signal
 
 
 def ip(place: str, *words: object) -> None:
-    subprocess.run(["nsenter", f"--net={place}", "ip", *map(str, words)], check=True)
+    subprocess.run(["nsenter", f"--net={place}/net", "ip", *map(str, words)], check=True)
 
 
 @contextmanager
-def running(net: str, log: Path, *words: str) -> Iterator[None]:
-    """`buildah run` in this network, in a session of its own, which is ended with all its processes."""
+def running(namespaces: str, log: Path, *words: str) -> Iterator[None]:
+    """`buildah run` in these namespaces, in a session of its own."""
     with log.open("w") as output:
         process = subprocess.Popen(
             [
                 "nsenter",
-                f"--net={net}",
+                f"--net={namespaces}/net",
+                f"--pid={namespaces}/pid_for_children",
                 *command("run", "--isolation", "chroot", "--network", "host", *words),
             ],
             stdout=output,
@@ -191,7 +193,7 @@ def test_the_demo_answers_behind_nginx(built: Images, tmp_path: Path) -> None:
         def get(path: str) -> str:
             ask = ["python3", "-c", FETCH, str(certificate), path]
             return subprocess.run(
-                ["nsenter", f"--net={web}", *ask], capture_output=True, text=True, check=True
+                ["nsenter", f"--net={web}/net", *ask], capture_output=True, text=True, check=True
             ).stdout
 
         with (

@@ -67,7 +67,7 @@ def addresses(url: str) -> list[str]:
         found += [f"/api/orderbook?{pair}&{block}" for pair in pairs]
         found += [f"/api/orders/{ident}?{block}" for ident in order_ids[:8]]
         found += [f"/api/state?{block}", f"/api/blocks/{at}"]
-    for path in ("deposits", "withdrawals", "transfers", "proof", "grants", "timers"):
+    for path in ("deposits", "withdrawals", "transfers", "proof", "grants", "timers", "statement"):
         found += [f"/api/{path}?user={user}" for user in users]
     for path in ("history", "price", "candles"):
         found += [f"/api/{path}?{pair}{'&interval=5m' if path == 'candles' else ''}" for pair in pairs]
@@ -98,7 +98,7 @@ def test_the_api_answers_the_same(urls: dict[str, str]) -> None:
     assert {address.split("/")[2].split("?")[0] for address in asked} >= known - NOT_ASKED
 
 
-NOT_ASKED = {"coinmarketcap", "udf"}  # other words for the same queries
+NOT_ASKED = {"atom", "coinmarketcap", "udf"}  # other words for the same queries
 
 
 def test_the_command_line_takes_either(tmp_path: Path, postgresql: str) -> None:
