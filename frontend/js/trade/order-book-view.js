@@ -152,7 +152,7 @@ export class OrderBookView {
   // The price columns of the book and of the recent trades are as wide as the prices are long.
   fitPriceColumn(book) {
     const length = showPrice(this.pair, book.best("asks") ?? book.best("bids") ?? 1n).length;
-    const width = `calc(${Math.max(length, 12)}ch + 14px)`;
+    const width = `calc(${Math.max(length, 10)}ch + 14px)`;
     if (this.width === width) return;
     this.width = width;
     this.root.parentElement.style.setProperty("--pricewidth", width);
