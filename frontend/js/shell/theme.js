@@ -37,6 +37,6 @@
   });
   read();
   apply();
-  // The preloaded font is used now: on a busy machine the first layout comes so late that the browser warns.
+  // Requested now, not at the first layout. A preload link would warn on pages that find the font in the cache.
   document.fonts.load("14px 'IBM Plex Sans'").catch(() => {}); // without it the system's font is used
 })();
