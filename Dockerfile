@@ -15,7 +15,7 @@ RUN sed -e 's|@NAME@|_|' -e 's|@API@|172.31.95.2:8080|' -e 's|@SITE@|/site/files
         -e 's|@CERT@|/run/secrets/tls_certificate|' -e 's|@KEY@|/run/secrets/tls_key|' \
         -e 's|@HEADERS@|snippets/peakedex-headers.conf|' -e 's|/var/cache/peakedex-nginx|/tmp/cache|' \
         -e 's|access_log @LOG@/.*;|access_log off;|' -e 's|error_log @LOG@/.*;|error_log stderr warn;|' \
-        -e 's|listen 80;|listen 8080;|' -e 's|listen 443 ssl;|listen 8443 ssl;|' -e '/listen \[::\]/d' \
+        -e 's|listen 80;|listen 8080;|' -e 's|listen 443 ssl http2;|listen 8443 ssl http2;|' -e '/listen \[::\]/d' \
         /etc/nginx/sites-available/peakedex.conf >/etc/nginx/sites-enabled/peakedex.conf
 USER 10002:10002
 EXPOSE 8080 8443

@@ -68,7 +68,7 @@ def site(folder: Path, api: int, port: int) -> str:
         "@SITE@": NGINX.parents[1] / "frontend",
         "@HEADERS@": NGINX / "peakedex-headers.conf",
         "listen 80;": f"listen 127.0.0.1:{free_port()};",
-        "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+        "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl; http2 on;",
         "/var/cache/peakedex-nginx": folder / "cache",
         "rate=50r/s": f"rate={NO_LIMIT}r/s",
         "burst=100": f"burst={NO_LIMIT}",

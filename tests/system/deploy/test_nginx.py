@@ -62,7 +62,7 @@ def configuration(machine: Machine, proxy: Proxy) -> Path:
     assert "@" not in re.sub(r"error_page.*|location @\w+", "", text)
     for old, new in (
         ("listen 80;", f"listen 127.0.0.1:{proxy.plain};"),
-        ("listen 443 ssl;", f"listen 127.0.0.1:{proxy.secure} ssl;"),
+        ("listen 443 ssl http2;", f"listen 127.0.0.1:{proxy.secure} ssl; http2 on;"),
         ("server 127.0.0.1:8080;", f"server {proxy.api.removeprefix('http://')};"),
         ("proxy_cache_path /var/cache/peakedex-nginx", f"proxy_cache_path {folder}/cache"),
         ("include snippets/", f"include {root}/etc/nginx/snippets/"),
