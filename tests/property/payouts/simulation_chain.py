@@ -7,7 +7,7 @@ one that comes long after, if the block before that is older than the expiration
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -38,6 +38,22 @@ class LateChain(Chain):
         super().reapply_pending(min(now, self.head_time), extra)
 
 
+class Refusals:
+    """Which payments of a Hive block are refused: drawn once, for whoever executes the block, as nodes agree on it."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[bytes, list[bool]] = {}  # by block id, in order of the payments
+
+    def __deepcopy__(self, memo: object) -> Refusals:
+        return self
+
+    def is_refused(self, block_id: bytes, position: int, draw: Callable[[], bool]) -> bool:
+        drawn = self._drawn.setdefault(block_id, [])
+        if position == len(drawn):
+            drawn.append(draw())
+        return drawn[position]
+
+
 class WatchedSidechain(Sidechain):
     """Counts payments out of the escrow accounts on both chains, and refuses some at random."""
 
@@ -47,8 +63,11 @@ class WatchedSidechain(Sidechain):
         self.refused_recipients: frozenset[str] = frozenset()  # payments to them fail for ever
         self.outgoes: Counter[Outgo] = Counter()
         self.random = random
+        self._refusals = Refusals()
+        self._executing = (b"", 0)  # block id, and payments so far
 
     def execute(self, block: Block) -> dict[str, object] | None:
+        self._executing = (block.id, 0)
         for transaction in block.transactions:
             for operation in transaction.operations:
                 if isinstance(operation, Transfer) and operation.sender in ESCROWS:
@@ -62,7 +81,7 @@ class WatchedSidechain(Sidechain):
         if payload.get("to") in self.refused_recipients:
             logs.errors.append(f"not allowed to send to {payload['to']}")
             return
-        if sender in ESCROWS and self.random.random() < self.refusing:
+        if sender in ESCROWS and self._is_refused():
             logs.errors.append("overdrawn balance")
             return
         before = len(logs.events)
@@ -73,6 +92,11 @@ class WatchedSidechain(Sidechain):
             whole, _, part = str(payload["quantity"]).partition(".")
             amount = int(whole + part.ljust(units, "0"))
             self.outgoes[sender, symbol, str(amount), to, str(payload.get("memo"))] += 1
+
+    def _is_refused(self) -> bool:
+        block_id, position = self._executing
+        self._executing = (block_id, position + 1)
+        return self._refusals.is_refused(block_id, position, lambda: self.random.random() < self.refusing)
 
 
 class Mempool:
