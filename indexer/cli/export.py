@@ -12,22 +12,15 @@ from typing import Any, Final
 import click
 
 from indexer import settings as config
-from indexer.cli.support.common import json_option, require_db, show
+from indexer.cli.support.common import check_account, json_option, out_option, require_db, show
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.progress import BlockProgress
 from indexer.ops.export.dump import FORMATS, Dump, ExportError, Filter
 from indexer.ops.export.tables import TABLES, Table
 from indexer.ops.files import atomic_write
-from settlement.core.parsing.names import is_account
 from settlement.store.database import open_reader
 
 MANIFEST: Final = "manifest.json"
-
-
-def _check_user(_context: object, _option: object, name: str | None) -> str | None:
-    if name is not None and not is_account(name):
-        raise click.BadParameter("must be a Hive account name, such as alice")
-    return name
 
 
 @click.command()
@@ -42,12 +35,7 @@ def _check_user(_context: object, _option: object, name: str | None) -> str | No
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True, help="File format."
 )
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Output file; standard output by default.",
-)
+@out_option
 @config.setting("db")
 @click.option(
     "--from",
@@ -63,7 +51,7 @@ def _check_user(_context: object, _option: object, name: str | None) -> str | No
     metavar="BLOCK",
     help="Export as of the end of this block; the newest one by default.",
 )
-@click.option("--user", callback=_check_user, metavar="NAME", help="Only rows of this account.")
+@click.option("--user", callback=check_account, metavar="NAME", help="Only rows of this account.")
 @click.option("--pair", metavar="BASE/QUOTE", help="Only orders, trades and marks of this pair.")
 @json_option
 def export(

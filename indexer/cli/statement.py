@@ -12,10 +12,10 @@ from typing import BinaryIO
 import click
 
 from indexer import settings as config
-from indexer.cli.support.common import require_db
+from indexer.cli.support.common import check_account, out_option, require_db
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.ops.files import atomic_write
-from settlement.core.parsing.names import decode, encode, is_account
+from settlement.core.parsing.names import decode, encode
 from settlement.store.database import open_reader
 from settlement.store.read.position import read_position
 from settlement.store.read.statement.entries import find_holder, open_period
@@ -32,12 +32,6 @@ from settlement.store.read.statement.view import (
 JSON = "json"
 
 
-def _check_account(_context: object, _argument: object, name: str) -> str:
-    if not is_account(name):
-        raise click.BadParameter("must be a Hive account name, such as alice")
-    return name
-
-
 def _moment(read: Callable[[str], int | None]) -> Callable[..., int | None]:
     def parse(_context: object, _option: object, text: str | None) -> int | None:
         moment = None if text is None else read(text)
@@ -49,7 +43,7 @@ def _moment(read: Callable[[str], int | None]) -> Callable[..., int | None]:
 
 
 @click.command()
-@click.argument("account", callback=_check_account)
+@click.argument("account", callback=check_account)
 @click.option(
     "--format",
     "form",
@@ -72,12 +66,7 @@ def _moment(read: Callable[[str], int | None]) -> Callable[..., int | None]:
     metavar="DAY",
     help="Last day (UTC), included; or the time before which it ends.",
 )
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Output file; standard output by default.",
-)
+@out_option
 @config.setting("db")
 def statement(
     account: str, form: str, start: int | None, end: int | None, out: Path | None, db: str | None

@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from settlement.core.parsing.names import is_account
 from settlement.core.parsing.table_reader import Mistake
 from settlement.core.venue import Venue, VenueError, parse_venue
 
@@ -36,6 +37,13 @@ def require_venue(path: Path | None) -> Venue:
     if path is None:
         raise click.UsageError("no venue: use --venue FILE, or set PEAKEDEX_VENUE")
     return read_venue(path)
+
+
+def check_account(_context: object, _parameter: object, name: str | None) -> str | None:
+    """Callback of an argument or option that names an account. Raises BadParameter."""
+    if name is not None and not is_account(name):
+        raise click.BadParameter("must be a Hive account name, such as alice")
+    return name
 
 
 def show(values: Mapping[str, object], *, as_json: bool) -> None:
@@ -76,3 +84,9 @@ class JsonLines(logging.Formatter):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+out_option = click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Output file; standard output by default.",
+)
