@@ -100,16 +100,19 @@ class SidechainClient:
         if self._orphan is not None:
             self._read_receipts(*self._orphan)
             self._orphan, self._executed = None, range(0)  # it was replayed
-        is_executed = hive_number in self._executed
         receipts = self._read_receipts(hive_number, block_id)
-        if receipts is None and not is_executed:
+        if receipts is None and hive_number not in self._executed:
             self._executed = self._read_executed(hive_number)
             if hive_number not in self._executed:
                 return ReceiptsAnswer(None, None, False)
             # The node may have executed the block between the two requests.
             receipts = self._read_receipts(hive_number, block_id)
         if receipts is None:
-            return ReceiptsAnswer(None, None, True, self._neighbours(hive_number))
+            neighbours = self._neighbours(hive_number)
+            is_final = self._is_past(hive_number, neighbours[-1].number)
+            if not is_final:  # it has gone back: restored, or another machine behind the same address
+                self._executed = range(0)
+            return ReceiptsAnswer(None, None, is_final, neighbours)
         try:
             return ReceiptsAnswer(receipts, receipts_content(receipts), True)
         except ReceiptError as error:
@@ -139,9 +142,18 @@ class SidechainClient:
             raise ForkedNodeError(self._url, error) from None
         return receipts
 
+    def _is_past(self, hive_number: int, nearest: int) -> bool:
+        """Whether it has executed past a block without receipts as of now, whatever it said before.
+
+        `nearest`: the Hive block of the nearest block that it executed after it, or else of its latest one.
+        """
+        if nearest >= hive_number:
+            return nearest > hive_number  # else it has executed the block since it was asked for the receipts
+        return self._status().last_parsed_hive_block_number - UNEXECUTED_BLOCKS > hive_number
+
     def _read_executed(self, hive_number: int) -> range:
         """The blocks that the node has executed and keeps. Raises NodeError if it has dropped this one."""
-        status = self._read(self._call("getStatus", {}), _Status)
+        status = self._status()
         latest = status.last_block_ref_hive_block_number
         if latest is None:
             latest = self._latest().ref_hive_block_number
@@ -173,7 +185,12 @@ class SidechainClient:
                 after = found
             else:
                 before, low = found or before, middle
+        if before is None and low > 0:
+            raise NodeError(f"{self._url}: a light node, without the blocks before Hive block {hive_number}")
         return tuple(map(_reference, (after,) if before is None else (before, after)))
+
+    def _status(self) -> _Status:
+        return self._read(self._call("getStatus", {}), _Status)
 
     def _latest(self) -> _Executed:
         return self._read(self._call("getLatestBlockInfo", {}), _Executed)
