@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
 
-from indexer.chain.receipts import OrphanError, Receipts
+from indexer.chain.receipts import Receipts
 from indexer.sources.sidechain_client import (
     LIMITS,
     ForkedNodeError,
@@ -115,12 +115,11 @@ class Sidechain:
             self._take(vote, node, answer)
 
     def _take(self, vote: _Vote, node: SidechainNode, answer: ReceiptsAnswer) -> None:
-        try:
-            counts = answer.counts(vote.hive_ids)
-        except OrphanError as error:
-            self._pool.failed(node, ForkedNodeError(node.url, error))
-            return
-        if counts:
+        orphan = answer.orphan(vote.hive_ids)
+        if orphan is not None:
+            node.submit(lambda client: client.distrust(orphan))
+            self._pool.failed(node, ForkedNodeError(node.url, orphan))
+        elif answer.counts(vote.hive_ids):
             vote.answers[node] = answer
         else:
             vote.behind.add(node)

@@ -53,6 +53,18 @@ class HiveBlockReference(NamedTuple):
     block_id: str  # as the node says; empty where it does not
 
 
+class Orphan(NamedTuple):
+    """A block of a branch that Hive dropped, and the id of Hive's block with the same number."""
+
+    reference: HiveBlockReference
+    block_id: str
+
+    def __str__(self) -> str:
+        number, block_id = self.reference
+        executed = block_id[:40] or "without an id"
+        return f"it executed block {executed} as Hive block {number}, and Hive's is {self.block_id}"
+
+
 class ForkedNodeError(NodeError):
     """The node followed a branch of Hive that was dropped: it cannot answer until it is replayed."""
 
@@ -69,19 +81,17 @@ class ReceiptsAnswer(NamedTuple):
     neighbours: tuple[HiveBlockReference, ...] = ()
     """Without receipts, the nearest executed blocks before and after: after a fork their ids may differ."""
 
-    def counts(self, hive_ids: HiveIds) -> bool:
-        """Whether it is final, and of the branch that Hive followed as far as is known.
-
-        Raises OrphanError for an answer of another branch.
-        """
-        ids = [(reference, hive_ids(reference.number)) for reference in self.neighbours]
-        for reference, block_id in ids:
+    def orphan(self, hive_ids: HiveIds) -> Orphan | None:
+        """A neighbour of a branch that Hive dropped; None for none, as far as is known."""
+        for reference in self.neighbours:
+            block_id = hive_ids(reference.number)
             if block_id is not None and block_id != reference.block_id:
-                raise OrphanError(
-                    f"it executed block {reference.block_id[:40] or 'without an id'} as Hive block "
-                    f"{reference.number}, and Hive's is {block_id}"
-                )
-        return self.is_final and all(block_id is not None for _, block_id in ids)
+                return Orphan(reference, block_id)
+        return None
+
+    def counts(self, hive_ids: HiveIds) -> bool:
+        """Whether it is final, and all neighbours are known to be Hive's."""
+        return self.is_final and all(hive_ids(one.number) == one.block_id for one in self.neighbours)
 
 
 class SidechainClient:
@@ -117,6 +127,10 @@ class SidechainClient:
             return ReceiptsAnswer(receipts, receipts_content(receipts), True)
         except ReceiptError as error:
             raise BadAnswer(self._url, str(error)) from None
+
+    def distrust(self, orphan: Orphan) -> None:
+        """Use no answer any more until the node is replayed."""
+        self._orphan = orphan.reference.number, orphan.block_id
 
     def close(self) -> None:
         """Close the connections."""

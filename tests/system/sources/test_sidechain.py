@@ -345,11 +345,15 @@ def test_two_nodes_that_followed_the_same_branch_are_waited_out_until_they_are_r
     assert {node["state"] for node in sidechain.report()} == {"ok"}
 
 
+@pytest.mark.parametrize(
+    "engine",
+    [forked(500, 550, latest=600, orphans=(500,)), forked(400, 550, latest=600, orphans=(400,))],
+    ids=["an orphan's receipts", "nothing beside an orphan"],
+)
 def test_a_node_that_followed_a_fork_is_not_asked_for_later_blocks_until_it_is_replayed(
-    serve: Callable[[Any], Node],
+    serve: Callable[[Any], Node], engine: Engine
 ) -> None:
     """Its balances are others from then on, whatever the ids of later blocks."""
-    engine = forked(500, 550, latest=600, orphans=(500,))
     pauses = Pauses(most=3)
     sidechain = sidechain_of(serve(engine), pauses=pauses)
     for number in (500, 550):
