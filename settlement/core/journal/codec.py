@@ -86,13 +86,3 @@ class LineCodec(Generic[L]):
             return parse(words)
         except ValueError as error:
             raise LineError(f"{error}: {text[:80]!r}") from None
-
-
-def fields_of(kind: type[tuple[Any, ...]]) -> dict[str, str]:
-    """Field names of a kind with their documentation, out of its docstring's `name: text` lines."""
-    documented = {}
-    for line in (kind.__doc__ or "").split("\n"):
-        name, colon, text = line.strip().partition(": ")
-        if colon and name in get_type_hints(kind):
-            documented[name] = text
-    return documented

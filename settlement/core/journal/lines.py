@@ -4,7 +4,7 @@ The journal is the only output of the rules: database rows, the live stream and 
 lines. Amounts are units, prices ticks, times Unix seconds; names, ids and free text are percent-encoded. `by`
 says how an action was signed: `active`, `posting`, or the name of the grantee that acted.
 
-The module is long on purpose: each kind is defined once, with what encodes, parses and documents its fields.
+Each kind is defined once, here: its fields, what they mean, and from them how it is encoded and parsed.
 """
 
 from __future__ import annotations
@@ -19,437 +19,259 @@ from settlement.core.journal.codec import LineCodec, LineError
 
 
 class Expire(NamedTuple):
-    """The lifetime of an order or stop ended; its `close` follows.
+    """The lifetime of an order or stop ended; its `close` follows."""
 
-    id: order or stop
-    """
-
-    id: str
+    id: str  # order or stop
 
 
 class Timeout(NamedTuple):
-    """A cancel-all timer fired; the closes of its orders follow.
+    """A cancel-all timer fired; the closes of its orders follow."""
 
-    account: whose timer
-    by: how it was set
-    """
-
-    account: str
-    by: str
+    account: str  # whose timer
+    by: str  # how it was set
 
 
 class Accept(NamedTuple):
-    """An intent or operator action was accepted; its other lines follow.
+    """An intent or operator action was accepted; its other lines follow."""
 
-    id: the action
-    account: the account acted for
-    by: how it was signed
-    action: its name; a flat intent's side
-    ref: the trader's reference
-    """
-
-    id: str
-    account: str
-    by: str
-    action: str
-    ref: str | None
+    id: str  # the action
+    account: str  # the account acted for
+    by: str  # how it was signed
+    action: str  # its name; a flat intent's side
+    ref: str | None  # the trader's reference
 
 
 class Reject(NamedTuple):
-    """An intent, operator action or fired stop was rejected; nothing else changed.
+    """An intent, operator action or fired stop was rejected; nothing else changed."""
 
-    id: the action
-    account: its signer; of a fired stop its owner
-    action: its name, `-` where that is no word of up to 32 letters
-    ref: the trader's reference
-    code: why, see `codes`
-    """
-
-    id: str
-    account: str
-    action: str
-    ref: str | None
-    code: str
+    id: str  # the action
+    account: str  # its signer; of a fired stop its owner
+    action: str  # its name, `-` where that is no word of up to 32 letters
+    ref: str | None  # the trader's reference
+    code: str  # why, see `codes`
 
 
 class Order(NamedTuple):
-    """An order was accepted.
+    """An order was accepted."""
 
-    id: the action's id; `<order id>~stop` for the order of a protective stop
-    seq: sequence number, shared with stops
-    account: its owner
-    pair: BASE/QUOTE
-    side: buy or sell
-    type: limit or market
-    price: limit price, or a market order's worst price
-    quantity: base units; quote units (the budget) of a market buy
-    expiry: when it expires; absent for market orders
-    maker_fee_bps: the pair's maker fee at acceptance; absent for market orders
-    taker_fee_bps: the pair's taker fee at acceptance
-    settle: venue or wallet
-    stop_price: trigger of its protective stop
-    stop_limit: worst price of its protective stop
-    """
-
-    id: str
-    seq: int
-    account: str
-    pair: str
-    side: str
-    type: str
-    price: int | None
-    quantity: int
-    expiry: int | None
-    maker_fee_bps: int | None
-    taker_fee_bps: int
-    settle: str
-    stop_price: int | None
-    stop_limit: int | None
+    id: str  # the action's id; `<order id>~stop` for the order of a protective stop
+    seq: int  # sequence number, shared with stops
+    account: str  # its owner
+    pair: str  # BASE/QUOTE
+    side: str  # buy or sell
+    type: str  # limit or market
+    price: int | None  # limit price, or a market order's worst price
+    quantity: int  # base units; quote units (the budget) of a market buy
+    expiry: int | None  # when it expires; absent for market orders
+    maker_fee_bps: int | None  # the pair's maker fee at acceptance; absent for market orders
+    taker_fee_bps: int  # the pair's taker fee at acceptance
+    settle: str  # venue or wallet
+    stop_price: int | None  # trigger of its protective stop
+    stop_limit: int | None  # worst price of its protective stop
 
 
 class Stop(NamedTuple):
-    """A stop was opened: an order that waits for its trigger.
+    """A stop was opened: an order that waits for its trigger."""
 
-    id: the action's id
-    seq: sequence number, shared with orders
-    account: its owner
-    pair: BASE/QUOTE
-    side: buy or sell
-    type: limit or market
-    price: limit price or worst price
-    quantity: base units; quote units (the budget) of a market buy
-    expiry: when it expires
-    taker_fee_bps: the pair's taker fee at acceptance
-    when: above or below: the side from which the mark reaches the trigger price
-    trigger_price: ticks
-    time_in_force: GTC, IOC or FOK
-    post: `post` for a post-only order
-    """
-
-    id: str
-    seq: int
-    account: str
-    pair: str
-    side: str
-    type: str
-    price: int | None
-    quantity: int
-    expiry: int
-    taker_fee_bps: int
-    when: str
-    trigger_price: int
-    time_in_force: str
-    post: str | None
+    id: str  # the action's id
+    seq: int  # sequence number, shared with orders
+    account: str  # its owner
+    pair: str  # BASE/QUOTE
+    side: str  # buy or sell
+    type: str  # limit or market
+    price: int | None  # limit price or worst price
+    quantity: int  # base units; quote units (the budget) of a market buy
+    expiry: int  # when it expires
+    taker_fee_bps: int  # the pair's taker fee at acceptance
+    when: str  # above or below: the side from which the mark reaches the trigger price
+    trigger_price: int  # ticks
+    time_in_force: str  # GTC, IOC or FOK
+    post: str | None  # `post` for a post-only order
 
 
 class Trigger(NamedTuple):
-    """A stop, or an order's protective stop, fired.
+    """A stop, or an order's protective stop, fired."""
 
-    id: order or stop
-    """
-
-    id: str
+    id: str  # order or stop
 
 
 class Trade(NamedTuple):
-    """A fill.
+    """A fill."""
 
-    n: counts trades from 1
-    taker: the incoming order
-    maker: the resting order
-    buyer: account
-    seller: account
-    pair: BASE/QUOTE
-    price: ticks
-    quantity: base units
-    quote_amount: quote units
-    buyer_fee: base units
-    seller_fee: quote units
-    """
-
-    n: int
-    taker: str
-    maker: str
-    buyer: str
-    seller: str
-    pair: str
-    price: int
-    quantity: int
-    quote_amount: int
-    buyer_fee: int
-    seller_fee: int
+    n: int  # counts trades from 1
+    taker: str  # the incoming order
+    maker: str  # the resting order
+    buyer: str  # account
+    seller: str  # account
+    pair: str  # BASE/QUOTE
+    price: int  # ticks
+    quantity: int  # base units
+    quote_amount: int  # quote units
+    buyer_fee: int  # base units
+    seller_fee: int  # quote units
 
 
 class Close(NamedTuple):
-    """An order or stop closed.
+    """An order or stop closed."""
 
-    id: order or stop
-    status: filled, cancelled, expired or triggered
-    released: units that were still locked
-    """
-
-    id: str
-    status: str
-    released: int
+    id: str  # order or stop
+    status: str  # filled, cancelled, expired or triggered
+    released: int  # units that were still locked
 
 
 class Timer(NamedTuple):
-    """A cancel-all timer was set or disarmed.
+    """A cancel-all timer was set or disarmed."""
 
-    account: whose orders it cancels
-    by: how it was set
-    due: when it fires; absent where it was disarmed
-    """
-
-    account: str
-    by: str
-    due: int | None
+    account: str  # whose orders it cancels
+    by: str  # how it was set
+    due: int | None  # when it fires; absent where it was disarmed
 
 
 class Grant(NamedTuple):
-    """An account lets its posting key or another account trade for it.
+    """An account lets its posting key or another account trade for it."""
 
-    account: the granting account
-    to: `posting`, or an account
-    until: when it ends
-    band_bps: how far from the mark orders may be priced, in basis points
-    pairs: BASE/QUOTE texts, comma between, sorted
-    per_day: daily allowance as SYMBOL:units, comma between, by symbol
-    """
-
-    account: str
-    to: str
-    until: int
-    band_bps: int
-    pairs: str
-    per_day: str
+    account: str  # the granting account
+    to: str  # `posting`, or an account
+    until: int  # when it ends
+    band_bps: int  # how far from the mark orders may be priced, in basis points
+    pairs: str  # BASE/QUOTE texts, comma between, sorted
+    per_day: str  # daily allowance as SYMBOL:units, comma between, by symbol
 
 
 class Revoke(NamedTuple):
-    """A grant was revoked.
+    """A grant was revoked."""
 
-    account: the granting account
-    to: `posting`, or an account
-    """
-
-    account: str
-    to: str
+    account: str  # the granting account
+    to: str  # `posting`, or an account
 
 
 class Deposit(NamedTuple):
-    """A deposit was credited.
+    """A deposit was credited."""
 
-    id: the movement
-    account: its sender
-    symbol: token
-    amount: units
-    escrow: the escrow account that received it
-    """
-
-    id: str
-    account: str
-    symbol: str
-    amount: int
-    escrow: str
+    id: str  # the movement
+    account: str  # its sender
+    symbol: str  # token
+    amount: int  # units
+    escrow: str  # the escrow account that received it
 
 
 class Refund(NamedTuple):
-    """A deposit that cannot be credited is due back to its sender.
+    """A deposit that cannot be credited is due back to its sender."""
 
-    id: the movement
-    account: its sender
-    symbol: token
-    quantity: literal quantity
-    escrow: the escrow account in which it lies
-    """
-
-    id: str
-    account: str
-    symbol: str
-    quantity: str
-    escrow: str
+    id: str  # the movement
+    account: str  # its sender
+    symbol: str  # token
+    quantity: str  # literal quantity
+    escrow: str  # the escrow account in which it lies
 
 
 class Ignore(NamedTuple):
-    """An arrival for which nothing is due.
+    """An arrival for which nothing is due."""
 
-    id: the movement
-    account: its sender
-    chain: hive or hive-engine
-    symbol: token
-    quantity: literal quantity
-    escrow: the escrow account in which it lies
-    """
-
-    id: str
-    account: str
-    chain: str
-    symbol: str
-    quantity: str
-    escrow: str
+    id: str  # the movement
+    account: str  # its sender
+    chain: str  # hive or hive-engine
+    symbol: str  # token
+    quantity: str  # literal quantity
+    escrow: str  # the escrow account in which it lies
 
 
 class Withdraw(NamedTuple):
-    """A withdrawal was opened.
+    """A withdrawal was opened."""
 
-    id: the action, or `<order id>#<SYMBOL>` of a settlement to the wallet
-    account: its owner
-    symbol: token
-    amount: units
-    to: recipient
-    memo: the memo of its payment, where the trader gave one
-    """
-
-    id: str
-    account: str
-    symbol: str
-    amount: int
-    to: str
-    memo: str | None
+    id: str  # the action, or `<order id>#<SYMBOL>` of a settlement to the wallet
+    account: str  # its owner
+    symbol: str  # token
+    amount: int  # units
+    to: str  # recipient
+    memo: str | None  # the memo of its payment, where the trader gave one
 
 
 class Returning(NamedTuple):
-    """A withdrawal will be returned unless it is paid before.
+    """A withdrawal will be returned unless it is paid before."""
 
-    id: withdrawal
-    due: when it is returned
-    """
-
-    id: str
-    due: int
+    id: str  # withdrawal
+    due: int  # when it is returned
 
 
 class Return(NamedTuple):
-    """A withdrawal was returned to the available balance.
+    """A withdrawal was returned to the available balance."""
 
-    id: withdrawal
-    """
-
-    id: str
+    id: str  # withdrawal
 
 
 class Paid(NamedTuple):
-    """A withdrawal or refund was paid.
+    """A withdrawal or refund was paid."""
 
-    id: withdrawal or refund
-    movement: the movement that paid it
-    """
-
-    id: str
-    movement: str
+    id: str  # withdrawal or refund
+    movement: str  # the movement that paid it
 
 
 class Outflow(NamedTuple):
-    """Money left an escrow account and settles nothing.
+    """Money left an escrow account and settles nothing."""
 
-    id: the movement
-    escrow: the escrow account
-    chain: hive or hive-engine
-    symbol: token
-    amount: units by which holdings fell, rounded up; `=` and the literal where they did not
-    to: recipient
-    """
-
-    id: str
-    escrow: str
-    chain: str
-    symbol: str
-    amount: str
-    to: str
+    id: str  # the movement
+    escrow: str  # the escrow account
+    chain: str  # hive or hive-engine
+    symbol: str  # token
+    amount: str  # units by which holdings fell, rounded up; `=` and the literal where they did not
+    to: str  # recipient
 
 
 class Internal(NamedTuple):
-    """Money moved between two escrow accounts.
+    """Money moved between two escrow accounts."""
 
-    id: the movement
-    sender: escrow account
-    recipient: escrow account
-    chain: hive or hive-engine
-    symbol: token
-    amount: units by which holdings changed; `=` and the literal where they did not
-    """
-
-    id: str
-    sender: str
-    recipient: str
-    chain: str
-    symbol: str
-    amount: str
+    id: str  # the movement
+    sender: str  # escrow account
+    recipient: str  # escrow account
+    chain: str  # hive or hive-engine
+    symbol: str  # token
+    amount: str  # units by which holdings changed; `=` and the literal where they did not
 
 
 class Token(NamedTuple):
-    """A listed token.
+    """A listed token."""
 
-    symbol: token
-    precision: decimals of a unit
-    escrow: the account that holds its deposits
-    min_withdrawal: units
-    """
-
-    symbol: str
-    precision: int
-    escrow: str
-    min_withdrawal: int
+    symbol: str  # token
+    precision: int  # decimals of a unit
+    escrow: str  # the account that holds its deposits
+    min_withdrawal: int  # units
 
 
 class Pair(NamedTuple):
-    """A listed pair, as it stands.
+    """A listed pair, as it stands."""
 
-    pair: BASE/QUOTE
-    price_decimals: a tick is 10^-price_decimals quote per base
-    quantity_decimals: a lot is 10^-quantity_decimals base
-    maker_fee_bps: basis points
-    taker_fee_bps: basis points
-    price_policy: maker, ask, bid or midpoint
-    self_trade: cancel_resting, cancel_incoming or allow
-    status: active, paused or closed
-    """
-
-    pair: str
-    price_decimals: int
-    quantity_decimals: int
-    maker_fee_bps: int
-    taker_fee_bps: int
-    price_policy: str
-    self_trade: str
-    status: str
+    pair: str  # BASE/QUOTE
+    price_decimals: int  # a tick is 10^-price_decimals quote per base
+    quantity_decimals: int  # a lot is 10^-quantity_decimals base
+    maker_fee_bps: int  # basis points
+    taker_fee_bps: int  # basis points
+    price_policy: str  # maker, ask, bid or midpoint
+    self_trade: str  # cancel_resting, cancel_incoming or allow
+    status: str  # active, paused or closed
 
 
 class Rules(NamedTuple):
-    """The venue's settings, as they stand.
+    """The venue's settings, as they stand."""
 
-    max_open_orders: orders and stops of an account
-    fee_account: the account that receives fees
-    """
-
-    max_open_orders: int
-    fee_account: str
+    max_open_orders: int  # orders and stops of an account
+    fee_account: str  # the account that receives fees
 
 
 class Checkpoint(NamedTuple):
-    """A public claim about a past block.
+    """A public claim about a past block."""
 
-    block: its number
-    state_hash: 64 hex digits
-    journal_hash: 64 hex digits
-    """
-
-    block: int
-    state_hash: str
-    journal_hash: str
+    block: int  # its number
+    state_hash: str  # 64 hex digits
+    journal_hash: str  # 64 hex digits
 
 
 class Upgrade(NamedTuple):
-    """A protocol upgrade was announced; all fields are absent where the announcement was withdrawn.
+    """A protocol upgrade was announced; all fields are absent where the announcement was withdrawn."""
 
-    protocol: its number
-    text: SHA-256 of its text
-    block: the first block under it
-    """
-
-    protocol: int | None
-    text: str | None
-    block: int | None
+    protocol: int | None  # its number
+    text: str | None  # SHA-256 of its text
+    block: int | None  # the first block under it
 
 
 Line = (

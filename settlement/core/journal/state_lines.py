@@ -16,218 +16,127 @@ VERSION: Final = 2
 
 
 class Last(NamedTuple):
-    """The counters.
+    """The counters."""
 
-    seq: sequence of the last order or stop
-    trade: number of the last trade
-    """
-
-    seq: int
-    trade: int
+    seq: int  # sequence of the last order or stop
+    trade: int  # number of the last trade
 
 
 class Balance(NamedTuple):
-    """What an account holds of a token.
+    """What an account holds of a token."""
 
-    account: its name
-    symbol: token
-    available: units
-    locked: units, in orders and stops
-    withdrawing: units, in pending withdrawals
-    """
-
-    account: str
-    symbol: str
-    available: int
-    locked: int
-    withdrawing: int
+    account: str  # its name
+    symbol: str  # token
+    available: int  # units
+    locked: int  # units, in orders and stops
+    withdrawing: int  # units, in pending withdrawals
 
 
 class Order(NamedTuple):
-    """An open order.
+    """An open order."""
 
-    seq: sequence number
-    id: the action's id
-    account: its owner
-    pair: BASE/QUOTE
-    side: buy or sell
-    price: limit price
-    quantity: base units, as accepted
-    remaining: base units
-    locked: units of what it gives
-    received: units of what it receives, net of fees
-    released: units that left its lock unspent
-    expiry: when it expires
-    maker_fee_bps: the pair's maker fee at acceptance
-    taker_fee_bps: the pair's taker fee at acceptance
-    settle: venue or wallet
-    stop_price: trigger of its protective stop
-    stop_limit: worst price of its protective stop
-    """
-
-    seq: int
-    id: str
-    account: str
-    pair: str
-    side: str
-    price: int
-    quantity: int
-    remaining: int
-    locked: int
-    received: int
-    released: int
-    expiry: int
-    maker_fee_bps: int
-    taker_fee_bps: int
-    settle: str
-    stop_price: int | None
-    stop_limit: int | None
+    seq: int  # sequence number
+    id: str  # the action's id
+    account: str  # its owner
+    pair: str  # BASE/QUOTE
+    side: str  # buy or sell
+    price: int  # limit price
+    quantity: int  # base units, as accepted
+    remaining: int  # base units
+    locked: int  # units of what it gives
+    received: int  # units of what it receives, net of fees
+    released: int  # units that left its lock unspent
+    expiry: int  # when it expires
+    maker_fee_bps: int  # the pair's maker fee at acceptance
+    taker_fee_bps: int  # the pair's taker fee at acceptance
+    settle: str  # venue or wallet
+    stop_price: int | None  # trigger of its protective stop
+    stop_limit: int | None  # worst price of its protective stop
 
 
 class Stop(NamedTuple):
-    """An open stop.
+    """An open stop."""
 
-    seq: sequence number
-    id: the action's id
-    account: its owner
-    pair: BASE/QUOTE
-    side: buy or sell
-    type: limit or market
-    price: limit price or worst price
-    quantity: base units; quote units of a market buy
-    locked: units of what it gives
-    expiry: when it expires
-    taker_fee_bps: the pair's taker fee at acceptance
-    when: above or below
-    trigger_price: ticks
-    time_in_force: GTC, IOC or FOK
-    post: `post` for a post-only order
-    """
-
-    seq: int
-    id: str
-    account: str
-    pair: str
-    side: str
-    type: str
-    price: int | None
-    quantity: int
-    locked: int
-    expiry: int
-    taker_fee_bps: int
-    when: str
-    trigger_price: int
-    time_in_force: str
-    post: str | None
+    seq: int  # sequence number
+    id: str  # the action's id
+    account: str  # its owner
+    pair: str  # BASE/QUOTE
+    side: str  # buy or sell
+    type: str  # limit or market
+    price: int | None  # limit price or worst price
+    quantity: int  # base units; quote units of a market buy
+    locked: int  # units of what it gives
+    expiry: int  # when it expires
+    taker_fee_bps: int  # the pair's taker fee at acceptance
+    when: str  # above or below
+    trigger_price: int  # ticks
+    time_in_force: str  # GTC, IOC or FOK
+    post: str | None  # `post` for a post-only order
 
 
 class Timer(NamedTuple):
-    """A cancel-all timer.
+    """A cancel-all timer."""
 
-    account: whose orders it cancels
-    by: how it was set
-    due: when it fires
-    """
-
-    account: str
-    by: str
-    due: int
+    account: str  # whose orders it cancels
+    by: str  # how it was set
+    due: int  # when it fires
 
 
 class Grant(NamedTuple):
-    """A grant in force.
+    """A grant in force."""
 
-    account: the granting account
-    to: `posting`, or an account
-    until: when it ends
-    band_bps: basis points
-    pairs: BASE/QUOTE texts, comma between, sorted
-    per_day: SYMBOL:units, comma between, by symbol
-    day: Unix seconds // 86400 of its last order that counted
-    used: what was counted on that day, as SYMBOL:units
-    """
-
-    account: str
-    to: str
-    until: int
-    band_bps: int
-    pairs: str
-    per_day: str
-    day: int | None
-    used: str | None
+    account: str  # the granting account
+    to: str  # `posting`, or an account
+    until: int  # when it ends
+    band_bps: int  # basis points
+    pairs: str  # BASE/QUOTE texts, comma between, sorted
+    per_day: str  # SYMBOL:units, comma between, by symbol
+    day: int | None  # Unix seconds // 86400 of its last order that counted
+    used: str | None  # what was counted on that day, as SYMBOL:units
 
 
 class Withdrawal(NamedTuple):
-    """A pending withdrawal.
+    """A pending withdrawal."""
 
-    id: withdrawal
-    account: its owner
-    symbol: token
-    amount: units
-    to: recipient
-    memo: the trader's memo
-    returning: when it is returned
-    """
-
-    id: str
-    account: str
-    symbol: str
-    amount: int
-    to: str
-    memo: str | None
-    returning: int | None
+    id: str  # withdrawal
+    account: str  # its owner
+    symbol: str  # token
+    amount: int  # units
+    to: str  # recipient
+    memo: str | None  # the trader's memo
+    returning: int | None  # when it is returned
 
 
 class Refund(NamedTuple):
-    """A refund due.
+    """A refund due."""
 
-    id: the movement
-    account: its sender
-    symbol: token
-    quantity: literal quantity
-    escrow: the account in which it lies
-    """
-
-    id: str
-    account: str
-    symbol: str
-    quantity: str
-    escrow: str
+    id: str  # the movement
+    account: str  # its sender
+    symbol: str  # token
+    quantity: str  # literal quantity
+    escrow: str  # the account in which it lies
 
 
 class Mark(NamedTuple):
-    """One block of a pair's mark window.
+    """One block of a pair's mark window."""
 
-    pair: BASE/QUOTE
-    block: number
-    base: base units
-    quote: quote units
-    """
-
-    pair: str
-    block: int
-    base: int
-    quote: int
+    pair: str  # BASE/QUOTE
+    block: int  # number
+    base: int  # base units
+    quote: int  # quote units
 
 
 class Left(NamedTuple):
-    """A pair left over by firing.
+    """A pair left over by firing."""
 
-    pair: BASE/QUOTE
-    """
-
-    pair: str
+    pair: str  # BASE/QUOTE
 
 
 class Escrow(NamedTuple):
-    """Holdings of a token.
+    """Holdings of a token."""
 
-    symbol: token
-    holdings: units, an integer without limit
-    """
-
-    symbol: str
-    holdings: str
+    symbol: str  # token
+    holdings: str  # units, an integer without limit
 
 
 StateLine = (

@@ -10,13 +10,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 from indexer.follow.loop import Follower
 from indexer.sources.archive import ArchiveSource
 from settlement.core.journal import lines, state_lines
-from settlement.core.journal.codec import fields_of
 from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.state_machine import StateMachine
 from settlement.core.venue import Venue
@@ -93,7 +93,7 @@ def test_it_runs_alone(lively_replay: Replay, tmp_path: Path) -> None:
 
 def test_it_knows_the_fields_of_every_kind_of_line() -> None:
     known = {kind: fields.split(" ") for kind, fields in CHECKER.KINDS.items()}
-    assert known == {word: list(fields_of(kind)) for word, kind in lines.KINDS.items()}
+    assert known == {word: list(get_type_hints(kind)) for word, kind in lines.KINDS.items()}
 
 
 def test_the_guide_explains_every_kind_of_line() -> None:
@@ -107,7 +107,7 @@ def test_the_guide_explains_every_kind_of_line() -> None:
     ]
     assert rows[0][0] == "block"
     assert found == [
-        (word, list(fields_of(kind)), (kind.__doc__ or "").split("\n")[0]) for word, kind in wanted
+        (word, list(get_type_hints(kind)), (kind.__doc__ or "").split("\n")[0]) for word, kind in wanted
     ]
 
 
