@@ -108,6 +108,13 @@ def test_secondary_indexes_are_created_on_request_and_once(database: Engine) -> 
     assert definitions(database) == made
 
 
+def test_the_first_revision_is_frozen_once_there_is_a_second() -> None:
+    """As long as it is alone it creates the tables of the schema as they stand; later that would be wrong."""
+    folder = Path(__file__).parents[3] / "alembic" / "versions"
+    revisions = [path.read_text("utf-8") for path in folder.glob("*.py")]
+    assert len(revisions) == 1 or not any("\nfrom settlement" in text for text in revisions)
+
+
 def test_upgrading_twice_changes_nothing(database: Engine) -> None:
     before = definitions(database)
     upgrade(database)
