@@ -127,12 +127,22 @@ def _text_of(value: dict[str, object]) -> str:
 
 
 def _shown(field: object) -> object:
-    """A field: texts cut, and amounts as `condenser_api` writes them."""
+    """A field: texts cut, amounts as `condenser_api` writes them, and of extensions the values alone."""
     if isinstance(field, str):
         return field if len(field) <= _MAX_VALUE else f"{field[:_MAX_VALUE]}…"
+    if isinstance(field, list):
+        return [_extension(item) for item in field]
     if isinstance(field, dict) and field.keys() == {"amount", "precision", "nai"}:
         asset, amount = ASSET_BY_NAI.get(str(field["nai"])), str(field["amount"])
         if asset is not None and asset.precision == field["precision"] and amount.isdecimal():
             digits = amount[:_MAX_VALUE].rjust(asset.precision + 1, "0")
             return f"{digits[: -asset.precision]}.{digits[-asset.precision :]} {asset.symbol}"
     return field
+
+
+def _extension(item: object) -> object:
+    """The value of an extension, which one shape writes beside a name and the other beside a number."""
+    if isinstance(item, dict) and item.keys() == {"type", "value"}:
+        return item["value"]
+    is_numbered = isinstance(item, list) and len(item) == 2 and isinstance(item[0], int)  # noqa: PLR2004
+    return item[1] if isinstance(item, list) and is_numbered else item

@@ -14,8 +14,8 @@ from tests.support.answering import answering
 JSON = {"Content-Type": "application/json"}
 ANSWERS = [
     line
-    for line in (*real_nodes.lines("hive_broadcast_errors"), *real_nodes.lines("hive_broadcast"))
-    if line["request"]["method"] == "condenser_api.broadcast_transaction"
+    for line in real_nodes.lines("hive_broadcast")
+    if "response" in line and line["case"].endswith("/condenser")
 ]
 # What can happen to a custom_json that this client signs: the node says that it does not take it.
 OURS = ("signature/", "expir", "tapos/", "rc/", "custom_json/limit", "custom_json/8193")
