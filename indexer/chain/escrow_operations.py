@@ -144,5 +144,5 @@ def _extension(item: object) -> object:
     """The value of an extension, which one shape writes beside a name and the other beside a number."""
     if isinstance(item, dict) and item.keys() == {"type", "value"}:
         return item["value"]
-    is_numbered = isinstance(item, list) and len(item) == 2 and isinstance(item[0], int)  # noqa: PLR2004
+    is_numbered = isinstance(item, list) and len(item) == 2 and isinstance(item[0], int)
     return item[1] if isinstance(item, list) and is_numbered else item
