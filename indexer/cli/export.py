@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from indexer import settings as config
-from indexer.cli.support.common import check_account, json_option, out_option, require_db, show
-from indexer.cli.support.errors import CheckFailed, ConfigurationError
+from indexer.cli.support.common import check_account, json_option, require_db, show
+from indexer.cli.support.errors import ConfigurationError
+from indexer.cli.support.output import open_output, out_option, write_errors
 from indexer.cli.support.progress import BlockProgress
 from indexer.ops.export.dump import FORMATS, Dump, ExportError, Filter
 from indexer.ops.export.tables import TABLES, Table
@@ -87,7 +86,8 @@ def export(
                 saved = _save(dump, chosen, form, out)
                 _show_files({**dump.describe(chosen), "format": form, **saved}, [saved], as_json)
             elif chosen is not None:
-                _print(dump, chosen, form)
+                with open_output(None) as file:
+                    dump.write(chosen, form, file)
         except ExportError as error:
             raise ConfigurationError(error) from error
 
@@ -117,26 +117,16 @@ def _check_together(
         raise click.UsageError("--from does not apply to balances: use --to")
 
 
-def _print(dump: Dump, table: Table, form: str) -> None:
-    try:
-        dump.write(table, form, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise  # click exits quietly
-    except OSError as error:
-        raise CheckFailed(f"standard output: {error.strerror}; the output is incomplete") from error
-
-
 def _save(dump: Dump, table: Table, form: str, path: Path) -> dict[str, Any]:
     """Write one table into a file, with a progress bar for tables in block order."""
     blocks = dump.selection.blocks
-    with BlockProgress(blocks.first - 1, quiet=not table.is_history) as bar, _one_line_errors(path):
+    with BlockProgress(blocks.first - 1, quiet=not table.is_history) as bar, write_errors(path):
         return dump.save(table, form, path, lambda rows: bar.reached(rows[-1][table.block], blocks.last))
 
 
 def _save_all(dump: Dump, form: str, folder: Path) -> dict[str, Any]:
     """Write every table into a folder, and the manifest last: a folder without it is incomplete."""
-    with _one_line_errors(folder):
+    with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
     files = [
@@ -144,7 +134,7 @@ def _save_all(dump: Dump, form: str, folder: Path) -> dict[str, Any]:
         for table in TABLES.values()
     ]
     manifest = {**dump.about, "format": form, "files": files}
-    with _one_line_errors(folder), atomic_write(folder / MANIFEST) as out:
+    with write_errors(folder), atomic_write(folder / MANIFEST) as out:
         out.write(f"{json.dumps(manifest, indent=1)}\n".encode())
     return manifest
 
@@ -157,12 +147,3 @@ def _show_files(about: dict[str, Any], files: Sequence[dict[str, Any]], as_json:
     show({name: about[name] for name in ("block", "journal_hash", "venue_hash")}, as_json=False)
     for saved in files:
         click.echo(f"{saved['sha256']}  {saved['file']}  {saved['rows']} rows")
-
-
-@contextmanager
-def _one_line_errors(path: Path) -> Iterator[None]:
-    """Show file system errors as one line."""
-    try:
-        yield
-    except OSError as error:
-        raise CheckFailed(f"{path}: {error.strerror or error}; nothing was written") from error

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
 from indexer import settings as config
-from indexer.cli.support.common import check_account, out_option, require_db
+from indexer.cli.support.common import check_account, require_db
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
-from indexer.ops.files import atomic_write
+from indexer.cli.support.output import open_output, out_option
 from settlement.core.parsing.names import decode, encode
 from settlement.store.database import open_reader
 from settlement.store.read.position import read_position
@@ -88,27 +85,11 @@ def statement(
         found = Statement(connection, find_holder(connection, encode(account)), period, at.block)
         text = _json_text(found) if form == JSON else csv_text(found, form, found.cost_bases())
         try:
-            with _output(out) as file:
+            with open_output(out) as file:
                 for part in text:
                     file.write(part.encode())
         except StatementError as error:
             raise CheckFailed(error) from error
-
-
-@contextmanager
-def _output(path: Path | None) -> Iterator[BinaryIO]:
-    """The output file, or standard output. A file appears when it is complete."""
-    try:
-        if path is not None:
-            with atomic_write(path) as file:
-                yield file
-        else:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise  # click exits quietly
-    except OSError as error:
-        raise CheckFailed(f"{path or 'standard output'}: {error.strerror or error}") from error
 
 
 def _json_text(found: Statement) -> Iterator[str]:

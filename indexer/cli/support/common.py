@@ -84,9 +84,3 @@ class JsonLines(logging.Formatter):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-out_option = click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Output file; standard output by default.",
-)

@@ -139,9 +139,13 @@ def test_places_that_cannot_be_written(world: World, tmp_path: Path) -> None:
         assert run.complaint.endswith("; nothing was written")
     run = peakedex("export", "trades", "--db", tmp_path / "none.db")
     assert (run.code, "does not exist" in run.complaint) == (MISUSED, True)
+
+
+@pytest.mark.parametrize("words", [("export", "trades"), ("statement", "alice")])
+def test_standard_output_that_is_full(world: World, words: tuple[str, str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "indexer.cli", "export", "trades", "--db", world.url],
+            [sys.executable, "-m", "indexer.cli", *words, "--db", world.url],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
