@@ -157,3 +157,21 @@ def test_own_orders_and_stops_are_lines_with_label_and_price(open_blank: OpenBla
     for label, value in labels.items():
         assert label in texts
         assert value in texts
+
+
+def test_own_orders_near_the_candles_are_in_view_and_far_ones_do_not_flatten_them(
+    open_blank: OpenBlank,
+) -> None:
+    start = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    candles = [candle(start + timedelta(minutes=at), 400_000, 400_100, 400_050) for at in range(20)]
+    orders = [
+        order(side="buy", price="0.399910"),
+        order(price="0.400190"),
+        order(side="buy", price="0.300000"),
+    ]
+    texts = {text for text in drawn(open_blank(), candles, orders=orders) if len(text) == 8}
+    axis = {
+        round(float(text) * 10**6) for text in texts - {one["price"] for one in orders} if text[:2] == "0."
+    }
+    assert 399_000 < min(axis) < 399_910
+    assert 400_190 < max(axis) < 401_000

@@ -12,7 +12,7 @@ from tests.browser.practice import use_practice_account
 from tests.browser.watch import Watch, until
 from tests.browser.world import World
 
-OpenPage = Callable[[str], Watch]
+OpenPage = Callable[..., Watch]
 TRADE = "trade.html?base=PEK&quote=SWAP.HIVE"
 PAGES = [
     "",
@@ -26,9 +26,7 @@ PAGES = [
 
 
 def open_sized(watched: OpenPage, path: str, width: int, height: int) -> Page:
-    page = watched("").page
-    page.set_viewport_size({"width": width, "height": height})
-    page.goto(page.url + path)
+    page = watched(path, {"width": width, "height": height}).page
     until(page, "document.fonts.status === 'loaded'")
     until(page, "document.querySelector('.dot.live') !== null")
     until(page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0")
@@ -96,6 +94,8 @@ def test_the_ticket_s_button_is_in_view_on_a_phone(
     page.locator("#ticket").evaluate("(ticket) => ticket.scrollTo(0, 0)")
     assert box(submit)["bottom"] <= height
     submit.click(trial=True)
+    page.get_by_role("button", name="Close the order ticket").click()
+    expect(submit).to_be_hidden()
 
 
 def test_a_phone_shows_the_chart_early_and_all_intervals(watched: OpenPage, trader: str) -> None:
@@ -181,9 +181,7 @@ def test_every_page_works_at_200_percent_zoom(
     watched: OpenPage, context: BrowserContext, trader: str, path: str
 ) -> None:
     """A window of 1280 × 800 pixels at 200 % is one of 640 × 400."""
-    page = watched("").page
-    page.set_viewport_size({"width": 640, "height": 400})
-    page.goto(page.url + path)
+    page = watched(path, {"width": 640, "height": 400}).page
     until(page, "document.querySelector('.dot.live') !== null")
     until(page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0")
     until(page, "document.documentElement.scrollWidth <= document.documentElement.clientWidth")

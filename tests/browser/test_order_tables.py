@@ -14,7 +14,7 @@ ORIGIN = "https://site.test"
 SHOW = """async ([name, rows, terms]) => {
   const tables = { ...await import("/js/account/order-tables.js"), ...await import("/js/account/transfer-tables.js"),
     ...await import("/js/account/balances-table.js") };
-  const signed = { of: (order) => terms[order.id] ?? null, read() {}, state: () => "" };
+  const signed = { of: (order) => terms[order.id] ?? null, seen() {}, read() {}, state: () => "" };
   const nothing = () => {};
   const actions = { cancel: nothing, replace: nothing };
   const table = { open: () => tables.openOrdersTable(actions, signed), history: () => tables.orderHistoryTable(signed),

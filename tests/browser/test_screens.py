@@ -121,6 +121,8 @@ def test_every_screen_without_an_account(watched: OpenPage) -> None:
         watch.accessible()
         if screen in ("portfolio", "transfer"):
             assert watch.page.get_by_role("button", name="Choose account").count() >= 1
+        if screen == "transfer":
+            assert watch.page.get_by_text("balance unavailable").count() == 0
         watch.page.close()
 
 

@@ -88,6 +88,17 @@ def test_trading_by_keyboard_only(watched: OpenPage, world: World) -> None:
     tab_to("Cancel: Buy")
     keys.press("Enter")  # the wallet asks for confirmation, the page does not
     toast(page, "Cancelled: Buy 1,500 PEK")
+
+    tab_to("Open orders")
+    selected = page.locator("#account [role=tab][aria-selected=true]")
+    for key, text in {"ArrowRight": "Order history", "End": "Balances", "ArrowLeft": "Trade history"}.items():
+        keys.press(key)
+        expect(selected).to_have_text(text)
+        expect(selected).to_be_focused()
+    keys.press("End")
+    keys.press("ArrowRight")
+    expect(selected).to_have_text("Open orders")
+    expect(page.locator("#account .empty")).to_contain_text("Click a price in the order book to start one.")
     assert orders(world, name)[0]["status"] == "cancelled"
 
 

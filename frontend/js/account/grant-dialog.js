@@ -14,6 +14,8 @@ import { provider } from "../wallet/provider.js";
 import { review } from "../wallet/review-dialog.js";
 import { GrantForm } from "./grant-form.js";
 
+const FUNDS_MS = 3000;
+
 /**
  * @param {any} venue the body of /api/venue
  * @param {string} account
@@ -87,6 +89,16 @@ export async function openGrantDialog(venue, account, { to, old = null, pair } =
   });
   refresh();
   form.focus();
+  if (!old) followFunds(account, form, dialog);
+}
+
+// A first deposit, or the funds of a new practice account, may arrive while the dialog is open.
+async function followFunds(account, form, dialog) {
+  while (dialog.open && !form.isFunded()) {
+    await new Promise((resolve) => setTimeout(resolve, FUNDS_MS));
+    const { balances } = await read("balances", { user: account }).catch(() => ({ balances: [] }));
+    if (balances.length) form.setBalances(balances);
+  }
 }
 
 /** What the defaults are made of; without an answer there are none. */

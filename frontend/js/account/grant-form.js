@@ -2,7 +2,7 @@
 
 import { chainTime } from "../data/grants.js";
 import { grouped, plain, trimmed, units } from "../lib/amounts.js";
-import { el, setChildren } from "../lib/dom.js";
+import { el, setChildren, setText } from "../lib/dom.js";
 import { dayAndTime } from "../lib/format.js";
 import { parse } from "../lib/parse-amount.js";
 import { field, NUMERIC } from "../lib/widgets.js";
@@ -35,6 +35,8 @@ export class GrantForm {
     this.pairs = venue.pairs.filter((row) => row.status !== "closed" || isChosen(row)).map((row, at) => this.pairBox(row, at, isChosen(row)));
     /** @type {Map<string, import("../lib/widgets.js").Field>} by symbol, kept while its pair is not chosen */
     this.allowances = new Map();
+    /** @type {Map<string, HTMLElement>} what the account has of each token, beside its field */
+    this.totals = new Map();
     this.allowanceList = el("div", { className: "allowances" });
     this.pairsHint = el("p", { className: "hint bad", hidden: true });
     this.perDayHint = el("p", { className: "hint bad", hidden: true });
@@ -103,10 +105,34 @@ export class GrantForm {
   allowanceField(symbol) {
     const { precision } = this.venue.tokens.find((token) => token.symbol === symbol);
     const value = this.allowanceText(symbol, precision);
-    const total = this.facts.balances.find((row) => row.symbol === symbol)?.total ?? "0";
-    const beside = el("span", {}, strings.total(trimmed(grouped(total)), symbol));
+    const beside = el("span", {}, this.totalText(symbol));
+    this.totals.set(symbol, beside);
     const attributes = { ...NUMERIC, value, oninput: this.onInput, "aria-label": strings.allowanceOf(symbol) };
     return field(`grant-${symbol.replace(".", "-")}`, symbol, attributes, { unit: symbol, beside });
+  }
+
+  total(symbol) {
+    return this.facts.balances.find((row) => row.symbol === symbol)?.total ?? "0";
+  }
+
+  totalText(symbol) {
+    return strings.total(trimmed(grouped(this.total(symbol))), symbol);
+  }
+
+  /** Whether the account has any of the tokens of the chosen pairs. */
+  isFunded() {
+    return this.chosenTokens().some((symbol) => Number(this.total(symbol)) > 0);
+  }
+
+  /** Funds have arrived: suggest allowances where nothing was entered. @param {any[]} balances rows of /api/balances */
+  setBalances(balances) {
+    this.facts.balances = balances;
+    for (const [symbol, { input }] of this.allowances) {
+      const { precision } = this.venue.tokens.find((token) => token.symbol === symbol);
+      setText(this.totals.get(symbol), this.totalText(symbol));
+      if (!input.value && input !== document.activeElement) input.value = this.allowanceText(symbol, precision);
+    }
+    this.onInput();
   }
 
   allowanceText(symbol, precision) {
@@ -124,8 +150,7 @@ export class GrantForm {
   /** A part of the balance in units, rounded down to few digits. */
   ownPart(symbol) {
     const { precision } = this.venue.tokens.find((token) => token.symbol === symbol);
-    const total = this.facts.balances.find((row) => row.symbol === symbol)?.total ?? "0";
-    return roundedDown(units(total, precision) / DEFAULT_PART);
+    return roundedDown(units(this.total(symbol), precision) / DEFAULT_PART);
   }
 
   /** What the part of the other token of a chosen pair is worth, so that what was bought can be sold. */

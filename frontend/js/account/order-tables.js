@@ -17,7 +17,8 @@ const actionsColumn = (narrow) => ({ text: strings.columns.actions, num: true, h
 /**
  * Terms that only the signed operation tells: of rejected orders, and whether an order is post-only. See
  * signed-orders.js, which is loaded later.
- * @typedef {{of: (order: any) => any, read: (order: any) => void, state: (order: any) => ""|"reading"|"failed"}} Signed
+ * @typedef {{of: (order: any) => any, seen: (order: any) => void, read: (order: any) => void,
+ *   state: (order: any) => ""|"reading"|"failed"}} Signed `seen`: a rejected order is shown without its terms
  */
 
 function setPairAndSide([pair, side], order, kind = kindText(order)) {
@@ -75,9 +76,10 @@ function setOpenStatus(cell, order, isPostOnly) {
  * Open orders and waiting stops.
  * @param {{cancel: (order: any) => void, replace: (order: any) => void}|null} actions null in a read-only view
  * @param {Signed} signed
+ * @param {string} [empty] shown where there are none
  * @returns {import("../lib/table.js").DataTable}
  */
-export function openOrdersTable(actions, signed) {
+export function openOrdersTable(actions, signed, empty = strings.noOpen) {
   const columns = [
     textColumn("pair", "left"),
     textColumn("type", "right"),
@@ -89,7 +91,7 @@ export function openOrdersTable(actions, signed) {
     timeColumn("expires", "none"),
     ...(actions ? [actionsColumn("whole")] : []),
   ];
-  return dataTable(strings.openCaption, columns, strings.noOpen, orderKey, (cells, order, row) => {
+  return dataTable(strings.openCaption, columns, empty, orderKey, (cells, order, row) => {
     row.order = order; // the newest version, for the buttons
     setPairAndSide(cells, order);
     setPriceOrMarket(cells[2], order);
@@ -164,6 +166,7 @@ function fillRejected(cells, order, signed) {
   setText(cells[1], strings.actions[order.action] ?? order.action);
   setText(cells[0], NONE);
   setOrNone(cells[2], null);
+  signed.seen(order);
   const state = signed.state(order);
   if (cells[4].dataset.state === state) return;
   cells[4].dataset.state = state;

@@ -1,5 +1,6 @@
 // Terms of orders as they were signed, for what the API cannot tell: a rejected order's pair, price and amount, and
-// whether an open one is post-only. They come from the intents of this browser, or on demand from a Hive node.
+// whether an open one is post-only. They come from the intents of this browser, or from a Hive node: for the first
+// rejected orders of a page by themselves, for the others on demand.
 
 import { readVenue } from "../data/api.js";
 import { callHive } from "../data/nodes.js";
@@ -9,6 +10,7 @@ import { onChange } from "../wallet/pending.js";
 const KEY = "peakedex.signed";
 const MAX_KEPT = 200;
 const MAX_TEXT = 40;
+const MAX_AUTOMATIC = 20; // requests to public nodes that nobody asked for, one after the other
 const DECIMAL = /^\d{1,19}(\.\d{1,18})?$/;
 const SYMBOL = /^[A-Z]{1,10}(\.[A-Z]{1,10})?$/;
 const SIDES = { buy: "buy", sell: "sell", marketBuy: "buy", marketSell: "sell" };
@@ -71,10 +73,20 @@ export function signedOrders(onNews) {
   onChange((intents) => {
     if (keep(intents)) onNews();
   });
+  const automatic = new Set();
+  let reading = Promise.resolve();
   return {
+    seen(order) {
+      if (automatic.size === MAX_AUTOMATIC || automatic.has(order.id)) return;
+      automatic.add(order.id);
+      reading = reading.then(() => readTerms(order)).then(() => {
+        if (read.get(order.id) === "failed") read.delete(order.id); // the trader can still ask for it
+        onNews();
+      });
+    },
     of: ({ id, user, ref }) => kept.get(`${user} ${ref}`) ?? (typeof read.get(id) === "object" ? read.get(id) : null),
     state: (order) => (typeof read.get(order.id) === "string" ? read.get(order.id) : ""),
-    read: (order) => readTerms(order).then(onNews, onNews),
+    read: (order) => readTerms(order).then(onNews),
   };
 }
 
@@ -99,11 +111,9 @@ function keep(intents) {
 async function readTerms({ id }) {
   if (typeof read.get(id) === "object" || read.get(id) === "reading") return;
   read.set(id, "reading");
-  const [{ custom_json_id: jsonId, contract }, transaction] = await Promise.all([
-    readVenue(),
-    callHive("condenser_api.get_transaction", [id.slice(0, 40)]),
-  ]);
-  read.set(id, decode(id, transaction, jsonId, contract) ?? "failed");
+  const found = await Promise.all([readVenue(), callHive("condenser_api.get_transaction", [id.slice(0, 40)])]).catch(() => null);
+  const [venue, transaction] = found ?? [];
+  read.set(id, (venue && decode(id, transaction, venue.custom_json_id, venue.contract)) ?? "failed");
 }
 
 /**

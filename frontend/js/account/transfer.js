@@ -29,7 +29,8 @@ class Page {
     this.venue = venue;
     this.name = name;
     this.account = new LiveAccount(name ?? "");
-    this.walletBalances = new Map();
+    /** @type {Map<string, bigint>|null} null until read */
+    this.walletBalances = null;
     this.isClosed = false;
     const query = new URLSearchParams(location.search);
     this.direction = query.get("do") === "withdraw" ? "withdraw" : "deposit";
@@ -158,7 +159,7 @@ class Page {
 
   /** The maximum: the wallet's balance for a deposit, the available one for a withdrawal; null if unknown. */
   maximum() {
-    return this.direction === "deposit" ? this.walletBalances.get(this.token.value) ?? null : this.available();
+    return this.direction === "deposit" ? this.walletBalances?.get(this.token.value) ?? null : this.available();
   }
 
   useMaximum() {
@@ -182,7 +183,7 @@ class Page {
     if (this.isClosed) return;
     const maximum = this.maximum();
     const isUnknown = maximum === null;
-    setText(this.balance, isUnknown ? strings.unknown(this.direction) : strings.balance(this.direction, this.amountText(maximum)));
+    setText(this.balance, isUnknown ? this.noBalanceText() : strings.balance(this.direction, this.amountText(maximum)));
     this.max.hidden = isUnknown || maximum === 0n;
     const { amount, problem } = this.readAmount();
     this.amount.setError(problem ?? "");
@@ -190,6 +191,12 @@ class Page {
     setText(this.note, "");
     const what = amount === undefined ? "" : this.amountText(amount);
     setText(this.submit, this.name ? strings.submit(this.direction, what) : strings.chooseAccount);
+  }
+
+  noBalanceText() {
+    if (!this.name) return "";
+    const isLoading = this.direction === "deposit" ? this.walletBalances === null : this.account.balances === null;
+    return isLoading ? strings.loading : strings.unknown(this.direction);
   }
 
   // -- signing --

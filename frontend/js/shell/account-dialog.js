@@ -4,8 +4,9 @@ import { readVenue } from "../data/api.js";
 import { account, setAccount } from "../data/session.js";
 import { accountName, isAccount } from "../lib/account-name.js";
 import { button, el } from "../lib/dom.js";
+import { showToast } from "../lib/toasts.js";
 import { openFormDialog } from "../lib/widgets.js";
-import { accountDialog as strings } from "../strings/shell.js";
+import { accountDialog as strings } from "../strings/account-dialog.js";
 import { provider } from "../wallet/provider.js";
 import { detect } from "../wallet/wallet.js";
 
@@ -81,8 +82,9 @@ function practiceOffer(close) {
   async function start() {
     node.disabled = true;
     try {
-      await (await import("../wallet/practice-wallet.js")).start();
+      const name = await (await import("../wallet/practice-wallet.js")).start();
       close();
+      showToast("practice", { kind: "ok", title: strings.practiceCreated(name), text: strings.practiceFunds, actions: [] });
     } catch (error) {
       note.textContent = error.message;
       note.className = "bad";

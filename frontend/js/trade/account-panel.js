@@ -7,6 +7,7 @@ import { signedOrders } from "../account/signed-orders.js";
 import { button, el, setText } from "../lib/dom.js";
 import { scheduleRender } from "../lib/render.js";
 import { errorNote } from "../lib/widgets.js";
+import { orderTables as tableStrings } from "../strings/account.js";
 import { accountPanel as strings } from "../strings/trade.js";
 
 const MIN_READ_MS = 3000;
@@ -24,7 +25,7 @@ export class AccountPanel {
     this.account = null;
     this.signed = signedOrders(() => scheduleRender(this.render));
     this.tables = {
-      open: openOrdersTable(actions, this.signed),
+      open: openOrdersTable(actions, this.signed, tableStrings.noOpenBesideBook),
       history: orderHistoryTable(this.signed),
       trades: tradeHistoryTable(),
       balances: balancesTable(true),
@@ -48,7 +49,11 @@ export class AccountPanel {
       el(
         "header",
         {},
-        el("div", { className: "tabs", role: "tablist", "aria-label": strings.title }, ...Object.values(this.tabs)),
+        el(
+          "div",
+          { className: "tabs", role: "tablist", "aria-label": strings.title, onkeydown: (event) => this.onKey(event) },
+          ...Object.values(this.tabs),
+        ),
         el("span", { className: "spacer" }),
         this.filter,
         this.cancelAll,
@@ -78,6 +83,17 @@ export class AccountPanel {
     this.content.replaceChildren(this.account ? this.tables[name].node : el("p", { className: "empty" }, strings.noAccount));
     this.isStale = true;
     this.render();
+  }
+
+  // Arrow keys, Home and End select a tab: only the selected one is in the page's tab order.
+  onKey(event) {
+    const names = Object.keys(this.tabs);
+    const at = names.indexOf(this.selected);
+    const next = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: -1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    this.select(names.at(next % names.length));
+    this.tabs[this.selected].focus();
   }
 
   /** Mark the history as out of date, because the account has changed. */

@@ -11,6 +11,7 @@ import { months } from "../strings/common.js";
 const SCALE = 1000;
 const MIN_VISIBLE_CANDLES = 60;
 const MAX_VISIBLE_CANDLES = 140;
+const MAX_STRETCH = 1; // own orders within so many heights of the visible candles stretch the price axis
 const MIN_CANDLE_PIXELS = 6; // narrower ones look alike, rising or falling
 
 export class CandleChart {
@@ -39,7 +40,10 @@ export class CandleChart {
       localization: { locale: "en", priceFormatter: price, timeFormatter: (shown) => this.timeText(shown) },
       timeScale: { timeVisible: true, secondsVisible: false, rightOffset: 6, tickMarkFormatter: tickLabel },
     });
-    this.series = this.chart.addSeries(CandlestickSeries, { priceFormat: { type: "custom", minMove: 1 / SCALE, formatter: price } });
+    this.series = this.chart.addSeries(CandlestickSeries, {
+      priceFormat: { type: "custom", minMove: 1 / SCALE, formatter: price },
+      autoscaleInfoProvider: (candles) => this.withLines(candles()),
+    });
     this.volume = this.chart.addSeries(HistogramSeries, {
       priceScaleId: "",
       priceFormat: { type: "volume" },
@@ -138,6 +142,15 @@ export class CandleChart {
         axisLabelVisible: true, // without it there is no title either
         title: text,
       }));
+  }
+
+  // The range of prices with the lines that are near; one far away would flatten the candles.
+  withLines(info) {
+    if (!info?.priceRange) return info;
+    const { minValue, maxValue } = info.priceRange;
+    const reach = (maxValue - minValue) * MAX_STRETCH;
+    const near = this.lines.map(({ ticks }) => Number(ticks) / SCALE).filter((price) => price >= minValue - reach && price <= maxValue + reach);
+    return { ...info, priceRange: { minValue: Math.min(minValue, ...near), maxValue: Math.max(maxValue, ...near) } };
   }
 
   timeText(shown) {

@@ -97,12 +97,14 @@ export class Workspace {
   openSheet() {
     byId("ticket").classList.add("open");
     if (document.querySelector(".sheet-backdrop")) return;
-    byId("grid").append(button("", () => this.closeSheet(), { className: "sheet-backdrop", "aria-label": strings.closeTicket }));
+    const close = () => this.closeSheet();
+    byId("grid").append(el("div", { className: "sheet-backdrop", onclick: close }));
+    byId("ticket").append(button("×", close, { className: "icon sheet-close", "aria-label": strings.closeTicket }));
   }
 
   closeSheet() {
     byId("ticket").classList.remove("open");
-    document.querySelector(".sheet-backdrop")?.remove();
+    for (const node of document.querySelectorAll(".sheet-backdrop, .sheet-close")) node.remove();
   }
 }
 
