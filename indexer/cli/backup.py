@@ -132,8 +132,8 @@ def restore(
 ) -> None:
     """Restore a backup. It is verified before it replaces the database.
 
-    The previous SQLite file is kept under another name beside it. Stop indexer, payouts and API first. With
-    PostgreSQL, name a new database.
+    The previous database is kept under another name beside it. Stop indexer, payouts and API first. On
+    PostgreSQL the role must own the database and may need CREATEDB; an empty database is filled as it is.
 
     Example: peakedex restore --from sftp://backups.example.org/srv/peakedex --db peakedex.db
     """

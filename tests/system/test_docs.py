@@ -180,7 +180,7 @@ NOT_RUN_HERE = {
     "containers.md": {"network": 5, "root": 1},
     "developer.md": {"network": 1},
     "notifications.md": {"secrets": 1, "root": 1},
-    "operator.md": {"network": 6, "root": 6},
+    "operator.md": {"network": 6, "root": 7},
     "payouts.md": {"secrets": 2, "root": 1},
     "trader.md": {"secrets": 1},
 }

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, select
 
 from indexer.ops.backup.chain_check import confirm_block, confirm_claim
 from indexer.ops.backup.folder_owner import acting_as_owner
@@ -51,7 +51,7 @@ class Restored(NamedTuple):
 
     manifest: Manifest
     claim: CheckpointClaim | None
-    old: Path | None = None  # the previous SQLite file under its new name
+    old: Path | str | None = None  # the previous SQLite file or PostgreSQL database under its new name
 
 
 def restore(
@@ -72,14 +72,16 @@ def restore(
         if checks.venue is not None and checks.venue.hash != snapshot.manifest.venue_hash:
             raise SnapshotError(f"it belongs to another venue ({snapshot.manifest.venue_hash[:16]}…)")
         if not is_sqlite(parsed):
-            return _fill(url, snapshot, checks, on_rows)
+            if not replace or _has_no_venue(url):
+                return _fill(url, snapshot, checks, on_rows)
+            return _replace(url, snapshot, checks, on_rows)
         if not parsed.database:
             raise StoreError("an in-memory database cannot be restored: choose a file with --db")
         target = Path(parsed.database).absolute()
         _check_disk_space(target.parent, snapshot.manifest)
         with acting_as_owner(target), _new_file(target) as new:
             venue_hash = snapshot.manifest.venue_hash if replace else None
-            with _locked(target, venue_hash) if target.exists() else nullcontext():
+            with _locked_file(target, venue_hash) if target.exists() else nullcontext():
                 restored = _fill(f"sqlite:///{new}", snapshot, checks, on_rows)
             try:
                 old = _put_in_place(new, target, keep=replace)
@@ -123,21 +125,51 @@ def _check(connection: Connection, manifest: Manifest, checks: RestoreChecks) ->
     return claim
 
 
+@contextmanager
+def _locked(engine: Engine, venue_hash: str | None) -> Iterator[None]:
+    """Hold the leases of an existing database, so that no indexer and no payouts process uses it.
+
+    It must be empty or of that venue. Raises StoreError.
+    """
+    with engine.connect() as connection:
+        found = connection.scalar(select(schema.cursor.c.venue_hash))
+        if found is None or found != venue_hash:
+            check_empty(connection)
+    with Lease(engine), Lease(engine, table=payout_schema.lease, role="payouts process"):
+        yield
+
+
+# -- PostgreSQL -------------------------------------------------------------------------------------
+
+
+def _has_no_venue(url: str) -> bool:
+    """Whether no indexer has begun in this database."""
+    with closing_writer(url) as engine, engine.connect() as connection:
+        return connection.scalar(select(schema.cursor.c.venue_hash)) is None
+
+
+def _replace(
+    url: str, snapshot: SnapshotFile, checks: RestoreChecks, on_rows: Callable[[int], object]
+) -> Restored:
+    """Restore into a new database beside the old one, and exchange their names once it is verified."""
+    from indexer.ops.backup.database_switch import DatabaseSwitch  # noqa: PLC0415 - imports the driver
+
+    with DatabaseSwitch(parse_url(url)) as switch:
+        with closing_writer(url) as engine, _locked(engine, snapshot.manifest.venue_hash):
+            switch.create()
+            restored = _fill(switch.url, snapshot, checks, on_rows)
+            switch.copy_table_rights()
+        return restored._replace(old=switch.exchange())
+
+
 # -- SQLite files -----------------------------------------------------------------------------------
 
 
 @contextmanager
-def _locked(target: Path, venue_hash: str | None) -> Iterator[None]:
-    """Hold the leases of an existing database, so that no indexer and no payouts process uses it.
-
-    It must be empty or of that venue. On exit its write-ahead log is merged into the file. Raises StoreError.
-    """
+def _locked_file(target: Path, venue_hash: str | None) -> Iterator[None]:
+    """Hold the leases of an SQLite file. On exit its write-ahead log is merged into the file."""
     with closing_writer(f"sqlite:///{target}") as engine:
-        with engine.connect() as connection:
-            found = connection.scalar(select(schema.cursor.c.venue_hash))
-            if found is None or found != venue_hash:
-                check_empty(connection)
-        with Lease(engine), Lease(engine, table=payout_schema.lease, role="payouts process"):
+        with _locked(engine, venue_hash):
             yield
         raw = engine.raw_connection()  # a checkpoint is impossible within a transaction
         try:
