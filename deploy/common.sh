@@ -265,6 +265,9 @@ make_folders() {
     folder 0755 root root "$ETC"
     # The indexer and payouts both write here, as members of the group to which new files belong.
     folder 2770 peakedex-indexer peakedex "$VAR"
+    # As the units' StateDirectory: `peakedex payouts` and `peakedex backup` need them before the services first start.
+    folder 0700 peakedex-payouts peakedex "$VAR-payouts"
+    folder 0755 peakedex-backup peakedex "$VAR-public"
     folder 0755 root root "$LOG"
     folder 0755 root root "$VAR-acme"
 }
@@ -287,6 +290,8 @@ PEAKEDEX_LOG_FORMAT=text
 # What /metrics tells of this machine: the newest backup, and the disk of the database.
 PEAKEDEX_BACKUP_STATUS=/var/lib/peakedex-public/backup.json
 PEAKEDEX_DISK_FOLDER=$DISK_FOLDER
+# Where peakedex-publish.timer puts the evidence for auditors.
+PEAKEDEX_PUBLISH_TO=/var/lib/peakedex-public/evidence
 TEXT
     put_once 0600 root root "$ETC/payouts.env" <<'TEXT'
 # Active keys of the escrow accounts, one a line, named by key_env in the venue file:
@@ -517,6 +522,8 @@ switch() { # VERSION
     local old
     old=$(version_at current)
     if [ "$old" = "$1" ]; then
+        # If the database is a new one: its tables, and the rights in them.
+        if [ "$DATABASE:$DRY_RUN" = postgresql:no ]; then (program peakedex-indexer peakedex "$1" db upgrade) && grant; fi
         if changed /etc/systemd/system/; then start_services restart; else start_services start; fi
         return
     fi

@@ -22,14 +22,18 @@ from settlement.net.backoff import Waiter
 from settlement.net.chain_id import ExpectedChain
 from settlement.store.database import open_reader
 
+_VARIABLE = "PEAKEDEX_PUBLISH_TO"
+"""Where the hourly service publishes (peakedex.env): the place if none is named."""
+
 
 @click.command()
 @config.setting("db")
 @click.option(
     "--to",
     "url",
-    required=True,
     metavar="PLACE",
+    envvar=_VARIABLE,
+    show_envvar=True,
     help="An existing folder, or ftp://, ftps://, sftp:// or s3://…, without password.",
 )
 @click.option(
@@ -52,7 +56,7 @@ from settlement.store.database import open_reader
 @json_option
 def publish(
     db: str | None,
-    url: str,
+    url: str | None,
     archive: Path | None,
     node: tuple[str, ...],
     quorum: int | None,
@@ -71,6 +75,8 @@ def publish(
     Example: peakedex publish --db peakedex.db --to /var/www/evidence
     """
     start_logging(log_level)
+    if url is None:
+        raise click.UsageError(f"no place to publish to: use --to PLACE, or set {_VARIABLE}")
     if archive is not None and _is_given("node"):
         raise click.UsageError("--archive and --node cannot be combined")
     check_quorum(quorum, node)

@@ -83,11 +83,16 @@ def test_payouts_keep_their_secrets() -> None:
         "InaccessiblePaths": "/etc/peakedex/payouts.env",  # the keys come in its environment
         "ProtectProc": "invisible",
         "ExecStart": "/opt/peakedex/bin/peakedex payouts",
-        "SocketBindDeny": "any",  # it holds keys: it listens on no port
+        "SocketBindDeny": "any",
     }
     assert {name: found.get(name) for name in alone} == {name: [value] for name, value in alone.items()}
     assert found["EnvironmentFile"] == ["/etc/peakedex/peakedex.env", "/etc/peakedex/payouts.env"]
     assert "@resources" not in found["SystemCallFilter"][1]  # the process sets its own limit of core dumps
+
+
+def test_only_the_api_and_the_relay_listen() -> None:
+    deaf = {name for name in UNITS if "~listen accept accept4" in options(name)["SystemCallFilter"]}
+    assert set(UNITS) - deaf == {"peakedex-api", "peakedex-relay"}
 
 
 def test_the_relay_reaches_neither_keys_nor_the_database() -> None:
