@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from settlement.payouts.chain.nodes import ChainNodes
 from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.signing.authority import KeyRing
+from settlement.store.read.payouts import is_paused
 
 STEPS: Final = (
     *("start", "hold", "held"),
@@ -30,3 +31,8 @@ class Dependencies(NamedTuple):
     refresh: Callable[[], object] = lambda: None  # compares keys with the chain
     step: Callable[[str], object] = lambda _: None  # called with each of STEPS
     mark: RestoreMark | None = None  # notices a restored database; None: nothing does
+
+    def is_paused(self) -> bool:
+        """Whether payouts are paused now: a round may take long, and a pause holds from its first moment."""
+        with self.reader.connect() as connection:
+            return is_paused(connection)

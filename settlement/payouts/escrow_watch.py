@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row
@@ -18,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.core.parsing.names import decode
 from settlement.net.change_logger import ChangeLogger
-from settlement.payouts.chain.nodes import Account, ChainError, ChainNodes
+from settlement.payouts.chain.accounts import Account
+from settlement.payouts.chain.nodes import ChainError, ChainNodes
 from settlement.store.database import explain
 from settlement.store.payout_pause import (
     AFTER_RESTORE,
@@ -82,7 +84,7 @@ class EscrowWatch(PeriodicThread):
         changes = []
         for name, account in self._nodes.accounts(self._escrows).items():
             known = self._known.get(name, account)
-            if (account.active, account.others) != (known.active, known.others):
+            if replace(account, mils={}) != replace(known, mils={}):
                 changes.append(f"the authorities of {name} have changed")
             self._known[name] = account
         return changes

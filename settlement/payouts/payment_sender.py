@@ -48,7 +48,8 @@ class PaymentSender:
                 continue
             claims = [view.pending.get(ref) for ref in record.members]
             reason = record.answer
-            if left and None not in claims and _is_due(record, view, head):
+            is_due = bool(left) and None not in claims and _is_due(record, view, head)
+            if is_due and not self._dependencies.is_paused():
                 reason = self._send(record, head, rate)
                 left -= rate.last_sent(record) != record.last_sent
                 record = record._replace(last_sent=rate.last_sent(record))

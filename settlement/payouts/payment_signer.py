@@ -43,6 +43,8 @@ class PaymentSigner:
         eligible = self._eligible(view, head, statuses)
         self._dependencies.step("selected")
         funded = self._with_funds(self._with_recipients(eligible, head, statuses), view, statuses)
+        if self._dependencies.is_paused():
+            return False
         signed = list(self._sign(funded, UnsentLimit(view.live_records(), view.pending), statuses))
         for payment, signatures in signed:
             self._record(payment, signatures)

@@ -11,12 +11,11 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median_high
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from settlement.net.chain_id import ExpectedChain, OtherChainError, read_devnet_chain_id
-from settlement.net.hive_formats import COIN_BY_NAI
 from settlement.net.http_client import HttpError, Limits, NoAnswer, NodeError, one_line
 from settlement.net.json_rpc import JsonRpcClient, RpcError
 from settlement.net.node_pool import Node
@@ -29,6 +28,7 @@ from settlement.net.parallel import (
     most_common_of_each,
     named_by_most,
 )
+from settlement.payouts.chain.accounts import Account, read_account
 from settlement.payouts.chain.broadcast_answers import Cause, classify
 from settlement.payouts.signing.transactions import SignedTransaction, unix_time
 
@@ -68,25 +68,6 @@ class Outcome:
     status: Status
     reason: str = ""  # printable, in one line
     cause: Cause | None = None  # why it was refused
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """Authority as the account declares it: weighted keys and accounts, and a threshold."""
-
-    threshold: int  # weight that the signatures must reach
-    keys: Mapping[str, int]  # weights by public key (`STM…`)
-    accounts: Mapping[str, int]  # weights by account name
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A Hive account."""
-
-    name: str
-    active: Authority
-    mils: Mapping[str, int]  # liquid balance in thousandths, by coin (HIVE, HBD)
-    others: Mapping[str, str]  # role of each other public key: owner, posting or memo
 
 
 class HiveNode:
@@ -157,7 +138,7 @@ class HiveNode:
         requested = sorted(set(names))
         answer = self._call("database_api.find_accounts", {"accounts": requested})
         try:
-            found = {account.name: account for account in map(_account, answer["accounts"])}
+            found = {account.name: account for account in map(read_account, answer["accounts"])}
         except (KeyError, TypeError, ValueError) as error:
             raise ChainError(f"{self.url} returns accounts in another form than Hive's") from error
         return {name: found[name] for name in requested if name in found}
@@ -326,9 +307,15 @@ class ChainNodes:
     def accounts(self, names: Iterable[str]) -> dict[str, Account]:
         """As `HiveNode.accounts`."""
         requested = list(names)
-        return most_common_of_each(
-            ask_all(self._hive, lambda node: node.accounts(requested), **self._seconds)
-        )
+        answers = ask_all(self._hive, lambda node: node.accounts(requested), **self._seconds)
+        # Apart, because balances differ where a node is a block behind, and then no two answers are the same.
+        without = [{name: replace(one, mils={}) for name, one in answer.items()} for answer in answers]
+        return {
+            name: replace(
+                account, mils=most_common([answer[name].mils for answer in answers if name in answer])
+            )
+            for name, account in most_common_of_each(without).items()
+        }
 
     def balances(self, accounts: Iterable[str], symbols: Iterable[str]) -> dict[tuple[str, str], str]:
         """As `SidechainNode.balances`. ChainError without a node."""
@@ -370,29 +357,11 @@ class ChainNodes:
         return next((outcome for outcome in outcomes if outcome.status == "unknown"), outcomes[0])
 
 
-def _error_of(logs: Mapping[str, object]) -> str:
+def _error_of(logs: object) -> str:
     """The errors of a receipt's logs as one printable text; empty where a transfer took place."""
+    if not isinstance(logs, dict):
+        raise TypeError("logs are an object")
     errors = logs.get("errors")
     if not isinstance(errors, list) or not errors or logs.get("events"):
         return ""
     return one_line("; ".join(map(str, errors)))
-
-
-def _account(raw: dict[str, Any]) -> Account:
-    active = raw["active"]
-    weights = [
-        {str(name): int(weight) for name, weight in active[part]} for part in ("key_auths", "account_auths")
-    ]
-    authority = Authority(int(active["weight_threshold"]), *weights)
-    others = {str(raw["memo_key"]): "memo"}
-    others |= {str(key): role for role in ("posting", "owner") for key, _ in raw[role]["key_auths"]}
-    mils = dict(_mils(raw[name]) for name in ("balance", "hbd_balance"))
-    return Account(str(raw["name"]), authority, mils, others)
-
-
-def _mils(raw: dict[str, Any]) -> tuple[str, int]:
-    """`{"amount": "1000", "precision": 3, "nai": …}` as symbol and thousandths."""
-    coin = COIN_BY_NAI[raw["nai"]]
-    if raw["precision"] != coin.precision:
-        raise ValueError("a coin with another precision")
-    return coin.symbol, int(raw["amount"])

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from settlement.payouts.chain.nodes import Account, ChainNodes
+from settlement.payouts.chain.accounts import Account
+from settlement.payouts.chain.nodes import ChainNodes
 from settlement.payouts.signing.transactions import Key, SigningError, Transaction
 
 Level = Literal["ok", "warn", "unpaid"]

@@ -20,7 +20,8 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.block_methods import read_transaction
 from indexer.devnet.sidechain.chain import Sidechain
 from indexer.devnet.sidechain.tokens_contract import Logs
-from settlement.payouts.chain.nodes import Account, Authority, ChainError, Execution, Outcome, Restrictions
+from settlement.payouts.chain.accounts import Account, Authority
+from settlement.payouts.chain.nodes import ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.signing.transactions import SignedTransaction
 from tests.property.payouts.simulation_relay import Relays
 from tests.property.payouts.simulation_sidechain import EngineNode

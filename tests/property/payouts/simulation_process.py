@@ -18,7 +18,8 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from indexer.devnet.hive.keys import PrivateKey
-from settlement.payouts.chain.nodes import Account, ChainError, Execution, Outcome, Restrictions
+from settlement.payouts.chain.accounts import Account
+from settlement.payouts.chain.nodes import ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.cosign.collector import SignatureCollector
 from settlement.payouts.cosign.relay_client import RelayClient
 from settlement.payouts.dependencies import Dependencies

@@ -17,7 +17,8 @@ from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.rpc.block_methods import read_transaction
 from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, Movement
 from settlement.core.venue import parse_venue
-from settlement.payouts.chain.nodes import Account, Authority, Execution, Outcome, Restrictions
+from settlement.payouts.chain.accounts import Account, Authority
+from settlement.payouts.chain.nodes import Execution, Outcome, Restrictions
 from settlement.payouts.cosign.collector import SignatureCollector
 from settlement.payouts.cosign.message import Proposal
 from settlement.payouts.dependencies import Dependencies

@@ -16,7 +16,14 @@ from indexer.devnet.node import DevNode
 from indexer.devnet.server import NodeServer
 from indexer.devnet.venue import EXAMPLE, read_venue
 from settlement.core.journal.lines import iso_time
-from settlement.payouts.chain.nodes import LIMITS, ChainError, ChainNodes, Outcome, SidechainNode
+from settlement.payouts.chain.accounts import Authority
+from settlement.payouts.chain.nodes import (
+    LIMITS,
+    ChainError,
+    ChainNodes,
+    Outcome,
+    SidechainNode,
+)
 from settlement.payouts.signing.transactions import Key, SignedTransaction, Transaction
 
 AWAY = "http://127.0.0.1:9"
@@ -113,6 +120,36 @@ def test_one_node_among_three_cannot_change_the_time(times: list[int], median: i
         for time, (_, say) in zip(times, stubs, strict=True):
             say["body"] = json.dumps({"result": {"time": iso_time(time)}}).encode()
         assert ChainNodes([url for url, _ in stubs]).head_time() == median
+
+
+def test_one_node_among_three_cannot_change_keys_while_balances_move() -> None:
+    """The others are a block apart: no two answers are the same as a whole. The liar is listed first."""
+    thief = {"weight_threshold": 1, "key_auths": [["STM-thief", 1]], "account_auths": []}
+    balances = [{"amount": amount, "precision": 3, "nai": "@@000000021"} for amount in ("9", "2", "3")]
+    answers = [ACCOUNT | {"balance": balance} for balance in balances]
+    answers[0] |= {"active": thief}
+    with ExitStack() as stack:
+        stubs = [stack.enter_context(stub_node()) for _ in answers]
+        for answer, (_, say) in zip(answers, stubs, strict=True):
+            say["body"] = result({"accounts": [answer]})
+        found = ChainNodes([url for url, _ in stubs]).accounts(["alice"])
+    assert found["alice"].active == Authority(1, {}, {})
+
+
+def test_an_owner_authority_of_accounts_is_read_too(hostile: tuple[str, dict[str, Any]]) -> None:
+    url, say = hostile
+    owner = {"weight_threshold": 2, "key_auths": [], "account_auths": [["op-one", 1], ["op-two", 1]]}
+    say["body"] = result({"accounts": [ACCOUNT | {"owner": owner}]})
+    found = ChainNodes([url]).accounts(["alice"])["alice"]
+    assert found.other_authorities[0] == Authority(2, {}, {"op-one": 1, "op-two": 1})
+
+
+@pytest.mark.parametrize("logs", ["[]", "5", "null", '"x"', "[" * 5000])
+def test_malformed_logs_of_a_receipt_are_an_error(hostile: tuple[str, dict[str, Any]], logs: str) -> None:
+    url, say = hostile
+    say["body"] = result({"transactionId": "ab", "refHiveBlockNumber": 5, "logs": logs})
+    with pytest.raises(ChainError, match="receipts in another form"):
+        ChainNodes([url], [url]).execution("ab")
 
 
 def test_a_broadcast_goes_to_one_node_that_accepts_it(server: NodeServer) -> None:
@@ -224,8 +261,8 @@ def result(value: object) -> bytes:
 ACCOUNT = {
     "name": "alice",
     "active": {"weight_threshold": 1, "key_auths": [], "account_auths": []},
-    "owner": {"key_auths": []},
-    "posting": {"key_auths": []},
+    "owner": {"weight_threshold": 1, "key_auths": [], "account_auths": []},
+    "posting": {"weight_threshold": 1, "key_auths": [], "account_auths": []},
     "memo_key": "STM1",
     "balance": {"amount": "1", "precision": 3, "nai": "@@000000021"},
     "hbd_balance": {"amount": "1", "precision": 3, "nai": "@@000000013"},

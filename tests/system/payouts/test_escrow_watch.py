@@ -10,7 +10,8 @@ import pytest
 from api.app import create_app
 from api.settings import ApiSettings
 from indexer.devnet.traders.payloads import custom_json, movement, token_transfer
-from settlement.payouts.chain.nodes import Account, Authority, ChainError
+from settlement.payouts.chain.accounts import Account, Authority
+from settlement.payouts.chain.nodes import ChainError
 from settlement.payouts.escrow_watch import EscrowWatch
 from settlement.payouts.holds.pause import RestoreMark, pause_reason
 from settlement.payouts.payout_log import open_payout_log
@@ -118,20 +119,23 @@ class ChangingNodes(ChainNodes):
 
 
 @pytest.mark.parametrize(
-    ("active", "others"),
+    ("active", "others", "owner"),
     [
-        (Authority(1, {"STM-thief": 1}, {}), {}),
-        (Authority(1, {"STM-ours": 1}, {"thief": 1}), {}),
-        (Authority(2, {"STM-ours": 1}, {}), {}),
-        (Authority(1, {"STM-ours": 1}, {}), {"STM-thief": "owner"}),
+        (Authority(1, {"STM-thief": 1}, {}), {}, ()),
+        (Authority(1, {"STM-ours": 1}, {"thief": 1}), {}, ()),
+        (Authority(2, {"STM-ours": 1}, {}), {}, ()),
+        (Authority(1, {"STM-ours": 1}, {}), {"STM-thief": "owner"}, ()),
+        (Authority(1, {"STM-ours": 1}, {}), {}, (Authority(1, {}, {"thief": 1}),)),
     ],
 )
-def test_a_change_of_authorities_pauses(world: World, active: Authority, others: dict[str, str]) -> None:
+def test_a_change_of_authorities_pauses(
+    world: World, active: Authority, others: dict[str, str], owner: tuple[Authority, ...]
+) -> None:
     nodes = ChangingNodes(world.node)
     watching = watch(world, nodes)
     watching.look()
     assert reason(world) is None
-    nodes.changed = Account("peakedex.pek", active, {}, others)
+    nodes.changed = Account("peakedex.pek", active, {}, others, owner)
     watching.look()
     assert str(reason(world)).startswith("the authorities of peakedex.pek have changed. If that was you")
     assert peakedex("payouts", "resume", "--db", world.ledger.url).code == OK

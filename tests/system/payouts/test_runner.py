@@ -336,6 +336,19 @@ def test_a_pause_stops_signing_and_sending(world: World) -> None:
     assert world.states() == {ident: "paid"}
 
 
+@pytest.mark.parametrize(("step", "sent"), [("selected", 0), ("sent", 1)])
+def test_a_pause_holds_within_a_round(world: World, step: str, sent: int) -> None:
+    """With slow nodes a round takes minutes: what it was about to do is not done any more."""
+    claims = [world.withdraw(trader, "HBD", "1") for trader in ("alice", "bob", "carol")]
+    world.tick(8)
+    runner = world.runner(step=lambda name: pause(world, BY_OPERATOR) if name == step else None)
+    runner.round()
+    assert sum(world.nodes.sent.values()) == sent
+    pause(world, RUNNING)
+    world.run(world.runner(), 60)
+    assert world.states() == dict.fromkeys(claims, "paid")
+
+
 def test_a_signed_payment_is_not_sent_again_while_paused(world: World) -> None:
     world.nodes.faults.extend(["dropped"] * 9)
     runner = world.runner()

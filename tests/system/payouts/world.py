@@ -31,7 +31,8 @@ from indexer.follow.loop import Follower
 from indexer.sources.source import Cursor
 from settlement.core.events import VenueFilter
 from settlement.core.venue import parse_venue
-from settlement.payouts.chain.nodes import Account, Authority, ChainError, Execution, Outcome, Restrictions
+from settlement.payouts.chain.accounts import Account, Authority
+from settlement.payouts.chain.nodes import ChainError, Execution, Outcome, Restrictions
 from settlement.payouts.dependencies import Dependencies
 from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.payout_log import open_payout_log
