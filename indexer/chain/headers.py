@@ -21,7 +21,6 @@ from indexer.chain.integrity.block_id import UnknownExtensionError, check_id, pa
 from settlement.core.events import VenueFilter
 from settlement.core.journal.lines import iso_time
 
-LONGEST_LINE_BYTES: Final = 1 << 16
 _NO_ROOT: Final = "0" * HEX_ID_LENGTH
 _NONE: Final = "-"
 _WITNESS: Final = re.compile(r"[!-~]{1,127}")

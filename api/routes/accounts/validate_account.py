@@ -56,6 +56,10 @@ class LookupResult(NamedTuple):
 _UNAVAILABLE: Final = LookupResult(None, None, "unavailable")
 
 
+class LookupFailed(Exception):
+    """No Hive node answered."""
+
+
 class AccountLookup:
     """Looks up accounts, for any number of threads. Concurrent lookups of one name share a query."""
 
@@ -66,7 +70,7 @@ class AccountLookup:
         monotonic: Callable[[], float] = time.monotonic,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
-        """`query` may block and raise anything; it runs in a thread of this class."""
+        """`query` may block and raises LookupFailed; it runs in a thread of this class."""
         self._query = query
         self._clock = clock
         self._monotonic = monotonic
@@ -98,7 +102,7 @@ class AccountLookup:
             exists = query.result(self._wait_seconds)
         except FutureTimeout:
             return _UNAVAILABLE
-        except Exception as error:  # beem raises many types of exceptions
+        except LookupFailed as error:
             log.info("Could not look up the account %s: %s", name, error)
             return _UNAVAILABLE
         finally:
@@ -117,21 +121,22 @@ class AccountLookup:
     def _run(self, name: str) -> bool:
         try:
             exists = self._query(name)
-        except Exception:  # beem raises many types of exceptions; each counts as a failure
             with self._lock:
-                self._running.pop(name, None)
+                self._failures = 0
+                (self._existing if exists else self._absent)[name] = self._clock()
+        except LookupFailed:
+            with self._lock:
                 self._failures += 1
                 self._paused_until = self._monotonic() + PAUSE_SECONDS
             raise
-        with self._lock:
-            self._running.pop(name, None)
-            self._failures = 0
-            (self._existing if exists else self._absent)[name] = self._clock()
+        finally:
+            with self._lock:
+                self._running.pop(name, None)
         return exists
 
 
 class BeemNodes:
-    """Queries Hive nodes in turn, the last one that answered first. Raises the last node's exception."""
+    """Queries Hive nodes in turn, the last one that answered first. Raises LookupFailed."""
 
     def __init__(self, urls: Sequence[str], timeout_seconds: float = NODE_SECONDS) -> None:
         self._urls = list(urls)
@@ -141,6 +146,7 @@ class BeemNodes:
         from beemapi.noderpc import NodeRPC  # noqa: PLC0415  takes a second to import, and is rarely needed
 
         logging.getLogger("beemapi").setLevel(logging.CRITICAL)  # the failure is logged by AccountLookup
+        failure = "no Hive node is configured"
         for url in tuple(self._urls):
             try:
                 rpc = NodeRPC(
@@ -151,13 +157,12 @@ class BeemNodes:
                     disable_chain_detection=True,
                 )
                 found = rpc.find_accounts({"accounts": [name]}, api="database")
-            except Exception as error:  # beem raises many types of exceptions
-                failure = error
+                return any(account["name"] == name for account in found["accounts"])
+            except Exception as error:  # beem's errors have no type in common, and an answer can be anything
+                failure = str(error)
                 self._urls.remove(url)
                 self._urls.append(url)
-                continue
-            return any(account["name"] == name for account in found["accounts"])
-        raise failure if self._urls else ConnectionError("no Hive node is configured")
+        raise LookupFailed(failure)
 
 
 _NAME: Final = Rule(

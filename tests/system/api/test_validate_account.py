@@ -16,6 +16,7 @@ from api.routes.accounts.validate_account import (
     PAUSE_SECONDS,
     AccountLookup,
     BeemNodes,
+    LookupFailed,
     LookupResult,
 )
 from indexer.devnet.server import Devnet, start_devnet
@@ -38,7 +39,7 @@ class Node:
         self.asked.append(name)
         self.goes_on.wait(60)
         if self.away:
-            raise ConnectionError("away")
+            raise LookupFailed("away")
         return name in self.names
 
 

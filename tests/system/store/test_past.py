@@ -18,10 +18,11 @@ from indexer.sources.source import Cursor
 from settlement.core.journal.state_text import state_text
 from settlement.core.state_machine import StateMachine
 from settlement.store import schema
-from settlement.store.read.accounts.balances import read_all_balances, read_balance_changes, read_balances
+from settlement.store.read.accounts.balances import read_all_balances, read_balances, stream_balance_changes
 from settlement.store.read.accounts.orders import OrderFilter, OrderRow, find_orders, list_orders
 from settlement.store.read.audit.journal import JournalBlock, read_journal
 from settlement.store.read.audit.state_at_block import read_state_text
+from settlement.store.read.key_ranges import BlockRange
 from settlement.store.read.market.order_book import read_levels
 from settlement.store.read.position import read_active_block
 from settlement.store.read.venue import find_account, read_pairs
@@ -119,10 +120,9 @@ def test_balance_changes_of_a_block(recorded: Recorded) -> None:
         before = model.held()
         model.read(block.lines)
         held = model.held()
-        changed = {
-            (row.account, row.symbol): row[3:]
-            for row in read_balance_changes(recorded.connection, block.number)
-        }
+        blocks = BlockRange(block.number, block.number)
+        rows = [row.holder for row in stream_balance_changes(recorded.connection, None, blocks)]
+        changed = {(row.account, row.symbol): row[3:] for row in rows}
         for key, units in held.items():
             if units != before.get(key):
                 assert changed[key] == units

@@ -14,8 +14,6 @@ from peakedex.client.errors import InputError
 from peakedex.client.models import PairRules, Token, Venue
 
 MAX_JSON_BYTES: Final = 8192  # of a custom_json, a rule of Hive
-PLACES_ORDER: Final = ("buy", "sell", "marketBuy", "marketSell", "replace")
-_MAX_PRICE_DECIMALS: Final = 18
 _REF: Final = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
 
@@ -30,11 +28,6 @@ class Intent:
     @property
     def ref(self) -> str:
         return str(self.payload["ref"])
-
-    @property
-    def places_order(self) -> bool:
-        """Whether an accepted one is an order or a stop."""
-        return self.action in PLACES_ORDER
 
 
 @dataclass(frozen=True, slots=True)

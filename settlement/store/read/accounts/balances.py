@@ -69,14 +69,6 @@ _HOLDERS: Select[Any] = (
 _PAST_HOLDERS: Select[Any] = select(
     _name, _t.symbol, _t.precision, _c.available, _c.locked, _c.withdrawing
 ).select_from(_PAST_WALLETS.join(schema.accounts, schema.accounts.c.id == _b.account_id))
-_CHANGES: Select[Any] = (
-    select(_name, _t.symbol, _t.precision, _c.available, _c.locked, _c.withdrawing)
-    .select_from(schema.balance_changes)
-    .join(schema.tokens, _t.id == _c.token_id)
-    .join(schema.accounts, schema.accounts.c.id == _c.account_id)
-    .where(_c.block == _block)
-    .order_by(_c.account_id, _c.token_id)
-)
 
 
 def read_balances(connection: Connection, account_id: int, block: int | None = None) -> list[BalanceRow]:
@@ -108,11 +100,6 @@ def stream_balances(
     return (HolderRow(*row) for row in found if any(row[3:]))
 
 
-def read_balance_changes(connection: Connection, block: int) -> list[HolderRow]:
-    """The balances that a block changed, after it; some may be zero."""
-    return [HolderRow(*row) for row in connection.execute(_CHANGES, {"block": block})]
-
-
 class ChangedBalanceRow(NamedTuple):
     """A balance after a block that changed it, in units."""
 
@@ -122,7 +109,11 @@ class ChangedBalanceRow(NamedTuple):
 
 
 _HISTORY: Select[Any] = (
-    select(_c.block, schema.blocks.c.timestamp, *_CHANGES.selected_columns)
+    select(
+        _c.block,
+        schema.blocks.c.timestamp,
+        *(_name, _t.symbol, _t.precision, _c.available, _c.locked, _c.withdrawing),
+    )
     .select_from(schema.balance_changes)
     .join(schema.tokens, _t.id == _c.token_id)
     .join(schema.accounts, schema.accounts.c.id == _c.account_id)
