@@ -252,6 +252,8 @@ def test_a_refused_payment_is_tried_less_and_less_often_then_held(world: World) 
     world.run(runner, 60)
     told = payout(world, claim)
     assert told[:2] == ("queued", "refused once: not allowed to send to gate")
+    world.run(runner, SHORT.period * 15)
+    assert len(world.nodes.sent) == 1, "not in its next turn"
     for times in range(2, MAX_REFUSALS + 1):
         assert payout(world, claim).state == "queued"
         world.skip(max(3, (payout(world, claim).next_attempt or 0) - world.node.chain.head_time))
