@@ -21,6 +21,7 @@ from settlement.core.state_machine import StateMachine
 from settlement.core.venue import parse_venue
 from tests.property.hostile.conftest import Indexer
 from tests.property.model.naive_model import NaiveModel
+from tests.system.verify.checker import check
 
 VENUE = parse_venue(demo_venue(EXAMPLE.read_text("utf-8")))
 SEEDS = (11, 12, 13)
@@ -93,11 +94,16 @@ def test_the_prefilter_changes_nothing(seed: int, shape: Shape) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_naive_model_agrees(seed: int) -> None:
+def test_the_naive_model_and_the_auditors_file_agree(seed: int, tmp_path: Path) -> None:
     machine, naive = StateMachine(VENUE), NaiveModel(VENUE)
+    journal = ""
     for block, events in events_of(chain_of(seed), machine, prefilter=True):
-        assert machine.apply(block.header, events).text.splitlines() == naive.apply(block.header, events)
-    assert state_text(machine.state).splitlines() == naive.state_lines()
+        text = machine.apply(block.header, events).text
+        assert text.splitlines() == naive.apply(block.header, events)
+        journal += text
+    state = state_text(machine.state)
+    assert state.splitlines() == naive.state_lines()
+    check(tmp_path, journal, VENUE, state=state, journal_hash=machine.state.journal_hash)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
