@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Route,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser import chromium
 from tests.browser.watch import Watch
@@ -113,12 +121,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def watched(context: BrowserContext, world: World) -> Iterator[Callable[[str], Watch]]:
-    """Open pages of the site; afterwards their consoles must be free of errors."""
+def watched(context: BrowserContext, world: World) -> Iterator[Callable[..., Watch]]:
+    """Open pages of the site, in windows of a size; afterwards their consoles must be free of errors."""
     opened: list[Watch] = []
 
-    def open_page(path: str) -> Watch:
+    def open_page(path: str, size: ViewportSize | None = None) -> Watch:
         page = context.new_page()
+        if size is not None:
+            page.set_viewport_size(size)
         watch = Watch(page, world.site)
         opened.append(watch)
         page.goto(f"{world.site}/{path}")

@@ -20,7 +20,6 @@ BASE, QUOTE = "PEK", "PIMP"
 PAIR = {"symbol": BASE, "quote": QUOTE}
 QUERY = f"base={BASE}&quote={QUOTE}"
 TRADE = f"trade.html?{QUERY}"
-MARK_BLOCKS = 10
 TICK = Decimal("0.00001")
 # The titles of all toasts from now on: some are gone before the mark has moved on.
 TITLES = """() => {
@@ -56,34 +55,33 @@ def middle(world: World) -> Decimal:
     return ((bid + ask) / 2).quantize(TICK)
 
 
-def mark(world: World) -> str | None:
+def mark_in(body: Any) -> str | None:
+    """The pair's mark in an answer of the API."""
     found: str | None = next(
-        row["mark"] for row in world.get("marks")["marks"] if (row["base"], row["quote"]) == (BASE, QUOTE)
+        row["mark"] for row in body["marks"] if (row["base"], row["quote"]) == (BASE, QUOTE)
     )
     return found
 
 
-def wait_for_order(world: World, name: str, order: str) -> None:
-    """Wait until the trader's newest order is that one."""
-    world.wait(f"orders?user={name}&limit=1", lambda body: [row["id"] for row in body["orders"]] == [order])
-
-
 def move_mark(world: World, movers: tuple[str, str], price: Decimal) -> None:
-    """Trade at a price between bid and ask until all blocks of the mark are at that price."""
+    """Trade in each block at a price between bid and ask, until all blocks of the mark are at that price."""
     seller, buyer = movers
-    for _ in range(2 * MARK_BLOCKS):
-        if Decimal(mark(world) or 0) == price:
-            return
+
+    def trade() -> None:
         world.act(seller, "sell", **PAIR, quantity="1", price=str(price))
-        bought = world.act(buyer, "buy", **PAIR, quantity="1", price=str(price))
-        wait_for_order(world, buyer, bought)  # the next trade is in a later block
-    raise AssertionError(f"the mark is {mark(world)}, not {price}")
+        world.act(buyer, "buy", **PAIR, quantity="1", price=str(price))
+
+    world.jobs.append(trade)
+    try:
+        world.wait("marks", lambda body: Decimal(mark_in(body) or 0) == price)
+    finally:
+        world.jobs.remove(trade)
 
 
 def still_mark(world: World, movers: tuple[str, str]) -> Decimal:
     """The mark, after it has been brought to a whole tick well between bid and ask."""
     bid, ask = spread(world)
-    now = Decimal(mark(world) or 0)
+    now = Decimal(mark_in(world.get("marks")) or 0)
     if now != now.quantize(TICK) or not bid + 20 * TICK < now < ask - 20 * TICK:
         now = middle(world)
         move_mark(world, movers, now)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-_CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[2]
+PACKAGES = f"{CHECKOUT}{os.pathsep}{sysconfig.get_path('purelib')}"
+"""PYTHONPATH of this checkout."""
 
 
 @cache
@@ -33,9 +35,8 @@ def shared_python() -> str:
 
 def write_program(path: Path) -> Path:
     """Write an executable that runs the `peakedex` command of this checkout."""
-    packages = f"{_CHECKOUT}:{sysconfig.get_path('purelib')}"
     command = "from indexer.cli import main; main(prog_name='peakedex')"
-    path.write_text(f'#!/bin/sh\nPYTHONPATH={packages} exec {shared_python()} -sc "{command}" "$@"\n')
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={PACKAGES} exec {shared_python()} -sc "{command}" "$@"\n')
     path.chmod(0o755)
     return path
 

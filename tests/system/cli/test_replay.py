@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 import socket
 from hashlib import sha256
 from pathlib import Path
@@ -18,12 +19,23 @@ from tests.system.store.chains import PACKERS, VENUE_TEXT, demo, lively
 LAST = len(lively().blocks)
 
 
-@pytest.fixture
-def replayed(venue: Path, archive: Path) -> Run:
-    """The whole chain in `dex.db`, as a real process did it."""
-    run = in_process("replay", "--venue", venue, "--archive", archive, "--db", "dex.db", "--json")
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    """A database with the whole chain, and what the real process said that made it."""
+    folder = tmp_path_factory.mktemp("replayed")
+    (folder / "venue.toml").write_text(VENUE_TEXT, "utf-8")
+    chain = lively().write(folder / "chain")
+    words = ("--venue", folder / "venue.toml", "--archive", chain, "--db", folder / "dex.db")
+    run = in_process("replay", *words, "--json")
     assert run.code == OK, run.err
-    return run
+    return folder / "dex.db", run
+
+
+@pytest.fixture
+def replayed(here: Path, real: tuple[Path, Run]) -> Run:
+    """The whole chain in `dex.db`: a copy, which is all that SQLite leaves behind."""
+    shutil.copy(real[0], here / "dex.db")
+    return real[1]
 
 
 # ---------------------------------------------------------------- what it says

@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from tests.support import warm_program
-from tests.support.shared_python import shared_python, write_program
+from tests.support.shared_python import shared_python
 from tests.system.cli.command import clean_environment
 from tests.system.store.chains import VENUE_TEXT
 
@@ -105,11 +105,9 @@ class Machine:
         self.log.touch()
         self.log.chmod(0o666)  # the services' users write to it
         if IS_ROOT:
-            write_program(self._programs / "peakedex-now")
             for name in ("passwd", "group", "shadow", "gshadow"):  # the script adds its users to these
                 shutil.copy(Path("/etc") / name, self.root / "etc" / name)
-        else:
-            warm_program.program(self._programs).rename(self._programs / "peakedex-now")
+        warm_program.program(self._programs).rename(self._programs / "peakedex-now")
         for name, text in (("python3", PYTHON), ("systemctl", SYSTEMCTL), ("nginx", NGINX)):
             self._write_program(self._programs / name, text)
         (self.folder / "venue.toml").write_text(VENUE_TEXT)
