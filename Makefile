@@ -20,7 +20,7 @@ SOURCES := settlement indexer api alembic clients tests bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev clients site browser compiler containers wheel-compiled run test test-quick check format bench lock clean distclean
+.PHONY: help install dev clients site browser compiler containers promtool wheel-compiled run test test-quick check format bench lock clean distclean
 
 help:
 	@echo "make run             install, then start the demo exchange on http://127.0.0.1:8080"
@@ -111,16 +111,21 @@ compiler: dev
 	  || $(BIN)/python -m ziglang version >/dev/null 2>&1 || { \
 	    echo "installing a C compiler"; $(PIP) install -r tests/system/compiled/compiler.lock; }
 
-# buildah and mmdebstrap, with which the tests build the container images, where Debian's packages can be had.
+# buildah, mmdebstrap and systemd-container, with which the tests build the container images and boot a server, where
+# Debian's packages can be had.
 containers: dev
 	@$(BIN)/python -m tests.system.containers.install
+
+# promtool, with which the tests evaluate the alarms, where Debian's packages can be had.
+promtool: dev
+	@$(BIN)/python -m tests.unit.deploy.promtool
 
 wheel-compiled: compiler site
 	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m build --wheel --no-isolation
 
 # Everything. Workers begin far apart and take each other's tests at the end, so that tests that share an exchange
 # run in one worker.
-test: check clients site browser compiler containers
+test: check clients site browser compiler containers promtool
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=full $(ARGS)
 
 # The tiers without servers, processes and databases beyond SQLite in memory.

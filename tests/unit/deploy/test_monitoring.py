@@ -16,6 +16,7 @@ from api.routes.health import NODE_STATES
 from settlement.store.read.payouts import STATES
 from tests.support.doc_examples import DOCUMENTS
 from tests.system.deploy.server import ROOT
+from tests.unit.deploy.promtool import CURE, program
 
 MONITORING: Final = ROOT / "deploy" / "monitoring"
 SOURCE: Final = "".join(
@@ -161,9 +162,7 @@ tests:
 """
 
 
-@pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool (Debian's package prometheus) is not installed"
-)
+@pytest.mark.skipif(program() is None, reason=CURE)
 def test_prometheus_raises_the_alarms_of_nodes_backups_and_disks(tmp_path: Path) -> None:
     """Evaluated by Prometheus' own tool: one Hive-Engine node alone is no alarm while it works."""
     shutil.copy(MONITORING / "alerts.yml", tmp_path)
@@ -177,7 +176,9 @@ def test_prometheus_raises_the_alarms_of_nodes_backups_and_disks(tmp_path: Path)
         ["check", "rules", "queries.yml"],
         ["test", "rules", "tests.yml"],
     ):
-        done = subprocess.run(["promtool", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [str(program()), *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
 
