@@ -195,3 +195,33 @@ def test_every_page_works_at_200_percent_zoom(
           .reduce((sum, one) => sum + one.getBoundingClientRect().height, 0)"""
     )
     assert fixed <= 400 / 3, "what does not scroll leaves two thirds of the window"
+
+
+def test_the_order_history_is_not_cut(watched: OpenPage, context: BrowserContext, trader: str) -> None:
+    """Long amounts and reasons take more lines where space is short."""
+    row = {"id": "ab" * 20, "seq": 1, "user": trader, "base": "PEK", "quote": "SWAP.MATIC", "side": "buy"}
+    row |= {
+        "type": "limit",
+        "status": "filled",
+        "price": "0.000000000812",
+        "average_price": "0.0000000008108889",
+    }
+    row |= {"quantity": "412888.36800000", "quantity_symbol": "PEK", "filled": "412888.36800000"}
+    row |= {
+        "received": "412062.59126400",
+        "gets": "PEK",
+        "fees": "825.77673600",
+        "fired": None,
+        "stop_of": None,
+    }
+    row |= {"trigger_price": None, "stop_price": None, "ts": "2026-11-29T12:00:00Z"}
+    rejected = {"id": "cd" * 20, "user": trader, "ref": None, "action": "buy", "ts": "2026-11-29T12:00:00Z"}
+    rejected |= {"status": "rejected", "error": "Outside the grant: its actions, pairs or daily allowance."}
+    context.route("**/api/orders?*status=rejected*", lambda route: route.fulfill(json={"orders": [rejected]}))
+    context.route("**/api/orders?*limit=60*", lambda route: route.fulfill(json={"orders": [row]}))
+    page = open_sized(watched, "portfolio.html", 1440, 900)
+    table = page.locator("section", has=page.locator("#history-title")).locator(".scroll")
+    expect(table.locator("tbody tr")).to_have_count(2)
+    for width in (1440, 1280, 1024):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth"), width

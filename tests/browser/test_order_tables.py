@@ -137,7 +137,11 @@ def test_history_has_average_price_filled_amount_and_fee(modules: Page) -> None:
     partly = {**FILLED, "status": "cancelled", "filled": "0.50000000", "average_price": "0.4500000000"}
     rows = show(modules, "history", order(**FILLED), order(**partly, seq=2), order(status="expired", seq=3))
     assert [row["Avg. price"] for row in rows] == ["0.4512345", "0.450000", "–"]
-    assert [row["Filled / amount"] for row in rows] == ["700 / 700 PEK", "0.50 / 700 PEK", "0 / 700 PEK"]
+    assert [row["Filled / amount"] for row in rows] == [
+        "700 / 700\xa0PEK",
+        "0.50 / 700\xa0PEK",
+        "0 / 700\xa0PEK",
+    ]
     assert [row["Fee"] for row in rows] == ["0.6316 SWAP.HIVE", "0.6316 SWAP.HIVE", "–"]
     assert [row["Status"] for row in rows] == ["Filled", "Cancelled", "Expired"]
 

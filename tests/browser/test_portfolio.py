@@ -82,6 +82,7 @@ def test_the_minimum_is_shown_before_signing(
     page = watched("transfer.html?do=withdraw&symbol=HBD").page
     form = page.locator("form.form")
     expect(form).to_contain_text(f"Minimum{hbd['min_withdrawal'].rstrip('0').rstrip('.')} HBD")
+    assert page.locator("main h2").all_inner_texts() == ["Withdrawal steps", "Withdrawals", "Deposits"]
 
 
 # -- terms of orders that only the signature tells ---------------------------------------------------------------

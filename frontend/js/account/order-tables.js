@@ -11,6 +11,7 @@ const OWN_KEYS = ["active", "posting"];
 
 const textColumn = (name, narrow) => ({ text: strings.columns[name], narrow });
 const numberColumn = (name, narrow, label = true) => ({ text: strings.columns[name], num: true, narrow, label });
+const wrapColumn = (name) => ({ ...numberColumn(name, "whole"), className: "wrap" }); // on two lines where space is short
 const timeColumn = (name, narrow) => ({ text: strings.columns[name], num: true, narrow });
 const actionsColumn = (narrow) => ({ text: strings.columns.actions, num: true, hiddenHead: true, narrow, className: "actions" });
 
@@ -129,8 +130,8 @@ export function orderHistoryTable(signed) {
     textColumn("type", "right"),
     numberColumn("price", "left"),
     numberColumn("average", "right"),
-    numberColumn("filledOf", "whole"),
-    numberColumn("fee", "whole"),
+    wrapColumn("filledOf"),
+    wrapColumn("fee"),
     timeColumn("closed", "left"),
     textColumn("status", "right"),
   ];
@@ -144,7 +145,7 @@ export function orderHistoryTable(signed) {
     setPairAndSide(cells, order);
     setPriceOrMarket(cells[2], order);
     setOrNone(cells[3], order.average_price && averageText(order.average_price));
-    setText(cells[4], `${amountText(order.filled)} / ${amountText(order.quantity)} ${order.quantity_symbol}`);
+    setText(cells[4], `${amountText(order.filled)} / ${amountText(order.quantity)}\u00a0${order.quantity_symbol}`);
     setOrNone(cells[5], Number(order.received) > 0 && `${amountText(order.fees)} ${order.gets}`);
   });
 }

@@ -10,7 +10,7 @@ import { onChange } from "../wallet/pending.js";
 const KEY = "peakedex.signed";
 const MAX_KEPT = 200;
 const MAX_TEXT = 40;
-const MAX_AUTOMATIC = 20; // requests to public nodes that nobody asked for, one after the other
+const MAX_AUTOMATIC = 100; // requests to public nodes that nobody asked for, one after the other
 const DECIMAL = /^\d{1,19}(\.\d{1,18})?$/;
 const SYMBOL = /^[A-Z]{1,10}(\.[A-Z]{1,10})?$/;
 const SIDES = { buy: "buy", sell: "sell", marketBuy: "buy", marketSell: "sell" };

@@ -53,6 +53,7 @@ class Page {
     const cancel = (row) => import("./order-actions.js").then(({ takeBackWithdrawal }) => takeBackWithdrawal(this.venue, row));
     this.tables = { deposits: depositsTable(), withdrawals: withdrawalsTable(cancel) };
     const list = (key) => panel(key, strings[key], { content: [this.tables[key].node] });
+    this.lists = { deposit: list("deposits"), withdraw: list("withdrawals") };
     this.alert = el("div", {});
     const account = this.name && el("span", { className: "muted" }, `@${this.name}`);
     byId("page").replaceChildren(
@@ -71,7 +72,6 @@ class Page {
           this.notes,
         ),
       ),
-      ...(this.name ? [list("deposits"), list("withdrawals")] : []),
     );
   }
 
@@ -119,8 +119,15 @@ class Page {
       el("li", {}, el("b", {}, title), " ", el("span", { className: "duration" }, duration), text && el("p", {}, text)));
     this.steps.replaceChildren(...steps);
     this.notes.replaceChildren(...strings.notes[direction](chain, symbol, escrow).map((text) => el("p", {}, text)));
+    this.showLists();
     this.showDetails();
     this.refresh();
+  }
+
+  // What the form starts is listed first.
+  showLists() {
+    const { deposit, withdraw } = this.lists;
+    if (this.name) byId("page").append(...(this.direction === "deposit" ? [deposit, withdraw] : [withdraw, deposit]));
   }
 
   showDetails() {

@@ -95,10 +95,10 @@ export function checkpointsTable(checkState) {
   const columns = [
     column("claimed", "left"),
     column("agrees", "right"),
-    column("stateAgrees", "right", { label: true }),
-    column("journal", "whole"),
-    column("stateHash", "whole"),
-    column("time", "left", { label: true }),
+    column("stateAgrees", "whole", { label: true }),
+    column("journal", "whole", { label: true }),
+    column("stateHash", "whole", { label: true }),
+    column("time", "whole", { label: true }),
     column("compare", "whole", { hiddenHead: true }),
   ];
   return dataTable(strings.checkpointsCaption, columns, strings.noCheckpoints, ({ id }) => id, (cells, checkpoint) => {
