@@ -111,17 +111,18 @@ class BlockMethods:
         return {name: block[name] for name in _HEADER_FIELDS}
 
     def _get_block_range(self, params: Params) -> object:
-        start, count = params.number(0, "starting_block_num"), params.number(1, "count")
-        if start <= 0:
+        params.require_names()
+        start = params.number(0, "starting_block_num") % (1 << 32)
+        if start == 0:
             raise RpcError(
-                CODE_ASSERT, "Assert Exception:starting_block_num > 0: Invalid starting block number"
+                CODE_ASSERT, "Assert Exception:starting_block_num > 0: Invalid starting block numberrethrow"
             )
-        if count <= 0:
-            raise RpcError(CODE_ASSERT, "Assert Exception:count > 0: Why ask for zero blocks?")
-        if count > MAX_RANGE:
-            raise RpcError(
-                CODE_ASSERT, "Assert Exception:count <= 1000: You can only ask for 1000 blocks at a time"
-            )
+        count = params.number(1, "count", 0)
+        if count > 0:  # cut to the blocks that exist, and only then compared with the limit
+            count = max(0, min(count, self._chain.head + 1 - start))
+        if not 0 <= count <= MAX_RANGE:
+            text = "Assert Exception:count <= 1000: You can only ask for 1000 blocks at a timerethrow"
+            raise RpcError(CODE_ASSERT, text)
         first = max(start, self._chain.first_block)
         last = min(start + count - 1, self._chain.head)
         blocks = [self._chain.stored(number) for number in range(first, last + 1)]

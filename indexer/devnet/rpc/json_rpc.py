@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from indexer.devnet.hive.errors import CODE_ASSERT, ChainError, Frame, error_data
+from indexer.devnet.hive.errors import CODE_ASSERT, CODE_SERVER, ChainError, Frame, error_data
 
 CODE_PARSE: Final = -32700
 CODE_INVALID_REQUEST: Final = -32600
@@ -45,6 +45,11 @@ class Params:
         if not isinstance(raw, list | dict):
             raise RpcError(CODE_ASSERT, "Bad Cast:Invalid cast from type to Array")
         self._raw: list[object] | dict[str, object] = raw
+
+    def require_names(self) -> None:
+        """Refuse an array, as the methods of hived's newer APIs do. Raises RpcError."""
+        if isinstance(self._raw, list):
+            raise RpcError(CODE_SERVER, "Bad Cast:Invalid cast from type 'array_type' to Object")
 
     def get(self, position: int, name: str, default: object = None) -> object:
         """The argument at a position of an array or with a name in an object."""

@@ -7,15 +7,17 @@ from typing import Any, Final
 from indexer.devnet.hive.accounts import Account
 from indexer.devnet.hive.authority import ROLES
 from indexer.devnet.hive.chain import MAX_EXPIRATION_SECONDS
+from indexer.devnet.hive.errors import CODE_ASSERT
 from indexer.devnet.hive.operations import MAX_ID_BYTES, MAX_JSON_BYTES, MAX_MEMO_BYTES, Coin
 from indexer.devnet.hive.serialization import iso_time
 from indexer.devnet.node import DevNode
-from indexer.devnet.rpc.json_rpc import Method, Params
+from indexer.devnet.rpc.json_rpc import Method, Params, RpcError
 from settlement.net.hive_formats import HBD, HIVE, KEY_PREFIX, VESTS
 
 VERSION: Final = "1.28.7"
 HARDFORK: Final = "1.28.0"
 MAX_ACCOUNTS: Final = 1000
+MAX_NAME_BYTES: Final = 16
 TRANSFER_COST: Final = 147_527_684
 CUSTOM_JSON_COST: Final = 21_400_000
 
@@ -275,10 +277,17 @@ class StateMethods:
         return [self._account(name, condenser=condenser) for name in known]
 
     def _condenser_get_accounts(self, params: Params) -> list[Row]:
-        return self._rows(params.texts(0, "names"), condenser=True)
+        return self._rows(_names(params, "names"), condenser=True)
 
     def _find_accounts(self, params: Params) -> Row:
-        return {"accounts": self._rows(params.texts(0, "accounts"), condenser=False)}
+        names = _names(params, "accounts")
+        if not 0 < len(names) <= MAX_ACCOUNTS:
+            raise RpcError(
+                CODE_ASSERT,
+                "Assert Exception:0 < args.accounts.size() && args.accounts.size() <= "
+                "DATABASE_API_SINGLE_QUERY_LIMIT: list of accounts to find not filled or too big",
+            )
+        return {"accounts": self._rows(names, condenser=False)}
 
     def _names_from(self, start: str, limit: int) -> list[str]:
         return [name for name in sorted(self._chain.accounts) if name >= start][: min(limit, MAX_ACCOUNTS)]
@@ -329,3 +338,16 @@ class StateMethods:
             if name in self._chain.accounts
         ]
         return {"rc_accounts": rows}
+
+
+def _names(params: Params, argument: str) -> list[str]:
+    """Names of accounts, each short enough for hived to read. Raises RpcError."""
+    names = params.texts(0, argument)
+    for name in names:
+        if len(name.encode()) > MAX_NAME_BYTES:
+            raise RpcError(
+                CODE_ASSERT,
+                f"Assert Exception:in_len <= sizeof(data): Input too large: `{name}` ({len(name.encode())}) "
+                f"for fixed size string: ({MAX_NAME_BYTES})",
+            )
+    return names
