@@ -20,7 +20,6 @@ ORIGIN = "https://site.test"
 DRAW = """async ([venue, candles, areDays, orders]) => {
   const { market } = await import("/js/lib/amounts.js");
   const { CandleChart } = await import("/js/trade/candle-chart.js");
-  const { orderLines } = await import("/js/trade/order-lines.js");
   const library = await import("/vendor/lightweight-charts.js");
   const box = document.createElement("div");
   box.style.cssText = "width: 900px; height: 560px";
@@ -29,7 +28,7 @@ DRAW = """async ([venue, candles, areDays, orders]) => {
   const chart = new CandleChart(library, box, pair, { onCrosshair: (time) => { globalThis.pointed = time; }, onStart() {} });
   chart.setCandles(candles.map((candle) => [Date.parse(candle.ts) / 1000, candle]), areDays);
   chart.fit();
-  chart.showLines(orderLines(pair, orders));
+  chart.showOrders(orders);
   const frame = () => new Promise(requestAnimationFrame);
   for (let count = 0; count < 4; count += 1) await frame();
   drawn.length = 0;

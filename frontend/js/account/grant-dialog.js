@@ -2,13 +2,13 @@
 // sentence that the wallet will show, so it is its own review.
 
 import { read } from "../data/api.js";
-import { chainTime } from "../data/grants.js";
+import { chainTime, POSTING } from "../data/grants.js";
 import { readMarks } from "../data/marks.js";
 import { button, el, setText } from "../lib/dom.js";
 import { openFormDialog } from "../lib/widgets.js";
 import { grantDialog as strings } from "../strings/one-click.js";
 import { IntentError } from "../wallet/intent-checks.js";
-import { grant, MAX_GRANTS, POSTING } from "../wallet/grant-intents.js";
+import { grant, MAX_GRANTS } from "../wallet/grant-intents.js";
 import { choiceOf, choose } from "../wallet/one-click-choice.js";
 import { provider } from "../wallet/provider.js";
 import { review } from "../wallet/review-dialog.js";

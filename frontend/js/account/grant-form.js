@@ -1,6 +1,6 @@
 // Fields of a grant: pairs, daily allowances, price band and end.
 
-import { chainTime } from "../data/grants.js";
+import { chainTime, POSTING } from "../data/grants.js";
 import { grouped, plain, trimmed, units } from "../lib/amounts.js";
 import { el, setChildren, setText } from "../lib/dom.js";
 import { dayAndTime } from "../lib/format.js";
@@ -8,7 +8,7 @@ import { parse } from "../lib/parse-amount.js";
 import { field, NUMERIC } from "../lib/widgets.js";
 import { amounts as inputStrings } from "../strings/common.js";
 import { grantDialog as strings } from "../strings/one-click.js";
-import { MAX_GRANT_SECONDS, POSTING } from "../wallet/grant-intents.js";
+import { MAX_GRANT_SECONDS } from "../wallet/grant-intents.js";
 
 const DAY = 86_400;
 const DAYS = [1, 7, 30, 90];

@@ -1,18 +1,14 @@
 // Section of the Portfolio screen: the grants of an account, what was used of them today, and those given to it.
 
 import { readVenue } from "../data/api.js";
-import { hasEnded, LiveGrants } from "../data/grants.js";
+import { hasEnded, LiveGrants, POSTING } from "../data/grants.js";
 import { grouped, trimmed } from "../lib/amounts.js";
 import { button, el, setText } from "../lib/dom.js";
 import { setTime } from "../lib/format.js";
 import { dataTable } from "../lib/table.js";
 import { errorNote, panel } from "../lib/widgets.js";
 import { grantSection as strings } from "../strings/one-click.js";
-import { POSTING, revoke } from "../wallet/grant-intents.js";
 import { choose } from "../wallet/one-click-choice.js";
-import { settle } from "../wallet/one-click.js";
-import { review } from "../wallet/review-dialog.js";
-import { openGrantDialog } from "./grant-dialog.js";
 import { SeenGrants } from "./seen-grants.js";
 
 const who = (to) => (to === POSTING ? strings.posting : `@${to}`);
@@ -51,6 +47,7 @@ export class GrantSection {
   // -- actions --
 
   async open(about) {
+    const { openGrantDialog } = await import("./grant-dialog.js");
     return openGrantDialog(await readVenue(), this.name, about);
   }
 
@@ -60,6 +57,7 @@ export class GrantSection {
 
   async revoke(grant) {
     if (grant.to === POSTING) choose(this.name, { isOn: false, cancelsOffline: false, until: "", ended: "", problem: "", isPaused: false });
+    const [{ revoke }, { review }] = await Promise.all([import("../wallet/grant-intents.js"), import("../wallet/review-dialog.js")]);
     return review(revoke(await readVenue(), this.name, grant.to));
   }
 
@@ -74,7 +72,7 @@ export class GrantSection {
     this.error.replaceChildren();
     this.receivedPanel.hidden = received.length === 0;
     this.received.show(received.map((grant) => ({ ...grant, status: "active" })));
-    if (this.isOwn) settle(this.name, this.live.newest(POSTING));
+    if (this.isOwn) import("../wallet/one-click.js").then(({ settle }) => settle(this.name, this.live.newest(POSTING)));
     this.given.show([...given.map((grant) => ({ ...grant, status: hasEnded(grant, this.live.ts) ? "expired" : "active" })), ...this.ended(given)]);
   }
 

@@ -9,13 +9,14 @@ import { panel } from "../lib/widgets.js";
 import { proofCard } from "../audit/proof-card.js";
 import { portfolio as strings } from "../strings/account.js";
 import { GrantSection } from "./grant-section.js";
-import { cancelAllOrders, cancelOrder, replaceOrder, takeBackWithdrawal } from "./order-actions.js";
 import { openOrdersTable, orderHistoryTable, tradeHistoryTable } from "./order-tables.js";
 import { signedOrders } from "./signed-orders.js";
 import { statementSection } from "./statement-section.js";
 import { depositsTable, withdrawalsTable } from "./transfer-tables.js";
 
 const MAX_TRANSFERS = 100;
+
+const orderActions = () => import("./order-actions.js");
 
 /** @type {Sections|null} those on the page */
 let current = null;
@@ -29,16 +30,16 @@ export class Sections {
   constructor(account, isOwn) {
     this.account = account;
     this.orders = null; // closed and rejected ones; null until read
-    const withVenue = (action) => async (what) => action(await readVenue(), what);
-    const actions = { cancel: withVenue(cancelOrder), replace: withVenue(replaceOrder) };
+    const action = (name) => async (what) => (await orderActions())[name](await readVenue(), what);
+    const actions = { cancel: action("cancelOrder"), replace: action("replaceOrder") };
     this.tables = {
       open: openOrdersTable(isOwn ? actions : null, signed),
       deposits: depositsTable(),
-      withdrawals: withdrawalsTable(isOwn ? withVenue(takeBackWithdrawal) : null),
+      withdrawals: withdrawalsTable(isOwn ? action("takeBackWithdrawal") : null),
       history: orderHistoryTable(signed),
       trades: tradeHistoryTable(),
     };
-    const cancelAll = withVenue(cancelAllOrders);
+    const cancelAll = action("cancelAllOrders");
     this.cancelAll = button("", () => cancelAll({ count: account.openOrders().length }), { className: "plain", hidden: true });
     this.grants = new GrantSection(account.name, isOwn);
     const section = (key, ...tools) => panel(key, strings.sections[key], { tools, content: [this.tables[key].node] });

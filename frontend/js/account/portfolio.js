@@ -8,7 +8,7 @@ import { isAccount } from "../lib/account-name.js";
 import { plain, show, units } from "../lib/amounts.js";
 import { button, byId, el, setText } from "../lib/dom.js";
 import { compact, NONE } from "../lib/format.js";
-import { afterPaint, scheduleRender } from "../lib/render.js";
+import { afterPaint, preloadLater, scheduleRender } from "../lib/render.js";
 import { local } from "../lib/storage.js";
 import { errorNote, panel } from "../lib/widgets.js";
 import { chooseAccount, mountShell } from "../shell/shell.js";
@@ -50,7 +50,7 @@ class Page {
     this.sections = null;
     this.build();
     this.subscription = subscribe([`account:${name}`], (message) => this.onMessage(message));
-    afterPaint(() => this.load());
+    afterPaint(() => this.load().finally(reportLoaded));
   }
 
   close() {
@@ -87,6 +87,7 @@ class Page {
   }
 
   async load() {
+    preloadLater();
     try {
       this.venue = await readVenue();
       this.offerTargets();
@@ -169,7 +170,8 @@ class Page {
   }
 }
 
-mountShell("portfolio");
+let reportLoaded = () => {};
+mountShell("portfolio", new Promise((resolve) => { reportLoaded = resolve; }));
 if (isOwn) {
   let before;
   onAccount((name) => {

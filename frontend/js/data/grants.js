@@ -4,6 +4,9 @@ import { units } from "../lib/amounts.js";
 import { read } from "./api.js";
 import { latest, subscribe } from "./stream.js";
 
+/** `to` of the grant to the account's own posting key. */
+export const POSTING = "posting";
+
 const DAY_MS = 86_400_000;
 const RETRY_MS = 5000;
 

@@ -1,6 +1,8 @@
 // Render scheduler: at most ten renders a second, whatever the rate of events.
 
 const INTERVAL_MS = 100;
+/** More than the stream waits for further topics: the request of the data goes before those of modules. */
+const AFTER_PAINT_MS = 40;
 
 /** @type {Set<() => void>} */
 const queue = new Set();
@@ -27,9 +29,18 @@ function run() {
 }
 
 /**
- * Run `work` after the next paint, so that it does not delay what is on the screen first.
+ * Request the modules that the page imports after the first paint, which its template `later` lists: all at once, because
+ * nested imports would cost a round trip each.
+ */
+export function preloadLater() {
+  document.head.append(/** @type {HTMLTemplateElement} */ (document.getElementById("later")).content);
+}
+
+/**
+ * Run `work` after the next paint and the page's subscription, so that it delays neither what is on the screen first nor
+ * its data.
  * @param {() => void} work
  */
 export function afterPaint(work) {
-  requestAnimationFrame(() => setTimeout(work));
+  requestAnimationFrame(() => setTimeout(work, AFTER_PAINT_MS));
 }

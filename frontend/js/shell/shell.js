@@ -20,15 +20,19 @@ const PAGES = {
   audit: "audit.html",
 };
 
+/** Notifications and alerts wait so long for the page's own content. */
+const MAX_CONTENT_MS = 3000;
+
 const parts = {};
 const root = document.documentElement;
 
 /**
- * Build the header and footer and keep the status up to date; load notifications and integrity alerts after the first
- * paint.
+ * Build the header and footer and keep the status up to date; load notifications and integrity alerts after the page's
+ * content.
  * @param {"markets"|"trade"|"portfolio"|"transfer"|"audit"|"status"} page
+ * @param {Promise<any>} [content] resolves when the page's own modules have loaded
  */
-export function mountShell(page) {
+export function mountShell(page, content = Promise.resolve()) {
   const header = byId("header");
   const spacer = el("span", { className: "spacer" });
   const nav = navigation(page);
@@ -38,11 +42,12 @@ export function mountShell(page) {
   document.body.append(footer());
   subscribe([], onMessage); // the page's own subscription brings the head
   setInterval(updateStaleness, 1000);
-  afterPaint(() => {
+  const tooLate = new Promise((resolve) => setTimeout(resolve, MAX_CONTENT_MS));
+  Promise.race([content, tooLate]).then(() => afterPaint(() => {
     import("../wallet/notifications.js").then(({ showNotifications }) => showNotifications());
     import("../wallet/one-click-choice.js").then(({ anyOfflineTimer }) => anyOfflineTimer() && startOfflineTimer());
     import("./integrity-alerts.js").then(({ showIntegrity }) => showIntegrity());
-  });
+  }));
   readVenue().then(showNetwork, () => {}); // the page itself reports a failure
 }
 

@@ -4,6 +4,7 @@ export const trade = {
   title: (pair) => `${pair} · Peake DEX`,
   titleWithPrice: (price, pair) => `${price} ${pair} · Peake DEX`,
   noPair: "This pair is not listed.",
+  retrying: "Trying again every few seconds.",
   toMarkets: "View all markets",
   views: { chart: "Chart", book: "Book", trades: "Trades", orders: "Orders" },
   closeTicket: "Close the order ticket",

@@ -7,6 +7,7 @@
 import { showPrice, units } from "../lib/amounts.js";
 import { dayAndTime, utcDay } from "../lib/format.js";
 import { months } from "../strings/common.js";
+import { orderLines } from "./order-lines.js";
 
 const SCALE = 1000;
 const MIN_VISIBLE_CANDLES = 60;
@@ -121,8 +122,9 @@ export class CandleChart {
     this.chart.timeScale().setVisibleLogicalRange({ from: count - visible, to: count + 5 });
   }
 
-  /** Draw the trader's orders. @param {import("./order-lines.js").Line[]} lines */
-  showLines(lines) {
+  /** Draw the trader's orders. @param {any[]} orders rows of /api/orders of the pair: open ones and waiting stops */
+  showOrders(orders) {
+    const lines = orderLines(this.pair, orders);
     const key = lines.map(({ ticks, side, kind, text }) => `${ticks} ${side} ${kind} ${text}`).join();
     if (key === this.linesKey) return;
     this.linesKey = key;

@@ -9,10 +9,8 @@ import { compact, fixed, setTime, utcDay } from "../lib/format.js";
 import { KeyedRows, table, tableRow } from "../lib/table.js";
 import { errorNote } from "../lib/widgets.js";
 import { chart as strings } from "../strings/trade.js";
-import { CandleChart } from "./candle-chart.js";
 import { DepthChart } from "./depth-chart.js";
 import { INTERVALS, isOfDays, storeInterval } from "./intervals.js";
-import { orderLines } from "./order-lines.js";
 
 const PAGE = 500;
 const TABLE_ROWS = 60;
@@ -35,7 +33,7 @@ export class ChartPanel {
     /** @type {number[]|null} times of the candles, ascending; null until loaded */
     this.times = null;
     this.hasAll = false; // no older candles exist
-    /** @type {CandleChart|null} */
+    /** @type {import("./candle-chart.js").CandleChart|null} */
     this.chart = null;
     this.build(root);
   }
@@ -89,11 +87,14 @@ export class ChartPanel {
     return el("div", { className: "scroll", hidden: true, tabindex: "0", role: "group", "aria-label": caption }, node);
   }
 
-  /** Load the candles and the chart library. */
+  /** Load the candles and the chart library. Resolves when the library has loaded, or failed to. */
   async start() {
-    const candles = this.load();
+    this.load();
     try {
-      const library = await import("../../vendor/lightweight-charts.js");
+      const [library, { CandleChart }] = await Promise.all([
+        import("../../vendor/lightweight-charts.js"),
+        import("./candle-chart.js"),
+      ]);
       this.chart = new CandleChart(library, this.canvas, this.pair, {
         onCrosshair: (time) => this.showLegend(time),
         onStart: () => this.loadOlder(),
@@ -106,7 +107,6 @@ export class ChartPanel {
     } catch {
       this.setView("table"); // the library did not load, or this browser lacks what it needs
     }
-    await candles;
   }
 
   setInterval(interval) {
@@ -271,6 +271,6 @@ export class ChartPanel {
 
   /** @param {any[]} orders rows of /api/orders of this pair: the trader's open ones and waiting stops */
   showOrders(orders) {
-    this.chart?.showLines(orderLines(this.pair, orders));
+    this.chart?.showOrders(orders);
   }
 }

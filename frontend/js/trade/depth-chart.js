@@ -21,8 +21,9 @@ export class DepthChart {
   }
 
   render() {
+    if (!this.book || this.node.hidden) return; // before its size is asked for, which costs a layout
     const { clientWidth: width, clientHeight: height } = this.node;
-    if (!this.book || !width || !height) return;
+    if (!width || !height) return;
     const scale = devicePixelRatio || 1;
     this.node.width = width * scale;
     this.node.height = height * scale;

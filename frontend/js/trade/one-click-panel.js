@@ -1,13 +1,13 @@
 // State of one-click trading below the order ticket: what is left of today's allowance, and the cancel-all timer.
 
 import { openGrantDialog } from "../account/grant-dialog.js";
-import { chainTime, leftToday, LiveGrants } from "../data/grants.js";
+import { chainTime, leftToday, LiveGrants, POSTING } from "../data/grants.js";
 import { onAccount } from "../data/session.js";
 import { grouped, plain, trimmed, units } from "../lib/amounts.js";
 import { button, el, setText } from "../lib/dom.js";
 import { dayAndTime, timeOfDay } from "../lib/format.js";
 import { offlineTimer as timerStrings, oneClick as strings } from "../strings/one-click.js";
-import { cancelAllAfter, POSTING, revoke } from "../wallet/grant-intents.js";
+import { cancelAllAfter, revoke } from "../wallet/grant-intents.js";
 import { HORIZON, keepTimerArmed } from "../wallet/offline-timer.js";
 import { choiceOf, choose, onChoice } from "../wallet/one-click-choice.js";
 import { settle } from "../wallet/one-click.js";

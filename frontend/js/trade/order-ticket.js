@@ -10,8 +10,6 @@ import { estimate, minimumReceived } from "../lib/estimate.js";
 import { NONE } from "../lib/format.js";
 import { amounts as inputStrings } from "../strings/common.js";
 import { ticket as strings } from "../strings/ticket.js";
-import { IntentError } from "../wallet/intent-checks.js";
-import { limitOrder, marketOrder, oneSignature } from "../wallet/intents.js";
 import { ORDER_TYPES } from "./order-types.js";
 import { readField, readOrder } from "./read-order.js";
 import { obstacle, warnings } from "../account/order-checks.js";
@@ -296,6 +294,7 @@ export class OrderTicket {
       this.actions.chooseAccount();
       return;
     }
+    const [intents, { IntentError }] = await Promise.all([import("../wallet/intents.js"), import("../wallet/intent-checks.js")]);
     // If the deposit of a one-signature trade failed, the order would spend the balance at the exchange.
     if (this.isFromWallet()) await this.funds.read();
     const facts = this.refresh();
@@ -309,7 +308,7 @@ export class OrderTicket {
     }
     if (obstacle(facts)) return;
     try {
-      this.actions.review(this.draft(order), this.type === "limit" && !facts.estimated?.crosses);
+      this.actions.review(this.draft(intents, order), this.type === "limit" && !facts.estimated?.crosses);
     } catch (error) {
       if (!(error instanceof IntentError)) throw error;
       setText(this.form.note, error.message);
@@ -322,7 +321,7 @@ export class OrderTicket {
     return lots === null && budget === null ? this.quantityField() : null;
   }
 
-  draft(order) {
+  draft({ limitOrder, marketOrder, oneSignature }, order) {
     const { venue } = this.context;
     const account = this.context.account();
     const { kind, ticks, side, trigger, protect, expiration, timeInForce, postOnly, slippageBps } = order;

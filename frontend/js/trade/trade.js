@@ -7,7 +7,7 @@ import { onAccount } from "../data/session.js";
 import { subscribe } from "../data/stream.js";
 import { followRules, grouped, lotsOf, market, showPrice, units } from "../lib/amounts.js";
 import { byId, el, flash } from "../lib/dom.js";
-import { afterPaint, scheduleRender } from "../lib/render.js";
+import { afterPaint, preloadLater, scheduleRender } from "../lib/render.js";
 import { mountShell } from "../shell/shell.js";
 import { trade as strings } from "../strings/trade.js";
 import { storedInterval } from "./intervals.js";
@@ -18,7 +18,8 @@ import { RecentTrades } from "./recent-trades.js";
 const RETRY_MS = 5000;
 const STATS_MS = 5000;
 
-mountShell("trade");
+let reportLoaded = () => {};
+mountShell("trade", new Promise((resolve) => { reportLoaded = resolve; }));
 start();
 
 async function start() {
@@ -30,7 +31,7 @@ async function start() {
       new Screen(venue, pair);
     } else showMessage(strings.noPair);
   } catch (error) {
-    showMessage(error.message);
+    showMessage(`${error.message} ${strings.retrying}`);
     setTimeout(start, RETRY_MS);
   }
 }
@@ -80,14 +81,16 @@ class Screen {
     this.subscription = subscribe([], (message) => this.onMessage(message));
     onAccount((name) => this.setAccount(name));
     this.readStats();
-    afterPaint(() => this.loadWorkspace());
+    afterPaint(() => this.loadWorkspace().finally(reportLoaded));
   }
 
   async loadWorkspace() {
+    preloadLater();
     const { Workspace } = await import("./workspace.js");
     this.workspace = new Workspace(this);
     if (this.pendingLevel) this.workspace.takeLevel(this.pendingLevel);
     scheduleRender(this.render);
+    await this.workspace.loaded;
   }
 
   takeLevel(level) {

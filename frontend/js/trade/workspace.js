@@ -1,14 +1,12 @@
 // The interactive part of the trading screen, loaded after the first paint: order ticket, account panel, chart,
 // keyboard shortcuts, and the views and the order sheet of narrow screens.
 
-import { cancelAllOrders, cancelOrder, replaceOrder } from "../account/order-actions.js";
 import { account } from "../data/session.js";
 import { latest, MAX_LAG_BLOCKS, secondsSinceMessage, STALE_SECONDS } from "../data/stream.js";
 import { button, byId, el } from "../lib/dom.js";
 import { chooseAccount } from "../shell/shell.js";
 import { sides } from "../strings/common.js";
 import { trade as strings } from "../strings/trade.js";
-import { review } from "../wallet/review-dialog.js";
 import { AccountPanel } from "./account-panel.js";
 import { ChartPanel } from "./chart-panel.js";
 import { OrderTicket } from "./order-ticket.js";
@@ -26,17 +24,21 @@ export class Workspace {
       { review: (draft, rests) => this.review(draft, rests), chooseAccount },
     );
     this.accountPanel = new AccountPanel(byId("account"), pair, {
-      cancel: (order) => cancelOrder(venue, order),
-      replace: (order) => replaceOrder(venue, order),
-      cancelAll: (filter) => cancelAllOrders(venue, filter),
+      cancel: async (order) => (await orderActions()).cancelOrder(venue, order),
+      replace: async (order) => (await orderActions()).replaceOrder(venue, order),
+      cancelAll: async (filter) => (await orderActions()).cancelAllOrders(venue, filter),
     });
     this.accountPanel.setAccount(screen.account);
     this.chart = new ChartPanel(byId("chart"), pair, screen.interval, (interval) => screen.setInterval(interval));
-    this.chart.start();
+    /** Resolves when the modules of all panels have loaded. */
+    this.loaded = this.chart.start();
     this.buildViews();
     showProofPanel();
-    import("./one-click-panel.js").then(({ OneClickPanel }) => new OneClickPanel(byId("ticket"), venue, pair));
     document.addEventListener("keydown", (event) => this.onKey(event));
+    this.loaded.then(() => {
+      import("./one-click-panel.js").then(({ OneClickPanel }) => new OneClickPanel(byId("ticket"), venue, pair));
+      orderActions(); // so that the first click does not wait for it
+    });
   }
 
   /** @param {import("../data/live-account.js").LiveAccount|null} account */
@@ -61,7 +63,9 @@ export class Workspace {
   }
 
   async review(draft, rests) {
-    const isSent = await review(draft, { rests, side: this.ticket.side });
+    const { side } = this.ticket;
+    const { review } = await import("../wallet/review-dialog.js");
+    const isSent = await review(draft, { rests, side });
     if (isSent) this.closeSheet();
   }
 
@@ -107,6 +111,8 @@ export class Workspace {
     for (const node of document.querySelectorAll(".sheet-backdrop, .sheet-close")) node.remove();
   }
 }
+
+const orderActions = () => import("../account/order-actions.js");
 
 const openPairPicker = () => import("./pair-picker.js").then((picker) => picker.openPairPicker());
 

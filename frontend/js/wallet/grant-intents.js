@@ -1,5 +1,6 @@
 // Drafts of grants, revokes and the cancel-all timer (docs/protocol.md, sections 5 and 6), and their validation.
 
+import { POSTING } from "../data/grants.js";
 import { isAccount } from "../lib/account-name.js";
 import { grouped, plain, trimmed } from "../lib/amounts.js";
 import { utcTime } from "../lib/format.js";
@@ -7,8 +8,6 @@ import { grantIntents as strings } from "../strings/one-click.js";
 import { checkPositive, checkRange, IntentError, tokenOf } from "./intent-checks.js";
 import { custom } from "./intents.js";
 
-/** `to` of the grant to the account's own posting key. */
-export const POSTING = "posting";
 /** The longest life of a grant in seconds, and the most grants of an account. */
 export const MAX_GRANT_SECONDS = 7_776_000;
 export const MAX_GRANTS = 10;

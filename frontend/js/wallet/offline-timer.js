@@ -3,12 +3,12 @@
 // to which browsers throttle hidden tabs.
 
 import { read, readVenue } from "../data/api.js";
-import { chainTime } from "../data/grants.js";
+import { chainTime, POSTING } from "../data/grants.js";
 import { account, onAccount } from "../data/session.js";
 import { ApiError } from "../lib/api-protocol.js";
 import { withLock } from "../lib/locks.js";
 import { offlineTimer as strings } from "../strings/one-click.js";
-import { cancelAllAfter, POSTING } from "./grant-intents.js";
+import { cancelAllAfter } from "./grant-intents.js";
 import { withDeadline } from "./intents.js";
 import { choiceOf, choose, onChoice } from "./one-click-choice.js";
 import { readGrant } from "./one-click.js";

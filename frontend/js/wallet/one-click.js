@@ -2,12 +2,11 @@
 // that on in this browser. All else is signed with the active key.
 
 import { read, readVenue } from "../data/api.js";
-import { hasEnded } from "../data/grants.js";
+import { hasEnded, POSTING } from "../data/grants.js";
 import { readMarks } from "../data/marks.js";
 import { ApiError } from "../lib/api-protocol.js";
 import { coverage as strings, reviewKeys as keyStrings } from "../strings/one-click.js";
 import { counts, isTrading, payloadOf, whyNotCovered } from "./grant-coverage.js";
-import { POSTING } from "./grant-intents.js";
 import { choiceOf, choose } from "./one-click-choice.js";
 import { isOver, list } from "./pending.js";
 

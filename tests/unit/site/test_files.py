@@ -9,25 +9,30 @@ from typing import Final
 
 import pytest
 
-from tests.unit.site.modules import MODULES, SITE, loaded, named_imports, text
+from tests.unit.site.modules import MODULES, SITE, dynamic_imports, loaded, named_imports, text
+from tests.unit.site.preloads import (
+    PAGES,
+    PREFETCH,
+    PREFETCH_SCRIPT,
+    early,
+    later,
+    later_module,
+    with_preloads,
+)
 
-PAGES: Final = sorted(page.name for page in SITE.glob("*.html"))
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
     "connect-src 'self' https:; base-uri 'none'; form-action 'none'"
 )
-PREFETCH: Final = "js/data/prefetch.js"
 MAX_COMPRESSED: Final = 45 * 1024
 MAX_RAW: Final = 150 * 1024
+MAX_FILES: Final = 32
+MAX_LATER_COMPRESSED: Final = 54 * 1024
+MAX_LATER_FILES: Final = 30
 
 
 def scripts(page: str) -> list[str]:
     return re.findall(r'<script[^>]* src="([^"]+)"', text(page))
-
-
-def module_of(page: str) -> str:
-    (module,) = re.findall(r'<script type="module" src="([^"]+)"', text(page))
-    return str(module)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -44,22 +49,22 @@ def test_a_page_loads_files_of_the_site_only(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_preloads_its_modules(page: str) -> None:
-    """Nested imports would cost a round trip each. The modules of the prefetch come first."""
+    """Two round trips for all modules, before and after the first paint; nested imports would cost one each."""
     html = text(page)
-    preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)"', html)
-    early = loaded(PREFETCH) - {PREFETCH}
-    own = loaded(module_of(page)) - {module_of(page)}
-    assert preloaded == [*sorted(early), *sorted(own - early)]
-    assert early <= own, "the prefetch must load no module of its own"
-    assert html.index(f'<script type="module" async src="{PREFETCH}"') < html.index(
-        f'"{sorted(own - early)[0]}"'
-    )
+    assert html == with_preloads(page), "run `python -m tests.unit.site.preloads`, which writes the links"
+    assert loaded(PREFETCH) - {PREFETCH} <= early(page), "the prefetch must load no module of its own"
+    own = sorted(early(page) - loaded(PREFETCH))
+    assert html.index(PREFETCH_SCRIPT) < html.index(f'href="{own[0]}"')
+    importing = [name for name in early(page) if later_module(page) in dynamic_imports(name)]
+    uses = [name for name in early(page) if "preloadLater();" in text(name)]
+    assert importing == uses, "the module that imports the later one puts its links into the document"
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_theme_script_does_not_block_the_parser_early(page: str) -> None:
     """A script in the head blocks the parser until it has loaded: it is requested first, and stands last."""
-    lines = re.findall(r'<(?:link rel="(?:preload|modulepreload|stylesheet)"|script)[^>]*>', text(page))
+    head = text(page).partition("</head>")[0]
+    lines = re.findall(r'<(?:link rel="(?:preload|modulepreload|stylesheet)"|script)[^>]*>', head)
     assert lines[0] == '<link rel="preload" href="js/shell/theme.js" as="script">'
     assert lines[-2] == '<script src="js/shell/theme.js">'
 
@@ -67,10 +72,20 @@ def test_the_theme_script_does_not_block_the_parser_early(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_stays_within_its_size_budget(page: str) -> None:
     styles = re.findall(r'<link rel="stylesheet" href="([^"]+)"', text(page))
-    names = {page, *styles, *scripts(page), *loaded(module_of(page))}
-    files = [(SITE / name).read_bytes() for name in sorted(names)]
-    assert sum(map(len, files)) <= MAX_RAW
-    assert sum(len(gzip.compress(file)) for file in files) <= MAX_COMPRESSED
+    first = {page, *styles, *scripts(page), *early(page)}
+    raw, compressed = sizes(first)
+    assert raw <= MAX_RAW
+    assert compressed <= MAX_COMPRESSED
+    assert len(first) <= MAX_FILES
+    _, compressed = sizes(later(page))
+    assert compressed <= MAX_LATER_COMPRESSED
+    assert len(later(page)) <= MAX_LATER_FILES
+
+
+def sizes(names: set[str]) -> tuple[int, int]:
+    """Bytes of files, as they are and compressed one by one."""
+    files = [(SITE / name).read_bytes() for name in names]
+    return sum(map(len, files)), sum(len(gzip.compress(file)) for file in files)
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("js/strings/")])
