@@ -1,11 +1,14 @@
-"""js/data/feed.js on a fake EventSource: requests, published messages, and backoff."""
+"""js/data/feed.js on a fake EventSource: requests, published messages, and backoff. The trading screen without an API."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import serve_files
+from tests.browser.venue import venue
 
 # A fake EventSource that the test drives, and timers that run on request.
 STAND_IN = """async () => {
@@ -177,3 +180,15 @@ def test_backoff_grows_to_half_a_minute_with_jitter(modules: Page) -> None:
         "import('/js/lib/api-protocol.js').then(({ backoff }) => [1, 2, 3, 6, 20].map((n) => [backoff(n, 0), backoff(n, 1)]))"
     )
     assert waits == [[500, 1000], [1000, 2000], [2000, 4000], [15_000, 30_000], [15_000, 30_000]]
+
+
+def test_the_trading_screen_says_that_it_tries_again_and_does(context: BrowserContext) -> None:
+    answers: dict[str, Any] = {}
+    serve_files(context, "https://site.test", lambda path: answers.get(path.split("?")[0]))
+    page = context.new_page()
+    page.goto("https://site.test/trade.html?base=PEK&quote=SWAP.HIVE")
+    message = page.locator("#message")
+    expect(message).to_contain_text("Trying again every few seconds.")
+    answers["venue"] = venue()
+    expect(message).to_have_count(0)
+    expect(page.locator("#pair-bar")).to_contain_text("PEK")

@@ -12,7 +12,7 @@ export const ticket = {
     limit: "Limit", market: "Market", stopLimit: "Stop-limit", stopMarket: "Stop-market", takeLimit: "Take-profit limit",
     takeMarket: "Take-profit market",
   },
-  stop: "Stop",
+  stop: "Stop / take-profit",
   stopTypes: "Stop and take-profit orders",
   trigger: "Trigger price",
   mark: (mark) => `Mark ${mark}`,
