@@ -17,6 +17,10 @@ input; .gz is read too). VENUE is the venue file (needs Python 3.11), or the out
 
 With --from-state it goes on from a state text, to check a journal that begins later than the venue.
 
+To read this file (an hour): `Books.advance` is the order of work in a block. `Books.add` hands each line to
+the method `on_<kind>`, which checks what the line needs and carries out what it says; `expected` holds the
+lines that must come next. `Books.state` writes the state text. Sections are those of docs/protocol.md.
+
 Not covered: whether the chain's operations were decoded rightly, and whether rejected ones had to be. Only a
 replay of the blocks shows that.
 
@@ -179,6 +183,11 @@ def read_quantity(text: str) -> tuple[int, int] | None:
             places = len(fraction) * {16: 4, 8: 3, 2: 1}[base]
             return int(whole + fraction, base) * 5**places, -places
     return None
+
+
+def literal_quantity(text: str) -> tuple[int, int] | None:
+    """The same of percent-encoded text, as lines have it; empty text is written %."""
+    return None if text == "%" else read_quantity(unquote(text, errors="surrogatepass"))
 
 
 def in_units(quantity: tuple[int, int], precision: int) -> tuple[int, bool]:
@@ -510,9 +519,7 @@ class Books:
 
     def load_item(self, item: Item) -> None:
         self.items[item.id] = item
-        assert item.expiry is not None
-        heapq.heappush(self.expiries, (item.expiry, item.seq, item))
-        self.wait(item)
+        self.stay(item)
 
     def load_order(self, seq: str, id_: str, account: str, pair: str, side: str, *words: str) -> None:
         price, quantity, remaining, locked, received, released, expiry, *rest = words
@@ -620,10 +627,8 @@ class Books:
         self.settle_down()
         need(step >= self.step, "this comes too late in the block")
         if self.step <= EXPIRY < step:
-            while self.expiries and not self.expiries[0][2].is_open:
-                heapq.heappop(self.expiries)
-            if self.expiries and self.expiries[0][0] <= self.now:
-                raise JournalError(f"{self.expiries[0][2].id} should have expired")
+            item = self.next_expired()
+            need(item is None, f"{item.id if item else ''} should have expired")
         if self.step <= TIMERS < step:
             due = self.next_timer()
             need(due is None, f"the timer {due} should have fired")
@@ -764,20 +769,21 @@ class Books:
         self.was_expected = bool(self.expected)
         if self.expected:
             choice = self.expected.pop(0)
-            need(
-                f"{line} ".startswith(choice),
-                f"expected here: {' or '.join(choice)}",
-            )
+            need(f"{line} ".startswith(choice), f"expected here: {' or '.join(choice)}")
         elif kind in ONLY_EXPECTED:
             raise JournalError("no action asked for this")
         getattr(self, f"on_{kind}")(*fields)
 
+    def next_expired(self) -> Item | None:
+        queue = self.expiries
+        while queue and not queue[0][2].is_open:
+            heapq.heappop(queue)
+        return queue[0][2] if queue and queue[0][0] <= self.now else None
+
     def on_expire(self, id_: str) -> None:
         self.advance(EXPIRY)
-        while self.expiries and not self.expiries[0][2].is_open:
-            heapq.heappop(self.expiries)
-        need(self.expiries and self.expiries[0][0] <= self.now, "nothing is due to expire")
-        need(self.expiries[0][2].id == id_, f"{self.expiries[0][2].id} expires before it")
+        item = self.next_expired()
+        need(item is not None and item.id == id_, f"{item.id if item else 'nothing'} is next to expire")
         self.expected = [(f"close {id_} expired ",)]
 
     def next_timer(self) -> tuple[int, str, str] | None:
@@ -942,9 +948,7 @@ class Books:
         self.check_action(item)
         self.open_item(item)
         need(self.own_count < self.max_open, "too many open orders and stops")
-        assert item.expiry is not None
-        heapq.heappush(self.expiries, (item.expiry, item.seq, item))
-        self.wait(item)
+        self.stay(item)
 
     def on_trade(self, n: str, *fields: str) -> None:
         taker_id, maker_id, buyer, seller, pair_name, price, quantity, quote, buyer_fee, seller_fee = fields
@@ -1019,9 +1023,13 @@ class Books:
         if taker.fired_fee is None:
             need(self.own_count < self.max_open, "too many open orders and stops")
         self.rest(taker)
-        assert taker.expiry is not None
-        heapq.heappush(self.expiries, (taker.expiry, taker.seq, taker))
-        self.wait(taker)
+        self.stay(taker)
+
+    def stay(self, item: Item) -> None:
+        """An order or stop stays open: it waits for its expiry, and for the mark."""
+        assert item.expiry is not None
+        heapq.heappush(self.expiries, (item.expiry, item.seq, item))
+        self.wait(item)
 
     def rest(self, item: Item) -> None:
         """Put an order on the book."""
@@ -1161,13 +1169,13 @@ class Books:
         self.give(account, symbol, AVAILABLE, int(units))
 
     def is_refundable(self, account: str, token: Token, quantity: str) -> bool:
-        value = read_quantity(unquote(quantity, errors="surrogatepass")) if quantity != "%" else None
+        value = literal_quantity(quantity)
         if value is None or self.refunds_of[account] >= 20:
             return False
         return in_units(value, token.precision)[0] >= token.minimum
 
     def is_creditable(self, token: Token, quantity: str, escrow: str) -> bool:
-        value = read_quantity(unquote(quantity, errors="surrogatepass")) if quantity != "%" else None
+        value = literal_quantity(quantity)
         if value is None or escrow != token.escrow:
             return False
         units, is_whole = in_units(value, token.precision)
@@ -1256,7 +1264,7 @@ class Books:
         return token, int(text)
 
     def is_number(self, literal: str) -> bool:
-        quantity = read_quantity(unquote(literal[1:], errors="surrogatepass")) if literal != "=%" else None
+        quantity = literal_quantity(literal[1:])
         return quantity is not None and quantity[0] > 0
 
     def on_outflow(self, id_: str, escrow: str, chain: str, symbol: str, text: str, _to: str) -> None:
