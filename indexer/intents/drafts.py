@@ -12,7 +12,7 @@ from indexer.intents.explain import IntentError
 from indexer.intents.preflight import check, check_replace
 from indexer.intents.sandbox import Situation
 from settlement.core.events import HIVE
-from settlement.core.parsing.amounts import Decimal, read_decimal, show_units, to_units
+from settlement.core.parsing.amounts import read_decimal, show_units, to_units
 from settlement.core.parsing.intents import DEFAULT_QUOTE
 from settlement.core.parsing.names import NATIVE_PRECISION, is_account
 from settlement.core.venue import PairRules, TokenRules, Venue
@@ -122,7 +122,7 @@ def deposit(situation: Situation, *, symbol: str, quantity: str, memo: str | Non
     if memo_bytes > MAX_TRANSFER_MEMO_BYTES:
         raise IntentError("memo", f"must be text of at most {MAX_TRANSFER_MEMO_BYTES} bytes")
     if token.chain == HIVE:
-        units = to_units(read_decimal(quantity) or Decimal(0, 0), NATIVE_PRECISION) or 0
+        units = to_units(read_decimal(quantity) or (0, 0), NATIVE_PRECISION) or 0
         amount = f"{show_units(units, NATIVE_PRECISION)} {symbol}"
         return Draft({"to": token.escrow, "amount": amount, "memo": memo}, None)
     payload: Element = {"symbol": symbol, "to": token.escrow, "quantity": quantity}

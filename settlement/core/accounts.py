@@ -24,7 +24,7 @@ The escrow bucket is the counterpart of all deposits: never positive.
 
 @dataclass(slots=True, eq=False)
 class Balance:
-    """An account's balance of one token, in four buckets. The `checked` fields belong to `invariants`."""
+    """An account's balance of one token, in four buckets. The last four fields belong to `invariants`."""
 
     account: str
     symbol: str
@@ -32,6 +32,7 @@ class Balance:
     checked: int = 0  # sum of all buckets at the end of the last block that was checked
     checked_locked: int = 0  # the locked bucket then
     checked_withdrawing: int = 0  # the withdrawing bucket then
+    changed: bool = False  # whether it changed since then
 
     @property
     def available(self) -> int:

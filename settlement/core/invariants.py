@@ -25,8 +25,10 @@ def check_block(changes: BlockChanges) -> None:
             raise InvariantError(f"a bucket is negative: {balance.account} {balance.symbol} {buckets}")
         total = available + locked + withdrawing + escrow
         symbol = balance.symbol
-        sums[symbol] += total - balance.checked
-        balance.checked = total
+        balance.changed = False
+        if total != balance.checked:
+            sums[symbol] += total - balance.checked
+            balance.checked = total
         if locked != balance.checked_locked:
             locks[symbol] += locked - balance.checked_locked
             balance.checked_locked = locked
@@ -37,8 +39,9 @@ def check_block(changes: BlockChanges) -> None:
     for order in changes.locks.values():
         if isinstance(order, Order):
             _check_order(order)
-        locks[order.gives.symbol] -= order.locked - order.checked_locked
-        order.checked_locked = order.locked
+        if order.locked != order.checked_locked:
+            locks[order.gives.symbol] -= order.locked - order.checked_locked
+            order.checked_locked = order.locked
         pairs[order.pair] = None
     for symbol, difference in sums.items():
         if difference:
@@ -46,7 +49,7 @@ def check_block(changes: BlockChanges) -> None:
     for symbol, difference in locks.items():
         if difference:
             raise InvariantError(f"{symbol}: locked balances and orders differ by {difference} units")
-    for symbol in sums:
+    for symbol in {*pending, *changes.withdrawing}:
         if pending[symbol] != changes.withdrawing.get(symbol, 0):
             raise InvariantError(f"{symbol}: withdrawing balances and withdrawals differ")
     for pair in pairs:

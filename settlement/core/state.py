@@ -26,7 +26,7 @@ class BlockChanges:
     """Changes made by the block in progress."""
 
     journal: list[str] = field(default_factory=list)  # encoded lines
-    balances: dict[Balance, None] = field(default_factory=dict)  # changed ones
+    balances: list[Balance] = field(default_factory=list)  # changed ones, each once
     locks: dict[int, Order | Stop] = field(default_factory=dict)  # changed orders and stops by sequence
     withdrawing: dict[str, int] = field(
         default_factory=dict
@@ -110,12 +110,16 @@ class State:
         self, debit: Balance, debit_bucket: int, credit: Balance, credit_bucket: int, amount: int
     ) -> None:
         """Move `amount` units between two buckets. No other code changes a bucket."""
-        held = debit.buckets
-        if amount <= 0 or (held[debit_bucket] < amount and debit_bucket != ESCROW):
+        left = debit.buckets[debit_bucket] - amount
+        if amount <= 0 or (left < 0 and debit_bucket != ESCROW):
             raise InvariantError(
-                f"transfer of {amount} {debit.symbol} from {debit.account} {held} is not covered"
+                f"transfer of {amount} {debit.symbol} from {debit.account} {debit.buckets} is not covered"
             )
-        held[debit_bucket] -= amount
+        debit.buckets[debit_bucket] = left
         credit.buckets[credit_bucket] += amount
-        balances = self.changes.balances
-        balances[debit] = balances[credit] = None
+        if not debit.changed:
+            debit.changed = True
+            self.changes.balances.append(debit)
+        if not credit.changed:
+            credit.changed = True
+            self.changes.balances.append(credit)

@@ -90,5 +90,6 @@ def read_limits(texts: Iterable[str]) -> dict[str, Fraction]:
             raise PolicyError(f"{text!r} is not a limit: write SYMBOL=AMOUNT, for example PEK=1000")
         if symbol in limits:
             raise PolicyError(f"two limits for {symbol}: give one")
-        limits[symbol] = Fraction(limit.mantissa, 10**limit.places)
+        mantissa, places = limit
+        limits[symbol] = Fraction(mantissa, 10**places)
     return limits

@@ -332,7 +332,7 @@ def parse_lines(text: str) -> Iterator[Line]:
 
 def iso_time(timestamp: int) -> str:
     """Unix seconds as Hive writes times: ISO 8601 in UTC without a zone."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(timestamp, UTC).isoformat().removesuffix("+00:00")
 
 
 def block_text(header: BlockHeader, lines: Iterable[str]) -> str:

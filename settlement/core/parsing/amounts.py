@@ -6,7 +6,7 @@ Nothing passes through a float or a locale, and nothing rounds except `units_at_
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 MAX_UNITS: Final = 2**63 - 1
 """The largest single amount, and the largest total of one token: 63 bits."""
@@ -17,7 +17,6 @@ MAX_INTEGER: Final = 10**19 - 1
 BPS: Final = 10_000
 """A fee of one basis point is 1/10000 of what is received."""
 
-_DECIMAL: Final = re.compile(r"(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _QUANTITY: Final = re.compile(r"(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?)0*([0-9]{1,4}))?")
 _PREFIXED: Final = re.compile(
@@ -36,11 +35,12 @@ _CHUNK_POWER: Final = 10**_CHUNK
 _POWERS: Final[tuple[int, ...]] = tuple(10**power for power in range(19))
 
 
-class Decimal(NamedTuple):
-    """A non-negative decimal, `mantissa / 10**places`, without trailing zeros in its places."""
+Decimal: TypeAlias = tuple[int, int]
+"""A non-negative decimal `mantissa / 10**places`: mantissa and places, which have no trailing zeros."""
 
-    mantissa: int
-    places: int
+_WHOLE_DIGITS: Final = 19
+_PLACES: Final = 18
+"""The most digits of an intent's decimal before and after its point."""
 
 
 def read_decimal(value: object) -> Decimal | None:
@@ -48,12 +48,16 @@ def read_decimal(value: object) -> Decimal | None:
 
     None where it does not follow the grammar (`E_INPUT`).
     """
-    if not isinstance(value, str) or _DECIMAL.fullmatch(value) is None:
+    if not isinstance(value, str):
         return None
-    whole, _, fraction = value.partition(".")
+    whole, point, fraction = value.partition(".")
+    digits = whole + fraction  # no regular expression: every order has two decimals
+    if not (digits.isdigit() and digits.isascii()) or len(whole) > _WHOLE_DIGITS or len(fraction) > _PLACES:
+        return None
+    if not whole or (point and not fraction) or (whole != "0" and whole.startswith("0")):
+        return None
     fraction = fraction.rstrip("0")
-    # Half the time of `Decimal(…)`; every order has two.
-    return tuple.__new__(Decimal, (int(whole + fraction), len(fraction)))
+    return int(whole + fraction), len(fraction)
 
 
 def read_integer(text: str) -> int | None:
@@ -65,9 +69,8 @@ def read_integer(text: str) -> int | None:
 
 def to_units(value: Decimal, precision: int) -> int | None:
     """`value` in units of `10**-precision`; None where it has more decimals (`E_PRECISION`)."""
-    if value.places > precision:
-        return None
-    return value.mantissa * _POWERS[precision - value.places]
+    mantissa, places = value
+    return None if places > precision else mantissa * _POWERS[precision - places]
 
 
 def show_units(units: int, precision: int) -> str:

@@ -9,7 +9,7 @@ from settlement.core.events import JsonNumber
 from settlement.core.parsing.amounts import MAX_INTEGER, Decimal, read_decimal, read_integer
 from settlement.core.parsing.names import is_account, is_ref, is_symbol
 
-_ZERO: Final = Decimal(mantissa=0, places=0)
+_ZERO: Final[Decimal] = (0, 0)
 
 
 class PayloadReader:
@@ -37,16 +37,12 @@ class PayloadReader:
 
     def amount(self, key: str) -> Decimal:
         """A decimal above zero."""
-        number = read_decimal(self._payload.get(key))
-        if number is not None and number.mantissa:
-            return number
-        self.invalid = True
-        return _ZERO
+        return self.positive(self._payload.get(key))
 
     def positive(self, value: object) -> Decimal:
         """A JSON value that must be a decimal above zero."""
         number = read_decimal(value)
-        if number is not None and number.mantissa:
+        if number is not None and number[0]:
             return number
         self.invalid = True
         return _ZERO

@@ -10,12 +10,21 @@ from settlement.core.accounts import AVAILABLE, LOCKED
 from settlement.core.codes import Code
 from settlement.core.custody import MAX_PENDING_WITHDRAWALS, open_withdrawal
 from settlement.core.journal import lines
+from settlement.core.journal.lines import close_text
+from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.core.parsing.intents import CancelAllIntent, CancelIntent
 from settlement.core.state import State
 from settlement.core.trading.context import Context, accept
 from settlement.core.trading.grants import drop_timer, may_touch
-from settlement.core.trading.matching import release
 from settlement.core.trading.order_book import Order, Pair, Stop
+
+
+def release(state: State, order: Order, amount: int) -> None:
+    """Release part of an order's lock."""
+    if amount:
+        order.locked -= amount
+        order.released = min(order.released + amount, MAX_UNITS)
+        state.transfer(order.gives, LOCKED, order.gives, AVAILABLE, amount)
 
 
 def close(state: State, order: Order, status: str) -> None:
@@ -38,7 +47,7 @@ def close_unsettled(state: State, order: Order, status: str) -> int:
     released = order.locked
     release(state, order, released)
     state.changes.locks[order.seq] = order
-    state.changes.journal.append(lines.close_text(order.id, status, released))
+    state.changes.journal.append(close_text(order.id, status, released))
     return released
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from settlement.core.accounts import Account, Grant
-from settlement.core.journal import lines
+from settlement.core.journal.lines import accept_text
 from settlement.core.parsing.intents import ACTIVE
 from settlement.core.state import State
 
@@ -37,5 +37,5 @@ class Context:
 
 def accept(state: State, context: Context, action: str) -> None:
     """Write the `accept` line of an intent."""
-    text = lines.accept_text(context.id, context.account.name, context.by, action, context.ref)
+    text = accept_text(context.id, context.account.name, context.by, action, context.ref)
     state.changes.journal.append(text)

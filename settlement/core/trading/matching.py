@@ -6,57 +6,46 @@ acceptance depends on the book.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from enum import Enum
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from settlement.core.accounts import AVAILABLE, LOCKED, balance_of
-from settlement.core.journal import lines
+from settlement.core.journal.lines import trade_text
 from settlement.core.parsing.amounts import BPS, MAX_UNITS
 from settlement.core.state import State
+from settlement.core.trading.closing import close, release
 from settlement.core.trading.order_book import BookSide, Order
 
 FOK_ORDERS: Final = 1_000
 """How many resting orders a fill-or-kill order may count, own ones included."""
 
 
-class MatchEnd(Enum):
-    """Why an incoming order stopped matching."""
+def match_order(state: State, taker: Order, block: int) -> str:
+    """Match an incoming order, whose lock is taken, against the book, in that block; returns its status.
 
-    DONE = "done"
-    """Nothing of it remains, or its budget does not buy one lot at the next price."""
-    BOOK = "book"
-    """No resting order is left within its limit or worst price."""
-    SELF_TRADE = "self_trade"
-    """It met an order of its own account under `cancel_incoming`."""
-
-
-def match_order(
-    state: State, taker: Order, block: int, close: Callable[[State, Order, str], None]
-) -> MatchEnd:
-    """Match an incoming order, whose lock is taken, against the book, in that block.
-
-    `close` closes a resting order that is filled, or cancelled by the self-trade policy.
+    `filled`: nothing of it remains, or its budget does not buy one lot at the next price. `open`: no resting
+    order is left within its limit or worst price. `cancelled`: it met an order of its own account under
+    `cancel_incoming`.
     """
     pair = taker.pair
     side = pair.side(not taker.is_buy)
     while taker.remaining:
         maker = side.best()
         if maker is None or not _crosses(taker, maker):
-            return MatchEnd.BOOK
+            return "open"
         price = trade_price(taker, maker)
         quantity = min(_open_quantity(taker, price), maker.remaining)
         if quantity == 0:
-            return MatchEnd.DONE
+            return "filled"
         if maker.account is taker.account and pair.self_trade != "allow":
             if pair.self_trade == "cancel_incoming":
-                return MatchEnd.SELF_TRADE
+                return "cancelled"
             close(state, maker, "cancelled")
             continue
         _trade(state, taker, maker, price=price, quantity=quantity, block=block)
         if maker.remaining == 0:
             close(state, maker, "filled")
-    return MatchEnd.DONE
+    return "filled"
 
 
 def trade_price(taker: Order, maker: Order) -> int:
@@ -116,7 +105,7 @@ def _trade(state: State, taker: Order, maker: Order, *, price: int, quantity: in
     state.last_trade += 1
     changes.locks[maker.seq] = maker
     changes.journal.append(
-        lines.trade_text(
+        trade_text(
             state.last_trade,
             taker.id,
             maker.id,
@@ -147,14 +136,6 @@ def _pay(state: State, payer: Order, payee: Order, *, amount: int, fee: int) -> 
     state.transfer(gives, LOCKED, payee.receives, AVAILABLE, net)
     if fee:
         state.transfer(gives, LOCKED, balance_of(state.fee_account, gives.symbol), AVAILABLE, fee)
-
-
-def release(state: State, order: Order, amount: int) -> None:
-    """Release part of an order's lock."""
-    if amount:
-        order.locked -= amount
-        order.released = min(order.released + amount, MAX_UNITS)
-        state.transfer(order.gives, LOCKED, order.gives, AVAILABLE, amount)
 
 
 class MatchPreview(NamedTuple):

@@ -18,15 +18,21 @@ _LAST: Final = 1 << 63
 """Above every sequence number."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, init=False)
 class PriceLevel:
     """The resting orders of one price, oldest first, as a doubly linked list: adding and removing is O(1)."""
 
     price: int
-    head: Order | None = None  # the oldest order
-    tail: Order | None = None  # the newest order
-    remaining: int = 0  # base units of all its orders
-    count: int = 0  # number of its orders
+    head: Order | None  # the oldest order
+    tail: Order | None  # the newest order
+    remaining: int  # base units of all its orders
+    count: int  # number of its orders
+
+    # Written out, because mypyc does not compile the constructor of a dataclass.
+    def __init__(self, price: int) -> None:
+        self.price = price
+        self.head = self.tail = None
+        self.remaining = self.count = 0
 
     def orders(self) -> Iterator[Order]:
         """Its orders, oldest first."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 from settlement.core.accounts import AVAILABLE, LOCKED
 from settlement.core.codes import Code
 from settlement.core.journal import lines
-from settlement.core.parsing.amounts import MAX_UNITS, Decimal, to_units
+from settlement.core.journal.lines import order_text
+from settlement.core.parsing.amounts import MAX_UNITS, to_units
 from settlement.core.parsing.intents import OrderIntent, ProtectiveStop, ReplaceIntent
 from settlement.core.state import InvariantError, State
 from settlement.core.trading.closing import close, close_unsettled
 from settlement.core.trading.context import Context, accept
 from settlement.core.trading.grants import check_limits, count, may_touch
-from settlement.core.trading.matching import FOK_ORDERS, MatchEnd, match_order, preview_match
+from settlement.core.trading.matching import FOK_ORDERS, match_order, preview_match
 from settlement.core.trading.order_book import Order, Pair, Stop
 
 
@@ -159,7 +160,7 @@ def enter(state: State, order: Order, block: int) -> None:
     state.transfer(order.gives, AVAILABLE, order.gives, LOCKED, order.locked)
     state.changes.locks[order.seq] = order
     state.changes.journal.append(
-        lines.order_text(
+        order_text(
             order.id,
             order.seq,
             order.account.name,
@@ -176,13 +177,13 @@ def enter(state: State, order: Order, block: int) -> None:
             order.stop_limit,
         )
     )
-    end = match_order(state, order, block, close)
-    if end is MatchEnd.DONE:
-        close(state, order, "filled")
-    elif end is MatchEnd.SELF_TRADE or order.market or order.time_in_force != "GTC":
-        close(state, order, "cancelled")
-    else:
+    status = match_order(state, order, block)
+    if status == "open" and (order.market or order.time_in_force != "GTC"):
+        status = "cancelled"
+    if status == "open":
         rest(state, order)
+    else:
+        close(state, order, status)
 
 
 def _next_seq(state: State) -> int:
@@ -308,15 +309,15 @@ def _replacement(old: Order, intent: ReplaceIntent) -> OrderIntent:
     if protective is None and old.stop_price is not None:
         assert old.stop_limit is not None
         protective = ProtectiveStop(
-            Decimal(old.stop_price, pair.price_decimals), Decimal(old.stop_limit, pair.price_decimals)
+            (old.stop_price, pair.price_decimals), (old.stop_limit, pair.price_decimals)
         )
     wish = OrderIntent(
         symbol=pair.base.symbol,
         quote=pair.quote.symbol,
         is_buy=old.is_buy,
         market=False,
-        quantity=intent.quantity or Decimal(old.remaining, pair.base.precision),
-        price=intent.price or Decimal(old.price, pair.price_decimals),
+        quantity=intent.quantity or (old.remaining, pair.base.precision),
+        price=intent.price or (old.price, pair.price_decimals),
     )
     wish.to_wallet = old.to_wallet
     wish.protective_stop = protective

@@ -163,6 +163,7 @@ def _check_transfer(transfer: Transfer, proposal: Proposal, ledger: Ledger, poli
 
 def _is_same_amount(claim: PayoutClaim, transfer: Transfer) -> bool:
     quantity = read_decimal(transfer.quantity)
-    return quantity is not None and Fraction(quantity.mantissa, 10**quantity.places) == Fraction(
-        claim.quantity or 0
-    )
+    if quantity is None:
+        return False
+    mantissa, places = quantity
+    return Fraction(mantissa, 10**places) == Fraction(claim.quantity or 0)
