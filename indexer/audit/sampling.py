@@ -31,6 +31,7 @@ from indexer.sources.sidechain_client import SidechainClient
 from settlement.core.events import Movement, VenueFilter
 from settlement.net.chain_id import ExpectedChain
 from settlement.net.http_client import NodeError
+from settlement.net.node_urls import distinct
 
 CLIENTS_PER_NODE: Final = 4
 MAX_CLIENTS: Final = 16
@@ -127,7 +128,7 @@ class ReceiptsChecker:
 
     def __init__(self, nodes: tuple[str, ...], venue_filter: VenueFilter) -> None:
         self._venue_filter = venue_filter
-        self._clients = deque((url, SidechainClient(url)) for url in dict.fromkeys(nodes))
+        self._clients = deque((url, SidechainClient(url)) for url in distinct(nodes))
 
     def check(self, sampler: BlockSampler) -> None:
         """Raises MismatchFound for receipts that differ, TargetUnavailable without an answer."""

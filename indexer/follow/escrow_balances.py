@@ -17,6 +17,7 @@ from settlement.net.chain_id import ExpectedChain
 from settlement.net.change_logger import ChangeLogger
 from settlement.net.http_client import Limits, NodeError
 from settlement.net.json_rpc import JsonRpcClient
+from settlement.net.node_urls import distinct
 from settlement.store.database import explain
 from settlement.store.escrow_balances import EscrowBalance, EscrowToken, list_tokens, write_balances
 from settlement.store.periodic_thread import PeriodicThread
@@ -60,8 +61,8 @@ class BalanceWatch(PeriodicThread):
         super().__init__("escrow balances", _POLL_SECONDS, _STOP_SECONDS)
         self._engine = engine
         self._position = position
-        self._nodes = tuple(dict.fromkeys(nodes))
-        self._engine_nodes = tuple(dict.fromkeys(engine_nodes))
+        self._nodes = distinct(nodes)
+        self._engine_nodes = distinct(engine_nodes)
         self._chain = chain
         self._due = time.monotonic()
         self._failures = ChangeLogger(log)

@@ -25,6 +25,7 @@ from settlement.net.backoff import Stopped, Waiter, Waiting
 from settlement.net.chain_id import ExpectedChain
 from settlement.net.http_client import Limits
 from settlement.net.node_pool import Node, NodePool, report_json
+from settlement.net.node_urls import distinct
 
 __all__ = ["LARGEST_RANGE", "LIVE_BLOCKS", "HiveClient", "HiveSource"]
 
@@ -91,7 +92,7 @@ class HiveSource:
         self._waiter = waiter or Waiter()
         members = [
             Node(url, HiveClient([url], limits=limits, range_limits=range_limits, chain=chain))
-            for url in dict.fromkeys(nodes)
+            for url in distinct(nodes)
         ]
         self._pool = NodePool(members, self._waiter, "Hive")
         agreeing = quorum_of(len(members), quorum)

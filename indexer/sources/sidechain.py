@@ -22,6 +22,7 @@ from indexer.sources.sidechain_client import (
 from settlement.net.backoff import Waiter
 from settlement.net.http_client import Limits, NodeError
 from settlement.net.node_pool import Node, NodePool
+from settlement.net.node_urls import distinct
 
 POLL_SECONDS: Final = 1.0
 SLOW_SECONDS: Final = 2.0
@@ -51,7 +52,7 @@ class Sidechain:
         self._waiter = waiter or Waiter()
         self._poll_seconds = poll_seconds
         self._slow_seconds = slow_seconds
-        urls = dict.fromkeys(node.rstrip("/") for node in nodes)
+        urls = [url.rstrip("/") for url in distinct(nodes)]
         members = [Node(url, SidechainClient(url, limits=limits)) for url in urls]
         self._pool = NodePool(members, self._waiter, "Hive-Engine")
         self._quorum = min(AGREEING_NODES, len(urls))

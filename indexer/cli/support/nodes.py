@@ -14,6 +14,7 @@ from indexer.sources.sidechain import AGREEING_NODES, Sidechain
 from settlement.core.events import VenueFilter
 from settlement.net.backoff import Waiter
 from settlement.net.chain_id import ChainIdError, ExpectedChain
+from settlement.net.node_urls import distinct
 
 POLL_SECONDS: Final = 0.5
 
@@ -21,14 +22,14 @@ POLL_SECONDS: Final = 0.5
 def check_quorum(quorum: int | None, nodes: tuple[str, ...]) -> None:
     """Raise UsageError if there are fewer nodes than the quorum."""
     try:
-        quorum_of(len(dict.fromkeys(nodes)), quorum)
+        quorum_of(len(distinct(nodes)), quorum)
     except ValueError as error:
         raise click.UsageError(f"--quorum: {error}; add more --node options") from None
 
 
 def check_engine_nodes(engine_nodes: tuple[str, ...], trust_single_node: bool) -> None:
     """Raise UsageError for a single Hive-Engine node, unless it is trusted."""
-    if len({url.rstrip("/") for url in engine_nodes}) < AGREEING_NODES and not trust_single_node:
+    if len(distinct(engine_nodes)) < AGREEING_NODES and not trust_single_node:
         raise click.UsageError(
             "a single Hive-Engine node would be believed alone: add another --engine-node, or accept that "
             "with --trust-single-node"

@@ -19,6 +19,7 @@ from settlement.net.chain_id import ExpectedChain, OtherChainError, read_devnet_
 from settlement.net.http_client import HttpError, Limits, NoAnswer, NodeError, one_line
 from settlement.net.json_rpc import JsonRpcClient, RpcError
 from settlement.net.node_pool import Node
+from settlement.net.node_urls import distinct
 from settlement.net.parallel import (
     SLOW_SECONDS,
     ask_all,
@@ -281,8 +282,8 @@ class ChainNodes:
         """The nodes' URLs; `chain` as for HiveNode. Raises ValueError without a Hive node."""
         if not hive:
             raise ValueError("no Hive nodes given")
-        self.hive = tuple(HiveNode(url, limits, chain) for url in hive)
-        self.sidechain = tuple(SidechainNode(url, limits) for url in sidechain)
+        self.hive = tuple(HiveNode(url, limits, chain) for url in distinct(hive))
+        self.sidechain = tuple(SidechainNode(url, limits) for url in distinct(sidechain))
         self._hive = [Node(node.url, node) for node in self.hive]
         self._sidechain = [Node(node.url, node) for node in self.sidechain]
         # A node may be asked for its chain id first.

@@ -22,6 +22,7 @@ from settlement.store import schema
 from settlement.store.database import open_reader
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
+from tests.support.warm_program import program
 
 BLOCK_SECONDS = 0.25
 """Each block takes at least a second of chain time: it runs four times as fast as ours."""
@@ -109,6 +110,7 @@ class Operator:
         self.keys = dict(keys)
         self._options = options
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._program = program(folder)
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
         """`follow`, `payouts` or `serve`; output goes into a file of its name."""
@@ -147,11 +149,11 @@ class Operator:
         """Kill a process."""
         process = self._running.pop(name)
         process.send_signal(signal.SIGKILL)
-        process.wait(60)
+        process.wait(240)
 
     def wait_ended(self, name: str) -> int:
         """Exit code of a process that ends by itself."""
-        return self._running.pop(name).wait(60)
+        return self._running.pop(name).wait(240)
 
     def close(self) -> None:
         """In good order; a process that fails to end so fails the test."""
@@ -159,7 +161,7 @@ class Operator:
         for process in self._running.values():
             process.terminate()
         for name, process in self._running.items():
-            codes[name] = process.wait(60)
+            codes[name] = process.wait(240)
         assert {name: code for name, code in codes.items() if code not in (0, -signal.SIGTERM)} == {}, (
             self.log()
         )
@@ -200,9 +202,8 @@ class Operator:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A `peakedex` command, without keys."""
         return subprocess.run(
-            [sys.executable, "-m", "indexer.cli", *arguments],
+            [self._program, *arguments],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=False,

@@ -53,7 +53,7 @@ def relay() -> Iterator[str]:
     )
     yield f"http://{address}"
     process.terminate()
-    assert process.wait(60) == 0
+    assert process.wait(240) == 0
 
 
 def listening_sockets(pid: int) -> set[str]:
