@@ -10,6 +10,8 @@ RUN apt-get update \
 COPY deploy/nginx/peakedex-headers.conf /etc/nginx/snippets/
 COPY deploy/nginx/peakedex.conf /etc/nginx/sites-available/
 COPY deploy/containers/nginx.conf /etc/nginx/
+# The volume of the status page's history, which belongs to the user of the image below.
+RUN install --directory --mode=0755 --owner=10001 --group=10001 /var/lib/peakedex-notify
 # The site is a volume, the certificate two secrets, and the API another container: see compose.yaml.
 RUN sed -e 's|@NAME@|_|' -e 's|@API@|172.31.95.2:8080|' -e 's|@SITE@|/site/files|' -e 's|@ACME@|/acme|' \
         -e 's|@CERT@|/run/secrets/tls_certificate|' -e 's|@KEY@|/run/secrets/tls_key|' \
@@ -55,12 +57,13 @@ LABEL org.opencontainers.image.title="Peake DEX" \
       org.opencontainers.image.licenses="MIT"
 RUN groupadd --gid 10001 peakedex \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin peakedex \
-    && install --directory --mode=0750 --owner=10001 --group=10001 /var/lib/peakedex /var/lib/peakedex-payouts \
-    && install --directory --mode=0755 --owner=10001 --group=10001 /site \
+    && install --directory --mode=0750 --owner=10001 --group=10001 /var/lib/peakedex /var/lib/peakedex-payouts /var/lib/peakedex-backups \
+    && install --directory --mode=0755 --owner=10001 --group=10001 /site /var/lib/peakedex-notify /var/lib/peakedex-public \
     && { python3 -m pip uninstall --yes --root-user-action=ignore pip setuptools wheel || true; }
 COPY --from=build /opt/peakedex /opt/peakedex
 COPY --from=build /opt/sbom.cdx.json /usr/share/doc/peakedex/sbom.cdx.json
 COPY --chmod=0755 deploy/containers/entrypoint.sh /usr/local/bin/peakedex-container
+COPY --chmod=0755 deploy/containers/nightly.sh /usr/local/bin/peakedex-nightly
 ENV PATH=/opt/peakedex/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     PEAKEDEX_HOST=0.0.0.0 STATE_DIRECTORY=/var/lib/peakedex-payouts
 WORKDIR /var/lib/peakedex

@@ -8,7 +8,7 @@ run() { psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 "$@"; }
 PGPASSWORD=$(secret superuser)
 export PGPASSWORD
 run --file "${ROLES:-/roles.sql}"
-for name in indexer api payouts; do
+for name in indexer api payouts backup; do
     # The password goes through standard input, not through the list of processes.
     printf "SET password_encryption = 'scram-sha-256';\nALTER ROLE \"peakedex-%s\" PASSWORD '%s';\n" "$name" \
         "$(secret "$name" | sed "s/'/''/g")" | run

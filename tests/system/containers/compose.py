@@ -19,6 +19,7 @@ SERVICE: Final = {
         "build",
         "profiles",
         "command",
+        "entrypoint",
         "environment",
         "env_file",
         "user",

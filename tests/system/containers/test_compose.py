@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 from psycopg.conninfo import conninfo_to_dict
 
 from indexer.settings import setting_names, variable
@@ -33,6 +34,8 @@ PINNED: Final = re.compile(r"[a-z0-9./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 AUDITOR: Final = {name for name, service in SERVICES.items() if service["profiles"] == ["auditor"]}
 OPERATOR: Final = {name for name, service in SERVICES.items() if service["profiles"] == ["operator"]}
 ROLES: Final = {"roles", "grants"}
+BACKUP: Final = {"PEAKEDEX_BACKUP_TO", "TMPDIR"}
+"""What the backup reads besides settings."""
 EACH: Final = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -60,10 +63,20 @@ def test_all_that_is_named_exists_and_all_that_exists_is_used() -> None:
             assert (ROOT / source).is_file()
 
 
+def test_what_is_merged_from_several_places_is_the_same_in_any_order() -> None:
+    """Parsers differ in which of several merged mappings comes first: PyYAML 6.0.4 turned their order round."""
+    text = (ROOT / "compose.yaml").read_text()
+    lists = re.findall(r"<<: \[(.*)\]", text)
+    assert lists
+    for names in lists:
+        parts = [yaml.safe_load(text)[f"x-{name.strip().removeprefix('*')}"] for name in names.split(",")]
+        assert sum(map(len, parts)) == len(set().union(*parts)), names
+
+
 @EACH
 def test_a_service_belongs_to_one_profile_with_all_that_it_waits_for(name: str) -> None:
     service = SERVICES[name]
-    assert service["profiles"] in (["demo"], ["auditor"], ["operator"])
+    assert service["profiles"] in (["demo"], ["auditor"], ["operator"], ["notify"], ["restore"])
     for other, condition in after(service).items():
         assert SERVICES[other]["profiles"] == service["profiles"]
         if condition == "service_healthy":
@@ -114,7 +127,7 @@ def test_a_command_and_its_settings_are_those_of_the_program(name: str) -> None:
     environment = service.get("environment", {})
     if service.get("build", {}).get("target") == "peakedex":
         assert misuse(service["command"]) == ""
-        assert set(environment) <= {variable(setting) for setting in setting_names()}
+        assert set(environment) <= {variable(setting) for setting in setting_names()} | BACKUP
     else:
         assert not any(word.startswith("PEAKEDEX_") for word in environment)
 
@@ -141,7 +154,10 @@ def test_each_secret_is_where_it_is_needed_alone() -> None:
     assert holders("database_superuser") == {"database", *ROLES}
     assert holders("database_payouts") == {"payouts", *ROLES}
     assert holders("database_api") == {"api", *ROLES}
-    assert holders("database_indexer") == {"migrate", "follow", *ROLES}
+    assert holders("database_backup") == {"backup", *ROLES}
+    assert holders("backup_keys") == {"backup", "restore"}
+    assert holders("notify_keys") == {"notify"}
+    assert holders("database_indexer") == {"migrate", "follow", "restore", *ROLES}
 
 
 def test_a_secret_is_no_environment_variable_of_the_file() -> None:
@@ -166,6 +182,7 @@ def test_each_service_is_its_own_role_of_the_database() -> None:
         "follow": "peakedex-indexer",
         "api": "peakedex-api",
         "payouts": "peakedex-payouts",
+        "backup": "peakedex-backup",
     }
     for name, role in roles.items():
         passwords = {k for k, target in secrets_of(SERVICES[name]).items() if target == "database_password"}
@@ -187,9 +204,13 @@ def test_who_can_reach_whom() -> None:
         **{name: {"database"} for name in (*ROLES, "migrate")},
         "follow": {"database", "outside"},
         "payouts": {"database", "outside"},
+        "backup": {"database", "outside"},
         "api": {"database", "outside", "front"},
         "web": {"front", "edge"},
     }
+    assert networks_of(SERVICES["notify"]) == {"outside"} <= reach["api"]
+    assert networks_of(SERVICES["restore"]) == reach["backup"]
+    assert SERVICES["notify"]["command"][3:5] == ["--api", "http://api:8080"]
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {
         "demo": ["127.0.0.1:8080:8080"],
@@ -213,10 +234,26 @@ def test_who_may_write_where() -> None:
     }
     assert {name: places for name, places in writes.items() if places} == {
         "auditor-follow": {"/var/lib/peakedex"},
+        "backup": {"/var/lib/peakedex-backups", "/var/lib/peakedex-public"},
+        "restore": {"/var/lib/peakedex-backups"},
+        "notify": {"/var/lib/peakedex-notify"},
         "database": {"/var/lib/postgresql/data"},
         "payouts": {"/var/lib/peakedex-payouts"},
         "site": {"/site"},
     }
+
+
+def test_what_one_service_writes_another_reads_at_the_same_place() -> None:
+    backup, api = (SERVICES[name]["environment"]["PEAKEDEX_BACKUP_STATUS"] for name in ("backup", "api"))
+    assert backup == api
+    for name in ("backup", "api"):
+        assert mounts_of(SERVICES[name])[str(Path(api).parent)][0] == "public"
+    status = Path(SERVICES["notify"]["command"][-1])
+    assert mounts_of(SERVICES["notify"])[str(status.parent)] == ("status", True)
+    assert mounts_of(SERVICES["web"])[str(status.parent)] == ("status", False)
+    assert f"root {status.parent};" in (ROOT / "deploy/nginx/peakedex.conf").read_text()
+    for place in ("/var/lib/peakedex-backups", "/var/lib/peakedex-public", str(status.parent)):
+        assert place in DOCKERFILE, "a new volume has the owner of the image's folder"
 
 
 def test_what_answers_is_asked_whether_it_does() -> None:

@@ -22,7 +22,10 @@ from tests.system.containers import images
 from tests.system.containers.images import ROOT, buildah, command, container
 
 USER: Final = "10001:10001"
-WRITABLE: Final = {"/var/lib/peakedex", "/var/lib/peakedex-payouts", "/site"}
+WRITABLE: Final = {
+    "/site",
+    *(f"/var/lib/peakedex{end}" for end in ("", "-payouts", "-backups", "-notify", "-public")),
+}
 ANYBODY: Final = {"/tmp", "/var/tmp", "/run/lock", "/dev/shm"}
 KEEPS_OUT: Final = ("gcc", "pip", "pip3", "npm", "node", "git")
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.postgres import drop_database, execute, new_database, programs
+from tests.support.waiting import wait_until
 from tests.system.containers.images import ROOT
 
 SCRIPTS: Final = ROOT / "deploy/containers"
@@ -82,6 +84,7 @@ def test_a_wrong_line_is_named_without_what_it_says(place: Path, text: str, reas
 
 def test_roles_get_their_passwords_as_often_as_needed(tmp_path: Path) -> None:
     passwords = {"superuser": "any", "indexer": "one'; DROP ROLE x; --", "api": "two\\n", "payouts": "three"}
+    passwords["backup"] = "four"
     for name, password in passwords.items():
         (tmp_path / f"database_{name}").write_text(password + "\n")
     url = new_database(migrated=False)
@@ -101,7 +104,7 @@ def test_roles_get_their_passwords_as_often_as_needed(tmp_path: Path) -> None:
             done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         found = dict(execute(url, "SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL"))
-        for name in ("indexer", "api", "payouts"):
+        for name in ("indexer", "api", "payouts", "backup"):
             assert is_password(found[f"peakedex-{name}"], passwords[name])
             assert not is_password(found[f"peakedex-{name}"], "other")
     finally:
@@ -115,6 +118,44 @@ def is_password(verifier: str, password: str) -> bool:
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
     key = hmac.digest(salted, b"Client Key", "sha256")
     return base64.b64encode(hashlib.sha256(key).digest()).decode() == keys.split(":")[0]
+
+
+NIGHTS: Final = """#!/bin/sh
+echo "sleep $1" >>"$PLACE/log"
+[ "$(grep -c sleep "$PLACE/log")" -lt 3 ] || exec {sleep} 1000
+"""
+BACKUP: Final = """#!/bin/sh
+echo "$* in $TMPDIR: $(ls "$TMPDIR")" >>"$PLACE/log"
+[ "$(grep -c '^backup' "$PLACE/log")" -gt 1 ]
+"""
+
+
+def test_a_backup_is_made_each_night_and_one_that_fails_does_not_end_it(tmp_path: Path) -> None:
+    programs = {
+        "date": "#!/bin/sh\necho 1767225600\n",  # midnight
+        "sleep": NIGHTS.replace("{sleep}", str(shutil.which("sleep"))),
+        "peakedex-container": BACKUP,
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    scratch = tmp_path / "tmp"
+    (scratch / "peakedex-killed").mkdir(parents=True)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PLACE": str(tmp_path),
+        "TMPDIR": str(scratch),
+    }
+    words = ["sh", SCRIPTS / "nightly.sh", "backup", "--json"]
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        log = tmp_path / "log"
+        wait_until(lambda: log.exists() and log.read_text().count("sleep") == 3)
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    night = ["sleep 11400", f"backup --json in {scratch}: "]
+    assert log.read_text().splitlines() == [*night, *night, "sleep 11400"]
+    assert errors == "peakedex backup: failed, next try tomorrow\n"
 
 
 def test_shellcheck_finds_nothing() -> None:
