@@ -10,7 +10,6 @@ from typing import Any, Final
 import click
 
 from indexer import settings as config
-from indexer.cli.support.errors import one_line_errors
 from indexer.rules_build import name_of_build
 
 _MODULES: Final[Mapping[str, str]] = {
@@ -100,8 +99,18 @@ class _Group(click.Group):
         return super().make_context(info_name, args, *rest, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with one_line_errors():
+        try:
             return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            # Only now: it imports the modules of all these errors.
+            from indexer.cli.support.expected_errors import one_line
+
+            line = one_line(error)
+            if line is None:
+                raise  # a bug keeps its traceback
+            raise line from error
 
 
 @click.group(

@@ -1,4 +1,4 @@
-"""What a restart must know: how far the API has been read, which alarms are on, what is still to be sent.
+"""Persistent state of notifications: how far the API has been read, active alarms, messages still to be sent.
 
 One JSON file, replaced atomically at each change that matters and locked against a second process.
 """

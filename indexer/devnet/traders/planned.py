@@ -1,4 +1,4 @@
-"""What a trader is about to sign, and what it remembers of what it signed."""
+"""Planned intents of the simulated traders, and what each trader remembers of those it signed."""
 
 from __future__ import annotations
 
