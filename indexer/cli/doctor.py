@@ -18,6 +18,7 @@ from indexer.cli.support.nodes import expected_chain
 from indexer.ops.doctor import Finding, Subject, examine
 from indexer.ops.doctor.golive import GoLive, Point, examine_go_live
 from indexer.ops.doctor.subject import read_venue
+from settlement.net.node_urls import distinct
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fatal": "red"}
 _STATUSES: Final = {"OK": "green", "not yet": "red", "cannot tell": "yellow"}
@@ -58,8 +59,8 @@ def doctor(ctx: click.Context, /, go_live: bool, as_json: bool, **options: Any) 
     subject = Subject(
         options["venue"],
         options["db"],
-        nodes=options["node"],
-        engine_nodes=options["engine_node"],
+        nodes=distinct(options["node"]),
+        engine_nodes=distinct(options["engine_node"]),
         quorum=options["quorum"],
         chain=expected_chain(options["chain_id"]),
         trust_single_node=options["trust_single_node"],
