@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Route
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 DRAWN_TEXTS = """
@@ -53,7 +53,6 @@ class Watch:
             lambda: self.page.evaluate(
                 "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
             ),
-            timeout=20,
             what=lambda: f"a page without sideways scroll; too wide: {widest(self.page)}",
         )
 
@@ -71,7 +70,7 @@ class Watch:
         assert lines == [], "\n".join(lines)
 
 
-def until(page: Page, expression: str, argument: Any = None, seconds: float = 60) -> Any:
+def until(page: Page, expression: str, argument: Any = None, seconds: float = TIMEOUT_SECONDS) -> Any:
     """Wait until an expression is true and return its value. Playwright's own wait needs `eval`, which the CSP forbids."""
     return wait_until(
         lambda: page.evaluate(expression, argument), timeout=seconds, what=expression, poll=0.05

@@ -128,7 +128,7 @@ class World:
         for process in reversed(self.processes):
             process.terminate()
         for process in self.processes:
-            process.wait(60)
+            process.wait(240)
         self.devnet.stop()
 
     # -- what it does --------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ class World:
 
     def get(self, path: str) -> Any:
         """The body of a GET."""
-        answer = requests.get(f"{self.site}/api/{path}", timeout=60)
+        answer = requests.get(f"{self.site}/api/{path}", timeout=240)
         answer.raise_for_status()
         return answer.json()
 

@@ -50,7 +50,7 @@ STAYS: Final = "stays"
 API: Final = ("https://dex.example.org", "http://127.0.0.1:8080")
 DEVNET: Final = "http://127.0.0.1:8091"
 CLUSTER: Final = re.compile(r"postgresql://\w+@db1,db2/peakedex(\?)?")
-LATEST: Final = 60.0
+LATEST: Final = 240.0
 """Seconds that a command may take to start or stop."""
 
 _FENCE: Final = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -37,7 +37,7 @@ ELSEWHERE: Final = "PEAKEDEX_TEST_POSTGRES"
 DATABASES: Final = ("sqlite", "postgresql")
 USER: Final = "postgres"
 _UNPRIVILEGED: Final = "nobody"  # PostgreSQL does not run as root
-_SECONDS: Final = 60
+_SECONDS: Final = 240
 _QUICK: Final = {
     "fsync": "off",
     "full_page_writes": "off",

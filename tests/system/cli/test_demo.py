@@ -39,7 +39,7 @@ class Demo:
         }
 
     def get(self, path: str) -> Any:
-        return requests.get(f"{self.site}{path}", timeout=10).json()
+        return requests.get(f"{self.site}{path}", timeout=120).json()
 
     def wait(self, what: str, *paths: str) -> None:
         """Wait until the list `what` of one of the answers has something."""
@@ -90,7 +90,7 @@ def test_everything_that_the_protocol_has_is_alive(demo: Demo) -> None:
 
 
 def test_a_practice_account_signs_with_both_keys(demo: Demo) -> None:
-    practice = requests.post(f"{demo.site}/api/devnet/practice", json={}, timeout=10).json()
+    practice = requests.post(f"{demo.site}/api/devnet/practice", json={}, timeout=120).json()
     name, keys = str(practice["account"]), {role: practice[role]["wif"] for role in ("active", "posting")}
 
     def sign(*words: str) -> Run:

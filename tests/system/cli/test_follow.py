@@ -29,7 +29,7 @@ from tests.system.cli.command import OK, clean_environment, peakedex
 from tests.system.store.chains import VENUE_TEXT, journal, kinds
 
 BLOCK_TIME = 0.2
-LATEST = 60.0
+LATEST = 240.0
 """Seconds in which anything that is waited for must come about."""
 
 

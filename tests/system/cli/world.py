@@ -27,7 +27,7 @@ from settlement.core.venue import parse_venue
 from settlement.net.backoff import Waiter
 from settlement.store.database import open_writer
 from settlement.store.write.loader import load_or_initialise
-from tests.support.waiting import wait_until
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 from tests.system.cli.command import clean_environment
 from tests.system.store.chains import VENUE_TEXT
 
@@ -130,7 +130,7 @@ class Process:
         """Its output so far, standard output and standard error."""
         return Path(self._log.name).read_text("utf-8")
 
-    def wait_until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_until(self, happened: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> None:
         """Wait for a condition while the process runs."""
 
         def goes_on() -> bool:
@@ -141,7 +141,7 @@ class Process:
 
         wait_until(goes_on, timeout=seconds, what=lambda: f"`peakedex {self.words[0]}`: {self.said}")
 
-    def end(self, sent: signal.Signals = signal.SIGTERM, seconds: float = 60) -> float:
+    def end(self, sent: signal.Signals = signal.SIGTERM, seconds: float = TIMEOUT_SECONDS) -> float:
         """Send a signal and wait for the end; the duration in seconds."""
         started = time.monotonic()
         self.run.send_signal(sent)

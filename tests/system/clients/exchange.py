@@ -19,7 +19,9 @@ from api.settings import ApiSettings
 from indexer.cli.demo import escrow_keys
 from indexer.devnet.server import NodeServer, start_devnet
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
+from settlement.store.database import open_reader
 from tests.support.waiting import wait_until
+from tests.system.store.chains import journal
 
 BLOCK_SECONDS = 0.4
 
@@ -61,7 +63,7 @@ class Exchange:
     def close(self) -> None:
         for process in reversed(self._processes):
             process.terminate()
-            process.wait(60)
+            process.wait(240)
         self.public.stop()
         self.devnet.stop()
 
@@ -126,8 +128,11 @@ class Exchange:
 
     def journal(self) -> list[str]:
         """The lines of the journal so far."""
-        command = [sys.executable, "-m", "indexer.cli", "journal", "--db", self.db]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        reader = open_reader(self.db)
+        try:
+            return journal(reader).splitlines()
+        finally:
+            reader.dispose()
 
     def wait_for_line(self, start: str) -> str:
         """Wait for a journal line that starts with `start`."""

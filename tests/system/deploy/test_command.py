@@ -216,7 +216,7 @@ def test_a_signal_ends_the_program_cleanly(server: Machine, number: signal.Signa
     process = subprocess.Popen(command(server, "follow", "wait"), env=clean_environment())
     wait_until(lambda: "waits" in server.log.read_text().splitlines(), what=server.log.read_text)
     process.send_signal(number)
-    assert process.wait(60) == 7
+    assert process.wait(240) == 7
     assert server.log.read_text().splitlines()[-1] == "stopped"
 
 

@@ -26,7 +26,7 @@ from tests.system.store.chains import VENUE_TEXT, dump, journal
 KILLS: Final = 50
 REAL_COMMANDS: Final = 3  # of those, started as a user starts it
 BLOCK_SECONDS: Final = 0.1
-LONGEST_SECONDS: Final = 60
+LONGEST_SECONDS: Final = 240
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ from tests.system.follow.writing import write
 from tests.system.store.chains import demo, dump, journal, lively, picture, replay
 
 LAST = len(lively().blocks)
-SOON = 20.0
+SOON = 240.0
 """Seconds in which a process must have ended on a busy machine."""
 
 

@@ -176,11 +176,11 @@ def test_what_happens_is_told_once_through_kills_and_outages(exchange: Exchange)
     def die() -> None:
         repeated.append(target.ids("/hook")[-1])
         process.run.kill()
-        process.run.wait(60)
+        process.run.wait(240)
 
     target.script["/hook"] = deque([Answer(before=die)])
     second = chain.deposit("alice", "PEK", 1_00000000)
-    process.run.wait(60)
+    process.run.wait(240)
     assert process.run.returncode == -signal.SIGKILL
     # While it is away: a fill, and a transfer that has to be refunded.
     exchange.order("bob", "buy", "6", "0.6")
