@@ -174,3 +174,32 @@ def test_own_orders_near_the_candles_are_in_view_and_far_ones_do_not_flatten_the
     }
     assert 399_000 < min(axis) < 399_910
     assert 400_190 < max(axis) < 401_000
+
+
+def test_the_depth_chart_shows_the_sum_at_the_pointer(open_blank: OpenBlank) -> None:
+    page = open_blank()
+    page.evaluate(
+        """async (venue) => {
+          const { market } = await import("/js/lib/amounts.js");
+          const { DepthChart } = await import("/js/trade/depth-chart.js");
+          const { OrderBook } = await import("/js/data/order-book.js");
+          const pair = market(venue, "PEK", "SWAP.HIVE");
+          const book = new OrderBook(pair);
+          const level = (price, amount) => ({ price, amount, orders: 1 });
+          book.load({
+            bids: [level("0.400000", "1.50"), level("0.390000", "2.00")],
+            asks: [level("0.410000", "3.00"), level("0.420000", "4.25")],
+          });
+          const chart = new DepthChart(pair);
+          chart.node.style.cssText = "position: absolute; inset: 0; width: 900px; height: 400px";
+          document.body.append(chart.node);
+          chart.show(book);
+        }""",
+        venue(),
+    )
+    for x, text in {5: "Bids down to 0.390", 430: "Bids down to 0.404", 895: "Asks up to 0.419"}.items():
+        page.evaluate("drawn.length = 0")
+        page.mouse.move(x, 200)
+        shown = until(page, f"drawn.findLast((one) => one.startsWith({text!r})) ?? null")
+        amount = {5: "1.50 PEK", 430: "0.00 PEK", 895: "3.00 PEK"}[x]
+        assert shown.endswith(amount)

@@ -70,6 +70,7 @@ export const chart = {
   failed: "Failed to load candles.",
   summary: ({ pair, interval, count, last, high, low }) => `${pair}, last ${count} candles (${interval}): last price ${last}, high ${high}, low ${low}. The table view lists the candles.`,
   depth: "Market depth",
+  depthAt: (side, price, amount, base) => `${side === "bids" ? "Bids down to" : "Asks up to"} ${price}: ${amount} ${base}`,
   depthSummary: (bid, ask) => `Market depth: best bid ${bid}, best ask ${ask}. The order book lists the levels.`,
 };
 

@@ -1,6 +1,6 @@
-// Market depth chart: cumulative bids and asks by price, on a canvas.
+// Market depth chart: cumulative bids and asks by price, on a canvas. The pointer shows the sum up to its price.
 
-import { showPrice } from "../lib/amounts.js";
+import { showLots, showPrice } from "../lib/amounts.js";
 import { el } from "../lib/dom.js";
 import { chart as strings } from "../strings/trade.js";
 
@@ -11,12 +11,21 @@ export class DepthChart {
   constructor(pair) {
     this.pair = pair;
     this.node = el("canvas", { className: "depth", role: "img", "aria-label": strings.depth });
+    /** @type {number|null} pixels from the left */
+    this.pointer = null;
+    this.node.addEventListener("pointermove", ({ offsetX }) => this.point(offsetX));
+    this.node.addEventListener("pointerleave", () => this.point(null));
     new ResizeObserver(() => this.render()).observe(this.node);
   }
 
   /** @param {import("../data/order-book.js").OrderBook} book */
   show(book) {
     this.book = book;
+    this.render();
+  }
+
+  point(pointer) {
+    this.pointer = pointer;
     this.render();
   }
 
@@ -36,7 +45,9 @@ export class DepthChart {
     const area = { pen, width, height: height - AXIS_HEIGHT, range, maximum: this.maximum(range) };
     this.drawSide(area, "bids", color("buy"), color("buy-tint"));
     this.drawSide(area, "asks", color("sell"), color("sell-tint"));
-    this.drawAxis(area, color("muted"), color("line"), getComputedStyle(document.body).fontFamily);
+    const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    this.drawAxis(area, color("muted"), color("line"), font);
+    this.drawPointer(area, color("text"), color("border"), font);
     const label = strings.depthSummary(showPrice(this.pair, range.bid), showPrice(this.pair, range.ask));
     this.node.setAttribute("aria-label", label);
   }
@@ -99,12 +110,31 @@ export class DepthChart {
     pen.lineTo(width, height + 0.5);
     pen.stroke();
     pen.fillStyle = text;
-    pen.font = `12px ${font}`;
+    pen.font = font;
     pen.textBaseline = "middle";
     for (const [at, align] of [[0.02, "left"], [0.5, "center"], [0.98, "right"]]) {
       pen.textAlign = align;
       const ticks = BigInt(Math.max(0, Math.round(range.low + (range.high - range.low) * at)));
       pen.fillText(showPrice(this.pair, ticks), at * width, height + AXIS_HEIGHT / 2 + 1);
     }
+  }
+
+  drawPointer({ pen, width, height, range }, text, line, font) {
+    if (this.pointer === null) return;
+    const ticks = BigInt(Math.round(range.low + ((range.high - range.low) * this.pointer) / width));
+    const side = ticks * 2n < range.bid + range.ask ? "bids" : "asks";
+    const isWithin = (level) => (side === "bids" ? level.ticks >= ticks : level.ticks <= ticks);
+    const lots = this.book.levels(side).filter(isWithin).reduce((sum, level) => sum + level.lots, 0n);
+    pen.strokeStyle = line;
+    pen.setLineDash([3, 3]);
+    pen.beginPath();
+    pen.moveTo(this.pointer, 0);
+    pen.lineTo(this.pointer, height);
+    pen.stroke();
+    pen.setLineDash([]);
+    pen.fillStyle = text;
+    pen.font = font;
+    pen.textAlign = "center";
+    pen.fillText(strings.depthAt(side, showPrice(this.pair, ticks), showLots(this.pair, lots), this.pair.base), width / 2, AXIS_HEIGHT / 2);
   }
 }
