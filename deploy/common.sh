@@ -328,7 +328,9 @@ install_version() { # VERSION
     rm -rf "$folder"
     "$PYTHON" -I -m venv "$folder"
     "$folder/bin/python" -I -m pip install --quiet --disable-pip-version-check --require-hashes \
-        --requirement "$SOURCE/requirements-server.lock"
+        --requirement "$SOURCE/requirements-server.lock" ||
+        die "the packages of requirements-server.lock cannot be downloaded: a network is needed, or a mirror" \
+            "(PIP_INDEX_URL). The version that runs, if any, is untouched"
     "$folder/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
         --no-build-isolation "$SOURCE"
     mkdir "$folder/site"

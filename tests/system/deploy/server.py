@@ -49,7 +49,7 @@ PYTHON: Final = """#!/bin/sh
 if [ "$1 $2 $3" = "-I -m venv" ]; then
     mkdir -p "$4/bin"
     cp "@CHECKOUT@/program.sh" "$4/bin/peakedex"
-    printf '#!/bin/sh\\necho "python $*" >> "@LOG@"\\n' > "$4/bin/python"
+    printf '#!/bin/sh\\necho "python $*" >> "@LOG@"\\n[ ! -e "@ROOT@/offline" ]\\n' > "$4/bin/python"
     chmod 755 "$4/bin/peakedex" "$4/bin/python"
     exit
 fi

@@ -250,6 +250,16 @@ def test_an_older_python_is_told_before_anything_is_made(server: Machine) -> Non
     assert done.code == 0, done.err
 
 
+def test_without_a_network_it_says_so_and_a_later_run_succeeds(server: Machine) -> None:
+    (server.root / "offline").touch()
+    done = server.install()
+    assert done.code == 2
+    assert "cannot be downloaded: a network is needed, or a mirror (PIP_INDEX_URL)" in done.err
+    assert server.version() is None
+    (server.root / "offline").unlink()
+    assert server.install().code == 0
+
+
 def test_the_certificate_names_the_host(installed: tuple[Machine, Done]) -> None:
     """Browsers and libraries look at subjectAltName alone."""
     file = installed[0].root / "etc/peakedex/tls/self-signed.pem"
