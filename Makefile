@@ -2,7 +2,6 @@
 # checks everything. A machine with git, make and Python 3.11 or newer is enough: the rest is installed into .venv.
 
 PYTHON ?= python3
-JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -123,12 +122,15 @@ promtool: dev
 wheel-compiled: compiler site
 	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m build --wheel --no-isolation
 
-# Everything. Workers begin far apart and take each other's tests at the end, so that tests that share an exchange
+# Everything, in more processes than a small machine has cores: many tests wait for blocks and for other
+# processes. Workers begin far apart and take each other's tests at the end, so that tests that share an exchange
 # run in one worker.
+test: JOBS ?= 3
 test: check clients site browser compiler containers promtool
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=full $(ARGS)
 
 # The tiers without servers, processes and databases beyond SQLite in memory.
+test-quick: JOBS ?= 2
 test-quick: dev site
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=quick tests/unit tests/property tests/scenarios $(ARGS)
 

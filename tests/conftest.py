@@ -1,4 +1,6 @@
-"""Fixtures for all tests, and the profiles of hypothesis."""
+"""Fixtures for all tests, the profiles of hypothesis, and which tests come first."""
+
+import pytest
 
 from tests.support.databases import _drop_what_a_test_made, database_kind
 from tests.support.examples import register_profiles
@@ -6,4 +8,12 @@ from tests.support.postgres import database_url, postgresql
 
 __all__ = ["_drop_what_a_test_made", "database_kind", "database_url", "postgresql"]
 
+LONGEST = ("tests/system/systemd/", "tests/system/containers/test_image.py", "tests/system/compiled/")
+"""Tests whose first step, an installation or the compilation of the rules, takes minutes and cannot be shared out."""
+
 register_profiles()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
