@@ -1,4 +1,4 @@
-"""Checkpoints in a journal's text: what the operator says about a past block."""
+"""Checkpoint claims in a journal's text: the hashes that the operator publishes of a past block."""
 
 from __future__ import annotations
 

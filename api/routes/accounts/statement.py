@@ -1,4 +1,4 @@
-"""/api/statement: an account's entries of a period with balances; the same as a file; cost and profit."""
+"""/api/statement: statement of an account for a period, as JSON or as a CSV file, with cost and profit."""
 
 from __future__ import annotations
 

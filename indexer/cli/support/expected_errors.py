@@ -1,4 +1,4 @@
-"""Which errors of the packages commands expect, and how they report them."""
+"""Expected errors of the packages behind the commands, as one-line errors."""
 
 from __future__ import annotations
 

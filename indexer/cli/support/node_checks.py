@@ -1,4 +1,4 @@
-"""What `peakedex verify` asks Hive nodes about an archive: last block, checkpoint, a sample of blocks."""
+"""Node checks of an archive by `peakedex verify`: its last block, the checkpoint, a sample of blocks."""
 
 from __future__ import annotations
 
