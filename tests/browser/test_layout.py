@@ -225,3 +225,6 @@ def test_the_order_history_is_not_cut(watched: OpenPage, context: BrowserContext
     for width in (1440, 1280, 1024):
         page.set_viewport_size({"width": width, "height": 900})
         assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth"), width
+        left = "(one) => one.getBoundingClientRect().left"
+        pair = table.locator("tbody a").first  # below the panel's heading
+        assert pair.evaluate(left) == page.locator("#history-title").evaluate(left)
