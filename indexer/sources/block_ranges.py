@@ -16,7 +16,7 @@ are always compared with a second node's.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
@@ -371,14 +371,17 @@ class BlockRanges:
         self._waiter.pause(self._dispute_pause, f"a third node to decide: {problem}")
 
     def block_id(self, number: int) -> str | None:
-        """The id of any block, from the first node that has it; None where none does. Raises Stopped."""
+        """The id of any block, as a quorum of nodes has it; None without one. Raises Stopped."""
+        votes: Counter[str] = Counter()
         for node in self._pool.available():
             text = self._version_of(node, number)
             try:
                 block = None if text is None else Block(text)
                 if block is not None and block.number == number:
                     check_id(block)
-                    return block.block_id
+                    votes[block.block_id] += 1
+                    if votes[block.block_id] >= self._quorum:
+                        return block.block_id
             except BlockError as error:
                 self._pool.failed(node, NodeError(f"{node.url}: {error}"))
         return None

@@ -178,7 +178,7 @@ class HiveSource:
         return self._sidechain.receipts(block.number, block.block_id, self._irreversible_id)
 
     def block_id(self, number: int) -> str | None:
-        """The id of a block; None where it is not irreversible yet, or no node has it.
+        """The id of a block; None where it is not irreversible yet, or no quorum of nodes has it.
 
         Waits until a quorum of nodes has answered. Raises Stopped and SourceError.
         """

@@ -116,11 +116,11 @@ class Sidechain:
             self._take(vote, node, answer)
 
     def _take(self, vote: _Vote, node: SidechainNode, answer: ReceiptsAnswer) -> None:
-        orphan = answer.orphan(vote.hive_ids)
+        orphan = answer.orphan(vote.hive_id)
         if orphan is not None:
             node.submit(lambda client: client.distrust(orphan))
             self._pool.failed(node, ForkedNodeError(node.url, orphan))
-        elif answer.counts(vote.hive_ids):
+        elif answer.counts(vote.hive_id):
             vote.answers[node] = answer
         else:
             vote.behind.add(node)
@@ -149,12 +149,20 @@ class _Vote:
     def __init__(self, hive_number: int, block_id: str, hive_ids: HiveIds, quorum: int) -> None:
         self.hive_number = hive_number
         self.block_id = block_id
-        self.hive_ids = hive_ids
+        self._hive_ids = hive_ids
+        self._known_ids: dict[int, str] = {}  # of other Hive blocks: several nodes ask for the same ones
         self.pending: dict[SidechainNode, Future[ReceiptsAnswer]] = {}
         self.slow: set[SidechainNode] = set()  # of those pending
         self.answers: dict[SidechainNode, ReceiptsAnswer] = {}  # final ones
         self.behind: set[SidechainNode] = set()  # without a final answer yet
         self._quorum = quorum
+
+    def hive_id(self, number: int) -> str | None:
+        """As HiveIds, each asked for once."""
+        block_id = self._known_ids.get(number) or self._hive_ids(number)
+        if block_id is not None:
+            self._known_ids[number] = block_id
+        return block_id
 
     def ask(self, client: SidechainClient) -> ReceiptsAnswer:
         """One node's answer. Raises NodeError."""

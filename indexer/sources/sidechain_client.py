@@ -212,7 +212,10 @@ class SidechainClient:
     def _executed_block(self, number: int) -> _Executed | None:
         """One of the sidechain's blocks; None where the node does not keep it."""
         result = self._call("getBlockInfo", {"blockNumber": number})
-        return None if is_null(result) else self._read(result, _Executed)
+        block = None if is_null(result) else self._read(result, _Executed)
+        if block is not None and block.block_number != number:
+            raise BadAnswer(self._url, f"block {number} was requested, {block.block_number} returned")
+        return block
 
     def _read(self, result: bytes, kind: type[T]) -> T:
         try:

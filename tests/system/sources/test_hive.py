@@ -260,6 +260,19 @@ def test_one_node_on_a_fork_does_not_stop_it(serve: Callable[[Node], Node]) -> N
     assert numbers(source_of(fork, *nodes), 5, after) == [15, 16, 17, 18, 19]
 
 
+def test_the_id_of_a_block_is_what_a_quorum_says(serve: Callable[[Node], Node]) -> None:
+    """Receipts are judged by it: one node on a fork must neither pass orphans off nor accuse other nodes."""
+    orphan = chain.block(15, previous="0000000e" + "cd" * 16)
+    fork = serve(hived([*CHAIN[:5], orphan, *CHAIN[6:]]))
+    nodes = [serve(hived(CHAIN)) for _ in range(2)]
+    ours = Block(CHAIN[5]).block_id
+    assert source_of(fork).block_id(15) == Block(orphan).block_id != ours
+    assert source_of(fork, *nodes).block_id(15) == ours
+    assert source_of(fork, nodes[0]).block_id(15) is None
+    assert source_of(*nodes).block_id(15) == ours
+    assert source_of(nodes[0]).block_id(15) == ours
+
+
 def test_when_all_nodes_are_on_a_fork_the_source_stops(serve: Callable[[Node], Node]) -> None:
     """A quorum must say so, and all that can be asked; the report names them and both ids."""
     forked = Cursor(14, "0000000e" + "00" * 16)

@@ -431,3 +431,33 @@ def test_a_light_node_that_forgets_blocks_meanwhile_cannot_say_nothing(serve: Ca
     kept = 4
     with pytest.raises(Stopped):
         ask(sidechain, 350)
+
+
+def test_a_node_that_returns_other_blocks_than_asked_for_ends_no_search_of_its_own(
+    serve: Callable[[Any], Node],
+) -> None:
+    """Its answers would lead the search for the nearest blocks further and further."""
+    honest = [serve(Engine(500, latest=600)) for _ in range(2)]
+
+    def answer(method: str, params: Any) -> Any:
+        if method == "getBlockInfo":
+            return Engine(latest=600).executed(2 * params["blockNumber"], 600)
+        return Engine(latest=600)(method, params)
+
+    liar = serve(answer)
+    sidechain = sidechain_of(liar, *honest)
+    assert ask(sidechain, 500) is not None
+    assert "block 4 was requested, 8 returned" in str(sidechain.report()[0]["error"])
+    assert len(liar.requests) < 10
+
+
+def test_an_id_is_asked_for_once_for_all_nodes(serve: Callable[[Any], Node]) -> None:
+    asked: list[int] = []
+
+    def ids(number: int) -> str:
+        asked.append(number)
+        return hive_id(number)
+
+    sidechain = sidechain_of(serve(Engine(latest=600)), serve(Engine(latest=600)))
+    assert sidechain.receipts(500, hive_id(500), ids) is None
+    assert sorted(asked) == [400, 600]
