@@ -103,6 +103,7 @@ class SidechainClient:
         self._http = http or HttpClient(limits)
         self._ids = itertools.count(1)
         self._executed = range(0)  # the Hive blocks that the node has executed and still keeps
+        self._nearest = 0  # number of the sidechain's block that the last search ended at
         self._orphan: tuple[int, str] | None = None  # number and true id of a block that it has wrong
 
     def receipts(self, hive_number: int, block_id: str) -> ReceiptsAnswer:
@@ -182,16 +183,10 @@ class SidechainClient:
 
     def _neighbours(self, hive_number: int) -> tuple[HiveBlockReference, ...]:
         """The nearest blocks that the node executed before and after a Hive block without receipts."""
-        after, before, step = self._latest(), None, 1
-        if after.ref_hive_block_number < hive_number:
-            return (_reference(after),)
-        low = 0  # number of the sidechain's block before, or of one that the node does not keep
-        while before is None and after.block_number - step > 0:
-            found = self._executed_block(after.block_number - step)
-            if found is None or found.ref_hive_block_number < hive_number:
-                before, low = found, after.block_number - step
-                break
-            after, step = found, 2 * step
+        latest = self._latest()
+        if latest.ref_hive_block_number < hive_number:
+            return (_reference(latest),)
+        before, after, low = self._around(hive_number, latest)
         while after.block_number - low > 1:
             middle = (low + after.block_number) // 2
             found = self._executed_block(middle)
@@ -201,7 +196,33 @@ class SidechainClient:
                 before, low = found or before, middle
         if before is None and low > 0:
             raise NodeError(f"{self._url}: a light node, without the blocks before Hive block {hive_number}")
+        self._nearest = after.block_number
         return tuple(map(_reference, (after,) if before is None else (before, after)))
+
+    def _around(self, hive_number: int, latest: _Executed) -> tuple[_Executed | None, _Executed, int]:
+        """A block before, if the node keeps one, one after, and the number of the first: in growing steps.
+
+        It begins where the last search has ended: a reader that is far behind asks for one Hive block after
+        the other, and all of them may have to be searched for.
+        """
+        after, before, low, step = latest, None, 0, 1
+        if 0 < self._nearest < latest.block_number:
+            found = self._executed_block(self._nearest)
+            while found is not None and found.ref_hive_block_number < hive_number:
+                before, low = found, found.block_number
+                if low + step >= latest.block_number:
+                    return before, latest, low
+                found, step = self._executed_block(low + step), 2 * step
+            after = found or latest
+            if before is not None:
+                return before, after, low
+        step = 1
+        while before is None and after.block_number - step > 0:
+            found = self._executed_block(after.block_number - step)
+            if found is None or found.ref_hive_block_number < hive_number:
+                return found, after, after.block_number - step
+            after, step = found, 2 * step
+        return before, after, low
 
     def _status(self) -> _Status:
         return self._read(self._call("getStatus", {}), _Status)

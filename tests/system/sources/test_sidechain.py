@@ -461,3 +461,36 @@ def test_an_id_is_asked_for_once_for_all_nodes(serve: Callable[[Any], Node]) -> 
     sidechain = sidechain_of(serve(Engine(latest=600)), serve(Engine(latest=600)))
     assert sidechain.receipts(500, hive_id(500), ids) is None
     assert sorted(asked) == [400, 600]
+
+
+def test_a_reader_far_behind_searches_from_where_it_has_searched_before(serve: Callable[[Any], Node]) -> None:
+    """Each of the Hive blocks 3, 6, 9 … is executed; for each of the others the nearest ones are looked for."""
+    count = 1 << 20
+
+    def answer(method: str, params: Any) -> Any:
+        if method == "getBlockInfoByHiveBlock":
+            return None
+        if method == "getStatus":
+            return {"lastParsedHiveBlockNumber": 3 * count + 3}
+        number = params.get("blockNumber", count)
+        asked.append(number)
+        return Engine(latest=0).executed(number, 3 * number)
+
+    asked: list[int] = []
+    sidechain = sidechain_of(serve(answer))
+    blocks = [number for number in range(1000, 1060) if number % 3]
+    costs = []
+    for number in (*blocks, 2000, 1001, 3 * count - 1):
+        asked.clear()
+        known: list[int] = []
+
+        def ids(wanted: int, known: list[int] = known) -> str:
+            known.append(wanted)
+            return hive_id(wanted)
+
+        assert sidechain.receipts(number, hive_id(number), ids) is None
+        assert known == [number - number % 3, number - number % 3 + 3]
+        costs.append(len(asked))
+    assert costs[0] > 30
+    assert max(costs[1 : len(blocks)]) <= 4
+    assert max(costs[-3:]) < 50
