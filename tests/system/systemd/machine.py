@@ -8,7 +8,6 @@ Debian's systemd-container and mmdebstrap, which `make containers` installs.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import signal
@@ -287,9 +286,3 @@ def _built() -> list[str]:
     return [
         str(path.relative_to(ROOT)) for path in (ROOT / "frontend" / "vendor").rglob("*") if path.is_file()
     ]
-
-
-def parsed(text: str) -> dict[str, object]:
-    """A JSON object."""
-    found: dict[str, object] = json.loads(text)
-    return found

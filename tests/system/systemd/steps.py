@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,12 +49,8 @@ def chain(server: Server, log: Path) -> Iterator[None]:
     """A devnet with three nodes on the server's network."""
     venue = server.files / "root" / "venue.toml"
     words = ("devnet", "--venue", venue, "--port", 8091, "--nodes", 3, "--block-time", 1)
-    with server.beside(_python(), "-m", "indexer.cli", *words, log=log):
+    with server.beside(sys.executable, "-m", "indexer.cli", *words, log=log):
         yield
-
-
-def _python() -> Path:
-    return ROOT / ".venv" / "bin" / "python"
 
 
 def deploy(server: Server, *words: str, script: str = "deploy.sh", code: int = 0) -> str:
