@@ -188,7 +188,7 @@ def test_devnet_ends(here: Path, more: tuple[object, ...]) -> None:
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_demo_ends_with_all_of_its_processes(here: Path, sent: signal.Signals) -> None:
     port = free_port()
-    words = ("demo", "--port", port, "--block-time", 0.5, "--dir", here / "demo")
+    words = ("demo", "--port", port, "--block-time", 0.5, "--history", 0, "--dir", here / "demo")
     with running(here, *words, PYTHONUNBUFFERED="1") as demo:
         demo.wait_until(lambda: "Peake DEX is running" in demo.said)
         ends_cleanly(demo, sent)
