@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from settlement.payouts.holds.eligibility import blocking_status, read_ledger_view
 from settlement.payouts.policy import SLOT_SECONDS, Policy
 from settlement.payouts.runner import Runner
 from settlement.store import payout_schema
 from settlement.store.read.payouts import HELD, RETURNING, SENT, WITHDRAWAL, Payout, read_payouts
-from tests.system.payouts.world import ChainNodes, OneKey, World
+from tests.system.payouts.world import VENUE, ChainNodes, OneKey, World
 
 SHORT, LONG = Policy(expires_in=60), Policy(expires_in=3000)
 RETURN_SECONDS = 3600
@@ -253,3 +255,22 @@ def test_a_returning_withdrawal_is_neither_held_nor_sent_in_the_report(world: Wo
     world.run(world.runner(SHORT), 30)
     assert payout(world).state not in (HELD, SENT)
     assert payout(world).next_attempt is None
+
+
+@pytest.mark.parametrize(("seconds", "is_signed"), [(3000, True), (3001, False)])
+def test_a_transaction_that_lives_too_long_is_not_signed_whatever_planned_it(
+    world: World, seconds: int, is_signed: bool
+) -> None:
+    """Protocol, section 10: the last check before the signature does not rely on the plan."""
+    world.withdraw("alice", "HBD", "1")
+    world.tick(8)
+    with world.ledger.engine.connect() as connection:
+        view = read_ledger_view(connection, VENUE, Policy())
+    assert view is not None
+    [payment] = view.payments
+    expires = view.ledger.timestamp + seconds
+    changed = replace(payment, transaction=replace(payment.transaction, expires=expires))
+    assert blocking_status(payment, view, Policy()) is None
+    status = blocking_status(changed, view, Policy())
+    assert (status is None) == is_signed
+    assert status is None or status[:2] == ("held", "its transaction would live for too long")
