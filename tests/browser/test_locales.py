@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import serve_files
+from tests.browser.conftest import TIMEOUT_MS, serve_files
 from tests.browser.watch import DRAWN_TEXTS, until
 from tests.browser.world import World
 from tests.support.waiting import wait_until
@@ -34,7 +34,7 @@ def resident(world: World) -> str:
 
 def visit(browser: Browser, world: World, name: str, path: str, zone: str, locale: str) -> Page:
     context = browser.new_context(timezone_id=zone, locale=locale, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(TIMEOUT_MS)
     context.add_init_script(f"localStorage.setItem('peakedex.account', '{name}');{DRAWN_TEXTS}")
     page = context.new_page()
     page.goto(f"{world.site}/{path}")
