@@ -161,6 +161,7 @@ KINDS: Final[dict[str, type[StateLine]]] = {kind.__name__.lower(): kind for kind
 _CODEC: Final = LineCodec[StateLine](KINDS)
 encode = _CODEC.encode
 parse = _CODEC.parse
+order_text = _CODEC.writer(Order)
 
 
 class Head(NamedTuple):

@@ -38,7 +38,14 @@ def state_text(state: State) -> str:
         timestamp=None if header is None else header.timestamp,
         journal_hash=state.journal_hash,
     )
-    return "".join([*state_lines.head_lines(head), *map(state_lines.encode, _lines(state))])
+    return "".join(
+        [
+            *state_lines.head_lines(head),
+            *map(state_lines.encode, _before_orders(state)),
+            *map(_order_text, sorted(state.orders.values(), key=lambda order: order.seq)),
+            *map(state_lines.encode, _after_orders(state)),
+        ]
+    )
 
 
 def state_hash(state: State) -> str:
@@ -46,7 +53,8 @@ def state_hash(state: State) -> str:
     return sha256(state_text(state).encode()).hexdigest()
 
 
-def _lines(state: State) -> Iterator[state_lines.StateLine]:
+def _before_orders(state: State) -> Iterator[state_lines.StateLine]:
+    """The lines before the orders."""
     yield state_lines.Last(state.last_seq, state.last_trade)
     yield lines.Rules(state.max_open_orders, state.fee_account.name)
     if state.upgrade is not None:
@@ -70,7 +78,10 @@ def _lines(state: State) -> Iterator[state_lines.StateLine]:
             held = balance.buckets
             if held[AVAILABLE] or held[LOCKED] or held[WITHDRAWING]:
                 yield state_lines.Balance(name, symbol, held[AVAILABLE], held[LOCKED], held[WITHDRAWING])
-    yield from map(_order_line, sorted(state.orders.values(), key=lambda order: order.seq))
+
+
+def _after_orders(state: State) -> Iterator[state_lines.StateLine]:
+    """The lines after the orders."""
     yield from map(_stop_line, sorted(state.stops.values(), key=lambda stop: stop.seq))
     for (name, by), timer in sorted(state.timers.items()):
         yield state_lines.Timer(name, by, timer.due)
@@ -90,10 +101,10 @@ def _lines(state: State) -> Iterator[state_lines.StateLine]:
             yield state_lines.Escrow(symbol, integer_text(token.holdings))
 
 
-def _order_line(order: Order) -> state_lines.Order:
+def _order_text(order: Order) -> str:
     assert order.price is not None
     assert order.expiry is not None
-    return state_lines.Order(
+    return state_lines.order_text(
         seq=order.seq,
         id=order.id,
         account=order.account.name,

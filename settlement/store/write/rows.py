@@ -134,7 +134,7 @@ class BatchRows:
                 self._placed.add(seq)
             if order.status != "open":
                 self._closed.setdefault(seq, block)
-            elif not order.is_stop and (order.remaining != order.line.quantity or order.received):
+            elif not order.is_stop and (order.remaining != order.quantity or order.received):
                 self._rows["order_changes"].append((seq, block, order.remaining, *_progress(order)))
         for token in facts.holdings:
             self._rows["holding_changes"].append((token.line.symbol, block, integer_text(token.holdings)))
@@ -301,8 +301,8 @@ def _order_progress(order: OrderView, closed_block: int | None) -> Row:
 
 def _order_row(order: OrderView) -> Row:
     """The columns of `orders` that never change. Flags are 0 and 1: SQLite stores them so."""
-    line = order.line
-    common = (
+    stop = order.stop
+    return (
         order.seq,
         order.intent,
         int(order.id.endswith("~stop")),
@@ -310,27 +310,18 @@ def _order_row(order: OrderView) -> Row:
         order.pair.number,
         int(order.is_buy),
         int(order.market),
-        line.price,
-        line.quantity,
-        line.expiry,
-    )
-    if isinstance(line, lines.Stop):
-        return (
-            *(*common, 0, None, line.taker_fee_bps, None, None, line.trigger_price),
-            *(int(line.when == "above"), _TIME_IN_FORCE[line.time_in_force], int(line.post is not None)),
-            order.block,
-        )
-    return (
-        *common,
-        int(line.settle == "wallet"),
-        line.maker_fee_bps,
-        line.taker_fee_bps,
-        line.stop_price,
-        line.stop_limit,
-        None,
-        None,
-        None,
-        None,
+        order.price,
+        order.quantity,
+        order.expiry,
+        int(order.to_wallet),
+        order.maker_fee_bps,
+        order.taker_fee_bps,
+        order.stop_price,
+        order.stop_limit,
+        None if stop is None else stop.trigger_price,
+        None if stop is None else int(stop.above),
+        None if stop is None else _TIME_IN_FORCE[stop.time_in_force],
+        None if stop is None else int(stop.post_only),
         order.block,
     )
 

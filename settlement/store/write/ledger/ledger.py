@@ -183,7 +183,7 @@ class Ledger:
 
 def change_level(order: OrderView, units: int, orders: int) -> tuple[int, int]:
     """Add base units and orders to the order's price level; returns what the level held before."""
-    price = order.line.price
+    price = order.price
     assert price is not None
     side = order.pair.bids if order.is_buy else order.pair.asks
     level = side.get(price)

@@ -16,13 +16,14 @@ from settlement.store import schema
 from settlement.store.database import StoreError
 from settlement.store.read.open_at_block import has_status, is_open
 from settlement.store.write.ledger.ledger import COUNTED, Ledger
-from settlement.store.write.ledger.order_lines import open_view
 from settlement.store.write.ledger.state_text import state_hash
 from settlement.store.write.ledger.views import (
     BalanceView,
     GrantView,
+    OrderView,
     PairView,
     RefundView,
+    StopTerms,
     TimerView,
     WithdrawalView,
     read_amounts,
@@ -136,15 +137,8 @@ def _load_orders(connection: Connection, ledger: Ledger) -> None:
         .where(o.seq.in_(unclosed))
         .order_by(o.seq)
     )
-    names = ledger.names
-    for intent_id, *fixed, intent, block, remaining, locked, received, released, base, quote, fees in _rows(
-        connection, query
-    ):
-        line = _line(intent_id, fixed, pairs, names)
-        view = open_view(ledger, line, is_stop=isinstance(line, lines.Stop))
-        view.intent, view.block = intent, block
-        view.remaining, view.locked, view.received, view.released = remaining, locked, received, released
-        view.traded_base, view.traded_quote, view.fees = base, quote, fees
+    for row in _rows(connection, query):
+        view = _view(ledger, pairs, *row)
         ledger.orders[view.id] = view
 
 
@@ -159,25 +153,34 @@ _CHANGING: Final = (
 )
 
 
-def _line(
-    intent_id: str, fixed: list[Any], pairs: dict[int, PairView], names: list[str]
-) -> lines.Order | lines.Stop:
-    """The line of an order or stop out of its `_FIXED` columns."""
-    seq, account, pair_id, is_buy, is_market, price, quantity, expiry, protective, *rest = fixed
-    maker_fee, taker_fee, to_wallet, stop_price, stop_limit, trigger, above, time_in_force, post = rest
-    pair = pairs[pair_id].line.pair
-    side, kind = "buy" if is_buy else "sell", "market" if is_market else "limit"
-    if trigger is None:
-        return lines.Order(
-            f"{intent_id}~stop" if protective else intent_id,
-            *(seq, names[account], pair, side, kind, price, quantity, expiry, maker_fee, taker_fee),
-            *("wallet" if to_wallet else "venue", stop_price, stop_limit),
-        )
-    return lines.Stop(
-        *(intent_id, seq, names[account], pair, side, kind, price, quantity, expiry, taker_fee),
-        *("above" if above else "below", trigger, schema.TIMES_IN_FORCE[time_in_force]),
-        "post" if post else None,
+def _view(ledger: Ledger, pairs: dict[int, PairView], intent_id: str, *columns: Any) -> OrderView:
+    """An open order or stop out of its `_FIXED` and `_CHANGING` columns."""
+    seq, account, pair_id, is_buy, is_market, price, quantity, expiry, protective, *rest = columns
+    maker_fee, taker_fee, to_wallet, stop_price, stop_limit, trigger, above, time_in_force, post, *rest = rest
+    pair = pairs[pair_id]
+    view = OrderView(
+        seq,
+        f"{intent_id}~stop" if protective else intent_id,
+        account,
+        pair,
+        ledger.balances_of(account, pair),
+        bool(is_buy),
+        bool(is_market),
+        price,
+        quantity,
+        expiry,
+        maker_fee,
+        taker_fee,
+        bool(to_wallet),
+        stop_price,
+        stop_limit,
+        None
+        if trigger is None
+        else StopTerms(trigger, bool(above), schema.TIMES_IN_FORCE[time_in_force], bool(post)),
     )
+    view.intent, view.block, view.remaining, view.locked, view.received, view.released, *rest = rest
+    view.traded_base, view.traded_quote, view.fees = rest
+    return view
 
 
 def _load_payments(connection: Connection, ledger: Ledger) -> None:

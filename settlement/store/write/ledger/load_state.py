@@ -7,7 +7,7 @@ from settlement.core.journal import lines, state_lines
 from settlement.core.parsing.amounts import read_integer_text
 from settlement.store.write.ledger.block_facts import BlockFacts
 from settlement.store.write.ledger.ledger import Ledger
-from settlement.store.write.ledger.order_lines import open_view
+from settlement.store.write.ledger.order_lines import open_stop
 from settlement.store.write.ledger.views import (
     GrantView,
     IntentView,
@@ -67,7 +67,7 @@ def _read(ledger: Ledger, line: state_lines.StateLine, facts: BlockFacts) -> Non
         case state_lines.Order():
             _open(ledger, _order(ledger, line), facts)
         case state_lines.Stop():
-            _open(ledger, open_view(ledger, _stop(line), is_stop=True), facts)
+            _open(ledger, open_stop(ledger, line), facts)
         case state_lines.Timer():
             timer = TimerView(ledger.next("timers"), lines.Timer(*line), number)
             ledger.timers[line.account, line.by] = timer
@@ -94,54 +94,37 @@ def _read(ledger: Ledger, line: state_lines.StateLine, facts: BlockFacts) -> Non
 
 
 def _order(ledger: Ledger, line: state_lines.Order) -> OrderView:
-    order = lines.Order(
-        id=line.id,
+    pair, account = ledger.pairs[line.pair], ledger.number_of(line.account)
+    view = OrderView(
         seq=line.seq,
-        account=line.account,
-        pair=line.pair,
-        side=line.side,
-        type="limit",
+        id=line.id,
+        account=account,
+        pair=pair,
+        balances=ledger.balances_of(account, pair),
+        is_buy=line.side == "buy",
+        market=False,
         price=line.price,
         quantity=line.quantity,
         expiry=line.expiry,
         maker_fee_bps=line.maker_fee_bps,
         taker_fee_bps=line.taker_fee_bps,
-        settle=line.settle,
+        to_wallet=line.settle == "wallet",
         stop_price=line.stop_price,
         stop_limit=line.stop_limit,
+        stop=None,
     )
-    view = open_view(ledger, order, is_stop=False)
     view.remaining, view.locked = line.remaining, line.locked
     view.received, view.released = line.received, line.released
     return view
 
 
-def _stop(line: state_lines.Stop) -> lines.Stop:
-    return lines.Stop(
-        id=line.id,
-        seq=line.seq,
-        account=line.account,
-        pair=line.pair,
-        side=line.side,
-        type=line.type,
-        price=line.price,
-        quantity=line.quantity,
-        expiry=line.expiry,
-        taker_fee_bps=line.taker_fee_bps,
-        when=line.when,
-        trigger_price=line.trigger_price,
-        time_in_force=line.time_in_force,
-        post=line.post,
-    )
-
-
 def _open(ledger: Ledger, view: OrderView, facts: BlockFacts) -> None:
     """Note an open order or stop, and the intent that placed it as far as it is known: its id and account."""
-    line = view.line
-    intent = IntentView(ledger.next("intents"), line.id, line.account, None, line.side, None, None, line.seq)
+    account = ledger.names[view.account]
+    intent = IntentView(ledger.next("intents"), view.id, account, None, view.side, None, None, view.seq)
     facts.intents.append(intent)
     view.intent, view.block = intent.n, facts.number
-    ledger.orders[line.id] = facts.orders[line.seq] = view
+    ledger.orders[view.id] = facts.orders[view.seq] = view
 
 
 def _withdrawal(ledger: Ledger, line: state_lines.Withdrawal, facts: BlockFacts) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from settlement.core.accounts import AVAILABLE, LOCKED
-from settlement.core.journal import lines
+from settlement.core.journal import lines, state_lines
 from settlement.core.parsing.amounts import MAX_UNITS
 from settlement.store.write.ledger.block_facts import BlockFacts
 from settlement.store.write.ledger.ledger import Ledger, LedgerError, change_level
-from settlement.store.write.ledger.views import IntentView, OrderView
+from settlement.store.write.ledger.views import IntentView, OrderView, StopTerms
 
 DAY_SECONDS: Final = 86_400
 
@@ -32,12 +32,31 @@ def reject(ledger: Ledger, line: lines.Reject, facts: BlockFacts) -> None:
 
 
 def order(ledger: Ledger, line: lines.Order, facts: BlockFacts) -> None:
-    view = open_view(ledger, line, is_stop=False)
+    ident, seq, name, pair_name, side, kind, price, quantity, expiry, maker_fee, taker_fee = line[:11]
+    pair, account = ledger.pairs[pair_name], ledger.number_of(name)
+    view = OrderView(
+        seq,
+        ident,
+        account,
+        pair,
+        ledger.balances_of(account, pair),
+        side == "buy",
+        kind == "market",
+        price,
+        quantity,
+        expiry,
+        maker_fee,
+        taker_fee,
+        line.settle == "wallet",
+        line.stop_price,
+        line.stop_limit,
+        None,
+    )
     _lock(ledger, view, facts)
     if ledger.tracks_levels and not view.market:
         _change_level(view, view.remaining, 1, facts)
     replaced, ledger.replaced = ledger.replaced, None
-    if replaced is not None and line.settle == "wallet":
+    if replaced is not None and view.to_wallet:
         view.received = replaced.received
     accepted = ledger.accepted
     if accepted is not None and accepted.by != "active" and accepted.seq == view.seq:
@@ -45,21 +64,30 @@ def order(ledger: Ledger, line: lines.Order, facts: BlockFacts) -> None:
 
 
 def stop(ledger: Ledger, line: lines.Stop, facts: BlockFacts) -> None:
-    _lock(ledger, open_view(ledger, line, is_stop=True), facts)
+    _lock(ledger, open_stop(ledger, line), facts)
 
 
-def open_view(ledger: Ledger, line: lines.Order | lines.Stop, *, is_stop: bool) -> OrderView:
-    """A new order or stop out of its line; what it gives is not locked yet."""
+def open_stop(ledger: Ledger, line: lines.Stop | state_lines.Stop) -> OrderView:
+    """A stop out of its line; what it gives is not locked yet."""
     pair, account = ledger.pairs[line.pair], ledger.number_of(line.account)
-    is_buy, market = line.side == "buy", line.type == "market"
-    base, quote = ledger.balances_of(account, pair)
-    if market or not is_buy:
-        lock = line.quantity
-    else:
-        assert line.price is not None
-        lock = pair.value(line.price, line.quantity)
-    gives, gets = (quote, base) if is_buy else (base, quote)
-    return OrderView(line, account, pair, is_buy, market, is_stop, gives, gets, lock)
+    return OrderView(
+        seq=line.seq,
+        id=line.id,
+        account=account,
+        pair=pair,
+        balances=ledger.balances_of(account, pair),
+        is_buy=line.side == "buy",
+        market=line.type == "market",
+        price=line.price,
+        quantity=line.quantity,
+        expiry=line.expiry,
+        maker_fee_bps=None,
+        taker_fee_bps=line.taker_fee_bps,
+        to_wallet=False,
+        stop_price=None,
+        stop_limit=None,
+        stop=StopTerms(line.trigger_price, line.when == "above", line.time_in_force, line.post is not None),
+    )
 
 
 def _lock(ledger: Ledger, view: OrderView, facts: BlockFacts) -> None:
@@ -81,13 +109,13 @@ def _lock(ledger: Ledger, view: OrderView, facts: BlockFacts) -> None:
 
 def _change_level(view: OrderView, units: int, orders: int, facts: BlockFacts) -> None:
     before = change_level(view, units, orders)
-    assert view.line.price is not None
-    facts.levels.setdefault((view.pair, view.is_buy, view.line.price), before)
+    assert view.price is not None
+    facts.levels.setdefault((view.pair, view.is_buy, view.price), before)
 
 
 def trigger(ledger: Ledger, line: lines.Trigger, facts: BlockFacts) -> None:
     view = ledger.orders[line.id]
-    pair = view.line.pair
+    pair = view.pair.line.pair
     ledger.fired[pair] = ledger.fired.get(pair, 0) + 1
     ledger.forget_context()
     ledger.firing = view
@@ -105,7 +133,7 @@ def trade(ledger: Ledger, line: lines.Trade, facts: BlockFacts) -> None:
         buyer.remaining -= quote_amount
     else:
         buyer.remaining -= quantity
-        limit = buyer.line.price
+        limit = buyer.price
         assert limit is not None
         if limit != line.price:
             _release(ledger, buyer, pair.value(limit, quantity) - quote_amount, facts)
@@ -116,7 +144,7 @@ def trade(ledger: Ledger, line: lines.Trade, facts: BlockFacts) -> None:
         if ledger.tracks_levels and not view.market:
             _change_level(view, -quantity, 0, facts)
     if taker.account != maker.account:
-        price = maker.line.price
+        price = maker.price
         assert price is not None
         pair.mark.add(facts.number, quantity, pair.value(price, quantity))
     ledger.last_trade = line.n
@@ -166,10 +194,10 @@ def _count_grant(
     ledger: Ledger, view: OrderView, replaced: OrderView | None, to: str, facts: BlockFacts
 ) -> None:
     """Count an order that was placed under a grant against its allowance (section 6)."""
-    grant = ledger.grants[view.line.account, to]
+    grant = ledger.grants[ledger.names[view.account], to]
     counted = view.locked
     if replaced is not None:
-        price, old_price = view.line.price, replaced.line.price
+        price, old_price = view.price, replaced.price
         assert price is not None
         assert old_price is not None
         is_worse = price > old_price if view.is_buy else price < old_price

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from settlement.core.accounts import ESCROW
-from settlement.core.journal import lines, state_lines
+from settlement.core.journal import state_lines
 from settlement.core.parsing.amounts import integer_text
 from settlement.store.write.ledger.ledger import Ledger
-from settlement.store.write.ledger.views import OrderView, amounts_text
+from settlement.store.write.ledger.views import OrderView, StopTerms, amounts_text
 
 
 def state_text(ledger: Ledger) -> str:
@@ -22,7 +22,15 @@ def state_text(ledger: Ledger) -> str:
         timestamp=None if header is None else header.timestamp,
         journal_hash=ledger.journal_hash,
     )
-    return "".join([*state_lines.head_lines(head), *map(state_lines.encode, _lines(ledger))])
+    names, waiting = ledger.names, sorted(ledger.orders.values(), key=lambda order: order.seq)
+    return "".join(
+        [
+            *state_lines.head_lines(head),
+            *map(state_lines.encode, _before_orders(ledger)),
+            *(_order_text(view, names[view.account]) for view in waiting if view.stop is None),
+            *map(state_lines.encode, _after_orders(ledger, waiting)),
+        ]
+    )
 
 
 def state_hash(ledger: Ledger) -> str:
@@ -30,7 +38,8 @@ def state_hash(ledger: Ledger) -> str:
     return sha256(state_text(ledger).encode()).hexdigest()
 
 
-def _lines(ledger: Ledger) -> Iterator[state_lines.StateLine]:
+def _before_orders(ledger: Ledger) -> Iterator[state_lines.StateLine]:
+    """The lines before the orders."""
     yield state_lines.Last(ledger.last_seq, ledger.last_trade)
     if ledger.rules is not None:
         yield ledger.rules
@@ -39,9 +48,12 @@ def _lines(ledger: Ledger) -> Iterator[state_lines.StateLine]:
     yield from (token.line for _, token in sorted(ledger.tokens.items()))
     yield from (pair.line for _, pair in sorted(ledger.pairs.items()))
     yield from sorted(_balance_lines(ledger))
-    waiting = sorted(ledger.orders.values(), key=lambda order: order.seq)
-    yield from (_order_line(view, view.line) for view in waiting if isinstance(view.line, lines.Order))
-    yield from (_stop_line(view, view.line) for view in waiting if isinstance(view.line, lines.Stop))
+
+
+def _after_orders(ledger: Ledger, waiting: list[OrderView]) -> Iterator[state_lines.StateLine]:
+    """The lines after the orders. `waiting` are orders and stops by sequence."""
+    names = ledger.names
+    yield from (_stop_line(view, view.stop, names[view.account]) for view in waiting if view.stop is not None)
     yield from _grant_lines(ledger)
     for withdrawal in ledger.withdrawals.values():
         yield state_lines.Withdrawal(*withdrawal.line, withdrawal.returning)
@@ -65,48 +77,49 @@ def _balance_lines(ledger: Ledger) -> Iterator[state_lines.Balance]:
             )
 
 
-def _order_line(view: OrderView, line: lines.Order) -> state_lines.Order:
-    assert line.price is not None
-    assert line.expiry is not None
-    assert line.maker_fee_bps is not None
-    return state_lines.Order(
-        seq=line.seq,
-        id=line.id,
-        account=line.account,
-        pair=line.pair,
-        side=line.side,
-        price=line.price,
-        quantity=line.quantity,
+def _order_text(view: OrderView, account: str) -> str:
+    assert view.price is not None
+    assert view.expiry is not None
+    assert view.maker_fee_bps is not None
+    return state_lines.order_text(
+        seq=view.seq,
+        id=view.id,
+        account=account,
+        pair=view.pair.line.pair,
+        side=view.side,
+        price=view.price,
+        quantity=view.quantity,
         remaining=view.remaining,
         locked=view.locked,
         received=view.received,
         released=view.released,
-        expiry=line.expiry,
-        maker_fee_bps=line.maker_fee_bps,
-        taker_fee_bps=line.taker_fee_bps,
-        settle=line.settle,
-        stop_price=line.stop_price,
-        stop_limit=line.stop_limit,
+        expiry=view.expiry,
+        maker_fee_bps=view.maker_fee_bps,
+        taker_fee_bps=view.taker_fee_bps,
+        settle="wallet" if view.to_wallet else "venue",
+        stop_price=view.stop_price,
+        stop_limit=view.stop_limit,
     )
 
 
-def _stop_line(view: OrderView, line: lines.Stop) -> state_lines.Stop:
+def _stop_line(view: OrderView, terms: StopTerms, account: str) -> state_lines.Stop:
+    assert view.expiry is not None
     return state_lines.Stop(
-        seq=line.seq,
-        id=line.id,
-        account=line.account,
-        pair=line.pair,
-        side=line.side,
-        type=line.type,
-        price=line.price,
-        quantity=line.quantity,
+        seq=view.seq,
+        id=view.id,
+        account=account,
+        pair=view.pair.line.pair,
+        side=view.side,
+        type="market" if view.market else "limit",
+        price=view.price,
+        quantity=view.quantity,
         locked=view.locked,
-        expiry=line.expiry,
-        taker_fee_bps=line.taker_fee_bps,
-        when=line.when,
-        trigger_price=line.trigger_price,
-        time_in_force=line.time_in_force,
-        post=line.post,
+        expiry=view.expiry,
+        taker_fee_bps=view.taker_fee_bps,
+        when="above" if terms.above else "below",
+        trigger_price=terms.trigger_price,
+        time_in_force=terms.time_in_force,
+        post="post" if terms.post_only else None,
     )
 
 

@@ -7,6 +7,7 @@ their rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from settlement.core.journal import lines
 from settlement.core.trading.mark import Mark
@@ -59,22 +60,41 @@ class PairView:
         return price * (quantity // self.lot_units) * self.lot_value
 
 
+class StopTerms(NamedTuple):
+    """What a stop has and an order has not."""
+
+    trigger_price: int
+    above: bool  # reached when the mark is at the trigger price or above it; else at it or below
+    time_in_force: str
+    post_only: bool
+
+
 @dataclass(slots=True, eq=False, init=False)
 class OrderView:
-    """An order or stop, from its line to its close."""
+    """An order or stop, from its line to its close.
 
-    line: lines.Order | lines.Stop
+    It does not keep the line: each of its words would be a string of its own.
+    """
+
     seq: int
     id: str
     account: int  # number of the account
     pair: PairView
-    is_buy: bool
-    market: bool
-    is_stop: bool
     gives: BalanceView
     gets: BalanceView
+    is_buy: bool
+    market: bool
+    price: int | None
+    quantity: int
+    expiry: int | None
+    maker_fee_bps: int | None
+    taker_fee_bps: int
+    to_wallet: bool
+    stop_price: int | None
+    stop_limit: int | None
+    stop: StopTerms | None  # None for an order
     remaining: int
-    locked: int
+    locked: int  # what it locks when it is opened, until it is changed
     intent: int  # number of the intent that placed it
     block: int  # in which it was accepted
     received: int
@@ -89,33 +109,57 @@ class OrderView:
     # Written out, because mypyc does not compile the constructor of a dataclass.
     def __init__(
         self,
-        line: lines.Order | lines.Stop,
+        seq: int,
+        id: str,
         account: int,
         pair: PairView,
+        balances: tuple[BalanceView, BalanceView],
         is_buy: bool,
         market: bool,
-        is_stop: bool,
-        gives: BalanceView,
-        gets: BalanceView,
-        locked: int,
+        price: int | None,
+        quantity: int,
+        expiry: int | None,
+        maker_fee_bps: int | None,
+        taker_fee_bps: int,
+        to_wallet: bool,
+        stop_price: int | None,
+        stop_limit: int | None,
+        stop: StopTerms | None,
     ) -> None:
-        self.line = line
-        self.seq = line.seq
-        self.id = line.id
+        """`balances` are the account's, of the pair's base and quote."""
+        base, quote = balances
+        self.seq = seq
+        self.id = id
         self.account = account
         self.pair = pair
+        self.gives, self.gets = (quote, base) if is_buy else (base, quote)
         self.is_buy = is_buy
         self.market = market
-        self.is_stop = is_stop
-        self.gives = gives
-        self.gets = gets
-        self.remaining = line.quantity
-        self.locked = locked
+        self.price = price
+        self.quantity = self.remaining = self.locked = quantity
+        self.expiry = expiry
+        self.maker_fee_bps = maker_fee_bps
+        self.taker_fee_bps = taker_fee_bps
+        self.to_wallet = to_wallet
+        self.stop_price = stop_price
+        self.stop_limit = stop_limit
+        self.stop = stop
+        if is_buy and not market:
+            assert price is not None
+            self.locked = pair.value(price, quantity)
         self.intent = self.block = self.received = self.released = 0
         self.traded_base = self.traded_quote = self.fees = 0
         self.status = "open"
         self.fired_code = None
         self.fired_seq = None
+
+    @property
+    def is_stop(self) -> bool:
+        return self.stop is not None
+
+    @property
+    def side(self) -> str:
+        return "buy" if self.is_buy else "sell"
 
 
 @dataclass(slots=True, eq=False)
