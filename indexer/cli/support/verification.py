@@ -26,6 +26,8 @@ from settlement.store.write.snapshot import CheckpointClaim
 
 CHECKPOINT: Final = "checkpoint"
 OWN_ROWS: Final = "rows against its own journal"
+_FAULTS: Final = (InvariantError, StoreError, ValueError)
+"""Errors of reading rows that are not the journal's; a number that is none is a ValueError."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,12 @@ class Verification:
         self._remember(claimed)
         last = rules.next_block() - 1
         compared = ["journal"]
-        if rules.state.header is not None and (theirs := side.state(last)) is not None:
-            compare_states(rules, theirs, f"the state of this block according to {side.name}")
-            compared.append("state")
+        if rules.state.header is not None:
+            with self._rows_must_follow((ValueError,)):
+                theirs = side.state(last)
+            if theirs is not None:
+                compare_states(rules, theirs, f"the state of this block according to {side.name}")
+                compared.append("state")
         if isinstance(side, DatabaseTarget):
             compared += self._compare_rows(side, reached=last == side.last)
         last = rules.next_block() - 1
@@ -165,11 +170,11 @@ class Verification:
         return ["rows"] if is_complete else ["current rows"]
 
     @contextmanager
-    def _rows_must_follow(self) -> Iterator[None]:
-        """Rows that are not those of the journal are a mismatch."""
+    def _rows_must_follow(self, faults: tuple[type[Exception], ...] = _FAULTS) -> Iterator[None]:
+        """Rows that are not those of the journal, or that no number can be read from, are a mismatch."""
         try:
             yield
-        except (InvariantError, StoreError) as error:
+        except faults as error:
             last = self._rules.next_block() - 1
             cause = "the journal is identical, but the rows that the API serves do not follow from it"
             raise MismatchFound(Mismatch("rows", last, None, None, str(error), cause)) from None
