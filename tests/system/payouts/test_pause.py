@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from settlement.payouts.holds.pause import RestoreMark
+from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import Runner
 from settlement.store import payout_pause
@@ -174,3 +175,9 @@ def test_a_mark_that_cannot_be_written_stops_nothing(
     assert not mark.is_behind(Mark(0, 0))
     (tmp_path / "mark").write_text("no JSON")
     assert not RestoreMark(tmp_path / "mark").is_behind(Mark(0, 0))
+
+
+def test_what_is_signed_outlives_a_power_failure_before_it_is_sent(world: World) -> None:
+    """SQLite's level FULL: a commit is on the disk when it returns. With less the last ones may be lost."""
+    with open_payout_log(world.ledger.url).connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
