@@ -47,6 +47,7 @@ export function mountShell(page, content = Promise.resolve()) {
     import("../wallet/notifications.js").then(({ showNotifications }) => showNotifications());
     import("../wallet/one-click-choice.js").then(({ anyOfflineTimer }) => anyOfflineTimer() && startOfflineTimer());
     import("./integrity-alerts.js").then(({ showIntegrity }) => showIntegrity());
+    import("./load-failures.js").then(({ reportLoadFailures }) => reportLoadFailures());
   }));
   readVenue().then(showNetwork, () => {}); // the page itself reports a failure
 }

@@ -30,6 +30,8 @@ export const shell = {
   devnet: "Test network: tokens have no value.",
   behind: (lag) => `The exchange is ${lag} blocks behind the chain: data is delayed, and market orders are disabled.`,
   stopped: "The indexer has stopped: no new blocks are processed.",
+  notLoaded: { title: "Part of the page was not loaded", text: "Nothing was signed. Reload the page, then try again." },
+  reload: "Reload",
   notKept: "This browser stores nothing for this site: your account, settings and pending orders are forgotten when you leave the page.",
   waiting: (what) => `The indexer is waiting for ${what}.`,
   broken: (reason) => `${reason} Data may be out of date.`,
