@@ -251,7 +251,9 @@ def check_backups(server: Server) -> None:
     wait_for(server, lambda: metrics(server).get("peakedex_backup_failed") == 0, "the end of the alarm")
     assert metrics(server)["peakedex_backup_age_seconds"] < 3600
     assert (server.files / f"{PUBLIC.lstrip('/')}/csv/deposits.csv").exists()
-    server.write(f"{overrides}.timer.d/now.conf", "[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\n")
+    server.write(
+        f"{overrides}.timer.d/now.conf", "[Timer]\nOnActiveSec=1s\nAccuracySec=1s\nRandomizedDelaySec=0\n"
+    )
     server.sh("systemctl daemon-reload; systemctl restart peakedex-backup.timer")
     backups = server.files / "mnt/backups"
     wait_for(server, lambda: len(list(backups.glob("*.json"))) >= 2, "a backup by the timer")
