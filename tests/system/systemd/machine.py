@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -44,8 +45,11 @@ if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
 fi
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs tmpfs /run/systemd/nspawn  # at its end nspawn removes a folder in it, and refuses that on a disk
+touch /run/systemd/nspawn/network
+mount --bind "/proc/$2/ns/net" /run/systemd/nspawn/network
+mount -t proc proc /proc  # of the process namespace in which nspawn is the first, so that all in it ends with it
 exec systemd-nspawn --quiet --directory="$1" --boot --register=no --keep-unit --machine=dex \
-    --network-namespace-path="/proc/$2/ns/net" --bind-ro="$3:/wheels" --console=pipe
+    --network-namespace-path=/run/systemd/nspawn/network --bind-ro="$3:/wheels" --console=pipe
 """
 
 
@@ -124,9 +128,11 @@ class Server:
     def boot(self) -> None:
         """Start it, and wait until systemd has started everything."""
         boot = ["bash", "-c", _BOOT, "-", str(self.files), str(self._network), str(STORE / "wheels")]
+        enter = ["setpriv", "--pdeathsig", "KILL"]
+        enter += ["unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child"]
         with self._log.open("w") as log:
             self._nspawn = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation=private", *boot],
+                [*enter, *boot],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -142,10 +148,15 @@ class Server:
         )
 
     def kill(self) -> None:
-        """Pull the plug: everything in it ends with nspawn."""
-        if self._nspawn is not None:
-            self._nspawn.kill()
-            self._nspawn.wait()
+        """Pull the plug; returns when everything in it has ended."""
+        if self._nspawn is None or self._nspawn.poll() is not None:
+            return
+        ends = [os.pidfd_open(int(child)) for child in _children(self._nspawn.pid)]
+        self._nspawn.kill()
+        self._nspawn.wait()
+        for end in ends:
+            select.select([end], [], [], PATIENCE_SECONDS)
+            os.close(end)
 
     def reboot(self) -> None:
         """Restart the system in an orderly way."""
@@ -159,8 +170,10 @@ class Server:
         """Process id of its systemd, as seen from outside; empty while there is none."""
         assert self._nspawn is not None
         assert self._nspawn.poll() is None, self._log.read_text()
-        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split()
-        return children[0] if children else ""
+        for nspawn in _children(self._nspawn.pid):
+            for child in _children(nspawn):
+                return child
+        return ""
 
     def call(
         self, *words: object, user: str = "root", timeout: float = PATIENCE_SECONDS, **environment: str
@@ -242,6 +255,10 @@ def server() -> Iterator[Server]:
         stack.callback(made.kill)
         made.boot()
         yield made
+
+
+def _children(process: int | str) -> list[str]:
+    return Path(f"/proc/{process}/task/{process}/children").read_text().split()
 
 
 def _unmount(path: Path) -> None:
