@@ -22,6 +22,7 @@ from settlement.store.read.audit.checkpoints import list_checkpoints
 
 NO_DATABASE: Final = "no database that can be read"
 START: Final = "give --db, and start `peakedex follow`: section 10 of docs/go-live.md"
+_SETTINGS: Final = "peakedex.toml (on a server /etc/peakedex/peakedex.env)"
 _LIVE_BLOCKS: Final = 30
 _OLD_BACKUP_SECONDS: Final = 26 * 3600
 """A backup each night, and two hours for a slow one."""
@@ -73,7 +74,7 @@ def payouts(scene: Scene) -> Iterator[Point]:
         problems.append(
             section.not_yet(
                 f"no payout-limit for {', '.join(unlimited)}: a payment of any size would need no approval",
-                "set payout-limit in peakedex.toml, the same for payouts and doctor",
+                f"set payout-limit in {_SETTINGS}, the same for payouts and doctor",
             )
         )
     if settings is None or settings.policy_hash is None:
@@ -88,7 +89,7 @@ def payouts(scene: Scene) -> Iterator[Point]:
             problems.append(
                 section.not_yet(
                     "payouts run with other limits, or another lifetime, than the settings given here",
-                    "use the same peakedex.toml for both, and restart payouts",
+                    f"use the same {_SETTINGS} for both, and restart payouts",
                 )
             )
         if settings.pause != RUNNING:
