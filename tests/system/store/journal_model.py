@@ -32,6 +32,7 @@ class ModelOrder:
     """An order or stop, also after its close; the view is as it stands now."""
 
     view: OrderView
+    account: str
     closed_block: int | None = None
 
 
@@ -49,7 +50,7 @@ class JournalModel:
         entry = JournalEntry(block_header(text), text, chain_hash(self.ledger.journal_hash, text))
         facts = apply_entry(self.ledger, entry)
         for seq, view in facts.orders.items():
-            order = self.orders.setdefault(seq, ModelOrder(view))
+            order = self.orders.setdefault(seq, ModelOrder(view, self.ledger.names[view.account]))
             if view.status != "open":
                 order.closed_block = facts.number
         self.trades += [

@@ -155,12 +155,13 @@ def shown(row: OrderRow, pairs: dict[int, str]) -> tuple[Any, ...]:
 
 
 def expected(order: ModelOrder) -> tuple[Any, ...]:
-    view, line = order.view, order.view.line
+    view = order.view
     status = "waiting" if view.is_stop and view.status == "open" else view.status
     return (
-        *(view.seq, view.id, line.account, line.pair, view.is_buy, view.market, line.price, line.quantity),
+        *(view.seq, view.id, order.account, view.pair.line.pair, view.is_buy, view.market),
+        *(view.price, view.quantity),
         *(view.remaining, view.locked, view.received, view.released, view.traded_base, view.traded_quote),
-        *(view.fees, status, line.expiry, view.block, order.closed_block),
+        *(view.fees, status, view.expiry, view.block, order.closed_block),
     )
 
 
@@ -204,7 +205,7 @@ def test_lists_of_orders_of_past_blocks(recorded: Recorded) -> None:
     met = 0
     for number, model in moments(recorded, 3):
         then = list(model.orders.values())[::-1]
-        accounts = {order.view.line.account for order in then}
+        accounts = {order.account for order in then}
         chosen = [OrderFilter(status=status) for status in range(len(schema.ORDER_STATUSES))]
         chosen += [OrderFilter(pair_id=pair, status=schema.OPEN) for pair in pairs]
         for account in sorted(accounts)[:3]:
@@ -217,8 +218,8 @@ def test_lists_of_orders_of_past_blocks(recorded: Recorded) -> None:
             assert [shown(row, pairs) for row in rows] == [
                 expected(order)
                 for order in then
-                if wanted.account_id is None or order.view.line.account == names[wanted.account_id]
-                if wanted.pair_id is None or order.view.line.pair == pairs[wanted.pair_id]
+                if wanted.account_id is None or order.account == names[wanted.account_id]
+                if wanted.pair_id is None or order.view.pair.line.pair == pairs[wanted.pair_id]
                 if wanted.status is None or status_of(order) == schema.ORDER_STATUSES[wanted.status]
             ], (number, wanted)
             met += len(rows)
