@@ -1,5 +1,7 @@
 """Fixtures for all tests, the profiles of hypothesis, and which tests come first."""
 
+import signal
+
 import pytest
 
 from tests.support.databases import _drop_what_a_test_made, database_kind
@@ -12,6 +14,10 @@ LONGEST = ("tests/system/systemd/", "tests/system/containers/test_image.py", "te
 """Tests whose first step, an installation or the compilation of the rules, takes minutes and cannot be shared out."""
 
 register_profiles()
+
+# A shell's background job ignores Ctrl-C, and the programs that the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ from tests.system.payouts.world import TRADERS, VENUE, World
 
 ROOT = Path(__file__).parents[3]
 SECTION = re.split(r"^## ", (ROOT / "docs" / "go-live.md").read_text("utf-8"), flags=re.MULTILINE)[7]
-RECORDED = ROOT / "tests" / "data" / "real_nodes" / "hive_broadcast_errors.jsonl"
+RECORDED = ROOT / "tests" / "data" / "real_nodes" / "hive_broadcast.jsonl"
 SIGNATURE_BYTES = 1 + 65  # with their count
 
 
