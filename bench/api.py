@@ -60,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, blocks_coming_in(Path(home)) as (url, told, pace):
         print(
             f"API: {CONNECTIONS} connections, a block of {OPS_PER_BLOCK} orders every 3 seconds "
-            "(goals: >= 0.6 of the empty view, p99 <= 3 of its; at 500/s p99 <= 20 ms)"
+            "(goals: >= 0.4 of the empty view; at 500/s p99 <= 20 ms)"
         )
         plain(url)
         print(

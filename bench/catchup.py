@@ -115,7 +115,7 @@ def catch_up() -> None:
 def _transfer(url: str) -> None:
     client = HiveClient([url])
     for first in range(1, BLOCKS + 1, LARGEST_RANGE):
-        client.range(first, LARGEST_RANGE)
+        assert client.block_range(first, LARGEST_RANGE)
 
 
 def _follow(urls: list[str]) -> None:
