@@ -118,6 +118,28 @@ def test_a_level_of_the_book_fills_the_ticket(
     assert (order["status"], order["price"]) == ("filled", price)
 
 
+def test_a_missing_price_is_asked_for_until_it_is_typed(
+    watched: OpenPage, context: BrowserContext, world: World
+) -> None:
+    """Also while a block changes what the ticket shows."""
+    name = use_practice_account(context, world)
+    page = watched(TRADE).page
+    ticket = page.locator("#ticket")
+    ticket.get_by_label("Amount", exact=True).fill("5")
+    ticket.get_by_role("button", name="Buy PEK").click()
+    hint = page.locator("#ticket-price-hint")
+    expect(hint).to_have_text("Required.")
+    available = ticket.get_by_role("button", name="SWAP.HIVE").first
+    before = available.inner_text()
+    world.act(name, "buy", symbol="PEK", quote="SWAP.HIVE", quantity="100", price="0.000101")
+    expect(available).not_to_have_text(before)
+    expect(hint).to_be_visible()
+    ticket.get_by_label("Price", exact=True).fill("0.000101")
+    expect(hint).to_be_hidden()
+    ticket.get_by_label("Price", exact=True).fill("")
+    expect(hint).to_be_hidden()
+
+
 def test_a_signed_order_is_valid_for_ten_minutes_at_the_fee_shown(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:

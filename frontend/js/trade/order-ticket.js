@@ -50,6 +50,8 @@ export class OrderTicket {
     /** @type {import("../data/marks.js").Mark|null|undefined} null: there is none; undefined: not loaded */
     this.mark = undefined;
     this.isMarkMissing = false;
+    /** @type {{field: import("../lib/widgets.js").Field, problem: string}|null} what was left empty, until it is filled in */
+    this.missing = null;
     this.funds = new WalletFunds(context.venue, () => this.refresh());
     this.form = buildTicketForm(root, context.pair, context.venue.order_lifetime, {
       onSide: (side) => this.setSide(side),
@@ -68,6 +70,7 @@ export class OrderTicket {
   /** @param {"buy"|"sell"} side */
   setSide(side) {
     this.side = side;
+    this.missing = null;
     setText(this.form.capped, "");
     this.refresh();
   }
@@ -75,6 +78,7 @@ export class OrderTicket {
   /** @param {import("./order-types.js").OrderType} type */
   setType(type) {
     this.type = type;
+    this.missing = null;
     setText(this.form.capped, "");
     const { isMarket, isStop } = ORDER_TYPES[type];
     if (isMarket) this.form.slippage.input.value = this.slippages[isStop ? "stop" : "market"];
@@ -125,10 +129,7 @@ export class OrderTicket {
     }
     const { units: ticks } = this.side === "buy" ? readField(this.form.price, this.pair.priceDecimals) : { units: 0n };
     if (ticks !== undefined) this.setAmount(plainLots(this.pair, this.lotsFor(part, ticks)));
-    else {
-      this.form.price.input.focus();
-      this.form.price.setError(strings.priceFirst);
-    }
+    else this.require(this.form.price, strings.priceFirst);
   }
 
   /** The whole lots that an amount of what the order gives is enough for. */
@@ -236,6 +237,8 @@ export class OrderTicket {
     const { stop, worst } = form.options.stopFields;
     for (const field of [form.trigger, form.price, form.amount, form.total, form.slippage, stop, worst]) field.setError("");
     for (const [field, problem] of order.errors) field.setError(problem);
+    if (this.missing?.field.input.value) this.missing = null;
+    this.missing?.field.setError(this.missing.problem);
     const hasWorstPrice = order.kind.isMarket && order.ticks !== null;
     setText(form.worstPrice, hasWorstPrice ? strings.worstPrice(showPrice(pair, order.ticks)) : "");
     const facts = this.facts(order);
@@ -301,9 +304,12 @@ export class OrderTicket {
     const { order } = facts;
     const invalid = order.errors[0]?.[0];
     const missing = this.missingField(order);
-    if (invalid || missing) {
-      if (!invalid) missing.setError(inputStrings.required);
-      (invalid ?? missing).input.focus();
+    if (invalid) {
+      invalid.input.focus();
+      return;
+    }
+    if (missing) {
+      this.require(missing, inputStrings.required);
       return;
     }
     if (obstacle(facts)) return;
@@ -313,6 +319,13 @@ export class OrderTicket {
       if (!(error instanceof IntentError)) throw error;
       setText(this.form.note, error.message);
     }
+  }
+
+  /** Ask for an empty field. New blocks do not take the message away. */
+  require(field, problem) {
+    this.missing = { field, problem };
+    field.setError(problem);
+    field.input.focus();
   }
 
   missingField({ kind, trigger, ticks, lots, budget }) {
