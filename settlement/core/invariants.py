@@ -49,7 +49,7 @@ def check_block(changes: BlockChanges) -> None:
     for symbol, difference in locks.items():
         if difference:
             raise InvariantError(f"{symbol}: locked balances and orders differ by {difference} units")
-    for symbol in {*pending, *changes.withdrawing}:
+    for symbol in pending | changes.withdrawing:
         if pending[symbol] != changes.withdrawing.get(symbol, 0):
             raise InvariantError(f"{symbol}: withdrawing balances and withdrawals differ")
     for pair in pairs:

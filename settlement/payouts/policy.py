@@ -85,11 +85,9 @@ def read_limits(texts: Iterable[str]) -> dict[str, Fraction]:
     limits: dict[str, Fraction] = {}
     for text in texts:
         symbol, _, amount = text.partition("=")
-        limit = read_decimal(amount)
-        if not is_symbol(symbol) or limit is None:
+        if not is_symbol(symbol) or read_decimal(amount) is None:
             raise PolicyError(f"{text!r} is not a limit: write SYMBOL=AMOUNT, for example PEK=1000")
         if symbol in limits:
             raise PolicyError(f"two limits for {symbol}: give one")
-        mantissa, places = limit
-        limits[symbol] = Fraction(mantissa, 10**places)
+        limits[symbol] = Fraction(amount)
     return limits

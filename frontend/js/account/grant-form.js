@@ -121,7 +121,7 @@ export class GrantForm {
 
   /** Whether the account has any of the tokens of the chosen pairs. */
   isFunded() {
-    return this.chosenTokens().some((symbol) => Number(this.total(symbol)) > 0);
+    return this.chosenTokens().some((symbol) => /[1-9]/.test(this.total(symbol)));
   }
 
   /** Funds have arrived: suggest allowances where nothing was entered. @param {any[]} balances rows of /api/balances */

@@ -16,7 +16,7 @@ from settlement.core.journal.lines import iso_time
 from settlement.core.parsing.amounts import read_decimal
 from settlement.core.venue import Venue
 from settlement.payouts.cosign.message import Proposal
-from settlement.payouts.plan import ClaimRef, Payment, build, due, expires, is_pending, slot_time
+from settlement.payouts.plan import ClaimRef, Payment, amount, build, due, expires, is_pending, slot_time
 from settlement.payouts.policy import HISTORY_SECONDS, MAX_LIFETIME_SECONDS, Policy
 from settlement.payouts.signing.transactions import Transaction
 from settlement.store import schema
@@ -162,8 +162,4 @@ def _check_transfer(transfer: Transfer, proposal: Proposal, ledger: Ledger, poli
 
 
 def _is_same_amount(claim: PayoutClaim, transfer: Transfer) -> bool:
-    quantity = read_decimal(transfer.quantity)
-    if quantity is None:
-        return False
-    mantissa, places = quantity
-    return Fraction(mantissa, 10**places) == Fraction(claim.quantity or 0)
+    return read_decimal(transfer.quantity) is not None and Fraction(transfer.quantity) == amount(claim)

@@ -34,6 +34,20 @@ NAME: Final = "dex.example.org"
 IS_ROOT: Final = os.getuid() == 0
 USERS: Final = ("peakedex-indexer", "peakedex-api", "peakedex-payouts", "peakedex-backup")
 
+LATER_REVISION: Final = '''"""A later schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.create_table("payout_later", sa.Column("a", sa.Integer, primary_key=True))
+'''
 # The program of a version that works, and of one whose API does not start. The scripts clear the environment, so names
 # in capital letters are replaced when the file is written.
 WORKS: Final = """#!/bin/sh

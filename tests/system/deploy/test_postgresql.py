@@ -25,24 +25,14 @@ from settlement.store.database import StoreError, open_reader
 from tests.support.postgres import execute, programs, server
 from tests.support.shared_python import shared_python
 from tests.support.waiting import wait_until
-from tests.system.deploy.server import NAME, ROOT, WORKS, Done, Machine, machine
+from tests.system.deploy.server import LATER_REVISION, NAME, ROOT, WORKS, Done, Machine, machine
 
-REVISION: Final = '''"""A later schema."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0003"
-down_revision = "0002"
-branch_labels = None
-depends_on = None
-
-
-def upgrade():
-    op.create_table("payout_later", sa.Column("a", sa.Integer, primary_key=True))
-    op.add_column("orders", sa.Column("later", sa.Integer, nullable=True))
+REVISION: Final = (
+    LATER_REVISION
+    + """    op.add_column("orders", sa.Column("later", sa.Integer, nullable=True))
     op.execute("INSERT INTO mark VALUES (2)")
-'''
+"""
+)
 DEAD: Final = """if [ "$1" = serve ]; then echo "the API has a bug" >&2; exit 1; fi
 exec """
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.system.deploy.server import LATER_REVISION
 from tests.system.systemd import machine, steps
 from tests.system.systemd.machine import INSTALL_SECONDS, Server, server
 from tests.system.systemd.steps import CORE, NAME, PUBLIC, SITE, deploy, get, wait_for
@@ -41,20 +42,6 @@ DENIED: Final = (
     "code in memory",
 )
 KEY: Final = re.compile(r"\b5[HJK][1-9A-HJ-NP-Za-km-z]{49}\b")
-REVISION: Final = '''"""A later schema."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0003"
-down_revision = "0002"
-branch_labels = None
-depends_on = None
-
-
-def upgrade():
-    op.create_table("payout_later", sa.Column("a", sa.Integer, primary_key=True))
-'''
 # Works by hand and in the trial, not under the unit: the API may write nowhere.
 DEAD_UNDER_ITS_UNIT: Final = f'\nopen("{STATE}/cache", "a").close()\n'
 HOOK: Final = """import http.server
@@ -331,7 +318,7 @@ def sql(server: Server, text: str, database: str = "peakedex") -> str:
 def check_upgrades(server: Server) -> str:
     """One that dies under its unit, after new tables, and then one that works; returns the first version."""
     first, source = version(server), server.files / steps.SOURCE
-    (source / "alembic/versions/0003.py").write_text(REVISION)
+    (source / "alembic/versions/0003.py").write_text(LATER_REVISION)
     serve = source / "indexer/cli/serve.py"
     good = serve.read_text()
     serve.write_text(good + DEAD_UNDER_ITS_UNIT)
