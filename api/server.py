@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -28,8 +29,9 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 8080
 WORKERS: Final = 2
 GRACEFUL_SECONDS: Final = 2
-"""Then a worker that is still running is killed. On SIGINT gunicorn's workers can deadlock: their handler of
-SIGQUIT shuts down the thread pool, whose lock the interrupted main thread may hold."""
+"""Time that a worker gives its connections when it is told to stop; it looks at the clock once a second."""
+_KILL_SECONDS: Final = 20
+"""Then a worker that is still running is killed, which gunicorn logs as "Perhaps out of memory?"."""
 _IDLE_CONNECTIONS: Final = 1000
 
 
@@ -106,11 +108,12 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "worker_connections": threads + _IDLE_CONNECTIONS,
             "accesslog": None,
             "timeout": 30,
-            "graceful_timeout": GRACEFUL_SECONDS,
+            "graceful_timeout": _KILL_SECONDS,  # of the main process; for the workers see _stop_gracefully
             "keepalive": 5,
             "proc_name": "peakedex",
             "control_socket_disable": True,
             "post_fork": self._forked,
+            "post_worker_init": _stop_gracefully,
             "worker_exit": _exit,
             "child_exit": _forget_gauges,
             "on_exit": self._remove_metrics,
@@ -131,6 +134,17 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def _remove_metrics(self, _arbiter: object) -> None:
         shutil.rmtree(self._metrics_folder, ignore_errors=True)
+
+
+def _stop_gracefully(worker: Any) -> None:
+    """Let a worker stop on every signal as on SIGTERM, and well before the main process kills it.
+
+    gunicorn's own handler of SIGINT and SIGQUIT shuts down the thread pool, whose lock the interrupted main
+    thread may hold: the worker would hang.
+    """
+    worker.cfg.set("graceful_timeout", GRACEFUL_SECONDS)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, worker.handle_exit)
 
 
 def _exit(_arbiter: object, worker: Any) -> None:

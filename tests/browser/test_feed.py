@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.watch import until
+from tests.browser.watch import routed, until
 from tests.browser.world import World
 from tests.support.waiting import wait_until
 
@@ -165,13 +165,15 @@ def test_a_resume_that_comes_too_late_gets_a_snapshot(
 def test_without_the_stream_it_polls(
     trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
 ) -> None:
-    context.route("**/api/stream**", lambda route: route.fulfill(status=503, json={"code": "E_STREAMS"}))
-    page = trade()
-    state(page, "polling")
-    expect_current_book(page, world)
-    moving()
-    expect_current_book(page, world)
-    context.unroute("**/api/stream**")
+    def refuse(route: Route) -> None:
+        route.fulfill(status=503, json={"code": "E_STREAMS"})
+
+    with routed(context, "**/api/stream**", refuse):
+        page = trade()
+        state(page, "polling")
+        expect_current_book(page, world)
+        moving()
+        expect_current_book(page, world)
     state(page, "live")
     expect_current_book(page, world)
 
@@ -188,7 +190,6 @@ def test_a_slow_api_shows_skeletons_first(
     page.goto(f"{world.site}/{TRADE}", wait_until="commit")
     expect(page.locator("#book .skeleton-bar").first).to_be_visible()
     expect_current_book(page, world)
-    context.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_failing_api_is_shown_and_recovers(
@@ -201,12 +202,11 @@ def test_a_failing_api_is_shown_and_recovers(
         failing.append(route.request.url)
         route.fulfill(status=500, json={"detail": "Something went wrong on our side.", "code": "E_INTERNAL"})
 
-    context.route("**/api/**", fail)
-    page = trade()
-    expect(page.locator("#banners, main").first).to_be_visible()
-    expect(page.locator("body")).to_contain_text("Something went wrong on our side.")
-    assert failing
-    context.unroute("**/api/**")
+    with routed(context, "**/api/**", fail):
+        page = trade()
+        expect(page.locator("#banners, main").first).to_be_visible()
+        expect(page.locator("body")).to_contain_text("Something went wrong on our side.")
+        assert failing
     retry = page.get_by_role("button", name="Retry").first
     if retry.is_visible():
         retry.click()

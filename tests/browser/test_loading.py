@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
-from tests.browser.watch import Watch, until
+from tests.browser.watch import Watch, routed, until
 from tests.browser.world import World
 from tests.unit.site.preloads import early, later
 
@@ -54,16 +54,17 @@ def test_a_module_that_cannot_be_fetched_on_a_click_is_reported(
     context: BrowserContext, watched: Callable[..., Watch]
 ) -> None:
     """As when the network fails, or the site is updated, between opening the page and a click."""
-    context.route("**/account-dialog.js", lambda route: route.abort())
-    watch = watched("trade.html?base=PEK&quote=SWAP.HIVE")
-    page = watch.page
-    reporter = "js/shell/load-failures.js"
-    until(page, "(name) => performance.getEntriesByName(new URL(name, location.href)).length > 0", reporter)
-    page.evaluate(f"import('./{reporter}').then(() => null)")  # not before the page's own import of it
-    choose = page.get_by_role("button", name="Choose account").first
-    choose.click()
-    expect(page.get_by_text("Part of the page was not loaded")).to_be_visible()
-    context.unroute("**/account-dialog.js")
+    with routed(context, "**/account-dialog.js", lambda route: route.abort()):
+        watch = watched("trade.html?base=PEK&quote=SWAP.HIVE")
+        page = watch.page
+        reporter = "js/shell/load-failures.js"
+        until(
+            page, "(name) => performance.getEntriesByName(new URL(name, location.href)).length > 0", reporter
+        )
+        page.evaluate(f"import('./{reporter}').then(() => null)")  # not before the page's own import of it
+        choose = page.get_by_role("button", name="Choose account").first
+        choose.click()
+        expect(page.get_by_text("Part of the page was not loaded")).to_be_visible()
     page.get_by_role("button", name="Reload", exact=True).click()
     choose.click()
     expect(page.get_by_role("dialog")).to_be_visible()

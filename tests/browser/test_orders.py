@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.practice import toast, use_practice_account
-from tests.browser.watch import Watch, altered, until
+from tests.browser.watch import Watch, altered, routed, until
 from tests.browser.world import World
 
 OpenPage = Callable[[str], Watch]
@@ -303,12 +303,11 @@ def test_a_one_signature_trade_needs_the_wallet_s_balance(
     use_practice_account(context, world)
     page = watched(TRADE).page
     ready(page)
-    context.route("**/api/devnet/engine", lambda route: route.fulfill(json={}))
-    page.locator("#ticket").get_by_text("Options", exact=True).click()
-    page.locator("#ticket").get_by_label("Trade directly from the wallet").check()
-    fill_in(page, "Sell", "Limit", price="0.06", amount="100")
-    obstacle(page, "Your wallet balance is not available. Try again, or deposit first.")
-    context.unroute("**/api/devnet/engine")
+    with routed(context, "**/api/devnet/engine", lambda route: route.fulfill(json={})):
+        page.locator("#ticket").get_by_text("Options", exact=True).click()
+        page.locator("#ticket").get_by_label("Trade directly from the wallet").check()
+        fill_in(page, "Sell", "Limit", price="0.06", amount="100")
+        obstacle(page, "Your wallet balance is not available. Try again, or deposit first.")
 
 
 def test_the_limit_of_open_orders_and_own_orders_are_known(

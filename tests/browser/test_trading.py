@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.practice import toast, use_practice_account
 from tests.browser.watch import Watch, altered, until
@@ -164,7 +164,8 @@ def test_a_level_chosen_before_the_ticket_is_loaded_fills_it(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
     use_practice_account(context, world)
-    context.route("**/workspace.js", lambda _route: None)  # it is on its way for as long as this stands
+    on_its_way: list[Route] = []
+    context.route("**/workspace.js", on_its_way.append)
     page = watched(TRADE).page
     until(page, "document.querySelector('#book .asks .levels button span')?.textContent")
     price = page.evaluate(
@@ -175,7 +176,8 @@ def test_a_level_chosen_before_the_ticket_is_loaded_fills_it(
         }"""
     )
     assert page.locator("#ticket-price").count() == 0
-    context.unroute("**/workspace.js")
+    for route in on_its_way:
+        route.continue_()
     expect(page.locator("#ticket-price")).to_have_value(price)
 
 
@@ -387,7 +389,7 @@ def test_practice_accounts_exist_on_a_devnet_only(
 ) -> None:
     """Neither the button nor the module works if the venue or the node is not a devnet."""
 
-    def no_nodes(route: Any) -> None:  # a page of the main network would ask public nodes for checkpoints
+    def no_nodes(route: Route) -> None:  # a page of the main network would ask public nodes for checkpoints
         answer = route.fetch()
         route.fulfill(response=answer, body=re.sub(r"(?s)Nodes: \[.*?\]", "Nodes: []", answer.text()))
 
@@ -411,4 +413,3 @@ def test_practice_accounts_exist_on_a_devnet_only(
         page.goto(f"{world.site}/{TRADE}")
         assert page.evaluate(start) == "Practice accounts exist on a devnet only."
         assert page.evaluate("localStorage.getItem('peakedex.wallet')") is None
-    context.unroute("**/config.js")

@@ -88,6 +88,27 @@ def widest(page: Page) -> list[str]:
 
 
 @contextmanager
+def routed(context: BrowserContext, pattern: str, handler: Callable[[Route], None]) -> Iterator[None]:
+    """Handle the requests of a block of code; later ones pass.
+
+    `unroute` is no way to end it: it answers the requests in flight, whose handlers then fail in any later call.
+    """
+    active = True
+
+    def handle(route: Route) -> None:
+        if active:
+            handler(route)
+        else:
+            route.fallback()
+
+    context.route(pattern, handle)
+    try:
+        yield
+    finally:
+        active = False
+
+
+@contextmanager
 def altered(context: BrowserContext, path: str, alter: Callable[[Any], None]) -> Iterator[None]:
     """Answers of the API whose JSON is altered on their way to the page."""
 
@@ -97,6 +118,5 @@ def altered(context: BrowserContext, path: str, alter: Callable[[Any], None]) ->
         alter(body)
         route.fulfill(response=answer, json=body)
 
-    context.route(f"**/api/{path}", pass_on)
-    yield
-    context.unroute(f"**/api/{path}")
+    with routed(context, f"**/api/{path}", pass_on):
+        yield

@@ -24,8 +24,9 @@ def outcome(action: Callable[[], object]) -> str:
     return "allowed"
 
 
-def write(path: str) -> str:
-    return outcome(lambda: Path(path, "probe").write_text(""))
+def write(folder: str) -> str:
+    path = Path(folder, f"probe-{os.getuid()}")  # another service may be trying the same folder now
+    return outcome(lambda: path.write_text(""))
 
 
 def call(name: str, *arguments: object) -> None:
@@ -34,7 +35,7 @@ def call(name: str, *arguments: object) -> None:
 
 
 def set_user_bit() -> None:
-    path = Path("/tmp/probe-file")
+    path = Path("/tmp/setuid-file")
     path.write_text("")
     path.chmod(0o4755)
 
