@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -203,3 +204,113 @@ def test_the_depth_chart_shows_the_sum_at_the_pointer(open_blank: OpenBlank) -> 
         shown = until(page, f"drawn.findLast((one) => one.startsWith({text!r})) ?? null")
         amount = {5: "1.50 PEK", 430: "0.00 PEK", 895: "3.00 PEK"}[x]
         assert shown.endswith(amount)
+
+
+FOLLOW = """async () => {
+  const { Candles } = await import("/js/data/candles.js");
+  globalThis.missed = [];
+  globalThis.candles = new Candles({ base: "PEK", quote: "SWAP.HIVE" }, "1m", 0, (isReplaced) => missed.push(isReplaced));
+  await candles.load();
+}"""
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+class CandleApi:
+    """/api/candles as of a block: a candle a minute since noon."""
+
+    def __init__(self) -> None:
+        self.block = 100
+        self.minutes = 3
+        self.failures = 0
+        self.asked: list[dict[str, str]] = []
+
+    def minute(self, at: int, trades: int = 1) -> dict[str, Any]:
+        return candle(NOON + timedelta(minutes=at), 400_000 + at, 400_100 + at, 400_050 + at) | {
+            "trades": trades
+        }
+
+    def answer(self, path: str) -> Any:
+        asked = dict(parse_qsl(path.partition("?")[2]))
+        self.asked.append(asked)
+        if self.failures:
+            self.failures -= 1
+            return None
+        first = max(0, (int(asked.get("from", 0)) - int(NOON.timestamp())) // 60)
+        found = [self.minute(at) for at in range(first, self.minutes)]
+        limit = int(asked["limit"])
+        return {
+            "block": self.block,
+            "candles": found[-limit:],
+            "next_cursor": "older" if len(found) > limit else None,
+        }
+
+
+@pytest.fixture
+def candle_api() -> CandleApi:
+    return CandleApi()
+
+
+@pytest.fixture
+def followed(context: BrowserContext, candle_api: CandleApi) -> Page:
+    """A blank page with the candles of three minutes, as of block 100."""
+    serve_files(context, ORIGIN, candle_api.answer)
+    page = context.new_page()
+    page.goto(f"{ORIGIN}/blank.html")
+    page.evaluate(FOLLOW)
+    return page
+
+
+def minutes(page: Page) -> list[int]:
+    """Minutes since noon of the candles that are held."""
+    held: list[int] = page.evaluate("candles.times")
+    return [(time - int(NOON.timestamp())) // 60 for time in held]
+
+
+def apply(page: Page, kind: str, block: int, candle: dict[str, Any] | None) -> bool:
+    applied: bool = page.evaluate("(message) => candles.apply(...message)", [kind, block, candle])
+    return applied
+
+
+def test_candles_of_skipped_blocks_are_read_again(followed: Page, candle_api: CandleApi) -> None:
+    """As when an indexer catches up: the stream begins anew with a later block, whose candle is not the next one."""
+    apply(followed, "change", 101, candle_api.minute(3))
+    candle_api.block, candle_api.minutes = 200, 10
+    apply(followed, "snapshot", 200, candle_api.minute(9))
+    until(followed, "missed.length === 1")
+    assert minutes(followed) == list(range(10))
+    assert candle_api.asked[1]["from"] == str(int(NOON.timestamp()) + 180), "only what may be missing"
+    apply(followed, "snapshot", 200, candle_api.minute(9))  # as when an account is chosen
+    apply(followed, "change", 201, candle_api.minute(10))
+    assert minutes(followed) == list(range(11))
+    assert len(candle_api.asked) == 2
+
+
+def test_an_answer_older_than_the_stream_and_a_failed_one_are_asked_for_again(
+    followed: Page, candle_api: CandleApi
+) -> None:
+    candle_api.failures = 1
+    apply(followed, "snapshot", 200, candle_api.minute(9))  # the API answers as of block 100 still
+    until(followed, "missed.length > 0")
+    candle_api.block, candle_api.minutes = 200, 10
+    apply(followed, "change", 201, candle_api.minute(10))
+    until(followed, "candles.times.length === 11")
+    assert minutes(followed) == list(range(11))
+
+
+def test_after_more_than_a_page_of_skipped_candles_older_ones_are_dropped(
+    followed: Page, candle_api: CandleApi
+) -> None:
+    candle_api.block, candle_api.minutes = 900, 700
+    apply(followed, "snapshot", 900, candle_api.minute(699))
+    until(followed, "missed.length === 1")
+    assert minutes(followed) == list(range(200, 700))
+    assert followed.evaluate("[missed, candles.hasAll]") == [[True], False]
+
+
+def test_an_older_state_of_a_candle_does_not_replace_a_newer_one(
+    followed: Page, candle_api: CandleApi
+) -> None:
+    apply(followed, "change", 101, candle_api.minute(2, trades=5))
+    apply(followed, "change", 102, candle_api.minute(2, trades=4))
+    assert followed.evaluate("candles.byTime.get(candles.times.at(-1)).trades") == 5
+    assert not apply(followed, "snapshot", 50, candle_api.minute(1)), "another history: load anew"

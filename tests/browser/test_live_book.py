@@ -131,6 +131,28 @@ def test_a_gap_is_never_shown(stream: Stream, context: BrowserContext) -> None:
     assert "last_event_id" not in stream.asked[1]
 
 
+def test_the_chart_reads_the_candles_of_skipped_blocks(stream: Stream, context: BrowserContext) -> None:
+    """A page that is opened while the indexer catches up has no gap in its candles."""
+    prices = dict.fromkeys(("open", "high", "low", "close"), "0.000011")
+    candles = [{"ts": f"2026-09-21T14:0{at}:00Z", "volume": "1.00", "trades": 1, **prices} for at in range(4)]
+    answers = [{"block": 101, "candles": candles[:1]}, {"block": 109, "candles": candles}]
+
+    def answer(route: Route) -> None:
+        route.fulfill(json=(answers.pop(0) if len(answers) > 1 else answers[0]) | {"next_cursor": None})
+
+    def newest(candle: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"base": "PEK", "quote": "SWAP.HIVE", "interval": "1h", "candle": candle}]
+
+    context.route(f"{ORIGIN}/api/candles**", answer)
+    stream.bodies = [
+        event("snapshot", 1, [SNAPSHOT_BOOK], candles=newest(candles[0])),
+        event("snapshot", 9, [SNAPSHOT_BOOK], candles=newest(candles[3])),
+    ]
+    page = visit(context)
+    page.get_by_role("tab", name="Table").click()
+    expect(page.locator("#chart tbody tr")).to_have_count(4)
+
+
 def test_duplicate_changes_are_ignored(stream: Stream, context: BrowserContext) -> None:
     once = event("change", 2, [book({"0.000010": "1"}, {})], prev=1)
     after = event("change", 3, [book({"0.000010": "8"}, {})], prev=2)

@@ -1,7 +1,7 @@
 // Chart panel: candles, market depth and a table of the candles, by interval. The chart library is loaded after the
 // first paint; if it fails, the table is shown.
 
-import { read } from "../data/api.js";
+import { Candles } from "../data/candles.js";
 import { ApiError } from "../lib/api-protocol.js";
 import { grouped, units } from "../lib/amounts.js";
 import { button, el, setText } from "../lib/dom.js";
@@ -12,7 +12,6 @@ import { chart as strings } from "../strings/trade.js";
 import { DepthChart } from "./depth-chart.js";
 import { INTERVALS, isOfDays, storeInterval } from "./intervals.js";
 
-const PAGE = 500;
 const TABLE_ROWS = 60;
 const SUMMARY_CANDLES = 100;
 
@@ -21,18 +20,17 @@ export class ChartPanel {
    * @param {HTMLElement} root an empty panel
    * @param {import("../lib/amounts.js").Market} pair
    * @param {string} interval
+   * @param {number} block the stream's newest one, 0 before the first
    * @param {(interval: string) => void} onInterval called when another interval is chosen
    */
-  constructor(root, pair, interval, onInterval) {
+  constructor(root, pair, interval, block, onInterval) {
     this.pair = pair;
     this.interval = interval;
+    this.block = block;
     this.onInterval = onInterval;
     this.view = "candles";
-    /** @type {Map<number, any>} candles by time, in seconds since 1970 */
-    this.candles = new Map();
-    /** @type {number[]|null} times of the candles, ascending; null until loaded */
-    this.times = null;
-    this.hasAll = false; // no older candles exist
+    /** @type {Candles|null} of the interval; null before the start */
+    this.candles = null;
     /** @type {import("./candle-chart.js").CandleChart|null} */
     this.chart = null;
     this.build(root);
@@ -103,7 +101,7 @@ export class ChartPanel {
         this.chart.applyTheme();
         this.depth.render();
       });
-      if (this.times) this.showAll(true);
+      if (this.candles.times) this.showAll(true);
     } catch {
       this.setView("table"); // the library did not load, or this browser lacks what it needs
     }
@@ -139,63 +137,40 @@ export class ChartPanel {
 
   /** Load the newest candles of the interval. */
   async load() {
-    const { interval } = this;
-    this.candles.clear();
-    this.times = null;
-    this.hasAll = false;
+    this.candles?.close();
+    const candles = new Candles(this.pair, this.interval, this.block, (isReplaced) => this.showAll(isReplaced));
+    this.candles = candles;
     this.showNote(null);
     try {
-      const candles = await this.readPage(interval, {});
-      if (interval !== this.interval) return;
-      this.addPage(candles);
-      this.showAll(true);
+      await candles.load();
+      if (candles === this.candles) this.showAll(true);
     } catch (error) {
-      if (!(error instanceof ApiError) || interval !== this.interval) throw error;
+      if (!(error instanceof ApiError) || candles !== this.candles) throw error;
       this.showNote(errorNote(strings.failed, () => this.load()));
     }
   }
 
   async loadOlder() {
-    if (this.hasAll || this.isLoadingOlder || !this.times?.length) return;
-    this.isLoadingOlder = true;
-    const { interval } = this;
-    try {
-      const candles = await this.readPage(interval, { to: this.times[0] - 1 });
-      if (interval !== this.interval) return;
-      this.addPage(candles);
-      this.showAll(false);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.hasAll = true; // no further attempts until the interval changes
-    } finally {
-      this.isLoadingOlder = false;
-    }
-  }
-
-  async readPage(interval, range) {
-    const { base, quote } = this.pair;
-    return (await read("candles", { base, quote, interval, limit: PAGE, ...range })).candles;
-  }
-
-  addPage(candles) {
-    if (candles.length < PAGE) this.hasAll = true;
-    for (const candle of candles) this.candles.set(Date.parse(candle.ts) / 1000, candle);
-    this.times = [...this.candles.keys()].sort((a, b) => a - b);
+    const { candles } = this;
+    if ((await candles.loadOlder()) && candles === this.candles) this.showAll(false);
   }
 
   /**
-   * Update or add a candle.
-   * @param {string} interval
-   * @param {any} candle
+   * Apply the newest candle of a snapshot or change of the stream.
+   * @param {"snapshot"|"change"} kind
+   * @param {number} block
+   * @param {{interval: string, candle: any}} newest `candle` is null before the pair's first trade
    */
-  update(interval, candle) {
-    if (interval !== this.interval || !this.times) return;
-    const time = Date.parse(candle.ts) / 1000;
-    if (!this.candles.has(time)) this.times.push(time);
-    this.candles.set(time, candle);
-    if (this.times.length === 1) this.showAll(true);
-    else if (this.chart && time >= this.times.at(-1)) {
-      this.chart.update(time, candle);
+  apply(kind, block, { interval, candle }) {
+    this.block = block;
+    if (interval !== this.interval) return;
+    if (!this.candles.apply(kind, block, candle)) this.load();
+    const { times, byTime } = this.candles;
+    if (!candle || !times) return;
+    const newest = times.at(-1);
+    if (times.length === 1) this.showAll(true);
+    else if (Date.parse(candle.ts) / 1000 === newest) {
+      this.chart?.update(newest, byTime.get(newest));
       this.showSummary();
     }
     if (this.view === "table") this.showTable();
@@ -204,8 +179,9 @@ export class ChartPanel {
   // -- display --
 
   showAll(fit) {
-    this.showNote(this.times.length ? "" : strings.none);
-    this.chart?.setCandles(this.times.map((time) => [time, this.candles.get(time)]), isOfDays(this.interval));
+    const { times, byTime } = this.candles;
+    this.showNote(times.length ? "" : strings.none);
+    this.chart?.setCandles(times.map((time) => [time, byTime.get(time)]), isOfDays(this.interval));
     if (fit) this.chart?.fit();
     this.showSummary();
     if (this.view === "table") this.showTable();
@@ -213,8 +189,8 @@ export class ChartPanel {
 
   // The chart in one sentence, for screen readers.
   showSummary() {
-    if (!this.times.length) return;
-    const recent = this.times.slice(-SUMMARY_CANDLES).map((time) => this.candles.get(time));
+    const recent = this.newest(SUMMARY_CANDLES);
+    if (!recent.length) return;
     const ticks = (text) => units(text, this.pair.priceDecimals);
     const highest = recent.map(({ high }) => high).reduce((a, b) => (ticks(b) > ticks(a) ? b : a));
     const lowest = recent.map(({ low }) => low).reduce((a, b) => (ticks(b) < ticks(a) ? b : a));
@@ -230,8 +206,8 @@ export class ChartPanel {
     this.showLegend();
   }
 
-  showLegend(time = this.times?.at(-1)) {
-    const candle = this.candles.get(time);
+  showLegend(time = this.candles.times?.at(-1)) {
+    const candle = this.candles.byTime.get(time);
     if (!candle) return;
     const values = [
       ["O", grouped(candle.open)],
@@ -244,9 +220,12 @@ export class ChartPanel {
   }
 
   showTable() {
-    if (!this.times) return;
-    const newest = this.times.slice(-TABLE_ROWS).reverse();
-    this.rows.show(newest.map((time) => this.candles.get(time)));
+    if (this.candles.times) this.rows.show(this.newest(TABLE_ROWS).reverse());
+  }
+
+  // The newest candles, oldest first.
+  newest(most) {
+    return this.candles.times.slice(-most).map((time) => this.candles.byTime.get(time));
   }
 
   fillRow(row, candle) {

@@ -64,6 +64,7 @@ class Screen {
     this.name = `${pair.base}/${pair.quote}`;
     this.book = new OrderBook(pair);
     this.hasBook = false;
+    this.block = 0; // the stream's newest one
     this.interval = storedInterval(venue.network === "devnet" ? "1m" : "1h");
     /** @type {LiveAccount|null} */
     this.account = null;
@@ -121,6 +122,7 @@ class Screen {
   onMessage({ kind, data }) {
     if (kind !== "snapshot" && kind !== "change") return;
     const isSnapshot = kind === "snapshot";
+    this.block = data.block;
     const ofPair = (rows) => (rows ?? []).filter((row) => row.base === this.pair.base && row.quote === this.pair.quote);
     for (const book of ofPair(data.books)) {
       if (isSnapshot) this.book.load(book);
@@ -134,9 +136,7 @@ class Screen {
         this.areStatsStale = true;
       }
     }
-    for (const { interval, candle } of ofPair(data.candles)) {
-      if (candle) this.workspace?.chart.update(interval, candle); // null before the pair's first trade
-    }
+    for (const newest of ofPair(data.candles)) this.workspace?.chart.apply(kind, data.block, newest);
     for (const part of data.accounts ?? []) {
       if (this.account?.apply(kind, part)) this.workspace?.accountPanel.invalidate();
     }

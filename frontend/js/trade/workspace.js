@@ -14,7 +14,7 @@ import { OrderTicket } from "./order-ticket.js";
 const narrow = matchMedia("(max-width: 720px)");
 
 export class Workspace {
-  /** @param {any} screen the trading screen: its pair, venue, interval, account, openBook(), ownOrders() and available() */
+  /** @param {any} screen the trading screen: its pair, venue, interval, block, account, openBook(), ownOrders() and available() */
   constructor(screen) {
     const { pair, venue } = screen;
     this.ticket = new OrderTicket(
@@ -29,7 +29,7 @@ export class Workspace {
       cancelAll: async (filter) => (await orderActions()).cancelAllOrders(venue, filter),
     });
     this.accountPanel.setAccount(screen.account);
-    this.chart = new ChartPanel(byId("chart"), pair, screen.interval, (interval) => screen.setInterval(interval));
+    this.chart = new ChartPanel(byId("chart"), pair, screen.interval, screen.block, (interval) => screen.setInterval(interval));
     /** Resolves when the modules of all panels have loaded. */
     this.loaded = this.chart.start();
     this.buildViews();
