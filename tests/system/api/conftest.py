@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiClient
 from tests.support.databases import on_both
 from tests.system.api.past_world import Journal, PastWorld
 from tests.system.api.world import World, small_world
@@ -37,7 +37,7 @@ def world(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="session")
-def client(world: World) -> FlaskClient:
+def client(world: World) -> ApiClient:
     return world.client()
 
 
@@ -57,13 +57,13 @@ def past_world(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def reader(past_world: PastWorld) -> FlaskClient:
+def reader(past_world: PastWorld) -> ApiClient:
     """A client of the world with past blocks."""
     return past_world.world.client()
 
 
 @pytest.fixture(scope="session")
-def journal(reader: FlaskClient) -> Journal:
+def journal(reader: ApiClient) -> Journal:
     return Journal(reader.get("/api/journal").text)
 
 

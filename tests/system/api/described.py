@@ -7,14 +7,15 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
-from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+
+from tests.support.api_client import ApiClient
 
 
 class Described:
     """The OpenAPI document of an application."""
 
-    def __init__(self, client: FlaskClient) -> None:
+    def __init__(self, client: ApiClient) -> None:
         self.document: dict[str, Any] = client.get("/api/openapi.json").json
         self._components = {"components": self.document["components"]}
         self.validator = cache(self._validator)

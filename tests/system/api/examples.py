@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.support.api_client import ApiClient
 from tests.system.api.world import small_world
 
 ROOT = Path(__file__).parents[3]
@@ -57,7 +57,7 @@ def body_of(answer: TestResponse) -> Any:
     )
 
 
-def packed(client: FlaskClient) -> dict[str, list[dict[str, Any]]]:
+def packed(client: ApiClient) -> dict[str, list[dict[str, Any]]]:
     """By path as Flask writes it, each of its examples with what the API answers."""
     found: dict[str, list[dict[str, Any]]] = {}
     routes = client.application.url_map.bind("localhost")
@@ -104,7 +104,7 @@ def stream_example() -> tuple[str, str]:
     return address, events
 
 
-def first_events(client: FlaskClient, address: str) -> str:
+def first_events(client: ApiClient, address: str) -> str:
     """What a stream sends at once, without its last empty line."""
     response = client.get(address, buffered=False)
     chunk: Any = next(iter(response.response))
@@ -112,7 +112,7 @@ def first_events(client: FlaskClient, address: str) -> str:
     return str(chunk, "utf-8").removesuffix("\n")
 
 
-def refresh(client: FlaskClient) -> None:
+def refresh(client: ApiClient) -> None:
     text = FILE.read_text(encoding="utf-8")
     text = _STREAM_EXAMPLE.sub(lambda found: f"{found[1]}{first_events(client, found[2])}{found[4]}", text)
     fresh = _EXAMPLE.sub(lambda found: f"{found[1]}{shown(client.get(found[2]))}{found[5]}", text)

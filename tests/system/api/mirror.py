@@ -11,7 +11,7 @@ from decimal import Decimal
 from queue import Empty, Queue
 from typing import Any, NamedTuple
 
-from flask.testing import FlaskClient
+from tests.support.api_client import ApiClient
 
 PATIENCE_SECONDS = 240.0
 """Longer than anything here takes, also on a busy machine."""
@@ -93,7 +93,7 @@ class Reading:
         self._gone = True
 
 
-def listen(client: FlaskClient, topics: str, last: str | None = None) -> Reading:
+def listen(client: ApiClient, topics: str, last: str | None = None) -> Reading:
     """A stream of an application in this process. Raises AssertionError if it is rejected."""
     headers = {} if last is None else {"Last-Event-ID": last}
     response = client.get(f"/api/stream?topics={topics}", headers=headers, buffered=False)
@@ -236,7 +236,7 @@ def _zero(amount: str) -> str:
     return f"0{point}{'0' * len(decimals)}"
 
 
-def snapshot(client: FlaskClient, topics: str) -> Mirror:
+def snapshot(client: ApiClient, topics: str) -> Mirror:
     """The snapshot of a new client."""
     mirror, reading = Mirror(), listen(client, topics)
     mirror.take(reading.expect("snapshot"))

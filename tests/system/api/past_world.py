@@ -13,10 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask.testing import FlaskClient
-
 from settlement.core.events import HIVE, HIVE_ENGINE, Action, Event, Movement
 from settlement.core.journal.state_text import state_text
+from tests.support.api_client import ApiClient
 from tests.system.api.world import START_BLOCK, World
 
 NAMES = ("alice", "bob", "carol", "dave")
@@ -374,7 +373,7 @@ def at(block: int | None, separator: str = "&") -> str:
     return "" if block is None else f"{separator}block={block}"
 
 
-def everything(client: FlaskClient, path: str, name: str, limit: int = 37) -> list[dict[str, Any]]:
+def everything(client: ApiClient, path: str, name: str, limit: int = 37) -> list[dict[str, Any]]:
     """A list, page by page."""
     rows: list[dict[str, Any]] = []
     cursor = ""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from flask.testing import FlaskClient
-
 from settlement.core.events import HIVE_ENGINE, Movement
+from tests.support.api_client import ApiClient
 from tests.system.api.world import World
 
 A = "{http://www.w3.org/2005/Atom}"
 
 
-def feed(client: FlaskClient, user: str) -> ElementTree.Element:
+def feed(client: ApiClient, user: str) -> ElementTree.Element:
     """The feed, checked against what RFC 4287 demands of it."""
     answer = client.get(f"/api/atom?user={user}")
     assert (answer.status_code, answer.mimetype) == (200, "application/atom+xml")
@@ -47,7 +46,7 @@ def ids(root: ElementTree.Element) -> dict[str, str]:
     }
 
 
-def test_a_feed_has_fills_deposits_and_withdrawals(client: FlaskClient) -> None:
+def test_a_feed_has_fills_deposits_and_withdrawals(client: ApiClient) -> None:
     found = titles(feed(client, "bob"))
     assert found[0] == "Withdrawal of 1.00000000 SWAP.HIVE requested"
     assert "Bought 300.00000000 PEK at 0.012000 SWAP.HIVE" in found

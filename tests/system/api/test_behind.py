@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from flask.testing import FlaskClient
 
 from api.heartbeat import observe_continuously
 from api.http.errors import ApiError
 from settlement.store.indexer_status import IndexerStatus, write_status
+from tests.support.api_client import ApiClient
 from tests.support.waiting import wait_until
 from tests.system.api.described import Described
 from tests.system.api.world import World
@@ -22,12 +22,12 @@ def tell(world: World, irreversible: int | None) -> None:
 
 
 @pytest.fixture
-def client(fresh: World) -> FlaskClient:
+def client(fresh: World) -> ApiClient:
     fresh.apply(fresh.deposit("alice", "PEK", "5"))
     return fresh.client()
 
 
-def test_an_answer_far_behind_carries_a_warning(fresh: World, client: FlaskClient) -> None:
+def test_an_answer_far_behind_carries_a_warning(fresh: World, client: ApiClient) -> None:
     tell(fresh, fresh.block + 20)
     fine = client.get("/api/pairs")
     assert "Warning" not in fine.headers
@@ -45,7 +45,7 @@ def test_an_answer_far_behind_carries_a_warning(fresh: World, client: FlaskClien
     assert client.get("/api/pairs").json == fine.json
 
 
-def test_text_carries_it_as_a_header_alone(fresh: World, client: FlaskClient) -> None:
+def test_text_carries_it_as_a_header_alone(fresh: World, client: ApiClient) -> None:
     tell(fresh, fresh.block)
     fine = client.get("/api/journal").text
     tell(fresh, fresh.block + 100)
@@ -181,12 +181,12 @@ def test_the_heartbeat_is_observed_without_requests_and_through_failures() -> No
     wait_until(lambda: len(looks) == 3)
 
 
-def test_before_an_indexer_ever_told_there_is_nothing_to_warn_of(client: FlaskClient) -> None:
+def test_before_an_indexer_ever_told_there_is_nothing_to_warn_of(client: ApiClient) -> None:
     assert "warning" not in client.get("/api/pairs").json
     assert client.get("/api/ready").status_code == 200
 
 
-def test_the_limit_is_a_setting(fresh: World, client: FlaskClient) -> None:
+def test_the_limit_is_a_setting(fresh: World, client: ApiClient) -> None:
     tell(fresh, fresh.block + 6)
     assert "warning" not in client.get("/api/pairs").json
     assert fresh.client(max_lag_blocks=5).get("/api/pairs").json["lag"] == 6

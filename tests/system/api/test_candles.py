@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiClient
 from tests.system.api.past_world import (
     PRECISION,
     PRICE_DECIMALS,
@@ -60,7 +60,7 @@ def started(candle: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("interval", LENGTHS)
 @pytest.mark.parametrize("quote", QUOTES)
-def test_candles(reader: FlaskClient, journal: Journal, quote: str, interval: str) -> None:
+def test_candles(reader: ApiClient, journal: Journal, quote: str, interval: str) -> None:
     expected = candles_of(journal, quote, interval)
     path = f"/api/candles?base=PEK&quote={quote}&interval={interval}"
     assert [started(row) for row in reader.get(f"{path}&limit=1000").json["candles"]] == expected
@@ -85,7 +85,7 @@ def test_candles(reader: FlaskClient, journal: Journal, quote: str, interval: st
         assert [started(row) for row in shown] == [row for row in expected if since <= row["start"] < until]
 
 
-def test_times_as_text_are_times_as_numbers(reader: FlaskClient, journal: Journal) -> None:
+def test_times_as_text_are_times_as_numbers(reader: ApiClient, journal: Journal) -> None:
     path = "/api/candles?base=PEK&quote=HBD&interval=1m&limit=1000"
     day = journal.trades[len(journal.trades) // 2].timestamp // 86_400 * 86_400
     date = f"{journal.times[next(b for b, t in journal.times.items() if seconds(t) >= day)][:10]}"
@@ -116,14 +116,14 @@ def test_times_as_text_are_times_as_numbers(reader: FlaskClient, journal: Journa
         "cursor=AAAA",
     ],
 )
-def test_candles_refuse(reader: FlaskClient, query: str) -> None:
+def test_candles_refuse(reader: ApiClient, query: str) -> None:
     answer = reader.get(f"/api/candles?base=PEK&quote=HBD&{query}")
     assert (answer.status_code, answer.json["code"]) == (400, "E_INPUT")
     assert answer.json["error"].startswith(query.split("=", maxsplit=1)[0])
 
 
 def test_the_day_s_figures_are_those_of_its_trades(
-    past_world: PastWorld, reader: FlaskClient, journal: Journal
+    past_world: PastWorld, reader: ApiClient, journal: Journal
 ) -> None:
     end = past_world.world.time // 60 * 60 + 60
     for row in reader.get("/api/pairs").json["pairs"]:

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi import checks
 
 from api.app import create_app
 from api.settings import ApiSettings
+from tests.support.api_client import ApiClient
 from tests.system.api.described import Described
 from tests.system.api.world import World
 
@@ -25,7 +26,7 @@ STREAM = "/api/stream"
 
 def described_paths() -> list[str]:
     app = create_app(ApiSettings(database_url="sqlite:///none.db"))
-    return [path for path in Described(app.test_client()).paths() if path != STREAM]
+    return [path for path in Described(ApiClient(app)).paths() if path != STREAM]
 
 
 class Contract(NamedTuple):

@@ -14,6 +14,7 @@ from api.database import Database
 from api.http.errors import ApiError
 from api.settings import ApiSettings
 from settlement.store.database import open_writer
+from tests.support.api_client import ApiClient
 from tests.system.api.world import World, small_world
 
 PATHS = [
@@ -26,7 +27,7 @@ PATHS = [
 
 
 def client_of(path: Path):
-    return create_app(ApiSettings(database_url=f"sqlite:///{path}")).test_client()
+    return ApiClient(create_app(ApiSettings(database_url=f"sqlite:///{path}")))
 
 
 def test_the_handle_cannot_write(world: World) -> None:
@@ -121,7 +122,7 @@ def test_after_the_writer_has_gone(tmp_path: Path) -> None:
 def test_a_locked_database_is_503(tmp_path: Path) -> None:
     world = small_world(tmp_path)
     world.close()
-    client = create_app(ApiSettings(database_url=f"sqlite:///{world.path}?timeout=0.02")).test_client()
+    client = ApiClient(create_app(ApiSettings(database_url=f"sqlite:///{world.path}?timeout=0.02")))
     with sqlite3.connect(world.path, isolation_level=None) as greedy:
         greedy.execute("PRAGMA locking_mode=EXCLUSIVE")
         greedy.execute("BEGIN EXCLUSIVE")
@@ -164,7 +165,7 @@ def test_many_threads_and_a_writer(tmp_path: Path) -> None:
     stop = threading.Event()
 
     def read() -> None:
-        reader = client.test_client()
+        reader = ApiClient(client)
         while not stop.is_set():
             book = reader.get("/api/orderbook?base=PEK&quote=SWAP.HIVE").json
             orders = sum(level["orders"] for level in book["asks"])

@@ -8,12 +8,12 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.http.errors import KINDS
 from api.http.parameters import CursorText, Id, Rule, Symbol, User
+from tests.support.api_client import ApiClient
 from tests.system.api.described import Described
 from tests.system.api.examples import PACKED
 from tests.system.api.pages import Page
@@ -115,7 +115,7 @@ def test_what_a_rule_takes_its_schema_takes(parameter: Any) -> None:
 # ---------------------------------------------------------------- the page
 
 
-def test_the_page_shows_every_path_parameter_and_code(client: FlaskClient, described: Described) -> None:
+def test_the_page_shows_every_path_parameter_and_code(client: ApiClient, described: Described) -> None:
     page = client.get("/api/docs")
     assert (page.status_code, page.mimetype) == (200, "text/html")
     for path, methods in described.document["paths"].items():
@@ -126,7 +126,7 @@ def test_the_page_shows_every_path_parameter_and_code(client: FlaskClient, descr
         assert f'id="{code}"' in page.text  # where an error's `type` leads
 
 
-def test_the_page_works_under_its_policy(client: FlaskClient) -> None:
+def test_the_page_works_under_its_policy(client: ApiClient) -> None:
     page = client.get("/api/docs")
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     assert "unsafe" not in page.headers["Content-Security-Policy"]
@@ -141,6 +141,6 @@ def test_the_page_works_under_its_policy(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/docs", "/api/openapi.json", "/api/docs/page.css"])
-def test_the_description_is_sent_once(client: FlaskClient, path: str) -> None:
+def test_the_description_is_sent_once(client: ApiClient, path: str) -> None:
     etag = client.get(path).headers["ETag"]
     assert client.get(path, headers={"If-None-Match": etag}).status_code == 304

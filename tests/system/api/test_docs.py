@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from api.app import create_app, resources
 from api.http.errors import KINDS
 from api.http.parameters import ParameterReader
+from tests.support.api_client import ApiClient
 from tests.system.api.examples import FILE, PACKED, body_of, examples, packed
 from tests.system.api.world import World
 
@@ -34,12 +34,12 @@ def test_every_parameter_is_documented_in_its_section(world: World) -> None:
 
 
 @pytest.mark.parametrize(("address", "shown"), list(examples()))
-def test_examples_are_true(client: FlaskClient, address: str, shown: object) -> None:
+def test_examples_are_true(client: ApiClient, address: str, shown: object) -> None:
     """After a change, `python -m tests.system.api.examples` writes them anew."""
     assert _without_version(body_of(client.get(address))) == _without_version(shown)
 
 
-def test_the_packed_examples_are_the_same(client: FlaskClient) -> None:
+def test_the_packed_examples_are_the_same(client: ApiClient) -> None:
     held = json.loads(PACKED.read_text("utf-8"))
     fresh = packed(client)
     for example in [each for side in (held, fresh) for found in side.values() for each in found]:

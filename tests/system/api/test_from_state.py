@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.settings import ApiSettings
@@ -17,12 +16,13 @@ from settlement.store.database import open_writer
 from settlement.store.write.initialise import initialise_from_state
 from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import Batch, make_read_indexes, totals_of
+from tests.support.api_client import ApiClient
 from tests.system.api.past_world import NAMES, QUOTES, PastWorld, everything
 from tests.system.api.world import block_id
 
 
 @pytest.fixture(scope="module")
-def replica(past_world: PastWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+def replica(past_world: PastWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClient]:
     """A database made of the newest state text of the past world, and one block more."""
     world = past_world.world
     text = state_text(world.rules.state)
@@ -35,7 +35,7 @@ def replica(past_world: PastWorld, tmp_path_factory: pytest.TempPathFactory) -> 
     number = machine.next_block()
     entry = machine.apply(BlockHeader(number, block_id(number), world.time + 3), _later(past_world))
     projector.project(Batch([entry], [], entry.header, totals_of(machine.state)))
-    yield create_app(ApiSettings(database_url=url)).test_client()
+    yield ApiClient(create_app(ApiSettings(database_url=url)))
     database.dispose()
 
 
@@ -56,7 +56,7 @@ def _later(past_world: PastWorld) -> list[Any]:
     ],
 )
 def test_answers_at_its_first_block_are_those_of_the_whole_history(
-    past_world: PastWorld, reader: FlaskClient, replica: FlaskClient, path: str
+    past_world: PastWorld, reader: ApiClient, replica: ApiClient, path: str
 ) -> None:
     at_origin = f"{path}&block={past_world.world.block}"
     assert replica.get(at_origin).json == reader.get(at_origin).json
@@ -64,7 +64,7 @@ def test_answers_at_its_first_block_are_those_of_the_whole_history(
 
 @pytest.mark.parametrize("status", ["open", "waiting"])
 def test_orders_and_stops_at_its_first_block(
-    past_world: PastWorld, reader: FlaskClient, replica: FlaskClient, status: str
+    past_world: PastWorld, reader: ApiClient, replica: ApiClient, status: str
 ) -> None:
     """All but what only the history says: when and by whom they were placed, and their trades."""
     unknown = {"by", "action", "ref", "ts", "block", "average_price", "fees", "stop_of"}
@@ -78,9 +78,7 @@ def test_orders_and_stops_at_its_first_block(
     assert everything(replica, f"/api/orders?status={status}", "orders") == []
 
 
-def test_its_first_state_is_the_text_and_nothing_is_before(
-    past_world: PastWorld, replica: FlaskClient
-) -> None:
+def test_its_first_state_is_the_text_and_nothing_is_before(past_world: PastWorld, replica: ApiClient) -> None:
     origin = past_world.world.block
     assert replica.get(f"/api/state?block={origin}").text == state_text(past_world.world.rules.state)
     answer = replica.get(f"/api/state?block={origin - 1}")
@@ -90,7 +88,7 @@ def test_its_first_state_is_the_text_and_nothing_is_before(
     )
 
 
-def test_every_list_answers(replica: FlaskClient) -> None:
+def test_every_list_answers(replica: ApiClient) -> None:
     for path in (
         *("/api/health", "/api/venue", "/api/pairs", "/api/marks", "/api/orders", "/api/withdrawals"),
         *("/api/solvency", "/api/checkpoints", "/api/liabilities", "/api/journal"),

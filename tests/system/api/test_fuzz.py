@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiClient
 from tests.system.api.described import Described
 from tests.system.api.test_contract import described_paths
 from tests.system.api.world import World
@@ -57,7 +57,7 @@ HOSTILE = [
 class Fuzzed:
     """A path with good values for what it needs, to be spoiled one by one."""
 
-    def __init__(self, client: FlaskClient, described: Described, path: str) -> None:
+    def __init__(self, client: ApiClient, described: Described, path: str) -> None:
         self._client = client
         self._described = described
         self._path = path
@@ -84,13 +84,13 @@ def described(world: World) -> Described:
 
 
 @pytest.fixture(scope="module")
-def patient(world: World) -> FlaskClient:
+def patient(world: World) -> ApiClient:
     """An API that asks no Hive node."""
     return world.client()
 
 
 @pytest.mark.parametrize("path", described_paths())
-def test_hostile_values_anywhere(patient: FlaskClient, described: Described, path: str) -> None:
+def test_hostile_values_anywhere(patient: ApiClient, described: Described, path: str) -> None:
     fuzzed = Fuzzed(patient, described, path)
     statuses = [fuzzed.ask({**fuzzed.good, name: value}) for name in fuzzed.names for value in HOSTILE]
     assert not fuzzed.names or 400 in statuses
@@ -98,7 +98,7 @@ def test_hostile_values_anywhere(patient: FlaskClient, described: Described, pat
 
 @pytest.mark.parametrize("path", described_paths())
 def test_what_is_not_known_or_given_twice_is_an_error(
-    patient: FlaskClient, described: Described, path: str
+    patient: ApiClient, described: Described, path: str
 ) -> None:
     fuzzed = Fuzzed(patient, described, path)
     for more in ("&x=1", "&X", "&%00=1", "&" + "é" * 300 + "=1", "&a[]=1&a[]=2"):
@@ -108,7 +108,7 @@ def test_what_is_not_known_or_given_twice_is_an_error(
 
 
 @pytest.mark.parametrize("path", described_paths())
-def test_what_is_needed_and_missing_is_named(patient: FlaskClient, described: Described, path: str) -> None:
+def test_what_is_needed_and_missing_is_named(patient: ApiClient, described: Described, path: str) -> None:
     parameters: list[dict[str, Any]] = described.document["paths"][path]["get"]["parameters"]
     fuzzed = Fuzzed(patient, described, path)
     for parameter in parameters:
@@ -117,5 +117,5 @@ def test_what_is_needed_and_missing_is_named(patient: FlaskClient, described: De
             assert fuzzed.ask(left) == 400
 
 
-def test_thousands_of_parameters(patient: FlaskClient) -> None:
+def test_thousands_of_parameters(patient: ApiClient) -> None:
     assert patient.get("/api/pairs?" + "&".join(f"p{n}=1" for n in range(5000))).status_code == 400

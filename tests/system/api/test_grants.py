@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from settlement.core.journal.lines import iso_time
+from tests.support.api_client import ApiClient
 from tests.system.api.world import World
 
 DAY = 86_400
@@ -26,7 +26,7 @@ def market(fresh: World) -> World:
     return fresh
 
 
-def get(client: FlaskClient, path: str) -> Any:
+def get(client: ApiClient, path: str) -> Any:
     answer = client.get(path)
     assert answer.status_code == 200, answer.json
     return answer.json

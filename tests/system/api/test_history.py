@@ -6,10 +6,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from settlement.store.read.market.trades import list_account_trades
 from settlement.store.read.venue import find_account
+from tests.support.api_client import ApiClient
 from tests.system.api.world import VENUE, World
 
 NAMES = ("alice", "bob", "carol")
@@ -30,7 +30,7 @@ def world(tmp_path) -> World:
     return world
 
 
-def everything(client: FlaskClient, query: str) -> list[dict[str, Any]]:
+def everything(client: ApiClient, query: str) -> list[dict[str, Any]]:
     rows, cursor = [], ""
     while True:
         body = client.get(f"/api/history?{query}{cursor}").json
@@ -40,7 +40,7 @@ def everything(client: FlaskClient, query: str) -> list[dict[str, Any]]:
         cursor = f"&cursor={body['next_cursor']}"
 
 
-def expected(client: FlaskClient, name: str) -> list[dict[str, Any]]:
+def expected(client: ApiClient, name: str) -> list[dict[str, Any]]:
     """The same out of the pairs' trades and of who placed the orders."""
     owners = {row["id"]: row["user"] for row in client.get("/api/orders?limit=1000").json["orders"]}
     found = []

@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.settings import ApiSettings, SettingsError, default_frontend
 from settlement.store.indexer_status import IndexerStatus, write_status
+from tests.support.api_client import ApiClient
 from tests.system.api.examples import PACKED
 from tests.system.api.pages import Page
 from tests.system.api.problems import problem
@@ -42,7 +42,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_answer_names_its_block(world: World, client: FlaskClient, path: str) -> None:
+def test_every_answer_names_its_block(world: World, client: ApiClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer.json["block"] == world.block
@@ -54,7 +54,7 @@ def test_every_answer_names_its_block(world: World, client: FlaskClient, path: s
 
 
 @pytest.mark.parametrize("path", EVERY)
-def test_a_conditional_request_gives_304(client: FlaskClient, path: str) -> None:
+def test_a_conditional_request_gives_304(client: ApiClient, path: str) -> None:
     etag = client.get(path).headers["ETag"]
     for held in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
         answer = client.get(path, headers={"If-None-Match": held})
@@ -95,7 +95,7 @@ def comparable(answer: TestResponse) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("path", ["/api/orders", "/api/state", "/api/solvency"])
-def test_a_body_is_compressed_for_clients_that_accept_it(client: FlaskClient, path: str) -> None:
+def test_a_body_is_compressed_for_clients_that_accept_it(client: ApiClient, path: str) -> None:
     plain = client.get(path)
     assert plain.headers["Vary"] == "Accept-Encoding"
     for accepted in ("gzip", "br, gzip;q=0.5", "*"):
@@ -108,7 +108,7 @@ def test_a_body_is_compressed_for_clients_that_accept_it(client: FlaskClient, pa
         assert client.get(path, headers={"Accept-Encoding": accepted}).data == plain.data
 
 
-def test_a_short_body_is_never_compressed(client: FlaskClient) -> None:
+def test_a_short_body_is_never_compressed(client: ApiClient) -> None:
     answer = client.get("/api/orders?user=nobody", headers={"Accept-Encoding": "gzip"})
     assert answer.json["orders"] == []
     assert "Content-Encoding" not in answer.headers
@@ -131,7 +131,7 @@ def test_a_cached_response_is_replaced_by_the_next_block(fresh: World) -> None:
 
 
 @pytest.mark.parametrize("path", [*EVERY, "/metrics", "/api/docs", "/api/nothing", "/", "/config.js"])
-def test_nothing_else_than_reading(client: FlaskClient, path: str) -> None:
+def test_nothing_else_than_reading(client: ApiClient, path: str) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "X"):
         answer = client.open(path, method=method, data=b'{"a": 1}')
         assert answer.status_code == 405
@@ -146,12 +146,12 @@ def test_there_is_no_secret_no_session_and_no_way_to_write(world: World) -> None
     for rule in app.url_map.iter_rules():
         assert rule.methods <= {"GET", "HEAD", "OPTIONS"}, rule
     for path in EVERY:
-        asked = app.test_client().get(path, headers={"Cookie": "session=x; user=admin"})
+        asked = ApiClient(app).get(path, headers={"Cookie": "session=x; user=admin"})
         assert (asked.status_code, "Set-Cookie" in asked.headers) == (200, False)
 
 
 @pytest.mark.parametrize("path", EVERY)
-def test_head_and_options(client: FlaskClient, path: str) -> None:
+def test_head_and_options(client: ApiClient, path: str) -> None:
     get, head, options = client.get(path), client.head(path), client.options(path)
     assert (head.status_code, head.data) == (200, b"")
     assert head.headers["ETag"] == get.headers["ETag"]
@@ -175,7 +175,7 @@ def test_head_and_options(client: FlaskClient, path: str) -> None:
         "/api/orders/a/b",
     ],
 )
-def test_unknown_addresses(client: FlaskClient, path: str) -> None:
+def test_unknown_addresses(client: ApiClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
     assert answer.json == problem("E_NOT_FOUND", "There is no such address.")
@@ -185,7 +185,7 @@ def test_unknown_addresses(client: FlaskClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/pairs", "/api/nothing", "/api/pairs?x=1"])
-def test_protecting_headers_are_on_everything(client: FlaskClient, path: str) -> None:
+def test_protecting_headers_are_on_everything(client: ApiClient, path: str) -> None:
     headers = client.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -212,7 +212,7 @@ def test_a_bug_in_us_shows_an_id_and_nothing_from_inside(
 # ---------------------------------------------------------------- other sites' pages
 
 
-def allowed(client: FlaskClient, origin: str) -> str | None:
+def allowed(client: ApiClient, origin: str) -> str | None:
     return client.get("/api/pairs", headers={"Origin": origin}).headers.get("Access-Control-Allow-Origin")
 
 
@@ -272,14 +272,14 @@ def test_an_origin_that_is_none_is_refused_at_start(origin: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(world: World) -> FlaskClient:
-    return create_app(world.settings(frontend=default_frontend())).test_client()
+def site(world: World) -> ApiClient:
+    return ApiClient(create_app(world.settings(frontend=default_frontend())))
 
 
 HTML_PAGES = sorted(path.name for path in (default_frontend() or Path()).glob("*.html"))
 
 
-def test_the_page_is_served_with_its_policy(site: FlaskClient) -> None:
+def test_the_page_is_served_with_its_policy(site: ApiClient) -> None:
     page = site.get("/")
     assert (page.status_code, page.mimetype) == (200, "text/html")
     policy = page.headers["Content-Security-Policy"]
@@ -293,7 +293,7 @@ def test_the_page_is_served_with_its_policy(site: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("name", HTML_PAGES)
-def test_a_page_of_the_site_works_under_its_policy(site: FlaskClient, name: str) -> None:
+def test_a_page_of_the_site_works_under_its_policy(site: ApiClient, name: str) -> None:
     """No inline code or style, nothing from elsewhere, and every file that it names is there."""
     page = Page(site.get(f"/{name}").text)
     assert page.inline() == []
@@ -302,7 +302,7 @@ def test_a_page_of_the_site_works_under_its_policy(site: FlaskClient, name: str)
         assert site.get(f"/{address.removeprefix('/')}").status_code == 200, address
 
 
-def test_no_script_of_the_site_writes_html(site: FlaskClient) -> None:
+def test_no_script_of_the_site_writes_html(site: ApiClient) -> None:
     folder = default_frontend()
     assert folder is not None
     for script in (folder / "js").rglob("*.js"):
@@ -310,7 +310,7 @@ def test_no_script_of_the_site_writes_html(site: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/trade.html", "/css/site.css", "/js/data/api.js", "/icon.svg"])
-def test_a_text_of_the_site_is_compressed_for_clients_that_accept_it(site: FlaskClient, path: str) -> None:
+def test_a_text_of_the_site_is_compressed_for_clients_that_accept_it(site: ApiClient, path: str) -> None:
     plain, packed = site.get(path), site.get(path, headers={"Accept-Encoding": "gzip, br"})
     assert "Content-Encoding" not in plain.headers
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -325,11 +325,11 @@ def test_a_text_of_the_site_is_compressed_for_clients_that_accept_it(site: Flask
 @pytest.mark.parametrize(
     "path", ["/../pyproject.toml", "/..%2fpyproject.toml", "/%2e%2e/x", "//etc/passwd", "/.", "/a%00b"]
 )
-def test_nothing_outside_the_folder(site: FlaskClient, path: str) -> None:
+def test_nothing_outside_the_folder(site: ApiClient, path: str) -> None:
     assert site.get(path).status_code == 404
 
 
-def test_without_a_site_there_is_nothing_at_the_root(client: FlaskClient) -> None:
+def test_without_a_site_there_is_nothing_at_the_root(client: ApiClient) -> None:
     assert client.get("/").status_code == 404
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
-from flask.testing import FlaskClient
 
 from api.database import Database
 from api.routes.audit.journal import journal_text
+from tests.support.api_client import ApiClient
 from tests.system.api.past_world import (
     Journal,
     PastWorld,
@@ -16,7 +16,7 @@ from tests.system.api.past_world import (
 from tests.system.api.world import START_BLOCK
 
 
-def test_blocks_chain_from_the_venue_on(past_world: PastWorld, reader: FlaskClient, journal: Journal) -> None:
+def test_blocks_chain_from_the_venue_on(past_world: PastWorld, reader: ApiClient, journal: Journal) -> None:
     """Every block's hash follows from the one before and its lines, as auditors compute it."""
     hash_ = past_world.world.rules.state.venue_hash
     for number in range(START_BLOCK - 1, past_world.world.block + 1):
@@ -36,7 +36,7 @@ def test_blocks_chain_from_the_venue_on(past_world: PastWorld, reader: FlaskClie
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 @pytest.mark.parametrize("chars", [1, 2_000, 4 << 20])
 def test_the_journal_in_pieces_is_the_journal(
-    past_world: PastWorld, reader: FlaskClient, size: int, chars: int
+    past_world: PastWorld, reader: ApiClient, size: int, chars: int
 ) -> None:
     whole = reader.get("/api/journal").text
     database = Database(past_world.world.url)
@@ -57,7 +57,7 @@ def test_the_journal_in_pieces_is_the_journal(
     assert next_ == past_world.world.block + 1
 
 
-def test_the_journal_between_two_blocks(past_world: PastWorld, reader: FlaskClient, journal: Journal) -> None:
+def test_the_journal_between_two_blocks(past_world: PastWorld, reader: ApiClient, journal: Journal) -> None:
     answer = reader.get("/api/journal?from=1040&to=1060")
     expected = [" ".join(fields) for block, fields in journal.lines if 1040 <= block <= 1060]
     assert answer.text.splitlines() == expected

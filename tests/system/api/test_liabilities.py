@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from settlement.core.liability_proof import Leaf, Tree, roots_of, roots_text
+from tests.support.api_client import ApiClient
 from tests.system.api.past_world import NAMES, PRECISION, PastWorld, at, show
 
 
 def test_roots_are_those_of_the_state_and_of_every_proof(
-    past_world: PastWorld, reader: FlaskClient, moments: list[int | None]
+    past_world: PastWorld, reader: ApiClient, moments: list[int | None]
 ) -> None:
     for block in moments[:12]:
         state = past_world.state(block)
@@ -51,7 +51,7 @@ def refusal(answer: TestResponse, status: int, code: str = "E_INPUT") -> str:
     return sentence
 
 
-def test_the_end_of_a_day(past_world: PastWorld, reader: FlaskClient) -> None:
+def test_the_end_of_a_day(past_world: PastWorld, reader: ApiClient) -> None:
     newest = date.fromisoformat(reader.get("/api/health").json["ts"][:10])
     first = reader.get(f"/api/liabilities?day={newest - timedelta(days=4000)}").json
     assert (first["root_block"], first["tokens"]) == (0, [])
@@ -62,11 +62,11 @@ def test_the_end_of_a_day(past_world: PastWorld, reader: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "day", ["", "2026-1-1", "2026-02-30", "20260101", "2026-01-01T00:00:00", "٢٠٢٦-01-01", "9999-12-31"]
 )
-def test_what_is_no_day(reader: FlaskClient, day: str) -> None:
+def test_what_is_no_day(reader: ApiClient, day: str) -> None:
     assert "day must be a day like" in refusal(reader.get("/api/liabilities", query_string={"day": day}), 400)
 
 
-def test_a_block_and_a_day_exclude_each_other(reader: FlaskClient) -> None:
+def test_a_block_and_a_day_exclude_each_other(reader: ApiClient) -> None:
     block = reader.get("/api/health").json["block"]
     assert "give either block or day" in refusal(
         reader.get(f"/api/liabilities?block={block}&day=2026-01-01"), 400

@@ -6,17 +6,17 @@ import logging
 from typing import ClassVar
 
 import pytest
-from flask.testing import FlaskClient
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
 
 from api.app import create_app
 from api.settings import ApiSettings, SettingsError
+from tests.support.api_client import ApiClient
 from tests.system.api.problems import problem
 from tests.system.api.world import World
 
 
-def statuses(client: FlaskClient, times: int, path: str = "/api/pairs", **asked: object) -> list[int]:
+def statuses(client: ApiClient, times: int, path: str = "/api/pairs", **asked: object) -> list[int]:
     return [client.get(path, **asked).status_code for _ in range(times)]
 
 

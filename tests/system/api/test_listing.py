@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from settlement.core.parsing.amounts import MAX_UNITS
+from tests.support.api_client import ApiClient
 from tests.system.api.past_world import PRECISION, PRICE_DECIMALS, QUOTES, Journal, PastWorld, seconds, show
 from tests.system.api.world import World
 
@@ -24,7 +24,7 @@ class Shown(str):
     """A JSON number with a point in it, as it was written."""
 
 
-def ask(client: FlaskClient, path: str) -> Any:
+def ask(client: ApiClient, path: str) -> Any:
     answer = client.get(path)
     assert answer.status_code == 200, answer.text
     return json.loads(answer.text, parse_float=Shown)
@@ -179,7 +179,7 @@ def follows(value: Any, fields: dict[str, Check]) -> None:
 # ---------------------------------------------------------------- CoinGecko
 
 
-def test_gecko_pairs_and_tickers(reader: FlaskClient) -> None:
+def test_gecko_pairs_and_tickers(reader: ApiClient) -> None:
     ours = reader.get("/api/pairs").json["pairs"]
     pairs, tickers = ask(reader, "/api/coingecko/pairs"), ask(reader, "/api/coingecko/tickers")
     assert [pair["ticker_id"] for pair in pairs] == [
@@ -201,7 +201,7 @@ def test_gecko_pairs_and_tickers(reader: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_gecko_orderbook(past_world: PastWorld, reader: FlaskClient, quote: str) -> None:
+def test_gecko_orderbook(past_world: PastWorld, reader: ApiClient, quote: str) -> None:
     ours = reader.get(f"/api/orderbook?base=PEK&quote={quote}&depth=500").json
     whole_book = ask(reader, f"/api/coingecko/orderbook?ticker_id=PEK_{quote}")
     follows(whole_book, GECKO_BOOK)
@@ -215,7 +215,7 @@ def test_gecko_orderbook(past_world: PastWorld, reader: FlaskClient, quote: str)
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_gecko_trades(reader: FlaskClient, journal: Journal, quote: str) -> None:
+def test_gecko_trades(reader: ApiClient, journal: Journal, quote: str) -> None:
     mine = [trade for trade in journal.trades if trade.pair == f"PEK/{quote}"][::-1]
     takers = {order.id: order.side for order in journal.placed}
     path = f"/api/coingecko/historical_trades?ticker_id=PEK_{quote}"
@@ -266,7 +266,7 @@ def test_gecko_trades(reader: FlaskClient, journal: Journal, quote: str) -> None
 # ---------------------------------------------------------------- CoinMarketCap
 
 
-def test_cap_summary_ticker_and_assets(past_world: PastWorld, reader: FlaskClient) -> None:
+def test_cap_summary_ticker_and_assets(past_world: PastWorld, reader: ApiClient) -> None:
     ours = reader.get("/api/pairs").json["pairs"]
     summary, tickers = ask(reader, "/api/coinmarketcap/summary"), ask(reader, "/api/coinmarketcap/ticker")
     assert list(tickers) == [row["trading_pairs"] for row in summary]
@@ -307,7 +307,7 @@ def test_a_paused_pair_is_frozen(fresh: World) -> None:
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_cap_orderbook(past_world: PastWorld, reader: FlaskClient, quote: str) -> None:
+def test_cap_orderbook(past_world: PastWorld, reader: ApiClient, quote: str) -> None:
     ours = reader.get(f"/api/orderbook?base=PEK&quote={quote}&depth=500").json
     path = f"/api/coinmarketcap/orderbook/PEK_{quote}"
     book = ask(reader, path)
@@ -329,7 +329,7 @@ def test_cap_orderbook(past_world: PastWorld, reader: FlaskClient, quote: str) -
 
 @pytest.mark.parametrize("quote", QUOTES)
 def test_cap_trades_are_those_of_the_last_day(
-    past_world: PastWorld, reader: FlaskClient, journal: Journal, quote: str
+    past_world: PastWorld, reader: ApiClient, journal: Journal, quote: str
 ) -> None:
     trades = ask(reader, f"/api/coinmarketcap/trades/PEK_{quote}")
     expected = [
@@ -362,7 +362,7 @@ def test_numbers_beyond_floats_are_whole(fresh: World) -> None:
 # ---------------------------------------------------------------- TradingView
 
 
-def test_udf_config_and_time(past_world: PastWorld, reader: FlaskClient) -> None:
+def test_udf_config_and_time(past_world: PastWorld, reader: ApiClient) -> None:
     config = ask(reader, "/api/udf/config")
     follows(config, UDF_CONFIG)
     assert config["supported_resolutions"] == ["1", "5", "15", "30", "60", "240", "1D", "1W"]
@@ -371,7 +371,7 @@ def test_udf_config_and_time(past_world: PastWorld, reader: FlaskClient) -> None
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_udf_symbols(reader: FlaskClient, quote: str) -> None:
+def test_udf_symbols(reader: ApiClient, quote: str) -> None:
     name = f"PEK_{quote}"
     symbol = ask(reader, f"/api/udf/symbols?symbol={name}")
     follows(symbol, UDF_SYMBOL)
@@ -389,7 +389,7 @@ def test_udf_symbols(reader: FlaskClient, quote: str) -> None:
     assert symbol["type"] in [each["value"] for each in config["symbols_types"]]
 
 
-def test_udf_search(reader: FlaskClient) -> None:
+def test_udf_search(reader: ApiClient) -> None:
     def found(query: str) -> list[str]:
         results = ask(reader, f"/api/udf/search?{query}")
         for result in results:
@@ -422,7 +422,7 @@ RESOLUTIONS = {
 
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
-def test_udf_history(past_world: PastWorld, reader: FlaskClient, resolution: str) -> None:
+def test_udf_history(past_world: PastWorld, reader: ApiClient, resolution: str) -> None:
     """Columns of our own candles, in the library's order, for every way in which it asks."""
     path = f"/api/candles?base=PEK&quote=HBD&interval={RESOLUTIONS[resolution]}&limit=1000"
     ours = reader.get(path).json["candles"]
@@ -474,7 +474,7 @@ def started(ts: str) -> int:
     ],
 )
 def test_udf_errors_carry_the_feed_s_own_members(
-    reader: FlaskClient, path: str, status: int, code: str
+    reader: ApiClient, path: str, status: int, code: str
 ) -> None:
     answer = reader.get(path)
     assert (answer.status_code, answer.json["code"], answer.json["s"]) == (status, code, "error")
@@ -482,7 +482,7 @@ def test_udf_errors_carry_the_feed_s_own_members(
     assert answer.mimetype == "application/problem+json"
 
 
-def test_other_errors_do_not(reader: FlaskClient) -> None:
+def test_other_errors_do_not(reader: ApiClient) -> None:
     for path in ("/api/price?base=PEK&quote=DOGE", "/api/coingecko/orderbook?ticker_id=PEK_DOGE"):
         assert {"s", "errmsg"} & set(reader.get(path).json) == set()
 
@@ -522,7 +522,7 @@ def test_an_empty_venue_is_answered(fresh: World, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_they_are_not_sent_again_to_who_holds_them(reader: FlaskClient, path: str) -> None:
+def test_they_are_not_sent_again_to_who_holds_them(reader: ApiClient, path: str) -> None:
     etag = reader.get(path).headers["ETag"]
     assert reader.get(path, headers={"If-None-Match": etag}).status_code == 304
 
@@ -538,7 +538,7 @@ def test_they_are_not_sent_again_to_who_holds_them(reader: FlaskClient, path: st
         "/api/udf/symbols?symbol={}",
     ],
 )
-def test_an_unknown_pair_is_404(reader: FlaskClient, path: str, name: str) -> None:
+def test_an_unknown_pair_is_404(reader: ApiClient, path: str, name: str) -> None:
     answer = reader.get(path.format(name))
     assert (answer.status_code, answer.json["code"]) == (404, "E_PAIR")
     assert answer.json["error"] == f"There is no pair {name}. /api/pairs lists them."
@@ -566,7 +566,7 @@ def test_an_unknown_pair_is_404(reader: FlaskClient, path: str, name: str) -> No
     "path",
     ["/api/coingecko/orderbook?ticker_id={}", "/api/coinmarketcap/trades/{}", "/api/udf/symbols?symbol={}"],
 )
-def test_a_name_that_is_no_pair_is_refused(reader: FlaskClient, path: str, value: str) -> None:
+def test_a_name_that_is_no_pair_is_refused(reader: ApiClient, path: str, value: str) -> None:
     answer = reader.get(path.format(value))
     if "/" in value and "trades" in path:
         assert answer.status_code == 404
@@ -594,6 +594,6 @@ def test_a_name_that_is_no_pair_is_refused(reader: FlaskClient, path: str, value
         "/api/udf/time?x=1",
     ],
 )
-def test_bad_parameters_are_refused(reader: FlaskClient, path: str) -> None:
+def test_bad_parameters_are_refused(reader: ApiClient, path: str) -> None:
     answer = reader.get(path)
     assert (answer.status_code, answer.json["code"]) == (400, "E_INPUT")

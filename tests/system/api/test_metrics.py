@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
@@ -13,12 +12,13 @@ from api.settings import ApiSettings
 from settlement.net.node_pool import report_json
 from settlement.store import payout_schema
 from settlement.store.indexer_status import IndexerStatus, write_status
+from tests.support.api_client import ApiClient
 from tests.system.api.world import World
 
 DOCS = Path(__file__).parents[3] / "docs" / "operator.md"
 
 
-def scrape(world: World, client: FlaskClient | None = None) -> dict[str, float]:
+def scrape(world: World, client: ApiClient | None = None) -> dict[str, float]:
     """The samples by name and labels."""
     answer = (client or world.client()).get("/metrics")
     assert answer.status_code == 200
@@ -49,7 +49,7 @@ def test_metrics_tell_where_the_replica_stands(fresh: World) -> None:
 
 
 def test_without_a_database_the_scrape_says_so(tmp_path: Path) -> None:
-    client = create_app(ApiSettings(database_url=f"sqlite:///{tmp_path}/none.db")).test_client()
+    client = ApiClient(create_app(ApiSettings(database_url=f"sqlite:///{tmp_path}/none.db")))
     answer = client.get("/metrics")
     assert answer.status_code == 200
     assert "peakedex_database_up 0.0" in answer.text

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask.testing import FlaskClient
-
 from settlement.core.events import HIVE_ENGINE, Movement
 from settlement.core.journal.lines import iso_time
 from settlement.core.liability_proof import Inclusion, Leaf, Node, Proof, Step, Tree, check_proof, read_proof
 from settlement.core.parsing.names import decode
 from settlement.store import payout_schema
+from tests.support.api_client import ApiClient
 from tests.system.api.past_world import (
     NAMES,
     PRECISION,
@@ -25,7 +24,7 @@ from tests.system.api.past_world import (
 from tests.system.api.world import START_BLOCK, World
 
 
-def test_deposits(reader: FlaskClient, journal: Journal) -> None:
+def test_deposits(reader: ApiClient, journal: Journal) -> None:
     paid = {fields[0]: fields[1] for _, fields in journal.of_kind("paid")}
     found = set()
     for name in (*NAMES, STRANGER):
@@ -104,7 +103,7 @@ def test_a_withdrawal_that_goes_back(fresh: World) -> None:
     assert client.get("/api/balances?user=alice").json["balances"][0]["available"] == "10.00000000"
 
 
-def test_withdrawals(reader: FlaskClient, journal: Journal) -> None:
+def test_withdrawals(reader: ApiClient, journal: Journal) -> None:
     asked = {fields[0]: int(fields[1]) for _, fields in journal.of_kind("returning")}
     ends = {fields[0]: ("paid", block, fields[1]) for block, fields in journal.of_kind("paid")}
     ends |= {fields[0]: ("returned", block, None) for block, fields in journal.of_kind("return")}
@@ -201,7 +200,7 @@ def test_a_withdrawal_shows_how_far_its_payment_is(fresh: World) -> None:
     assert payouts()[0] == {**signed, "state": "paid"}
 
 
-def test_transfers_add_up_to_the_balances(past_world: PastWorld, reader: FlaskClient) -> None:
+def test_transfers_add_up_to_the_balances(past_world: PastWorld, reader: ApiClient) -> None:
     """Double entry: the sum of an account's transfers is its balance."""
     state = past_world.state(None)
     for name in (*NAMES, "peakecoin.fees"):
@@ -222,7 +221,7 @@ def test_transfers_add_up_to_the_balances(past_world: PastWorld, reader: FlaskCl
     assert everything(reader, "/api/transfers?user=nobody", "transfers") == []
 
 
-def test_solvency(past_world: PastWorld, reader: FlaskClient, journal: Journal) -> None:
+def test_solvency(past_world: PastWorld, reader: ApiClient, journal: Journal) -> None:
     state, body = past_world.state(None), reader.get("/api/solvency").json
     assert [row["symbol"] for row in body["tokens"]] == sorted(PRECISION)
     for row in body["tokens"]:
@@ -270,7 +269,7 @@ def proof_of(body: dict[str, Any]) -> Proof:
     )
 
 
-def test_proofs(past_world: PastWorld, reader: FlaskClient, moments: list[int | None]) -> None:
+def test_proofs(past_world: PastWorld, reader: ApiClient, moments: list[int | None]) -> None:
     """Each proof is valid, has the account's balance, and leads to the roots computed from the state text."""
     for block in moments[:25]:
         state = past_world.state(block)

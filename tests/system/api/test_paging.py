@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiClient
 from tests.system.api.world import World
 
 PAIR = "base=PEK&quote=SWAP.HIVE"
@@ -92,7 +92,7 @@ def test_a_cursor_that_we_did_not_make(busy: World, cursor: str) -> None:
 
 
 def test_an_exact_page_has_no_next_one(busy: World) -> None:
-    client: FlaskClient = busy.client()
+    client: ApiClient = busy.client()
     body = client.get(f"/api/history?{PAIR}&limit=12").json
     assert (len(body["trades"]), body["next_cursor"]) == (12, None)
     assert client.get(f"/api/history?{PAIR}&limit=11").json["next_cursor"] is not None

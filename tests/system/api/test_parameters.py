@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiClient
 from tests.system.api.problems import problem
 
 HOSTILE = [
@@ -88,7 +88,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("path", "name", "value"), REFUSED)
-def test_hostile_text_is_refused_by_name(client: FlaskClient, path: str, name: str, value: str) -> None:
+def test_hostile_text_is_refused_by_name(client: ApiClient, path: str, name: str, value: str) -> None:
     if name == "cursor" and value in ("null", "true", "_", "-1", "9" * 40):
         name = "cursor belongs"
     answer = client.get(path.format(quote(value, safe="")))
@@ -99,20 +99,20 @@ def test_hostile_text_is_refused_by_name(client: FlaskClient, path: str, name: s
 
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("path", ["/api/orders/{}", "/api/intents/{}"])
-def test_hostile_text_in_the_path(client: FlaskClient, path: str, value: str) -> None:
+def test_hostile_text_in_the_path(client: ApiClient, path: str, value: str) -> None:
     answer = client.get(path.format(quote(value, safe="")))
     assert answer.status_code in (400, 404)
     assert answer.json["ok"] is False
 
 
 @pytest.mark.parametrize("value", NUMBERS)
-def test_only_plain_digits_are_a_number(client: FlaskClient, value: str) -> None:
+def test_only_plain_digits_are_a_number(client: ApiClient, value: str) -> None:
     answer = client.get(f"/api/orders?limit={quote(value, safe='')}")
     assert (answer.status_code, answer.json["error"]) == (400, "limit must be a whole number from 1 to 1000.")
 
 
 @pytest.mark.parametrize(("value", "status"), [("1", 200), ("500", 200), ("501", 400), ("0", 400)])
-def test_depth_has_bounds(client: FlaskClient, value: str, status: int) -> None:
+def test_depth_has_bounds(client: ApiClient, value: str, status: int) -> None:
     assert client.get(f"/api/orderbook?base=PEK&quote=HBD&depth={value}").status_code == status
 
 
@@ -148,17 +148,17 @@ def test_depth_has_bounds(client: FlaskClient, value: str, status: int) -> None:
         ),
     ],
 )
-def test_the_error_says_what_to_do(client: FlaskClient, path: str, error: str) -> None:
+def test_the_error_says_what_to_do(client: ApiClient, path: str, error: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.json) == (400, problem("E_INPUT", error))
 
 
-def test_an_unknown_name_is_shown_short_and_printable(client: FlaskClient) -> None:
+def test_an_unknown_name_is_shown_short_and_printable(client: ApiClient) -> None:
     error = client.get(f"/api/pairs?{quote('é' + chr(0) + 'x' * 5000)}=1").json["error"]
     assert error.isascii()
     assert error.isprintable()
     assert len(error) < 140
 
 
-def test_thousands_of_parameters(client: FlaskClient) -> None:
+def test_thousands_of_parameters(client: ApiClient) -> None:
     assert client.get("/api/pairs?" + "&".join(f"p{n}=1" for n in range(5000))).status_code == 400

@@ -6,9 +6,9 @@ import random
 from hashlib import sha256
 
 import pytest
-from flask.testing import FlaskClient
 
 from settlement.core.journal.state_text import state_text
+from tests.support.api_client import ApiClient
 from tests.system.api.past_world import (
     NAMES,
     PRECISION,
@@ -41,7 +41,7 @@ def test_much_happened(past_world: PastWorld, journal: Journal) -> None:
 
 
 def test_every_answer_names_the_block_that_was_asked_for(
-    past_world: PastWorld, reader: FlaskClient, journal: Journal, moments: list[int | None]
+    past_world: PastWorld, reader: ApiClient, journal: Journal, moments: list[int | None]
 ) -> None:
     order = journal.placed[0]
     paths = (
@@ -60,7 +60,7 @@ def test_every_answer_names_the_block_that_was_asked_for(
                 assert body["ts"] == (None if newest is None else f"{journal.times[newest]}Z")
 
 
-def test_balances(past_world: PastWorld, reader: FlaskClient, moments: list[int | None]) -> None:
+def test_balances(past_world: PastWorld, reader: ApiClient, moments: list[int | None]) -> None:
     for block in moments:
         state = past_world.state(block)
         for name in (*NAMES, "peakecoin.fees", STRANGER, "nobody"):
@@ -73,7 +73,7 @@ def test_balances(past_world: PastWorld, reader: FlaskClient, moments: list[int 
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_book(past_world: PastWorld, reader: FlaskClient, moments: list[int | None], quote: str) -> None:
+def test_book(past_world: PastWorld, reader: ApiClient, moments: list[int | None], quote: str) -> None:
     for block in moments:
         body = reader.get(f"/api/orderbook?base=PEK&quote={quote}&depth=500{at(block)}").json
         state = past_world.state(block)
@@ -84,7 +84,7 @@ def test_book(past_world: PastWorld, reader: FlaskClient, moments: list[int | No
             ]
 
 
-def test_open_orders(past_world: PastWorld, reader: FlaskClient, moments: list[int | None]) -> None:
+def test_open_orders(past_world: PastWorld, reader: ApiClient, moments: list[int | None]) -> None:
     for block in moments:
         state = past_world.state(block)
         filters = [("", lambda _: True), ("&base=PEK&quote=HBD", lambda order: order[3] == "PEK/HBD")]
@@ -111,7 +111,7 @@ def test_open_orders(past_world: PastWorld, reader: FlaskClient, moments: list[i
                 assert (row["closed_ts"], row["closed_block"]) == (None, None)
 
 
-def test_waiting_stops(past_world: PastWorld, reader: FlaskClient, moments: list[int | None]) -> None:
+def test_waiting_stops(past_world: PastWorld, reader: ApiClient, moments: list[int | None]) -> None:
     found = 0
     for block in moments:
         state = past_world.state(block)
@@ -133,7 +133,7 @@ def test_waiting_stops(past_world: PastWorld, reader: FlaskClient, moments: list
 
 
 def test_all_orders_with_their_status(
-    past_world: PastWorld, reader: FlaskClient, journal: Journal, moments: list[int | None]
+    past_world: PastWorld, reader: ApiClient, journal: Journal, moments: list[int | None]
 ) -> None:
     for block in moments[:15]:
         number = past_world.world.block if block is None else block
@@ -148,7 +148,7 @@ def test_all_orders_with_their_status(
 
 
 def test_one_order_as_it_stood(
-    past_world: PastWorld, reader: FlaskClient, journal: Journal, moments: list[int | None]
+    past_world: PastWorld, reader: ApiClient, journal: Journal, moments: list[int | None]
 ) -> None:
     """What it had filled, its trades and its lines, up to that block; before it was placed there is none."""
     chance = random.Random(8)
@@ -176,7 +176,7 @@ def test_one_order_as_it_stood(
 
 
 def test_the_trades_of_a_past_order_page_on(
-    reader: FlaskClient, journal: Journal, past_world: PastWorld
+    reader: ApiClient, journal: Journal, past_world: PastWorld
 ) -> None:
     counts = {order.id: 0 for order in journal.placed}
     for trade in journal.trades:
@@ -190,9 +190,7 @@ def test_the_trades_of_a_past_order_page_on(
     assert [row["id"] for row in shown] == [trade.n for trade in reversed(mine) if trade.block <= middle]
 
 
-def test_state(
-    past_world: PastWorld, reader: FlaskClient, journal: Journal, moments: list[int | None]
-) -> None:
+def test_state(past_world: PastWorld, reader: ApiClient, journal: Journal, moments: list[int | None]) -> None:
     """The same text; where nothing happened, that of the newest block before in which something did."""
     for block in moments:
         answer = reader.get(f"/api/state{at(block, '?')}")
@@ -224,7 +222,7 @@ def test_state(
     ],
 )
 def test_blocks_that_cannot_be_asked_for(
-    past_world: PastWorld, reader: FlaskClient, journal: Journal, path: str
+    past_world: PastWorld, reader: ApiClient, journal: Journal, path: str
 ) -> None:
     path = path.format(order=journal.placed[0].id)
     for block, sentence in (
@@ -245,7 +243,7 @@ def test_blocks_that_cannot_be_asked_for(
         assert (answer.status_code, answer.json["code"]) == (400, "E_INPUT")
 
 
-def test_what_is_rejected_has_no_past(reader: FlaskClient) -> None:
+def test_what_is_rejected_has_no_past(reader: ApiClient) -> None:
     answer = reader.get("/api/orders?user=bob&status=rejected&block=1005")
     assert (answer.status_code, answer.json["code"]) == (400, "E_INPUT")
     assert answer.json["error"].startswith("status=rejected does not take block")

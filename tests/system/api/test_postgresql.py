@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.settings import ApiSettings
 from settlement.store.indexer_status import IndexerStatus, write_status
+from tests.support.api_client import ApiClient
 from tests.support.ports import free_port
 from tests.support.postgres import Server, execute
 from tests.support.waiting import wait_until
@@ -39,9 +39,9 @@ def world(primary: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     world.close()
 
 
-def client_of(server: Server, world: World, **settings: object) -> FlaskClient:
+def client_of(server: Server, world: World, **settings: object) -> ApiClient:
     given = {"network": "devnet", "clock": lambda: world.time, "monotonic": lambda: world.time, **settings}
-    return create_app(ApiSettings(database_url=server.url("dex"), **given)).test_client()
+    return ApiClient(create_app(ApiSettings(database_url=server.url("dex"), **given)))
 
 
 def test_the_api_outlives_its_server(primary: Server, world: World) -> None:

@@ -14,13 +14,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.settings import ApiSettings
 from settlement.core.parsing.amounts import show_units
 from settlement.core.state_machine import StateMachine
 from settlement.store.write.projector import make_read_indexes
+from tests.support.api_client import ApiClient
 from tests.system.api.past_world import StateText, everything
 from tests.system.store.chains import VENUE_TEXT, lively, replay
 
@@ -30,7 +30,7 @@ CHECKER = Path(__file__).parents[3] / "docs" / "verify" / "verify_journal.py"
 @dataclass
 class Audit:
     rules: StateMachine
-    client: FlaskClient
+    client: ApiClient
     home: Path
 
     @property
@@ -51,7 +51,7 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audit]:
     url = f"sqlite:///{home / 'peakedex.db'}"
     rules, database = replay(lively().write(home / "chain"), url, batch=7)
     make_read_indexes(database)
-    yield Audit(rules, create_app(ApiSettings(database_url=url)).test_client(), home)
+    yield Audit(rules, ApiClient(create_app(ApiSettings(database_url=url))), home)
     database.dispose()
 
 

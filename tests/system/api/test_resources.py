@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from flask.testing import FlaskClient
-
 from settlement.net.node_pool import report_json
 from settlement.store.indexer_status import IndexerStatus, write_status
+from tests.support.api_client import ApiClient
 from tests.system.api.world import START_BLOCK, World, transaction
 
 
-def get(client: FlaskClient, path: str, status: int = 200):
+def get(client: ApiClient, path: str, status: int = 200):
     answer = client.get(path)
     assert answer.status_code == status, answer.json
     return answer.json
@@ -48,7 +47,7 @@ def test_venue_is_the_file_and_what_was_listed_since(fresh: World) -> None:
     assert (venue["pairs"][2]["status"], venue["pairs"][2]["taker_fee_bps"]) == ("paused", 7)
 
 
-def test_an_intent_is_accepted_rejected_or_unknown(world: World, client: FlaskClient) -> None:
+def test_an_intent_is_accepted_rejected_or_unknown(world: World, client: ApiClient) -> None:
     accepted = get(client, f"/api/intents/{transaction(12)}")
     assert accepted["intents"] == [
         {
@@ -75,7 +74,7 @@ def test_an_intent_is_accepted_rejected_or_unknown(world: World, client: FlaskCl
     assert unknown["code"] == "E_NOT_FOUND"
 
 
-def test_an_intent_is_found_by_its_signer_s_reference(world: World, client: FlaskClient) -> None:
+def test_an_intent_is_found_by_its_signer_s_reference(world: World, client: ApiClient) -> None:
     """For a trader whose wallet's answer was lost. Nothing known is an empty list: whoever asks is waiting."""
     [found] = get(client, "/api/intents?user=bob&ref=my-1")["intents"]
     assert found == get(client, f"/api/intents/{transaction(12)}")["intents"][0]
@@ -122,7 +121,7 @@ def test_ids_that_share_their_look_up_key_are_told_apart(fresh: World) -> None:
     assert [row["user"] for row in get(fresh.client(), f"/api/intents/{other.id}")["intents"]] == ["bob"]
 
 
-def test_rejected_orders(world: World, client: FlaskClient) -> None:
+def test_rejected_orders(world: World, client: ApiClient) -> None:
     rows = get(client, "/api/orders?user=carol&status=rejected")["orders"]
     assert [(row["code"], row["status"]) for row in rows] == [
         ("E_PRECISION", "rejected"),
@@ -144,14 +143,14 @@ def test_a_rejected_withdrawal_is_no_order(fresh: World) -> None:
     assert get(client, f"/api/intents/{withdrawal.id}")["intents"][0]["code"] == "E_FUNDS"
 
 
-def test_an_order_settled_to_the_wallet_shows_its_withdrawal(world: World, client: FlaskClient) -> None:
+def test_an_order_settled_to_the_wallet_shows_its_withdrawal(world: World, client: ApiClient) -> None:
     body = get(client, f"/api/orders/{transaction(14)}")
     assert body["order"]["settle"] == "wallet"
     kinds = [row["line"].split(" ")[0] for row in body["journal"]]
     assert kinds == ["accept", "order", "trade", "close", "withdraw"]
 
 
-def test_an_expired_order(world: World, client: FlaskClient) -> None:
+def test_an_expired_order(world: World, client: ApiClient) -> None:
     body = get(client, f"/api/orders/{transaction(15)}")
     order = body["order"]
     assert (order["status"], order["expires"], order["closed_ts"]) == (
@@ -236,7 +235,7 @@ def test_health_tells_what_the_indexer_waits_for(fresh: World) -> None:
     assert get(patient, "/api/ready")["ready"] is True
 
 
-def test_unknown_pairs_and_orders(client: FlaskClient) -> None:
+def test_unknown_pairs_and_orders(client: ApiClient) -> None:
     for path in ("/api/orderbook", "/api/history", "/api/price", "/api/orders"):
         assert get(client, f"{path}?base=PEK&quote=NOPE", 404)["code"] == "E_PAIR"
     assert get(client, "/api/orders/abc", 404)["code"] == "E_NOT_FOUND"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiClient
 from tests.system.api.world import World
 
 PAIR = "base=PEK&quote=SWAP.HIVE"
@@ -25,7 +25,7 @@ def market(fresh: World) -> World:
     return fresh
 
 
-def get(client: FlaskClient, path: str) -> Any:
+def get(client: ApiClient, path: str) -> Any:
     answer = client.get(path)
     assert answer.status_code == 200, answer.json
     return answer.json

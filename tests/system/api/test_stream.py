@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from api.app import PUBLISHER
 from api.database import Database
@@ -27,6 +26,7 @@ from settlement.store.indexer_status import IndexerStatus, write_status
 from settlement.store.write.initialise import initialise_from_state
 from settlement.store.write.loader import load_or_initialise
 from tests.support import databases
+from tests.support.api_client import ApiClient
 from tests.support.waiting import wait_until
 from tests.system.api.examples import first_events, stream_example
 from tests.system.api.mirror import Mirror, Reading, listen, snapshot
@@ -537,7 +537,7 @@ def test_closing_the_publisher_ends_its_streams(lively: World) -> None:
         ",".join(["block"] * (MAX_TOPICS + 1)),
     ],
 )
-def test_hostile_topics(client: FlaskClient, topics: str) -> None:
+def test_hostile_topics(client: ApiClient, topics: str) -> None:
     response = client.get(f"/api/stream?topics={topics}")
     assert response.status_code == 400
     assert response.json["code"] == "E_INPUT"
@@ -545,7 +545,7 @@ def test_hostile_topics(client: FlaskClient, topics: str) -> None:
     assert len(response.json["error"]) < 300
 
 
-def test_more_hostile_requests(client: FlaskClient) -> None:
+def test_more_hostile_requests(client: ApiClient) -> None:
     assert client.get("/api/stream").json["error"].startswith("topics is missing")
     assert client.get("/api/stream?topics=block&topics=book").status_code == 400
     assert client.get("/api/stream?topics=block&last_event_id=" + "9" * 200).status_code == 400

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from api.app import DATABASE, PUBLISHER, create_app
 from api.database import Database
@@ -23,6 +22,7 @@ from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import Batch, make_read_indexes, totals_of
 from tests.property.model.random_venues import TRADERS
 from tests.support import databases
+from tests.support.api_client import ApiClient
 from tests.system.api.mirror import Mirror, Reading, events, listen, snapshot
 from tests.system.store.random_chains import RandomBlock, random_chain
 
@@ -37,7 +37,7 @@ class Exchange:
         self.url = databases.url(folder / "live.db")
         self.venue, self.blocks = random_chain(seed, blocks)
         self.users = [*TRADERS, "erin"]
-        self._servers: list[FlaskClient] = []
+        self._servers: list[ApiClient] = []
         self._next = 0
         self._start()
         make_read_indexes(self.engine)
@@ -70,9 +70,9 @@ class Exchange:
     def has_more(self) -> bool:
         return self._next < len(self.blocks)
 
-    def server(self) -> FlaskClient:
+    def server(self) -> ApiClient:
         settings = ApiSettings(database_url=self.url, network="devnet", clock=self._clock)
-        client = create_app(settings).test_client()
+        client = ApiClient(create_app(settings))
         self._servers.append(client)
         return client
 
@@ -112,7 +112,7 @@ class Wanderer:
         self._topics = topics
         self._reading: Reading | None = None
 
-    def go_to(self, server: FlaskClient) -> None:
+    def go_to(self, server: ApiClient) -> None:
         self.leave()
         self._reading = listen(server, self._topics, self.mirror.last)
         if self.mirror.last is None:
@@ -224,7 +224,7 @@ def test_a_long_run_of_catching_up_is_not_told_commit_by_commit(exchange: Exchan
     assert mirror.resets < 5
 
 
-def assert_same_as_endpoints(server: FlaskClient, mirror: Mirror) -> None:
+def assert_same_as_endpoints(server: ApiClient, mirror: Mirror) -> None:
     def ask(path: str, **parameters: str | int) -> dict[str, Any]:
         response = server.get(path, query_string=parameters)
         assert response.status_code == 200, response.text
@@ -256,7 +256,7 @@ def assert_same_as_endpoints(server: FlaskClient, mirror: Mirror) -> None:
         assert ask("/api/timers", user=user)["timers"] == mirror.timers_of(user)
 
 
-def assert_listed(server: FlaskClient, kind: str, told: dict[str, Any]) -> None:
+def assert_listed(server: ApiClient, kind: str, told: dict[str, Any]) -> None:
     """What was sent of claims since a client came is what the lists say of them."""
     for user in {row["user"] for row in told.values()}:
         listed = server.get(f"/api/{kind}", query_string={"user": user, "limit": 1000}).json[kind]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
+from tests.support.api_client import ApiClient
 from tests.system.api.past_world import (
     NAMES,
     PRECISION,
@@ -30,12 +30,12 @@ def flow(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def api(flow: PastWorld) -> FlaskClient:
+def api(flow: PastWorld) -> ApiClient:
     return flow.world.client()
 
 
 @pytest.fixture(scope="module")
-def told(api: FlaskClient) -> Journal:
+def told(api: ApiClient) -> Journal:
     return Journal(api.get("/api/journal").text)
 
 
@@ -45,7 +45,7 @@ def state(flow: PastWorld) -> StateText:
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_book(flow: PastWorld, api: FlaskClient, state: StateText, quote: str) -> None:
+def test_book(flow: PastWorld, api: ApiClient, state: StateText, quote: str) -> None:
     body = api.get(f"/api/orderbook?base=PEK&quote={quote}&depth=500").json
     assert body["block"] == flow.world.block
     for name, side in (("bids", "buy"), ("asks", "sell")):
@@ -61,7 +61,7 @@ def test_book(flow: PastWorld, api: FlaskClient, state: StateText, quote: str) -
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_depth_takes_the_best_levels(api: FlaskClient, quote: str) -> None:
+def test_depth_takes_the_best_levels(api: ApiClient, quote: str) -> None:
     path = f"/api/orderbook?base=PEK&quote={quote}&depth="
     whole, best = api.get(f"{path}500").json, api.get(f"{path}2").json
     assert best["bids"] == whole["bids"][:2]
@@ -69,7 +69,7 @@ def test_depth_takes_the_best_levels(api: FlaskClient, quote: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_balances(api: FlaskClient, state: StateText, name: str) -> None:
+def test_balances(api: ApiClient, state: StateText, name: str) -> None:
     shown = api.get(f"/api/balances?user={name}").json["balances"]
     expected = []
     for symbol, held in sorted(state.balances[name].items()):
@@ -80,7 +80,7 @@ def test_balances(api: FlaskClient, state: StateText, name: str) -> None:
     assert expected
 
 
-def test_orders(api: FlaskClient, told: Journal) -> None:
+def test_orders(api: ApiClient, told: Journal) -> None:
     """Every order and stop there ever was, newest first, with the values that follow from the journal."""
     shown = everything(api, "/api/orders?", "orders")
     assert [row["seq"] for row in shown] == [order.seq for order in reversed(told.placed)]
@@ -123,7 +123,7 @@ def check_order(row: dict[str, Any], order: Placed) -> None:
         assert order.fired in (row["fired"]["order"], row["fired"]["code"])
 
 
-def test_average_prices(api: FlaskClient, told: Journal) -> None:
+def test_average_prices(api: ApiClient, told: Journal) -> None:
     """Quote per base over all trades of an order, with four decimals more than a price, half up."""
     shown = {row["seq"]: row for row in everything(api, "/api/orders?", "orders")}
     traded = [order for order in told.placed if order.base]
@@ -137,7 +137,7 @@ def test_average_prices(api: FlaskClient, told: Journal) -> None:
     assert all(shown[order.seq]["average_price"] is None for order in told.placed if not order.base)
 
 
-def test_unclosed_orders_and_stops(api: FlaskClient, state: StateText) -> None:
+def test_unclosed_orders_and_stops(api: ApiClient, state: StateText) -> None:
     for name in NAMES:
         for status, rows in (("open", state.orders), ("waiting", state.stops)):
             shown = everything(api, f"/api/orders?user={name}&status={status}", "orders")
@@ -148,7 +148,7 @@ def test_unclosed_orders_and_stops(api: FlaskClient, state: StateText) -> None:
 
 
 @pytest.mark.parametrize("quote", QUOTES)
-def test_history(api: FlaskClient, told: Journal, quote: str) -> None:
+def test_history(api: ApiClient, told: Journal, quote: str) -> None:
     shown = everything(api, f"/api/history?base=PEK&quote={quote}", "trades")
     done = [trade for trade in reversed(told.trades) if trade.pair == f"PEK/{quote}"]
     assert [row["id"] for row in shown] == [trade.n for trade in done]
@@ -170,7 +170,7 @@ ID_FIELDS = {
 }
 
 
-def test_one_order_with_its_trades_and_journal(api: FlaskClient, told: Journal) -> None:
+def test_one_order_with_its_trades_and_journal(api: ApiClient, told: Journal) -> None:
     """For every id: its trades, and exactly those lines of the whole journal that are about it."""
     for id_ in {order.id for order in told.placed}:
         body = api.get(f"/api/orders/{id_}").json
@@ -187,7 +187,7 @@ def test_one_order_with_its_trades_and_journal(api: FlaskClient, told: Journal) 
         assert body["journal"] == about
 
 
-def test_pairs_and_price(api: FlaskClient, told: Journal, state: StateText) -> None:
+def test_pairs_and_price(api: ApiClient, told: Journal, state: StateText) -> None:
     for row in api.get("/api/pairs").json["pairs"]:
         quote = row["quote"]
         decimals = PRICE_DECIMALS[quote]
@@ -207,7 +207,7 @@ def test_pairs_and_price(api: FlaskClient, told: Journal, state: StateText) -> N
             assert price["mid"] == show((asks[0][0] + bids[0][0]) * 5, decimals + 1)
 
 
-def test_statistics_of_the_last_day(flow: PastWorld, api: FlaskClient, told: Journal) -> None:
+def test_statistics_of_the_last_day(flow: PastWorld, api: ApiClient, told: Journal) -> None:
     """1,440 whole minutes of block time, that of the newest block included."""
     since = flow.world.time // 60 * 60 + 60 - 86_400
     for row in api.get("/api/pairs").json["pairs"]:
@@ -221,7 +221,7 @@ def test_statistics_of_the_last_day(flow: PastWorld, api: FlaskClient, told: Jou
         assert row["low_24h"] == (show(min(prices), decimals) if prices else None)
 
 
-def test_health_names_the_state(flow: PastWorld, api: FlaskClient) -> None:
+def test_health_names_the_state(flow: PastWorld, api: ApiClient) -> None:
     state, body = flow.world.rules.state, api.get("/api/health").json
     assert (body["journal_hash"], body["venue_hash"]) == (state.journal_hash, state.venue_hash)
     assert body["last_trade"]["id"] == state.last_trade

@@ -7,7 +7,6 @@ from hashlib import sha1
 from pathlib import Path
 
 from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy import insert
 
 from api.app import DATABASE, PUBLISHER, create_app
@@ -22,6 +21,7 @@ from settlement.store.escrow_balances import EscrowBalance, write_balances
 from settlement.store.write.loader import load_or_initialise
 from settlement.store.write.projector import Batch, make_read_indexes, totals_of
 from tests.support import databases
+from tests.support.api_client import ApiClient
 
 START_BLOCK = 1000
 START_TIME = 1_790_000_000
@@ -152,10 +152,10 @@ class World:
         payload = {"symbol": "PEK", "quote": quote, "quantity": quantity, "price": price, **more}
         return self.action(signer, side, active=active, **payload)
 
-    def client(self, **settings: object) -> FlaskClient:
+    def client(self, **settings: object) -> ApiClient:
         app = create_app(self.settings(**settings))
         self._apps.append(app)
-        return app.test_client()
+        return ApiClient(app)
 
     def settings(self, **settings: object) -> ApiSettings:
         given = {"network": "devnet", "clock": lambda: self.time + 2.5, **settings}

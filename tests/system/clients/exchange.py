@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from api.app import create_app
@@ -20,6 +19,7 @@ from indexer.cli.demo import escrow_keys
 from indexer.devnet.server import NodeServer, start_devnet
 from indexer.devnet.venue import EXAMPLE, demo_venue, read_venue
 from settlement.store.database import open_reader
+from tests.support.api_client import ApiClient
 from tests.support.waiting import wait_until
 from tests.system.store.chains import journal
 
@@ -43,9 +43,9 @@ class Exchange:
         with self._log.open("wb") as log:
             follow = self._command("follow", "--trust-single-node")
             self._processes = [subprocess.Popen(follow, stderr=log, stdout=log)]
-        self.api: FlaskClient = create_app(
-            ApiSettings(database_url=self.db, network="devnet", max_lag_blocks=1000)
-        ).test_client()
+        self.api: ApiClient = ApiClient(
+            create_app(ApiSettings(database_url=self.db, network="devnet", max_lag_blocks=1000))
+        )
 
         self.wait("/api/health", lambda body: bool(body["block"]))
         payouts = self._command("payouts", "--first-run")

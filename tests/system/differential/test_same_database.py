@@ -15,6 +15,7 @@ from settlement.core.journal.state_text import state_text
 from settlement.store.database import open_reader
 from settlement.store.write.loader import load
 from settlement.store.write.projector import make_read_indexes
+from tests.support.api_client import ApiClient
 from tests.support.databases import KINDS
 from tests.support.postgres import database
 from tests.system.cli.command import peakedex
@@ -84,7 +85,7 @@ def test_the_api_answers_the_same(urls: dict[str, str]) -> None:
     clients = []
     for url in urls.values():
         settings = ApiSettings(database_url=url, network="devnet", clock=lambda: TIME)
-        clients.append(create_app(settings).test_client())
+        clients.append(ApiClient(create_app(settings)))
     answered = 0
     for address in asked:
         one, other = (client.get(address) for client in clients)

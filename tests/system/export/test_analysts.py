@@ -16,6 +16,7 @@ from api.app import create_app
 from api.settings import ApiSettings
 from indexer.ops.export.tables import TABLES
 from settlement.store.write.projector import make_read_indexes
+from tests.support.api_client import ApiClient
 from tests.system.cli.command import OK, peakedex
 from tests.system.export.market import rows_of
 from tests.system.store.chains import lively, replay
@@ -36,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine.dispose()
     assert "peakedex export --all dump --db peakedex.db --format parquet\n" in GUIDE
     assert peakedex("export", "--all", folder / "dump", "--db", database, "--format", "parquet").code == OK
-    client = create_app(ApiSettings(database_url=database)).test_client()
+    client = ApiClient(create_app(ApiSettings(database_url=database)))
     (folder / "solvency.json").write_bytes(client.get("/api/solvency").data)
     return folder
 
@@ -110,7 +111,7 @@ def test_the_reconciliations_find_nothing_and_find_what_is_wrong(folder: Path) -
 
 def test_marks_stops_and_grants_are_those_of_the_api(folder: Path) -> None:
     """The last row of each pair is the mark that the API shows; likewise the stops that wait, and the grants."""
-    client = create_app(ApiSettings(database_url=str(folder / "peakedex.db"))).test_client()
+    client = ApiClient(create_app(ApiSettings(database_url=str(folder / "peakedex.db"))))
     last = {pair: (amount, quote) for pair, _, amount, quote, _ in ask(MARKS)}
     assert last == {
         f"{row['base']}/{row['quote']}": (Decimal(row["amount"]), Decimal(row["quote_amount"]))

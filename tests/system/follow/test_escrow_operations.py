@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, select
 
@@ -20,6 +19,7 @@ from settlement.core.parsing.amounts import show_units
 from settlement.store import schema
 from settlement.store.database import open_writer
 from tests.support import databases
+from tests.support.api_client import ApiClient
 from tests.system.cli.world import World, world
 
 ESCROW = "peakedex.hbd"
@@ -38,7 +38,7 @@ class Followed(NamedTuple):
     """A database, and the API on it."""
 
     engine: Engine
-    client: FlaskClient
+    client: ApiClient
 
     def alarms(self) -> Any:
         return self.client.get("/api/health").json["alarms"]
@@ -64,7 +64,7 @@ def follow(live: World, folder: Path) -> Followed:
         live.node.tick()
     path = folder / "dex.db"
     live.follow(path)
-    client = create_app(ApiSettings(database_url=databases.url(path))).test_client()
+    client = ApiClient(create_app(ApiSettings(database_url=databases.url(path))))
     return Followed(open_writer(str(path)), client)
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from flask.testing import FlaskClient
-
 from api.app import PUBLISHER, create_app
 from api.settings import ApiSettings
 from indexer.devnet.traders.payloads import deposit
 from settlement.store.write.projector import make_read_indexes
+from tests.support.api_client import ApiClient
 from tests.system.api.mirror import listen
 from tests.system.cli.command import FAILED, MISUSED, OK, peakedex
 from tests.system.payouts.world import VIEW, World
@@ -31,7 +30,7 @@ INVALID = [
 ]
 
 
-def read(client: FlaskClient, path: str, *, status: int = 200) -> Any:
+def read(client: ApiClient, path: str, *, status: int = 200) -> Any:
     response = client.get(path)
     assert response.status_code == status, path
     return response.json
@@ -46,7 +45,7 @@ def test_hyphens_in_a_row_are_credited_paid_and_shown(tmp_path: Path) -> None:
     world.tick(2)
     runner = world.runner()
     app = create_app(ApiSettings(database_url=world.ledger.url))
-    client = app.test_client()
+    client = ApiClient(app)
     stream = listen(client, f"account:{NAME}")
     (account,) = stream.expect("snapshot").data["accounts"]
     assert account["user"] == NAME
@@ -100,7 +99,7 @@ def test_an_intent_names_such_an_account(tmp_path: Path) -> None:
 
 def test_other_spellings_are_refused(tmp_path: Path) -> None:
     world = World(tmp_path)
-    client = create_app(ApiSettings(database_url=world.ledger.url)).test_client()
+    client = ApiClient(create_app(ApiSettings(database_url=world.ledger.url)))
     withdrawals = {name: world.withdraw("alice", "PEK", "1", to=name) for name in INVALID}
     world.tick(2)
     for name, intent in withdrawals.items():

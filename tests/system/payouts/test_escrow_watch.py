@@ -18,6 +18,7 @@ from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.store.database import open_reader
 from settlement.store.payout_pause import AFTER_RESTORE, set_pause
+from tests.support.api_client import ApiClient
 from tests.system.cli.command import OK, peakedex
 from tests.system.payouts.world import VIEW, ChainNodes, World
 
@@ -60,7 +61,7 @@ def test_an_unmatched_outflow_pauses_within_two_blocks(
 
 
 def test_the_pause_is_an_alarm_of_the_api(world: World) -> None:
-    client = create_app(ApiSettings(database_url=world.ledger.url)).test_client()
+    client = ApiClient(create_app(ApiSettings(database_url=world.ledger.url)))
     watching = watch(world)
     assert client.get("/api/health").json["alarms"] == []
     theft = world.node.broadcast([movement(VIEW, VIEW.tokens["HBD"], "peakedex.hbd", "bob", 1)])

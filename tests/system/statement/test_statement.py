@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from api.routes.accounts.statement import one_at_a_time
+from tests.support.api_client import ApiClient
 from tests.system.api.world import World
 from tests.system.cli.command import OK, peakedex
 
@@ -49,11 +49,11 @@ def world(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
-def client(world: World) -> FlaskClient:
+def client(world: World) -> ApiClient:
     return world.client()
 
 
-def ask(client: FlaskClient, address: str) -> dict[str, Any]:
+def ask(client: ApiClient, address: str) -> dict[str, Any]:
     answer = client.get(address)
     assert answer.status_code == 200, answer.text
     return dict(answer.get_json())
@@ -63,7 +63,7 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_profit_by_both_methods_as_counted_by_hand(client: FlaskClient) -> None:
+def test_profit_by_both_methods_as_counted_by_hand(client: ApiClient) -> None:
     """Bought 998 for 10 and 998 for 20 (fee 20 bps), 500 of unknown cost; sold 1500 and 990 at 0.03 for 44.91 and
     29.6406 (fee 20 bps)."""
     fifo, average = ask(client, "/api/statement/profit?user=alice")["profits"]
@@ -91,7 +91,7 @@ def test_profit_by_both_methods_as_counted_by_hand(client: FlaskClient) -> None:
     assert Decimal(known["cost"]) + Decimal(sales["cost"]) == 30
 
 
-def test_a_period_has_the_profit_of_its_sales_and_the_cost_of_before(client: FlaskClient) -> None:
+def test_a_period_has_the_profit_of_its_sales_and_the_cost_of_before(client: ApiClient) -> None:
     """The second day has no purchase; its sales know the cost of the first day's."""
     (before, _) = ask(client, f"/api/statement/profit?user=alice&to={DAY}")["profits"]
     assert before["sales"] == []
@@ -101,7 +101,7 @@ def test_a_period_has_the_profit_of_its_sales_and_the_cost_of_before(client: Fla
     assert [method["sales"] for method in after] == [method["sales"] for method in whole]
 
 
-def test_pages_and_periods_of_the_api_add_up(client: FlaskClient) -> None:
+def test_pages_and_periods_of_the_api_add_up(client: ApiClient) -> None:
     whole = ask(client, "/api/statement?user=alice")
     assert whole["opening"] == []
     assert [entry["type"] for entry in whole["entries"]] == [
@@ -128,7 +128,7 @@ def test_pages_and_periods_of_the_api_add_up(client: FlaskClient) -> None:
     assert paged == whole["entries"]
 
 
-def test_a_time_ends_a_period_before_it_and_an_empty_one_keeps_its_balances(client: FlaskClient) -> None:
+def test_a_time_ends_a_period_before_it_and_an_empty_one_keeps_its_balances(client: ApiClient) -> None:
     entries = ask(client, "/api/statement?user=alice")["entries"]
     bought = entries[1]["ts"]
     assert ask(client, f"/api/statement?user=alice&to={bought}")["entries"] == entries[:1]
@@ -147,13 +147,13 @@ def test_a_time_ends_a_period_before_it_and_an_empty_one_keeps_its_balances(clie
         ("cursor=AAAA", "cursor belongs to another list"),
     ],
 )
-def test_wrong_parameters_are_named(client: FlaskClient, query: str, sentence: str) -> None:
+def test_wrong_parameters_are_named(client: ApiClient, query: str, sentence: str) -> None:
     answer = client.get(f"/api/statement?user=alice&{query}")
     assert answer.status_code == 400
     assert answer.get_json()["error"].startswith(sentence)
 
 
-def test_the_file_is_what_the_command_writes(world: World, client: FlaskClient, tmp_path: Path) -> None:
+def test_the_file_is_what_the_command_writes(world: World, client: ApiClient, tmp_path: Path) -> None:
     for form in ("csv", "koinly", "cointracking"):
         answer = client.get(f"/api/statement/file?user=alice&format={form}&from={DAY}")
         named = f'attachment; filename="peakedex-alice-{form}.csv"'
@@ -166,7 +166,7 @@ def test_the_file_is_what_the_command_writes(world: World, client: FlaskClient, 
         assert out.read_text("utf-8") == answer.text
 
 
-def test_expensive_requests_take_turns(client: FlaskClient) -> None:
+def test_expensive_requests_take_turns(client: ApiClient) -> None:
     """What costs little is answered meanwhile."""
     addresses = (
         "/api/statement/profit?user=bob&from=2026-09-21",
@@ -181,7 +181,7 @@ def test_expensive_requests_take_turns(client: FlaskClient) -> None:
     assert [client.get(address).status_code for address in addresses] == [200, 200]
 
 
-def test_changes_of_the_csv_add_up_between_its_balances(client: FlaskClient) -> None:
+def test_changes_of_the_csv_add_up_between_its_balances(client: ApiClient) -> None:
     found = rows(client.get("/api/statement/file?user=alice&from=2026-09-22").text)
     held = {row["symbol"]: Decimal(row["balance"]) for row in found if row["type"] == "opening_balance"}
     assert held
@@ -218,7 +218,7 @@ def balances_by_cointracking(text: str) -> dict[str, Decimal]:
 
 
 @pytest.mark.parametrize("user", ["alice", "bob", "peakecoin.fees"])
-def test_tax_programs_reach_the_same_balances(client: FlaskClient, user: str) -> None:
+def test_tax_programs_reach_the_same_balances(client: ApiClient, user: str) -> None:
     closing = ask(client, f"/api/statement?user={user}")["closing"]
     expected = {row["symbol"]: Decimal(row["total"]) for row in closing}
     assert expected
@@ -227,7 +227,7 @@ def test_tax_programs_reach_the_same_balances(client: FlaskClient, user: str) ->
         assert {symbol: held for symbol, held in found.items() if held} == expected
 
 
-def test_the_columns_are_those_of_the_imports(client: FlaskClient) -> None:
+def test_the_columns_are_those_of_the_imports(client: ApiClient) -> None:
     def head(form: str) -> str:
         return client.get(f"/api/statement/file?user=alice&format={form}").text.partition("\n")[0]
 
@@ -241,7 +241,7 @@ def test_the_columns_are_those_of_the_imports(client: FlaskClient) -> None:
     )
 
 
-def test_the_command_s_json_has_the_api_s_entries_and_profit(world: World, client: FlaskClient) -> None:
+def test_the_command_s_json_has_the_api_s_entries_and_profit(world: World, client: ApiClient) -> None:
     run = peakedex("statement", "alice", "--db", world.url, "--format", "json")
     assert run.code == OK
     shown = json.loads(run.out)
