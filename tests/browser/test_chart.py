@@ -165,16 +165,28 @@ def test_own_orders_near_the_candles_are_in_view_and_far_ones_do_not_flatten_the
     start = datetime(2026, 11, 29, 12, tzinfo=UTC)
     candles = [candle(start + timedelta(minutes=at), 400_000, 400_100, 400_050) for at in range(20)]
     orders = [
-        order(side="buy", price="0.399910"),
-        order(price="0.400190"),
+        order(side="buy", price="0.399960"),
+        order(price="0.400140"),
         order(side="buy", price="0.300000"),
+        order(price="0.500000"),
+        order(side="buy", price="0.600000", status="waiting", trigger_price="0.600000", trigger_when="above"),
     ]
-    texts = {text for text in drawn(open_blank(), candles, orders=orders) if len(text) == 8}
+    shown = drawn(open_blank(), candles, orders=orders)
+    assert {"▼ Buy 700, 0.300000", "▲ 2 orders above"} <= set(shown), "marks at the edges"
+    texts = {text for text in shown if len(text) == 8}
     axis = {
         round(float(text) * 10**6) for text in texts - {one["price"] for one in orders} if text[:2] == "0."
     }
-    assert 399_000 < min(axis) < 399_910
-    assert 400_190 < max(axis) < 401_000
+    assert 399_800 < min(axis) < 399_960
+    assert 400_140 < max(axis) < 400_300
+
+
+def test_the_price_axis_has_no_price_below_zero(open_blank: OpenBlank) -> None:
+    start = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    candles = [candle(start + timedelta(minutes=at), 10 + at, 500, 300) for at in range(20)]
+    texts = drawn(open_blank(), candles, orders=[order(side="buy", price="0.000001")])
+    assert "0.000300" in texts
+    assert not [text for text in texts if text.startswith(("-", "\u2212"))]
 
 
 def test_the_depth_chart_shows_the_sum_at_the_pointer(open_blank: OpenBlank) -> None:

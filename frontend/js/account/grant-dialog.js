@@ -3,7 +3,9 @@
 
 import { read } from "../data/api.js";
 import { chainTime, POSTING } from "../data/grants.js";
+import { LiveAccount } from "../data/live-account.js";
 import { readMarks } from "../data/marks.js";
+import { subscribe } from "../data/stream.js";
 import { button, el, setText } from "../lib/dom.js";
 import { openFormDialog } from "../lib/widgets.js";
 import { grantDialog as strings } from "../strings/one-click.js";
@@ -13,8 +15,6 @@ import { choiceOf, choose } from "../wallet/one-click-choice.js";
 import { provider } from "../wallet/provider.js";
 import { review } from "../wallet/review-dialog.js";
 import { GrantForm } from "./grant-form.js";
-
-const FUNDS_MS = 3000;
 
 /**
  * @param {any} venue the body of /api/venue
@@ -92,13 +92,20 @@ export async function openGrantDialog(venue, account, { to, old = null, pair } =
   if (!old) followFunds(account, form, dialog);
 }
 
-// A first deposit, or the funds of a new practice account, may arrive while the dialog is open.
-async function followFunds(account, form, dialog) {
-  while (dialog.open && !form.isFunded()) {
-    await new Promise((resolve) => setTimeout(resolve, FUNDS_MS));
-    const { balances } = await read("balances", { user: account }).catch(() => ({ balances: [] }));
-    if (balances.length) form.setBalances(balances);
-  }
+// A first deposit, or the funds of a new practice account, may arrive while the dialog is open. Only then the stream
+// begins anew, with a snapshot.
+function followFunds(account, form, dialog) {
+  if (form.isFunded()) return;
+  const live = new LiveAccount(account);
+  const subscription = subscribe([`account:${account}`], ({ kind, data }) => {
+    if (kind !== "snapshot" && kind !== "change") return;
+    const isOurs = (data.accounts ?? []).some((part) => live.apply(kind, part));
+    const funds = live.funds();
+    if (!isOurs || !funds?.length) return;
+    form.setBalances(funds);
+    if (form.isFunded()) subscription.close();
+  });
+  dialog.addEventListener("close", () => subscription.close());
 }
 
 /** What the defaults are made of; without an answer there are none. */

@@ -77,6 +77,7 @@ export const chart = {
 export const orderLines = {
   order: (side, amount, count) => `${side} ${amount}${count > 1 ? ` (${count} orders)` : ""}`,
   stop: (kind, side, amount, limit) => `${kind}: ${side} ${amount}${limit === null ? "" : ` at ${limit}`}`,
+  outside: (where, count, text, price) => `${where === "above" ? "▲" : "▼"} ${count > 1 ? `${count} orders ${where}` : `${text}, ${price}`}`,
 };
 
 export const accountPanel = {

@@ -7,12 +7,13 @@
 import { showPrice, units } from "../lib/amounts.js";
 import { dayAndTime, utcDay } from "../lib/format.js";
 import { months } from "../strings/common.js";
+import { EdgeMarks } from "./edge-marks.js";
 import { orderLines } from "./order-lines.js";
 
 const SCALE = 1000;
 const MIN_VISIBLE_CANDLES = 60;
 const MAX_VISIBLE_CANDLES = 140;
-const MAX_STRETCH = 1; // own orders within so many heights of the visible candles stretch the price axis
+const MAX_STRETCH = 0.5; // own orders within so many heights of the visible candles stretch the price axis
 const MIN_CANDLE_PIXELS = 6; // narrower ones look alike, rising or falling
 
 export class CandleChart {
@@ -33,7 +34,8 @@ export class CandleChart {
     /** @type {import("./order-lines.js").Line[]} */
     this.lines = [];
     this.shift = 0; // seconds that are added to times
-    const price = (value) => showPrice(pair, BigInt(Math.round(value * SCALE)));
+    // The margins below candles that are near zero have no prices.
+    const price = (value) => (value < 0 ? "" : showPrice(pair, BigInt(Math.round(value * SCALE))));
     this.chart = createChart(container, {
       autoSize: true,
       layout: { attributionLogo: false }, // its inline style violates the CSP; the footer has the link
@@ -53,6 +55,8 @@ export class CandleChart {
     });
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
     this.series.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: 0.22 } });
+    this.marks = new EdgeMarks(({ ticks }) => ({ price: Number(ticks) / SCALE, text: showPrice(pair, ticks) }), () => this.colors);
+    this.series.attachPrimitive(this.marks);
     this.chart.subscribeCrosshairMove(({ time }) => onCrosshair(time === undefined ? time : time - this.shift));
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < 10) onStart();
@@ -64,14 +68,16 @@ export class CandleChart {
   applyTheme() {
     const style = getComputedStyle(document.documentElement);
     const color = (name) => style.getPropertyValue(`--${name}`).trim();
+    const { fontFamily } = getComputedStyle(document.body);
     this.colors = { buy: color("buy"), sell: color("sell"), onSide: color("on-side") };
+    Object.assign(this.colors, { muted: color("muted"), surface: color("surface"), font: `12px ${fontFamily}` });
     const crosshairLine = { color: color("border"), labelBackgroundColor: color("border") };
     this.chart.applyOptions({
       layout: {
         background: { color: color("surface") },
         textColor: color("muted"),
         fontSize: 12,
-        fontFamily: getComputedStyle(document.body).fontFamily,
+        fontFamily,
       },
       grid: { vertLines: { visible: false }, horzLines: { color: color("raised") } },
       crosshair: { vertLine: crosshairLine, horzLine: crosshairLine },
@@ -144,9 +150,10 @@ export class CandleChart {
         axisLabelVisible: true, // without it there is no title either
         title: text,
       }));
+    this.marks.show(this.lines);
   }
 
-  // The range of prices with the lines that are near; one far away would flatten the candles.
+  // The range of prices with the lines that are near; one far away would flatten the candles, and has a mark at the edge.
   withLines(info) {
     if (!info?.priceRange) return info;
     const { minValue, maxValue } = info.priceRange;
