@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 
-class ApiResponse(TestResponse, Response):
+class ApiResponse(TestResponse):
     """An answer whose `json` is always there: AssertionError with status and text if the body is something else."""
 
     @property
@@ -24,7 +24,10 @@ class ApiClient(FlaskClient):
     def __init__(self, application: Flask) -> None:
         super().__init__(application, ApiResponse)
 
-    def get(self, *args: Any, **kw: Any) -> ApiResponse:
-        response = super().get(*args, **kw)
+    def open(self, *args: Any, **options: Any) -> ApiResponse:
+        response = super().open(*args, **options)
         assert isinstance(response, ApiResponse)
         return response
+
+    def get(self, *args: Any, **options: Any) -> ApiResponse:
+        return self.open(*args, method="GET", **options)

@@ -27,7 +27,7 @@ class Described:
         """The documented response of a status of a path. Fails if there is none."""
         responses = self.document["paths"][path]["get"]["responses"]
         assert str(status) in responses, f"{path} answered {status}, which is not described"
-        response = responses[str(status)]
+        response: dict[str, Any] = responses[str(status)]
         if "$ref" in response:
             response = self.document["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
         return response

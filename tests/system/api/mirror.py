@@ -99,7 +99,7 @@ def listen(client: ApiClient, topics: str, last: str | None = None) -> Reading:
     response = client.get(f"/api/stream?topics={topics}", headers=headers, buffered=False)
     assert response.status_code == 200, response.data
     assert response.content_type == "text/event-stream"
-    return Reading(iter(response.response), response.close)
+    return Reading(response.iter_encoded(), response.close)
 
 
 class Mirror:

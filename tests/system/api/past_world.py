@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from settlement.core.events import HIVE, HIVE_ENGINE, Action, Event, Movement
+from settlement.core.events import HIVE, HIVE_ENGINE, Action, Chain, Event, Movement
 from settlement.core.journal.state_text import state_text
 from tests.support.api_client import ApiClient
 from tests.system.api.world import START_BLOCK, World
@@ -88,7 +88,7 @@ class PastWorld:
         if dice < 0.3 and pending:
             id_, _, symbol, amount, to, memo, _ = chance.choice(pending)
             text = show(int(amount), PRECISION[symbol])
-            chain = HIVE if symbol == "HBD" else HIVE_ENGINE
+            chain: Chain = HIVE if symbol == "HBD" else HIVE_ENGINE
             memo = f"peakedex:{id_}" if memo == "-" else memo
             return Movement(world.id(), chain, ESCROW[symbol], to, symbol, text, memo)
         if dice < 0.5 and pending:
@@ -208,7 +208,10 @@ class Placed:
     def value(self, price: int, quantity: int) -> int:
         """Quote units of base units."""
         quote = self.pair.split("/")[1]
-        return price * quantity * 10 ** PRECISION[quote] // 10 ** (PRICE_DECIMALS[quote] + PRECISION["PEK"])
+        units: int = (
+            price * quantity * 10 ** PRECISION[quote] // 10 ** (PRICE_DECIMALS[quote] + PRECISION["PEK"])
+        )
+        return units
 
     def trade(self, trade: Trade) -> None:
         self.base += trade.quantity

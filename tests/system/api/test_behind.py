@@ -89,7 +89,7 @@ class Timeline:
         return response.status_code, "" if response.status_code == 200 else response.json["code"]
 
     def warning(self) -> str:
-        return self.client.get("/api/pairs").json.get("warning", "")
+        return str(self.client.get("/api/pairs").json.get("warning", ""))
 
 
 SILENT = "The indexer is not running: the newest blocks are missing."

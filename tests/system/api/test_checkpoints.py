@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_claims_are_held_against_the_journal(proven: World) -> None:
 def test_the_checkpoint_account_signs_too(proven: World) -> None:
     """Its claim, and what the indexer says of the state hash, is an alarm where it disagrees."""
     proven.apply(proven.deposit("alice", "PEK", "1"))
-    claim = {"block": proven.block, "journalHash": proven.rules.state.journal_hash}
+    claim: dict[str, Any] = {"block": proven.block, "journalHash": proven.rules.state.journal_hash}
     true_hash = state_hash(proven.rules.state)
     proven.apply(
         proven.action("peakecoin.proof", "checkpoint", stateHash=true_hash, **claim),

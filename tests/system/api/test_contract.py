@@ -48,7 +48,7 @@ def test_every_answer_is_as_described(contract: Contract, path: str, mode: Gener
     if mode is GenerationMode.NEGATIVE and not operation.query and not operation.path_parameters:
         return  # nothing to get wrong: test_fuzz adds unknown parameters everywhere
 
-    def is_described(_: object, response: schemathesis.Response, case: schemathesis.Case) -> None:
+    def is_described(_: object, response: schemathesis.Response, case: schemathesis.Case[Any]) -> None:
         # Not schemathesis' own check of schemas: as of 4.32 it stumbles over prefixItems.
         kind = response.headers.get("content-type", [""])[0]
         contract.described.check(case.path, response.status_code, kind, response.content)
@@ -66,7 +66,7 @@ def test_every_answer_is_as_described(contract: Contract, path: str, mode: Gener
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(checks=expected, headers={"Accept-Encoding": "identity"})
 
     ask()

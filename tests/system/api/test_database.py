@@ -26,7 +26,7 @@ PATHS = [
 ]
 
 
-def client_of(path: Path):
+def client_of(path: Path) -> ApiClient:
     return ApiClient(create_app(ApiSettings(database_url=f"sqlite:///{path}")))
 
 
@@ -160,12 +160,12 @@ def test_many_threads_and_a_writer(tmp_path: Path) -> None:
     """Every answer is of one block: what is locked equals what the open orders of the answer need."""
     world = World(tmp_path)
     world.apply(world.deposit("alice", "PEK", "100000"))
-    client = create_app(world.settings())
+    app = create_app(world.settings())
     problems: list[object] = []
     stop = threading.Event()
 
     def read() -> None:
-        reader = ApiClient(client)
+        reader = ApiClient(app)
         while not stop.is_set():
             book = reader.get("/api/orderbook?base=PEK&quote=SWAP.HIVE").json
             orders = sum(level["orders"] for level in book["asks"])

@@ -90,7 +90,9 @@ def test_each_path_lists_the_codes_that_it_can_give(described: Described) -> Non
 
 
 def rule_of(annotated: Any) -> Rule:
-    return annotated.__metadata__[0]
+    rule = annotated.__metadata__[0]
+    assert isinstance(rule, Rule)
+    return rule
 
 
 @pytest.mark.parametrize("parameter", [Symbol, User, Id, CursorText])

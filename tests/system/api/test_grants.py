@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from settlement.core.events import Action
 from settlement.core.journal.lines import iso_time
 from tests.support.api_client import ApiClient
 from tests.system.api.world import World
 
 DAY = 86_400
+FOR_ALICE: dict[str, Any] = {"for": "alice"}
 
 
 @pytest.fixture
@@ -32,8 +34,8 @@ def get(client: ApiClient, path: str) -> Any:
     return answer.json
 
 
-def grant(world: World, signer: str, to: str, seconds: int = 10 * DAY, **more: object) -> Any:
-    payload: dict[str, object] = {
+def grant(world: World, signer: str, to: str, seconds: int = 10 * DAY, **more: object) -> Action:
+    payload: dict[str, Any] = {
         "to": to,
         "pairs": ["PEK/SWAP.HIVE", "PEK/HBD"],
         "perDay": {"SWAP.HIVE": "2.5", "PEK": "100"},
@@ -114,7 +116,7 @@ def test_a_grant_ends_without_a_line(market: World) -> None:
 
 def test_one_for_the_same_account_replaces_the_old_one(market: World) -> None:
     market.apply(grant(market, "alice", "bob"), grant(market, "alice", "carol"))
-    market.apply(market.order("bob", "sell", "30", "0.0102", **{"for": "alice"}))
+    market.apply(market.order("bob", "sell", "30", "0.0102", **FOR_ALICE))
     market.apply(grant(market, "alice", "bob", perDay={"PEK": "7"}))
     rows = given(market, "alice")
     assert [row["to"] for row in rows] == ["bob", "carol"]
@@ -124,7 +126,7 @@ def test_one_for_the_same_account_replaces_the_old_one(market: World) -> None:
 
 
 def test_an_order_under_a_grant_says_who_placed_it(market: World) -> None:
-    order = market.order("bob", "sell", "30", "0.0102", **{"for": "alice"})
+    order = market.order("bob", "sell", "30", "0.0102", **FOR_ALICE)
     market.apply(grant(market, "alice", "bob"), order)
     client = market.client()
     [row] = get(client, "/api/orders?user=alice")["orders"]
@@ -139,7 +141,8 @@ def test_received_grants_are_paged(market: World) -> None:
     client = market.client()
     whole = get(client, "/api/grants?user=bob")["received"]
     assert [row["user"] for row in whole] == givers[::-1]
-    rows, cursor = [], ""
+    rows: list[Any] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = get(client, f"/api/grants?user=bob&limit=2{cursor}")
         assert page["given"] == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from settlement.store.read.market.trades import list_account_trades
+from settlement.store.read.market.trades import AccountTradeRow, list_account_trades
 from settlement.store.read.venue import find_account
 from tests.support.api_client import ApiClient
 from tests.system.api.world import VENUE, World
@@ -18,7 +19,7 @@ ALLOWS = VENUE.replace('quote = "SWAP.HIVE"\n', 'quote = "SWAP.HIVE"\nself_trade
 
 
 @pytest.fixture
-def world(tmp_path) -> World:
+def world(tmp_path: Path) -> World:
     """Three accounts that trade two pairs, on one of them with themselves as well."""
     world, chance = World(tmp_path, ALLOWS), Random(5)
     for name in NAMES:
@@ -79,7 +80,8 @@ def test_pages_that_scan_few_trades_are_short_and_lose_none(world: World) -> Non
             account = find_account(connection, name)
             assert account is not None
             whole = list_account_trades(connection, account, 1, None, 1000).rows
-            found, lengths, before = [], set(), None
+            found: list[AccountTradeRow] = []
+            lengths, before = set(), None
             while True:
                 page = list_account_trades(connection, account, 1, before, 3, scan_limit=4)
                 found += page.rows

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from werkzeug.test import TestResponse
 
 from settlement.core.liability_proof import Leaf, Tree, roots_of, roots_text
-from tests.support.api_client import ApiClient
+from tests.support.api_client import ApiClient, ApiResponse
 from tests.system.api.past_world import NAMES, PRECISION, PastWorld, at, show
 
 
@@ -45,7 +44,7 @@ def test_roots_are_those_of_the_state_and_of_every_proof(
             assert all(token["root"]["hash"] == of[token["symbol"]] for token in proof["tokens"])
 
 
-def refusal(answer: TestResponse, status: int, code: str = "E_INPUT") -> str:
+def refusal(answer: ApiResponse, status: int, code: str = "E_INPUT") -> str:
     assert (answer.status_code, answer.json["code"]) == (status, code)
     sentence: str = answer.json["error"]
     return sentence

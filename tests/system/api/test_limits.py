@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import ClassVar
+from typing import Any
 
 import pytest
 from limits.errors import StorageError
@@ -16,11 +16,11 @@ from tests.system.api.problems import problem
 from tests.system.api.world import World
 
 
-def statuses(client: ApiClient, times: int, path: str = "/api/pairs", **asked: object) -> list[int]:
+def statuses(client: ApiClient, times: int, path: str = "/api/pairs", **asked: Any) -> list[int]:
     return [client.get(path, **asked).status_code for _ in range(times)]
 
 
-def from_address(address: str, forwarded: str | None = None) -> dict[str, object]:
+def from_address(address: str, forwarded: str | None = None) -> dict[str, Any]:
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     return {"environ_base": {"REMOTE_ADDR": address}, "headers": headers}
 
@@ -80,7 +80,7 @@ def test_without_a_limit_there_is_none(world: World) -> None:
 class UnreachableStorage(MemoryStorage):
     """A store in another machine that does not answer."""
 
-    STORAGE_SCHEME: ClassVar[list[str]] = ["unreachable"]
+    STORAGE_SCHEME: list[str] = ["unreachable"]  # noqa: RUF012  as the base class declares it
 
     def incr(self, *_: object, **__: object) -> int:
         raise StorageError(ConnectionError("no route to the store"))

@@ -33,6 +33,7 @@ def ask(client: ApiClient, path: str) -> Any:
 # ---------------------------------------------------------------- what the documents say, written down
 
 Check = Callable[[Any], bool]
+Fields = dict[str, Check]
 
 
 def text(value: Any) -> bool:
@@ -77,8 +78,8 @@ def pairs_of(check: Check) -> Check:
 
 
 # "CoinGecko Exchange API: Spot Exchanges", endpoints 1 to 4; `pool_id` and `liquidity_in_usd` are for pools.
-GECKO_PAIR = {"ticker_id": text, "base": text, "target": text}
-GECKO_TICKER = {
+GECKO_PAIR: Fields = {"ticker_id": text, "base": text, "target": text}
+GECKO_TICKER: Fields = {
     "ticker_id": text,
     "base_currency": text,
     "target_currency": text,
@@ -90,13 +91,13 @@ GECKO_TICKER = {
     "high": or_null(decimal_text),
     "low": or_null(decimal_text),
 }
-GECKO_BOOK = {
+GECKO_BOOK: Fields = {
     "ticker_id": text,
     "timestamp": milliseconds,
     "bids": pairs_of(decimal_text),
     "asks": pairs_of(decimal_text),
 }
-GECKO_TRADE = {
+GECKO_TRADE: Fields = {
     "trade_id": whole,
     "price": decimal_text,
     "base_volume": decimal_text,
@@ -106,7 +107,7 @@ GECKO_TRADE = {
 }
 # "Ideal API Endpoint Samples", section A: spot exchanges. Of the recommended fields those are missing that
 # the venue cannot know: CoinMarketCap's own numbers, the largest withdrawal, addresses of contracts.
-CAP_SUMMARY = {
+CAP_SUMMARY: Fields = {
     "trading_pairs": text,
     "base_currency": text,
     "quote_currency": text,
@@ -119,7 +120,7 @@ CAP_SUMMARY = {
     "highest_price_24h": or_null(decimal),
     "lowest_price_24h": or_null(decimal),
 }
-CAP_ASSET = {
+CAP_ASSET: Fields = {
     "name": text,
     "can_withdraw": flag,
     "can_deposit": flag,
@@ -127,14 +128,14 @@ CAP_ASSET = {
     "maker_fee": decimal,
     "taker_fee": decimal,
 }
-CAP_TICKER = {
+CAP_TICKER: Fields = {
     "last_price": or_null(decimal),
     "base_volume": decimal,
     "quote_volume": decimal,
     "isFrozen": lambda value: value in (0, 1) and whole(value),
 }
-CAP_BOOK = {"timestamp": milliseconds, "bids": pairs_of(decimal), "asks": pairs_of(decimal)}
-CAP_TRADE = {
+CAP_BOOK: Fields = {"timestamp": milliseconds, "bids": pairs_of(decimal), "asks": pairs_of(decimal)}
+CAP_TRADE: Fields = {
     "trade_id": whole,
     "price": decimal,
     "base_volume": decimal,
@@ -143,7 +144,7 @@ CAP_TRADE = {
     "type": side,
 }
 # The charting library's DatafeedConfiguration, LibrarySymbolInfo, SearchSymbolResultItem, and UDF's bars.
-UDF_CONFIG = {
+UDF_CONFIG: Fields = {
     "supports_search": flag,
     "supports_group_request": flag,
     "supports_marks": flag,
@@ -153,7 +154,7 @@ UDF_CONFIG = {
     "exchanges": lambda value: all(list(each) == ["value", "name", "desc"] for each in value),
     "symbols_types": lambda value: all(list(each) == ["name", "value"] for each in value),
 }
-UDF_SYMBOL = {
+UDF_SYMBOL: Fields = {
     **dict.fromkeys(("name", "ticker", "description", "type", "session", "timezone"), text),
     **dict.fromkeys(("exchange", "listed_exchange", "exchange-listed", "exchange-traded"), text),
     **dict.fromkeys(("minmov", "minmov2", "pointvalue", "pricescale"), whole),
@@ -166,10 +167,10 @@ UDF_SYMBOL = {
     "visible_plots_set": lambda value: value == "ohlcv",
     "data_status": lambda value: value == "streaming",
 }
-UDF_FOUND = dict.fromkeys(("symbol", "full_name", "description", "exchange", "ticker", "type"), text)
+UDF_FOUND: Fields = dict.fromkeys(("symbol", "full_name", "description", "exchange", "ticker", "type"), text)
 
 
-def follows(value: Any, fields: dict[str, Check]) -> None:
+def follows(value: Any, fields: Fields) -> None:
     """Exactly these fields, each as it must be."""
     assert set(value) == set(fields)
     for name, check in fields.items():

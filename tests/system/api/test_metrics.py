@@ -32,7 +32,7 @@ def scrape(world: World, client: ApiClient | None = None) -> dict[str, float]:
 
 def test_metrics_tell_where_the_replica_stands(fresh: World) -> None:
     fresh.apply(fresh.deposit("alice", "PEK", "5"))
-    nodes = [
+    nodes: list[dict[str, object]] = [
         {"url": "http://a", "kind": "Hive", "state": "ok", "error": None, "rested_until": None},
         {"url": "http://b", "kind": "Hive", "state": "disagrees", "error": "lies", "rested_until": 9},
     ]

@@ -105,6 +105,7 @@ def test_a_withdrawal_that_goes_back(fresh: World) -> None:
 
 def test_withdrawals(reader: ApiClient, journal: Journal) -> None:
     asked = {fields[0]: int(fields[1]) for _, fields in journal.of_kind("returning")}
+    ends: dict[str, tuple[str, int | None, str | None]]
     ends = {fields[0]: ("paid", block, fields[1]) for block, fields in journal.of_kind("paid")}
     ends |= {fields[0]: ("returned", block, None) for block, fields in journal.of_kind("return")}
     expected = []
@@ -158,7 +159,13 @@ def test_a_withdrawal_shows_how_far_its_payment_is(fresh: World) -> None:
         fresh.apply()
         return [row["payout"] for row in client.get("/api/withdrawals?user=alice").json["withdrawals"][::-1]]
 
-    none = {"reason": None, "transaction_ids": [], "signatures": None, "needed": None, "next_attempt": None}
+    none: dict[str, object] = {
+        "reason": None,
+        "transaction_ids": [],
+        "signatures": None,
+        "needed": None,
+        "next_attempt": None,
+    }
     assert payouts() == [{"state": "queued", **none}] * 3
     with fresh.engine.begin() as connection:
         for n, id_, weight in ((1, "a" * 40, 2), (2, "b" * 40, 1)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
@@ -84,11 +85,23 @@ def test_book(past_world: PastWorld, reader: ApiClient, moments: list[int | None
             ]
 
 
+def filters_of_lists() -> list[tuple[str, Callable[[list[str]], bool]]]:
+    """Query parameters of lists of orders, and which lines of a state they select."""
+
+    def of_account(name: str) -> Callable[[list[str]], bool]:
+        return lambda order: order[2] == name
+
+    return [
+        ("", lambda _: True),
+        ("&base=PEK&quote=HBD", lambda order: order[3] == "PEK/HBD"),
+        *((f"&user={name}", of_account(name)) for name in NAMES),
+    ]
+
+
 def test_open_orders(past_world: PastWorld, reader: ApiClient, moments: list[int | None]) -> None:
     for block in moments:
         state = past_world.state(block)
-        filters = [("", lambda _: True), ("&base=PEK&quote=HBD", lambda order: order[3] == "PEK/HBD")]
-        filters += [(f"&user={name}", lambda order, name=name: order[2] == name) for name in NAMES]
+        filters = filters_of_lists()
         filters += [("&user=bob&base=PEK&quote=HBD", lambda order: order[2:4] == ["bob", "PEK/HBD"])]
         for query, wanted in filters:
             shown = everything(reader, f"/api/orders?status=open{query}{at(block)}", "orders", 11)
@@ -115,9 +128,7 @@ def test_waiting_stops(past_world: PastWorld, reader: ApiClient, moments: list[i
     found = 0
     for block in moments:
         state = past_world.state(block)
-        filters = [("", lambda _: True), ("&base=PEK&quote=HBD", lambda stop: stop[3] == "PEK/HBD")]
-        filters += [(f"&user={name}", lambda stop, name=name: stop[2] == name) for name in NAMES]
-        for query, wanted in filters:
+        for query, wanted in filters_of_lists():
             shown = everything(reader, f"/api/orders?status=waiting{query}{at(block)}", "orders", 3)
             expected = [stop for stop in reversed(state.stops) if wanted(stop)]
             assert [(row["seq"], row["id"], row["user"], row["side"]) for row in shown] == [

@@ -64,7 +64,16 @@ def test_the_journal_accounts_for_the_state(audit: Audit) -> None:
         journal.write_bytes(audit.client.get(f"/api/journal?to={named}").data)
         state.write_bytes(answer.data)
         hash_ = answer.headers["X-State-Hash"]
-        command = [sys.executable, CHECKER, journal, venue, "--state", state, "--state-hash", hash_]
+        command: list[str | Path] = [
+            sys.executable,
+            CHECKER,
+            journal,
+            venue,
+            "--state",
+            state,
+            "--state-hash",
+            hash_,
+        ]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
 

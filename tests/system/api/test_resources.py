@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from settlement.net.node_pool import report_json
 from settlement.store.indexer_status import IndexerStatus, write_status
 from tests.support.api_client import ApiClient
 from tests.system.api.world import START_BLOCK, World, transaction
 
 
-def get(client: ApiClient, path: str, status: int = 200):
+def get(client: ApiClient, path: str, status: int = 200) -> Any:
     answer = client.get(path)
     assert answer.status_code == status, answer.json
     return answer.json
@@ -86,7 +88,13 @@ def test_an_intent_is_found_by_its_signer_s_reference(world: World, client: ApiC
 
 
 def test_every_intent_of_a_reference_accepted_or_not(fresh: World) -> None:
-    order = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "1", "price": "1", "ref": "same"}
+    order: dict[str, Any] = {
+        "symbol": "PEK",
+        "quote": "SWAP.HIVE",
+        "quantity": "1",
+        "price": "1",
+        "ref": "same",
+    }
     fresh.apply(fresh.deposit("alice", "PEK", "1"))
     rejected, placed = fresh.action("alice", "sell", **order), fresh.action("alice", "sell", **order)
     fresh.apply(fresh.action("alice", "buy", **order), rejected, placed, fresh.action("bob", "buy", **order))

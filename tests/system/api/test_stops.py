@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from settlement.core.events import Action
 from tests.support.api_client import ApiClient
 from tests.system.api.world import World
 
@@ -31,7 +32,7 @@ def get(client: ApiClient, path: str) -> Any:
     return answer.json
 
 
-def sell_stop(world: World, quantity: str = "20", price: str = "0.008", **more: object) -> Any:
+def sell_stop(world: World, quantity: str = "20", price: str = "0.008", **more: Any) -> Action:
     return world.order("alice", "sell", quantity, price, triggerPrice="0.0095", triggerWhen="below", **more)
 
 

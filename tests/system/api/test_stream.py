@@ -146,7 +146,7 @@ def test_it_resumes_by_header_or_parameter_and_across_servers(lively: World, by:
     headers = {} if by == "parameter" else {"Last-Event-ID": last}
     given = {"header": "", "parameter": f"&last_event_id={last}", "both": "&last_event_id=1"}[by]
     response = lively.client().get(f"/api/stream?topics=book{given}", headers=headers, buffered=False)
-    event = Reading(iter(response.response), response.close).next()
+    event = Reading(response.iter_encoded(), response.close).next()
     assert event is not None
     assert (event.name, event.data["prev"]) == ("change", 11)
 
@@ -235,10 +235,15 @@ def test_a_pair_that_is_listed_later(lively: World) -> None:
     with publishing(lively) as publisher:
         stream = reading(publisher)
         stream.expect("snapshot")
-        listing = {"symbol": "SWAP.HIVE", "quote": "HBD", "priceDecimals": 3, "quantityDecimals": 0}
+        listing: dict[str, Any] = {
+            "symbol": "SWAP.HIVE",
+            "quote": "HBD",
+            "priceDecimals": 3,
+            "quantityDecimals": 0,
+        }
         lively.apply(lively.action("peakecoin", "listPair", **listing))
         assert "books" not in stream.expect("change").data
-        order = {"symbol": "SWAP.HIVE", "quote": "HBD", "quantity": "1", "price": "0.5"}
+        order: dict[str, Any] = {"symbol": "SWAP.HIVE", "quote": "HBD", "quantity": "1", "price": "0.5"}
         lively.apply(lively.action("carol", "buy", **order))
         (book,) = stream.expect("change").data["books"]
         assert (book["base"], book["quote"], len(book["bids"])) == ("SWAP.HIVE", "HBD", 1)
@@ -571,7 +576,7 @@ def test_headers(lively: World) -> None:
     assert response.headers["X-Accel-Buffering"] == "no"
     assert "Content-Encoding" not in response.headers
     assert "Content-Length" not in response.headers
-    assert next(iter(response.response)).startswith(b"retry: 2000\n\nevent: snapshot\n")  # type: ignore[arg-type]
+    assert next(response.iter_encoded()).startswith(b"retry: 2000\n\nevent: snapshot\n")
     response.close()
     assert (head.status_code, head.content_type, head.data) == (200, "text/event-stream", b"")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha1
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import insert
 
 from api.app import DATABASE, PUBLISHER, create_app
 from api.settings import ApiSettings
-from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, JsonNumber, Movement
+from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Chain, Event, JsonNumber, Movement
 from settlement.core.journal.lines import JournalEntry
 from settlement.core.journal.state_text import state_hash
 from settlement.core.venue import parse_venue
@@ -130,7 +131,7 @@ class World:
 
     def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
         token = self.rules.state.tokens.get(symbol)
-        chain = HIVE if symbol in ("HIVE", "HBD") else HIVE_ENGINE
+        chain: Chain = HIVE if symbol in ("HIVE", "HBD") else HIVE_ENGINE
         escrow = "peakedex.pek" if token is None else token.escrow
         return Movement(self.id(), chain, account, escrow, symbol, quantity, None)
 
@@ -152,14 +153,14 @@ class World:
         payload = {"symbol": "PEK", "quote": quote, "quantity": quantity, "price": price, **more}
         return self.action(signer, side, active=active, **payload)
 
-    def client(self, **settings: object) -> ApiClient:
+    def client(self, **settings: Any) -> ApiClient:
         app = create_app(self.settings(**settings))
         self._apps.append(app)
         return ApiClient(app)
 
-    def settings(self, **settings: object) -> ApiSettings:
-        given = {"network": "devnet", "clock": lambda: self.time + 2.5, **settings}
-        return ApiSettings(database_url=self.url, **given)  # type: ignore[arg-type]
+    def settings(self, **settings: Any) -> ApiSettings:
+        given: dict[str, Any] = {"network": "devnet", "clock": lambda: self.time + 2.5, **settings}
+        return ApiSettings(database_url=self.url, **given)
 
     def close(self) -> None:
         for app in self._apps:
@@ -233,7 +234,8 @@ def _beside_the_ledger(world: World) -> None:
 
 def _dave(world: World) -> list[Event]:
     """A trader with a stop, a protective stop, a grant, a timer, and a withdrawal that is returning."""
-    pair = {"symbol": "PEK", "quote": "SWAP.HIVE"}
+    pair: dict[str, Any] = {"symbol": "PEK", "quote": "SWAP.HIVE"}
+    for_dave = {**pair, "for": "dave"}
     withdrawal = world.action("dave", "withdraw", symbol="PEK", quantity="5")
     sent_to_the_wrong_account = world.deposit("dave", "PEK", "3")._replace(recipient="peakedex.hive")
     return [
@@ -253,7 +255,7 @@ def _dave(world: World) -> list[Event]:
         world.action(
             "dave", "sell", **pair, quantity="20", price="0.014", stopPrice="0.01", stopLimit="0.009"
         ),
-        world.action("erin", "sell", **pair, quantity="10", price="0.014", **{"for": "dave"}),
+        world.action("erin", "sell", **for_dave, quantity="10", price="0.014"),
         world.action("dave", "cancelAllAfter", seconds=600),
         withdrawal,
         world.action("dave", "cancelWithdrawal", id=withdrawal.id),
