@@ -874,7 +874,6 @@ class Books:
             self.check_action(item)
         self.open_item(item)
         self.taker = item
-        self.self_trade_met = False
 
     def check_fired(self, item: Item, what: Item) -> None:
         """An order that a stop or protective stop became."""

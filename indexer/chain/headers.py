@@ -72,11 +72,14 @@ def header_line(block: Block, previous_timestamp: int) -> str:
 class HeaderReader:
     """Reader of the lines of consecutive blocks: computes the id of each, which links them."""
 
-    def __init__(self, number: int, block_id: str, timestamp: int, venue_filter: VenueFilter) -> None:
-        """Number, id (40 hexadecimal digits) and timestamp of the block before the first line's."""
+    def __init__(self, number: int, block_id: str, venue_filter: VenueFilter) -> None:
+        """Number and id (40 hexadecimal digits) of the block before the first line's.
+
+        The first line's seconds are since 1970.
+        """
         self.number = number
         self.block_id = block_id
-        self.timestamp = timestamp
+        self.timestamp = 0
         self.unverifiable = 0
         """Blocks whose id is only what the line says."""
         self._id = bytes.fromhex(block_id)

@@ -225,7 +225,6 @@ def start_devnet(
     host: str = "127.0.0.1",
     port: int = 0,
     lag: int = 1,
-    buffer: int = SIDECHAIN_BUFFER,
     seed: int = 0,
     begin: int | None = None,
     prologue: Callable[[DevNode], None] | None = None,
@@ -233,14 +232,13 @@ def start_devnet(
 ) -> Devnet:
     """Start a devnet with the venue's accounts and tokens. Raises OSError if the port is taken.
 
-    `lag` is the number of blocks by which irreversibility trails head, `buffer` that of the blocks that the
-    sidechain has fetched but not executed. The chain begins at `begin` (seconds since 1970), by default a
-    few blocks ago. `prologue` may produce blocks before the clock starts; requests wait for it. The caller
-    must call `stop`.
+    `lag` is the number of blocks by which irreversibility trails head. The chain begins at `begin` (seconds
+    since 1970), by default a few blocks ago. `prologue` may produce blocks before the clock starts; requests
+    wait for it. The caller must call `stop`.
     """
     slot = max(1, round(block_time))
     genesis = begin if begin is not None else int(time.time()) - (WARM_UP_BLOCKS + 1) * slot
-    node = DevNode(Chain(seed=seed, block_time=slot, genesis=genesis, lag=lag), buffer=buffer)
+    node = DevNode(Chain(seed=seed, block_time=slot, genesis=genesis, lag=lag), buffer=SIDECHAIN_BUFFER)
     for _ in range(WARM_UP_BLOCKS):
         node.tick()
     if venue is not None:

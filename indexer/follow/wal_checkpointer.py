@@ -31,8 +31,8 @@ class WalCheckpointer(PeriodicThread):
     events a block: one commit in 35 took 80 ms longer, and now none.
     """
 
-    def __init__(self, engine: Engine, source: _Source, seconds: float = CHECK_SECONDS) -> None:
-        super().__init__("checkpoints of the log", seconds)
+    def __init__(self, engine: Engine, source: _Source) -> None:
+        super().__init__("checkpoints of the log", CHECK_SECONDS)
         self._engine = engine
         self._source = source
         self._problems = ChangeLogger(log)

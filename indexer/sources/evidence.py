@@ -29,7 +29,6 @@ KINDS: Final = {
     "journal": "journal-{first:010}-{last:010}.txt.zst",
 }
 """The files of a part."""
-_CHUNK_BYTES: Final = 1 << 20
 _CURE: Final = "fetch it again"
 
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]

@@ -170,7 +170,7 @@ class EvidenceSource:
                 f"block {part.first} follows {previous}, but block {before.number} is {before.block_id}"
             )
         try:
-            return HeaderReader(part.first - 1, previous, 0, self._venue_filter)
+            return HeaderReader(part.first - 1, previous, self._venue_filter)
         except ValueError:
             raise line.error(f"{previous!a} is not a block's id") from None
 

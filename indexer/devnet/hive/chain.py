@@ -54,10 +54,9 @@ class Chain:
         sign: bool = True,
         check_json: bool = True,
         max_block_bytes: int = DEFAULT_BLOCK_BYTES,
-        witnesses: Sequence[str] = WITNESSES,
     ) -> None:
-        if block_time < 1 or first_block < 1 or not witnesses:
-            raise ValueError("block_time and first_block must be at least 1, and there must be a witness")
+        if block_time < 1 or first_block < 1:
+            raise ValueError("block_time and first_block must be at least 1")
         self.seed = seed
         self.block_time = block_time
         self.genesis = genesis
@@ -69,9 +68,9 @@ class Chain:
         self.max_block_bytes = max_block_bytes
         self.chain_id = hashlib.sha256(f"peakedex devnet {seed}".encode()).digest()
         self.accounts = Accounts(seed)
-        self.witnesses = tuple(witnesses)
+        self.witnesses = WITNESSES
         make: type[PrivateKey] | type[PlaceholderSigner] = PrivateKey if sign else PlaceholderSigner
-        self._signers: list[BlockSigner] = [make(f"{seed}:{name}:block") for name in witnesses]
+        self._signers: list[BlockSigner] = [make(f"{seed}:{name}:block") for name in WITNESSES]
         self._origin = (first_block - 1).to_bytes(4, "big") + bytes(16)
         self._round = 0
         self._ids: list[bytes] = []
@@ -81,7 +80,7 @@ class Chain:
         self._pending: dict[str, tuple[Transaction, list[Delta]]] = {}
         self._reversible: deque[tuple[Block, list[list[Delta]]]] = deque()
         self._irreversible = first_block - 1
-        for name in witnesses:
+        for name in WITNESSES:
             self.accounts.create(name, genesis)
 
     # -- queries ---------------------------------------------------------------------------------

@@ -37,9 +37,8 @@ SWITCH_SECONDS: Final = 120
 class Bots:
     """A group of trading bots. Call `start` once, then `step` about once a block.
 
-    `traders` is the number of bots, `acts` how many of them act in a step, `max_open` how many orders each
-    leaves open, `prices` those that they trade around. `sent` and `refused` count intents by kind: broadcast,
-    and rejected by the node.
+    `traders` is the number of bots, `acts` how many of them act in a step, `prices` those that they trade
+    around. `sent` and `refused` count intents by kind: broadcast, and rejected by the node.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Bots:
         seed: int = 0,
         traders: int = 6,
         acts: int = 4,
-        max_open: int = 24,
         prices: DriftingPrices | None = None,
     ) -> None:
         if not 1 <= traders <= len(NAMES):
@@ -68,7 +66,6 @@ class Bots:
         self._flow = OrderFlow(
             *(venue, self.traders, self._rng),
             now=lambda: node.chain.head_time,
-            max_open=max_open,
             prices=prices,
         )
 

@@ -11,9 +11,7 @@ from pathlib import Path
 
 
 @contextmanager
-def recorded(
-    path: Path | None, warn: Callable[[str], object], clock: Callable[[], float] = time.time
-) -> Iterator[None]:
+def recorded(path: Path | None, warn: Callable[[str], object]) -> Iterator[None]:
     """Record whether the block succeeds, if a path is given. A failure to do so is only a warning."""
     result = "failed"
     try:
@@ -22,7 +20,7 @@ def recorded(
     finally:
         if path is not None:
             try:
-                _record(path, result, int(clock()))
+                _record(path, result, int(time.time()))
             except OSError as error:
                 warn(f"backup-status: {path} cannot be written: {error.strerror}")
 

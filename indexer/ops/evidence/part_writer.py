@@ -54,7 +54,7 @@ class PartWriter:
             if head is None or words[:2] != [HEADERS_FORMAT.encode(), b"%d" % self._first]:
                 raise SourceError(f"{part.headers.name}: not the headers of block {self._first} on")
             self._write("headers", head.text.decode("ascii"))
-            reader = HeaderReader(self._first - 1, words[2].decode("ascii"), 0, self._venue_filter)
+            reader = HeaderReader(self._first - 1, words[2].decode("ascii"), self._venue_filter)
             for line in lines:
                 reader.read(line.text)
                 self._write("headers", line.text.decode("utf-8"))

@@ -17,7 +17,7 @@ BLOCKS = [Block(raw) for raw in lively(blocks=40).blocks]
 
 
 def reader() -> HeaderReader:
-    return HeaderReader(0, NO_BLOCK, 0, watch())
+    return HeaderReader(0, NO_BLOCK, watch())
 
 
 def lines() -> list[bytes]:

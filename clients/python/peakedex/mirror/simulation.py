@@ -1,7 +1,7 @@
 """Simulation of the market maker over the recorded trades of a pair: what a week of it would have been.
 
 Each recorded trade is a taker who would have met our quote first, if that was the better price. The reference
-is the recorded price of `delay` seconds before, so that the quotes are as late as in life.
+is the recorded price of ten seconds before, so that the quotes are as late as in life.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ def simulate(
     *,
     quote: Decimal,
     every: float = 15.0,
-    delay: float = DELAY_SECONDS,
 ) -> Result:
     """Over trades, oldest first, beginning with the target of base and this much quote."""
     result = Result(base=settings.target, quote=quote, least_base=settings.target, most_base=settings.target)
@@ -59,9 +58,9 @@ def simulate(
     book, at = _Book(every), 0
     for trade in trades:
         now = trade.ts.timestamp()
-        while at + 1 < len(trades) and trades[at + 1].ts.timestamp() <= now - delay:
+        while at + 1 < len(trades) and trades[at + 1].ts.timestamp() <= now - DELAY_SECONDS:
             at += 1
-        if now >= book.due and trades[at].ts.timestamp() <= now - delay:
+        if now >= book.due and trades[at].ts.timestamp() <= now - DELAY_SECONDS:
             _requote(book, trades[at].price, rules, settings, result)
             book.due = now + every
         _meet(book, trade, rules, result)
