@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from settlement.core.events import Chain
+
 if TYPE_CHECKING:
     from settlement.core.trading.order_book import Order, Stop
 
@@ -78,7 +80,7 @@ class Token:
 
     symbol: str
     precision: int  # decimals of its smallest unit
-    chain: str  # "hive" or "hive-engine"
+    chain: Chain
     escrow: str  # the account that holds its deposits
     min_withdrawal: int  # units
     contra: (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from settlement.core.events import VenueFilter
+from settlement.core.events import Chain, VenueFilter
 from settlement.core.journal import lines
 from settlement.core.parsing.intents import MAX_FEE_BPS
 from settlement.core.parsing.names import NATIVE_COINS, NATIVE_PRECISION, chain_of, is_account, is_symbol
@@ -50,7 +50,7 @@ class TokenRules:
     key_env: str | None = None  # environment variable with the escrow key, for payouts; not consensus
 
     @property
-    def chain(self) -> str:
+    def chain(self) -> Chain:
         return chain_of(self.symbol)
 
     def line(self) -> str:

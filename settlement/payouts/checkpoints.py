@@ -24,7 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from settlement.core.venue import Venue
 from settlement.net.change_logger import ChangeLogger
-from settlement.payouts.chain.nodes import ChainError, ChainNodes
+from settlement.payouts.chain.client import ChainClient
+from settlement.payouts.chain.nodes import ChainError
 from settlement.payouts.payout_log import read_settings
 from settlement.payouts.signing.authority import Authorities
 from settlement.payouts.signing.transactions import (
@@ -107,7 +108,7 @@ class CheckpointPoster(PeriodicThread):
     """Posts checkpoints while it is entered. Failures are logged and retried."""
 
     def __init__(
-        self, reader: Engine, nodes: ChainNodes, venue: Venue, key: Key, chain_id: str, every: int
+        self, reader: Engine, nodes: ChainClient, venue: Venue, key: Key, chain_id: str, every: int
     ) -> None:
         """`nodes` are used by this thread alone. `every`: interval in blocks."""
         super().__init__("checkpoints", POLL_SECONDS, _STOP_SECONDS)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Engine
 
-from settlement.payouts.chain.nodes import ChainNodes
+from settlement.payouts.chain.client import ChainClient
 from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.signing.authority import KeyRing
 from settlement.store.read.payouts import is_paused
@@ -25,7 +25,7 @@ class Dependencies(NamedTuple):
 
     reader: Engine  # may be read-only
     writer: Engine  # from `payout_log.open_payout_log`
-    chain: ChainNodes
+    chain: ChainClient
     keys: KeyRing
     guard: Callable[[], object] = lambda: None  # raises where another process has taken over
     refresh: Callable[[], object] = lambda: None  # compares keys with the chain

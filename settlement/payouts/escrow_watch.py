@@ -20,7 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from settlement.core.parsing.names import decode
 from settlement.net.change_logger import ChangeLogger
 from settlement.payouts.chain.accounts import Account
-from settlement.payouts.chain.nodes import ChainError, ChainNodes
+from settlement.payouts.chain.client import ChainClient
+from settlement.payouts.chain.nodes import ChainError
 from settlement.store.database import explain
 from settlement.store.payout_pause import (
     AFTER_RESTORE,
@@ -43,7 +44,7 @@ log = logging.getLogger("peakedex.payouts")
 class EscrowWatch(PeriodicThread):
     """Watches the escrow accounts while it is entered. Failures are logged and retried."""
 
-    def __init__(self, reader: Engine, writer: Engine, nodes: ChainNodes, escrows: Iterable[str]) -> None:
+    def __init__(self, reader: Engine, writer: Engine, nodes: ChainClient, escrows: Iterable[str]) -> None:
         """`nodes` are used by this thread alone."""
         super().__init__("escrow watch", POLL_SECONDS, _STOP_SECONDS)
         self._reader = reader

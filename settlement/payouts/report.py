@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from settlement.core.journal.lines import iso_time
 from settlement.core.parsing.amounts import read_integer_text, show_units
 from settlement.core.parsing.names import decode
-from settlement.payouts.chain.nodes import ChainNodes
+from settlement.payouts.chain.client import ChainClient
 from settlement.payouts.holds.escrow_funds import real_amounts
 from settlement.payouts.holds.pause import pause_reason
 from settlement.payouts.holds.token_holds import read_holdings
@@ -121,7 +121,7 @@ def _amount_text(amount: str, precision: int) -> str:
     return show_units(read_integer_text(amount), precision)
 
 
-def reconcile(connection: Connection, chain: ChainNodes) -> list[Difference]:
+def reconcile(connection: Connection, chain: ChainClient) -> list[Difference]:
     """Compare the ledger's holdings with the escrow accounts' balances, by token. Raises ChainError."""
     tokens = {token.symbol: token for token in read_tokens(connection)}
     held = read_holdings(connection, tokens.values())

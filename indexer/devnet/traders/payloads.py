@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from indexer.devnet.hive.operations import Coin, CustomJson, Operation, Transfer
@@ -27,7 +27,7 @@ def parse_units(text: str, precision: int) -> int:
     return int(Decimal(text).scaleb(precision))
 
 
-def intent(venue: VenueView, action: str, payload: Element) -> Element:
+def intent(venue: VenueView, action: str, payload: Mapping[str, object]) -> Element:
     """A custom_json element for the venue's contract: a trader's intent or an operator action."""
     return {"contractName": venue.contract, "contractAction": action, "contractPayload": payload}
 

@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
+from settlement.core.events import Chain
+
 MIN_ACCOUNT_LENGTH: Final = 3
 MAX_ACCOUNT_LENGTH: Final = 16
 ACCOUNT_PATTERN: Final = r"[a-z][a-z0-9-]+[a-z0-9](\.[a-z][a-z0-9-]+[a-z0-9])*"
@@ -29,7 +31,7 @@ NATIVE_COINS: Final = ("HIVE", "HBD")
 NATIVE_PRECISION: Final = 3
 
 
-def chain_of(symbol: str) -> str:
+def chain_of(symbol: str) -> Chain:
     """The chain on which a token of that symbol lives (section 1)."""
     return "hive" if symbol in NATIVE_COINS else "hive-engine"
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from settlement.core.events import HIVE, HIVE_ENGINE
 from settlement.core.parsing.amounts import read_integer_text, read_quantity
 from settlement.core.parsing.names import NATIVE_PRECISION
-from settlement.payouts.chain.nodes import ChainNodes
+from settlement.payouts.chain.client import ChainClient
 from settlement.payouts.holds.eligibility import LedgerView
 from settlement.payouts.holds.token_holds import Holding
 from settlement.payouts.plan import Payment, amount
@@ -22,7 +22,7 @@ def holding_of(claim: PayoutClaim) -> Holding:
     return (claim.escrow, claim.chain, claim.symbol)
 
 
-def real_amounts(holdings: Iterable[Holding], chain: ChainNodes) -> dict[Holding, Fraction]:
+def real_amounts(holdings: Iterable[Holding], chain: ChainClient) -> dict[Holding, Fraction]:
     """Balances of the holdings on the chains, 0 where there is none. Raises ChainError."""
     requested = set(holdings)
     coins = {escrow for escrow, network, _ in requested if network == HIVE}
@@ -46,7 +46,7 @@ class Funds(NamedTuple):
     ]  # why nothing is paid from a holding, where the ledger counts more than is there
 
 
-def free_amounts(payments: Sequence[Payment], view: LedgerView, chain: ChainNodes) -> Funds:
+def free_amounts(payments: Sequence[Payment], view: LedgerView, chain: ChainClient) -> Funds:
     """Balances that the payments draw on. Raises ChainError."""
     real = real_amounts((holding_of(payment.members[0]) for payment in payments), chain)
     free = dict(real)

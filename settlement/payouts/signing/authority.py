@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from settlement.payouts.chain.accounts import Account
-from settlement.payouts.chain.nodes import ChainNodes
+from settlement.payouts.chain.client import ChainClient
 from settlement.payouts.signing.transactions import Key, SigningError, Transaction
 
 Level = Literal["ok", "warn", "unpaid"]
@@ -81,7 +81,7 @@ class Authorities:
         self.accounts = frozenset(accounts)
         self._by_account: Mapping[str, ActiveAuthority] = {}
 
-    def refresh(self, nodes: ChainNodes) -> Mapping[str, Account]:
+    def refresh(self, nodes: ChainClient) -> Mapping[str, Account]:
         """Read them from the chain; returns the accounts that exist. Raises ChainError, changing nothing."""
         found = nodes.accounts(self.accounts)
         nested = {name for account in found.values() for name in account.active.accounts}
@@ -105,7 +105,7 @@ class KeyRing:
         self._usable: Mapping[str, tuple[Key, ...]] = {}
         self.authorities = Authorities(entry.escrow for entry in self._variables)
 
-    def check(self, nodes: ChainNodes) -> list[Finding]:
+    def check(self, nodes: ChainClient) -> list[Finding]:
         """Compare our keys with the chain. Raises ChainError and then changes nothing."""
         accounts = self.authorities.refresh(nodes)
         usable: dict[str, tuple[Key, ...]] = {}

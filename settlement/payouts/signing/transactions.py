@@ -41,7 +41,7 @@ _FIELDS: Final = {
 _AMOUNT: Final = re.compile(r"([0-9]+)\.([0-9]{3}) (HIVE|HBD)")
 _LEGACY_SYMBOLS: Final = {"HIVE": b"\x03STEEM\0\0", "HBD": b"\x03SBD\0\0\0\0"}
 
-Operation = tuple[str, dict[str, object]]
+Operation = tuple[str, Mapping[str, object]]
 """Name (`transfer` or `custom_json`) and fields of an operation, as condenser_api writes them."""
 
 

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.property.payouts.simulation_beginning import scratch
@@ -55,14 +56,14 @@ class Simulation(Ending):
         acts: list[Callable[[], object]] = [self._block]
         for replica in self.replicas:
             if self._happens(0.8):
-                acts.append(lambda replica=replica: self._follow(replica))  # type: ignore[misc]
+                acts.append(partial(self._follow, replica))
             for process in replica.processes:
                 if replica.frozen.get(process.name, 0) <= self.turn:
-                    acts.append(lambda one=replica, other=process: self._advance(one, other))  # type: ignore[misc]
+                    acts.append(partial(self._advance, replica, process))
             if replica.must_pause and self._happens(0.08):
-                acts.append(lambda replica=replica: self._resume(replica))  # type: ignore[misc]
+                acts.append(partial(self._resume, replica))
             if not replica.processes or self._happens(0.01 if self.lease else 0.03):
-                acts.append(lambda replica=replica: self._start(replica))  # type: ignore[misc]
+                acts.append(partial(self._start, replica))
         if self.turn < self._turns * 3 // 4 and self._happens(0.35):
             acts.append(self._user)
         if self.operators > 1 and self.turn == self._turns // 4 and self._happens(0.5):

@@ -9,10 +9,12 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -155,12 +157,11 @@ class _Talk:
     def step(self, name: str) -> None:
         self.say("step", name)
 
-    def wait(self, _seconds: float) -> bool:
-        """As `threading.Event.wait` of the loop's stop event."""
+    def wait(self) -> None:
+        """Wait for the next turn."""
         for relay in self._relays:
             relay.run_once()
         self.say("turn")
-        return False
 
     def head_time(self) -> int:
         return int(self.say("ask", "head_time"))
@@ -186,6 +187,18 @@ class _Talk:
         return outcome
 
 
+class _Turns(threading.Event):
+    """The loop's stop event, at which it waits for its turn."""
+
+    def __init__(self, talk: _Talk) -> None:
+        super().__init__()
+        self._talk = talk
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._talk.wait()
+        return False
+
+
 def _be(pipe: Connection, plan: Plan) -> None:
     """The forked process, from beginning to end."""
     gc.freeze()  # the parent's connections are never closed here
@@ -205,17 +218,17 @@ def _be(pipe: Connection, plan: Plan) -> None:
 def _pay(talk: _Talk, plan: Plan) -> None:
     """As `peakedex payouts` does."""
     reader, writer = open_reader(plan.url), open_payout_log(plan.url)
-    signing: KeyRing | OneKey = OneKey()
+    signing: KeyRing = OneKey()
     refresh: Callable[[], object] = lambda: None  # noqa: E731
     mark = RestoreMark.of_database(plan.url)
     if plan.keys:
         if plan.relays:
-            signers = signing = QuickKeys(plan.keys, plan.chain_id)
+            signing = QuickKeys(plan.keys, plan.chain_id)
         else:
             texts = {escrow: key.wif for escrow, key in plan.keys.items()}
-            signers = signing = KeyRing(_variables(plan.keys), texts, plan.chain_id)
-        refresh = lambda: signers.check(talk)  # type: ignore[arg-type]  # noqa: E731
-        parties = (VENUE, plan.policy, signers.authorities, plan.chain_id)
+            signing = KeyRing(_variables(plan.keys), texts, plan.chain_id)
+        refresh = partial(signing.check, talk)
+        parties = (VENUE, plan.policy, signing.authorities, plan.chain_id)
         talk.exchange(SignatureCollector(reader, writer, *parties), plan.relays)
     lease = Lease(writer, table=payout_schema.lease) if plan.lease else nullcontext()
     with lease:
@@ -228,8 +241,8 @@ def _pay(talk: _Talk, plan: Plan) -> None:
                 runner.start(first_run=plan.first_run, hold=plan.hold, max_lifetime=plan.longest)
                 break
             except ChainError:
-                talk.wait(0)
-        runner.run(talk, IDLE_SECONDS)  # type: ignore[arg-type]
+                talk.wait()
+        runner.run(_Turns(talk), IDLE_SECONDS)
 
 
 def _wrong_clock(seconds: int) -> None:

@@ -50,7 +50,7 @@ class Executed:
         return self._sidechain.block_of_hive(hive_number) if hive_number <= self.last_hive_block else None
 
     def transaction(self, ident: str) -> Any:
-        found = self._sidechain.transaction(ident)
+        found: Any = self._sidechain.transaction(ident)
         rows = found if isinstance(found, list) else [found]
         is_executed = all(row and row["refHiveBlockNumber"] <= self.last_hive_block for row in rows)
         return found if is_executed else None

@@ -17,7 +17,7 @@ from indexer.devnet.hive.serialization import Transaction
 from settlement.payouts.policy import Policy
 from settlement.store import payout_schema
 from tests.property.payouts.simulation_beginning import REFUSED, first_database, prepared
-from tests.property.payouts.simulation_chain import Mempool, Wire
+from tests.property.payouts.simulation_chain import Mempool, WatchedSidechain, Wire
 from tests.property.payouts.simulation_observer import Observer
 from tests.property.payouts.simulation_process import Plan, Process
 from tests.property.payouts.simulation_relay import URLS, Relays
@@ -100,6 +100,7 @@ class SimulatedWorld:
         self._signed = seed % SIGNED_EVERY == 0 or self.operators > 1
         self.node = prepared()
         chain, sidechain = self.node.chain, self.node.sidechain
+        assert isinstance(sidechain, WatchedSidechain)
         self.sidechain = sidechain
         chain.lag = self.random.choice((0, 1, 3, 8))
         sidechain.random = self.random

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -20,7 +20,7 @@ from settlement.payouts import payment_sender, plan
 from settlement.payouts.holds import eligibility, send_limits
 from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.policy import MAX_LIFETIME_SECONDS, SLOT_SECONDS, Policy
-from settlement.store.read.payouts import Ledger, PayoutClaim, Reference, read_reference
+from settlement.store.read.payouts import Ledger, PayoutClaim, Reference, read_ledger, read_reference
 from tests.property.payouts.simulation import attempt, simulate
 from tests.property.payouts.simulation_world import SimulatedWorld
 
@@ -84,12 +84,13 @@ def _no_hold(patch: pytest.MonkeyPatch) -> None:
 
 def _long_lived(patch: pytest.MonkeyPatch) -> None:
     """Transactions outlive the hour of a return: each lives for an hour longer than the policy says."""
-    lifetime, period = plan.expires, Policy.period
+    lifetime: Callable[[int, Policy], int] = plan.expires
+    period: Any = Policy.period
     patch.setattr(plan, "expires", lambda slot, policy: lifetime(slot, policy) + HOUR)
     patch.setattr(
         Policy,
         "period",
-        property(lambda policy: period.fget(policy) + HOUR // SLOT_SECONDS),  # type: ignore[attr-defined]
+        property(lambda policy: period.fget(policy) + HOUR // SLOT_SECONDS),
     )
     patch.setattr(eligibility, "MAX_LIFETIME_SECONDS", MAX_LIFETIME_SECONDS + HOUR)
 
@@ -117,7 +118,7 @@ def _one_suffices(patch: pytest.MonkeyPatch) -> None:
 
 def _sign_returning(patch: pytest.MonkeyPatch) -> None:
     """Payments of withdrawals that are returning are planned, signed and sent."""
-    blocking, reading = eligibility.claim_blocking_status, eligibility.read_ledger
+    blocking, reading = eligibility.claim_blocking_status, read_ledger
 
     def unblocked(claim: PayoutClaim, view: eligibility.LedgerView, after: int) -> object:
         return blocking(claim._replace(returning=None), view, after)

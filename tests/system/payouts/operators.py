@@ -15,6 +15,7 @@ from indexer.devnet.hive import authority as hive
 from indexer.devnet.hive.errors import ChainError as DevnetError
 from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.rpc.block_methods import read_transaction
+from settlement.core import events
 from settlement.core.events import HIVE, HIVE_ENGINE, Action, BlockHeader, Event, Movement
 from settlement.core.venue import parse_venue
 from settlement.payouts.chain.accounts import Account, Authority
@@ -88,12 +89,12 @@ class World:
         self.transactions += 1
         return sha1(b"transaction %d" % self.transactions).hexdigest()
 
-    def apply(self, *events: Event, seconds: int = 3) -> None:
+    def apply(self, *happened: Event, seconds: int = 3) -> None:
         self.time += seconds
         number = self.rules.next_block()
         ident = f"{number:08x}{sha1(b'block %d' % number).hexdigest()[:32]}"
         header = BlockHeader(number, ident, self.time)
-        entry = self.rules.apply(header, events)
+        entry = self.rules.apply(header, happened)
         self.projector.project(Batch([entry] if entry.text else [], [], header, totals_of(self.rules.state)))
 
     def deposit(self, account: str, symbol: str, quantity: str) -> Movement:
@@ -157,7 +158,7 @@ class Operator:
         self.reader, self.writer = open_reader(self.world.url), open_payout_log(self.world.url)
         wanted = [KeyVariable(escrow, escrow, "KEY") for escrow in ESCROWS]
         self.signers = KeyRing(wanted, {"KEY": key.wif}, CHAIN_ID)
-        self.signers.check(chain)  # type: ignore[arg-type]
+        self.signers.check(chain)
         venue, agreed = parse_venue(VENUE), policy or Policy()
         self.collector = SignatureCollector(
             self.reader, self.writer, venue, agreed, self.signers.authorities, CHAIN_ID
@@ -191,10 +192,10 @@ class Group:
         """The world that makes events."""
         return self.operators[0].world
 
-    def block(self, *events: Event, seconds: int = 3, only: Iterable[int] = range(3)) -> None:
+    def block(self, *happened: Event, seconds: int = 3, only: Iterable[int] = range(3)) -> None:
         """One block, read by all or some of them."""
         for number in only:
-            self.operators[number].world.apply(*events, seconds=seconds)
+            self.operators[number].world.apply(*happened, seconds=seconds)
         self.chain.time = max(operator.world.time for operator in self.operators)
 
     def round(self) -> None:
@@ -217,7 +218,7 @@ class Group:
         self, signed: SignedTransaction, *, memo: str, quantity: str, to: str, symbol: str = "HBD"
     ) -> None:
         """The chain includes a payment, and all read it."""
-        chain = HIVE if symbol == "HBD" else HIVE_ENGINE
+        chain: events.Chain = HIVE if symbol == "HBD" else HIVE_ENGINE
         escrow = "peakedex.hbd" if symbol == "HBD" else "peakedex.pek"
         self.block(Movement(signed.id, chain, escrow, to, symbol, quantity, memo))
 

@@ -134,8 +134,8 @@ class Operator:
         if name == "serve":
             return (*common, "--port", str(free_port()), "--workers", "1")
         if name == "follow":
-            nodes = ("--node", devnet.url, "--engine-node", devnet.engine_url)
-            return (*common, *files, *nodes, "--trust-single-node", "--chain-id", "devnet")
+            nodes = ("--node", devnet.url, "--engine-node", devnet.engine_url, "--chain-id", "devnet")
+            return (*common, *files, *nodes, "--trust-single-node")
         nodes = ("--node", public.url, "--engine-node", public.engine_url, "--chain-id", "devnet")
         return (*common, *files, *nodes, *self._options)
 
@@ -194,10 +194,11 @@ class Operator:
 
     def wait_paid(self, *withdrawals: str) -> None:
         """Wait until the ledger shows them as paid."""
-        for withdrawal in withdrawals:
-            wait_until(
-                lambda one=withdrawal: self.status_of(one) == schema.PAID, f"{withdrawal} paid: {self.log()}"
-            )
+
+        def unpaid() -> list[str]:
+            return [one for one in withdrawals if self.status_of(one) != schema.PAID]
+
+        wait_until(lambda: not unpaid(), lambda: f"{unpaid()} are paid: {self.log()}")
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A `peakedex` command, without keys."""

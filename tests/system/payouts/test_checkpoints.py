@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from settlement.core.journal.state_text import state_hash
 from settlement.payouts.chain.nodes import ChainError
 from settlement.payouts.checkpoints import MAX_REFERENCE_AGE, WINDOW_SECONDS, CheckpointPoster, due_checkpoint
 from settlement.payouts.payout_log import open_payout_log
-from settlement.payouts.signing.transactions import SigningError
+from settlement.payouts.signing.transactions import Key, SigningError, Transaction
 from settlement.store import schema
 from settlement.store.database import open_reader
 from settlement.store.payout_pause import BY_OPERATOR, RUNNING, set_pause
@@ -21,13 +21,13 @@ from tests.system.payouts.world import PUBLIC, SIGNATURE, VENUE, Ledgers, World
 EVERY = 10
 
 
-class StandIn:
+class StandIn(Key):
     """A key that makes placeholder signatures."""
 
     def __init__(self, public: str = PUBLIC) -> None:
         self.public = public
 
-    def sign(self, transaction, chain_id):
+    def sign(self, transaction: Transaction, chain_id: str) -> str:
         assert transaction.packed
         return SIGNATURE
 
@@ -56,7 +56,7 @@ def ours_at_multiples(world: World) -> list[int]:
     """The newest active block up to each multiple of the interval."""
     with world.ledger.engine.connect() as connection:
         ours = list(connection.scalars(select(schema.blocks.c.number).order_by(schema.blocks.c.number)))
-        last = connection.scalar(select(schema.cursor.c.block))
+        last = connection.scalars(select(schema.cursor.c.block)).one()
     return [max(n for n in ours if n <= multiple) for multiple in range(EVERY, last + 1, EVERY)]
 
 
@@ -111,12 +111,15 @@ def test_a_checkpoint_that_no_node_accepts_is_built_anew_in_the_next_window(worl
     world.nodes.faults.extend(["refused"] * 100)
     count = len(posted(world))
     with world.ledger.engine.connect() as connection:
-        start = due_checkpoint(connection, EVERY).expires
+        first = due_checkpoint(connection, EVERY)
     world.skip(WINDOW_SECONDS)
     world.tick(EVERY)
     post.round()
     with world.ledger.engine.connect() as connection:
-        assert due_checkpoint(connection, EVERY).expires > start
+        second = due_checkpoint(connection, EVERY)
+    assert first is not None
+    assert second is not None
+    assert second.expires > first.expires
     world.nodes.faults.clear()
     world.wait(40)
     post.round()
@@ -171,7 +174,7 @@ def test_several_operators_post_each_claim_once(world: World) -> None:
 def test_standbys_of_different_age_post_nothing_twice(world: World) -> None:
     """A checkpoint that is due by one standby must not be looked up in an older one."""
     with world.ledger.engine.connect() as connection:
-        block = connection.scalar(select(schema.cursor.c.block))
+        block = connection.scalars(select(schema.cursor.c.block)).one()
     world.tick(EVERY - block % EVERY)
     lagging = Ledgers(world.node, world.folder / "lagging.db")
     lagging.follow()
@@ -184,7 +187,7 @@ def test_standbys_of_different_age_post_nothing_twice(world: World) -> None:
     readers = [open_reader(lagging.url), open_reader(world.ledger.url)]
 
     class Hop:
-        def connect(self):
+        def connect(self) -> Connection:
             return readers.pop().connect()
 
     poster(world, reader=Hop()).round()

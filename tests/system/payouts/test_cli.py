@@ -132,8 +132,8 @@ def test_a_return_is_shown_with_its_time(world: World, runner: Runner) -> None:
 
 
 def test_the_accounts_are_compared_with_the_ledger(world: World, server: NodeServer) -> None:
-    where = ("--db", world.ledger.url, "--node", server.url, "--engine-node", server.engine_url)
-    where += ("--chain-id", "devnet")
+    nodes = ("--node", server.url, "--engine-node", server.engine_url, "--chain-id", "devnet")
+    where = ("--db", world.ledger.url, *nodes)
     world.node.faucet("peakedex.pek", "PEK", "7")
     run = peakedex("payouts", "reconcile", *where, "--json")
     assert run.code == OK
@@ -154,8 +154,8 @@ def test_less_than_the_ledger_counts_is_a_failure(
     looks: list[float] = []
     monkeypatch.setattr(time, "sleep", looks.append)
     world.node.chain.accounts.get("peakedex.hbd").balances["HBD"] -= 1
-    where = ("--db", world.ledger.url, "--node", server.url, "--engine-node", server.engine_url)
-    where += ("--chain-id", "devnet")
+    nodes = ("--node", server.url, "--engine-node", server.engine_url, "--chain-id", "devnet")
+    where = ("--db", world.ledger.url, *nodes)
     run = peakedex("payouts", "reconcile", *where, "--json")
     assert run.code == FAILED
     assert run.error == "Error: 1 balances are below the ledger's holdings"

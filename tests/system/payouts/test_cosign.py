@@ -222,10 +222,12 @@ def test_an_extra_element_of_a_batch_and_another_contract(group: Group) -> None:
     more = [*elements, {**elements[0], "contractPayload": payload}]
     made = with_value(honest.transaction, json=json.dumps(more))
     assert refusals(group, forged(honest, made, 2))[0][0] == "other_recipient"
-    for change in ({"contractName": "nft"}, {"contractAction": "stake"}):
-        made = with_value(honest.transaction, json=json.dumps([elements[0] | change]))
+    for other in ({"contractName": "nft"}, {"contractAction": "stake"}):
+        made = with_value(honest.transaction, json=json.dumps([elements[0] | other]))
         assert refusals(group, forged(honest, made, 2))[0][0] == "other_operation"
-    for change in ({"id": "ssc-testnet"}, {"required_posting_auths": ["peakedex.pek"]}, {"json": "[]"}):
+    changes: list[dict[str, object]]
+    changes = [{"id": "ssc-testnet"}, {"required_posting_auths": ["peakedex.pek"]}, {"json": "[]"}]
+    for change in changes:
         made = with_value(honest.transaction, **change)
         assert refusals(group, forged(honest, made, 2))[0][0] == "other_operation"
 
@@ -404,7 +406,8 @@ def test_anything_but_a_proposal_is_an_error(change: dict[str, object]) -> None:
     assert Proposal.of_json(valid()).to_json() == valid()
     with pytest.raises(ProposalError):
         Proposal.of_json({**valid(), **change})
-    for other in (None, [], "x", {}):
+    others: list[object] = [None, [], "x", {}]
+    for other in others:
         with pytest.raises(ProposalError):
             Proposal.of_json(other)
 

@@ -32,7 +32,7 @@ def world(tmp_path: Path) -> World:
 
 def watch(world: World, nodes: ChainNodes | None = None) -> EscrowWatch:
     reader, writer = open_reader(world.ledger.url), open_payout_log(world.ledger.url)
-    watch = EscrowWatch(reader, writer, nodes or world.nodes, VIEW.escrows)  # type: ignore[arg-type]
+    watch = EscrowWatch(reader, writer, nodes or world.nodes, VIEW.escrows)
     watch.look()
     return watch
 

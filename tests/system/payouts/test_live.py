@@ -80,7 +80,7 @@ def test_everything_is_paid_once(chain: Chain, operator: Operator) -> None:
         assert chain.node.sidechain.balance("venue.hbd", "PEK") == 0
     assert operator.scalar(select(func.count()).select_from(schema.outflows)) == 0
     devnet = chain.devnet
-    where = ("--db", operator.db, "--node", devnet.url, "--engine-node", devnet.engine_url)
-    where += ("--chain-id", "devnet")
+    nodes = ("--node", devnet.url, "--engine-node", devnet.engine_url, "--chain-id", "devnet")
+    where = ("--db", operator.db, *nodes)
     checked = operator.command("payouts", "reconcile", *where)
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -66,6 +66,12 @@ def clients(*operators: Operator, urls: list[str], total_seconds: float = 15.0) 
         yield
 
 
+def wait_for_requests(relay: HostileRelay, count: int, what: str = "requests") -> None:
+    """Wait until it was asked so many times more."""
+    wanted = relay.requests + count
+    wait_until(lambda: relay.requests >= wanted, what)
+
+
 def weights(group: Group) -> list[int]:
     return [operator.records()[0].weight for operator in group.operators]
 
@@ -328,8 +334,7 @@ def test_garbage_changes_nothing_and_stops_nothing(
             hostile.status, hostile.headers = 200, {}
             for name, value in answer.items():
                 setattr(hostile, name, value)
-            asked = hostile.requests
-            wait_until(lambda asked=asked: hostile.requests >= asked + 2, lambda a=answer: str(a)[:200])
+            wait_for_requests(hostile, 2, what=str(answer)[:200])
             assert first.records() == before, str(answer)[:200]
         with clients(first, second, urls=[relay]):  # another relay works all the while
             wait_until(lambda: weights(group)[:2] == [2, 2])
@@ -355,8 +360,7 @@ def test_replayed_bundles_count_once(group: Group, hostile: HostileRelay) -> Non
     with clients(first, urls=[hostile.url]):
         for turn in range(4):
             hostile.body = page(*[honest.to_json()] * 20, relay=f"r{turn % 2}", last=20 * (turn + 1))
-            asked = hostile.requests
-            wait_until(lambda asked=asked: hostile.requests >= asked + 4)
+            wait_for_requests(hostile, 4)
     assert [record.weight for record in first.records()] == [2]
     group.round()
     group.block(seconds=3)

@@ -66,7 +66,7 @@ def pause(world: World, how: int) -> None:
 
 def refuse(world: World, *names: str) -> None:
     """Make the sidechain refuse transfers to these accounts."""
-    world.node.sidechain.refused_recipients = frozenset(names)  # type: ignore[attr-defined]
+    world.sidechain.refused_recipients = frozenset(names)
 
 
 # ---------------------------------------------------------------- stages of a payment
@@ -267,7 +267,7 @@ def test_a_refused_payment_is_tried_less_and_less_often_then_held(world: World) 
     assert gaps[:6] == [2, 2, 4, 8, 16, 32]
     assert 43_200 < gaps[-1] * SHORT.period * 15 <= 86_400, "at last about once a day"
     assert set(world.nodes.sent.values()) == {1}, "what has been executed is not sent again"
-    world.node.sidechain.refused_recipients = frozenset()  # type: ignore[attr-defined]
+    world.sidechain.refused_recipients = frozenset()
     assert peakedex("payouts", "approve", claim, "--db", world.ledger.url).code == OK
     world.run(runner, 120)
     assert world.states() == {claim: "paid"}

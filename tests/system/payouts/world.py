@@ -10,7 +10,7 @@ import json
 import re
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from settlement.payouts.holds.pause import RestoreMark
 from settlement.payouts.payout_log import open_payout_log
 from settlement.payouts.policy import Policy
 from settlement.payouts.runner import Runner
+from settlement.payouts.signing.authority import KeyRing
 from settlement.payouts.signing.transactions import SignedTransaction, Transaction
 from settlement.store import schema
 from settlement.store.database import open_reader, open_writer
@@ -170,10 +171,11 @@ class RefusingSidechain(Sidechain):
             super().transfer(sender, payload, logs)
 
 
-class OneKey:
+class OneKey(KeyRing):
     """Key ring that signs for every escrow account except `without`; `needed` signatures suffice."""
 
     def __init__(self, needed: int = 1, without: Iterable[str] = ()) -> None:
+        super().__init__((), {}, "")
         self.needed = needed
         self.without = set(without)
 
@@ -184,10 +186,10 @@ class OneKey:
         assert transaction.packed
         return {PUBLIC: SIGNATURE}
 
-    def sufficient(self, escrow: str, signatures: Any) -> tuple[str, ...] | None:
+    def sufficient(self, escrow: str, signatures: Mapping[str, str]) -> tuple[str, ...] | None:
         return tuple(signatures.values()) if len(signatures) >= self.needed else None
 
-    def weight(self, escrow: str, publics: Any) -> tuple[int, int]:
+    def weight(self, escrow: str, publics: Collection[str]) -> tuple[int, int]:
         return len(publics), self.needed
 
 
@@ -196,7 +198,8 @@ class World:
 
     def __init__(self, folder: Path, *, lag: int = 1, name: str = "dex.db") -> None:
         self.folder = folder
-        self.node = DevNode(Chain(sign=False, lag=lag), RefusingSidechain(heartbeat=0), cautious=True)
+        self.sidechain = RefusingSidechain(heartbeat=0)
+        self.node = DevNode(Chain(sign=False, lag=lag), self.sidechain, cautious=True)
         self.node.prepare(VIEW)
         self.nodes = ChainNodes(self.node)
         self.ledger = Ledgers(self.node, folder / name)

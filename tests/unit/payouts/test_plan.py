@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ POLICIES = (Policy(expires_in=60), Policy(expires_in=61), Policy(), Policy(expir
 RETURN_SECONDS = 3600  # protocol, section 8
 
 
-def claim(n: int = 1, **changes: object) -> PayoutClaim:
+def claim(n: int = 1, **changes: Any) -> PayoutClaim:
     """A withdrawal of 1 PEK by alice, as tests change it."""
     base = PayoutClaim(
         kind=WITHDRAWAL,
@@ -67,7 +68,7 @@ def claim(n: int = 1, **changes: object) -> PayoutClaim:
         closed=None,
         is_paid=False,
     )
-    return base._replace(**changes)  # type: ignore[arg-type]
+    return base._replace(**changes)
 
 
 def coin(n: int = 1, **changes: object) -> PayoutClaim:
@@ -425,7 +426,7 @@ def test_a_coin_s_memo_that_a_sidechain_could_run_is_never_signed(memo: str) -> 
         {"chain": "hive", "symbol": "HIVE", "memo": "x" * 2048},
     ],
 )
-def test_an_unpayable_claim_has_a_reason_and_is_not_planned(changes: dict[str, object]) -> None:
+def test_an_unpayable_claim_has_a_reason_and_is_not_planned(changes: dict[str, Any]) -> None:
     bad = claim(kind=REFUND, **changes)
     assert unpayable_reason(bad)
     assert compose([bad, claim(2)], REFERENCE, VENUE, Policy(), slot_after(START))[0].members == (claim(2),)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from indexer.devnet.hive.keys import PrivateKey, recover_public_key
 from indexer.devnet.rpc.block_methods import read_transaction
+from settlement.core.journal.lines import iso_time
 from settlement.net.chain_id import MAINNET
 from settlement.net.hive_formats import format_wif
 from settlement.payouts.signing import transactions as signing
@@ -23,7 +24,6 @@ from settlement.payouts.signing.transactions import (
     SignedTransaction,
     SigningError,
     Transaction,
-    iso_time,
     signer,
     unix_time,
 )
@@ -42,7 +42,7 @@ CUSTOM: Operation = (
 )
 MADE = Transaction((TRANSFER, CUSTOM), 17740, 572464355, 1_700_000_060)
 
-texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=300)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300)
 names = st.from_regex(r"[a-z][a-z0-9]{2,15}", fullmatch=True)
 transfers = st.builds(
     lambda sender, to, mils, coin, memo: (
@@ -202,7 +202,8 @@ def deep(levels: int) -> list[object]:
 def test_only_exactly_a_transaction_is_read(change: dict[str, object]) -> None:
     with pytest.raises(SigningError, match="not a transaction of transfers and custom_json"):
         Transaction.of_json({**MADE.to_json(), **change})
-    for other in (None, [], "x", {}):
+    others: list[object] = [None, [], "x", {}]
+    for other in others:
         with pytest.raises(SigningError):
             Transaction.of_json(other)
 
