@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -30,6 +31,30 @@ DEFAULT_ENGINE_NODES: Final = (
     "https://enginerpc.com",
 )
 
+BLOCK_NUMBER: Final = click.IntRange(1, 2**32 - 1)
+"""Number of a Hive block: 32 bits there."""
+
+
+class _ServerUrl(click.ParamType[str]):
+    """URL of a server. A typing error would otherwise be a server that never answers."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        try:
+            parts = urlsplit(text)
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid or not text.isprintable() or " " in text:
+            shown = text if len(text) <= 100 else f"{text[:100]}…"
+            self.fail(f"{shown!r} is not a URL: write it like https://api.example.org", param, ctx)
+        return text
+
+
+SERVER_URL: Final = _ServerUrl()
+
 _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "db": {
         "metavar": "URL",
@@ -42,6 +67,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     },
     "node": {
         "metavar": "URL",
+        "type": SERVER_URL,
         "multiple": True,
         "default": DEFAULT_NODES,
         "help": "A Hive node; repeat for more, which are compared (in the environment: separated by spaces).",
@@ -53,6 +79,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     },
     "engine-node": {
         "metavar": "URL",
+        "type": SERVER_URL,
         "multiple": True,
         "default": DEFAULT_ENGINE_NODES,
         "help": "A Hive-Engine node; repeat for more, two of which must agree.",
@@ -85,6 +112,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     },
     "practice-node": {
         "metavar": "URL",
+        "type": SERVER_URL,
         "help": "Devnet node for the site's practice wallet; only with --network devnet.",
     },
     "workers": {
@@ -154,6 +182,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     },
     "cosign-relay": {
         "metavar": "URL",
+        "type": SERVER_URL,
         "multiple": True,
         "help": "A relay through which operators exchange signatures (k of n); repeat for more.",
     },
@@ -179,6 +208,7 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     },
     "peer": {
         "metavar": "URL",
+        "type": SERVER_URL,
         "multiple": True,
         "help": "URL of another replica, whose hashes are compared with ours; repeat for more.",
     },
@@ -289,9 +319,10 @@ def read_file() -> dict[str, Any]:
         elif isinstance(value, bool) or not isinstance(value, str | int):
             raise click.UsageError(f"{path}: {key} must be a single string or number")
         kind = _SETTINGS[key].get("type")
-        if isinstance(kind, click.Choice | click.IntRange):
+        if isinstance(kind, click.Choice | click.IntRange | _ServerUrl):
             try:
-                kind.convert(value, None, None)
+                for item in value if isinstance(value, list) else [value]:
+                    kind.convert(item, None, None)
             except click.BadParameter as error:
                 raise click.UsageError(f"{path}: {key}: {error.message}") from None
     return {key.replace("-", "_"): value for key, value in values.items()}

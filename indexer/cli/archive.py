@@ -30,10 +30,10 @@ def archive() -> None:
 @config.setting("chain-id")
 @config.setting("venue", help="Fetch only the receipts that this venue needs; of every block by default.")
 @click.option(
-    "--from", "first", type=click.IntRange(1), help="First block; the venue's start_block by default."
+    "--from", "first", type=config.BLOCK_NUMBER, help="First block; the venue's start_block by default."
 )
 @click.option(
-    "--to", "last", type=click.IntRange(1), help="Last block; the last irreversible one by default."
+    "--to", "last", type=config.BLOCK_NUMBER, help="Last block; the last irreversible one by default."
 )
 @click.option(
     "--out",

@@ -39,14 +39,14 @@ MANIFEST: Final = "manifest.json"
 @click.option(
     "--from",
     "first",
-    type=click.IntRange(1),
+    type=config.BLOCK_NUMBER,
     metavar="BLOCK",
     help="Only rows that began in this block or later.",
 )
 @click.option(
     "--to",
     "last",
-    type=click.IntRange(1),
+    type=config.BLOCK_NUMBER,
     metavar="BLOCK",
     help="Export as of the end of this block; the newest one by default.",
 )

@@ -21,8 +21,8 @@ from settlement.store.write.loader import load
 
 @click.command()
 @config.setting("db")
-@click.option("--from", "first", type=click.IntRange(1), default=1, help="First block.")
-@click.option("--to", "last", type=click.IntRange(1), help="Last block.")
+@click.option("--from", "first", type=config.BLOCK_NUMBER, default=1, help="First block.")
+@click.option("--to", "last", type=config.BLOCK_NUMBER, help="Last block.")
 @json_option
 def journal(db: str | None, first: int, last: int | None, as_json: bool) -> None:
     """Print the journal of all events, block by block.
@@ -44,7 +44,7 @@ def journal(db: str | None, first: int, last: int | None, as_json: bool) -> None
 
 @click.command()
 @config.setting("db")
-@click.option("--block", type=click.IntRange(1), help="A past block; the newest one by default.")
+@click.option("--block", type=config.BLOCK_NUMBER, help="A past block; the newest one by default.")
 @json_option
 def state(db: str | None, block: int | None, as_json: bool) -> None:
     """Print the state text, whose SHA-256 is the state hash. With --json, print the hashes.

@@ -38,7 +38,7 @@ from settlement.store.read.audit.liabilities import (
 @click.argument("account", required=False)
 @config.setting("db")
 @click.option("--token", metavar="SYMBOL", help="Only this token; all tokens of the account by default.")
-@click.option("--block", type=click.IntRange(1), help="A past block; the newest one by default.")
+@click.option("--block", type=config.BLOCK_NUMBER, help="A past block; the newest one by default.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="With --roots: the last block of a day (UTC).")
 @click.option("--roots", "only_roots", is_flag=True, help="Print the Merkle roots and totals of all tokens.")
 @click.option(

@@ -34,7 +34,7 @@ _IN_MEMORY = "sqlite://"
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with recorded blocks, or of `peakedex fetch`.",
 )
-@click.option("--until", type=click.IntRange(1), help="Stop after this block.")
+@click.option("--until", type=config.BLOCK_NUMBER, help="Stop after this block.")
 @config.setting("db")
 @click.option(
     "--batch",

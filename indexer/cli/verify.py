@@ -57,7 +57,7 @@ from settlement.store.write.snapshot import CheckpointClaim
     help="A database (URL or file), an exchange's https://HOST, published evidence (its folder), or a "
     "journal file (plain, .gz or .zst). Default: the evidence in --archive.",
 )
-@click.option("--until", type=click.IntRange(1), help="Stop after this block.")
+@click.option("--until", type=config.BLOCK_NUMBER, help="Stop after this block.")
 @click.option(
     "--sample",
     type=click.IntRange(1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from types import NoneType
@@ -51,7 +52,8 @@ def writer_engine(url: URL, durable: bool) -> Engine:
 def reader_engine(url: URL) -> Engine:
     """Read-only engine; each transaction is a snapshot."""
     read_only = url.set(
-        database=f"file:{quote(url.database or '')}", query={**url.query, "mode": "ro", "uri": "true"}
+        database=f"file:{quote(os.fsencode(url.database or ''))}",
+        query={**url.query, "mode": "ro", "uri": "true"},
     )
     engine = create_engine(read_only, pool_size=_READER_CONNECTIONS, connect_args=_timeout(url))
     event.listen(engine, "connect", _set_up_reader)

@@ -1,0 +1,77 @@
+"""Every option of every command refuses a value that cannot be, with its name, before anything happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from indexer.settings import SERVER_URL
+from tests.system.cli.command import FAILED, MISUSED, commands, peakedex
+
+ALL = dict(commands())
+NUMBERS = ("1" + "0" * 30, "-99", "1.5x", "")
+URLS = ("api.hive.blog", "ftp://api.hive.blog", "http://", "http://[::1", "http://h:99999", "http://a b")
+
+
+def values_that_cannot_be(option: click.Option) -> tuple[str, ...]:
+    kind = option.type
+    if option.is_flag:
+        return ()
+    if isinstance(kind, click.IntRange | click.FloatRange):
+        return NUMBERS[1:] if kind.max is None else NUMBERS
+    if isinstance(kind, click.Choice):
+        return ("neither", "")
+    if kind is SERVER_URL:
+        return URLS
+    if isinstance(kind, click.Path) and kind.exists:
+        return ("missing/file",)
+    return ()
+
+
+@pytest.mark.parametrize("name", ALL, ids=" ".join)
+def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_option(
+    name: tuple[str, ...], here: Path
+) -> None:
+    for option in ALL[name].params:
+        if not isinstance(option, click.Option):
+            continue
+        for value in values_that_cannot_be(option):
+            run = peakedex(*name, option.opts[0], value)
+            assert run.code == MISUSED, (option.name, value)
+            assert run.error.startswith(f"Error: Invalid value for '{option.opts[0]}'"), run.err
+    assert list(here.iterdir()) == []
+
+
+def test_block_numbers_end_where_those_of_hive_end(here: Path) -> None:
+    for words in (("journal", "--from"), ("journal", "--to"), ("state", "--block"), ("export", "--to")):
+        run = peakedex(*words, 2**32, "--db", "x.db")
+        assert run.code == MISUSED
+        assert "is not in the range 1<=x<=4294967295" in run.error
+
+
+def test_a_url_in_the_settings_file_is_refused_by_its_key(here: Path) -> None:
+    (here / "peakedex.toml").write_text('engine-node = ["https://one.example", "two.example"]')
+    run = peakedex("state")
+    assert (run.code, run.error) == (
+        MISUSED,
+        "Error: peakedex.toml: engine-node: 'two.example' is not a URL: "
+        "write it like https://api.example.org",
+    )
+
+
+def test_a_path_that_the_system_cannot_take_is_one_line(here: Path) -> None:
+    for words in (("state", "--db"), ("backup", "list", "--from"), ("db", "check", "--db")):
+        run = peakedex(*words, "x" * 300)
+        assert run.code in (FAILED, MISUSED)
+        assert "name too long" in run.complaint
+
+
+def test_a_file_that_fails_while_it_is_read_is_one_line(here: Path) -> None:
+    """Linux answers a read of the memory's first page with an input/output error, as a bad disk does."""
+    run = peakedex("venue", "check", "/proc/self/mem")
+    assert (run.code, run.complaint) == (
+        FAILED,
+        "Error: input/output error: check the disk, then run it again",
+    )
