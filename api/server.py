@@ -31,8 +31,10 @@ WORKERS: Final = 2
 GRACEFUL_SECONDS: Final = 2
 """Time that a worker gives its connections when it is told to stop; it looks at the clock once a second."""
 _KILL_SECONDS: Final = 20
-"""Then a worker that is still running is killed, which gunicorn logs as "Perhaps out of memory?"."""
+"""Then a worker that is still running is killed, which gunicorn logs as "Perhaps out of memory?". The main
+process is killed after 25 seconds by `peakedex run`, after 30 by systemd and Docker."""
 _IDLE_CONNECTIONS: Final = 1000
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def serve(
@@ -99,6 +101,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         self._create = create
         self._metrics_folder = metrics_folder
         self._worker: Any = None
+        os.register_at_fork(after_in_parent=_unblock_stop_signals)  # see _block_stop_signals
         self._options = {
             "bind": f"fd://{descriptor}",
             "worker_class": "gthread",
@@ -112,6 +115,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "keepalive": 5,
             "proc_name": "peakedex",
             "control_socket_disable": True,
+            "pre_fork": _block_stop_signals,
             "post_fork": self._forked,
             "post_worker_init": _stop_gracefully,
             "worker_exit": _exit,
@@ -136,6 +140,15 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         shutil.rmtree(self._metrics_folder, ignore_errors=True)
 
 
+def _block_stop_signals(_arbiter: object, _worker: object) -> None:
+    """Keep signals pending until a new worker has its handlers: it would lose them, or die of them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+
+
+def _unblock_stop_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+
 def _stop_gracefully(worker: Any) -> None:
     """Let a worker stop on every signal as on SIGTERM, and well before the main process kills it.
 
@@ -145,6 +158,7 @@ def _stop_gracefully(worker: Any) -> None:
     worker.cfg.set("graceful_timeout", GRACEFUL_SECONDS)
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, worker.handle_exit)
+    _unblock_stop_signals()
 
 
 def _exit(_arbiter: object, worker: Any) -> None:

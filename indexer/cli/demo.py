@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +35,8 @@ CHECKPOINT_BLOCKS: Final = 20
 REPORT_SECONDS: Final = 20.0
 FRESH_SECONDS: Final = 10.0
 _LOOPBACK: Final = "127.0.0.1"
+_UNASSIGNED_PORTS: Final = range(20_000, 32_000)
+"""Below those that kernels choose themselves, for outgoing connections for instance."""
 _LOG: Final = ("--log-level", "warning")
 
 
@@ -257,6 +261,8 @@ def _listens(port: int) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A free port that the kernel gives to no other process before the devnet listens there."""
+    for port in random.sample(_UNASSIGNED_PORTS, len(_UNASSIGNED_PORTS)):
+        with suppress(OSError), socket.create_server((_LOOPBACK, port)):
+            return port
+    raise ConfigurationError("no free port for the devnet: stop other servers on this machine")

@@ -17,7 +17,8 @@ import click
 
 from settlement.net.backoff import Stopped
 
-STOP_SECONDS: Final = 10
+STOP_SECONDS: Final = 25
+"""Longer than `peakedex serve` gives its workers, 20, and shorter than Docker gives the whole, 30."""
 GRACE_SECONDS: Final = 0.8
 _POLL_SECONDS: Final = 0.2
 
@@ -124,7 +125,7 @@ class ProcessGroup:
         return code
 
     def stop(self) -> None:
-        """Terminate all children; kill those that do not end within STOP_SECONDS."""
+        """Terminate all children; kill those that do not end within STOP_SECONDS, and report it."""
         for child in reversed(self._children):
             if child.process.poll() is None:
                 child.process.terminate()
@@ -134,6 +135,7 @@ class ProcessGroup:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
+                click.echo(f"`peakedex {child.name}` did not stop within {STOP_SECONDS} s: killed", err=True)
 
 
 def _copy(source: IO[bytes], last_lines: deque[str]) -> None:

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,20 @@ def test_it_serves_and_stops_at_once(world: World, sent: signal.Signals) -> None
         held.close()
         assert process.stderr is not None
         assert process.stderr.read() == ""  # a worker that does not end by itself is killed, and reported
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_while_its_workers_start(world: World, sent: signal.Signals) -> None:
+    process = start(world, free_port())
+    try:
+        wait_until(lambda: workers_of(process.pid))
+        process.send_signal(sent)
+        assert process.wait(240) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
     finally:
         process.kill()
         process.wait()
@@ -146,7 +162,7 @@ def workers_of(pid: int) -> list[int]:
 
 
 def is_serving(pid: int) -> bool:
-    """Whether a worker waits for connections: one that is only being forked loses signals or takes its time."""
+    """Whether a worker waits for connections."""
     try:
         watched = [each.read_text("ascii") for each in Path(f"/proc/{pid}/fdinfo").iterdir()]
     except OSError:
@@ -155,29 +171,41 @@ def is_serving(pid: int) -> bool:
 
 
 def test_a_silent_hive_node_makes_no_other_path_slow(world: World) -> None:
-    """As many ask of accounts as the server has threads for, and more; a pair is found all the same."""
+    """As many ask for accounts as the server has threads, and more: a pair is told before any of them gives up."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = free_port()
         process = start(world, port, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        names = count()
         try:
             ask(port, "/api/health").read()
-            asking = [
-                threading.Thread(target=ask, args=(port, f"/api/validate_account?username=name{n}"))
-                for n in range(24)
-            ]
-            for thread in asking:
-                thread.start()
-            waited = []
-            for _ in range(10):
-                started = time.monotonic()
-                assert ask(port, "/api/pairs").status == 200
-                waited.append(time.monotonic() - started)
-            for thread in asking:
-                thread.join(60)
-            assert sorted(waited)[5] < 1.0  # a node is given 1.5 seconds
+            wait_until(lambda: is_told_before_a_silent_node_is_given_up(port, names))
         finally:
             process.kill()
             process.wait()
+
+
+def is_told_before_a_silent_node_is_given_up(port: int, names: Iterator[int]) -> bool:
+    """False also where the machine was too slow to tell."""
+    given_up: list[float] = []
+
+    def ask_for_an_account(path: str) -> None:
+        started = time.monotonic()
+        ask(port, path)
+        if (
+            time.monotonic() - started > 1.4
+        ):  # a node is given 1.5 seconds; those who need not wait for it do not count
+            given_up.append(time.monotonic())
+
+    paths = [f"/api/validate_account?username=name{next(names)}" for _ in range(24)]
+    asking = [threading.Thread(target=ask_for_an_account, args=(path,)) for path in paths]
+    for thread in asking:
+        thread.start()
+    for _ in range(5):
+        assert ask(port, "/api/pairs").status == 200
+    told = time.monotonic()
+    for thread in asking:
+        thread.join()
+    return bool(given_up) and told < min(given_up)
 
 
 def test_a_taken_port_is_told_in_one_line() -> None:

@@ -23,7 +23,9 @@ from settlement.net.http_client import (
 )
 from settlement.net.json_rpc import JsonRpcClient, RpcError
 
-LIMITS = Limits(connect_seconds=1.0, read_seconds=0.5, total_seconds=1.0, max_bytes=100_000)
+LIMITS = Limits(connect_seconds=60.0, read_seconds=60.0, max_bytes=100_000)
+SHORT = LIMITS._replace(read_seconds=0.5, total_seconds=1.0)
+TOO_SLOW = ("silent", "trickle", "slow_headers", "slow_chunks")
 
 
 class Server(BaseHTTPRequestHandler):
@@ -83,7 +85,7 @@ class Server(BaseHTTPRequestHandler):
 
     def silent(self) -> None:
         self.answer(b"x", Content_Length="1000")
-        time.sleep(1.5)
+        time.sleep(100)
 
     def trickle(self) -> None:
         self.answer(b"", Content_Length="1000")
@@ -147,11 +149,11 @@ def test_each_failure_is_one_error_with_its_reason(
 ) -> None:
     began = time.monotonic()
     with pytest.raises(kind) as failed:
-        HttpClient(LIMITS).get(f"{url}/{path}")
+        HttpClient(SHORT if path in TOO_SLOW else LIMITS).get(f"{url}/{path}")
     assert str(failed.value) == f"{url}/{path}: {failed.value.reason}"
     assert reason in failed.value.reason
     assert failed.value.retry_after == (7.0 if path == "busy" else None)
-    assert time.monotonic() - began < 3  # the deadline is one second
+    assert time.monotonic() - began < 40  # the server takes 50 seconds and more, the deadline is one
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "ftp://host/", "http://[/", "http://a..b/"])

@@ -18,9 +18,10 @@ from settlement.net.chain_id import MAINNET, ExpectedChain
 from settlement.net.http_client import Limits
 from settlement.payouts.chain.nodes import ChainNodes, WrongChainError
 from settlement.payouts.signing.transactions import Key, SignedTransaction, Transaction
+from tests.support.waiting import TIMEOUT_SECONDS
 from tests.system.sources.server import Node, Text, hanging, rpc_error, serve
 
-LIMITS = Limits(connect_seconds=5, read_seconds=30)
+LIMITS = Limits(connect_seconds=60, read_seconds=600)
 """Much longer than any of these tests may take."""
 DRIPS = [
     (b"", b""),
@@ -54,7 +55,7 @@ def signed(server: NodeServer, memo: str) -> SignedTransaction:
 
 @pytest.mark.parametrize(("head", "drip"), DRIPS)
 def test_a_node_that_drips_stops_nothing(server: NodeServer, head: bytes, drip: bytes) -> None:
-    """It is the first of two of each kind; all queries and a payment take seconds."""
+    """It is the first of two of each kind, and never waited for."""
     with hanging(head, drip) as slow:
         nodes = ChainNodes([slow, server.url], [slow, server.engine_url], LIMITS, slow_seconds=0.2)
         began = time.monotonic()
@@ -64,7 +65,7 @@ def test_a_node_that_drips_stops_nothing(server: NodeServer, head: bytes, drip: 
             assert nodes.balances(["alice"], ["PEK"]) == {("alice", "PEK"): "7.00000000"}
             assert nodes.broadcast(signed(server, f"{head!r} {turn}")).status == "sent"
         assert nodes.devnet_chain_id() == server.node.chain.chain_id.hex()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < TIMEOUT_SECONDS
 
 
 def liar(url: str, change: Callable[[str, Any], Any]) -> Node:

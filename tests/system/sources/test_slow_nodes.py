@@ -20,7 +20,7 @@ from settlement.net.chain_id import MAINNET, ExpectedChain
 from settlement.net.http_client import Limits
 from tests.support import blocks as chain
 from tests.support.blocks import transfer, watch
-from tests.support.waiting import wait_until
+from tests.support.waiting import TIMEOUT_SECONDS, wait_until
 from tests.system.sources import server
 from tests.system.sources.server import Node, Raw, Text, hanging, rpc_error
 
@@ -28,7 +28,7 @@ CHAIN = chain.chain(10, *([[transfer("alice", "bob", "1.000 HIVE")]] for _ in ra
 LAST = 21
 BEFORE = Cursor(9)
 OTHER = "ab" * 32
-LONG = Limits(connect_seconds=5, read_seconds=30)
+LONG = Limits(connect_seconds=60, read_seconds=600)
 """Much longer than any of these tests may take."""
 
 
@@ -67,13 +67,13 @@ def states(source: HiveSource) -> dict[str, str]:
     return {str(node["url"]): str(node["state"]) for node in json.loads(source.nodes)}
 
 
-def test_a_node_that_hangs_delays_the_others_by_seconds_at_most(serve: Callable[[Node], Node]) -> None:
+def test_a_node_that_hangs_is_not_waited_for(serve: Callable[[Node], Node]) -> None:
     """It is the first in the list: it accepts connections and never answers. Two good ones stand beside it."""
     good = [serve(hived()).url for _ in range(2)]
     with hanging() as slow:
         began = time.monotonic()
         assert numbers(source_of(slow, *good), 12) == list(range(10, LAST + 1))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < TIMEOUT_SECONDS
 
 
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
@@ -83,7 +83,7 @@ def test_nor_does_one_that_sends_a_byte_from_time_to_time(serve: Callable[[Node]
     with hanging(head, b"x") as slow:
         began = time.monotonic()
         assert numbers(source_of(slow, *good), 12) == list(range(10, LAST + 1))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < TIMEOUT_SECONDS
 
 
 def test_a_node_that_hangs_while_it_is_read_is_replaced(serve: Callable[[Node], Node]) -> None:
@@ -96,7 +96,7 @@ def test_a_node_that_hangs_while_it_is_read_is_replaced(serve: Callable[[Node], 
 
         def slowly(method: str, params: Any) -> Any:
             if method == "block_api.get_block_range":
-                hold.wait(60)
+                hold.wait(600)
             return answer(method, params)
 
         node.answer = slowly
@@ -107,7 +107,7 @@ def test_a_node_that_hangs_while_it_is_read_is_replaced(serve: Callable[[Node], 
     began = time.monotonic()
     try:
         assert numbers(source_of(*slow, *good), 12) == list(range(10, LAST + 1))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < TIMEOUT_SECONDS
     finally:
         hold.set()
 
@@ -121,7 +121,7 @@ def reading(source: HiveSource, stop: threading.Event) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        reader.join(30)
+        reader.join(TIMEOUT_SECONDS)
         source.close()
 
 
