@@ -11,7 +11,7 @@ import msgspec
 from indexer.chain.blocks import Block, BlockError, seconds_of
 from indexer.chain.integrity.block_id import check_id, unknown_extension
 from indexer.ops.doctor.findings import Finding, fatal, ok, warn
-from indexer.ops.doctor.node_client import NodeClient, in_parallel, milliseconds
+from indexer.ops.doctor.node_client import SLOW_SECONDS, NodeClient, in_parallel, milliseconds
 from indexer.sources.source import Cursor, SourceError, check_link
 from settlement.net.chain_id import ExpectedChain, OtherChainError
 from settlement.net.http_client import NodeError
@@ -19,7 +19,6 @@ from settlement.net.http_client import NodeError
 RANGE_BLOCKS: Final = 20
 _BEHIND_BLOCKS: Final = 20
 _LAG_BLOCKS: Final = 30
-_SLOW_SECONDS: Final = 2.0
 _CHECK: Final = "hive node"
 
 
@@ -64,8 +63,9 @@ def inspect_nodes(urls: Sequence[str], chain: ExpectedChain | None = None) -> li
 def _inspect(url: str, chain: ExpectedChain | None) -> HiveNode:
     node = HiveNode(NodeClient(url))
     try:
-        properties = node.client.call("database_api.get_dynamic_global_properties", {}, _Properties)
-        node.seconds = node.client.seconds
+        properties, node.seconds = node.client.timed(
+            lambda: node.client.call("database_api.get_dynamic_global_properties", {}, _Properties)
+        )
         node.head = properties.head_block_number
         node.irreversible = properties.last_irreversible_block_num
         node.head_time = seconds_of(properties.time)
@@ -141,7 +141,7 @@ def _finding(node: HiveNode, best: int, *, is_alone: bool) -> Finding:
     if not node.has_chain_id:
         text += ": it does not answer database_api.get_version, so its chain is not verified"
         return warn(_CHECK, text, "choose a node that answers it with --node")
-    if node.seconds > _SLOW_SECONDS:
+    if node.seconds > SLOW_SECONDS:
         return warn(_CHECK, f"{text}: slow", "choose a faster node with --node")
     return ok(_CHECK, text)
 

@@ -92,7 +92,7 @@ class Ledger:
                 return
             self.state = load(self.reader).state
         except SQLAlchemyError as error:
-            yield fatal("ledger", explain(error), _ANOTHER)
+            yield fatal("ledger", explain(error), "stop the indexer and do that, or choose another with --db")
             return
         except (StoreError, InvariantError) as error:
             yield fatal(

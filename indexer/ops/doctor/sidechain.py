@@ -10,14 +10,13 @@ import msgspec
 
 from indexer.ops.doctor.findings import Finding, fatal, ok, warn
 from indexer.ops.doctor.hive import HiveNode
-from indexer.ops.doctor.node_client import NodeClient, in_parallel, milliseconds
+from indexer.ops.doctor.node_client import SLOW_SECONDS, NodeClient, in_parallel, milliseconds
 from indexer.sources.escrow_balances import find_rows
 from settlement.net.http_client import NodeError
 
 _BEHIND_BLOCKS: Final = 20
 _FORK_BLOCKS: Final = 20
 """How many of a node's last blocks are compared with Hive's."""
-_SLOW_SECONDS: Final = 2.0
 _CHECK: Final = "sidechain node"
 _ANY_TOKEN: Final = {"contract": "tokens", "table": "tokens", "query": {}, "limit": 1, "offset": 0}
 
@@ -88,8 +87,9 @@ def inspect_nodes(urls: Sequence[str]) -> list[SidechainNode]:
 def _inspect(url: str) -> SidechainNode:
     node = SidechainNode(NodeClient(url))
     try:
-        status = node.client.call("getStatus", {}, _Status, "/blockchain")
-        node.seconds = node.client.seconds
+        status, node.seconds = node.client.timed(
+            lambda: node.client.call("getStatus", {}, _Status, "/blockchain")
+        )
         node.hive_block = status.last_parsed_hive_block_number - 1  # it tells the next one to fetch
         node.executed = status.last_block_ref_hive_block_number
         node.block = status.last_block_number
@@ -161,6 +161,6 @@ def _finding(node: SidechainNode, irreversible: int, hive: HiveNode | None, *, i
         )
     if node.is_light:
         return warn(_CHECK, f"{text}, a light node", "use a full node: a light node drops old receipts")
-    if node.seconds > _SLOW_SECONDS:
+    if node.seconds > SLOW_SECONDS:
         return warn(_CHECK, f"{text}: slow", "choose a faster node with --engine-node")
     return ok(_CHECK, text)
