@@ -100,11 +100,11 @@ class EventGenerator:
         ]
         if not payments or random.randrange(6) == 0:
             symbol = random.choice(("PEK", "HBD", "JUNK"))
-            chain = "hive" if symbol == "HBD" else "hive-engine"
             quantity = random.choice(("1", "0.00000000001", "3e2", *LITERALS[:12]))
             escrow = random.choice(sorted(model.escrows))
-            memo = random.choice((None, "", "x"))
-            return Movement(self.next_id(), chain, escrow, random.choice(TRADERS), symbol, quantity, memo)
+            any_memo = random.choice((None, "", "x"))
+            to = random.choice(TRADERS)
+            return Movement(self.next_id(), chain_of(symbol), escrow, to, symbol, quantity, any_memo)
         m = random.choice(payments)._replace(id=self.next_id())
         wrong = random.randrange(11)
         if wrong == 10:
@@ -370,7 +370,8 @@ class EventGenerator:
     def nonsense(self, random: Random) -> Event:
         """Unknown actions and payloads that are not objects."""
         name = random.choice((*WEIRD_VALUES, "buyy", "a" * 33, "Buy", "listtoken"))
-        payload = random.choice((None, [], "x", JsonNumber("1"), True, {}))
+        payloads: tuple[object, ...] = (None, [], "x", JsonNumber("1"), True, {})
+        payload = random.choice(payloads)
         if random.randrange(3) == 0:
             name = random.choice(
                 (

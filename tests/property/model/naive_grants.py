@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from settlement.core.events import Action
 from tests.property.model.naive_operator import NaiveOperator
@@ -140,13 +141,13 @@ class NaiveGrants(NaiveOperator):
     def read_grant(self, a: Action, p: Payload, account: str) -> Decide:
         to = p.text("to", is_account)
         p.need(to == "posting" or to not in (a.signer, "active"))
-        pairs = p.payload.get("pairs")
+        pairs: Any = p.payload.get("pairs")
         p.need(isinstance(pairs, list) and 1 <= len(pairs) <= 20)
         for text in pairs:
             p.need(is_plain_text(text) and text.count("/") == 1)
             p.need(all(is_symbol(symbol) for symbol in text.split("/")))
         p.need(len(set(pairs)) == len(pairs))
-        per_day = p.payload.get("perDay")
+        per_day: Any = p.payload.get("perDay")
         p.need(isinstance(per_day, dict) and 1 <= len(per_day) <= 20)
         p.need(all(is_symbol(symbol) for symbol in per_day))
         wanted = {symbol: decimal(amount) for symbol, amount in per_day.items()}

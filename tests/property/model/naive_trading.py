@@ -22,7 +22,8 @@ class NaiveTrading(NaiveMoney):
 
     def rate(self, pair: NaivePair) -> int:
         """Base units of one lot."""
-        return 10 ** (self.tokens[pair.base].precision - pair.quantity_decimals)
+        units: int = 10 ** (self.tokens[pair.base].precision - pair.quantity_decimals)
+        return units
 
     def lock_of(self, order: NaiveOrder) -> int:
         """What an order locks before matching."""
@@ -106,7 +107,8 @@ class NaiveTrading(NaiveMoney):
     def plan(self, order: NaiveOrder, most: int | None = None) -> tuple[list[Step], str]:
         """The steps of an incoming order against the first `most` resting orders; and what ends it: `filled`, `book`
         or `self`."""
-        pair, steps, left = order.pair, [], order.quantity
+        pair, left = order.pair, order.quantity
+        steps: list[Step] = []
         for maker in self.resting_against(order)[:most]:
             if left == 0:
                 return steps, "filled"

@@ -155,7 +155,8 @@ def quantity_of(literal: str) -> Fraction | None:
         exponent = int(digits.lstrip("0") or "0")
         if power.startswith("-"):
             exponent = -exponent
-    return Fraction(number_of(before + after, 10)) / 10 ** len(after) * Fraction(10) ** exponent
+    value: Fraction = Fraction(number_of(before + after, 10)) / 10 ** len(after) * Fraction(10) ** exponent
+    return value
 
 
 def based_quantity(text: str, base: int) -> Fraction | None:
@@ -194,7 +195,7 @@ class Payload:
 
     def __init__(self, payload: Any) -> None:
         self.payload = payload if isinstance(payload, dict) else {}
-        ref = self.payload.get("ref")
+        ref: Any = self.payload.get("ref")
         self.ref = ref if is_plain_text(ref) and is_ref(ref) else None
 
     def check(self, payload: Any) -> None:
@@ -210,9 +211,9 @@ class Payload:
         require(condition, "E_INPUT")
 
     def text(self, key: str, rule: Callable[[str], bool] = lambda _: True) -> str:
-        value = self.payload.get(key)
+        value: Any = self.payload.get(key)
         self.need(is_plain_text(value) and rule(value))
-        return value
+        return str(value)
 
     def optional_text(self, key: str, rule: Callable[[str], bool]) -> str | None:
         return self.text(key, rule) if key in self else None
@@ -221,7 +222,7 @@ class Payload:
         return self.text(key, lambda text: text in choices) if key in self else default
 
     def integer(self, key: str, low: int, high: int) -> int:
-        value = self.payload.get(key)
+        value: Any = self.payload.get(key)
         self.need(isinstance(value, JsonNumber) and value != "-0")
         self.need(re.fullmatch(r"-?(0|[1-9][0-9]{0,18})", value) is not None)
         self.need(low <= int(value) <= high)
@@ -233,7 +234,7 @@ class Payload:
     def flag(self, key: str) -> bool:
         value = self.payload.get(key, False)
         self.need(isinstance(value, bool))
-        return value
+        return value is True
 
     def amount(self, key: str) -> Fraction:
         return decimal(self.payload.get(key))

@@ -93,8 +93,9 @@ class Comparison:
 
     def books_are_not_crossed(self) -> None:
         for pair in self.model.pairs:
-            bids = [o.price for o in self.model.orders if o.pair is pair and o.buys]
-            asks = [o.price for o in self.model.orders if o.pair is pair and not o.buys]
+            orders = [(o.buys, o.price) for o in self.model.orders if o.pair is pair and o.price is not None]
+            bids = [price for buys, price in orders if buys]
+            asks = [price for buys, price in orders if not buys]
             assert not bids or not asks or max(bids) < min(asks)
 
 

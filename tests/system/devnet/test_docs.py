@@ -70,8 +70,10 @@ def test_every_habit_of_the_chain_is_described() -> None:
     names = list(table("name"))
     assert names == codes(table("call")["chain"][0])
     node = DevNode(Chain(sign=False))
+    method = DevMethods(node, Faults()).method("chain")
+    assert method is not None
     for name in names:
-        DevMethods(node, Faults()).method("chain")({name: 1 if name != "stalled" else True})  # type: ignore[misc]
+        method({name: 1 if name != "stalled" else True})
     assert (node.chain.lag, node.chain.stalled, node.skip_slots) == (1, True, 1)
     assert (node.behind, node.buffer) == (1, 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from flask import Request
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
 from api.http.client_address import ClientAddresses
@@ -13,7 +14,7 @@ def request(remote: str, forwarded: str | None = None, **headers: str) -> Reques
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     if forwarded is not None:
         given["X-Forwarded-For"] = forwarded
-    builder = EnvironBuilder(headers=given, environ_base={"REMOTE_ADDR": remote})
+    builder = EnvironBuilder(headers=Headers(given), environ_base={"REMOTE_ADDR": remote})
     return Request(builder.get_environ())
 
 

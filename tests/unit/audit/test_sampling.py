@@ -8,7 +8,7 @@ from math import comb
 
 import pytest
 
-from indexer.audit.sampling import BlockSampler, Reservoir, chance, detectable
+from indexer.audit.sampling import BlockSampler, HeaderSample, Reservoir, chance, detectable
 
 
 @pytest.mark.parametrize(("total", "size"), [(3, 5), (5, 5), (40, 1), (40, 7), (41, 40)])
@@ -28,11 +28,11 @@ def test_every_item_is_as_likely_as_any_other(total: int, size: int) -> None:
 
 
 def test_the_choice_is_fresh_unless_a_seed_is_given() -> None:
-    def chosen(seed: int | None) -> list[int]:
+    def chosen(seed: int | None) -> list[HeaderSample]:
         sampler = BlockSampler(20, seed)
         for number in range(10_000):
-            sampler.headers.offer(number)  # type: ignore[arg-type]
-        return sampler.headers.items  # type: ignore[return-value]
+            sampler.headers.offer(HeaderSample(number, f"{number:040x}"))
+        return sampler.headers.items
 
     assert chosen(1) == chosen(1)
     assert chosen(None) != chosen(None)

@@ -31,6 +31,7 @@ SHAPES = pytest.mark.parametrize("shape", ["block_api", "condenser"])
 
 def operations(read: Block) -> list[tuple[str, object]]:
     """Every operation of a block: its name, and its value if it is a transfer or custom_json."""
+    kinds: dict[str, JsonDecoder[Transfer] | JsonDecoder[CustomJson]]
     kinds = {"transfer": JsonDecoder(Transfer), "custom_json": JsonDecoder(CustomJson)}
     found: list[tuple[str, object]] = []
     for transaction in read.transactions:

@@ -53,7 +53,8 @@ def test_transfers_are_movements_of_the_accounts_that_they_name_and_of_no_others
         (event,) = events
         assert isinstance(event, Movement)
         assert event[1:4] == (HIVE, row["from"], row["to"])
-        assert (Decimal(event.quantity) * 1000, event.memo) == (int(row["amount"]["amount"]), row["memo"])
+        assert Decimal(event.quantity) * 1000 == int(row["amount"]["amount"])
+        assert event.memo == row["memo"]
         assert event.symbol == {nai: name for name, nai in chain.NAI.items()}[row["amount"]["nai"]]
         to[event.recipient] += 1
         # An action in the memo that pays out of the gateway names no escrow account of a token's.
@@ -68,7 +69,7 @@ def test_orders_for_the_sidechain_market_are_read_element_by_element() -> None:
         if row["type"] == "custom_json":
             actions = list(decode(block_of(row, "block_api"), WATCH))
             assert all(isinstance(each, Action) for each in actions)
-            found.update(each.name for each in actions if isinstance(each, Action))
+            found.update(str(each.name) for each in actions if isinstance(each, Action))
     assert found == {"buy": 1, "cancel": 4, "sell": 3}
 
 

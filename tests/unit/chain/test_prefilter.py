@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stringzilla import find
 
-from indexer.chain import prefilter as interest_module
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import decode, has_candidate
 from indexer.chain.prefilter import Prefilter, read_block
@@ -193,4 +193,4 @@ def test_an_uninteresting_block_is_walked_all_the_same() -> None:
 
 @given(st.binary(max_size=60), st.binary(min_size=1, max_size=3))
 def test_the_search_is_that_of_bytes(text: bytes, needle: bytes) -> None:
-    assert interest_module.find(text, needle) == text.find(needle)
+    assert find(text, needle) == text.find(needle)

@@ -6,11 +6,12 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import pytest
 
 from peakedex.client import ConnectionFailed, InputError
-from peakedex.client.models import PairRules, Trade
+from peakedex.client.models import PairRules, Side, Trade
 from peakedex.mirror.references import sidechain_market
 from peakedex.mirror.simulation import simulate
 from peakedex.mirror.strategy import Reference, Settings, is_leap, quotes
@@ -83,13 +84,13 @@ def test_a_reference_is_not_believed_at_once() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"size": Decimal(0)}, {"spread_bps": 0}, {"skew_bps": 3000}, {"max_move_bps": 0}]
 )
-def test_settings_that_make_no_sense(wrong: dict[str, object]) -> None:
-    given = {"size": Decimal(1), "target": Decimal(1), "limit": Decimal(1), **wrong}
+def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"size": Decimal(1), "target": Decimal(1), "limit": Decimal(1), **wrong}
     with pytest.raises(InputError):
-        Settings(**given)  # type: ignore[arg-type]
+        Settings(**given)
 
 
-def trade(second: int, side: str, price: str, amount: str) -> Trade:
+def trade(second: int, side: Side, price: str, amount: str) -> Trade:
     return Trade(
         id=second,
         ts=datetime.fromtimestamp(1_790_000_000 + second, UTC),
@@ -97,7 +98,7 @@ def trade(second: int, side: str, price: str, amount: str) -> Trade:
         price=Decimal(price),
         amount=Decimal(amount),
         quote_amount=Decimal(price) * Decimal(amount),
-        taker_side=side,  # type: ignore[arg-type]
+        taker_side=side,
         taker_order="",
         maker_order="",
         buyer_fee=Decimal(0),
@@ -131,7 +132,7 @@ def test_the_sidechain_s_market_is_read() -> None:
     def rows(*prices: str) -> tuple[int, dict[str, str], bytes]:
         return 200, {}, json.dumps({"id": 1, "result": [{"price": price} for price in prices]}).encode()
 
-    null = (200, {}, b'{"id": 1, "result": null}')
+    null: tuple[int, dict[str, str], bytes] = (200, {}, b'{"id": 1, "result": null}')
     with answering(rows("0.31"), rows("0.33"), rows(), rows("0.33"), null, null, (502, {}, b"<html>")) as url:
         read = sidechain_market(url, "PEK/SWAP.HIVE")
         assert read() == Reference(Decimal("0.31"), Decimal("0.33"))

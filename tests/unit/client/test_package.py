@@ -30,9 +30,11 @@ def test_importing_it_loads_no_server() -> None:
 def venue() -> Venue:
     token: dict[str, Any] = {"chain": "hive-engine", "escrow": "a-dex", "min_withdrawal": Decimal("0.001")}
     pair: dict[str, Any] = {"status": "active", "price_policy": "maker", "self_trade": "allow"}
+    texts = dict.fromkeys(("network", "name", "contract", "operator", "fee_account", "venue_hash"), "x")
+    numbers = dict.fromkeys(("block", "protocol", "max_open_orders", "order_lifetime"), 1)
+    fields: dict[str, Any] = {**texts, **numbers}
     return Venue(
-        **dict.fromkeys(("network", "name", "contract", "operator", "fee_account", "venue_hash"), "x"),
-        **dict.fromkeys(("block", "protocol", "max_open_orders", "order_lifetime"), 1),
+        **fields,
         custom_json_id="ssc-mainnet-hive",
         escrows=["a-dex"],
         tokens=[Token(symbol=symbol, precision=8, **token) for symbol in ("PEK", "SWAP.HIVE")],

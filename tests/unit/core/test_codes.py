@@ -100,7 +100,7 @@ def upgrade(block: str) -> dict[str, Any]:
     return {"protocol": number("3"), "text": "b" * 64, "block": number(block)}
 
 
-UNKNOWN_PAIR = {"pairs": ["PEK/NO"]}
+UNKNOWN_PAIR: dict[str, Any] = {"pairs": ["PEK/NO"]}
 E = Code
 ROWS: list[tuple[Code, Action, Code, Action]] = [
     # shape, then authority

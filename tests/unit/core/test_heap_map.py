@@ -95,7 +95,7 @@ def test_discarded_keys_at_the_top_are_dropped() -> None:
 
 def test_none_of_many_costs_next_to_nothing() -> None:
     """Asking for keys up to one that none has reached compares one key, up to the tenth about ten."""
-    heap_map: HeapMap[Counted, str] = HeapMap()  # type: ignore[type-var]
+    heap_map: HeapMap[int, str] = HeapMap()  # whose keys are `Counted`
     for key in range(10_000):
         heap_map.put(Counted(key), str(key))
     assert comparisons(lambda: heap_map.up_to(Counted(-1))) < 10
@@ -105,7 +105,7 @@ def test_none_of_many_costs_next_to_nothing() -> None:
 
 def test_the_first_few_of_many_cost_little() -> None:
     """Reading the first 10 of 10,000 keys does not compare the other keys."""
-    heap_map: HeapMap[Counted, str] = HeapMap()  # type: ignore[type-var]
+    heap_map: HeapMap[int, str] = HeapMap()  # whose keys are `Counted`
     for key in range(10_000):
         heap_map.put(Counted(key), str(key))
 
@@ -118,7 +118,7 @@ def test_the_first_few_of_many_cost_little() -> None:
 
 def test_discarded_keys_between_others_are_not_met_again_and_again() -> None:
     """Whoever placed and cancelled 1,000 orders behind the best price does not make each preview slow."""
-    heap_map: HeapMap[Counted, str] = HeapMap()  # type: ignore[type-var]
+    heap_map: HeapMap[int, str] = HeapMap()  # whose keys are `Counted`
     keys = [Counted(key) for key in range(4000)]
     for key in keys:
         heap_map.put(key, "order")
@@ -134,7 +134,7 @@ def test_discarded_keys_between_others_are_not_met_again_and_again() -> None:
 
 
 def test_most_of_many_cost_no_more_than_all_keys_in_turn() -> None:
-    heap_map: HeapMap[Counted, str] = HeapMap()  # type: ignore[type-var]
+    heap_map: HeapMap[int, str] = HeapMap()  # whose keys are `Counted`
     for key in range(1000):
         heap_map.put(Counted(key), str(key))
     limit = Counted(899)

@@ -305,18 +305,13 @@ def sample_ledger() -> Ledger:
 def trees_of(ledger: Ledger) -> dict[str, Tree]:
     """The trees of a state by symbol."""
     state = ledger.machine.state
-    return {
-        symbol: Tree(
-            state.venue_hash,
-            symbol,
-            [
-                Leaf(name, sum(account.balances[symbol].buckets[:3]))
-                for name, account in sorted(state.accounts.items())
-                if symbol in account.balances and sum(account.balances[symbol].buckets[:3])
-            ],
-        )
-        for symbol in sorted(state.tokens)
-    }
+
+    def leaves(symbol: str) -> list[Leaf]:
+        accounts = sorted(state.accounts.items())
+        held = [(name, one.balances[symbol].buckets[:3]) for name, one in accounts if symbol in one.balances]
+        return [Leaf(name, sum(buckets)) for name, buckets in held if sum(buckets)]
+
+    return {symbol: Tree(state.venue_hash, symbol, leaves(symbol)) for symbol in sorted(state.tokens)}
 
 
 def test_the_guide_s_checker_and_the_module_agree(tmp_path: Path) -> None:

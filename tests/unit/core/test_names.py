@@ -93,24 +93,13 @@ def test_a_traders_own_reference(ref: str, valid: bool) -> None:
         ("buy", "buy"),
         ("NoSuchThing", "NoSuchThing"),
         ("a" * 32, "a" * 32),
-        *(
-            (n, "-")
-            for n in (
-                "a" * 33,
-                "",
-                "buy1",
-                "buy ",
-                "buy\n",
-                "bïy",
-                "-",
-                None,
-                True,
-                7,
-                [],
-                {},
-                JsonNumber("1"),
-            )
-        ),
+        *((text, "-") for text in ("a" * 33, "", "buy1", "buy ", "buy\n", "bïy", "-")),
+        (None, "-"),
+        (True, "-"),
+        (7, "-"),
+        ([], "-"),
+        ({}, "-"),
+        (JsonNumber("1"), "-"),
     ],
 )
 def test_the_action_of_a_reject_line(name: object, shown: str) -> None:

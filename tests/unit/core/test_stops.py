@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from settlement.core.events import Action
@@ -13,9 +15,9 @@ from tests.unit.core.ledger import OPERATOR, START, Ledger, number, venue
 END = START + 6 + 2_592_000
 
 
-def ledger_with_mark(*, mark: str = "1.0000", **rules: object) -> Ledger:
+def ledger_with_mark(*, mark: str = "1.0000", **rules: Any) -> Ledger:
     """Alice, Bob and Carol have plenty; the mark of PEK/SWAP.HIVE is as given, its book is empty."""
-    ledger = Ledger(venue(PairRules("PEK", "SWAP.HIVE", 4, 2, **rules), max_open_orders=10_000))  # type: ignore[arg-type]
+    ledger = Ledger(venue(PairRules("PEK", "SWAP.HIVE", 4, 2, **rules), max_open_orders=10_000))
     ledger.fund(("alice", "bob", "carol"))
     trade(ledger, mark)
     return ledger

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from indexer.devnet.hive.account_update import AccountUpdate, AuthorityValue
-from indexer.devnet.hive.accounts import ChainError
 from indexer.devnet.hive.authority import Authority
 from indexer.devnet.hive.chain import Chain
+from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.hive.operations import Coin, CustomJson, Operation, Transfer
 from indexer.devnet.hive.serialization import Packing, Transaction
@@ -127,7 +128,7 @@ def test_an_account_update_changes_authorities_and_a_fork_takes_it_back() -> Non
     chain = chain_of()
     chain.stalled = True
     two_of_two = AuthorityValue(2, (("bobby", 1), ("carol", 1)), ())
-    kept = {"posting": None, "memo_key": KEYS["k3"].public_key, "json_metadata": ""}
+    kept: dict[str, Any] = {"posting": None, "memo_key": KEYS["k3"].public_key, "json_metadata": ""}
     both = AccountUpdate("alice", owner=two_of_two, active=two_of_two, **kept)
     with pytest.raises(ChainError, match="Missing Owner Authority alice"):
         chain.push(signed(chain, [both], key(chain, "alice", "active")))

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from indexer.devnet.hive.accounts import ChainError
 from indexer.devnet.hive.chain import MAX_EXPIRATION_SECONDS, Chain
+from indexer.devnet.hive.errors import ChainError
 from indexer.devnet.hive.keys import recover_public_key
 from indexer.devnet.hive.operations import Coin, CustomJson, Transfer
 from indexer.devnet.hive.serialization import block_id, merkle_root, pack_header, parse_time, reference
 
 
-def chain_of(*, alice: int = 10_000, **options: object) -> Chain:
-    chain = Chain(sign=False, **options)  # type: ignore[arg-type]
+def chain_of(*, alice: int = 10_000, **options: Any) -> Chain:
+    chain = Chain(sign=False, **options)
     for name in ("alice", "bobby", "carol"):
         chain.accounts.create(name, chain.head_time)
     chain.accounts.grant("alice", "HIVE", alice)

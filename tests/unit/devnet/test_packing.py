@@ -26,7 +26,6 @@ from indexer.devnet.hive.operations import (
     Transfer,
     block_api_operation,
     condenser_operation,
-    is_account,
     parse_operation,
 )
 from indexer.devnet.hive.serialization import (
@@ -41,6 +40,7 @@ from indexer.devnet.hive.serialization import (
     parse_time,
     reference,
 )
+from settlement.core.parsing.names import is_account
 
 RECORDED = Path(__file__).parents[2] / "data" / "hive_blocks"
 RANGE = "hive_block_range_1000000-1000999.json.gz"

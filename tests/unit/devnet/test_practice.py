@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -29,8 +30,10 @@ def node() -> DevNode:
 
 
 def balances(node: DevNode, account: str) -> dict[str, str]:
-    found: dict[str, str] = DevMethods(node, Faults()).method("balances")({"account": account})  # type: ignore[misc, assignment]
-    return found
+    method = DevMethods(node, Faults()).method("balances")
+    assert method is not None
+    found: Any = method({"account": account})
+    return dict(found)
 
 
 def test_a_new_account_has_money_in_its_wallet_and_as_much_at_the_venue(node: DevNode) -> None:

@@ -13,7 +13,8 @@ _t = schema.trades.c
 
 def trade(n: int) -> dict[str, object]:
     """A row of a trade; what is not named here is 0."""
-    return dict.fromkeys(_t.keys(), 0) | {"n": n, "taker_is_buy": n % 3 == 0, "price": 2**63 - n}
+    row: dict[str, object] = dict.fromkeys(_t.keys(), 0)
+    return row | {"n": n, "taker_is_buy": n % 3 == 0, "price": 2**63 - n}
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5, 100])
