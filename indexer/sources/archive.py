@@ -13,10 +13,8 @@ import logging
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import zstandard
 
@@ -33,7 +31,6 @@ from settlement.net.backoff import Waiting
 _CHUNK_BYTES: Final = 1 << 15
 _LONGEST_LINE_BYTES: Final = 1 << 28
 _SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-_ZSTD_LEVEL: Final = 3
 
 log = logging.getLogger("peakedex.archive")
 
@@ -286,47 +283,3 @@ def _zstd_chunks(path: Path) -> Iterator[bytes]:
                     frame = zstandard.ZstdDecompressor().decompressobj()
         if is_inside:
             raise EOFError("the zstd frame is truncated")
-
-
-class ArchiveWriter:
-    """Writer of one pair of archive files: `blocks-<first>.jsonl.zst` and `receipts-<first>.jsonl.zst`.
-
-    `first` is the number of the first block. A context manager: a file that was not closed is truncated,
-    which readers report.
-    """
-
-    def __init__(self, folder: Path, first: int) -> None:
-        """Raises FileExistsError rather than overwrite a recording."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as files:
-            self._blocks = files.enter_context(open_zstd(folder / f"blocks-{first:010d}.jsonl.zst"))
-            self._receipts = files.enter_context(open_zstd(folder / f"receipts-{first:010d}.jsonl.zst"))
-            self._files = files.pop_all()
-
-    def write(self, block: bytes, receipts: bytes | None = None) -> None:
-        """Append the JSON texts of a block and its receipts, unchecked."""
-        self._blocks.write(_one_line(block))
-        if receipts is not None:
-            self._receipts.write(_one_line(receipts))
-
-    def close(self) -> None:
-        """Finish both files."""
-        self._files.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def open_zstd(path: Path) -> zstandard.ZstdCompressionWriter:
-    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
-    return compressor.stream_writer(path.open("xb"))
-
-
-def _one_line(text: bytes) -> bytes:
-    # In JSON a line end occurs only between tokens, never inside a string.
-    return text.replace(b"\n", b" ") + b"\n"

@@ -26,7 +26,6 @@ import zstandard
 from indexer.chain.blocks import Block, BlockError
 from indexer.chain.integrity.block_id import check_id
 from indexer.chain.receipts import ReceiptError, Receipts
-from indexer.sources.archive import ArchiveWriter
 from indexer.sources.source import Cursor, LiveSource, SourceError, check_link
 from settlement.core.events import VenueFilter
 from settlement.core.venue import Venue
@@ -39,6 +38,7 @@ _SCRATCH: Final = "recording.tmp"
 _BLOCK: Final = b"B"
 _RECEIPTS: Final = b"R"
 _SIDECHAIN_ID: Final = "ssc-mainnet-hive"
+_ZSTD_LEVEL: Final = 3
 
 log = logging.getLogger("peakedex.archive")
 
@@ -288,3 +288,48 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class ArchiveWriter:
+    """Writer of one pair of archive files: `blocks-<first>.jsonl.zst` and `receipts-<first>.jsonl.zst`.
+
+    `first` is the number of the first block. A context manager: a file that was not closed is truncated,
+    which readers report.
+    """
+
+    def __init__(self, folder: Path, first: int) -> None:
+        """Raises FileExistsError rather than overwrite a recording."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as files:
+            self._blocks = files.enter_context(_open_zstd(folder / f"blocks-{first:010d}.jsonl.zst"))
+            self._receipts = files.enter_context(_open_zstd(folder / f"receipts-{first:010d}.jsonl.zst"))
+            self._files = files.pop_all()
+
+    def write(self, block: bytes, receipts: bytes | None = None) -> None:
+        """Append the JSON texts of a block and its receipts, unchecked."""
+        self._blocks.write(one_line(block))
+        if receipts is not None:
+            self._receipts.write(one_line(receipts))
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._files.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _open_zstd(path: Path) -> zstandard.ZstdCompressionWriter:
+    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
+    return compressor.stream_writer(path.open("xb"))
+
+
+def one_line(text: bytes) -> bytes:
+    """A JSON text as one line, with its line end."""
+    # In JSON a line end occurs only between tokens, never inside a string.
+    return text.replace(b"\n", b" ") + b"\n"

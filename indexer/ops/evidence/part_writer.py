@@ -14,6 +14,7 @@ from indexer.chain.blocks import Block, BlockError
 from indexer.chain.headers import HeaderReader, header_line
 from indexer.chain.prefilter import Prefilter
 from indexer.sources.archive import read_lines
+from indexer.sources.archive_writer import one_line
 from indexer.sources.evidence import HEADERS_FORMAT, KINDS, EvidenceFile, Part, sha256_of
 from indexer.sources.source import Cursor, SourceError, check_link
 from settlement.core.events import VenueFilter
@@ -79,7 +80,7 @@ class PartWriter:
         except BlockError as error:
             raise SourceError(str(error)) from None
         if self._prefilter.in_block(block):
-            self._out["blocks"].write(_one_line(block.raw))
+            self._out["blocks"].write(one_line(block.raw))
         self.last = LastBlock(block.number, block.block_id, block.timestamp)
 
     def add_texts(self, kind: str, texts: Iterable[str]) -> None:
@@ -110,11 +111,6 @@ class PartWriter:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._files.close()
-
-
-def _one_line(text: bytes) -> bytes:
-    # In JSON a line end occurs only between tokens, never inside a string.
-    return text.replace(b"\n", b" ") + b"\n"
 
 
 def _open_zstd(path: Path) -> zstandard.ZstdCompressionWriter:

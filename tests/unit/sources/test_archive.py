@@ -15,7 +15,8 @@ from indexer.chain.integrity.merkle import merkle_root
 from indexer.chain.receipts import Receipts
 from indexer.devnet.generator.generate import generate
 from indexer.devnet.rpc.block_methods import read_transaction
-from indexer.sources.archive import ArchiveSource, ArchiveWriter
+from indexer.sources.archive import ArchiveSource
+from indexer.sources.archive_writer import ArchiveWriter
 from indexer.sources.source import Cursor, Source, SourceError
 from settlement.core.events import VenueFilter
 from tests.support import blocks as chain
