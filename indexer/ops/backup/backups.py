@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,7 +15,8 @@ from sqlalchemy import Connection
 from indexer.ops.backup.files import working_folder
 from indexer.ops.backup.retention import PART, VENUE_DIGITS, Backup, complete, expired, stale_files
 from indexer.ops.backup.snapshot_file import Count, Digest, Manifest, write_snapshot
-from indexer.ops.backup.storage import Storage, StorageError
+from indexer.ops.backup.storage import Storage, StorageError, upload
+from indexer.sources.evidence import sha256_of
 from settlement.store.write.snapshot import SnapshotError
 
 FORMAT: Final = "peakedex-backup-1"
@@ -91,7 +91,7 @@ def _manifest(snapshot: Manifest, file: Path, made: datetime) -> BackupManifest:
         program=version("peakedex"),
         made=f"{made:%Y-%m-%dT%H:%M:%SZ}",
         size=file.stat().st_size,
-        sha256=_sha256(file),
+        sha256=sha256_of(file),
         network=snapshot.network,
         venue_hash=snapshot.venue_hash,
         block=snapshot.block,
@@ -103,25 +103,15 @@ def _manifest(snapshot: Manifest, file: Path, made: datetime) -> BackupManifest:
     )
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def _send(storage: Storage, file: Path, name: str) -> None:
-    """Upload under a temporary name, read back and compare, then rename."""
-    part, copy = name + PART, file.with_suffix(".copy")
+    """Upload under a temporary name, then rename."""
+    part = name + PART
     try:
-        storage.put(file, part)
-        storage.get(part, copy)
-        if _sha256(copy) != _sha256(file):
-            raise StorageError(f"{part} differs from the uploaded file: the storage damaged it")
+        upload(storage, file, part)
         storage.rename(part, name)
     except StorageError:
         _try_delete(storage, part)
         raise
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 def _try_delete(storage: Storage, name: str) -> None:
@@ -175,6 +165,6 @@ def fetch(storage: Storage, backup: Backup, folder: Path) -> tuple[Path, BackupM
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SnapshotError(f"{backup.manifest} cannot be read: {error}") from None
     storage.get(backup.snapshot, file)
-    if (file.stat().st_size, _sha256(file)) != (manifest.size, manifest.sha256):
+    if (file.stat().st_size, sha256_of(file)) != (manifest.size, manifest.sha256):
         raise SnapshotError(f"{backup.snapshot} does not match its manifest: it is damaged")
     return file, manifest

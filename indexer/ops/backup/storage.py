@@ -19,6 +19,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from fsspec.implementations.ftp import FTPFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from indexer.sources.evidence import sha256_of
+
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
@@ -115,6 +117,18 @@ def _raise_storage_error(what: str, error: Exception, secret: str) -> NoReturn:
     if isinstance(error, FileNotFoundError):
         reason = f"no such file or folder: {reason}"
     raise StorageError(f"{what}: {reason.replace(secret, '…') if secret else reason}") from None
+
+
+def upload(storage: Storage, path: Path, name: str) -> None:
+    """Put a file into a storage, read it back and compare. Raises StorageError."""
+    copy = path.with_suffix(".copy")
+    try:
+        storage.put(path, name)
+        storage.get(name, copy)
+        if sha256_of(copy) != sha256_of(path):
+            raise StorageError(f"{name} differs from the uploaded file: the storage damaged it")
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 @contextmanager

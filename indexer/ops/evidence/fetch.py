@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
+from indexer.ops.backup.retention import PART
 from indexer.ops.evidence.origin import Gone, Interrupted, Origin
-from indexer.ops.evidence.publish import OURS, PART
+from indexer.ops.evidence.publish import OURS
 from indexer.ops.files import atomic_write
 from indexer.sources.evidence import (
     MANIFEST,

@@ -23,7 +23,8 @@ from sqlalchemy import Connection, Engine, select
 
 from indexer.chain.blocks import Block
 from indexer.chain.receipts import Receipts
-from indexer.ops.backup.storage import Storage, StorageError
+from indexer.ops.backup.retention import PART
+from indexer.ops.backup.storage import Storage, StorageError, upload
 from indexer.ops.evidence.part_writer import LastBlock, PartWriter
 from indexer.sources.evidence import (
     FORMAT,
@@ -48,8 +49,6 @@ from settlement.store.read.position import has_complete_history
 
 PART_BLOCKS: Final = 100_000
 """A part ends before each block whose number is a multiple of this: three and a half days of Hive."""
-PART: Final = ".part"
-"""Behind the name of a file that is not complete."""
 OURS: Final = re.compile(r"(headers|blocks|receipts|journal|state)-[0-9-]+\.(txt|jsonl)\.zst(\.part)?")
 _BLOCK_LINE: Final = 2
 """The line of a state text that names its block, from 0."""
@@ -267,15 +266,9 @@ class Publisher:
         return manifest
 
     def _send(self, path: Path, name: str) -> None:
-        """Upload under a temporary name, read back and compare, then rename."""
-        part, copy = name + PART, path.with_suffix(".copy")
-        self._storage.put(path, part)
-        self._storage.get(part, copy)
-        is_same = sha256_of(copy) == sha256_of(path)
-        copy.unlink()
-        if not is_same:
-            raise StorageError(f"{part} differs from the uploaded file: the storage damaged it")
-        self._storage.replace(part, name)
+        """Upload under a temporary name, then rename."""
+        upload(self._storage, path, name + PART)
+        self._storage.replace(name + PART, name)
         self._uploads += 1
         self._bytes += path.stat().st_size
 
