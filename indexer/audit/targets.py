@@ -24,6 +24,7 @@ from indexer.sources.archive import read_lines
 from indexer.sources.evidence import Evidence, EvidenceFile, Part, is_evidence
 from indexer.sources.source import SourceError
 from settlement.core.state_machine import StateMachine
+from settlement.core.venue import MAX_BLOCK
 from settlement.net.backoff import Backoff
 from settlement.net.http_client import Answer, HttpClient, HttpError, Limits, NoAnswer, StatusError
 from settlement.store.database import StoreError, open_reader
@@ -42,7 +43,6 @@ BACKOFF: Final = Backoff(0.5, 60.0)
 MAX_LINE_CHARACTERS: Final = 1 << 20
 _PAGE_BLOCKS: Final = 2_000
 _PAGE_CHARS: Final = 4 << 20
-_MAX_BLOCK: Final = 2**32 - 1
 _SQLITE: Final = b"SQLite format 3\0"
 _BLOCK_LINE: Final = re.compile(r"block ([1-9][0-9]{0,9}) ")
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
@@ -191,7 +191,7 @@ class JournalFileTarget:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.last = 0
-        for block in self.blocks(0, _MAX_BLOCK):
+        for block in self.blocks(0, MAX_BLOCK):
             self.last = block.number
         if not self.last:
             raise TargetError(f"{path}: not a journal: the file is empty")
@@ -248,7 +248,7 @@ _Hash = Annotated[str, Meta(pattern=f"^{_HASH.pattern}$")]
 
 
 class _Health(Struct):
-    block: Annotated[int, Meta(ge=0, le=_MAX_BLOCK)] | None
+    block: Annotated[int, Meta(ge=0, le=MAX_BLOCK)] | None
     venue_hash: _Hash | None
 
 

@@ -29,6 +29,7 @@ from settlement.payouts.chain.nodes import ChainError
 from settlement.payouts.payout_log import read_settings
 from settlement.payouts.signing.authority import Authorities
 from settlement.payouts.signing.transactions import (
+    MAX_REFERENCE_AGE,
     Key,
     Operation,
     SignedTransaction,
@@ -48,8 +49,6 @@ MIN_SECONDS_TO_EXPIRY: Final = 15
 """A checkpoint that expires sooner waits for the next window."""
 RESEND_SECONDS: Final = 30
 REFRESH_SECONDS: Final = 300
-MAX_REFERENCE_AGE: Final = 65_000
-"""In blocks. A transaction can refer to one of the last 65,536."""
 MAX_CHECKPOINTS_COMPARED: Final = 100
 _STOP_SECONDS: Final = 1.0
 

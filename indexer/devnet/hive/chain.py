@@ -29,7 +29,7 @@ MAX_EXPIRATION_SECONDS: Final = 86_400
 DEFAULT_EXPIRATION_SECONDS: Final = 60
 DEFAULT_BLOCK_BYTES: Final = 65_536
 MAX_TRANSACTION_BYTES: Final = 65_536 - 256
-RC_COST: Final = 147_527_684
+TRANSFER_COST: Final = 147_527_684  # resource credits of a transfer
 DEFAULT_GENESIS: Final = 1_760_000_000
 WITNESSES: Final = ("witness-ann", "witness-bob", "witness-cat", "witness-dan")
 
@@ -346,7 +346,7 @@ def _no_rc(account: str) -> ChainError:
         "Account: ${account_name} has ${rc_current} RC, needs ${rc} RC. "
         "Please wait to transact or power up HIVE."
     )
-    data = {"account_name": account, "rc_current": 0, "rc": RC_COST}
+    data = {"account_name": account, "rc_current": 0, "rc": TRANSFER_COST}
     message = text
     for name, value in data.items():
         message = message.replace(f"${{{name}}}", str(value))

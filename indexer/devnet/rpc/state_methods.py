@@ -6,9 +6,15 @@ from typing import Any, Final
 
 from indexer.devnet.hive.accounts import Account
 from indexer.devnet.hive.authority import ROLES
-from indexer.devnet.hive.chain import MAX_EXPIRATION_SECONDS
+from indexer.devnet.hive.chain import MAX_EXPIRATION_SECONDS, TRANSFER_COST
 from indexer.devnet.hive.errors import CODE_ASSERT
-from indexer.devnet.hive.operations import MAX_ID_BYTES, MAX_JSON_BYTES, MAX_MEMO_BYTES, Coin
+from indexer.devnet.hive.operations import (
+    MAX_ID_BYTES,
+    MAX_JSON_BYTES,
+    MAX_MEMO_BYTES,
+    MAX_NAME_BYTES,
+    Coin,
+)
 from indexer.devnet.hive.serialization import iso_time
 from indexer.devnet.node import DevNode
 from indexer.devnet.rpc.json_rpc import Method, Params, RpcError
@@ -17,8 +23,6 @@ from settlement.net.hive_formats import HBD, HIVE, KEY_PREFIX, VESTS
 VERSION: Final = "1.28.7"
 HARDFORK: Final = "1.28.0"
 MAX_ACCOUNTS: Final = 1000
-MAX_NAME_BYTES: Final = 16
-TRANSFER_COST: Final = 147_527_684
 CUSTOM_JSON_COST: Final = 21_400_000
 
 Row = dict[str, Any]

@@ -37,6 +37,7 @@ from settlement.payouts.plan import (
     unpayable_reason,
 )
 from settlement.payouts.policy import HISTORY_SECONDS, MAX_LIFETIME_SECONDS, Policy
+from settlement.payouts.signing.transactions import MAX_REFERENCE_AGE
 from settlement.store.read.payouts import (
     HELD,
     QUEUED,
@@ -47,9 +48,6 @@ from settlement.store.read.payouts import (
     read_ledger,
 )
 from settlement.store.read.venue import read_tokens
-
-MAX_REFERENCE_AGE: Final = 65_000
-"""In blocks. A transaction can refer to one of the last 65,536."""
 
 _REFUSED_NAMES: Final = ("constructor",)
 """Accounts that Hive-Engine takes for blacklisted because its blacklist is a JavaScript object."""

@@ -26,6 +26,8 @@ from settlement.core.journal.lines import iso_time
 from settlement.net.hive_formats import KeyFormatError, format_public_key, parse_wif
 
 SIGNATURE_BYTES: Final = 65
+MAX_REFERENCE_AGE: Final = 65_000
+"""In blocks. A transaction can refer to one of the last 65,536."""
 
 _WIF: Final = re.compile(r"5[HJK][1-9A-HJ-NP-Za-km-z]{49}")
 _NOT_WIF: Final = "not a private key in wallet import format (51 characters, begins with 5)"

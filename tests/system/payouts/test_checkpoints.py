@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select, update
 
 from settlement.core.journal.state_text import state_hash
 from settlement.payouts.chain.nodes import ChainError
-from settlement.payouts.checkpoints import MAX_REFERENCE_AGE, WINDOW_SECONDS, CheckpointPoster, due_checkpoint
+from settlement.payouts.checkpoints import WINDOW_SECONDS, CheckpointPoster, due_checkpoint
 from settlement.payouts.payout_log import open_payout_log
-from settlement.payouts.signing.transactions import Key, SigningError, Transaction
+from settlement.payouts.signing.transactions import MAX_REFERENCE_AGE, Key, SigningError, Transaction
 from settlement.store import schema
 from settlement.store.database import open_reader
 from settlement.store.payout_pause import BY_OPERATOR, RUNNING, set_pause
