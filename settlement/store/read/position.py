@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -98,6 +99,21 @@ def read_earliest_block(connection: Connection) -> int:
     """The earliest block whose end can be asked for: start_block - 1, or that of the state text."""
     row = connection.execute(_ORIGIN).one()
     return int(_first_block(row.venue_text) - 1 if row.state_block is None else row.state_block)
+
+
+def first_block_from(connection: Connection, at: Position, moment: int) -> int:
+    """The first block of the history whose time is `moment` or later; the one after `at` if there is none.
+
+    Found by binary search: a block's time grows with its number. A block without lines has the time of the
+    active one before it.
+    """
+    before = read_earliest_block(connection)
+
+    def time_at(block: int) -> int:
+        past = read_active_block(connection, block)
+        return 0 if past is None else past.timestamp
+
+    return before + 1 + bisect_left(range(before + 1, at.block + 1), moment, key=time_at)
 
 
 def has_complete_history(connection: Connection) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -10,7 +9,12 @@ from sqlalchemy import Connection
 
 from settlement.core.liability_proof import Leaf, Tree
 from settlement.store.read.accounts.balances import read_all_balances
-from settlement.store.read.position import Position, read_active_block, read_earliest_block
+from settlement.store.read.position import (
+    Position,
+    first_block_from,
+    read_active_block,
+    read_earliest_block,
+)
 
 
 class RootBlock(NamedTuple):
@@ -59,19 +63,9 @@ def is_day_over(at: Position, day: date) -> bool:
 
 
 def read_last_block(connection: Connection, at: Position, day: date) -> int:
-    """The newest active block up to the end of a past UTC day; start_block - 1 if there is none.
-
-    Found by binary search: a block's time grows with its number.
-    """
-
-    def time_at(block: int) -> int:
-        past = read_active_block(connection, block)
-        return 0 if past is None else past.timestamp
-
-    before = read_earliest_block(connection)
-    last = before + bisect_left(range(before + 1, at.block + 1), _end_of(day), key=time_at)
-    past = read_active_block(connection, last)
-    return before if past is None else past.number
+    """The newest active block up to the end of a past UTC day; start_block - 1 if there is none."""
+    past = read_active_block(connection, first_block_from(connection, at, _end_of(day)) - 1)
+    return read_earliest_block(connection) if past is None else past.number
 
 
 def _end_of(day: date) -> int:
