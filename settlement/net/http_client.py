@@ -161,7 +161,8 @@ class HttpClient:
             ) as response:
                 yield response
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise NoAnswer(url, _reason(error)) from None
+            reason = failure(error) or f"no answer: {one_line(str(error))}"
+            raise NoAnswer(url, reason) from None
         except ValueError as error:  # requests lets some malformed URLs through to urllib
             raise NoAnswer(url, f"not a valid URL: {one_line(str(error))}") from None
 
@@ -177,18 +178,21 @@ def _read_body(response: requests.Response, url: str, max_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
-def _reason(error: Exception) -> str:
-    """A short reason: the libraries' own texts are pages of nested errors."""
-    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
+def failure(error: Exception) -> str | None:
+    """Why a request of requests failed; None for something else than the connection.
+
+    It never repeats the libraries' own texts: pages of nested errors, and the URL with its secrets.
+    """
+    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
         return "no connection: its certificate is not trusted"
     if isinstance(error, requests.exceptions.ConnectionError):
         return "no connection"
-    is_library_error = isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError)
-    if isinstance(error, urllib3.exceptions.ProtocolError) or not is_library_error:
+    is_of_socket = isinstance(error, OSError) and not isinstance(error, requests.RequestException)
+    if is_of_socket or isinstance(error, urllib3.exceptions.ProtocolError):
         return "the connection broke off"
-    return f"no answer: {one_line(str(error))}"
+    return None
 
 
 def _retry_after(response: requests.Response) -> float | None:

@@ -12,6 +12,7 @@ import urllib3
 
 from indexer.notify.targets.target import DeliveryError, RefusedError
 from settlement.net.deadlines import Deadline, DeadlineAdapter
+from settlement.net.http_client import failure
 
 CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 20.0
@@ -54,7 +55,7 @@ class Poster:
                     return
                 answer = response.raw.read1(MAX_ANSWER_BYTES, decode_content=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise DeliveryError(_reason(error)) from None
+            raise DeliveryError(failure(error) or f"no answer ({type(error).__name__})") from None
         if status in _REFUSED:
             raise RefusedError(f"HTTP status {status}")
         raise DeliveryError(f"HTTP status {status}", _retry_after(response.headers, answer))
@@ -63,16 +64,6 @@ class Poster:
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keeps requests from replacing our Authorization header by an entry of ~/.netrc."""
     return request
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "no connection: its certificate is not trusted"
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return "no connection"
-    return f"no answer ({type(error).__name__})"
 
 
 def _retry_after(headers: Mapping[str, str], answer: bytes) -> float | None:

@@ -106,6 +106,7 @@ def _reason(error: Exception) -> str:
         return "no connection: its certificate is not trusted"
     if isinstance(error, requests.exceptions.ConnectionError):
         return "no connection"
-    if isinstance(error, urllib3.exceptions.ProtocolError | OSError):
+    is_of_socket = isinstance(error, OSError) and not isinstance(error, requests.RequestException)
+    if is_of_socket or isinstance(error, urllib3.exceptions.ProtocolError):
         return "the connection broke off"
     return f"no answer: {error}"
