@@ -30,6 +30,7 @@ HINTS: Final = {
     "database is locked": "another process is writing to it: run one indexer per database",
     "database or disk is full": "free disk space and restart; no data is lost",
     "disk I/O error": "check the disk, then restart",
+    "disk image is malformed": "keep the damaged file; restore a backup, or replay into a new one",
     "file is not a database": "choose another file with --db",
     "readonly database": "fix the permissions of the file and its folder",
     "unable to open database file": "fix the permissions, or choose another file with --db",

@@ -92,7 +92,7 @@ class Ledger:
                 return
             self.state = load(self.reader).state
         except SQLAlchemyError as error:
-            yield fatal("ledger", explain(error), "stop the indexer and do that, or choose another with --db")
+            yield _with_cure("ledger", explain(error))
             return
         except (StoreError, InvariantError) as error:
             yield fatal(
@@ -206,7 +206,12 @@ def _server(reader: Engine) -> Finding:
 
 
 def _from_store(error: StoreError) -> Finding:
-    """The finding of a StoreError, whose text ends in the cure after the last colon."""
-    text, _, cure = str(error).rpartition(": ")
-    check = "migrations" if "older" in text or "newer" in text else "database"
-    return fatal(check, text or cure, cure if text else _ANOTHER)
+    """The finding of a StoreError."""
+    reason = str(error).rpartition(": ")[0]
+    return _with_cure("migrations" if "older" in reason or "newer" in reason else "database", str(error))
+
+
+def _with_cure(check: str, error: str) -> Finding:
+    """The finding of an error whose text ends in the cure after the last colon."""
+    reason, _, cure = error.rpartition(": ")
+    return fatal(check, reason or cure, cure if reason else _ANOTHER)

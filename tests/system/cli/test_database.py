@@ -41,6 +41,32 @@ def test_two_upgrades_at_once_both_succeed(isolation: str) -> None:
     postgres.drop_database(url)
 
 
+def test_a_damaged_file_is_named_with_a_cure_by_every_command_that_reads_it(
+    database: Path, venue: Path, archive: Path
+) -> None:
+    """A page that a disk lost reads as zeros."""
+    with database.open("r+b") as file:
+        for start in range(8192, database.stat().st_size, 3 * 4096):
+            file.seek(start)
+            file.write(bytes(2000))
+    Path("backups").mkdir()
+    for words in (
+        ("state",),
+        ("export", "trades"),
+        ("db", "check"),
+        ("db", "rebuild"),
+        ("payouts", "status"),
+        ("backup", "--to", "backups"),
+        ("replay", "--venue", venue, "--archive", archive),
+    ):
+        run = peakedex(*words, "--db", database)
+        assert run.code in (FAILED, MISUSED), words
+        assert run.error.endswith(
+            "malformed: keep the damaged file; restore a backup, or replay into a new one"
+        ), words
+    assert list(Path("backups").iterdir()) == []
+
+
 def test_rebuild_makes_lost_rows_again(database: Path) -> None:
     kept = dump(open_writer(str(database)))
     assert peakedex("db", "check", "--db", database).code == OK
