@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from indexer import settings as config
 from indexer.chain.integrity.merkle import local_verifier
 from indexer.cli.snapshot import cleanup_on_sigterm
-from indexer.cli.support.common import json_option, require_db, show, start_logging
+from indexer.cli.support.common import is_given, json_option, require_db, show, start_logging
 from indexer.cli.support.nodes import POLL_SECONDS, check_quorum, expected_chain
 from indexer.cli.support.progress import BlockProgress
 from indexer.cli.support.storage import storage_at
@@ -77,7 +76,7 @@ def publish(
     start_logging(log_level)
     if url is None:
         raise click.UsageError(f"no place to publish to: use --to PLACE, or set {_VARIABLE}")
-    if archive is not None and _is_given("node"):
+    if archive is not None and is_given("node"):
         raise click.UsageError("--archive and --node cannot be combined")
     check_quorum(quorum, node)
     chain = expected_chain(chain_id)
@@ -103,11 +102,6 @@ def publish(
         },
         as_json=as_json,
     )
-
-
-def _is_given(name: str) -> bool:
-    source = click.get_current_context().get_parameter_source(name)
-    return source is ParameterSource.COMMANDLINE
 
 
 def _source(

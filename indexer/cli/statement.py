@@ -10,11 +10,11 @@ import click
 
 from indexer import settings as config
 from indexer.cli.support.common import check_account, require_db
-from indexer.cli.support.errors import CheckFailed, ConfigurationError
+from indexer.cli.support.errors import CheckFailed
 from indexer.cli.support.output import open_output, out_option
+from indexer.cli.support.past_block import newest_block
 from settlement.core.parsing.names import decode, encode
 from settlement.store.database import open_reader
-from settlement.store.read.position import read_position
 from settlement.store.read.statement.entries import find_holder, open_period
 from settlement.store.read.statement.formats import FORMATS, csv_text
 from settlement.store.read.statement.period import EXPECTED, blocks_between, read_end, read_start
@@ -78,9 +78,7 @@ def statement(
     if start is not None and end is not None and start >= end:
         raise click.UsageError("--from is after --to: the period is empty")
     with open_reader(require_db(db)).connect() as connection:
-        at = read_position(connection)
-        if at is None:
-            raise ConfigurationError("the database contains no block yet: start `peakedex follow` first")
+        at = newest_block(connection)
         period = open_period(connection, blocks_between(connection, at, start, end))
         found = Statement(connection, find_holder(connection, encode(account)), period, at.block)
         text = _json_text(found) if form == JSON else csv_text(found, form, found.cost_bases())

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from indexer import settings as config
 from indexer.audit.compare import (
@@ -21,7 +20,7 @@ from indexer.audit.compare import (
 from indexer.audit.sampling import BlockSampler
 from indexer.audit.targets import EvidenceTarget, open_target
 from indexer.cli.support.archives import open_archive, open_evidence
-from indexer.cli.support.common import json_option, require_venue, show, start_logging
+from indexer.cli.support.common import is_given, json_option, require_venue, show, start_logging
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.node_checks import NodeChecks
 from indexer.cli.support.nodes import check_engine_nodes, check_quorum, expected_chain, open_nodes
@@ -101,7 +100,7 @@ def verify(
         check_engine_nodes(engine_node, trust_single_node)
     chain = expected_chain(chain_id)
     evidence = None if archive is None else open_evidence(archive, rules_venue.hash)
-    asked = node if archive is not None and _is_given("node") else ()
+    asked = node if archive is not None and is_given("node") else ()
     sampler = _sampler(sample, seed, evidence, asked)
     source: Source | None = None
     try:
@@ -119,7 +118,7 @@ def verify(
             ).run()
             checks = NodeChecks(asked, chain, rules_venue, rules.state.header, verified.checkpoint)
             confirmed = checks.run() if asked or evidence is not None else {}
-            confirmed |= checks.sample(sampler, engine_node if _is_given("engine_node") else ())
+            confirmed |= checks.sample(sampler, engine_node if is_given("engine_node") else ())
             found = _facts(verified, rules, side, source, as_json=as_json) | confirmed
         if stop.is_set():
             raise CheckFailed(f"stopped at block {rules.next_block() - 1} without differences so far")
@@ -131,11 +130,6 @@ def verify(
         _show_difference(error.mismatch, source, as_json=as_json)
         raise SystemExit(CheckFailed.exit_code) from None
     show(found, as_json=as_json)
-
-
-def _is_given(name: str) -> bool:
-    source = click.get_current_context().get_parameter_source(name)
-    return source is ParameterSource.COMMANDLINE
 
 
 def _sampler(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from settlement.core.parsing.names import is_account
 from settlement.core.parsing.table_reader import Mistake
@@ -37,6 +38,11 @@ def require_venue(path: Path | None) -> Venue:
     if path is None:
         raise click.UsageError("no venue: use --venue FILE, or set PEAKEDEX_VENUE")
     return read_venue(path)
+
+
+def is_given(name: str) -> bool:
+    """Whether the current command's option stands on its command line, not only in settings or defaults."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def check_account(_context: object, _parameter: object, name: str | None) -> str | None:
