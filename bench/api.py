@@ -197,6 +197,7 @@ class Listeners:
     def __init__(self, port: int, count: int) -> None:
         self.arrivals: list[tuple[int, float]] = []
         self._selector = selectors.DefaultSelector()
+        self._opened: dict[int, socket.socket] = {}
         self._stop = False
         request = get("/api/stream?topics=book,trades,candles:PEK/SWAP.HIVE:1m,account:trader0001")
         for _ in range(count):
@@ -204,13 +205,14 @@ class Listeners:
             opened.sendall(request)
             assert opened.recv(12) == b"HTTP/1.1 200", "a stream was refused"
             self._selector.register(opened, selectors.EVENT_READ)
+            self._opened[opened.fileno()] = opened
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 
     def _read(self) -> None:
         while not self._stop:
             for key, _ in self._selector.select(0.1):
-                part = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
+                part = self._opened[key.fd].recv(1 << 18)
                 now = time.time()
                 for event in part.split(b"event: change\nid: ")[1:]:
                     self.arrivals.append((int(event.split(b"-", 1)[0]), now))
@@ -218,8 +220,8 @@ class Listeners:
     def close(self) -> None:
         self._stop = True
         self._thread.join()
-        for key in list(self._selector.get_map().values()):
-            key.fileobj.close()  # type: ignore[union-attr]
+        for opened in self._opened.values():
+            opened.close()
 
 
 @contextmanager

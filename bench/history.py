@@ -11,6 +11,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
@@ -186,13 +187,14 @@ def ask(url: str) -> dict[str, float]:
         chance = random.Random(1)
         places = [_place(connection, chance) for _ in range(TIMES)]
         return {
-            name: 1e3 * median(_seconds(lambda q=question, p=place: q(connection, p)) for place in places)
+            name: 1e3 * median(_seconds(partial(question, connection, place)) for place in places)
             for name, question in QUESTIONS.items()
         }
 
 
 def _place(connection: Connection, chance: random.Random) -> Place:
-    trade = chance.randrange(1, connection.scalar(select(schema.cursor.c.last_trade)) // 2)
+    last = connection.scalars(select(schema.cursor.c.last_trade)).one()
+    trade = chance.randrange(1, last // 2)
     row = connection.execute(
         select(schema.trades.c.block, schema.intents.c.id)
         .join_from(schema.trades, schema.orders, schema.orders.c.seq == schema.trades.c.taker)

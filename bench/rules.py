@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import count, islice
 
 from bench.bare import ACCOUNTS, Bare, Op, flow, wall
@@ -51,11 +52,11 @@ def main() -> None:
     for resting in OPEN_ORDERS:
         bare = Bare()
         bare.run(wall(resting, OPERATIONS + 1))
-        bare_seconds = timed(lambda bare=bare: bare.run(ops))  # type: ignore[misc]
+        bare_seconds = timed(partial(bare.run, ops))
         machine = funded_machine(wall(resting, OPERATIONS + 1))
         blocks = list(blocks_of(machine, ops))
         trades = [0]
-        seconds = timed(lambda e=machine, b=blocks, t=trades: apply_all(e, b, t))  # type: ignore[misc]
+        seconds = timed(partial(apply_all, machine, blocks, trades))
         state = machine.state
         assert (trades[0], len(state.orders)) == (len(bare.trades), len(bare.open)), "they must do the same"
         print(

@@ -56,7 +56,7 @@ class World:
             block_time=BLOCK_SECONDS,
             begin=first_second(end, history_days) if history_days else None,
             prologue=open_market if history_days else None,
-            after_block=lambda: [job() for job in self.jobs],
+            after_block=self._work,
         )
         self.node = self.devnet.node
         self.bots = Bots(self.node, self.view, seed=7, traders=8, acts=4)
@@ -66,6 +66,10 @@ class World:
         except BaseException:
             self.close()  # nobody else would end its processes
             raise
+
+    def _work(self) -> None:
+        for job in self.jobs:
+            job()
 
     def _open(self) -> None:
         home = self.home

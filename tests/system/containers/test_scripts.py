@@ -100,7 +100,7 @@ def test_roles_get_their_passwords_as_often_as_needed(tmp_path: Path) -> None:
             **({"PGPORT": given["port"]} if "port" in given else {}),
         }
         for _ in range(2):
-            script = ["sh", SCRIPTS / "roles.sh"]
+            script = ["sh", str(SCRIPTS / "roles.sh")]
             done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         found = dict(execute(url, "SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL"))
@@ -146,7 +146,7 @@ def test_a_backup_is_made_each_night_and_one_that_fails_does_not_end_it(tmp_path
         "PLACE": str(tmp_path),
         "TMPDIR": str(scratch),
     }
-    words = ["sh", SCRIPTS / "nightly.sh", "backup", "--json"]
+    words = ["sh", str(SCRIPTS / "nightly.sh"), "backup", "--json"]
     with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
         log = tmp_path / "log"
         wait_until(lambda: log.exists() and log.read_text().count("sleep") == 3)

@@ -71,7 +71,7 @@ class Watched:
         return [each.notification for each in told]
 
     def pending(self, id_: str, state: str, ts: str = TS) -> None:
-        row = {
+        row: dict[str, object] = {
             "id": id_,
             "user": "alice",
             "symbol": "PEK",

@@ -89,15 +89,15 @@ class Exchange:
     def balance(self, user: str) -> object:
         """What the API says; None while it does not answer, or says nothing."""
         try:
-            body = requests.get(f"{self.api}/api/balances?user={user}", timeout=10).json()
+            body = requests.get(f"{self.api}/api/balances?user={user}", timeout=60).json()
         except requests.RequestException:
             return None
         return body.get("balances") or None
 
     def notify(self) -> Process:
         """Start the process under test; it follows the stream when this returns."""
-        words = ("--config", self.config, "--api", self.api, "--state", self.folder / "state.json")
-        words += ("--log-level", "debug")
+        files = ("--config", self.config, "--state", self.folder / "state.json")
+        words = (*files, "--api", self.api, "--log-level", "debug")
         process = Process(self.folder, "notify", *words, TEST_NOTIFY_SECRET=SECRET)
         self.running.append(process)
         process.wait_until((self.folder / "state.json").exists)
@@ -244,5 +244,5 @@ def documented_check() -> Callable[[str, dict[str, str], bytes], bool]:
 
 
 def refunded(exchange: Exchange, id_: str) -> bool:
-    body = requests.get(f"{exchange.api}/api/deposits?user=alice", timeout=10).json()
+    body = requests.get(f"{exchange.api}/api/deposits?user=alice", timeout=60).json()
     return any(each["id"].startswith(id_) and each["status"] == "refunded" for each in body["deposits"])

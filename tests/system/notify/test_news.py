@@ -56,7 +56,7 @@ class Lists(Api):
         self.rows["/api/history"].append({**row, **more})
 
     def withdrawal(self, id_: str, status: str) -> None:
-        row = {
+        row: dict[str, object] = {
             "id": id_,
             "user": "alice",
             "symbol": "PEK",

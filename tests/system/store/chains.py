@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,7 +39,7 @@ OFTEN: Final = {"flow": 300, "operator": 60, "outflow": 10, "internal": 10, "ref
 NOT_STATE: Final = ("indexer_status", "lease", "payout_", "change_sets", "state_check", "escrow_balances")
 """Beginnings of the names of tables that depend on when blocks were read, or on this machine."""
 VENUE_TEXT: Final = demo_venue(EXAMPLE.read_text("utf-8"))
-PACKERS: Final = {
+PACKERS: Final[dict[str, Callable[[bytes], bytes]]] = {
     ".jsonl": bytes,
     ".jsonl.gz": gzip.compress,
     ".jsonl.zst": zstandard.ZstdCompressor(write_checksum=True).compress,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
+
 import pytest
 
 from tests.support.databases import on_both, thin_out
@@ -29,7 +32,7 @@ OF_RULES = (  # rather than of tables
     "test_lists_of_orders_of_past_blocks",
     "test_orders_of_past_blocks",
 )
-KEPT = {
+KEPT: Final[dict[str, dict[str, Collection[object]]]] = {
     "test_state_of_every_active_block": {"recorded": ((1, 120, 20),)},
     "test_state_text_of_every_active_block_of_a_random_chain": {"seed": (0,)},
     "test_after_each_batch_the_rows_hold_the_state": {"size": (7,), "seed": (0,)},

@@ -70,7 +70,7 @@ class JournalModel:
         """Levels, best first: price, base units, orders."""
         view = self.ledger.pairs[pair]
         levels = view.bids if is_buy else view.asks
-        return [(price, *levels[price]) for price in sorted(levels, reverse=is_buy)]
+        return [(price, units, count) for price, (units, count) in sorted(levels.items(), reverse=is_buy)]
 
     def held(self) -> dict[tuple[str, str], tuple[int, int, int]]:
         """Available, locked and withdrawing by account and symbol, without empty balances."""

@@ -30,7 +30,8 @@ def market(tmp_path: Path) -> World:
 
 
 def figures(world: World) -> dict[str, object]:
-    return world.client().get("/api/pairs").json["pairs"][0]
+    first: dict[str, object] = world.client().get("/api/pairs").json["pairs"][0]
+    return first
 
 
 def test_first_trade_since_finds_every_border(market: World) -> None:

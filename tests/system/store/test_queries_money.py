@@ -75,9 +75,7 @@ def test_deposits_of_an_account_are_those_of_the_journal(chain: ReplayedChain) -
     assert len(everyone) > 3
     met = set()
     for name in everyone:
-        rows = everything(
-            lambda before, limit, name=name: list_deposits(chain.connection, name, before, limit)
-        )
+        rows = everything(partial(list_deposits, chain.connection, name))
         expected = []
         for block, (kind, id_, account, *_, symbol, amount, escrow) in arrived:
             if account == name:

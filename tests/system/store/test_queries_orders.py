@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 
+from settlement.core.events import Action
 from settlement.store import schema
 from settlement.store.database import open_reader
 from settlement.store.read.accounts.orders import OrderFilter, OrderRow, list_orders
@@ -28,12 +30,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world.close()
 
 
-def _random_order(world: World, chance: random.Random, names: tuple[str, ...]):
+def _random_order(world: World, chance: random.Random, names: tuple[str, ...]) -> Action:
     signer, quote = chance.choice(names), chance.choice(("SWAP.HIVE", "HBD"))
     if chance.random() < 0.2 and world.rules.state.orders:
         order = chance.choice(list(world.rules.state.orders.values()))
         return world.action(order.account.name, "cancel", id=order.id)
-    trigger = {}
+    trigger: dict[str, Any] = {}
     if chance.random() < 0.2:  # none fires: marks are far away
         trigger = {"triggerPrice": "9", "triggerWhen": "above"}
     price = f"0.01{chance.randrange(100):02}" if quote == "SWAP.HIVE" else f"0.1{chance.randrange(10)}"
@@ -91,7 +93,7 @@ def test_the_pages_together_are_the_filtered_list(
 
 def _account_name(connection: Connection, number: int) -> str:
     accounts = schema.accounts.c
-    return connection.execute(select(accounts.name).where(accounts.id == number)).scalar_one()
+    return str(connection.execute(select(accounts.name).where(accounts.id == number)).scalar_one())
 
 
 def test_every_status_is_there(connection: Connection) -> None:

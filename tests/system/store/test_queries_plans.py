@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, Index, event
@@ -90,9 +91,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def plan(world: World, path: str) -> list[str]:
     """How SQLite would run each query of a request."""
-    seen = []
+    seen: list[tuple[str, Any]] = []
 
-    def note(_connection, _cursor, statement, parameters, _context, _many):
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
         if statement.startswith("SELECT"):
             seen.append((statement, parameters))
 
@@ -213,7 +214,7 @@ def test_number_of_queries_does_not_grow_with_rows(tmp_path: Path) -> None:
 def _queries(world: World, path: str) -> list[str]:
     seen: list[str] = []
 
-    def note(_connection, _cursor, statement, *_rest):
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         seen.append(statement)
 
     client = world.client()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def costs(market: Market, blocks: int) -> dict[str, int]:
         for setting in OF_SMALL_TABLES:
             connection.exec_driver_sql(f"SET {setting} = off")
         return {
-            name: max(pages(connection, lambda n=n, ask=ask: ask(connection, n)) for n in places)  # type: ignore[misc]
+            name: max(pages(connection, partial(ask, connection, n)) for n in places)
             for name, ask in QUESTIONS.items()
         }
 

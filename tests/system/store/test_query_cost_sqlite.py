@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,13 @@ class Market(World):
         kind, self.turn = self.turn % 16, self.turn + 1
         if kind in (0, 1, 2):
             is_granted = kind == 0
+            owner: dict[str, Any] = {"for": "alice"} if is_granted else {}
             order = self.order(
                 "carol" if is_granted else "alice",
                 "sell",
                 "3",
                 f"0.01{self.turn // 16 % 7}",
-                **({"for": "alice"} if is_granted else {}),
+                **owner,
             )
             self.resting.append(order.id)
             return order
@@ -204,7 +206,7 @@ def costs(market: Market, blocks: int) -> dict[str, int]:
     places = [START_BLOCK + blocks * part // 8 - 1 for part in range(1, 9)]
     with market.engine.connect() as connection:
         return {
-            name: max(steps(connection, lambda n=n, ask=ask: ask(connection, n)) for n in places)  # type: ignore[misc]
+            name: max(steps(connection, partial(ask, connection, n)) for n in places)
             for name, ask in QUESTIONS.items()
         }
 
