@@ -401,6 +401,17 @@ class Grant:
         self.used: dict[str, int] = {}
 
 
+class Withdrawal:
+    """A pending withdrawal."""
+
+    due: int | None = None  # when it is returned
+    n = 0  # counts all that were opened
+
+    def __init__(self, account: str, symbol: str, units: int, to: str, memo: str) -> None:
+        self.account, self.symbol, self.units = account, symbol, units
+        self.to, self.memo = to, memo
+
+
 # ---------------------------------------------------------------- the state, line by line
 
 
@@ -423,9 +434,7 @@ class Books:
         self.grant_queue: list[tuple[int, str, str]] = []  # a heap, with grants that are gone
         self.grants_of: Counter[str] = Counter()
         self.return_queue: list[tuple[int, int, str]] = []  # a heap, with withdrawals that are gone
-        self.withdrawals: dict[
-            str, list[Any]
-        ] = {}  # account, symbol, amount, to, memo, due, order of opening
+        self.withdrawals: dict[str, Withdrawal] = {}  # in order of opening
         self.pending: Counter[str] = Counter()  # withdrawals by account
         self.opened = 0
         self.refunds: dict[str, tuple[str, str, str, str]] = {}
@@ -551,13 +560,10 @@ class Books:
         self.add_grant(grant)
 
     def load_withdrawal(self, id_: str, account: str, symbol: str, *words: str) -> None:
-        self.opened += 1
         units, to, memo, returning = words
-        due = None if returning == "-" else number(returning)
-        self.withdrawals[id_] = [account, symbol, amount(units), to, memo, due, self.opened]
-        self.pending[account] += 1
-        if due is not None:
-            heapq.heappush(self.return_queue, (due, self.opened, id_))
+        self.open_withdrawal(id_, Withdrawal(account, symbol, amount(units), to, memo))
+        if returning != "-":
+            self.start_return(id_, number(returning))
 
     def load_refund(self, id_: str, account: str, *words: str) -> None:
         symbol, quantity, escrow = words
@@ -748,8 +754,8 @@ class Books:
         leaving: Counter[tuple[str, str]] = Counter()
         for item in self.items.values():
             locks[item.account, item.gives.symbol] += item.locked
-        for account, symbol, units, *_ in self.withdrawals.values():
-            leaving[account, symbol] += units
+        for withdrawal in self.withdrawals.values():
+            leaving[withdrawal.account, withdrawal.symbol] += withdrawal.units
         for key, held in self.wallets.items():
             totals[key[1]] += sum(held)
             need(held[LOCKED] == locks[key], f"the locks of {key[0]} in {key[1]} do not add up")
@@ -1207,47 +1213,56 @@ class Books:
         need(id_ not in self.withdrawals, "this withdrawal is pending already")
         need(self.pending[account] < 20, "more than 20 pending withdrawals")
         self.shift(account, symbol, AVAILABLE, WITHDRAWING, amount(units))
-        self.opened += 1
-        self.withdrawals[id_] = [account, symbol, int(units), to, memo, None, self.opened]
-        self.pending[account] += 1
+        self.open_withdrawal(id_, Withdrawal(account, symbol, int(units), to, memo))
 
-    def close_withdrawal(self, id_: str) -> list[Any]:
+    def open_withdrawal(self, id_: str, withdrawal: Withdrawal) -> None:
+        self.opened += 1
+        withdrawal.n = self.opened
+        self.withdrawals[id_] = withdrawal
+        self.pending[withdrawal.account] += 1
+
+    def close_withdrawal(self, id_: str) -> Withdrawal:
         need(id_ in self.withdrawals, "no such withdrawal is pending")
         withdrawal = self.withdrawals.pop(id_)
-        self.pending[withdrawal[0]] -= 1
-        self.take(withdrawal[0], withdrawal[1], WITHDRAWING, withdrawal[2])
+        self.pending[withdrawal.account] -= 1
+        self.take(withdrawal.account, withdrawal.symbol, WITHDRAWING, withdrawal.units)
         return withdrawal
+
+    def start_return(self, id_: str, due: int) -> None:
+        self.withdrawals[id_].due = due
+        heapq.heappush(self.return_queue, (due, self.withdrawals[id_].n, id_))
 
     def on_returning(self, id_: str, due: str) -> None:
         need(id_ in self.withdrawals, "no such withdrawal is pending")
         withdrawal = self.withdrawals[id_]
-        need(withdrawal[5] is None, "it is returning already")
+        need(withdrawal.due is None, "it is returning already")
         need(number(due) == self.now + 3600, f"it is due at {self.now + 3600}")
-        need(
-            self.action[3] == "returnWithdrawal" or withdrawal[0] == self.action[1], "it is another account's"
-        )
-        withdrawal[5] = int(due)
-        heapq.heappush(self.return_queue, (int(due), withdrawal[6], id_))
+        is_own = withdrawal.account == self.action[1]
+        need(is_own or self.action[3] == "returnWithdrawal", "it is another account's")
+        self.start_return(id_, int(due))
 
     def next_return(self) -> str | None:
-        queue = self.return_queue
-        while queue and self.withdrawals.get(queue[0][2], [None] * 7)[6] != queue[0][1]:
-            heapq.heappop(queue)
-        return queue[0][2] if queue and queue[0][0] <= self.now else None
+        while self.return_queue:
+            due, n, id_ = self.return_queue[0]
+            if id_ in self.withdrawals and self.withdrawals[id_].n == n:
+                return id_ if due <= self.now else None
+            heapq.heappop(self.return_queue)
+        return None
 
     def on_return(self, id_: str) -> None:
         self.advance(RETURNS)
         need(self.next_return() == id_, f"the next return is {self.next_return()}")
-        account, symbol, units, *_ = self.close_withdrawal(id_)
-        self.give(account, symbol, AVAILABLE, units)
+        withdrawal = self.close_withdrawal(id_)
+        self.give(withdrawal.account, withdrawal.symbol, AVAILABLE, withdrawal.units)
 
     def on_paid(self, id_: str, movement: str) -> None:
         self.advance(OPERATIONS)
         self.once(movement, False)
         if id_ in self.withdrawals:
-            _, symbol, units, *_ = self.close_withdrawal(id_)
-            self.tokens[symbol].owed -= units
-            self.tokens[symbol].holdings -= units
+            withdrawal = self.close_withdrawal(id_)
+            token = self.tokens[withdrawal.symbol]
+            token.owed -= withdrawal.units
+            token.holdings -= withdrawal.units
         else:
             need(id_ in self.refunds, "no such withdrawal is pending, and no such refund is due")
             self.refunds_of[self.refunds.pop(id_)[0]] -= 1
@@ -1355,9 +1370,8 @@ class Books:
             used = ",".join(f"{symbol}:{units}" for symbol, units in sorted(grant.used.items())) or "-"
             head = f"grant {account} {to} {grant.until} {grant.band} {grant.pairs_text} {grant.per_day_text}"
             lines.append(f"{head} {show(grant.day)} {used}")
-        for id_, withdrawal in self.withdrawals.items():
-            account, symbol, units, to, memo, due, _ = withdrawal
-            lines.append(f"withdrawal {id_} {account} {symbol} {units} {to} {memo} {show(due)}")
+        for id_, w in self.withdrawals.items():
+            lines.append(f"withdrawal {id_} {w.account} {w.symbol} {w.units} {w.to} {w.memo} {show(w.due)}")
         lines += [f"refund {id_} {' '.join(rest)}" for id_, rest in self.refunds.items()]
         for name, pair in sorted(self.pairs.items()):
             lines += [f"mark {name} {block} {base} {quote}" for block, base, quote in pair.mark]
