@@ -6,6 +6,7 @@ Live streams have threads of their own, so they never starve plain requests.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -79,11 +80,15 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=512)
-    except (OSError, OverflowError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        raise ServeError(
-            f"cannot listen on {host} port {port}: {reason}. Stop what uses it, or choose another --port"
-        ) from error
+    except (OSError, OverflowError, TypeError, UnicodeError) as error:
+        number = (error.errno or 0) if isinstance(error, OSError) else 0
+        is_unknown = number < 0 or number == errno.EADDRNOTAVAIL  # below 0: an error of getaddrinfo
+        if is_unknown or isinstance(error, (TypeError, UnicodeError)):
+            reason, cure = "no address of this machine", "Correct --host"
+        else:
+            reason = os.strerror(number) if number else str(error)
+            cure = "Stop what uses it, or choose another --port"
+        raise ServeError(f"cannot listen on {host} port {port}: {reason}. {cure}") from error
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]

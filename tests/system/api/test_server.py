@@ -146,6 +146,12 @@ def test_the_command_takes_its_settings(world: World) -> None:
         ("--trusted-proxy", "proxy", "trusted_proxies: 'proxy' does not appear to be"),
         ("--cors-origin", "*", "cors_origins: '*' is not an origin"),
         ("--practice-node", "http://x", "--practice-node requires --network devnet"),
+        (
+            "--host",
+            "no host",
+            "cannot listen on no host port 8080: no address of this machine. Correct --host",
+        ),
+        ("--host", "192.0.2.1", "cannot listen on 192.0.2.1 port 8080: no address of this machine"),
     ],
 )
 def test_a_setting_that_cannot_be_is_told_in_one_line(
