@@ -108,6 +108,20 @@ class _Allowance(click.ParamType[tuple[str, str]]):
         return symbol, amount
 
 
+class _Text(click.ParamType[str]):
+    """Text that can be sent: bytes of the command line that are no UTF-8 cannot."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("is not UTF-8 text", param, ctx)
+        return text
+
+
 def _option(field: Field, *, required: bool) -> click.Option:
     """The command line option of a field; its value is None where it is not given."""
     more: dict[str, Any] = {"required": required, "help": field.help}
@@ -122,6 +136,8 @@ def _option(field: Field, *, required: bool) -> click.Option:
             more |= {"multiple": True, "metavar": "BASE/QUOTE"}
         case "amounts":
             more |= {"multiple": True, "type": _Allowance(), "metavar": "SYMBOL=AMOUNT"}
+        case _:
+            more |= {"type": _Text()}
     if field.choices:
         more["type"] = click.Choice(field.choices)
     return click.Option([f"--{field.option}", field.key], **more)

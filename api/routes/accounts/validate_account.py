@@ -159,7 +159,7 @@ class BeemNodes:
                 found = rpc.find_accounts({"accounts": [name]}, api="database")
                 return any(account["name"] == name for account in found["accounts"])
             except Exception as error:  # beem's errors have no type in common, and an answer can be anything
-                failure = str(error)
+                failure = str(error) or type(error).__name__
                 self._urls.remove(url)
                 self._urls.append(url)
         raise LookupFailed(failure)

@@ -75,3 +75,9 @@ def test_a_file_that_fails_while_it_is_read_is_one_line(here: Path) -> None:
         FAILED,
         "Error: input/output error: check the disk, then run it again",
     )
+
+
+def test_bytes_that_are_no_text_are_refused_by_an_intent(venue: Path) -> None:
+    for action in ("cancel", "cancel-withdrawal", "return-withdrawal"):
+        run = peakedex("intent", action, "--id", "\udcff", "--venue", venue)
+        assert (run.code, run.error) == (MISUSED, "Error: Invalid value for '--id': is not UTF-8 text")
