@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -100,10 +99,8 @@ def test_two_processes_and_a_restart(world: World) -> None:
             trade(world)
         for mirror, stream in zip(mirrors, streams, strict=True):
             mirror.follow(stream, 16)
-        asked = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(240) == 0
-        assert time.monotonic() - asked < 15  # two seconds; more on a busy machine
         for stream in streams:
             stream.rest()
         assert process.stderr is not None
@@ -128,11 +125,9 @@ def test_streams_never_starve_plain_requests(world: World) -> None:
             held.callback(stream.leave)
             stream.expect("snapshot")
         for _ in range(20):
-            asked = time.monotonic()
             status, headers, body = ask(port, "/api/stream?topics=block")
             assert (status, body["code"], headers["Retry-After"]) == (503, "E_STREAMS", "10")
             assert ask(port, "/api/pairs")[0] == 200
-            assert time.monotonic() - asked < 2
 
 
 def test_a_client_that_leaves_is_noticed(world: World) -> None:

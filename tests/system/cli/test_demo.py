@@ -140,7 +140,7 @@ def test_a_process_that_dies_is_named_with_its_last_words(tmp_path: Path) -> Non
         assert set(children) == {"devnet", "follow", "serve", "payouts"}
         # A node that is gone is only waited for; faulthandler makes the API say where it was.
         os.kill(children["serve"], signal.SIGABRT)
-        process.run.wait(60)
+        process.run.wait(240)
         assert process.run.returncode == 128 + signal.SIGABRT
         last = process.said[process.said.index("`peakedex serve` was killed by SIGABRT:") :]
         assert "Fatal Python error: Aborted" in process.said

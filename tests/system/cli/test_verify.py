@@ -8,7 +8,7 @@ import shutil
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -557,7 +557,7 @@ def test_a_signal_ends_it(here: Path, venue: Path) -> None:
         ) as process,
     ):
         process.wait_until(lambda: url in asked)
-        assert process.end(signal.SIGINT) < 10
+        process.end(signal.SIGINT)
         assert process.run.returncode == FAILED
         assert "stopped at block 0 without differences so far" in process.said
 
@@ -574,8 +574,8 @@ def silent() -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked.add(f"http://127.0.0.1:{self.server.server_address[1]}")
-            release.wait(30)
+            asked.add(f"http://127.0.0.1:{self.connection.getsockname()[1]}")
+            release.wait(600)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -603,7 +603,7 @@ HEALTH = json.dumps({"block": 5, "venue_hash": demo().hash, "more": 1}).encode()
 
 
 @contextmanager
-def api(paths: dict[str, Answer | list[Answer]]) -> Iterator[str]:
+def api(paths: Mapping[str, Answer | list[Answer]]) -> Iterator[str]:
     """An API that answers so, by the beginning of the path; the last of several answers stays."""
 
     class Handler(BaseHTTPRequestHandler):

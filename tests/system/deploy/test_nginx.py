@@ -7,11 +7,11 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import requests
@@ -42,14 +42,15 @@ class Proxy:
     def url(self) -> str:
         return f"https://127.0.0.1:{self.secure}"
 
-    def get(self, path: str, method: str = "GET", **options: object) -> requests.Response:
-        headers = {"Host": NAME, **options.pop("headers", {})}  # type: ignore[dict-item]
+    def get(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, **options: Any
+    ) -> requests.Response:
         return requests.request(
             method,
             self.url + path,
-            headers=headers,
+            headers={"Host": NAME, **(headers or {})},
             verify=False,
-            timeout=30,
+            timeout=60,
             allow_redirects=False,
             **options,
         )
@@ -163,7 +164,7 @@ def test_plain_http_goes_to_tls_but_for_the_certificate_s_own_questions(
     asked.parent.mkdir(parents=True, exist_ok=True)
     asked.write_text("answer")
     assert (
-        requests.get(f"{url}/.well-known/acme-challenge/token", headers={"Host": NAME}, timeout=30).text
+        requests.get(f"{url}/.well-known/acme-challenge/token", headers={"Host": NAME}, timeout=60).text
         == "answer"
     )
 
@@ -197,7 +198,7 @@ PROTECTS: Final = (
     ],
 )
 def test_the_site_comes_with_the_headers_that_serve_sends(proxy: Proxy, path: str) -> None:
-    ours, theirs = proxy.get(path), requests.get(proxy.api + path, timeout=30)
+    ours, theirs = proxy.get(path), requests.get(proxy.api + path, timeout=60)
     assert ours.status_code == theirs.status_code
     if ours.status_code == 200:
         assert ours.content == theirs.content
@@ -220,7 +221,7 @@ def test_what_comes_from_others_is_kept_for_a_day(proxy: Proxy) -> None:
 def test_responses_of_the_api_are_passed_on(proxy: Proxy) -> None:
     headers = {"Origin": "https://other.example"}
     ours = proxy.get("/api/pairs", headers=headers)
-    theirs = requests.get(f"{proxy.api}/api/pairs", headers=headers, timeout=30)
+    theirs = requests.get(f"{proxy.api}/api/pairs", headers=headers, timeout=60)
     assert ours.content == theirs.content
     kept = ("ETag", "Access-Control-Allow-Origin", "Content-Security-Policy", "Cache-Control")
     assert {name: ours.headers.get(name) for name in kept} == {

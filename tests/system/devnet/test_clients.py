@@ -72,7 +72,7 @@ def signed(server: NodeServer, *, packing: Packing, memo: str = "") -> Transacti
 
 def post(server: NodeServer, method: str, params: object) -> dict[str, Any]:
     body: Any = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    answer: dict[str, Any] = requests.post(server.url, json=body, timeout=5).json()
+    answer: dict[str, Any] = requests.post(server.url, json=body, timeout=60).json()
     return answer
 
 

@@ -110,7 +110,7 @@ def test_the_examples_run(server: NodeServer, line: str) -> None:
             assert result.exit_code == 0, result.output
         return
     url, *data = [argument for argument in arguments if argument not in ("-s", "-d")]
-    response = requests.post(url, data=data[0], timeout=5) if data else requests.get(url, timeout=5)
+    response = requests.post(url, data=data[0], timeout=60) if data else requests.get(url, timeout=60)
     assert response.status_code == 200, response.text
     assert response.json()
 

@@ -225,4 +225,4 @@ def test_several_nodes_of_one_chain_as_a_command() -> None:
             assert requests.get(f"{urls[1]}/dev/faults", timeout=60).json()["refuses"] is False
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(240) == 0

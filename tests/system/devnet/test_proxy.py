@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
 from indexer.devnet.hive.chain import Chain
@@ -26,10 +29,20 @@ def node() -> Iterator[NodeServer]:
 
 @pytest.fixture
 def proxy(node: NodeServer) -> Client:
-    return Client(DevnetProxy(api, node.url))
+    return client_of(node.url)
 
 
-def api(environ, start_response):
+def client_of(node: str) -> Client:
+    return Client(DevnetProxy(api, node))
+
+
+def told(answer: TestResponse) -> dict[str, Any]:
+    found: dict[str, Any] | None = answer.json
+    assert found is not None, answer.text
+    return found
+
+
+def api(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Stands for the API."""
     return Response("api", 405)(environ, start_response)
 
@@ -37,7 +50,7 @@ def api(environ, start_response):
 def test_each_route_answers_as_the_node_does(proxy: Client, node: NodeServer) -> None:
     asked = {"jsonrpc": "2.0", "id": 7, "method": "database_api.get_config", "params": {}}
     answer = proxy.post("/api/devnet/rpc", json=asked)
-    assert answer.json["result"]["HIVE_CHAIN_ID"] == node.node.chain.chain_id.hex()
+    assert told(answer)["result"]["HIVE_CHAIN_ID"] == node.node.chain.chain_id.hex()
     assert answer.headers["Cache-Control"] == "no-store"
     rows = {
         "jsonrpc": "2.0",
@@ -45,11 +58,11 @@ def test_each_route_answers_as_the_node_does(proxy: Client, node: NodeServer) ->
         "method": "find",
         "params": {"contract": "tokens", "table": "balances", "query": {}},
     }
-    assert proxy.post("/api/devnet/engine", json=rows).json["result"] == []
-    assert proxy.post("/api/devnet/practice", json={}).json["account"].startswith("practice-")
+    assert told(proxy.post("/api/devnet/engine", json=rows))["result"] == []
+    assert told(proxy.post("/api/devnet/practice", json={}))["account"].startswith("practice-")
     refused = proxy.post("/api/devnet/practice", json={"account": "alice"})
     assert refused.status_code == 400
-    assert "is not a practice account" in refused.json["error"]
+    assert "is not a practice account" in told(refused)["error"]
 
 
 @pytest.mark.parametrize("route", ["faucet", "keys", "faults", "fork", "broadcast", "dev", "..", "rpc/x", ""])
@@ -66,16 +79,16 @@ def test_only_posts_are_forwarded(proxy: Client) -> None:
 
 def test_a_body_is_bounded(proxy: Client) -> None:
     answer = proxy.post("/api/devnet/rpc", data=b"x" * (MAX_BODY_BYTES + 1))
-    assert (answer.status_code, answer.json["code"]) == (413, "E_TOO_LARGE")
+    assert (answer.status_code, told(answer)["code"]) == (413, "E_TOO_LARGE")
 
 
 def test_an_unreachable_node_is_a_502() -> None:
-    answer = Client(DevnetProxy(api, "http://127.0.0.1:9")).post("/api/devnet/rpc", json={})
-    assert (answer.status_code, answer.json["code"]) == (502, "E_DEVNET")
+    answer = client_of("http://127.0.0.1:9").post("/api/devnet/rpc", json={})
+    assert (answer.status_code, told(answer)["code"]) == (502, "E_DEVNET")
 
 
 @pytest.mark.parametrize("network", ["hive", "mainnet", "Devnet", ""])
-def test_on_another_network_the_server_does_not_start_with_it(tmp_path, network: str) -> None:
+def test_on_another_network_the_server_does_not_start_with_it(tmp_path: Path, network: str) -> None:
     run = peakedex(
         *("serve", "--db", f"sqlite:///{tmp_path}/dex.db", "--network", network),
         *("--practice-node", "http://127.0.0.1:9"),

@@ -116,7 +116,7 @@ REFUSED = [
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_refusal_or_nothing_is_told_as_recorded(server: NodeServer, case: str) -> None:
     line = real_nodes.exchange("engine_reads", case)
-    reply = requests.post(f"{server.url}/{line['to']}", json=line["request"], timeout=5)
+    reply = requests.post(f"{server.url}/{line['to']}", json=line["request"], timeout=60)
     assert reply.status_code == line["status"]
     if line["response"] == "":
         assert reply.content == b""
@@ -125,8 +125,8 @@ def test_a_refusal_or_nothing_is_told_as_recorded(server: NodeServer, case: str)
 
 
 def call(server: NodeServer, path: str, method: str, **params: object) -> Any:
-    request = {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}
-    return requests.post(f"{server.engine_url}/{path}", json=request, timeout=5).json()["result"]
+    request: Any = {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}
+    return requests.post(f"{server.engine_url}/{path}", json=request, timeout=60).json()["result"]
 
 
 def find_one(server: NodeServer, table: str, contract: str = "tokens", **query: object) -> Any:
@@ -300,7 +300,7 @@ def told(error: dict[str, Any]) -> dict[str, Any]:
 def broadcast(server: NodeServer, transaction: dict[str, object], *, ascii_only: bool = False) -> Any:
     request = {"jsonrpc": "2.0", "method": "condenser_api.broadcast_transaction", "id": 1}
     body = json.dumps(request | {"params": [transaction]}, ensure_ascii=ascii_only)
-    return requests.post(server.url, data=body.encode(), timeout=5).json()
+    return requests.post(server.url, data=body.encode(), timeout=60).json()
 
 
 @pytest.mark.parametrize("case", REFUSALS)
@@ -332,8 +332,8 @@ def test_a_memo_in_ascii_escapes_no_longer_fits_its_signature(hived: NodeServer)
 
 def test_accounts_have_the_recorded_members(hived: NodeServer) -> None:
     def rows(method: str, params: object) -> Any:
-        request = {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}
-        return requests.post(hived.url, json=request, timeout=5).json()["result"]
+        request: Any = {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}
+        return requests.post(hived.url, json=request, timeout=60).json()["result"]
 
     [ours] = rows("condenser_api.get_accounts", [["alice-test"]])
     [theirs] = real_nodes.result("hive_reads", "accounts/condenser-existing")

@@ -48,7 +48,7 @@ def session() -> Iterator[requests.Session]:
 def call(server: NodeServer, session: requests.Session) -> Call:
     def call(method: str, params: object = None, path: str = "/") -> Any:
         body: Any = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {} if params is None else params}
-        response = session.post(server.url + path, json=body, timeout=5)
+        response = session.post(server.url + path, json=body, timeout=60)
         assert response.status_code == 200
         answer = response.json()
         assert answer["id"] == 1
@@ -60,7 +60,7 @@ def call(server: NodeServer, session: requests.Session) -> Call:
 @pytest.fixture
 def dev(server: NodeServer, session: requests.Session) -> Call:
     def dev(name: str, status: int = 200, **body: Any) -> Any:
-        response = session.post(f"{server.url}/dev/{name}", json=body, timeout=5)
+        response = session.post(f"{server.url}/dev/{name}", json=body, timeout=60)
         assert response.status_code == status
         return response.json()
 
@@ -130,7 +130,7 @@ def test_batches_answer_each_call_by_itself(server: NodeServer, session: request
         {"jsonrpc": "1.0", "id": 9, "method": "x"},
         5,
     ]
-    answers = session.post(server.url, json=batch, timeout=5).json()
+    answers = session.post(server.url, json=batch, timeout=60).json()
     assert [answer["id"] for answer in answers] == [7, "b", 9, None]
     assert "result" in answers[0]
     assert [answer["error"]["code"] for answer in answers[1:]] == [-32002, -32600, -32700]
@@ -155,22 +155,22 @@ def test_batches_answer_each_call_by_itself(server: NodeServer, session: request
 def test_errors_come_as_http_200(
     server: NodeServer, session: requests.Session, body: bytes, code: int, text: str
 ) -> None:
-    response = session.post(server.url, data=body, timeout=5)
+    response = session.post(server.url, data=body, timeout=60)
     assert response.status_code == 200
     assert response.json()["error"]["code"] == code
     assert text in response.json()["error"]["message"]
 
 
 def test_browsers_may_ask_from_anywhere(server: NodeServer, session: requests.Session) -> None:
-    response = session.options(server.url, timeout=5)
+    response = session.options(server.url, timeout=60)
     assert response.status_code == 204
     assert response.headers["Access-Control-Allow-Origin"] == "*"
     assert "POST" in response.headers["Access-Control-Allow-Methods"]
-    assert session.post(server.url, data=b"{}", timeout=5).headers["Access-Control-Allow-Origin"] == "*"
+    assert session.post(server.url, data=b"{}", timeout=60).headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_a_connection_stays_open(server: NodeServer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     sockets = set()
     for _ in range(3):
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "condenser_api.get_version", "params": []})
@@ -183,13 +183,13 @@ def test_a_connection_stays_open(server: NodeServer) -> None:
 
 
 def test_bad_http_is_refused(server: NodeServer, session: requests.Session) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.putrequest("POST", "/")
     connection.endheaders()
     assert connection.getresponse().status == 400
     connection.close()
-    assert session.post(f"{server.url}/nope", data=b"{}", timeout=5).status_code == 404
-    assert session.get(f"{server.url}/nope", timeout=5).status_code == 404
+    assert session.post(f"{server.url}/nope", data=b"{}", timeout=60).status_code == 404
+    assert session.get(f"{server.url}/nope", timeout=60).status_code == 404
 
 
 def test_accounts_in_both_apis(call: Call) -> None:
@@ -338,14 +338,14 @@ def test_the_clock_makes_blocks_and_stops() -> None:
     blocks = threading.Semaphore(0)
     devnet = start_devnet(read_venue(EXAMPLE.read_text()), block_time=0.05, lag=1)
     try:
-        status = requests.get(devnet.url, timeout=5).json()
+        status = requests.get(devnet.url, timeout=60).json()
         assert status["devnet"] is True
         assert status["head"] >= 5
     finally:
         devnet.stop()
     with Devnet(DevNode(Chain(sign=False)), block_time=0.01, after_block=blocks.release) as running:
         for _ in range(5):
-            assert blocks.acquire(timeout=5)
+            assert blocks.acquire(timeout=60)
         assert running.node.chain.head >= 5
     with pytest.raises(requests.ConnectionError):
         requests.get(running.url, timeout=1)
@@ -402,16 +402,16 @@ def test_counted_faults_happen_so_often_and_no_more(
 ) -> None:
     body: Any = {"jsonrpc": "2.0", "id": 1, "method": "condenser_api.get_version", "params": []}
     dev("faults", html_errors=1, too_many=1)
-    assert [session.post(server.url, json=body, timeout=5).status_code for _ in range(3)] == [502, 429, 200]
+    assert [session.post(server.url, json=body, timeout=60).status_code for _ in range(3)] == [502, 429, 200]
     dev("faults", lock_errors=1)
     assert "Unable to acquire database lock" in call("condenser_api.get_version", [])["message"]
     assert "blockchain_version" in call("condenser_api.get_version", [])
     dev("faults", bad_json=1)
     with pytest.raises(requests.JSONDecodeError):
-        session.post(server.url, json=body, timeout=5).json()
+        session.post(server.url, json=body, timeout=60).json()
     dev("faults", lost_replies=1)
     with pytest.raises(requests.ConnectionError):
-        requests.post(server.url, json=body, timeout=5)
+        requests.post(server.url, json=body, timeout=60)
 
 
 def test_ranges_may_come_short_and_a_node_may_be_stale(dev: Call, call: Call) -> None:
@@ -455,8 +455,8 @@ def test_an_honest_and_a_faulty_node_of_one_chain(server: NodeServer, session: r
     other.start()
     other.faults.html_errors = 1
     body: Any = {"jsonrpc": "2.0", "id": 1, "method": "condenser_api.get_version", "params": []}
-    assert session.post(server.url, json=body, timeout=5).status_code == 200
-    assert session.post(other.url, json=body, timeout=5).status_code == 502
+    assert session.post(server.url, json=body, timeout=60).status_code == 200
+    assert session.post(other.url, json=body, timeout=60).status_code == 502
     other.stop()
 
 
@@ -475,7 +475,7 @@ def test_the_sidechain_may_refuse_hang_disagree_or_fall_behind(
     dev("faults", engine_disagrees=True)
     assert '"12.5"' in call(*ask)["transactions"][0]["logs"]
     dev("faults", engine_disagrees=False, engine_refuses=True)
-    assert session.post(server.engine_url + "/blockchain", json=body, timeout=5).status_code == 503
+    assert session.post(server.engine_url + "/blockchain", json=body, timeout=60).status_code == 503
     dev("faults", engine_refuses=False, engine_silent=True)
     with pytest.raises(requests.Timeout):
         requests.post(server.engine_url + "/blockchain", json=body, timeout=0.3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -315,18 +314,34 @@ def watched(postgresql: str) -> Iterator[ChangeDetector]:
     """A change detector that is listening and has reported everything so far."""
     watched = open_change_detector(postgresql)
     assert watched.changed()
-    wait_until(watched.changed)
+    wait_until_it_listens(postgresql)
+    watched.changed()
     yield watched
     watched.close()
 
 
-def test_commits_are_detected_at_once_and_rollbacks_never(writer: Engine, watched: ChangeDetector) -> None:
+def wait_until_it_listens(url: str) -> None:
+    """Wait until a change detector has queried its connection twice: it listens after the first query."""
+    find = (
+        f"SELECT pid, query_start FROM pg_stat_activity WHERE datname = '{parse_url(url).database}' "
+        "AND query LIKE 'SELECT pg_is_in_recovery(), (SELECT journal_hash%'"
+    )
+    seen: set[tuple[object, ...]] = set()
+
+    def has_queried_twice() -> bool:
+        seen.update(postgres.execute(postgres.server().url("postgres"), find))
+        return len(seen) > len({pid for pid, _ in seen})
+
+    wait_until(has_queried_twice)
+
+
+def test_commits_are_detected_by_their_notification_and_rollbacks_never(
+    writer: Engine, watched: ChangeDetector
+) -> None:
     for n in range(3):
-        with writer.begin() as connection:
+        with writer.begin() as connection:  # the query for changes does not read this table
             connection.exec_driver_sql(f"INSERT INTO accounts VALUES ({n}, 'a{n}')")
-        began = time.monotonic()
         wait_until(watched.changed)
-        assert time.monotonic() - began < 0.4, "it was looked up, not heard"
     with writer.connect() as connection:
         connection.exec_driver_sql("INSERT INTO accounts VALUES (9, 'a9')")
         connection.rollback()
@@ -342,14 +357,15 @@ def test_a_change_without_a_notification_is_detected_by_polling(
     assert not watched.changed()
 
 
-def test_losing_and_restoring_the_connection_are_two_changes(
+def test_losing_and_restoring_the_connection_is_a_change(
     postgresql: str, writer: Engine, watched: ChangeDetector
 ) -> None:
     database = parse_url(postgresql).database
     kill = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
     postgres.execute(postgres.server().url("postgres"), kill)
     wait_until(watched.changed)
-    wait_until(watched.changed)
+    wait_until_it_listens(postgresql)
+    watched.changed()
     with open_writer(postgresql).begin() as connection:
         connection.exec_driver_sql("INSERT INTO accounts VALUES (1, 'alice')")
     wait_until(watched.changed)
