@@ -12,7 +12,7 @@ import click
 
 from indexer import settings as config
 from indexer.cli.devnet.calls import CALLS
-from indexer.cli.support.common import start_logging
+from indexer.cli.support.common import read_venue_text, start_logging
 from indexer.cli.support.errors import CheckFailed, ConfigurationError
 from indexer.cli.support.processes import stop_event
 from indexer.devnet.node import DevNode
@@ -85,7 +85,7 @@ def devnet(
     if context.invoked_subcommand is not None:
         return
     start_logging(log_level)
-    view = read_venue(demo_venue(EXAMPLE.read_text("utf-8")) if venue is None else venue.read_text("utf-8"))
+    view = read_venue(demo_venue(EXAMPLE.read_text("utf-8")) if venue is None else read_venue_text(venue))
     stop = stop_event()
     end = int(time.time())
     markets: list[Market] = []

@@ -20,8 +20,13 @@ from settlement.core.venue import Venue, VenueError, parse_venue
 
 def read_venue(path: Path) -> Venue:
     """Read and validate a venue file. Raises VenueError."""
+    return parse_venue(read_venue_text(path))
+
+
+def read_venue_text(path: Path) -> str:
+    """Read a venue file. Raises VenueError if it is no text."""
     try:
-        return parse_venue(path.read_text("utf-8"))
+        return path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise VenueError([Mistake("file", f"{path} is not UTF-8 text; save it as UTF-8")]) from error
 

@@ -81,3 +81,12 @@ def test_bytes_that_are_no_text_are_refused_by_an_intent(venue: Path) -> None:
     for action in ("cancel", "cancel-withdrawal", "return-withdrawal"):
         run = peakedex("intent", action, "--id", "\udcff", "--venue", venue)
         assert (run.code, run.error) == (MISUSED, "Error: Invalid value for '--id': is not UTF-8 text")
+
+
+def test_a_devnet_refuses_a_venue_file_that_is_no_text(here: Path) -> None:
+    (here / "venue.toml").write_bytes(b'name = "\xff"')
+    run = peakedex("devnet", "--venue", "venue.toml", "--port", "0")
+    assert (run.code, run.complaint) == (
+        MISUSED,
+        "Error: venue file: file: venue.toml is not UTF-8 text; save it as UTF-8",
+    )
