@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -130,6 +131,17 @@ def test_what_does_not_go_together(world: World, words: list[str], says: str) ->
     run = peakedex("export", *words, "--db", world.url)
     assert (run.code, run.out) == (MISUSED, "")
     assert says in run.error
+
+
+def test_a_pipe_is_written_to_and_stays(world: World, tmp_path: Path) -> None:
+    """As is a device: root's file would take the place of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert peakedex("export", "balances", "--db", world.url, "--out", pipe).code == OK
+    assert pipe.is_fifo()
+    assert os.read(reader, 1 << 16) == peakedex("export", "balances", "--db", world.url).out.encode()
+    os.close(reader)
 
 
 def test_places_that_cannot_be_written(world: World, tmp_path: Path) -> None:
