@@ -134,7 +134,12 @@ def upload(storage: Storage, path: Path, name: str) -> None:
 @contextmanager
 def open_storage(url: str, credentials: Credentials) -> Iterator[Storage]:
     """The storage of a URL or a folder's path. Raises StorageError."""
-    split = urlsplit(url) if "://" in url else SplitResult("file", "", os.path.abspath(url), "", "")
+    if not url.strip():
+        raise StorageError(f"no place is named: backup storage must be {_KINDS}")
+    try:
+        split = urlsplit(url) if "://" in url else SplitResult("file", "", os.path.abspath(url), "", "")
+    except ValueError as error:
+        raise StorageError(f"{url} is not a URL: {error}") from None
     if split.password is not None:
         raise StorageError(
             "remove the password from the URL, which appears in logs: use PEAKEDEX_BACKUP_PASSWORD"

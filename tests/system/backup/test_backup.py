@@ -167,6 +167,8 @@ def test_a_server_that_cannot_prove_who_it_is_gets_nothing(
 BAD_PLACES = {
     "ftp://me:hidden@127.0.0.1/x": "remove the password from the URL",
     "gopher://127.0.0.1/x": "backup storage must be a folder, ftp://",
+    "": "no place is named: backup storage must be a folder",
+    "ftp://[::1": "is not a URL",
     "s3:///x": "the bucket is missing",
     "sftp:///x": "the server is missing",
     "file://host/x": "three slashes",
