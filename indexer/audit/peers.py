@@ -41,8 +41,8 @@ STATE_SECONDS: Final = 120.0
 SILENT_SECONDS: Final = 300.0
 """A check that takes longer (a byte now and then keeps a connection alive) is reported as failed."""
 _STOP_SECONDS: Final = 1.0
-_HASH: Final = re.compile(r"[0-9a-f]{64}")
-_Hash = Annotated[str, Meta(pattern=f"^{_HASH.pattern}$")]
+HASH: Final = re.compile(r"[0-9a-f]{64}")
+Hash = Annotated[str, Meta(pattern=f"^{HASH.pattern}$")]
 _Block = Annotated[int, Meta(ge=0, le=1 << 53)]
 
 T = TypeVar("T")
@@ -71,13 +71,13 @@ class PeerStatus(NamedTuple):
 
 class _Health(Struct):
     block: _Block | None
-    venue_hash: _Hash | None
-    journal_hash: _Hash | None
+    venue_hash: Hash | None
+    journal_hash: Hash | None
 
 
 class _BlockHash(Struct):
     number: _Block
-    journal_hash: _Hash
+    journal_hash: Hash
 
 
 class PeerMonitor:
@@ -293,7 +293,7 @@ class Peer:
             return status._replace(state="agrees", differs_in=None, differs_at=None)
         url = f"{self._url}/api/state?block={block}"
         theirs = self._http.head(url, self._state_limits).headers.get("X-State-Hash", "")
-        if _HASH.fullmatch(theirs) is None:
+        if HASH.fullmatch(theirs) is None:
             raise PeerError("its state has no valid X-State-Hash")
         status = status._replace(state_block=block)
         if theirs != self._ours.state_hash(block):

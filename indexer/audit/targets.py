@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from indexer.audit.chain_rows import ChainRowsComparator, check_no_later_rows
 from indexer.audit.checkpoint_claim import newest_claim
 from indexer.audit.compare import Target, TargetBlock, TargetError, TargetUnavailable
-from indexer.audit.peers import PeerError, parse_url
+from indexer.audit.peers import Hash, PeerError, parse_url
 from indexer.sources.archive import read_lines
 from indexer.sources.evidence import Evidence, EvidenceFile, Part, is_evidence
 from indexer.sources.source import SourceError
@@ -46,7 +46,6 @@ _PAGE_CHARS: Final = 4 << 20
 _SQLITE: Final = b"SQLite format 3\0"
 _BLOCK_LINE: Final = re.compile(r"block ([1-9][0-9]{0,9}) ")
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
-_HASH: Final = re.compile(r"[0-9a-f]{64}")
 _BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -244,12 +243,9 @@ def split_journal(lines: Iterable[str], where: str) -> Iterator[TargetBlock]:
         yield TargetBlock(number, "".join(held))
 
 
-_Hash = Annotated[str, Meta(pattern=f"^{_HASH.pattern}$")]
-
-
 class _Health(Struct):
     block: Annotated[int, Meta(ge=0, le=MAX_BLOCK)] | None
-    venue_hash: _Hash | None
+    venue_hash: Hash | None
 
 
 class ApiTarget:

@@ -18,11 +18,11 @@ from msgspec import Raw
 
 from indexer.chain.strict_json import ChainJsonError, loads
 from settlement.core.events import BlockHeader, VenueFilter
+from settlement.core.parsing.names import NATIVE_PRECISION
 from settlement.net.hive_formats import COIN_BY_NAI
 
 HEX_ID_LENGTH: Final = 40
 NO_BLOCK: Final = "0" * HEX_ID_LENGTH
-NATIVE_PRECISION: Final = 3  # decimal places of HIVE and HBD
 
 _HEX_ID: Final = re.compile(r"[0-9a-f]{40}")
 # Real ids are 40 hexadecimal digits; generated chains may use others, as long as ids stay unambiguous.

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from indexer.chain.blocks import HEX_ID_LENGTH, Block, BlockError, HeaderFields, RelevantOperations
-from indexer.chain.integrity.block_id import UnknownExtensionError, check_id, pack_header
+from indexer.chain.integrity.block_id import SIGNATURE_BYTES, UnknownExtensionError, check_id, pack_header
 from settlement.core.events import VenueFilter
 from settlement.core.journal.lines import iso_time
 
@@ -26,7 +26,6 @@ _NONE: Final = "-"
 _WITNESS: Final = re.compile(r"[!-~]{1,127}")
 _ID: Final = re.compile(r"[0-9a-f]{40}")
 _ROOT_BYTES: Final = 20
-_SIGNATURE_BYTES: Final = 65
 _PLAIN_FIELDS: Final = 4
 _MAX_TIME: Final = 1 << 32
 _MAX_BLOCK: Final = 1 << 32
@@ -94,7 +93,7 @@ class HeaderReader:
             witness, signature = words[1], bytes.fromhex(words[3].decode("ascii"))
             root = bytes(_ROOT_BYTES) if words[2] == b"-" else bytes.fromhex(words[2].decode("ascii"))
             is_valid = 0 < len(witness) < 1 << 7 and number < _MAX_BLOCK and 0 <= timestamp < _MAX_TIME
-            if not is_valid or (len(root), len(signature)) != (_ROOT_BYTES, _SIGNATURE_BYTES):
+            if not is_valid or (len(root), len(signature)) != (_ROOT_BYTES, SIGNATURE_BYTES):
                 raise ValueError
         except (ValueError, IndexError):
             raise BlockError(f"block {number}: not a header line: {line[:80]!a}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +9,6 @@ from typing import Final
 from indexer.intents import fields
 from indexer.intents.fields import Field
 
-_CAPITAL: Final = re.compile("[A-Z]")
 _STOP: Final = (fields.TRIGGER_PRICE, fields.TRIGGER_WHEN)
 _PROTECTIVE: Final = (fields.STOP_PRICE, fields.STOP_LIMIT)
 _PAIR_CHOICES: Final = (fields.MAKER_FEE_BPS, fields.TAKER_FEE_BPS, fields.PRICE_POLICY, fields.SELF_TRADE)
@@ -35,7 +33,7 @@ class ActionSpec:
     @property
     def command(self) -> str:
         """Name of its command, such as `market-buy`."""
-        return _CAPITAL.sub(lambda letter: f"-{letter[0].lower()}", self.name)
+        return fields.with_dashes(self.name)
 
     @property
     def fields(self) -> tuple[Field, ...]:

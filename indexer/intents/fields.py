@@ -40,12 +40,16 @@ class Field:
     @property
     def option(self) -> str:
         """Name of its command line option, without the dashes."""
-        singular = {"pairs": "pair"}.get(self.key, self.key)
-        return _CAPITAL.sub(lambda letter: f"-{letter[0].lower()}", singular)
+        return with_dashes({"pairs": "pair"}.get(self.key, self.key))
 
     def but(self, **changes: object) -> Field:
         """The field with other help, rule or needs, as another action has it."""
         return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def with_dashes(name: str) -> str:
+    """A name like `marketBuy` as commands and options are spelled: `market-buy`."""
+    return _CAPITAL.sub(lambda letter: f"-{letter[0].lower()}", name)
 
 
 def _choice(key: str, help_text: str, *choices: str, needs: tuple[str, ...] = ()) -> Field:

@@ -14,7 +14,7 @@ from typing import Final
 from indexer.chain.blocks import Block, BlockError, HeaderFields, seconds_of
 
 _ID_BYTES: Final = 20
-_SIGNATURE_BYTES: Final = 65
+SIGNATURE_BYTES: Final = 65
 _LAST_7_BITS: Final = 0x7F
 _VERSION: Final = re.compile(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,4})")
 _VERSION_LIMITS: Final = (1 << 8, 1 << 8, 1 << 16)
@@ -43,7 +43,7 @@ def block_id_of(block: Block) -> str:
 
 def signature_of(block: Block) -> bytes:
     """The witness's signature of the block (65 bytes). Raises BlockError."""
-    return _hex(block.fields.witness_signature, _SIGNATURE_BYTES, "witness_signature")
+    return _hex(block.fields.witness_signature, SIGNATURE_BYTES, "witness_signature")
 
 
 def check_id(block: Block) -> bool:

@@ -21,7 +21,7 @@ from indexer.notify.config.model import (
     PriceRule,
 )
 from indexer.notify.config.tables import Table, shown
-from indexer.notify.config.targets import read_targets
+from indexer.notify.config.targets import NAME, read_targets
 from settlement.core.parsing.names import is_account, is_symbol
 
 MAX_TOPICS: Final = 60
@@ -29,7 +29,6 @@ MAX_TOPICS: Final = 60
 WINDOWS: Final = ("15m", "1h", "4h", "24h", "7d")
 EVENTS: Final = ("fill", "deposit", "withdrawal")
 WHEN: Final = ("alarm", *EVENTS, "account", "price", "change")
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _RULE_FIELDS: Final[Mapping[str, str]] = {
     "alarm": "when, alarms, to",
@@ -144,7 +143,7 @@ def _pair(table: Table) -> str:
 
 
 def _metric(table: Table) -> MetricAlarm:
-    name = table.text("name", lambda text: _NAME.fullmatch(text) and text not in ALARM_KINDS, "a new name")
+    name = table.text("name", lambda text: NAME.fullmatch(text) and text not in ALARM_KINDS, "a new name")
     metric = table.text("metric", _METRIC.fullmatch, "the name of a Prometheus metric")
     labels = table.take("labels", {})
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):

@@ -13,7 +13,8 @@ from indexer.notify.config.model import TargetSettings
 from indexer.notify.config.tables import Table
 
 TYPES: Final = ("webhook", "email", "telegram", "discord", "ntfy")
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+"""Of a target, and of an alarm of one's own."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAIL: Final = re.compile(r"[^@\s<>,;:\"\\]{1,64}@[A-Za-z0-9.-]{1,255}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.:-]{1,255}")
@@ -61,7 +62,7 @@ def read_targets(table: Table, environ: Mapping[str, str]) -> tuple[TargetSettin
     for name in list(table.keys()):
         value = table.take(name)
         inner = table.inner(name, value)
-        if _NAME.fullmatch(name) is None:
+        if NAME.fullmatch(name) is None:
             inner.note("", "is no name: use lower case letters, digits, - and _, at most 32")
         found.append(_target(name, inner, environ))
     if not found:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from indexer.chain.blocks import BlockError
 from indexer.ops.doctor.findings import Finding, fatal, ok, warn
 from indexer.ops.doctor.hive import HiveNode
-from indexer.ops.doctor.ledger import Ledger
+from indexer.ops.doctor.ledger import LIVE_BLOCKS, Ledger
 from indexer.ops.doctor.sidechain import SidechainNode
 from indexer.sources.escrow_balances import Place, read_coins, read_tokens, text_of, units_of
 from settlement.core.accounts import Token as ListedToken
@@ -22,7 +22,6 @@ from settlement.net.http_client import NodeError
 ROUNDS: Final = 4
 """A payment under way is missing for a block or two: only a shortage in every round counts."""
 ROUND_SECONDS: Final = 3.0
-_LIVE_BLOCKS: Final = 30
 
 
 class Token(NamedTuple):
@@ -171,7 +170,7 @@ class Escrows:
         if state is None or state.header is None:
             return self.hive.irreversible
         behind = self.hive.irreversible - state.header.number
-        return behind if behind > _LIVE_BLOCKS or not self.ledger.is_followed else 0
+        return behind if behind > LIVE_BLOCKS or not self.ledger.is_followed else 0
 
     def _precision(self, symbol: str) -> int:
         assert self.ledger.state is not None

@@ -32,6 +32,8 @@ from settlement.store.write.loader import load
 HEARTBEAT_LOOKS: Final = 10
 HEARTBEAT_SECONDS: Final = 1.0
 """Seconds between two looks. The heartbeat's stamp is of its host's clock: only whether it changes counts."""
+LIVE_BLOCKS: Final = 30
+"""A ledger that is not further behind has caught up."""
 _STALE_STANDBY_SECONDS: Final = 30
 _ANOTHER: Final = "choose another with --db"
 

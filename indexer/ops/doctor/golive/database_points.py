@@ -13,7 +13,7 @@ from indexer.ops.doctor.escrow import Escrows
 from indexer.ops.doctor.findings import duration
 from indexer.ops.doctor.golive.points import Point, Section
 from indexer.ops.doctor.golive.scene import Scene
-from indexer.ops.doctor.ledger import HEARTBEAT_LOOKS, HEARTBEAT_SECONDS
+from indexer.ops.doctor.ledger import HEARTBEAT_LOOKS, HEARTBEAT_SECONDS, LIVE_BLOCKS
 from settlement.core.parsing.amounts import show_units
 from settlement.store import payout_schema, schema
 from settlement.store.lease import Holder, read_holder
@@ -23,7 +23,6 @@ from settlement.store.read.audit.checkpoints import list_checkpoints
 NO_DATABASE: Final = "no database that can be read"
 START: Final = "give --db, and start `peakedex follow`: section 10 of docs/go-live.md"
 _SETTINGS: Final = "peakedex.toml (on a server /etc/peakedex/peakedex.env)"
-_LIVE_BLOCKS: Final = 30
 _OLD_BACKUP_SECONDS: Final = 26 * 3600
 """A backup each night, and two hours for a slow one."""
 _NEWEST_CHECKPOINTS: Final = 20
@@ -41,7 +40,7 @@ def indexer(scene: Scene) -> Iterator[Point]:
     if state is not None and node is not None:
         block = 0 if state.header is None else state.header.number
         behind = node.irreversible - block
-        if behind > _LIVE_BLOCKS:
+        if behind > LIVE_BLOCKS:
             problems.append(
                 section.not_yet(
                     f"it is at block {block}, {behind:,} blocks behind",
