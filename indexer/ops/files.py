@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 
@@ -13,15 +15,18 @@ from typing import BinaryIO
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """A file that appears complete or not at all: written beside its path, then renamed. Raises OSError.
 
-    A device or a pipe (/dev/null, /dev/stdout) is written to: root would replace it by a file.
+    It can be read, too. A device or a pipe gets the whole file at the end: root would replace /dev/null.
     """
     if path.exists() and not path.is_file():
-        with path.open("wb") as out:
-            yield out
+        with TemporaryFile() as whole:
+            yield whole
+            whole.seek(0)
+            with path.open("wb") as target:
+                shutil.copyfileobj(whole, target)
         return
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as out:
+        with part.open("w+b") as out:
             yield out
             out.flush()
             os.fsync(out.fileno())

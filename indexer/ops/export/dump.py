@@ -118,8 +118,8 @@ class Dump:
         """Write a table to a file atomically; its name, number of rows and SHA-256."""
         with atomic_write(path) as out:
             count = self.write(table, form, out, on_rows)
-        with path.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
+            out.seek(0)
+            digest = file_digest(out, "sha256").hexdigest()
         return {"file": path.name, "rows": count, "sha256": digest}
 
 
