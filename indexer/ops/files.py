@@ -6,13 +6,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedRandom
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BufferedRandom]:
     """A file that appears complete or not at all: written beside its path, then renamed. Raises OSError.
 
     It can be read, too. A device or a pipe gets the whole file at the end: root would replace /dev/null.
