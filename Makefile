@@ -24,7 +24,7 @@ SOURCES := settlement indexer api alembic clients tests bench
 help:
 	@echo "make run             install, then start the demo exchange on http://127.0.0.1:8080"
 	@echo "make test-quick      unit and property tests (few examples) and scenarios: no server, browser or lint; 1 minute"
-	@echo "make test            make check, then every test: unit, property, scenarios, system, browser; 10 minutes"
+	@echo "make test            make check, then every test: unit, property, scenarios, system, browser; half an hour"
 	@echo "make check           lint, format, types and import contracts"
 	@echo "make format          apply the formatter and the lint fixes"
 	@echo "make bench           run the benchmarks"
@@ -122,10 +122,10 @@ promtool: dev
 wheel-compiled: compiler site
 	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/python -m build --wheel --no-isolation
 
-# Everything, in more processes than a small machine has cores: many tests wait for blocks and for other
-# processes. Workers begin far apart and take each other's tests at the end, so that tests that share an exchange
-# run in one worker.
-test: JOBS ?= 3
+# Everything, in one process more than there are cores: many tests wait for blocks and for other processes
+# (tests/support/workers.py). Workers begin far apart, with the longest tests, and take each other's tests at the end, so
+# that tests that share an exchange run in one worker.
+test: JOBS ?= auto
 test: check clients site browser compiler containers promtool
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=full $(ARGS)
 

@@ -1,17 +1,15 @@
-"""Fixtures for all tests, the profiles of hypothesis, and which tests come first."""
+"""Fixtures for all tests, the profiles of hypothesis, how many processes run the tests, and in which order."""
 
 import signal
 
 import pytest
 
+from tests.support import workers
 from tests.support.databases import _drop_what_a_test_made, database_kind
 from tests.support.examples import register_profiles
 from tests.support.postgres import database_url, postgresql
 
 __all__ = ["_drop_what_a_test_made", "database_kind", "database_url", "postgresql"]
-
-LONGEST = ("tests/system/systemd/", "tests/system/containers/test_image.py", "tests/system/compiled/")
-"""Tests whose first step, an installation or the compilation of the rules, takes minutes and cannot be shared out."""
 
 register_profiles()
 
@@ -20,6 +18,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that no worker is left with one of them at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means."""
+    return workers.number()
+
+
+@pytest.hookimpl(trylast=True)  # pytest itself has put the tests of one database together by then
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    count = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    items[:] = workers.in_order(items, lambda item: item.nodeid, count)
