@@ -7,9 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+Answer = tuple[int, dict[str, str], bytes]
+"""Status, headers and body."""
+
 
 @contextmanager
-def answering(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[str]:
+def answering(*answers: Answer) -> Iterator[str]:
     """A server that gives these answers, one after another."""
     left = list(answers)
 

@@ -151,10 +151,10 @@ def sftp(folder: Path, known_hosts: Path) -> Iterator[Server]:
     class Door(paramiko.ServerInterface):
         def check_auth_password(self, username: str, password: str) -> int:
             right = (username, password) == (USER, PASSWORD)
-            return paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED  # type: ignore[attr-defined]
+            return int(paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED)
 
         def check_channel_request(self, kind: str, chanid: int) -> int:
-            return paramiko.OPEN_SUCCEEDED  # type: ignore[attr-defined]
+            return int(paramiko.OPEN_SUCCEEDED)
 
         def get_allowed_auths(self, username: str) -> str:
             return "password"

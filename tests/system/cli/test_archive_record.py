@@ -158,7 +158,7 @@ def part_of(live: World, first: int, last: int) -> bytes:
         if receipts is not None:
             lines.append(b"R" + receipts + b"\n")
         asked = {"starting_block_num": number, "count": 1}
-        body = {"jsonrpc": "2.0", "id": 1, "method": "block_api.get_block_range", "params": asked}
+        body: Any = {"jsonrpc": "2.0", "id": 1, "method": "block_api.get_block_range", "params": asked}
         (block,) = requests.post(live.server.url, json=body, timeout=60).json()["result"]["blocks"]
         lines.append(b"B" + json.dumps(block).encode() + b"\n")
     return b"".join(lines)
@@ -192,9 +192,8 @@ def test_a_process_that_is_ended_goes_on(
     slow.faults.short_ranges = 4
     slow.faults.delay_ms = 60
     words = ("archive", "record", "--venue", venue, "--out", "recorded", "--json", "--file-blocks", 20)
-    nodes = ("--node", slow.url, "--engine-node", slow.engine_url)
-    nodes += ("--trust-single-node", "--chain-id", "devnet")
-    with running(here, *words, *nodes) as run:
+    nodes = ("--node", slow.url, "--engine-node", slow.engine_url, "--trust-single-node")
+    with running(here, *words, *nodes, "--chain-id", "devnet") as run:
         part = here / "recorded" / "recording.part"
         run.wait_until(lambda: part.exists() and part.stat().st_size > 0)
         took = run.end(sent)

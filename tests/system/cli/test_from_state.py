@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def cursor() -> int:
         except sqlite3.OperationalError:
             return -1
     return int(row[0]) if row else -1
+
+
+def is_updated(after: float) -> bool:
+    """Whether the status was written after that time."""
+    now = status()
+    return now is not None and now.updated > after
 
 
 def status() -> IndexerStatus | None:
@@ -189,10 +196,7 @@ def test_an_outdated_program_stops_before_the_block_and_stays(live: World, here:
                 f"a newer version of Peake DEX: block {upgrade} is the first under protocol 3, and this program "
                 "runs protocol 2: install a newer version"
             )
-            updated = now.updated
-            process.wait_until(
-                lambda since=updated: (now := status()) is not None and now.updated > since + 2
-            )
+            process.wait_until(partial(is_updated, now.updated + 2))
             assert process.said.count("newer version") == 2, "one line, in which it stands twice"
             assert process.end() < 10
             assert process.run.returncode == OK

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from indexer.cli.support.nodes import open_nodes
-from indexer.devnet.hive.authority import Authority
+from indexer.devnet.hive.authority import Authority, Role
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.hive.keys import PrivateKey
 from indexer.devnet.hive.operations import Coin, Operation, Transfer
@@ -332,12 +332,16 @@ def only(launch: Launch, number: int, *texts: str, beside: Set[int] = frozenset(
 
 
 @contextmanager
-def authorities(launch: Launch, name: str, **changed: Authority) -> Iterator[None]:
+def authorities(
+    launch: Launch, name: str, *, active: Authority | None = None, owner: Authority | None = None
+) -> Iterator[None]:
     accounts = launch.node.chain.accounts
-    before = {role: accounts.authority(name, role) for role in ("owner", "active", "posting")}
-    launch.node.faucet(name, authorities=changed)  # type: ignore[arg-type]
+    given: dict[Role, Authority | None] = {"active": active, "owner": owner}
+    changed = {role: authority for role, authority in given.items() if authority is not None}
+    before = {role: accounts.authority(name, role) for role in changed}
+    launch.node.faucet(name, authorities=changed)
     yield
-    launch.node.faucet(name, authorities=before)  # type: ignore[arg-type]
+    launch.node.faucet(name, authorities=before)
 
 
 def test_a_venue_that_is_ready_has_every_point_once(ready: Launch) -> None:

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -100,7 +101,9 @@ def test_the_roots_follow_from_the_state_s_text_alone(database: Path, here: Path
         (lambda text: "\x00\x1b[2J", "a whole line"),
     ],
 )
-def test_what_proves_nothing_is_refused(change, reason: str, database: Path, here: Path) -> None:
+def test_what_proves_nothing_is_refused(
+    change: Callable[[str], str], reason: str, database: Path, here: Path
+) -> None:
     text = peakedex("prove", "trader-1", "--db", database, "--token", "PEK").out
     (here / "lie.txt").write_text(change(text))
     refused = peakedex("prove", "--check", "lie.txt")

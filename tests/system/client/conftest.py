@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import pytest
 
+from indexer.devnet.faults import Faults
 from tests.system.client.exchange import Exchange
 
 
@@ -21,6 +23,6 @@ def _calm(exchange: Exchange) -> Iterator[None]:
     """No fault outlives a test."""
     yield
     for server in exchange.nodes:
-        server.faults.__init__()  # type: ignore[misc]
+        server.faults.set(asdict(Faults()))
     exchange.node.chain.lag = 1
     exchange.steps(2)

@@ -86,6 +86,7 @@ class Exchange:
 
     def __init__(self, folder: Path, *, nodes: int = 2, lag: int = 1, seed: int = 5) -> None:
         self.folder = folder
+        self.block_seconds = 3  # of the chain's time
         self.venue = read_venue(VENUE_TEXT)
         self.node = DevNode(Chain(seed=seed, lag=lag), Sidechain())
         self.node.prepare(self.venue)
@@ -118,7 +119,7 @@ class Exchange:
     def step(self, _: float = 0.0) -> None:
         """Make a block, and index what is irreversible."""
         with self._lock:
-            self.node.tick()
+            self.node.tick(self.now + self.block_seconds)
             self._follower.run(self.node.chain.irreversible)
 
     def fork(self) -> None:

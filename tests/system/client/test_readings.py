@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from peakedex.client import Api, ApiError, ConnectionFailed, InputError, LiveBook, stream
-from tests.support.answering import answering
+from tests.support.answering import Answer, answering
 from tests.support.ports import free_port
 from tests.system.client.exchange import PAIR, Exchange
 
@@ -128,7 +128,7 @@ def test_a_busy_server_is_asked_again_when_it_says(exchange: Exchange) -> None:
     with answering((429, {"Retry-After": "7"}, busy), (502, {}, b"<html>"), (200, {}, health)) as address:
         assert Api(address, sleep=pauses.append).health().network == "devnet"
     assert pauses == [7.0, 2.0]
-    page = (200, {}, b"<html>not ours</html>")
+    page: Answer = (200, {}, b"<html>not ours</html>")
     with answering(page) as address, pytest.raises(ApiError, match="not an answer of a Peake DEX"):
         Api(address).venue()
 
@@ -178,9 +178,9 @@ def test_a_gap_in_the_changes_starts_over() -> None:
             for name, data in events
         )
 
-    snapshot = {"seq": 5, "block": 9, "ts": None, "books": []}
+    snapshot: dict[str, Any] = {"seq": 5, "block": 9, "ts": None, "books": []}
     lost = {"seq": 7, "prev": 6, "block": 11, "ts": None}
-    answers = [
+    answers: list[Answer] = [
         (200, {}, body(("snapshot", snapshot), ("change", lost))),
         (200, {}, body(("snapshot", snapshot))),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
@@ -376,15 +377,17 @@ def test_a_wrong_key_is_refused_and_makes_nothing(
 
 def test_values_that_no_venue_accepts_are_named(exchange: Exchange, trader: Trader, tmp_path: Path) -> None:
     build = trader.build
-    wrong = [
-        (lambda: build.limit("sell", PAIR, 0.1, "0.6"), "quantity: must be a Decimal"),
+    a_float: Any = 0.1
+    no_side: Any = "hold"
+    wrong: list[tuple[Callable[[], object], str]] = [
+        (lambda: build.limit("sell", PAIR, a_float, "0.6"), "quantity: must be a Decimal"),
         (lambda: build.limit("sell", PAIR, "1e3", "0.6"), "quantity: '1e3' is not a decimal"),
         (lambda: build.limit("sell", PAIR, "-1", "0.6"), "quantity: '-1' is not a decimal"),
         (lambda: build.limit("sell", PAIR, 0, "0.6"), "quantity: 0 must be above zero"),
         (lambda: build.limit("sell", PAIR, "0.001", "0.6"), "quantity: 0.001 is not a multiple of 0.01"),
         (lambda: build.limit("sell", PAIR, 1, "0.60000001"), "price: 0.60000001 is not a multiple"),
         (lambda: build.limit("sell", PAIR, 10**30, 1), "quantity: 1000"),
-        (lambda: build.limit("hold", PAIR, 1, 1), "side: 'hold' must be buy or sell"),
+        (lambda: build.limit(no_side, PAIR, 1, 1), "side: 'hold' must be buy or sell"),
         (lambda: build.limit("sell", "PEK/DOGE", 1, 1), "pair: PEK/DOGE is not listed"),
         (lambda: build.limit("sell", "PEKHIVE", 1, 1), "pair: 'PEKHIVE' is not a pair"),
         (lambda: build.limit("sell", PAIR, 1, 1, ref="a b"), "ref: 'a b' must be"),
@@ -397,7 +400,7 @@ def test_values_that_no_venue_accepts_are_named(exchange: Exchange, trader: Trad
     ]
     for make, message in wrong:
         with pytest.raises(InputError) as raised:
-            make()  # type: ignore[no-untyped-call]
+            make()
         assert message in str(raised.value)
         assert "\n" not in str(raised.value)
     assert trader.tickets == []

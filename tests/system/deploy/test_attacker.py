@@ -227,9 +227,10 @@ def test_links_planted_while_the_script_runs_are_not_followed(server: Machine, u
                     continue
 
     before = outside(server)
-    steps = (server.install, lambda: upgrade(server))
+    steps: list[Callable[[], object]] = [server.install, lambda: upgrade(server)] * 2
+    steps.append(lambda: server.run("rollback", "--restore-database"))
     with attacker(server, user, replace_files_by_links) as process:
-        for step in (*steps, *steps, lambda: server.run("rollback", "--restore-database")):
+        for step in steps:
             step()
             with stopped(process):
                 assert_nothing_leaked(server, before)

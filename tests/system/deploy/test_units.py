@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -180,11 +180,11 @@ def as_reader(folder: Path, look: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def database(tmp_path: Path) -> Iterator[Path]:
     """A database in a folder that other users may enter, unlike pytest's own."""
     folder = Path(f"/tmp/peakedex-view-{os.getpid()}-{tmp_path.name}")
     folder.mkdir()
-    yield folder / "peakedex.db"  # type: ignore[misc]
+    yield folder / "peakedex.db"
     shutil.rmtree(folder)
 
 

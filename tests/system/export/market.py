@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
+
 from indexer.ops.export.tables import TABLES, Type
 from settlement.store.write.projector import make_read_indexes
 from tests.support import postgres
@@ -58,6 +60,13 @@ def rows_of(text: bytes) -> list[dict[str, Any]]:
 
 def csv_rows(text: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text.decode("ascii"), newline="")))
+
+
+def query(sql: str) -> duckdb.DuckDBPyRelation:
+    """What DuckDB answers to a SELECT."""
+    relation = duckdb.sql(sql)
+    assert relation is not None
+    return relation
 
 
 def names(table: str, *kinds: Type) -> list[str]:

@@ -18,7 +18,7 @@ from indexer.ops.export.tables import TABLES
 from settlement.store.write.projector import make_read_indexes
 from tests.support.api_client import ApiClient
 from tests.system.cli.command import OK, peakedex
-from tests.system.export.market import rows_of
+from tests.system.export.market import query, rows_of
 from tests.system.store.chains import lively, replay
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "analysts.md").read_text("utf-8")
@@ -54,7 +54,7 @@ def there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(sql: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in duckdb.sql(sql).fetchall()]
+    return [tuple(row) for row in query(sql).fetchall()]
 
 
 def test_volume_by_pair_and_day(trades: list[dict[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pyarrow.parquet as pq
@@ -26,10 +27,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     memos = [text for text in RAW if text and text.isprintable()]
     assert len(memos) > 5
     world.apply(*(world.action("alice", "withdraw", symbol="PEK", quantity="1", memo=memo) for memo in memos))
-    order = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "1", "price": "1"}
+    order: dict[str, Any] = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "1", "price": "1"}
     world.apply(*(world.action("alice", "sell", **order, ref=ref) for ref in ("-1-A1", "--", "1e9")))
-    buy = {"symbol": "PEK", "quote": "SWAP.HIVE", "quantity": "1", "price": "1"}
-    world.apply(world.deposit("bob", "SWAP.HIVE", "10"), world.action("bob", "buy", **buy))
+    world.apply(world.deposit("bob", "SWAP.HIVE", "10"), world.action("bob", "buy", **order))
     yield world
     world.close()
 
@@ -50,11 +50,13 @@ def test_the_text_comes_back_as_it_was(world: World, tmp_path: Path) -> None:
     """Including invalid UTF-8, and text that JSON and databases mishandle."""
     as_sent = [text.encode("utf-8", "surrogatepass") for text in RAW]
     path = tmp_path / "deposits"
-    for rows in (
+    readings: list[list[dict[str, Any]]] = [
         csv_rows(saved(world.url, path, "deposits")),
         rows_of(saved(world.url, path, "deposits", "--format", "json")),
-        saved(world.url, path, "deposits", "--format", "parquet") and pq.read_table(path).to_pylist(),
-    ):
+    ]
+    saved(world.url, path, "deposits", "--format", "parquet")
+    readings.append(pq.read_table(path).to_pylist())
+    for rows in readings:
         odd = [row for row in rows if row["account"] == "mallory"]
         symbols, quantities = odd[: len(RAW)], odd[len(RAW) :]
         assert [as_it_was(row["symbol"]) for row in symbols] == as_sent

@@ -10,13 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow.parquet as pq
 import pytest
 
 from indexer.ops.export.tables import TABLES, Type
 from tests.system.cli.command import peakedex
-from tests.system.export.market import LAST, MIDDLE, Market, csv_rows, names, rows_of, saved
+from tests.system.export.market import LAST, MIDDLE, Market, csv_rows, names, query, rows_of, saved
 
 HISTORIES = [name for name, table in TABLES.items() if table.is_history]
 FORMATS = ("csv", "json", "parquet")
@@ -147,7 +146,7 @@ def test_duckdb_reads_the_types_and_sums_exactly(
     saved(market.sqlite, path, table, "--format", "parquet")
     rows = everything[table]
     every = ", ".join(column.name for column in TABLES[table].columns)
-    asked = duckdb.sql(f"SELECT {every} FROM read_parquet('{path}')")
+    asked = query(f"SELECT {every} FROM read_parquet('{path}')")
     kinds = {
         Type.INTEGER: "BIGINT",
         Type.TEXT: "VARCHAR",
@@ -157,10 +156,10 @@ def test_duckdb_reads_the_types_and_sums_exactly(
     }
     assert [str(kind) for kind in asked.types] == [kinds[column.type] for column in TABLES[table].columns]
     for name in names(table, Type.AMOUNT):
-        ((total,),) = duckdb.sql(f"SELECT sum({name}) FROM read_parquet('{path}')").fetchall()
+        ((total,),) = query(f"SELECT sum({name}) FROM read_parquet('{path}')").fetchall()
         assert total == sum(Decimal(row[name]) for row in rows if row[name] is not None)
     for name in names(table, Type.TIME):
-        shown = duckdb.sql(
+        shown = query(
             f"SELECT strftime({name} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ') FROM read_parquet('{path}')"
         )
         assert [row[0] for row in shown.fetchall()] == [row[name] for row in rows]

@@ -158,8 +158,8 @@ def test_the_indexer_continues_on_the_promoted_standby(pair: Pair, tmp_path: Pat
     standby, port = pair.standby.url("dex"), free_port()
     with World(seed=5, servers=1, ops=4, blocks=30) as world:
         (node,) = world.servers
-        words = ("--venue", "venue.toml", "--node", node.url, "--engine-node", node.engine_url)
-        words += ("--trust-single-node", "--chain-id", "devnet")
+        nodes = ("--node", node.url, "--engine-node", node.engine_url, "--trust-single-node")
+        words = ("--venue", "venue.toml", *nodes, "--chain-id", "devnet")
         reading = ("--db", pair.url(target_session_attrs="prefer-standby"), "--port", port, "--workers", 1)
         with ticking(world), running(tmp_path, "follow", *words, "--db", pair.url()) as follow:
             wait_until(

@@ -44,7 +44,7 @@ class Followed(NamedTuple):
         return self.client.get("/api/health").json["alarms"]
 
     def solvency(self) -> dict[str, Any]:
-        return self.client.get("/api/solvency").json
+        return dict(self.client.get("/api/solvency").json)
 
     def token(self, symbol: str = "HBD") -> dict[str, Any]:
         return next(each for each in self.solvency()["tokens"] if each["symbol"] == symbol)

@@ -11,11 +11,13 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from sqlalchemy import Engine as Database
 
+from indexer.devnet.faults import Faults
 from indexer.devnet.generator.workload import Workload
 from indexer.devnet.hive.chain import Chain
 from indexer.devnet.node import DevNode
@@ -161,7 +163,7 @@ def outcome(rules: StateMachine, database: Database) -> Outcome:
 
 def heal(server: NodeServer) -> None:
     """Switch all faults of a node off."""
-    server.faults.__init__()  # type: ignore[misc]
+    server.faults.set(asdict(Faults()))
 
 
 def check(world: World, got: Outcome, until: int, folder: Path) -> None:

@@ -201,7 +201,8 @@ def test_of_three_nodes_two_that_agree_decide_and_the_third_is_named(
         sidechain = sidechain_of(*nodes, pauses=pauses)
         receipts = ask(sidechain, 500)
         assert receipts is not None
-        assert receipts.logs_of("ab")[0]["data"]["quantity"] == "1"  # type: ignore[index]
+        data: Any = receipts.logs_of("ab")[0]["data"]
+        assert data["quantity"] == "1"
         assert pauses.seconds == []
         liar = nodes[order.index("2")]
         if liar.requests:

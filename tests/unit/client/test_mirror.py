@@ -15,7 +15,7 @@ from peakedex.client.models import PairRules, Side, Trade
 from peakedex.mirror.references import sidechain_market
 from peakedex.mirror.simulation import simulate
 from peakedex.mirror.strategy import Reference, Settings, is_leap, quotes
-from tests.support.answering import answering
+from tests.support.answering import Answer, answering
 
 RULES = PairRules(
     base="PEK",
@@ -129,10 +129,10 @@ def test_a_simulation_counts_what_takers_would_have_done() -> None:
 
 
 def test_the_sidechain_s_market_is_read() -> None:
-    def rows(*prices: str) -> tuple[int, dict[str, str], bytes]:
+    def rows(*prices: str) -> Answer:
         return 200, {}, json.dumps({"id": 1, "result": [{"price": price} for price in prices]}).encode()
 
-    null: tuple[int, dict[str, str], bytes] = (200, {}, b'{"id": 1, "result": null}')
+    null: Answer = (200, {}, b'{"id": 1, "result": null}')
     with answering(rows("0.31"), rows("0.33"), rows(), rows("0.33"), null, null, (502, {}, b"<html>")) as url:
         read = sidechain_market(url, "PEK/SWAP.HIVE")
         assert read() == Reference(Decimal("0.31"), Decimal("0.33"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -30,7 +30,7 @@ def stream(
     silence: float = SILENCE_SECONDS,
     first_pause: float = FIRST_PAUSE_SECONDS,
     sleep: Callable[[float], object] = time.sleep,
-) -> Iterator[StreamEvent]:
+) -> Generator[StreamEvent, None, None]:
     """Events of topics such as `book:PEK/SWAP.HIVE` and `account:alice`, without an end.
 
     After a lost connection it reconnects and continues where it was: no change is missing or twice. Where the
