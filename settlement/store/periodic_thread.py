@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+log: Final = logging.getLogger("peakedex.threads")
 
 
 class PeriodicThread(ABC):
     """Context manager whose daemon thread calls `run_once` every `seconds`, first after one interval.
 
-    On exit it waits for a call in progress, for at most `end_seconds` if given.
+    A bug in one call is logged with its traceback and does not prevent the next call: nobody would miss a
+    heartbeat, or a watch over escrow accounts, that has ended. On exit it waits for a call in progress, for at
+    most `end_seconds` if given.
     """
 
     def __init__(self, name: str, seconds: float, end_seconds: float | None = None) -> None:
@@ -19,10 +24,11 @@ class PeriodicThread(ABC):
         self._end_seconds = end_seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._failure: str | None = None  # the last call's
 
     @abstractmethod
     def run_once(self) -> None:
-        """One iteration. An exception ends the thread."""
+        """One iteration. Expected failures are the subclass's to handle."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -36,4 +42,11 @@ class PeriodicThread(ABC):
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):
-            self.run_once()
+            try:
+                self.run_once()
+                self._failure = None
+            except Exception as error:  # a bug, which must not end what nobody would miss
+                failure = f"{type(error).__name__}: {error}"
+                if failure != self._failure:  # a lasting one is logged once
+                    log.exception("%s failed, and is tried again: %s", self._thread.name, failure)
+                self._failure = failure
