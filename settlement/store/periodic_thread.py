@@ -15,8 +15,8 @@ class PeriodicThread(ABC):
     """Context manager whose daemon thread calls `run_once` every `seconds`, first after one interval.
 
     A bug in one call is logged with its traceback and does not prevent the next call: nobody would miss a
-    heartbeat, or a watch over escrow accounts, that has ended. On exit it waits for a call in progress, for at
-    most `end_seconds` if given.
+    heartbeat, or a watch over escrow accounts, that has ended. On exit it waits for a call in progress, for
+    at most `end_seconds` if given.
     """
 
     def __init__(self, name: str, seconds: float, end_seconds: float | None = None) -> None:
