@@ -12,8 +12,8 @@ from api.database import Snapshot
 from api.http.errors import bad_input, not_found
 from api.http.parameters import BlockNumber, Day
 from api.http.resource import Resource
-from api.http.shapes import Amount, Answer, Count, Hash, Part
-from api.routes.audit.proof import LiabilityTrees, Units
+from api.http.shapes import Amount, Answer, Hash, Part
+from api.routes.audit.proof import Leaves, LiabilityTrees, RootBlock, Units
 from settlement.core.liability_proof import TokenRoot, roots_of, roots_text
 from settlement.core.parsing.amounts import show_units
 from settlement.store.read.audit.liabilities import is_day_over, read_last_block, read_root_block
@@ -32,7 +32,7 @@ class TokenLiabilities(Part, kw_only=True):
     symbol: str
     total: Amount
     units: Units
-    leaves: Annotated[Count, Meta(description="Number of accounts with a balance of the token.")]
+    leaves: Leaves
     hash: Hash
 
 
@@ -40,9 +40,7 @@ class Liabilities(Answer, kw_only=True):
     """Tokens with balances, by symbol. The roots include the newest active block."""
 
     venue_hash: Hash
-    root_block: Annotated[
-        Count, Meta(description="The active block included in the roots; 0 before the first.")
-    ]
+    root_block: RootBlock
     root_block_id: str
     tokens: list[TokenLiabilities]
     text: Annotated[str, Meta(description="The same in the text format for publishing.")]

@@ -26,6 +26,8 @@ MAX_STATES: Final = 4
 Units = Annotated[
     str, Meta(pattern="^[1-9][0-9]*$", description="The same in the token's smallest unit, as it is hashed.")
 ]
+Leaves = Annotated[Count, Meta(description="Number of accounts with a balance of the token.")]
+RootBlock = Annotated[Count, Meta(description="The active block included in the roots; 0 before the first.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class ProofRoot(Part, kw_only=True):
 
     total: Amount
     units: Units
-    leaves: Annotated[Count, Meta(description="Number of accounts with a balance of the token.")]
+    leaves: Leaves
     hash: Hash
 
 
@@ -76,9 +78,7 @@ class AccountProof(Answer, kw_only=True):
 
     user: str
     venue_hash: Hash
-    root_block: Annotated[
-        Count, Meta(description="The active block included in the roots; 0 before the first.")
-    ]
+    root_block: RootBlock
     root_block_id: str
     tokens: list[TokenProof]
     text: Annotated[str, Meta(description="The same in the text format for the verifier.")]
