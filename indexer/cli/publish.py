@@ -10,12 +10,12 @@ from indexer import settings as config
 from indexer.chain.integrity.merkle import local_verifier
 from indexer.cli.snapshot import cleanup_on_sigterm
 from indexer.cli.support.common import is_given, json_option, require_db, show, start_logging
-from indexer.cli.support.nodes import POLL_SECONDS, check_quorum, expected_chain
+from indexer.cli.support.nodes import check_quorum, expected_chain, open_nodes
 from indexer.cli.support.progress import BlockProgress
 from indexer.cli.support.storage import storage_at
 from indexer.ops.evidence.publish import PART_BLOCKS, Publisher
 from indexer.sources.archive import ArchiveSource
-from indexer.sources.hive import HiveSource, NoReceipts
+from indexer.sources.hive import HiveSource
 from settlement.core.events import VenueFilter
 from settlement.net.backoff import Waiter
 from settlement.net.chain_id import ExpectedChain
@@ -113,13 +113,4 @@ def _source(
 ) -> ArchiveSource | HiveSource:
     if archive is not None:
         return ArchiveSource(archive, venue_filter, verifier=local_verifier())
-    return HiveSource(
-        nodes,
-        NoReceipts(),
-        venue_filter,
-        Waiter(),
-        quorum=quorum,
-        chain=chain,
-        verifier=local_verifier(),
-        poll_seconds=POLL_SECONDS,
-    )
+    return open_nodes(nodes, None, venue_filter, Waiter(), quorum, chain)

@@ -8,7 +8,7 @@ import click
 
 from indexer.chain.integrity.merkle import local_verifier
 from indexer.cli.support.errors import ConfigurationError
-from indexer.sources.hive import HiveSource
+from indexer.sources.hive import HiveSource, NoReceipts
 from indexer.sources.irreversible_quorum import quorum_of
 from indexer.sources.sidechain import AGREEING_NODES, Sidechain
 from settlement.core.events import VenueFilter
@@ -46,17 +46,19 @@ def expected_chain(chain_id: str | None) -> ExpectedChain:
 
 def open_nodes(
     nodes: tuple[str, ...],
-    engine_nodes: tuple[str, ...],
+    engine_nodes: tuple[str, ...] | None,
     venue_filter: VenueFilter,
     waiter: Waiter,
     quorum: int | None,
     chain: ExpectedChain | None = None,
 ) -> HiveSource:
-    """The source of blocks, with receipts from the sidechain nodes. `chain` None: any chain."""
-    sidechain = Sidechain(engine_nodes, waiter, poll_seconds=POLL_SECONDS)
+    """The source of blocks, with receipts from the sidechain nodes; None: without receipts.
+
+    `chain` None: any chain.
+    """
     return HiveSource(
         nodes,
-        sidechain,
+        NoReceipts() if engine_nodes is None else Sidechain(engine_nodes, waiter, poll_seconds=POLL_SECONDS),
         venue_filter,
         waiter,
         quorum=quorum,
