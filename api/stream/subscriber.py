@@ -24,7 +24,7 @@ class Subscriber:
         self,
         topics: Topics,
         on_close: Callable[[Subscriber], None],
-        disconnect: Callable[[], None] = lambda: None,
+        disconnect: Callable[[], None],
     ) -> None:
         """`disconnect` closes the client's connection, to wake a thread that is blocked in writing to it."""
         self.topics = topics

@@ -46,8 +46,8 @@ class EvidenceSource:
         evidence: Evidence,
         venue_filter: VenueFilter,
         *,
-        verifier: Verifier | None = None,
-        observer: BlockObserver | None = None,
+        verifier: Verifier | None,
+        observer: BlockObserver | None,
     ) -> None:
         self.candidates_without_receipts = 0
         self.without_receipts: deque[int] = deque(maxlen=2)

@@ -22,8 +22,8 @@ DEFAULT_QUORUM: Final = 2
 HiveNode = Node[HiveClient]
 
 
-def quorum_of(node_count: int, quorum: int | None = None) -> int:
-    """How many of the nodes must agree: `quorum`, by default 2, or 1 for a single node.
+def quorum_of(node_count: int, quorum: int | None) -> int:
+    """How many of the nodes must agree: `quorum`; None: 2, or 1 for a single node.
 
     Raises ValueError for more than there are.
     """

@@ -67,7 +67,7 @@ def _load_json(text: str) -> object:
         raise ValueError("nested too deeply") from error
 
 
-def actions_of(block: Block, chain_id: str = SIDECHAIN_ID) -> list[Action]:
+def actions_of(block: Block, chain_id: str) -> list[Action]:
     """All actions in a Hive block, in order."""
     found: list[Action] = []
     for transaction in block.transactions:

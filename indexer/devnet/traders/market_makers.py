@@ -41,7 +41,7 @@ def fund_makers(node: DevNode, venue: VenueView) -> None:
 class MarketMakers:
     """Quotes of QUOTING around the given prices; their accounts must be funded. Call `step` once a block."""
 
-    def __init__(self, node: DevNode, venue: VenueView, prices: DriftingPrices, *, seed: int = 0) -> None:
+    def __init__(self, node: DevNode, venue: VenueView, prices: DriftingPrices, *, seed: int) -> None:
         self._node = node
         self._venue = venue
         self._prices = prices

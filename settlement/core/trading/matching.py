@@ -145,10 +145,10 @@ class MatchPreview(NamedTuple):
     self_trade_first: bool  # under `cancel_incoming` it would meet its own account's order before any trade
 
 
-def preview_match(order: Order, *, enough: int, most_orders: int | None = None) -> MatchPreview:
+def preview_match(order: Order, *, enough: int, most_orders: int | None) -> MatchPreview:
     """Dry run of `match_order`: counts tradable base units up to `enough`, over at most `most_orders` orders.
 
-    Own orders count for nothing, except under `allow` (section 7).
+    `most_orders` None: over all. Own orders count for nothing, except under `allow` (section 7).
     """
     policy = order.pair.self_trade
     tradable = 0

@@ -86,12 +86,10 @@ def read_all_balances(connection: Connection, block: int | None = None) -> Itera
             yield HolderRow(*row)
 
 
-def stream_balances(
-    connection: Connection, account_id: int | None, block: int | None = None
-) -> Iterator[HolderRow]:
+def stream_balances(connection: Connection, account_id: int | None, block: int | None) -> Iterator[HolderRow]:
     """Stream all non-zero balances, or those of one account, by account and symbol.
 
-    Now, or at the end of `block`.
+    At the end of `block`; None: now.
     """
     statement = (_HOLDERS if block is None else _PAST_HOLDERS).order_by(_name, _t.symbol)
     if account_id is not None:

@@ -202,9 +202,12 @@ def read_orders(connection: Connection, seqs: Iterable[int]) -> list[OrderRow]:
 
 
 def stream_orders(
-    connection: Connection, filter_: OrderFilter, keys: KeyRange, block: int | None = None
+    connection: Connection, filter_: OrderFilter, keys: KeyRange, block: int | None
 ) -> Iterator[OrderRow]:
-    """Stream the orders in a key range, oldest first: now, or at the end of `block`, by which all existed."""
+    """Stream the orders of a key range, oldest first.
+
+    At the end of `block`, by which all existed; None: now.
+    """
     past = None if block is None else read_active_block(connection, block)
     conditions: list[ColumnElement[bool]] = [_o.seq.between(*keys)]
     if filter_.account_id is not None:

@@ -27,8 +27,8 @@ class RootBlock(NamedTuple):
 class MerkleSumTrees:
     """The trees of one state, each built on first use."""
 
-    def __init__(self, connection: Connection, venue_hash: str, block: int | None = None) -> None:
-        """Of the current balances, or of those at the end of `block`."""
+    def __init__(self, connection: Connection, venue_hash: str, block: int | None) -> None:
+        """Of the balances at the end of `block`; None: of the current ones."""
         self._venue_hash = venue_hash
         self._trees: dict[str, Tree] = {}
         self._totals: dict[str, dict[str, int]] = {}

@@ -155,7 +155,7 @@ FORMATS: Final = {
 }
 
 
-def csv_text(statement: Statement, form: str, bases: tuple[CostBasis, ...] = ()) -> Iterator[str]:
+def csv_text(statement: Statement, form: str, bases: tuple[CostBasis, ...]) -> Iterator[str]:
     """Stream the file of a statement, some hundred rows at a time. Lines end with LF.
 
     `bases`: what `Statement.cost_bases` returns; without them the columns about profit are empty.
