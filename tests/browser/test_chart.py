@@ -18,6 +18,7 @@ from tests.browser.watch import DRAWN_TEXTS, until
 OpenBlank = Callable[..., Page]
 
 ORIGIN = "https://site.test"
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 DRAW = """async ([venue, candles, areDays, orders]) => {
   const { market } = await import("/js/lib/amounts.js");
   const { CandleChart } = await import("/js/trade/candle-chart.js");
@@ -172,13 +173,23 @@ def test_own_orders_near_the_candles_are_in_view_and_far_ones_do_not_flatten_the
         order(side="buy", price="0.600000", status="waiting", trigger_price="0.600000", trigger_when="above"),
     ]
     shown = drawn(open_blank(), candles, orders=orders)
-    assert {"▼ Buy 700, 0.300000", "▲ 2 orders above"} <= set(shown), "marks at the edges"
+    assert {"▼ Buy 700 at 0.300000", "▲ 2 orders above"} <= set(shown), "marks at the edges"
     texts = {text for text in shown if len(text) == 8}
     axis = {
         round(float(text) * 10**6) for text in texts - {one["price"] for one in orders} if text[:2] == "0."
     }
     assert 399_800 < min(axis) < 399_960
     assert 400_140 < max(axis) < 400_300
+
+
+def test_the_lines_of_many_orders_have_no_labels(open_blank: OpenBlank) -> None:
+    """They would cover the candles; a stop keeps its label."""
+    candles = [candle(NOON + timedelta(minutes=at), 400_000, 400_100, 400_050) for at in range(20)]
+    orders = [order(price=price(400_051 + at)) for at in range(9)]
+    stop = order(status="waiting", type="market", trigger_price="0.400020", trigger_when="below")
+    texts = drawn(open_blank(), candles, orders=[*orders, stop])
+    assert "Stop-market: sell 700 PEK" in texts
+    assert "Sell 700" not in texts
 
 
 def test_the_price_axis_has_no_price_below_zero(open_blank: OpenBlank) -> None:
@@ -224,7 +235,6 @@ FOLLOW = """async () => {
   globalThis.candles = new Candles({ base: "PEK", quote: "SWAP.HIVE" }, "1m", 0, (isReplaced) => missed.push(isReplaced));
   await candles.load();
 }"""
-NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 class CandleApi:

@@ -12,7 +12,7 @@ const OWN_KEYS = ["active", "posting"];
 const textColumn = (name, narrow) => ({ text: strings.columns[name], narrow });
 const numberColumn = (name, narrow, label = true) => ({ text: strings.columns[name], num: true, narrow, label });
 const wrapColumn = (name) => ({ ...numberColumn(name, "whole"), className: "wrap" }); // on two lines where space is short
-const timeColumn = (name, narrow) => ({ text: strings.columns[name], num: true, narrow });
+const timeColumn = (name, narrow) => ({ text: strings.columns[name], num: true, narrow, className: "time" });
 const actionsColumn = (narrow) => ({ text: strings.columns.actions, num: true, hiddenHead: true, narrow, className: "actions" });
 
 /**

@@ -10,9 +10,6 @@ export const trade = {
   closeTicket: "Close the order ticket",
   marketBehind: "Market orders are disabled while the exchange is behind the chain.",
   marketStale: "Market orders are disabled while there are no updates from the server.",
-  proofTitle: "Verify it yourself",
-  proof: "Everything shown here follows from signed operations on the chain. Compare hashes and reserves, or verify the proof of your own balance.",
-  proofLink: "Open the audit",
 };
 
 export const pairBar = {
@@ -23,13 +20,6 @@ export const pairBar = {
   volume: (symbol) => `Volume (${symbol})`,
   spread: "Spread",
   status: { paused: "Paused: no new orders", closed: "Closed" },
-};
-
-export const pairPicker = {
-  title: "Pairs",
-  search: "Search pairs",
-  loading: "Loading pairs …",
-  none: "No matching pairs.",
 };
 
 export const orderBook = {
@@ -56,35 +46,4 @@ export const recentTrades = {
   bought: "bought at ",
   sold: "sold at ",
   none: "No trades yet",
-};
-
-export const chart = {
-  title: "Chart",
-  interval: "Interval",
-  view: "View",
-  views: { candles: "Candles", depth: "Depth", table: "Table" },
-  caption: (pair) => `Candles of ${pair.base}/${pair.quote}, newest first`,
-  columns: (pair) => ["Time", "Open", "High", "Low", "Close", `Volume (${pair.base})`],
-  volume: "Vol",
-  none: "No trades yet",
-  failed: "Failed to load candles.",
-  summary: ({ pair, interval, count, last, high, low }) => `${pair}, last ${count} candles (${interval}): last price ${last}, high ${high}, low ${low}. The table view lists the candles.`,
-  depth: "Market depth",
-  depthAt: (side, price, amount, base) => `${side === "bids" ? "Bids down to" : "Asks up to"} ${price}: ${amount} ${base}`,
-  depthSummary: (bid, ask) => `Market depth: best bid ${bid}, best ask ${ask}. The order book lists the levels.`,
-};
-
-export const orderLines = {
-  order: (side, amount, count) => `${side} ${amount}${count > 1 ? ` (${count} orders)` : ""}`,
-  stop: (kind, side, amount, limit) => `${kind}: ${side} ${amount}${limit === null ? "" : ` at ${limit}`}`,
-  outside: (where, count, text, price) => `${where === "above" ? "▲" : "▼"} ${count > 1 ? `${count} orders ${where}` : `${text}, ${price}`}`,
-};
-
-export const accountPanel = {
-  title: "Your account",
-  tabs: { open: "Open orders", history: "Order history", trades: "Trade history", balances: "Balances" },
-  openCount: (count) => `Open orders (${count})`,
-  onlyPair: (pair) => `Only ${pair}`,
-  cancelAll: (count) => `Cancel all (${count})`,
-  noAccount: "Choose an account to see its orders, trades and balances.",
 };

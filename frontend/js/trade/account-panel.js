@@ -4,23 +4,24 @@ import { readOrderHistory, readTradeHistory } from "../data/account-history.js";
 import { balancesTable } from "../account/balances-table.js";
 import { openOrdersTable, orderHistoryTable, tradeHistoryTable } from "../account/order-tables.js";
 import { signedOrders } from "../account/signed-orders.js";
-import { button, el, setText } from "../lib/dom.js";
+import { button, byId, el, setText } from "../lib/dom.js";
 import { scheduleRender } from "../lib/render.js";
 import { errorNote } from "../lib/widgets.js";
 import { orderTables as tableStrings } from "../strings/account.js";
-import { accountPanel as strings } from "../strings/trade.js";
+import { accountPanel as strings } from "../strings/workspace.js";
 
 const MIN_READ_MS = 3000;
 
 export class AccountPanel {
   /**
-   * @param {HTMLElement} root an empty panel
+   * @param {HTMLElement} root the panel with its text for visitors without an account
    * @param {import("../lib/amounts.js").Market} pair
    * @param {{cancel: (order: any) => void, replace: (order: any) => void,
    *   cancelAll: (which: {base?: string, quote?: string, count: number}) => void}} actions
    */
   constructor(root, pair, actions) {
     this.pair = pair;
+    this.noAccount = byId("no-account").textContent;
     /** @type {import("../data/live-account.js").LiveAccount|null} */
     this.account = null;
     this.signed = signedOrders(() => scheduleRender(this.render));
@@ -80,7 +81,7 @@ export class AccountPanel {
     }
     this.content.setAttribute("aria-labelledby", `account-${name}`);
     this.filter.hidden = name === "balances" || !this.account;
-    this.content.replaceChildren(this.account ? this.tables[name].node : el("p", { className: "empty" }, strings.noAccount));
+    this.content.replaceChildren(this.account ? this.tables[name].node : el("p", { className: "empty" }, this.noAccount));
     this.isStale = true;
     this.render();
   }

@@ -14,6 +14,7 @@ const SCALE = 1000;
 const MIN_VISIBLE_CANDLES = 60;
 const MAX_VISIBLE_CANDLES = 140;
 const MAX_STRETCH = 0.5; // own orders within so many heights of the visible candles stretch the price axis
+const MAX_LABELS = 8; // more would cover the candles
 const MIN_CANDLE_PIXELS = 6; // narrower ones look alike, rising or falling
 
 export class CandleChart {
@@ -140,6 +141,7 @@ export class CandleChart {
 
   drawLines() {
     for (const line of this.drawn) this.series.removePriceLine(line);
+    const isCrowded = this.lines.length > MAX_LABELS;
     this.drawn = this.lines.map(({ ticks, side, kind, text }) =>
       this.series.createPriceLine({
         price: Number(ticks) / SCALE,
@@ -147,7 +149,7 @@ export class CandleChart {
         axisLabelTextColor: this.colors.onSide,
         lineWidth: 1,
         lineStyle: kind === "stop" ? 1 : 2, // dotted, dashed
-        axisLabelVisible: true, // without it there is no title either
+        axisLabelVisible: kind === "stop" || !isCrowded, // without it there is no title either
         title: text,
       }));
     this.marks.show(this.lines);

@@ -8,7 +8,7 @@ import { button, el, setText } from "../lib/dom.js";
 import { compact, fixed, setTime, utcDay } from "../lib/format.js";
 import { KeyedRows, table, tableRow } from "../lib/table.js";
 import { errorNote } from "../lib/widgets.js";
-import { chart as strings } from "../strings/trade.js";
+import { chart as strings } from "../strings/workspace.js";
 import { DepthChart } from "./depth-chart.js";
 import { INTERVALS, isOfDays, storeInterval } from "./intervals.js";
 

@@ -2,7 +2,7 @@
 
 import { showLots, showPrice } from "../lib/amounts.js";
 import { el } from "../lib/dom.js";
-import { chart as strings } from "../strings/trade.js";
+import { chart as strings } from "../strings/workspace.js";
 
 const AXIS_HEIGHT = 24;
 

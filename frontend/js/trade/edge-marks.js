@@ -1,7 +1,7 @@
 // Marks at the top and bottom edge of the chart for the trader's orders whose prices are outside of it. A primitive of
 // Lightweight Charts, which draws it whenever the price scale moves.
 
-import { orderLines as strings } from "../strings/trade.js";
+import { orderLines as strings } from "../strings/workspace.js";
 
 const INSET = 8;
 const PADDING = 4;
@@ -47,8 +47,8 @@ export class EdgeMarks {
   mark(context, where, lines, right, top) {
     if (!lines.length) return;
     const { muted, surface, font, ...colors } = this.style();
-    const [{ side, text }] = lines;
-    const shown = strings.outside(where, lines.length, text, this.place(lines[0]).text);
+    const [{ side, kind, text }] = lines;
+    const shown = strings.outside(where, lines.length, strings.priced(kind, text, this.place(lines[0]).text));
     context.font = font;
     const width = context.measureText(shown).width + 2 * PADDING;
     context.fillStyle = surface;

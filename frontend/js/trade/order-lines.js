@@ -3,7 +3,7 @@
 import { amountText, kindText, protectionName } from "../account/order-texts.js";
 import { grouped, plain, units } from "../lib/amounts.js";
 import { sides } from "../strings/common.js";
-import { orderLines as strings } from "../strings/trade.js";
+import { orderLines as strings } from "../strings/workspace.js";
 
 const MAX_LINES = 24;
 

@@ -4,7 +4,7 @@ import { read } from "../data/api.js";
 import { grouped } from "../lib/amounts.js";
 import { el } from "../lib/dom.js";
 import { percentChange, NONE } from "../lib/format.js";
-import { pairPicker as strings } from "../strings/trade.js";
+import { pairPicker as strings } from "../strings/workspace.js";
 
 export async function openPairPicker() {
   if (document.querySelector("dialog.pair-picker")) return;

@@ -33,7 +33,6 @@ export class Workspace {
     /** Resolves when the modules of all panels have loaded. */
     this.loaded = this.chart.start();
     this.buildViews();
-    showProofPanel();
     document.addEventListener("keydown", (event) => this.onKey(event));
     this.loaded.then(() => {
       import("./one-click-panel.js").then(({ OneClickPanel }) => new OneClickPanel(byId("ticket"), venue, pair));
@@ -115,13 +114,6 @@ export class Workspace {
 const orderActions = () => import("../account/order-actions.js");
 
 const openPairPicker = () => import("./pair-picker.js").then((picker) => picker.openPairPicker());
-
-function showProofPanel() {
-  byId("proof").replaceChildren(
-    el("header", {}, el("h2", { id: "proof-title" }, strings.proofTitle)),
-    el("div", { className: "body" }, el("p", {}, strings.proof), el("p", {}, el("a", { href: "audit.html" }, strings.proofLink))),
-  );
-}
 
 // Market orders need a current book. Returns the reason why they are disabled, else "".
 function marketDisabled() {

@@ -2,8 +2,9 @@
 
 `python -m tests.unit.site.preloads` writes them into the pages; the tests compare.
 
-The head preloads what the page's script imports, beginning with the prefetch's modules. The template `later`, which
-the script puts into the document, preloads what the module in its `data-module` adds.
+The head preloads the prefetch's modules. Its template `early`, which `shell/head.js` puts into the document once the
+styles are on their way, preloads what else the page's script imports. The template `later`, which that script puts into
+the document, preloads what the module in its `data-module` adds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ PREFETCH: Final = "js/data/prefetch.js"
 PREFETCH_SCRIPT: Final = f'<script type="module" async src="{PREFETCH}"></script>'
 
 _HEAD: Final = re.compile(
-    rf'(?:  <link rel="modulepreload"[^>]*>\n)*  {PREFETCH_SCRIPT}\n(?:  <link rel="modulepreload"[^>]*>\n)*'
+    rf'(?:  <link rel="modulepreload"[^>]*>\n)*  {PREFETCH_SCRIPT}\n'
+    r'  <template id="early">\n(?:    <link[^>]*>\n)*  </template>\n'
 )
 _LATER: Final = re.compile(
     r'(  <template id="later" data-module="([^"]+)">\n)(?:    <link[^>]*>\n)*(  </template>\n)'
@@ -51,7 +53,8 @@ def later(page: str) -> set[str]:
 def with_preloads(page: str) -> str:
     """A page's text with the links that belong in it."""
     first = loaded(PREFETCH) - {PREFETCH}
-    head = _links(first) + f"  {PREFETCH_SCRIPT}\n" + _links(early(page) - first)
+    others = _links(early(page) - first - {page_module(page)}, "    ")
+    head = f'{_links(first)}  {PREFETCH_SCRIPT}\n  <template id="early">\n{others}  </template>\n'
     html = _HEAD.sub(lambda _: head, text(page), count=1)
     links = _links(later(page), "    ", ' fetchpriority="low"')
     return _LATER.sub(lambda found: found[1] + links + found[3], html)

@@ -61,12 +61,12 @@ def test_a_page_preloads_its_modules(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_theme_script_does_not_block_the_parser_early(page: str) -> None:
-    """A script in the head blocks the parser until it has loaded: it is requested first, and stands last."""
+def test_the_script_of_the_head_does_not_block_the_parser_early(page: str) -> None:
+    """It blocks the parser until it has loaded: it is requested first, and stands last, below the template that it uses."""
     head = text(page).partition("</head>")[0]
     lines = re.findall(r'<(?:link rel="(?:preload|modulepreload|stylesheet)"|script)[^>]*>', head)
-    assert lines[0] == '<link rel="preload" href="js/shell/theme.js" as="script">'
-    assert lines[-2] == '<script src="js/shell/theme.js">'
+    assert lines[0] == '<link rel="preload" href="js/shell/head.js" as="script">'
+    assert lines[-2] == '<script src="js/shell/head.js">'
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,5 +1,5 @@
-// Dark or light theme, the system's until the user chooses one, and the font. A classic script in the head, so that it runs before
-// the first paint.
+// What the first paint needs: dark or light theme, the system's until the user chooses one, whether there is an account, and the
+// font. Then the modules are requested: together with the styles they would delay the first paint. A classic script in the head.
 
 (() => {
   const KEY = "peakedex.theme";
@@ -11,6 +11,7 @@
   function read() {
     try {
       chosen = localStorage.getItem(KEY);
+      root.classList.toggle("has-account", localStorage.getItem("peakedex.account") !== null);
     } catch {
       // Storage is blocked: the choice lasts until the page is left.
     }
@@ -37,6 +38,7 @@
   });
   read();
   apply();
+  document.head.append(document.getElementById("early").content);
   // Requested now, not at the first layout. A preload link would warn on pages that find the font in the cache.
   document.fonts.load("14px 'IBM Plex Sans'").catch(() => {}); // without it the system's font is used
 })();
