@@ -19,8 +19,10 @@ from settlement.net.http_client import Limits, NodeError
 from settlement.net.json_rpc import JsonRpcClient
 from settlement.net.node_urls import distinct
 from settlement.store.database import explain
-from settlement.store.escrow_balances import EscrowBalance, EscrowToken, list_tokens, write_balances
+from settlement.store.escrow_balances import EscrowBalance, write_balances
 from settlement.store.periodic_thread import PeriodicThread
+from settlement.store.read.venue import TokenRow
+from settlement.store.read.venue import read_tokens as read_listed_tokens
 
 READ_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 5.0
@@ -78,7 +80,7 @@ class BalanceWatch(PeriodicThread):
         """Read and write the balances of both chains; logs failures."""
         try:
             with self._engine.connect() as connection:
-                tokens = list_tokens(connection)
+                tokens = read_listed_tokens(connection)
             for chain, read in ((HIVE, self._coins), (HIVE_ENGINE, self._tokens)):
                 self._look_at(chain, read, [token for token in tokens if token.chain == chain])
         except SQLAlchemyError as error:
@@ -87,8 +89,8 @@ class BalanceWatch(PeriodicThread):
     def _look_at(
         self,
         chain: str,
-        read: Callable[[Sequence[EscrowToken]], list[EscrowBalance]],
-        tokens: Sequence[EscrowToken],
+        read: Callable[[Sequence[TokenRow]], list[EscrowBalance]],
+        tokens: Sequence[TokenRow],
     ) -> None:
         try:
             write_balances(self._engine, read(tokens) if tokens else [])
@@ -97,7 +99,7 @@ class BalanceWatch(PeriodicThread):
             if self._failures.changed(chain, str(error)):
                 log.warning("real balances of escrow accounts cannot be read: %s", error)
 
-    def _coins(self, tokens: Sequence[EscrowToken]) -> list[EscrowBalance]:
+    def _coins(self, tokens: Sequence[TokenRow]) -> list[EscrowBalance]:
         def read(node: JsonRpcClient) -> list[EscrowBalance]:
             if self._chain is not None:
                 self._chain.check(node.url)
@@ -108,7 +110,7 @@ class BalanceWatch(PeriodicThread):
 
         return _first(self._nodes, read)
 
-    def _tokens(self, tokens: Sequence[EscrowToken]) -> list[EscrowBalance]:
+    def _tokens(self, tokens: Sequence[TokenRow]) -> list[EscrowBalance]:
         def read(node: JsonRpcClient) -> list[EscrowBalance]:
             executed = read_executed(node)
             amounts = read_tokens(node, _escrows(tokens), [token.symbol for token in tokens])
@@ -117,11 +119,11 @@ class BalanceWatch(PeriodicThread):
         return _first(self._engine_nodes, read)
 
 
-def _escrows(tokens: Sequence[EscrowToken]) -> list[str]:
+def _escrows(tokens: Sequence[TokenRow]) -> list[str]:
     return list(dict.fromkeys(token.escrow for token in tokens))
 
 
-def _balances(tokens: Sequence[EscrowToken], amounts: dict[Place, str], block: int) -> list[EscrowBalance]:
+def _balances(tokens: Sequence[TokenRow], amounts: dict[Place, str], block: int) -> list[EscrowBalance]:
     now = int(time.time())
     return [
         EscrowBalance(

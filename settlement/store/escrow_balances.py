@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Engine, delete, insert
 
 from settlement.core.parsing.amounts import integer_text
 from settlement.store import schema
-
-
-class EscrowToken(NamedTuple):
-    """A token and its escrow account."""
-
-    symbol: str
-    precision: int
-    chain: str
-    escrow: str
 
 
 class EscrowBalance(NamedTuple):
@@ -27,13 +18,6 @@ class EscrowBalance(NamedTuple):
     units: int
     block: int  # the newest one that the node had executed
     updated: int  # seconds since 1970
-
-
-def list_tokens(connection: Connection) -> list[EscrowToken]:
-    """The listed tokens."""
-    t = schema.tokens.c
-    rows = connection.execute(select(t.symbol, t.precision, t.chain, t.escrow).order_by(t.symbol))
-    return [EscrowToken(*row) for row in rows]
 
 
 def write_balances(engine: Engine, balances: Sequence[EscrowBalance]) -> None:
