@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -36,7 +37,8 @@ def shared_python() -> str:
 def write_program(path: Path) -> Path:
     """Write an executable that runs the `peakedex` command of this checkout."""
     command = "from indexer.cli import main; main(prog_name='peakedex')"
-    path.write_text(f'#!/bin/sh\nPYTHONPATH={PACKAGES} exec {shared_python()} -sc "{command}" "$@"\n')
+    python = shlex.quote(shared_python())
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(PACKAGES)} exec {python} -sc "{command}" "$@"\n')
     path.chmod(0o755)
     return path
 

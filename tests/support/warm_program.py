@@ -11,6 +11,7 @@ import atexit
 import json
 import os
 import select
+import shlex
 import signal
 import socket
 import struct
@@ -24,7 +25,9 @@ from typing import NoReturn
 
 from tests.support.shared_python import CHECKOUT, PACKAGES, shared_python
 
-CLIENT = """#!{python} -IS
+CLIENT = """#!/bin/sh
+'''exec' {python} -IS "$0" "$@"
+'''  # for sh, as a path with spaces cannot stand in the first line
 import json, os, socket, sys
 warm = socket.socket(socket.AF_UNIX)
 warm.connect({address!r})
@@ -39,7 +42,7 @@ sys.exit(code[0] if code else 70)
 def program(folder: Path) -> Path:
     """The executable `peakedex` in a folder."""
     path = folder / "peakedex"
-    path.write_text(CLIENT.format(python=_interpreter(), address=_warm()))
+    path.write_text(CLIENT.format(python=shlex.quote(_interpreter()), address=_warm()))
     path.chmod(0o755)
     return path
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -151,7 +152,7 @@ class Machine:
             ("ROOT", self.root),
             ("PEAKEDEX", self._programs / "peakedex-now"),
             ("CHECKOUT", self.checkout),
-            ("PYTHON", shared_python()),
+            ("PYTHON", shlex.quote(shared_python())),
         ):
             text = text.replace(f"@{name}@", str(value))
         path.write_text(text)
