@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from decimal import Decimal, InvalidOperation
@@ -181,10 +180,7 @@ def _simulate(options: dict[str, Any]) -> None:
         "quote": _rounded(result.quote),
         "value": _rounded(result.value),
     }
-    if options["as_json"]:
-        click.echo(json.dumps(values))
-    else:
-        show(values, as_json=False)
+    show(values, as_json=options["as_json"])
 
 
 def _rounded(amount: Decimal) -> str:

@@ -207,7 +207,7 @@ def show_key(key: PublicKey) -> str:
 
 
 def unix_time(text: str) -> int:
-    """The inverse of `journal.iso_time`. Raises ValueError."""
+    """The inverse of `iso_time`. Raises ValueError."""
     return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
 
 
