@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -107,7 +108,7 @@ def test_every_file_stands_in_the_list_of_rules() -> None:
         ("# T\n  alice dances\n", "line 2: indented line outside a section"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_with_its_line(tmp_path, text: str, problem: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "bad.txt"
     path.write_text(text)
     with pytest.raises(ScenarioError, match=problem.replace("?", r"\?")):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -23,7 +23,7 @@ from indexer.devnet.sidechain.chain import Sidechain
 from indexer.sources.sidechain_client import ReceiptsAnswer, SidechainClient
 from indexer.sources.source import Cursor
 from settlement.core.events import VenueFilter
-from settlement.net.http_client import NoAnswer, NodeError
+from settlement.net.http_client import HttpClient, NoAnswer, NodeError
 from tests.system.payouts.world import Blocks
 
 MOST_UNEXECUTED = 90
@@ -61,7 +61,8 @@ class EngineNode:
 
     def __init__(self, node: DevNode) -> None:
         self._node = node
-        self._methods = SidechainMethods(self).blockchain()  # type: ignore[arg-type]
+        # As a `DevNode`: of it, these methods read the sidechain and the next block to fetch.
+        self._methods = SidechainMethods(cast(DevNode, self)).blockchain()
         self.calm()
 
     def calm(self) -> None:
@@ -133,8 +134,7 @@ class AgreedBlocks(Blocks):
         self._chain = node.chain
         self._prefilter = Prefilter(venue_filter)
         self._clients = [
-            SidechainClient(f"http://engine-{at}", http=one)  # type: ignore[arg-type]
-            for at, one in enumerate(nodes)
+            SidechainClient(f"http://engine-{at}", http=cast(HttpClient, one)) for at, one in enumerate(nodes)
         ]
 
     def blocks(self, after: Cursor) -> Iterator[tuple[Block, Receipts | None]]:

@@ -19,7 +19,7 @@ from api.http.errors import ApiError
 from api.stream.publisher import Publisher
 from api.stream.recent_blocks import RecentBlocks
 from api.stream.renderer import Renderer
-from api.stream.topics import MAX_TOPICS, Pair, Topics, read_topics
+from api.stream.topics import MAX_TOPICS, CandleTopic, Pair, Topics, read_topics
 from settlement.core.journal.state_text import state_hash, state_text
 from settlement.store.database import open_writer
 from settlement.store.indexer_status import IndexerStatus, write_status
@@ -29,7 +29,7 @@ from tests.support import databases
 from tests.support.api_client import ApiClient
 from tests.support.waiting import wait_until
 from tests.system.api.examples import first_events, stream_example
-from tests.system.api.mirror import Mirror, Reading, listen, snapshot
+from tests.system.api.mirror import Event, Mirror, Reading, listen, snapshot
 from tests.system.api.world import World, small_world
 
 EVERYTHING = "book,trades,candles:PEK/SWAP.HIVE:1m,account:alice,account:bob,block"
@@ -357,11 +357,16 @@ def test_a_client_that_takes_nothing_is_dropped_and_delays_nobody(lively: World)
 # ---------------------------------------------------------------- heads and heartbeats
 
 
+def name_of(event: Event | None) -> str | None:
+    assert event is not None, "the stream has ended"
+    return event.name
+
+
 def test_heartbeats(lively: World) -> None:
     clock = Clock()
     with publishing(lively, clock=clock) as publisher:
         stream = reading(publisher)
-        assert [stream.next().name for _ in range(2)] == ["snapshot", "head"]  # type: ignore[union-attr]
+        assert [name_of(stream.next()) for _ in range(2)] == ["snapshot", "head"]
         clock.now += 14.9
         trade(lively)
         assert stream.expect("change")
@@ -372,7 +377,7 @@ def test_heartbeats(lively: World) -> None:
         ping = stream.next()
         assert ping is not None
         assert (ping.name, ping.data) == (None, "ping")
-        assert stream.next().name == "head"  # type: ignore[union-attr]
+        assert name_of(stream.next()) == "head"
 
 
 def test_heads_tell_where_the_indexer_is_once_a_second_at_most(lively: World) -> None:
@@ -563,7 +568,8 @@ def test_more_hostile_requests(client: ApiClient) -> None:
 def test_topics_are_read_once_each() -> None:
     wanted = "trades:PEK/HBD,book:PEK/HBD,book:PEK/HBD,account:bob,account:alice,candles:PEK/HBD:1w,block"
     pair = Pair("PEK", "HBD")
-    assert read_topics(wanted) == Topics((pair,), (pair,), ((pair, "1w"),), ("alice", "bob"))  # type: ignore[arg-type]
+    candles = CandleTopic(pair, "1w")
+    assert read_topics(wanted) == Topics((pair,), (pair,), (candles,), ("alice", "bob"))
     assert read_topics("book:PEK/HBD,book,block,block") == Topics(books=None)
 
 

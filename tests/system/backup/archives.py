@@ -47,7 +47,8 @@ def resume_payouts(url: str, restores: int = 1) -> None:
 def members(path: Path) -> Members:
     """The members of a tar file."""
     with tarfile.open(path) as tar:
-        return {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+        files = {info.name: tar.extractfile(info) for info in tar}
+        return {name: file.read() for name, file in files.items() if file is not None}
 
 
 def write(path: Path, contents: Members) -> Path:

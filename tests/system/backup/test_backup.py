@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_what_the_policy_does_not_keep_goes_and_what_others_put_there_stays(
                 network="test",
                 daily=2,
                 rolling=1,
-                now=lambda at=at: night + at,  # type: ignore[misc]
+                now=partial(night.__add__, at),
             )
             for at in (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=2))
         ]

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[3]
 STORE: Final = Path("/var/tmp/peakedex-test-images")
@@ -40,11 +40,11 @@ def why_not() -> str:
     )
 
 
-def buildah(*words: object, **options: object) -> str:
+def buildah(*words: object, **options: Any) -> str:
     """Output of a buildah command. Raises AssertionError with its messages."""
     done = subprocess.run(
         command(*words), capture_output=True, text=True, timeout=_SECONDS, check=False, **options
-    )  # type: ignore[call-overload]
+    )
     assert done.returncode == 0, f"buildah {words[0]}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
     return str(done.stdout).strip()
 

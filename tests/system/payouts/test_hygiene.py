@@ -60,7 +60,7 @@ def lose_replies_of_broadcasts(chain: Chain) -> None:
         chain.public.faults.set({next(switches): 1})
         return ident
 
-    chain.node.push = pushed  # type: ignore[method-assign]
+    chain.node.push = pushed  # type: ignore[method-assign]  # the node's own way in, whatever calls it
 
 
 def environ(pid: int) -> bytes:

@@ -202,12 +202,7 @@ def test_an_identical_newer_withdrawal_does_not_undo_a_return(world: World) -> N
 @pytest.mark.parametrize("lie", [-86_400, -3600, 3600, 86_400])
 def test_the_expiration_follows_the_ledger_whatever_the_nodes_clock_says(world: World, lie: int) -> None:
     """The node's head time is no input of a transaction."""
-    true = world.nodes.head_time
-
-    def lying() -> int:
-        return true() + lie
-
-    world.nodes.head_time = lying  # type: ignore[method-assign]
+    world.nodes.ahead = lie
     runner = world.runner(LONG)
     world.withdraw("alice", "HBD", "1")
     for _ in range(40):
@@ -217,7 +212,7 @@ def test_the_expiration_follows_the_ledger_whatever_the_nodes_clock_says(world: 
         runner.round()
         for row in world.ledger.rows(payout_schema.transactions)[before:]:
             assert row.expires <= seen + MAX_LIFETIME
-    world.nodes.head_time = true  # type: ignore[method-assign]
+    world.nodes.ahead = 0
     world.run(world.runner(LONG), 60)
     assert set(world.states().values()) == {"paid"}
     world.check()

@@ -81,8 +81,9 @@ class Crowd:
                 id=world.id(), sender="peakedex.hive", recipient=name, memo=f"peakedex:{sent.id}"
             )
             return [sent, paid][: random.randint(1, 2)]
-        withdrawal = world.action(name, "withdraw", symbol="PEK", quantity=str(random.randint(1, 90_000)))
-        payment = world.deposit(name, "PEK", str(withdrawal.payload["quantity"]))._replace(  # type: ignore[index]
+        amount = str(random.randint(1, 90_000))
+        withdrawal = world.action(name, "withdraw", symbol="PEK", quantity=amount)
+        payment = world.deposit(name, "PEK", amount)._replace(
             sender="peakedex.pek", recipient=name, memo=f"peakedex:{withdrawal.id}"
         )
         cancel = world.action(name, "cancelWithdrawal", id=withdrawal.id)

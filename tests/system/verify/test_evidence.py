@@ -492,10 +492,10 @@ class LiesAboutLength(Faulty):
         self.wfile.write(content[:10])
 
 
-class WrongRange(Faulty):
+class WrongRange(BreaksOff):
     def fault(self, content: bytes, offset: int) -> None:
         if not offset:
-            BreaksOff.fault(self, content, 0)  # type: ignore[arg-type]
+            super().fault(content, 0)
             return
         self.send_response(206)
         self.send_header("Content-Range", f"bytes 0-{len(content) - 1}/{len(content)}")

@@ -9,6 +9,7 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_type_hints
 
@@ -67,7 +68,9 @@ def test_it_runs_alone(lively_replay: Replay, tmp_path: Path) -> None:
     (tmp_path / "venue.txt").write_text(demo().canonical())
     (tmp_path / "venue.toml").write_text(VENUE_TEXT)
 
-    def run(*more: str, venue: str = "venue.txt", text: str = lively_replay.journal):  # type: ignore[no-untyped-def]
+    def run(
+        *more: str, venue: str = "venue.txt", text: str = lively_replay.journal
+    ) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-I", str(FILE), "-", venue, "--block", lively_replay.block, *more]
         return subprocess.run(words, cwd=tmp_path, input=text, capture_output=True, text=True, check=False)
 
@@ -312,7 +315,7 @@ def test_hashes_in_a_journal_locate_the_error(short: Replay, tmp_path: Path) -> 
         (lambda text: text.replace("\ndeposit ", "\ndeposit  ", 1), "deposit needs 5 fields"),
     ],
 )
-def test_malformed_journals(change, reason: str, short: Replay, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_malformed_journals(change: Callable[[str], str], reason: str, short: Replay, tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=reason):
         check(tmp_path, change(short.journal), demo())
 
