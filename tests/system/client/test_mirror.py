@@ -75,7 +75,8 @@ def test_the_command_quotes_until_it_is_stopped(exchange: Exchange, tmp_path: Pa
     exchange.act(other, "buy", symbol="PEK", quote="SWAP.HIVE", quantity="10", price="0.34")
     exchange.steps(2)
     stop = threading.Event()
-    exchange.block_seconds = 1  # deadlines pass by the chain's time, which runs ten times as fast as the bot's
+    # Deadlines pass by the chain's time, which runs ten times as fast as the bot's.
+    exchange.block_seconds = 1
 
     def clock() -> None:
         while not stop.wait(0.1):
