@@ -15,11 +15,12 @@ VENDOR := deploy/vendor
 SITE_MADE := $(VENDOR)/node_modules/.made
 # Node.js of a pip package lies in .venv and comes first on the path.
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
-SOURCES := settlement indexer api alembic clients tests bench
+PACKAGES := settlement indexer api clients
+SOURCES := $(PACKAGES) alembic tests bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev clients site browser compiler containers promtool wheel-compiled run test test-quick check format bench lock clean distclean
+.PHONY: help install dev clients site browser compiler containers promtool wheel-compiled run test test-quick bytecode check format bench lock clean distclean
 
 help:
 	@echo "make run             install, then start the demo exchange on http://127.0.0.1:8080"
@@ -126,8 +127,15 @@ wheel-compiled: compiler site
 # (tests/support/workers.py). Workers begin far apart, with the longest tests, and take each other's tests at the end, so
 # that tests that share an exchange run in one worker.
 test: JOBS ?= auto
-test: check clients site browser compiler containers promtool
+test: clients site browser compiler containers promtool
+	@$(MAKE) --no-print-directory --jobs=2 check bytecode
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=full $(ARGS)
+
+# Modules are compiled once, for the workers and for the many programs that the tests start, also where
+# PYTHONDONTWRITEBYTECODE is set. Errors of the collection are the tests' to show.
+bytecode: dev
+	@$(BIN)/python -m compileall -q $(PACKAGES)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -qq -p no:cacheprovider >/dev/null || true
 
 # The tiers without servers, processes and databases beyond SQLite in memory.
 test-quick: JOBS ?= 2

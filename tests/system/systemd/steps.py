@@ -29,6 +29,7 @@ KEYS: Final = {
     "GOLDDEX_HBD_KEY": "golddex.hbd",
     "PEK_CHECKPOINT_KEY": "golddex.proof",
 }
+_KEYS: Final[dict[str, str]] = {}
 T = TypeVar("T")
 # Prints status, headers and the beginning of an answer, as a browser of the server itself gets it.
 GET: Final = """import http.client, json, ssl, sys, urllib.parse
@@ -95,10 +96,20 @@ def get(server: Server, url: str, most: int = 1_000_000) -> tuple[int, dict[str,
     return status, headers, text
 
 
+def health(server: Server) -> dict[str, Any]:
+    """The API's health, as nginx passes it on; empty while there is no answer."""
+    status, _, text = get(server, f"{SITE}/api/health")
+    return json.loads(text) if status == 200 else {}
+
+
 def api(server: Server, path: str) -> Any:
-    """An answer of the API behind nginx; None while there is none."""
-    status, _, text = get(server, f"{SITE}/api/{path}")
-    return json.loads(text) if status == 200 else None
+    """An answer of the API behind nginx, once there is one."""
+
+    def answer() -> str | None:
+        status, _, text = get(server, f"{SITE}/api/{path}")
+        return text if status == 200 else None
+
+    return json.loads(wait_for(server, answer, path))
 
 
 def documented(document: str, contains: str) -> str:
@@ -114,9 +125,22 @@ def wait_for(server: Server, condition: Callable[[], T | None], what: str) -> T:
     )
 
 
+def wait_for_lines(server: Server, unit: str, pattern: str) -> list[str]:
+    """What a unit has said that fits the pattern: journald may write a line after its service has ended."""
+    return wait_for(
+        server,
+        lambda: re.findall(pattern, server.journal(f"--unit={unit}"), re.MULTILINE),
+        f"{pattern} of {unit}",
+    )
+
+
+def wait_until_active(server: Server, *units: str) -> None:
+    wait_for(server, lambda: set(server.states(*units).values()) == {"active"}, f"{units} that are active")
+
+
 def block(server: Server) -> int:
-    health = api(server, "health")
-    return int(health["block"] or 0) if health else 0
+    """The newest block; 0 while the API does not answer."""
+    return int(health(server).get("block") or 0)
 
 
 def wait_for_block(server: Server, number: int) -> None:
@@ -124,9 +148,11 @@ def wait_for_block(server: Server, number: int) -> None:
 
 
 def key(server: Server, account: str) -> str:
-    """The active key of an account of the devnet."""
-    shown = json.loads(server.run("peakedex", "devnet", "keys", account, "--json", user="alice"))
-    return str(shown["active"]["wif"])
+    """The active key of an account of the devnet, which is always the same."""
+    if account not in _KEYS:
+        shown = json.loads(server.run("peakedex", "devnet", "keys", account, "--json", user="alice"))
+        _KEYS[account] = str(shown["active"]["wif"])
+    return _KEYS[account]
 
 
 def start_payouts(server: Server, script: str = "deploy.sh") -> None:
@@ -158,14 +184,13 @@ def fund(server: Server) -> None:
 
 
 def available(server: Server) -> str:
-    found = api(server, "balances?user=alice") or {"balances": []}
-    return str(next((row["available"] for row in found["balances"] if row["symbol"] == "HBD"), ""))
+    found = api(server, "balances?user=alice")["balances"]
+    return str(next((row["available"] for row in found if row["symbol"] == "HBD"), ""))
 
 
 def withdrawals(server: Server) -> list[str]:
     """The status of each withdrawal of the trader, newest first."""
-    found = api(server, "withdrawals?user=alice") or {"withdrawals": []}
-    return [row["status"] for row in found["withdrawals"]]
+    return [row["status"] for row in api(server, "withdrawals?user=alice")["withdrawals"]]
 
 
 def withdraw(server: Server) -> None:
