@@ -34,7 +34,7 @@ from tests.system.follow.test_kill import ticking
 from tests.system.follow.world import Outcome, World, check
 from tests.system.store.chains import VENUE_TEXT, dump, journal
 
-SECONDS = 90
+SECONDS = 240
 REPLICATED = {"wal_level": "replica", "max_wal_senders": "5", "synchronous_commit": "on", "hot_standby": "on"}
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'peakedex' AND wait_event IN ({})"
 
@@ -125,7 +125,7 @@ class Visitor:
 
     def ask(self) -> tuple[int, int]:
         try:
-            with urllib.request.urlopen(self._url, timeout=10) as answer:
+            with urllib.request.urlopen(self._url, timeout=120) as answer:
                 return answer.status, json.load(answer)["block"]
         except urllib.error.HTTPError as error:
             with error:

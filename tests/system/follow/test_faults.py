@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.follow.world import World, check
+from tests.system.follow.world import SHORT_SECONDS, World, check
 
 UNTIL = 48
 
@@ -35,7 +35,7 @@ COUNTED = ("lost_replies", "duplicate_replies", "lock_errors", "html_errors", "t
 @pytest.mark.parametrize("fault", LASTING)
 @pytest.mark.parametrize("which", [0, 2])
 def test_of_one_node_for_ever(fault: str, which: int, tmp_path: Path) -> None:
-    with World() as world:
+    with World(answer_seconds=SHORT_SECONDS) as world:
         world.servers[which].faults.set(LASTING[fault])
         check(world, world.run(UNTIL), UNTIL, tmp_path)
 
@@ -57,7 +57,7 @@ def test_of_all_nodes_now_and_then(fault: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", [name for name in LASTING if "lie" not in name and "disag" not in name])
 def test_of_all_nodes_until_it_ends(fault: str, tmp_path: Path) -> None:
     """While it lasts nothing is guessed. A lie that all nodes tell alike nobody can find out."""
-    with World(servers=2, blocks=12) as world:
+    with World(servers=2, blocks=12, answer_seconds=SHORT_SECONDS) as world:
         for server in world.servers:
             server.faults.set(LASTING[fault])
 

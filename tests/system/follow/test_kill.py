@@ -18,6 +18,7 @@ from settlement.core.journal.state_text import state_hash
 from settlement.store.database import open_reader
 from settlement.store.lease import read_holder
 from settlement.store.write.loader import load
+from tests.support.examples import SEED
 from tests.support.waiting import wait_until
 from tests.system.follow import life
 from tests.system.follow.world import Outcome, World, check
@@ -75,14 +76,12 @@ def wait_for_holder(path: Path, pid: int | None) -> None:
 
 
 def test_killed_fifty_times_it_ends_where_a_calm_run_ends(tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = random.Random(SEED)
     path, venue = tmp_path / "dex.db", tmp_path / "venue.toml"
     venue.write_text(VENUE_TEXT, "utf-8")
     lives: Any = multiprocessing.get_context("forkserver")
     lives.set_forkserver_preload(["tests.system.follow.life"])
-    with World(seed=seed % 1000, servers=2, ops=4, blocks=40) as world:
+    with World(seed=SEED % 1000, servers=2, ops=4, blocks=40) as world:
         arguments = ["--venue", str(venue), "--db", str(path), "--log-level", "error"]
         for server in world.servers:
             arguments += ["--node", server.url, "--engine-node", server.engine_url]
