@@ -10,9 +10,10 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import click
+
+from settlement.net.node_urls import split_http_url
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -42,12 +43,7 @@ class _ServerUrl(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
-        try:
-            parts = urlsplit(text)
-            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            valid = False
-        if not valid or not text.isprintable() or " " in text:
+        if split_http_url(text) is None or not text.isprintable() or " " in text:
             shown = text if len(text) <= 100 else f"{text[:100]}…"
             self.fail(f"{shown!r} is not a URL: write it like https://api.example.org", param, ctx)
         return text

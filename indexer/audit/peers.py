@@ -16,7 +16,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Annotated, Final, Literal, NamedTuple, Self, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -26,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from settlement.net.backoff import Backoff
 from settlement.net.change_logger import ChangeLogger
 from settlement.net.http_client import BadAnswer, HttpClient, HttpError, Limits
+from settlement.net.node_urls import split_http_url
 from settlement.store.database import explain
 from settlement.store.read.audit.journal import hash_before
 from settlement.store.read.audit.state_at_block import read_state_hash
@@ -126,12 +126,8 @@ class PeerMonitor:
 
 def parse_url(text: str) -> str:
     """A replica's base URL, without `/api` at its end. Raises PeerError."""
-    try:
-        parts = urlsplit(text)
-        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid or parts.query or parts.fragment:
+    parts = split_http_url(text)
+    if parts is None or parts.query or parts.fragment:
         raise PeerError(f"{text!r} is not a replica's URL: write https://HOST, without query or fragment")
     if parts.username is not None or parts.password is not None:
         raise PeerError("URLs of peers are published by the API: remove user and password")

@@ -1,12 +1,22 @@
-"""Node URLs: which of them name the same node, so that none counts twice in a comparison."""
+"""URLs of nodes and other servers, and which of them name the same node, so that none counts twice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def split_http_url(text: str) -> SplitResult | None:
+    """The parts of an http or https URL with a host; None for any other text."""
+    try:
+        parts = urlsplit(text)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return parts if is_valid else None
 
 
 def distinct(urls: Iterable[str]) -> tuple[str, ...]:

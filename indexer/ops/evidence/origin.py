@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from indexer.sources.evidence import MANIFEST, MAX_MANIFEST_BYTES
 from indexer.sources.source import SourceError
 from settlement.net.http_client import HttpClient, HttpError, Limits, NoAnswer, StatusError, Stream
+from settlement.net.node_urls import split_http_url
 
 LIMITS: Final = Limits(
     connect_seconds=10.0, read_seconds=30.0, total_seconds=600.0, max_bytes=MAX_MANIFEST_BYTES
@@ -78,12 +78,8 @@ class HttpOrigin:
 
     def __init__(self, url: str, limits: Limits = LIMITS) -> None:
         """Raises SourceError for what is no URL of a folder."""
-        try:
-            parts = urlsplit(url)
-            is_valid = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            is_valid = False
-        if not is_valid or parts.query or parts.fragment:
+        parts = split_http_url(url)
+        if parts is None or parts.query or parts.fragment:
             raise SourceError(f"{url!a} is not a folder's URL: write https://HOST/FOLDER")
         self._url = url.rstrip("/")
         self._http = HttpClient(limits, {"Accept-Encoding": "identity", "User-Agent": "peakedex"})
