@@ -27,7 +27,7 @@ from settlement.core.venue import parse_venue
 from settlement.net.http_client import HttpClient, HttpError
 
 NETWORK: Final = "devnet"
-READY_SECONDS: Final = 120.0
+READY_SECONDS: Final = 300.0
 LAST_LINES: Final = 10
 VENUE_FILE: Final = "venue.toml"
 DATABASE: Final = "peakedex.db"

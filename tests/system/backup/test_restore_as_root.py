@@ -51,7 +51,7 @@ class Place:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=240,
         )
 
     def assert_nothing_leaked(self) -> None:

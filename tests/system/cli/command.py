@@ -61,7 +61,7 @@ def peakedex(*words: object, **environment: str) -> Run:
     return Run(done.exit_code, done.stdout, done.stderr)
 
 
-def in_process(*words: object, timeout: float = 120, **options: Any) -> Run:
+def in_process(*words: object, timeout: float = 240, **options: Any) -> Run:
     """Run a command in its own process."""
     done = subprocess.run(
         [sys.executable, "-m", "indexer.cli", *map(str, words)],

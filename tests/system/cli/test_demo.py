@@ -53,7 +53,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     port, here = free_port(), Path(tmp_path_factory.mktemp("demo"))
     words = ("demo", "--port", port, "--block-time", 0.5, "--dir", here / "demo")
     with running(here, *words, PYTHONUNBUFFERED="1") as process:
-        process.wait_until(lambda: "Peake DEX is running" in process.said, 120)
+        process.wait_until(lambda: "Peake DEX is running" in process.said)
         yield Demo(process, port, here / "demo")
 
 
@@ -135,7 +135,7 @@ def children_of(pid: int) -> dict[str, int]:
 def test_a_process_that_dies_is_named_with_its_last_words(tmp_path: Path) -> None:
     words = ("demo", "--port", free_port(), "--history", 0, "--no-bots", "--dir", tmp_path / "demo")
     with running(tmp_path, *words, PYTHONUNBUFFERED="1") as process:
-        process.wait_until(lambda: "payouts" in children_of(process.run.pid), 120)
+        process.wait_until(lambda: "payouts" in children_of(process.run.pid))
         children = children_of(process.run.pid)
         assert set(children) == {"devnet", "follow", "serve", "payouts"}
         # A node that is gone is only waited for; faulthandler makes the API say where it was.

@@ -26,7 +26,7 @@ def installed(folder: Path) -> Path:
     modules = folder / "node_modules"
     modules.mkdir(parents=True)
     build = [node_program(), str(CLIENT / "build.js"), str(modules / "peakedex-client")]
-    subprocess.run(build, check=True, timeout=60)
+    subprocess.run(build, check=True, timeout=240)
     (modules / "@hiveio").symlink_to(HERE / "node_modules" / "@hiveio")
     return folder
 

@@ -72,7 +72,7 @@ class DhiveTrader:
         }
         command = [node_program(), str(HERE / "dhive.cjs")]
         ran = subprocess.run(
-            command, input=json.dumps(job), capture_output=True, text=True, check=False, timeout=60
+            command, input=json.dumps(job), capture_output=True, text=True, check=False, timeout=240
         )
         assert ran.returncode == 0, ran.stderr
         self.seen = json.loads(ran.stdout)

@@ -63,7 +63,7 @@ def call(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
         **options,
     )
     return done, server.log.read_text().splitlines()

@@ -72,7 +72,7 @@ def test_a_copy_of_the_database_has_the_rights_of_all(database: str) -> None:
     def run(words: str, url: str, given: bytes = b"") -> bytes:
         name, *options = words.split()
         command = [str(programs() / name), *options, as_role(url, "peakedex-indexer")]
-        done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=60)
+        done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=240)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 

@@ -219,7 +219,7 @@ def test_the_order_of_sets_and_dictionaries_does_not_matter(
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
             check=True,
-            timeout=120,
+            timeout=240,
         )
         said = json.loads(run.stdout)
         assert said["journal_hash"] == plain(1).journal_hash

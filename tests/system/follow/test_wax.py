@@ -61,7 +61,7 @@ def version_of(python: str) -> str | None:
     """Its version, if it works and is new enough."""
     code = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
     try:
-        run = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+        run = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=240, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     version = run.stdout.strip()
@@ -109,7 +109,7 @@ def verdicts(python: Path, blocks: list[bytes], folder: Path) -> list[str]:
         text=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=300,
+        timeout=2400,
         check=False,
     )
     assert run.returncode == 0, run.stderr

@@ -208,7 +208,7 @@ class Operator:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=240,
         )
 
     def cosign(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -23,7 +23,7 @@ def run(program: str, folder: Path) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     return done.stdout.splitlines()
 
@@ -88,6 +88,6 @@ def test_the_program_runs_without_memory_that_is_written_and_executed(tmp_path: 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert (done.stdout.strip(), done.stderr) == ("130", "")
