@@ -6,6 +6,7 @@ line that differs, and the operation on the chain that caused the replay's versi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -17,7 +18,7 @@ from indexer.chain.blocks import Block, BlockError
 from indexer.chain.decode import decode
 from indexer.chain.receipts import Receipts
 from indexer.sources.source import Cursor, LiveSource
-from settlement.core.events import Event, VenueFilter
+from settlement.core.events import BlockHeader, Event, VenueFilter
 from settlement.core.journal.lines import chain_hash, iso_time
 from settlement.core.journal.state_text import state_text
 from settlement.core.state_machine import StateMachine
@@ -27,7 +28,12 @@ from settlement.store.write.projector import Batch
 JOURNAL_LINE: Final = "journal line"
 JOURNAL_HASH: Final = "journal hash"
 STATE_LINE: Final = "state line"
+NO_BLOCK: Final = "block 0 - -"
+"""The `block` line of a state before the first block with journal lines."""
 _SHOWN_CHARACTERS: Final = 4_000
+_GRANT: Final = re.compile(r"grant (\S+) (\S+) ([0-9]{1,18}) ")
+_ENDS: Final = re.compile(r"(?:grant|timer) (\S+) (\S+) ")
+"""A grant, or a timer: account, and who may act for it or has set it."""
 
 
 class TargetError(Exception):
@@ -107,6 +113,8 @@ class JournalComparator:
     def __init__(self, rules: StateMachine) -> None:
         self.blocks = 0
         """Number of blocks with journal lines that agreed."""
+        self.newest = NO_BLOCK
+        """The `block` line of the newest of them."""
         self._rules = rules
         self._theirs: Iterator[TargetBlock] = iter(())
         self._next: TargetBlock | None = None
@@ -152,6 +160,7 @@ class JournalComparator:
                 )
             )
         self.blocks += 1
+        self.newest = ours.partition("\n")[0]
 
     def _take(self, number: int) -> TargetBlock | None:
         """The target's part of a block; None where it has none."""
@@ -267,14 +276,37 @@ def _plain(line: str | None) -> str | None:
     return text if line.endswith("\n") else f"{text} [cut off: no line end]"
 
 
-def compare_states(rules: StateMachine, theirs: str, where: str) -> None:
-    """Raise MismatchFound unless `theirs` is the replay's state text. `where`: its origin, for messages."""
+def compare_states(rules: StateMachine, theirs: str, where: str, newest: str | None = None) -> None:
+    """Raise MismatchFound unless `theirs` is the replay's state text. `where`: its origin, for messages.
+
+    Of a block without journal lines a database that has gone on has no id, and answers with the state of the
+    newest block that has lines; `newest` is that block's `block` line.
+    """
     ours = state_text(rules.state)
     if ours == theirs:
+        return
+    header = rules.state.header
+    if newest is not None and header is not None and ours == _moved_on(theirs, newest, header):
         return
     line, mine, other = first_difference(ours, theirs)
     cause = f"the journals agree: {where} does not follow from the journal"
     raise MismatchFound(Mismatch(STATE_LINE, rules.next_block() - 1, line, mine, other, cause))
+
+
+def _moved_on(text: str, newest: str, header: BlockHeader) -> str:
+    """The state text of the block `newest` after blocks without journal lines, the last of which is `header`.
+
+    Without a line only grants end, each with the timer that its grantee has set, and no pair stays left over
+    by firing. Any other text is returned as it is.
+    """
+    head, has_block, rest = text.partition(f"\n{newest}\n")
+    if not has_block:
+        return text
+    lines = [line for line in _lines(rest) if not line.startswith("left ")]
+    grants = [grant for line in lines if (grant := _GRANT.match(line)) is not None]
+    ended = {grant.group(1, 2) for grant in grants if int(grant[3]) <= header.timestamp}
+    kept = (line for line in lines if (found := _ENDS.match(line)) is None or found.group(1, 2) not in ended)
+    return f"{head}\nblock {header.number} {header.block_id} {iso_time(header.timestamp)}\n{''.join(kept)}"
 
 
 class BoundedSource:

@@ -88,7 +88,8 @@ class Verification:
             with self._rows_must_follow((ValueError,)):
                 theirs = side.state(last)
             if theirs is not None:
-                compare_states(rules, theirs, f"the state of this block according to {side.name}")
+                where = f"the state of this block according to {side.name}"
+                compare_states(rules, theirs, where, self._sink.journal.newest)
                 compared.append("state")
         if isinstance(side, DatabaseTarget):
             compared += self._compare_rows(side, reached=last == side.last)

@@ -19,6 +19,7 @@ import zstandard
 
 from indexer.audit.compare import TargetError, TargetUnavailable
 from indexer.audit.targets import LIMITS, ApiTarget, DatabaseTarget
+from indexer.devnet.traders.payloads import custom_json, intent
 from tests.support import postgres
 from tests.support.doc_examples import answers
 from tests.support.ports import free_port
@@ -170,6 +171,48 @@ def test_nodes_and_an_archive_of_theirs_against_an_indexer_that_goes_on(here: Pa
         assert moved[0] > ended
         assert (said["last_block"], said["their_last_block"]) == (moved[0], ended)
         assert said["compared"] == ["journal", "state", "rows"]
+
+
+def test_the_state_after_blocks_in_which_nothing_happened(here: Path, venue: Path) -> None:
+    """The database has gone on, without their ids. In them a grant ends, with its timer, without a line."""
+    with world(blocks=12) as chain:
+        grant = {"to": "bobby", "pairs": ["PEK/SWAP.HIVE"], "perDay": {"PEK": "1"}, "bandBps": 100}
+        for name in ("alice", "bobby"):
+            chain.node.faucet(name)
+        until = chain.node.chain.head_time + 100
+        for signer, action, payload in (
+            ("alice", "grant", {**grant, "until": until}),
+            ("bobby", "cancelAllAfter", {"seconds": 86_400, "for": "alice"}),
+        ):
+            chain.node.broadcast([custom_json(chain.venue, signer, intent(chain.venue, action, payload))])
+            chain.node.tick()
+        chain.idle(60)
+        recorded = ("archive", "record", "--venue", venue, *chain.nodes, "--out", "recorded")
+        assert peakedex(*recorded).code == OK
+        last = chain.irreversible
+        chain.idle(5)
+        chain.follow(here / "dex.db")
+        then = peakedex("state", "--db", "dex.db", "--block", last).out
+        assert f"\nblock {last} " not in then
+        assert "\ngrant alice bobby " in then
+        assert "\ntimer alice bobby " in then
+        said = verify(venue, "dex.db", "--archive", "recorded", "--json")
+        assert said.code == OK, said.out
+        assert said.json["last_block"] == last
+        assert said.json["compared"] == ["journal", "state", "rows against its own journal"]
+        change(here / "dex.db", "update balance_changes set available = available + 1")
+        lied = difference(verify(venue, "dex.db", "--archive", "recorded", "--json"))
+        assert lied["what"] == "state line"
+
+
+def test_the_state_of_a_venue_in_which_nothing_has_happened_yet(here: Path, venue: Path) -> None:
+    with world() as chain:
+        chain.idle(5)
+        assert peakedex("archive", "record", "--venue", venue, *chain.nodes, "--out", "recorded").code == OK
+        chain.idle(5)
+        chain.follow(here / "dex.db")
+        said = verify(venue, "dex.db", "--archive", "recorded", "--json")
+        assert said.code == OK, said.out
 
 
 def test_until(venue: Path, archive: Path, made: Path) -> None:

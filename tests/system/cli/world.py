@@ -60,6 +60,11 @@ class World:
             self.bots.step()
             self.node.tick()
 
+    def idle(self, blocks: int) -> None:
+        """Blocks in which nobody acts."""
+        for _ in range(blocks):
+            self.node.tick()
+
     def list_late(self) -> None:
         """List a token that is not in the venue file, with an escrow account that is; alice deposits it."""
         venue, node = self.venue, self.node
@@ -158,7 +163,7 @@ class Process:
         if self.run.poll() is None:
             self.run.terminate()
             with suppress(subprocess.TimeoutExpired):
-                self.run.wait(15)
+                self.run.wait(60)
         with suppress(ProcessLookupError):
             os.killpg(self.run.pid, signal.SIGKILL)
         self.run.wait(20)
