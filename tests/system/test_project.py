@@ -356,7 +356,7 @@ def test_ci_runs_what_a_developer_runs() -> None:
 def test_make_runs_the_tiers(target: str) -> None:
     """`make test` runs every folder of tests that holds tests, and `make test-quick` those without servers."""
     done = subprocess.run(["make", "-n", "-s", target], cwd=ROOT, capture_output=True, text=True, check=True)
-    [pytest_line] = [line for line in done.stdout.splitlines() if " -m pytest " in line]
+    [pytest_line] = [line for line in done.stdout.splitlines() if " -m pytest -n " in line]
     folders = re.findall(r"\btests/\w+", pytest_line)
     assert folders == {"test": [], "test-quick": ["tests/unit", "tests/property", "tests/scenarios"]}[target]
     assert ("lint-imports" in done.stdout) == (target == "test")
