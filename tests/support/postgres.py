@@ -178,6 +178,7 @@ class Server:
     def kill(self) -> None:
         """Kill the server and all its children at once, as a power cut would."""
         assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)  # or it would start more of them meanwhile
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         for process in (self._process.pid, *map(int, children)):
             os.kill(process, signal.SIGKILL)
