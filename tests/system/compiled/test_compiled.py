@@ -1,20 +1,12 @@
-"""Rules and projector compiled with mypyc behave as in pure Python.
-
-They are compiled without optimization, once per change, and kept in pytest's cache.
-"""
+"""Rules and projector compiled with mypyc behave as in pure Python."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import pickle
-import shutil
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hatch_build import CannotCompile, compile_rules, compiler
+from hatch_build import CannotCompile, compiler
 from settlement.core.events import Action, BlockHeader, Event
 from tests.property.model.event_generator import EventGenerator
 from tests.property.model.naive_model import NaiveModel
@@ -31,8 +23,8 @@ from tests.property.model.random_venues import header_after, random_venue
 from tests.scenarios.golden import golden
 from tests.support.examples import examples
 from tests.system.compiled.compiled_rules import Exchange
+from tests.system.compiled.kept import environment, kept_rules
 
-ROOT = Path(__file__).parents[3]
 NOT_TESTED = "THE COMPILED RULES WERE NOT TESTED: "
 RANDOM = st.randoms(note_method_calls=False, use_true_random=False)
 
@@ -42,30 +34,7 @@ def compiled(request: pytest.FixtureRequest) -> Path:
     """A folder with the package `settlement`, rules and projector compiled."""
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
         pytest.skip(NOT_TESTED + "Python's headers are missing (Debian and Ubuntu: apt install python3-dev)")
-    digest = sha256(f"{sys.version} mypy {version('mypy')}".encode())
-    for path in (ROOT / "hatch_build.py", *sorted((ROOT / "settlement").rglob("*.py"))):
-        digest.update(path.read_bytes())
-    assert request.config.cache is not None
-    kept = request.config.cache.mkdir("peakedex-compiled")
-    home = kept / digest.hexdigest()[:16]
-    with (kept / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests may run in several processes
-        if not (home / "complete").exists():
-            for older in kept.glob("*/"):
-                shutil.rmtree(older)
-            _compile(home)
-            (home / "complete").touch()
-    return home
-
-
-def _compile(home: Path) -> None:
-    home.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MYPYC_OPT_LEVEL", "0")
-        libraries = compile_rules(ROOT, home)
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    for module in ("core/state_machine", "store/write/ledger/ledger", "store/write/rows"):
-        assert Path("settlement", f"{module}{suffix}") in libraries
+    return kept_rules(request.config)
 
 
 class CompiledProcess:
@@ -77,7 +46,7 @@ class CompiledProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=home,
-            env={**os.environ, "PYTHONPATH": f"{home}{os.pathsep}{ROOT}"},
+            env=environment(home),
         )
 
     def send(self, *message: object) -> None:

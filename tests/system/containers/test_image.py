@@ -18,6 +18,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from tests.support.waiting import wait_until
+from tests.system.compiled import kept
 from tests.system.containers import images
 from tests.system.containers.images import ROOT, buildah, command, container
 
@@ -44,7 +45,7 @@ class Images:
 
 
 @pytest.fixture(scope="module")
-def built() -> Iterator[Images]:
+def built(request: pytest.FixtureRequest) -> Iterator[Images]:
     if reason := images.why_not():
         pytest.skip(reason)
     images.STORE.mkdir(exist_ok=True)
@@ -59,6 +60,8 @@ def built() -> Iterator[Images]:
             names = [images.build(target) for target in ("peakedex", "web")]
             program, web = (stack.enter_context(container(name)) for name in names)
             files = Path(buildah("mount", program))
+        for installed in files.glob("opt/peakedex/lib/python3*/site-packages"):
+            kept.take(request.config, installed)
         yield Images(program, web, files)
 
 
