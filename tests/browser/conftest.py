@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from playwright.sync_api import (
 )
 
 from tests.browser import chromium
-from tests.browser.watch import Watch
+from tests.browser.watch import RECORDED_TOASTS, Watch
 
 if TYPE_CHECKING:
     from tests.browser.world import World
@@ -30,8 +31,10 @@ BLANK = "<!doctype html><html lang=en><title>blank</title><body></body></html>"
 
 
 MAX_TEST_SECONDS = 900
-TIMEOUT_MS = 240_000
+TIMEOUT_MS = 25_000
 """Long, because the machine may be busy: only failing tests wait for it."""
+NO_TIMEOUTS = "AbortSignal.timeout = () => new AbortController().signal;"
+"""Script by which no request of a page times out: a busy machine is no silent server."""
 
 
 @pytest.fixture(autouse=True)
@@ -58,13 +61,29 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@contextmanager
+def open_context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A browser context; `options` are those of `Browser.new_context`.
+
+    Whatever of its requests is in flight at the end fails neither this test nor a later one.
+    """
+    context = browser.new_context(**options)
+    context.set_default_timeout(TIMEOUT_MS)
+    context.add_init_script(NO_TIMEOUTS)
+    context.add_init_script(RECORDED_TOASTS)
+    try:
+        yield context
+    finally:
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")
+        context.unroute_all(behavior="ignoreErrors")
+        context.close()
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
-    context.set_default_timeout(TIMEOUT_MS)
-    yield context
-    context.unroute_all(behavior="ignoreErrors")  # a request in flight would fail in a later test
-    context.close()
+    with open_context(browser, locale="en-GB", timezone_id="Europe/Berlin") as context:
+        yield context
 
 
 def serve_files(context: BrowserContext, origin: str, api: Callable[[str], Any] | None = None) -> None:
@@ -94,21 +113,22 @@ def serve_files(context: BrowserContext, origin: str, api: Callable[[str], Any] 
 @pytest.fixture(scope="module")
 def modules(browser: Browser) -> Iterator[Page]:
     """A shared blank page for importing pure modules of the site."""
-    context = browser.new_context()
+    with open_context(browser) as context:
+        yield open_blank(context)
+
+
+def open_blank(context: BrowserContext) -> Page:
+    """A blank page of the site, without an API."""
     serve_files(context, "https://site.test")
     page = context.new_page()
     page.goto("https://site.test/blank.html")
-    yield page
-    context.close()
+    return page
 
 
 @pytest.fixture
 def blank(context: BrowserContext) -> Page:
     """A blank page of the test's own for importing modules of the site."""
-    serve_files(context, "https://site.test")
-    page = context.new_page()
-    page.goto("https://site.test/blank.html")
-    return page
+    return open_blank(context)
 
 
 @pytest.fixture(scope="package")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from playwright.sync_api import BrowserContext, Page
 
-from playwright.sync_api import BrowserContext, Page, expect
-
+from tests.browser.watch import until
 from tests.browser.world import World
 
 
@@ -19,6 +18,14 @@ def use_practice_account(context: BrowserContext, world: World) -> str:
     return name
 
 
-def toast(page: Page, text: str) -> None:
-    """Wait for a toast whose title begins with the text."""
-    expect(page.locator(".toast .title", has_text=re.compile(f"^{re.escape(text)}")).first).to_be_visible()
+def toast(page: Page, title: str) -> str:
+    """Wait for a toast whose title begins so, and return its text. Each one counts once, also if it is gone by now."""
+    text: list[str] = until(
+        page,
+        """(start) => {
+          const at = toastsSeen.findIndex(([title]) => title.startsWith(start));
+          return at >= 0 && toastsSeen.splice(at, 1)[0];
+        }""",
+        title,
+    )
+    return " ".join(text)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
 
 from settlement.core.parsing.amounts import MAX_UNITS, read_decimal, show_units, to_units
-from tests.browser.conftest import serve_files
+from tests.browser.conftest import open_blank, open_context
 from tests.support.examples import examples
 
 FULL = str(MAX_UNITS)
@@ -124,19 +124,16 @@ def test_the_ambiguous_and_the_impossible_are_refused_with_a_reason(
 @pytest.mark.parametrize("value", [0.5, 12.25, 1234.5, 1234567.25])
 def test_a_number_as_the_browser_s_locale_writes_it(browser: Browser, locale: str, value: float) -> None:
     """What a table in that language shows can be pasted, or is refused; it is never read as another number."""
-    context = browser.new_context(locale=locale)
-    serve_files(context, "https://site.test")
-    page = context.new_page()
-    page.goto("https://site.test/blank.html")
-    written = page.evaluate("(value) => value.toLocaleString()", value)
-    found = call(page, "parse", written, 2)
+    with open_context(browser, locale=locale) as context:
+        page = open_blank(context)
+        written = page.evaluate("(value) => value.toLocaleString()", value)
+        found = call(page, "parse", written, 2)
     if locale in ("ar-EG", "fa-IR"):
         assert found == {"problem": "Use the digits 0 to 9."}, written
     elif written != "12,34,567.25":  # the groups of India
         assert found == {"units": f"{round(value * 100)}n"}, written
     else:
         assert found == {"problem": SEPARATORS}
-    context.close()
 
 
 def test_an_empty_input_has_no_error(modules: Page) -> None:

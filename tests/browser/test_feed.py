@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.watch import routed, until
+from tests.browser.watch import held, routed, until
 from tests.browser.world import World
 from tests.support.waiting import wait_until
 
@@ -37,14 +36,17 @@ MANGLE = """(() => {
 })();"""
 
 
-@pytest.fixture
-def moving(world: World) -> Iterator[Callable[[], None]]:
-    """A function that lets the bots trade for some blocks."""
+Move = Callable[..., None]
 
-    def move() -> None:
+
+@pytest.fixture
+def moving(world: World) -> Iterator[Move]:
+    """A function that lets the bots trade for some blocks, and until that is enough."""
+
+    def move(is_enough: Callable[[], object] = lambda: True) -> None:
         before = world.node.chain.head
         world.jobs.append(world.bots.step)
-        wait_until(lambda: world.node.chain.head >= before + 8)
+        wait_until(lambda: world.node.chain.head >= before + 8 and is_enough())
         world.jobs.remove(world.bots.step)
         world.fill_book()  # the bots may have taken a whole side
 
@@ -59,13 +61,9 @@ def fresh(world: World, side: str) -> list[list[str]]:
     return [[row["price"], row["amount"][:-6]] for row in body[side]]
 
 
-def expect_current_book(page: Page, world: World, seconds: float = 60) -> None:
+def expect_current_book(page: Page, world: World) -> None:
     """Wait until the displayed book equals a new snapshot."""
-    until(
-        page,
-        "document.querySelectorAll('#book .levels tbody tr:not(.skeleton-row)').length > 8",
-        seconds=seconds,
-    )
+    until(page, "document.querySelectorAll('#book .levels tbody tr:not(.skeleton-row)').length > 8")
     wrong: dict[str, Any] = {}
 
     def is_true() -> bool:
@@ -82,7 +80,7 @@ def expect_current_book(page: Page, world: World, seconds: float = 60) -> None:
         )
         return shown == true
 
-    wait_until(is_true, timeout=seconds, what=lambda: f"the true book shown; they differ: {wrong}", poll=0.2)
+    wait_until(is_true, what=lambda: f"the true book shown; they differ: {wrong}", poll=0.2)
 
 
 @pytest.fixture
@@ -103,25 +101,25 @@ def state(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("mangle", ["", "drop", "twice", "late"])
 def test_lost_duplicate_and_late_changes(
-    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None], mangle: str
+    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Move, mangle: str
 ) -> None:
     context.add_init_script(MANGLE)
     context.add_init_script(f"window.mangle = {mangle!r};")
     page = trade()
     state(page, "live")
     expect_current_book(page, world)
-    moving()
-    until(page, "changes > 3")
+    moving(lambda: page.evaluate("changes > 3"))
     page.evaluate("window.mangle = ''")
     expect_current_book(page, world)
     state(page, "live")
 
 
 def test_a_lost_connection_is_shown_and_recovers(
-    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
+    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Move
 ) -> None:
     page = trade()
     state(page, "live")
+    expect_current_book(page, world)  # what is still loading would end as well
     context.set_offline(True)
     page.evaluate("window.stop()")  # what is open ends as well
     expect(page.locator(".dot.broken, .dot.connecting").first).to_be_visible()
@@ -148,7 +146,7 @@ LATE = """(() => {
 
 
 def test_a_resume_that_comes_too_late_gets_a_snapshot(
-    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
+    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Move
 ) -> None:
     context.add_init_script(LATE)
     page = trade()
@@ -163,7 +161,7 @@ def test_a_resume_that_comes_too_late_gets_a_snapshot(
 
 
 def test_without_the_stream_it_polls(
-    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Callable[[], None]
+    trade: Callable[[], Page], context: BrowserContext, world: World, moving: Move
 ) -> None:
     def refuse(route: Route) -> None:
         route.fulfill(status=503, json={"code": "E_STREAMS"})
@@ -181,14 +179,9 @@ def test_without_the_stream_it_polls(
 def test_a_slow_api_shows_skeletons_first(
     trade: Callable[[], Page], context: BrowserContext, world: World
 ) -> None:
-    def slow(route: Route) -> None:
-        time.sleep(0.4)
-        route.continue_()
-
-    context.route("**/api/**", slow)
-    page = context.new_page()
-    page.goto(f"{world.site}/{TRADE}", wait_until="commit")
-    expect(page.locator("#book .skeleton-bar").first).to_be_visible()
+    with held(context, "**/api/stream**"):
+        page = trade()
+        expect(page.locator("#book .skeleton-bar").first).to_be_visible()
     expect_current_book(page, world)
 
 
@@ -207,9 +200,6 @@ def test_a_failing_api_is_shown_and_recovers(
         expect(page.locator("#banners, main").first).to_be_visible()
         expect(page.locator("body")).to_contain_text("Something went wrong on our side.")
         assert failing
-    retry = page.get_by_role("button", name="Retry").first
-    if retry.is_visible():
-        retry.click()
     expect_current_book(page, world)
 
 

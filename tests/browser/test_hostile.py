@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from indexer.devnet.hive.operations import Coin, Transfer
 from indexer.devnet.traders.payloads import raw_json
-from tests.browser.watch import Watch, until
+from tests.browser.watch import Watch, pumped, until
 from tests.browser.world import World
 
 OpenPage = Callable[[str], Watch]
@@ -108,5 +108,5 @@ def test_the_content_security_policy_is_enforced(watched: OpenPage) -> None:
     assert ran is None
     sent = page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'blocked')")
     assert sent == "blocked"
-    assert len(watch.troubles) >= 2
+    pumped(page, lambda: len(watch.troubles) >= 2)
     watch.troubles.clear()

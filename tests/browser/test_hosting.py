@@ -11,10 +11,13 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
+from tests.browser.conftest import open_context
+from tests.browser.practice import toast
 from tests.browser.watch import Watch, until
 from tests.browser.world import World
+from tests.support.waiting import TIMEOUT_SECONDS
 from tests.system.cli.command import OK, peakedex
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
@@ -46,7 +49,7 @@ def host(world: World, tmp_path: Path) -> Iterator[str]:
             body = self.rfile.read(length) if length else None
             request = Request(world.site + self.path.removeprefix(UNDER), data=body, method=self.command)
             try:
-                with urlopen(request, timeout=60) as answer:
+                with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
                     self.send_response(answer.status)
                     self.send_header("Content-Type", answer.headers["Content-Type"])
                     self.end_headers()
@@ -71,7 +74,12 @@ def host(world: World, tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_site_works_in_a_sub_path_of_a_static_host(browser: Browser, world: World, host: str) -> None:
-    context = browser.new_context()
+    with open_context(browser) as context:
+        tour(context, world, host)
+
+
+def tour(context: BrowserContext, world: World, host: str) -> None:
+    """All screens, and an order signed with a practice account."""
     page = context.new_page()
     watch = Watch(page, host)
     page.goto(f"{host}/")
@@ -97,9 +105,8 @@ def test_the_site_works_in_a_sub_path_of_a_static_host(browser: Browser, world: 
     page.locator("#ticket-amount").fill("3")
     page.locator("#ticket").get_by_role("button", name="Buy PEK").click()
     page.get_by_role("button", name="Sign", exact=True).click()
-    expect(page.locator(".toast .title").first).to_contain_text("Order placed: Buy 3.00 PEK")
+    toast(page, "Order placed: Buy 3.00 PEK")
     watch.check()
-    context.close()
 
 
 def test_all_addresses_are_relative() -> None:

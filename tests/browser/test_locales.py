@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.browser.conftest import TIMEOUT_MS, serve_files
-from tests.browser.watch import DRAWN_TEXTS, until
+from tests.browser.conftest import open_blank, open_context
+from tests.browser.watch import DRAWN_TEXTS, settled, until
 from tests.browser.world import World
 from tests.support.waiting import wait_until
 
@@ -32,27 +33,35 @@ def resident(world: World) -> str:
     return name
 
 
-def visit(browser: Browser, world: World, name: str, path: str, zone: str, locale: str) -> Page:
-    context = browser.new_context(timezone_id=zone, locale=locale, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(TIMEOUT_MS)
-    context.add_init_script(f"localStorage.setItem('peakedex.account', '{name}');{DRAWN_TEXTS}")
-    page = context.new_page()
-    page.goto(f"{world.site}/{path}")
-    until(page, "document.querySelector('.dot.live') !== null")
-    until(page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0")
-    return page
+Visit = Callable[[str, str, str], Page]
 
 
-def texts(page: Page) -> dict[str, str]:
-    """What the panels of the trading screen say, and what is drawn in the chart."""
-    chart = chart_texts(page)
-    page.get_by_role("tab", name="Trade history").click()
-    expect(page.locator("#account tbody tr:not(.skeleton-row)").first).to_be_visible()
-    panels: dict[str, str] = page.evaluate(
+@pytest.fixture
+def visit(browser: Browser, world: World, resident: str) -> Iterator[Visit]:
+    """A function that opens a page in a time zone and a locale."""
+    with ExitStack() as contexts:
+
+        def open_page(path: str, zone: str, locale: str) -> Page:
+            size: ViewportSize = {"width": 1440, "height": 900}
+            context = contexts.enter_context(
+                open_context(browser, timezone_id=zone, locale=locale, viewport=size)
+            )
+            context.add_init_script(f"localStorage.setItem('peakedex.account', '{resident}');{DRAWN_TEXTS}")
+            page = context.new_page()
+            page.goto(f"{world.site}/{path}")
+            settled(page)
+            return page
+
+        yield open_page
+
+
+def panels(page: Page) -> dict[str, str]:
+    """What the panels of the trading screen say."""
+    found: dict[str, str] = page.evaluate(
         "Object.fromEntries(['book', 'trades', 'account', 'ticket', 'pair-bar']"
         ".map((id) => [id, document.getElementById(id).innerText]))"
     )
-    return panels | {"chart": chart}
+    return found
 
 
 def chart_texts(page: Page) -> str:
@@ -71,24 +80,27 @@ def chart_texts(page: Page) -> str:
 
 
 @pytest.mark.parametrize(("zone", "locale"), list(zip(ZONES, LOCALES, strict=True)))
-def test_every_locale_shows_the_same(
-    browser: Browser, world: World, resident: str, zone: str, locale: str
-) -> None:
+def test_every_locale_shows_the_same(visit: Visit, zone: str, locale: str) -> None:
     """Digits, separators, order of the date and 24 hours are the site's own."""
-    shown = []
-    for name in ("en-GB", locale):
-        page = visit(browser, world, resident, TRADE, zone, name)
-        shown.append(texts(page))
-        page.context.close()
-    assert shown[1] == shown[0]
-    assert not FOREIGN_DIGITS.search(str(shown))
+    british, foreign = (visit(TRADE, zone, name) for name in ("en-GB", locale))
+    assert chart_texts(foreign) == chart_texts(british)
+    for page in (british, foreign):
+        page.get_by_role("tab", name="Trade history").click()
+        expect(page.locator("#account tbody tr:not(.skeleton-row)").first).to_be_visible()
+        expect(page.locator("#one-click-state")).to_be_visible()  # the last part to be loaded
+    shown: list[dict[str, str]] = []
+
+    def are_alike() -> bool:
+        shown[:] = [panels(british), panels(foreign)]
+        return shown[0] == shown[1]
+
+    wait_until(are_alike, what=lambda: f"the same in both locales: {shown}")
+    assert not FOREIGN_DIGITS.search(f"{shown[1]} {chart_texts(foreign)}")
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_times_are_local_and_tooltips_are_utc(
-    browser: Browser, world: World, resident: str, zone: str
-) -> None:
-    page = visit(browser, world, resident, TRADE, zone, "ar-EG")
+def test_times_are_local_and_tooltips_are_utc(visit: Visit, world: World, resident: str, zone: str) -> None:
+    page = visit(TRADE, zone, "ar-EG")
     [trade, *_] = world.get("history?base=PEK&quote=SWAP.HIVE&limit=1")["trades"]
     local = datetime.fromisoformat(trade["ts"]).astimezone(ZoneInfo(zone))
     first = page.locator("#trades tbody tr").first.locator("td").last
@@ -97,22 +109,18 @@ def test_times_are_local_and_tooltips_are_utc(
     placed = page.locator("#account tbody tr").first.locator("td").nth(6)
     [order] = world.get(f"orders?user={resident}&status=open")["orders"]
     local = datetime.fromisoformat(order["ts"]).astimezone(ZoneInfo(zone))
-    assert placed.text_content() == f"{local.day} {local:%b, %H:%M}"
-    page.context.close()
+    expect(placed).to_have_text(f"{local.day} {local:%b, %H:%M}")
 
 
 @pytest.mark.parametrize(
     ("path", "locale"),
     list(zip(["", "portfolio.html", "transfer.html", "audit.html"], LOCALES[::-1], strict=True)),
 )
-def test_every_page_shows_the_site_s_own_digits(
-    browser: Browser, world: World, resident: str, path: str, locale: str
-) -> None:
-    page = visit(browser, world, resident, path, "Asia/Kathmandu", locale)
+def test_every_page_shows_the_site_s_own_digits(visit: Visit, path: str, locale: str) -> None:
+    page = visit(path, "Asia/Kathmandu", locale)
     if path == "portfolio.html":
         expect(page.locator("#history-title")).to_be_visible()
     assert not FOREIGN_DIGITS.search(page.locator("body").inner_text())
-    page.context.close()
 
 
 # -- lib/format.js -----------------------------------------------------------------------------------------------
@@ -126,12 +134,8 @@ FORMAT = """async (times) => {
 @pytest.fixture(params=[("UTC", "en-US"), ("Asia/Kathmandu", "ar-EG"), ("Pacific/Apia", "fa-IR")])
 def clock(browser: Browser, request: pytest.FixtureRequest) -> Iterator[tuple[Page, ZoneInfo]]:
     zone, locale = request.param
-    context = browser.new_context(timezone_id=zone, locale=locale)
-    serve_files(context, "https://site.test")
-    page = context.new_page()
-    page.goto("https://site.test/blank.html")
-    yield page, ZoneInfo(zone)
-    context.close()
+    with open_context(browser, timezone_id=zone, locale=locale) as context:
+        yield open_blank(context), ZoneInfo(zone)
 
 
 def test_the_hour_after_midnight_is_zero_and_other_years_are_named(clock: tuple[Page, ZoneInfo]) -> None:

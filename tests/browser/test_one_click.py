@@ -4,8 +4,8 @@ answers otherwise. With the fake Keychain and a fake API first, then with the pr
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import serve_files
+from tests.browser.conftest import open_context, serve_files
 from tests.browser.practice import toast, use_practice_account
 from tests.browser.venue import venue
 from tests.browser.watch import Watch, altered, until
@@ -23,6 +23,7 @@ from tests.browser.world import World
 STAND_IN = (Path(__file__).parent / "keychain.js").read_text("utf-8")
 ORIGIN = "https://site.test"
 ORDER_ID = "ab" * 20
+NOW = 1_790_000_000.0  # in the afternoon: allowances are of a day
 CHOICE = {
     "isOn": True,
     "skipsReview": True,
@@ -44,8 +45,8 @@ def iso(seconds: float) -> str:
 class Api:
     """A fake of the read API about alice."""
 
-    def __init__(self, now: float | None = None) -> None:
-        self.now = time.time() if now is None else now
+    def __init__(self) -> None:
+        self.now = NOW
         self.block = 100
         self.used = "0"
         self.until = self.now + 3600
@@ -148,25 +149,31 @@ OpenSite = Callable[..., Page]
 
 @pytest.fixture
 def site(browser: Browser) -> Iterator[OpenSite]:
-    """Open blank pages with a fake API, in which alice has a Keychain that signs with her posting key by itself."""
-    contexts: list[BrowserContext] = []
+    """Open blank pages with a fake API, in which alice has a Keychain that signs with her posting key by itself.
 
-    def open_site(api: Api, choice: dict[str, Any] | None = CHOICE, clock: float | None = None) -> Page:
-        context = browser.new_context()
-        contexts.append(context)
+    With `stands` their timers stand still until the test moves them.
+    """
+    contexts = ExitStack()
+
+    def open_site(api: Api, choice: dict[str, Any] | None = CHOICE, *, stands: bool = False) -> Page:
+        context = contexts.enter_context(open_context(browser))
         serve_files(context, ORIGIN, api)
         context.add_init_script("window.keychainAfter = 0;")
         context.add_init_script(STAND_IN)
         page = context.new_page()
-        if clock is not None:
-            page.clock.install(time=clock)
+        if stands:
+            page.clock.install(time=NOW - 3600)
+            page.clock.pause_at(NOW)
+        else:
+            page.clock.set_fixed_time(NOW)  # timers run
         page.goto(f"{ORIGIN}/blank.html")
+        if stands:
+            page.clock.run_for(1)  # Keychain is injected
         page.evaluate(SETUP, [venue(), choice])
         return page
 
-    yield open_site
-    for context in contexts:
-        context.close()
+    with contexts:
+        yield open_site
 
 
 def asked(page: Page, count: int) -> list[dict[str, Any]]:
@@ -226,7 +233,7 @@ def test_the_review_offers_the_active_key_instead(site: OpenSite) -> None:
         ({**CHOICE, "isOn": "yes"}, {}, None),
         ({"isOn": True}, {}, None),
         (CHOICE, {"has_grant": False}, "one-click trading has expired or was revoked."),
-        (CHOICE, {"until": time.time() - 1}, "one-click trading has expired or was revoked."),
+        (CHOICE, {"until": NOW - 1}, "one-click trading has expired or was revoked."),
         (CHOICE, {"fails": "grants"}, "your one-click allowance could not be checked."),
         (CHOICE, {"fails": "marks"}, "your one-click allowance could not be checked."),
         (CHOICE, {"used": "45"}, "above today's allowance (5 of 50 SWAP.HIVE left)."),
@@ -339,7 +346,7 @@ def test_quick_orders_go_to_the_wallet_one_after_the_other_and_count_before_they
     send(page, BUY.replace("100000n", "120009n"))
     assert "above today's allowance (1.9994 of 50 SWAP.HIVE left)." in review_of(page)
     assert {request["method"] for request in asked(page, 4)} == {"Posting"}
-    assert {one["state"] for one in page.evaluate("list()")} <= {"sent", "in_block"}
+    until(page, "list().every(({ state }) => state === 'sent' || state === 'in_block')")
 
 
 def test_a_double_click_sends_one_order(site: OpenSite) -> None:
@@ -463,13 +470,12 @@ def test_the_timer_is_renewed_before_it_is_due_by_one_tab(site: OpenSite) -> Non
 def test_the_timer_is_renewed_only_when_it_is_wanted_and_due(
     site: OpenSite, choice: dict[str, Any], left: int | None, has_order: bool, expected: list[int]
 ) -> None:
-    start = 1_790_000_000.0
-    api = Api(start)
+    api = Api()
     if has_order:
         api.open_order()
     if left is not None:
         arm(api, left)
-    page = site(api, choice, clock=start)
+    page = site(api, choice, stands=True)
     page.evaluate(KEEP)
     if expected:
         until(page, "standIn.asked.length > 0")
@@ -480,10 +486,9 @@ def test_the_timer_is_renewed_only_when_it_is_wanted_and_due(
 
 def test_renewals_stop_if_the_wallet_does_not_sign_by_itself(site: OpenSite) -> None:
     """Nobody may be there: its window must not come back every two minutes."""
-    start = 1_790_000_000.0
-    api = Api(start)
+    api = Api()
     api.open_order()
-    page = site(api, OFFLINE, clock=start)
+    page = site(api, OFFLINE, stands=True)
     page.evaluate("standIn.whitelisted = false")
     page.evaluate(KEEP)
     until(page, "standIn.asked.length > 0")
@@ -533,6 +538,14 @@ def sign(page: Page) -> None:
     page.get_by_role("button", name="Sign", exact=True).click()
 
 
+@pytest.fixture
+def same_day(world: World) -> None:
+    """The chain's day, of which allowances are, does not end during the test."""
+    left = 86_400 - world.node.chain.head_time % 86_400
+    if left < 3600:
+        world.node.tick(world.node.chain.head_time + left)
+
+
 def grant_by_chain(
     world: World, name: str, seconds: int = 86_400, to: str = "posting", **changes: Any
 ) -> None:
@@ -543,6 +556,7 @@ def grant_by_chain(
     world.wait(f"grants?user={name}", lambda body: any(row["to"] == to for row in body["given"]))
 
 
+@pytest.mark.usefixtures("same_day")
 def test_one_click_trading_from_enable_to_stop(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
@@ -660,15 +674,16 @@ def test_the_end_of_a_grant_turns_it_off(watched: OpenPage, context: BrowserCont
     name = use_practice_account(context, world)
     page = watched(TRADE).page
     expect(panel(page)).to_be_visible()
-    grant_by_chain(world, name, seconds=600)
+    grant_by_chain(world, name, seconds=3600)
     panel(page).get_by_role("button", name="Turn on here").click()
     is_on(page)
-    world.node.tick(world.node.chain.head_time + 600)
+    world.node.tick(world.node.chain.head_time + 3600)
     expect(panel(page)).to_contain_text(
         "One-click trading has expired. Orders are signed with your active key."
     )
 
 
+@pytest.mark.usefixtures("same_day")
 def test_an_order_that_the_exchange_refuses_under_the_grant_can_be_signed_with_the_active_key(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
@@ -726,6 +741,7 @@ def test_the_timer_can_be_switched_off(watched: OpenPage, context: BrowserContex
     assert newest(world, name)["status"] == "open"
 
 
+@pytest.mark.usefixtures("same_day")
 def test_grants_to_trading_bots(watched: OpenPage, context: BrowserContext, world: World) -> None:
     name, bot = use_practice_account(context, world), world.trader()
     watch = watched("portfolio.html")
@@ -769,12 +785,12 @@ def test_a_grant_that_ended_while_nobody_looked_is_shown_as_expired(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
     name, bot = use_practice_account(context, world), world.trader()
-    grant_by_chain(world, name, seconds=600, to=bot)
+    grant_by_chain(world, name, seconds=3600, to=bot)
     page = watched("portfolio.html").page
     row = page.get_by_role("table", name="Grants given").locator("tr", has_text=f"@{bot}")
     expect(row).to_contain_text("Active")
     page.close()
-    world.node.tick(world.node.chain.head_time + 600)
+    world.node.tick(world.node.chain.head_time + 3600)
     world.wait(f"grants?user={name}", lambda body: body["given"] == [])
     page = watched("portfolio.html").page
     row = page.get_by_role("table", name="Grants given").locator("tr", has_text=f"@{bot}")

@@ -64,10 +64,8 @@ def test_a_pending_withdrawal_is_taken_back(watched: OpenPage, context: BrowserC
     page = watched("portfolio.html").page
     withdrawals = page.locator("section", has=page.locator("#withdrawals-title"))
     withdrawals.get_by_role("button", name="Cancel the withdrawal of 2.5 HBD").click()
-    toast(page, "Accepted: Cancel withdrawal of 2.5 HBD")
-    expect(page.locator(".toast").first).to_contain_text(
-        "Available again in one hour, unless it is paid before."
-    )
+    text = toast(page, "Accepted: Cancel withdrawal of 2.5 HBD")
+    assert "Available again in one hour, unless it is paid before." in text
     [row] = world.get(f"withdrawals?user={name}")["withdrawals"]
     assert (row["status"], row["returning"]) == ("pending", True)
     expect(withdrawals).to_contain_text(re.compile(r"Returning at \d\d:\d\d"))

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page
+from playwright.sync_api import BrowserContext, Locator, expect
 
-from tests.browser.watch import Watch, until
+from tests.browser.watch import Watch, settled, until
 from tests.browser.world import World
 
 ARTEFACTS = Path(__file__).parent / "artefacts"
@@ -45,13 +45,6 @@ def resident(world: World) -> str:
     return name
 
 
-def settled(page: Page) -> None:
-    """Wait for fonts, data and live updates."""
-    until(page, "document.fonts.status === 'loaded'")
-    until(page, "document.querySelectorAll('main .skeleton-row, main .skeleton-bar').length === 0")
-    until(page, "document.querySelector('.dot.live') !== null")
-
-
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_every_screen_at_every_width(
@@ -66,7 +59,7 @@ def test_every_screen_at_every_width(
     settled(page)
     if screen == "audit":
         until(page, "document.querySelector('#replay code')?.textContent")
-    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    until(page, "(theme) => document.documentElement.dataset.theme === theme", theme)
     ARTEFACTS.mkdir(exist_ok=True)
     for width, height in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": height})
@@ -75,6 +68,12 @@ def test_every_screen_at_every_width(
         page.screenshot(path=ARTEFACTS / f"{screen}-{theme}-{width}.png", full_page=True)
         if width == (1440 if theme == "dark" else 390):
             watch.accessible()
+
+
+IN_WINDOW = """(() => {
+  const { left, right, top, bottom } = document.querySelector("dialog[open]").getBoundingClientRect();
+  return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+})()"""
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -103,11 +102,7 @@ def test_dialogs_at_every_width(
             page.set_viewport_size({"width": width, "height": height})
             watch.fits()
             page.screenshot(path=ARTEFACTS / f"dialog-{name}-{theme}-{width}.png")
-            box = dialog.bounding_box()
-            assert box is not None
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= width
-            assert box["y"] + box["height"] <= height
+            until(page, IN_WINDOW)
         watch.accessible()
         page.keyboard.press("Escape")
         dialog.wait_for(state="detached")
@@ -117,10 +112,10 @@ def test_every_screen_without_an_account(watched: OpenPage) -> None:
     """Screens that need an account offer to choose one."""
     for screen, path in SCREENS.items():
         watch = watched(path)
-        until(watch.page, "document.querySelector('.dot.live') !== null")
+        settled(watch.page)
         watch.accessible()
         if screen in ("portfolio", "transfer"):
-            assert watch.page.get_by_role("button", name="Choose account").count() >= 1
+            expect(watch.page.get_by_role("button", name="Choose account").first).to_be_visible()
         if screen == "transfer":
             assert watch.page.get_by_text("balance unavailable").count() == 0
         watch.page.close()
@@ -155,8 +150,7 @@ def test_every_screen_works_where_the_browser_blocks_storage(
     context.add_init_script(BLOCKED)
     page = watched(SCREENS[screen]).page
     settled(page)
-    banner = page.get_by_text("This browser stores nothing for this site")
-    assert banner.count() == 1
+    expect(page.get_by_text("This browser stores nothing for this site")).to_have_count(1)
     before = page.evaluate("document.documentElement.dataset.theme")
     page.get_by_role("button", name="Switch between dark and light theme").click()
     assert page.evaluate("document.documentElement.dataset.theme") != before
@@ -169,6 +163,6 @@ def test_markets_discards_a_garbled_order_of_rows(
     context.add_init_script(f"localStorage.setItem('peakedex.marketsort', {stored!r})")
     page = watched("").page
     settled(page)
-    assert page.locator("main tbody tr").count() > 0
+    expect(page.locator("main tbody tr").first).to_be_visible()
     page.get_by_role("button", name="Volume").click()
-    assert page.locator("[aria-sort]").count() == 1
+    expect(page.locator("[aria-sort]")).to_have_count(1)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.practice import toast
-from tests.browser.watch import Watch
+from tests.browser.watch import Watch, until
 from tests.browser.world import World
 from tests.unit.site.modules import MODULES, code
 
@@ -57,10 +57,9 @@ def test_a_page_works_without_storage(watched: OpenPage, context: BrowserContext
     page.emulate_media(color_scheme="dark")
     live(page)
     expect(page.locator(".banner", has_text=SENTENCE)).to_have_count(1)
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    until(page, "document.documentElement.dataset.theme === 'dark'")
     page.get_by_role("button", name="Switch between dark and light theme").click()
-    theme = page.evaluate("document.documentElement.dataset.theme")
-    assert theme == "light"
+    until(page, "document.documentElement.dataset.theme === 'light'")
     expect(page.get_by_role("button", name="Retry")).to_have_count(0)
 
 

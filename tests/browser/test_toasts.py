@@ -11,6 +11,7 @@ from tests.browser.practice import use_practice_account
 from tests.browser.test_trading import TRADE, OpenPage
 from tests.browser.watch import until
 from tests.browser.world import World
+from tests.support.waiting import wait_until
 
 SIZES = {390: 844, 768: 1024, 1440: 900}
 SHOW = """([id, kind, title]) => import("./js/lib/toasts.js").then(({ showToast }) => showToast(id, {
@@ -39,6 +40,18 @@ def is_covered(control: Locator) -> Any:
           return over ? over.className || over.tagName : null;
         }"""
     )
+
+
+def uncovered(control: Locator) -> None:
+    """Wait until nothing lies over it: the page makes room for toasts once they have their height."""
+    wait_until(
+        lambda: is_covered(control) is None, what=lambda: f"{control} uncovered by {is_covered(control)}"
+    )
+
+
+def clear(page: Page, selector: str) -> None:
+    """Wait until no toast overlaps a control of the page as it stands."""
+    wait_until(lambda: collisions(page, selector) == [], what=lambda: collisions(page, selector))
 
 
 def collisions(page: Page, selector: str) -> list[str]:
@@ -77,28 +90,28 @@ def test_no_toast_covers_a_control(
         ("ok", "Filled"),
     ):
         show(page, kind, title)
-    assert len(titles(page)) == 3
+    expect(page.locator(".toast:visible")).to_have_count(3)
     watch.accessible()
     bar = page.locator(
         "#action-bar button" if width == 390 else "#ticket button[type=submit], #ticket .sides button"
     )
-    assert bar.count() >= 2
+    expect(bar.nth(1)).to_be_visible()
     for control in bar.all():
-        assert is_covered(control) is None
-    assert collisions(page, "#action-bar button, #ticket button") == []
+        uncovered(control)
+    clear(page, "#action-bar button, #ticket button")
     if width == 390:
         page.get_by_role("button", name="Orders", exact=True).click()
     everything = page.locator("#account").get_by_role("button", name="Cancel all").first
     expect(everything).to_be_visible()
-    assert collisions(page, "#action-bar button, #account header button:last-child") == []
-    assert is_covered(everything) is None
+    clear(page, "#action-bar button, #account header button:last-child")
+    uncovered(everything)
     for control in page.locator("#account").get_by_role("button", name="Cancel: Buy").all():
-        assert is_covered(control) is None
+        uncovered(control)
     if width == 390:
         bar.first.click()  # the ticket is a sheet above the toasts
         submit = page.locator("#ticket button[type=submit]")
         expect(submit).to_be_visible()
-        assert is_covered(submit) is None
+        uncovered(submit)
 
 
 def test_what_needs_the_user_stays_visible(blank: Page) -> None:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.practice import toast, use_practice_account
-from tests.browser.watch import Watch, altered, until
+from tests.browser.watch import Watch, altered, held, pumped, until
 from tests.browser.world import World
 
 OpenPage = Callable[[str], Watch]
@@ -35,6 +35,11 @@ def intents(page: Page) -> list[dict[str, Any]]:
         "import('./js/wallet/pending.js').then((module) => module.list())"
     )
     return found
+
+
+def funded(page: Page) -> None:
+    """Wait until the ticket knows the balance of a practice account."""
+    expect(page.locator("#ticket .label-row button").first).to_contain_text(re.compile("[1-9]"))
 
 
 def orders(world: World, name: str) -> list[dict[str, Any]]:
@@ -67,6 +72,7 @@ def test_trading_by_keyboard_only(watched: OpenPage, world: World) -> None:
     expect(account).to_be_visible()
     name = account.inner_text().removeprefix("@")
     world.wait(f"balances?user={name}", lambda body: len(body["balances"]) == len(world.view.tokens))
+    funded(page)
 
     keys.press("Escape")
     page.evaluate("document.activeElement.blur()")
@@ -85,6 +91,7 @@ def test_trading_by_keyboard_only(watched: OpenPage, world: World) -> None:
     [order] = orders(world, name)
     assert (order["status"], order["price"], order["quantity"]) == ("open", "0.000300", "1500.00000000")
 
+    expect(page.get_by_role("button", name="Cancel: Buy")).to_be_visible()
     tab_to("Cancel: Buy")
     keys.press("Enter")  # the wallet asks for confirmation, the page does not
     toast(page, "Cancelled: Buy 1,500 PEK")
@@ -108,6 +115,7 @@ def test_a_level_of_the_book_fills_the_ticket(
     name = use_practice_account(context, world)
     page = watched(TRADE).page
     until(page, "document.querySelectorAll('#book .asks .levels tr button').length > 2")
+    funded(page)
     page.locator("#book .asks .levels tr button").first.click()
     price = page.locator("#ticket-price").input_value()
     page.locator("#ticket-amount").fill("100")
@@ -129,6 +137,7 @@ def test_a_missing_price_is_asked_for_until_it_is_typed(
     ticket.get_by_role("button", name="Buy PEK").click()
     hint = page.locator("#ticket-price-hint")
     expect(hint).to_have_text("Required.")
+    funded(page)
     available = ticket.get_by_role("button", name="SWAP.HIVE").first
     before = available.inner_text()
     world.act(name, "buy", symbol="PEK", quote="SWAP.HIVE", quantity="100", price="0.000101")
@@ -164,20 +173,18 @@ def test_a_level_chosen_before_the_ticket_is_loaded_fills_it(
     watched: OpenPage, context: BrowserContext, world: World
 ) -> None:
     use_practice_account(context, world)
-    on_its_way: list[Route] = []
-    context.route("**/workspace.js", on_its_way.append)
-    page = watched(TRADE).page
-    until(page, "document.querySelector('#book .asks .levels button span')?.textContent")
-    price = page.evaluate(
-        """() => {
-          const level = [...document.querySelectorAll("#book .asks .levels button")].at(-1);
-          level.click();
-          return level.textContent;
-        }"""
-    )
-    assert page.locator("#ticket-price").count() == 0
-    for route in on_its_way:
-        route.continue_()
+    with held(context, "**/workspace.js") as on_its_way:
+        page = watched(TRADE).page
+        pumped(page, lambda: on_its_way)
+        until(page, "document.querySelector('#book .asks .levels button span')?.textContent")
+        price = page.evaluate(
+            """() => {
+              const level = [...document.querySelectorAll("#book .asks .levels button")].at(-1);
+              level.click();
+              return level.textContent;
+            }"""
+        )
+        assert page.locator("#ticket-price").count() == 0
     expect(page.locator("#ticket-price")).to_have_value(price)
 
 
@@ -341,6 +348,7 @@ def test_deposit_and_withdraw(watched: OpenPage, context: BrowserContext, world:
 
     form.get_by_role("button", name="Withdraw", exact=True).first.click()
     form.get_by_label("Token").select_option("HBD")
+    expect(form).to_contain_text("Available: 201.25 HBD")
     form.get_by_role("button", name="Max").click()
     assert form.get_by_label("Amount").input_value() == "201.250"
     form.get_by_label(re.compile("^Memo")).fill("{x")
@@ -372,9 +380,7 @@ def test_one_signature_trades_directly_from_the_wallet(
         "DEPOSIT 1 SWAP.HIVE to the escrow account @peakedex.hive, and MARKET BUY PEK"
     )
     page.get_by_role("button", name="Sign", exact=True).click()
-    expect(page.locator(".toast .title").first).to_contain_text(
-        re.compile("^(Filled|Partially filled): Buy PEK")
-    )
+    until(page, "toastsSeen.some(([title]) => /^(Filled|Partially filled): Buy PEK/.test(title))")
     [intent] = intents(page)
     assert [element["contractName"] for element in json.loads(intent["draft"]["json"])] == [
         "tokens",

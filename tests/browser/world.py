@@ -173,6 +173,7 @@ class World:
 
     def _wait(self, ready: Callable[[], object], say: Callable[[], str] = str) -> None:
         def happened() -> bool:
+            assert self.devnet.is_running, "the chain has stopped: a job of a test failed"
             for process in self.processes:
                 assert process.poll() is None, self._logs()
             try:

@@ -10,7 +10,6 @@ from typing import Any
 
 from tests.support.waiting import wait_until
 
-SCRIPT_SECONDS = 60
 # As WebDriver names and encodes them.
 CSS, CONTROL = "css selector", "\ue009"
 MINI_BROWSER = "/usr/lib/*/webkit2gtk-4.*/MiniBrowser"
@@ -73,7 +72,6 @@ def until(page: Engine, expression: str, *arguments: Any) -> Any:
     """Wait until an expression in the page is true, and return its value."""
     return wait_until(
         lambda: page.run(f"return ({expression});", *arguments),
-        timeout=SCRIPT_SECONDS,
         what=expression,
         poll=0.1,
     )

@@ -8,8 +8,9 @@ from typing import Any
 
 from marionette_driver.marionette import Marionette
 
-from tests.browser.engines.engine import SCRIPT_SECONDS, Engine
+from tests.browser.engines.engine import Engine
 from tests.support.ports import free_port
+from tests.support.waiting import TIMEOUT_SECONDS
 
 # Nothing but the pages under test is asked for.
 PREFERENCES = {
@@ -44,10 +45,10 @@ class Firefox(Engine):
             port=free_port(),
             prefs=PREFERENCES,
             gecko_log=str(home / "firefox.log"),
-            startup_timeout=120,
+            startup_timeout=int(TIMEOUT_SECONDS),
         )
         self.driver.start_session()
-        self.driver.timeout.script = SCRIPT_SECONDS
+        self.driver.timeout.script = TIMEOUT_SECONDS
 
     def open(self, url: str) -> None:
         self.driver.navigate(url)

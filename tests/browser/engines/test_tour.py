@@ -73,6 +73,12 @@ def press(page: Engine, text: str) -> None:
     page.click("[data-tour]")
 
 
+def enter(page: Engine, selector: str, text: str) -> None:
+    """Type into a field, once it is there."""
+    until(page, "document.querySelector(arguments[0])?.checkVisibility()", selector)
+    page.type(selector, text)
+
+
 def says(page: Engine, text: str) -> None:
     """Wait until the page shows the text."""
     until(page, "document.body.innerText.includes(arguments[0])", text)
@@ -116,16 +122,15 @@ def test_a_practice_account_trades_and_checks_its_balance_in_the_proof(page: Eng
     name = until(page, "localStorage.getItem('peakedex.account')")
     world.wait(f"balances?user={name}", lambda body: len(body["balances"]) == len(world.view.tokens))
     page.run("document.querySelector('dialog[open]')?.close();")
-    page.type("#ticket-price", "0.000300")
-    page.type("#ticket-amount", "1500")
+    enter(page, "#ticket-price", "0.000300")
+    enter(page, "#ticket-amount", "1500")
     press(page, "Buy PEK")
     press(page, "Sign")
     says(page, "Order placed: Buy 1,500.00 PEK at 0.000300")
     [order] = world.get(f"orders?user={name}")["orders"]
     assert (order["status"], order["price"], order["quantity"]) == ("open", "0.000300", "1500.00000000")
     page.open(f"{world.site}/audit.html")
-    until(page, "document.querySelector('#proof-name')")
-    page.type("#proof-name", name)
+    enter(page, "#proof-name", name)
     press(page, "Verify")
     until(page, "document.querySelector('#proof .ok') ?? document.querySelector('#proof .bad')")
     assert page.run("return document.querySelector('#proof .bad')?.textContent ?? '';") == ""

@@ -13,9 +13,8 @@ from selenium.webdriver import WebKitGTK
 from selenium.webdriver.webkitgtk.options import Options
 from selenium.webdriver.webkitgtk.service import Service
 
-from tests.browser.engines.engine import SCRIPT_SECONDS, Engine
-
-START_SECONDS = 30
+from tests.browser.engines.engine import Engine
+from tests.support.waiting import TIMEOUT_SECONDS
 
 
 class WebKit(Engine):
@@ -36,7 +35,7 @@ class WebKit(Engine):
         except BaseException:
             self._display.terminate()
             raise
-        self.driver.set_script_timeout(SCRIPT_SECONDS)
+        self.driver.set_script_timeout(TIMEOUT_SECONDS)
 
     def open(self, url: str) -> None:
         self.driver.get(url)
@@ -55,7 +54,7 @@ class WebKit(Engine):
             self.driver.quit()
         finally:
             self._display.terminate()
-            self._display.wait(START_SECONDS)
+            self._display.wait(TIMEOUT_SECONDS)
 
 
 def _open_display() -> tuple[subprocess.Popen[bytes], str]:
@@ -69,7 +68,7 @@ def _open_display() -> tuple[subprocess.Popen[bytes], str]:
     )
     os.close(writing)
     with os.fdopen(reading, "rb") as answer:
-        ready, _, _ = select.select([answer], [], [], START_SECONDS)
+        ready, _, _ = select.select([answer], [], [], TIMEOUT_SECONDS)
         number = answer.readline().decode().strip() if ready else ""
     if not number:
         display.terminate()
