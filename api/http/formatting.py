@@ -53,11 +53,7 @@ class PairFormat:
 
     def value(self, price: int, quantity: int) -> str:
         """Quote value of `quantity` base units at `price` ticks. Exact for whole lots."""
-        row = self.row
-        lots = quantity // 10 ** (row.base_precision - row.quantity_decimals)
-        return self.quote(
-            price * lots * 10 ** (row.quote_precision - row.price_decimals - row.quantity_decimals)
-        )
+        return self.quote(self.row.value(price, quantity))
 
     def ratio(self, quote: int, base: int) -> str:
         """Quote units per base units (not 0), with four decimals more than a price, rounded half up."""

@@ -22,10 +22,10 @@ from settlement.core.parsing.names import (
     is_ref,
     is_symbol,
 )
+from settlement.core.venue import MAX_BLOCK
 
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 100
-MAX_BLOCK: Final = 2**32 - 1  # a block id begins with the number in 4 bytes
 MAX_YEAR: Final = 9999
 _MAX_LENGTH: Final = 128
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

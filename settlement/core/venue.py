@@ -24,7 +24,7 @@ MIN_QUANTITY_DECIMALS: Final = -12
 MAX_TOKEN_PRECISION: Final = 8
 MIN_ORDER_LIFETIME: Final = 60
 MAX_ORDER_LIFETIME: Final = 365 * 86_400
-MAX_BLOCK: Final = 2**32 - 1
+MAX_BLOCK: Final = 2**32 - 1  # a block id begins with the number in 4 bytes
 
 PRICE_POLICIES: Final = ("maker", "ask", "bid", "midpoint")
 SELF_TRADE_POLICIES: Final = ("cancel_resting", "cancel_incoming", "allow")
