@@ -7,7 +7,6 @@ the payout tables are optional. `indexer.ops.backup` defines the file format.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Table, literal, select
@@ -19,7 +18,7 @@ from settlement.store import payout_schema, schema
 from settlement.store.database import StoreError
 from settlement.store.dialect import gather_statistics, tuned_for_indexing
 from settlement.store.indexes import READ_INDEXES
-from settlement.store.read.audit.state_at_block import read_state_text
+from settlement.store.read.audit.state_at_block import read_state_hash
 from settlement.store.read.position import read_active_block
 from settlement.store.write.loader import load_from
 from settlement.store.write.rebuild import HistoryError, check
@@ -154,8 +153,7 @@ def check_checkpoint(connection: Connection, head: SnapshotHead, claim: Checkpoi
     journal_hash = head.venue_hash if past is None else past.journal_hash
     agrees = journal_hash == claim.journal_hash
     if agrees and past is not None and past.number == claim.claimed_block:
-        text = read_state_text(connection, claim.claimed_block)
-        agrees = sha256(text.encode()).hexdigest() == claim.state_hash
+        agrees = read_state_hash(connection, claim.claimed_block) == claim.state_hash
     if not agrees:
         raise SnapshotError(
             f"it does not match the operator's checkpoint of block {claim.claimed_block} (id {claim.id})"
