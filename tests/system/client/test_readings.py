@@ -119,6 +119,8 @@ def test_errors_are_typed_and_one_line(exchange: Exchange) -> None:
     with pytest.raises(ConnectionFailed, match="no connection"):
         Api(f"http://127.0.0.1:{free_port()}", sleep=pauses.append).venue()
     assert pauses == [1.0, 2.0, 4.0]
+    with pytest.raises(ConnectionFailed, match="Invalid URL"):
+        Api("dex.example.org", sleep=pauses.append).venue()
 
 
 def test_a_busy_server_is_asked_again_when_it_says(exchange: Exchange) -> None:
