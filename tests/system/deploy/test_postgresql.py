@@ -7,6 +7,7 @@ databases; on the server's own machine the script does the same as the superuser
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -93,7 +94,9 @@ def write_next_program(folder: Path) -> str:
     path = folder / "peakedex"
     packages = f"{folder}:{sysconfig.get_path('purelib')}"
     command = "from indexer.cli import main; main(prog_name='peakedex')"
-    path.write_text(f'#!/bin/sh\nPYTHONPATH={packages} exec {shared_python()} -sc "{command}" "$@"\n')
+    path.write_text(
+        f'#!/bin/sh\nPYTHONPATH={shlex.quote(packages)} exec {shlex.quote(shared_python())} -sc "{command}" "$@"\n'
+    )
     path.chmod(0o755)
     return str(path)
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -138,7 +137,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     for path in FOLDER.iterdir():
         for line in path.read_text("ascii").splitlines():
             assert re.fullmatch(r"(#.*|\[[A-Z][a-z]+\]|[A-Z][A-Za-z]+=.*|)", line), f"{path.name}: {line}"
-        (tmp_path / path.name).write_text(re.sub(r"/opt/peakedex/bin/\S+", sys.executable, path.read_text()))
+        (tmp_path / path.name).write_text(re.sub(r"/opt/peakedex/bin/\S+", "/bin/true", path.read_text()))
     if analyze := shutil.which("systemd-analyze"):
         done = subprocess.run(
             [analyze, "verify", "--man=no", *sorted(map(str, tmp_path.iterdir()))],
