@@ -31,7 +31,7 @@ BLANK = "<!doctype html><html lang=en><title>blank</title><body></body></html>"
 
 
 MAX_TEST_SECONDS = 900
-TIMEOUT_MS = 25_000
+TIMEOUT_MS = 240_000
 """Long, because the machine may be busy: only failing tests wait for it."""
 NO_TIMEOUTS = "AbortSignal.timeout = () => new AbortController().signal;"
 """Script by which no request of a page times out: a busy machine is no silent server."""

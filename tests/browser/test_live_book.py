@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import serve_files
 from tests.browser.venue import venue
+from tests.browser.watch import until
 
 ORIGIN = "https://live.test"
 HEALTH = {
@@ -151,6 +152,26 @@ def test_the_chart_reads_the_candles_of_skipped_blocks(stream: Stream, context: 
     page = visit(context)
     page.get_by_role("tab", name="Table").click()
     expect(page.locator("#chart tbody tr")).to_have_count(4)
+
+
+def test_figures_are_read_again_after_skipped_blocks(stream: Stream, context: BrowserContext) -> None:
+    """The 24-hour figures of the pair: the trades that changed them came with no change."""
+    figures = {
+        "last_price": "0.000011",
+        "change_24h_percent": "1.00",
+        "high_24h": "0.000012",
+        "low_24h": "0.000010",
+    }
+    pair = venue()["pairs"][0] | figures | {"base_volume_24h": "1.00", "quote_volume_24h": "1.00"}
+    trades = [{"base": "PEK", "quote": "SWAP.HIVE", "trades": []}]
+    context.route(f"{ORIGIN}/api/pairs", lambda route: route.fulfill(json={"pairs": [pair]}))
+    stream.bodies = [
+        event("snapshot", 1, [SNAPSHOT_BOOK], trades=trades),
+        event("snapshot", 9, [SNAPSHOT_BOOK], trades=trades),
+    ]
+    page = visit(context)
+    read = "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/api/pairs'))"
+    until(page, f"{read}.length > 1")
 
 
 def test_duplicate_changes_are_ignored(stream: Stream, context: BrowserContext) -> None:

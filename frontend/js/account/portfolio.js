@@ -114,8 +114,9 @@ class Page {
 
   onMessage({ kind, data }) {
     if (kind !== "snapshot" && kind !== "change") return;
+    const isFirst = !this.account.balances; // a later snapshot may skip changes
     for (const part of data.accounts ?? []) {
-      if (this.account.apply(kind, part) && kind === "change") this.scheduleHistory();
+      if (this.account.apply(kind, part) && !isFirst) this.scheduleHistory();
     }
     scheduleRender(this.render);
   }

@@ -122,6 +122,7 @@ class Screen {
   onMessage({ kind, data }) {
     if (kind !== "snapshot" && kind !== "change") return;
     const isSnapshot = kind === "snapshot";
+    const isFirst = !this.hasBook; // a later snapshot may skip trades
     this.block = data.block;
     const ofPair = (rows) => (rows ?? []).filter((row) => row.base === this.pair.base && row.quote === this.pair.quote);
     for (const book of ofPair(data.books)) {
@@ -131,10 +132,8 @@ class Screen {
     }
     for (const { trades } of ofPair(data.trades)) {
       if (isSnapshot) this.recentTrades.load(trades);
-      else {
-        this.recentTrades.add(trades);
-        this.areStatsStale = true;
-      }
+      else this.recentTrades.add(trades);
+      this.areStatsStale ||= !isFirst;
     }
     for (const newest of ofPair(data.candles)) this.workspace?.chart.apply(kind, data.block, newest);
     for (const part of data.accounts ?? []) {
