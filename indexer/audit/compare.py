@@ -126,6 +126,13 @@ class JournalComparator:
         self._theirs = theirs
         self._next = next(theirs, None)
 
+    def begin(self) -> None:
+        """Go on after the block that the rules have applied, with which the target's history begins."""
+        header = self._rules.state.header
+        assert header is not None
+        self._hash = self._rules.state.journal_hash
+        self.newest = f"block {header.number} {header.block_id} {iso_time(header.timestamp)}"
+
     def decode(self, block: Block, venue_filter: VenueFilter, receipts: Receipts | None) -> Iterator[Event]:
         """Decoder for the follow loop that remembers the block's events. Raises MismatchFound."""
         if self._next is not None and self._next.number < block.number:

@@ -30,7 +30,7 @@ from settlement.net.http_client import Answer, HttpClient, HttpError, Limits, No
 from settlement.store.database import StoreError, open_reader
 from settlement.store.read.audit.journal import read_range
 from settlement.store.read.audit.state_at_block import read_state_text
-from settlement.store.read.position import has_complete_history, read_position
+from settlement.store.read.position import has_complete_history, read_first_block, read_position
 from settlement.store.write.loader import load
 from settlement.store.write.row_check import check_rows
 from settlement.store.write.snapshot import CheckpointClaim
@@ -88,8 +88,10 @@ class DatabaseTarget:
         self._engine = open_reader(url)
         with self._engine.connect() as connection:
             at = read_position(connection)
-        if at is None:
-            raise StoreError("--against: the database is still empty: start `peakedex follow` first")
+            if at is None:
+                raise StoreError("--against: the database is still empty: start `peakedex follow` first")
+            self.begins = None if has_complete_history(connection) else read_first_block(connection)
+            """The block of the state text with which its history begins; None for a complete history."""
         _check_venue(at.venue_hash, venue_hash)
         self.last = at.block
 
@@ -113,9 +115,8 @@ class DatabaseTarget:
 
     def chain_rows(self, first: int, last: int) -> ChainRowsComparator | None:
         """Comparator of the rows that come from the chain alone; None without a complete history."""
-        with self._engine.connect() as connection:
-            if not has_complete_history(connection):
-                return None
+        if self.begins is not None:
+            return None
         return ChainRowsComparator(self._engine, first, last)
 
     def check_rows(self) -> bool:

@@ -78,6 +78,9 @@ class Verification:
         tune_gc()
         aim = side.last if self._until is None else min(self._until, side.last)
         claimed = None if self._expected is None else self._expected.claimed_block
+        begins = side.begins if isinstance(side, DatabaseTarget) else None
+        if begins is not None:
+            self._derive_unseen(begins, aim, claimed)
         if claimed is not None and rules.next_block() <= claimed < aim:
             self._derive(claimed)
         self._derive(aim)
@@ -103,17 +106,33 @@ class Verification:
             checkpoint=self._checked_claim(),
         )
 
+    def _derive_unseen(self, begins: int, aim: int, claimed: int | None) -> None:
+        """Derive what is before the target's history, which begins with the state text of a block.
+
+        Raises StoreError if the comparison is to end there.
+        """
+        rules = self._rules
+        if aim < begins:
+            raise StoreError(
+                f"--until {self._until}: {self._side.name} begins with the state of block {begins}"
+            )
+        for last in sorted({begins, min(claimed or begins, begins)}):
+            if rules.next_block() <= last:
+                Follower(rules, self._sink.unseen, self._source, on_batch=self._on_batch(aim)).run(last)
+                self._remember(claimed)
+        ended = rules.next_block() - 1
+        if ended < begins:
+            raise StoreError(
+                f"the source of blocks ends at block {ended}; {self._side.name} begins with the state of "
+                f"block {begins}: give a longer --archive, or nodes with --node"
+            )
+        self._sink.journal.begin()
+
     def _derive(self, aim: int) -> None:
         """Derive and compare up to block `aim`, or the end of the source."""
         rules = self._rules
         if aim < rules.next_block():
             return
-
-        def compared(progress: Progress) -> None:
-            if self._stop.is_set():
-                raise Stopped
-            self._on_block(progress.last_block, aim)
-
         self._sink.expect(self._side, rules.next_block(), aim)
         Follower(
             rules,
@@ -121,9 +140,17 @@ class Verification:
             self._source,
             batch_characters=1,
             read=self._sink.journal.decode,
-            on_batch=compared,
+            on_batch=self._on_batch(aim),
         ).run(aim)
         self._remember(None if self._expected is None else self._expected.claimed_block)
+
+    def _on_batch(self, aim: int) -> Callable[[Progress], None]:
+        def compared(progress: Progress) -> None:
+            if self._stop.is_set():
+                raise Stopped
+            self._on_block(progress.last_block, aim)
+
+        return compared
 
     def _remember(self, claimed: int | None) -> None:
         """Note the hashes at the block of the expected checkpoint."""
@@ -194,6 +221,7 @@ class _Sink:
 
     def __init__(self, journal: JournalComparator) -> None:
         self.journal = journal
+        self.unseen = _Unseen(self)
         self.claim: CheckpointClaim | None = None
         """The newest checkpoint that was derived."""
         self._rows: ChainRowsComparator | None = None
@@ -206,7 +234,21 @@ class _Sink:
     def project(self, batch: Batch) -> None:
         """Compare a batch. Raises MismatchFound and TargetError."""
         self.journal.project(batch)
-        for entry in batch.entries:
-            self.claim = newest_claim(entry.header.number, entry.text) or self.claim
+        self.note_claims(batch)
         if self._rows is not None:
             self._rows.compare(batch)
+
+    def note_claims(self, batch: Batch) -> None:
+        """Remember the newest checkpoint."""
+        for entry in batch.entries:
+            self.claim = newest_claim(entry.header.number, entry.text) or self.claim
+
+
+class _Unseen:
+    """Takes blocks of which the target has no journal."""
+
+    def __init__(self, sink: _Sink) -> None:
+        self._sink = sink
+
+    def project(self, batch: Batch) -> None:
+        self._sink.note_claims(batch)

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import zstandard
 from indexer.audit.compare import TargetError, TargetUnavailable
 from indexer.audit.targets import LIMITS, ApiTarget, DatabaseTarget
 from indexer.devnet.traders.payloads import custom_json, intent
+from settlement.store.database import open_writer
+from settlement.store.write.initialise import initialise_from_state
 from tests.support import postgres
 from tests.support.doc_examples import answers
 from tests.support.ports import free_port
@@ -213,6 +216,36 @@ def test_the_state_of_a_venue_in_which_nothing_has_happened_yet(here: Path, venu
         chain.follow(here / "dex.db")
         said = verify(venue, "dex.db", "--archive", "recorded", "--json")
         assert said.code == OK, said.out
+
+
+def test_a_replica_that_began_with_a_state_text(here: Path, venue: Path) -> None:
+    """Its journal is compared from there on, and its newest rows; before it there is nothing to compare."""
+    with world(blocks=8) as chain:
+        assert peakedex("archive", "record", "--venue", venue, *chain.nodes, "--out", "short").code == OK
+        chain.trade(4)
+        chain.follow(here / "dex.db")
+        text = peakedex("state", "--db", "dex.db").out
+        begins = chain.irreversible
+        engine = open_writer("replica.db")
+        initialise_from_state(engine, demo(), text, sha256(text.encode()).hexdigest())
+        engine.dispose()
+        for blocks in (0, 6):
+            chain.trade(blocks)
+            chain.idle(blocks)
+            chain.follow(here / "replica.db")
+            said = verify(venue, "replica.db", *chain.nodes, "--json")
+            assert said.code == OK, said.out + said.err
+            assert said.json["last_block"] == chain.irreversible
+            assert said.json["compared"] == ["journal", "state", "current rows"]
+        for words, complaint in (
+            (("--archive", "short"), f"begins with the state of block {begins}: give a longer --archive"),
+            ((*chain.nodes, "--until", begins - 1), f"begins with the state of block {begins}"),
+        ):
+            run = verify(venue, "replica.db", *words)
+            assert run.code == MISUSED
+            assert complaint in run.complaint
+        change(here / "replica.db", "update journal set lines = replace(lines, 'accept ', 'acept ')")
+        assert difference(verify(venue, "replica.db", *chain.nodes, "--json"))["what"] == "journal line"
 
 
 def test_until(venue: Path, archive: Path, made: Path) -> None:
