@@ -300,6 +300,18 @@ class ApiTarget:
         answer = self._get(path, self._limits._replace(max_bytes=MAX_STATE_BYTES))
         return _text(answer.body, f"{self._url}{path}")
 
+    def begins_after(self, block: int) -> bool:
+        """Whether its history begins with the state text of a later block."""
+        try:
+            self._http.get(
+                f"{self._url}/api/state?block={block}", self._limits._replace(max_bytes=MAX_STATE_BYTES)
+            )
+        except StatusError as error:
+            return error.status == HTTPStatus.NOT_FOUND and block <= self.last
+        except HttpError:
+            pass
+        return False
+
     def _get(self, path: str, limits: Limits | None = None) -> Answer:
         """GET, repeated while the API is busy or does not answer. Raises TargetError."""
         pause = 0.0

@@ -11,8 +11,15 @@ from typing import Final
 
 from indexer.audit.chain_rows import ChainRowsComparator
 from indexer.audit.checkpoint_claim import newest_claim
-from indexer.audit.compare import JournalComparator, Mismatch, MismatchFound, Target, compare_states
-from indexer.audit.targets import DatabaseTarget, EvidenceTarget
+from indexer.audit.compare import (
+    JournalComparator,
+    Mismatch,
+    MismatchFound,
+    Target,
+    TargetUnavailable,
+    compare_states,
+)
+from indexer.audit.targets import ApiTarget, DatabaseTarget, EvidenceTarget
 from indexer.follow.loop import Follower, Progress
 from indexer.follow.memory import tune_gc
 from indexer.sources.source import Source
@@ -83,7 +90,11 @@ class Verification:
             self._derive_unseen(begins, aim, claimed)
         if claimed is not None and rules.next_block() <= claimed < aim:
             self._derive(claimed)
-        self._derive(aim)
+        try:
+            self._derive(aim)
+        except MismatchFound as found:
+            self._must_have_a_journal(found.mismatch)
+            raise
         self._remember(claimed)
         last = rules.next_block() - 1
         compared = ["journal"]
@@ -105,6 +116,20 @@ class Verification:
             seconds=time.perf_counter() - started,
             checkpoint=self._checked_claim(),
         )
+
+    def _must_have_a_journal(self, found: Mismatch) -> None:
+        """Raise TargetUnavailable if an API lacks the first lines because its history begins later."""
+        side = self._side
+        if (
+            isinstance(side, ApiTarget)
+            and found.theirs is None
+            and not self._sink.journal.blocks
+            and side.begins_after(found.block)
+        ):
+            raise TargetUnavailable(
+                f"the API's history begins after block {found.block}, with a state text: compare with its "
+                "database, or with an exchange that has the whole history"
+            )
 
     def _derive_unseen(self, begins: int, aim: int, claimed: int | None) -> None:
         """Derive what is before the target's history, which begins with the state text of a block.

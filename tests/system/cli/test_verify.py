@@ -244,6 +244,14 @@ def test_a_replica_that_began_with_a_state_text(here: Path, venue: Path) -> None
             run = verify(venue, "replica.db", *words)
             assert run.code == MISUSED
             assert complaint in run.complaint
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        with running(here, "serve", "--db", "replica.db", "--port", port, "--workers", "1") as server:
+            server.wait_until(lambda: answers(f"{url}/api/health"))
+            run = verify(venue, url, *chain.nodes)
+            assert run.code == MISUSED
+            assert (
+                "history begins after block 1, with a state text: compare with its database" in run.complaint
+            )
         change(here / "replica.db", "update journal set lines = replace(lines, 'accept ', 'acept ')")
         assert difference(verify(venue, "replica.db", *chain.nodes, "--json"))["what"] == "journal line"
 
