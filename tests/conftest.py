@@ -1,5 +1,6 @@
 """Fixtures for all tests, the profiles of hypothesis, how many processes run the tests, and in which order."""
 
+import gc
 import signal
 
 import pytest
@@ -28,3 +29,9 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     count = getattr(config, "workerinput", {"workercount": 1})["workercount"]
     items[:] = workers.in_order(items, lambda item: item.nodeid, count)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: garbage is no more looked for among them."""
+    gc.collect()
+    gc.freeze()
