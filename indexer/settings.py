@@ -294,7 +294,10 @@ def read_file() -> dict[str, Any]:
     named = os.environ.get("PEAKEDEX_CONFIG")
     path = Path(named or "peakedex.toml")
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        if text.startswith("\ufeff"):
+            raise click.UsageError(f"{path} begins with a byte order mark: save it as UTF-8 without one")
+        values = tomllib.loads(text)
     except FileNotFoundError:
         if named:
             raise click.UsageError(f"PEAKEDEX_CONFIG: {path} does not exist") from None

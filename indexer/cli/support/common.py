@@ -26,9 +26,14 @@ def read_venue(path: Path) -> Venue:
 def read_venue_text(path: Path) -> str:
     """Read a venue file. Raises VenueError if it is no text."""
     try:
-        return path.read_text("utf-8")
+        text = path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise VenueError([Mistake("file", f"{path} is not UTF-8 text; save it as UTF-8")]) from error
+    if text.startswith("\ufeff"):
+        raise VenueError(
+            [Mistake("file", f"{path} begins with a byte order mark; save it as UTF-8 without one")]
+        )
+    return text
 
 
 def require_db(url: str | None) -> str:

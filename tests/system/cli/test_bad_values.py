@@ -90,3 +90,14 @@ def test_a_devnet_refuses_a_venue_file_that_is_no_text(here: Path) -> None:
         MISUSED,
         "Error: venue file: file: venue.toml is not UTF-8 text; save it as UTF-8",
     )
+
+
+def test_a_byte_order_mark_is_named(venue: Path) -> None:
+    """Some editors write one where nobody sees it."""
+    venue.write_text(f"\ufeff{venue.read_text('utf-8')}", "utf-8")
+    run = peakedex("venue", "check", venue)
+    assert run.code == MISUSED
+    assert "begins with a byte order mark; save it as UTF-8 without one" in run.complaint
+    Path("peakedex.toml").write_text('\ufeffdb = "x.db"', "utf-8")
+    run = peakedex("state")
+    assert run.error == "Error: peakedex.toml begins with a byte order mark: save it as UTF-8 without one"
