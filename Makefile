@@ -135,7 +135,7 @@ test: clients site browser compiler containers promtool
 # PYTHONDONTWRITEBYTECODE is set. Errors of the collection are the tests' to show.
 bytecode: dev
 	@$(BIN)/python -m compileall -q $(PACKAGES)
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -qq -p no:cacheprovider >/dev/null || true
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -qq -p no:cacheprovider >/dev/null 2>&1 || true
 
 # The tiers without servers, processes and databases beyond SQLite in memory.
 test-quick: JOBS ?= 2
