@@ -88,6 +88,11 @@ echo "nginx $*" >> "@LOG@"
 """
 
 
+def shell_environment() -> dict[str, str]:
+    """The environment without our settings, in a language that every machine has: bash warns of others."""
+    return {**clean_environment(), "LC_ALL": "C.UTF-8"}
+
+
 @dataclass
 class Done:
     """Result of a run of the script; `did` lists the commands of other programs, in order."""
@@ -195,7 +200,7 @@ class Machine:
 
     def environment(self) -> dict[str, str]:
         """The environment of the scripts: this machine's programs come first."""
-        return {**clean_environment(), "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
+        return {**shell_environment(), "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
 
     def install(self, *words: object, **options: Any) -> Done:
         venue = self.folder / "venue.toml"

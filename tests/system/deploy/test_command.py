@@ -12,8 +12,7 @@ from typing import Any, Final
 import pytest
 
 from tests.support.waiting import wait_until
-from tests.system.cli.command import clean_environment
-from tests.system.deploy.server import IS_ROOT, WORKS, Machine, machine
+from tests.system.deploy.server import IS_ROOT, WORKS, Machine, machine, shell_environment
 
 SPY: Final = """#!/bin/sh
 echo "peakedex $*" >> "@LOG@"
@@ -59,7 +58,7 @@ def call(
     server.log.write_text("")
     done = subprocess.run(
         command(server, *words),
-        env={**clean_environment(), "PATH": os.environ["PATH"], **dict([ROOTS.split("=")])},
+        env={**shell_environment(), "PATH": os.environ["PATH"], **dict([ROOTS.split("=")])},
         capture_output=True,
         text=True,
         check=False,
@@ -189,7 +188,7 @@ def test_files_that_the_user_may_not_read_are_one_line(server: Machine) -> None:
     ):
         done = subprocess.run(
             [program, *words],
-            env={**clean_environment(), "PEAKEDEX_CONFIG": str(config)},
+            env={**shell_environment(), "PEAKEDEX_CONFIG": str(config)},
             capture_output=True,
             text=True,
             check=False,
@@ -213,7 +212,7 @@ def test_standard_input_and_the_exit_code_are_passed_on(server: Machine) -> None
 def test_a_signal_ends_the_program_cleanly(server: Machine, number: signal.Signals) -> None:
     """Ctrl-C reaches the wrapper alone: the program has no terminal of ours."""
     server.log.write_text("")
-    process = subprocess.Popen(command(server, "follow", "wait"), env=clean_environment())
+    process = subprocess.Popen(command(server, "follow", "wait"), env=shell_environment())
     wait_until(lambda: "waits" in server.log.read_text().splitlines(), what=server.log.read_text)
     process.send_signal(number)
     assert process.wait(240) == 7
@@ -225,7 +224,9 @@ def test_without_a_version_it_says_what_to_do(tmp_path: Path, server: Machine) -
     place.parent.mkdir(parents=True)
     place.write_bytes((server.root / "usr/local/bin/peakedex").read_bytes())
     place.chmod(0o755)
-    done = subprocess.run([place, "state"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [place, "state"], env=shell_environment(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     assert (
         done.stderr
