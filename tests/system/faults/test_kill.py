@@ -135,8 +135,8 @@ def lock(path: Path) -> Iterator[None]:
 
 
 def without_patience(path: Path) -> str:
-    """The database's URL, with a lock timeout of 20 milliseconds instead of ten seconds."""
-    return f"sqlite:///{path}?timeout=0.02"
+    """The database's URL, with a lock timeout of two seconds instead of ten; a heartbeat holds the lock for less."""
+    return f"sqlite:///{path}?timeout=2"
 
 
 def test_a_locked_database_is_reported(home: Path, path: Path) -> None:
