@@ -98,14 +98,14 @@ def test_a_contradicted_node_rests_for_the_longest_pause() -> None:
 
 def test_tasks_run_in_the_nodes_own_thread_and_their_errors_are_raised() -> None:
     node = Node("one", "client")
-    names = {node.submit(lambda _: threading.current_thread().name).result(5) for _ in range(3)}
+    names = {node.submit(lambda _: threading.current_thread().name).result(60) for _ in range(3)}
     assert names == {"node one"}
 
     def fail(_: str) -> None:
         raise NodeError("away")
 
     with pytest.raises(NodeError, match="away"):
-        node.submit(fail).result(5)
+        node.submit(fail).result(60)
     node.close()
 
 
