@@ -136,7 +136,7 @@ class Evidence:
             with path.open("rb") as file:
                 text = file.read(MAX_MANIFEST_BYTES + 1)
         except OSError as error:
-            raise SourceError(f"{path}: {error.strerror}") from None
+            raise SourceError(f"{path}: {error.strerror}: {_CURE}") from None
         if len(text) > MAX_MANIFEST_BYTES:
             raise SourceError(f"{path}: longer than {MAX_MANIFEST_BYTES} bytes")
         self.manifest = parse_manifest(text, str(path))
@@ -161,5 +161,5 @@ class Evidence:
 
 
 def is_evidence(folder: Path) -> bool:
-    """Whether a folder holds evidence rather than a recorded archive."""
-    return (folder / MANIFEST).is_file()
+    """Whether a folder holds evidence rather than a recorded archive: also one whose manifest is missing."""
+    return (folder / MANIFEST).is_file() or any(folder.glob("headers-*.txt.zst"))

@@ -340,6 +340,12 @@ def test_a_file_that_is_not_the_manifest_s_is_named(exchange: Exchange, copy: Pa
     assert f"{name}: no such file" in peakedex("fetch", "--from", copy, "--out", tmp_path / "got").complaint
 
 
+def test_evidence_without_its_manifest_is_no_archive_with_gaps(exchange: Exchange, copy: Path) -> None:
+    """A fetch that was interrupted has none yet."""
+    (copy / "manifest.json").unlink()
+    assert "manifest.json: No such file or directory: fetch it again" in verify(exchange, copy).error
+
+
 def test_a_hidden_block_is_found_by_a_sample(exchange: Exchange, copy: Path, tmp_path: Path) -> None:
     """The forger leaves a block with an order out, and derives journal and state without it."""
     name = made.part_with(copy, "blocks", ORDER)
