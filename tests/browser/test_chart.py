@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import parse_qsl
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import serve_files
+from tests.browser.conftest import open_context, serve_files
 from tests.browser.venue import venue
 from tests.browser.watch import DRAWN_TEXTS, until
 
@@ -41,26 +42,19 @@ DRAW = """async ([venue, candles, areDays, orders]) => {
 
 
 @pytest.fixture
-def contexts() -> Iterator[list[BrowserContext]]:
-    opened: list[BrowserContext] = []
-    yield opened
-    for context in opened:
-        context.close()
-
-
-@pytest.fixture
-def open_blank(browser: Browser, contexts: list[BrowserContext]) -> Callable[..., Page]:
+def open_blank(browser: Browser) -> Iterator[OpenBlank]:
     """Open a blank page of the site in a time zone."""
-    return lambda zone="UTC": open_page(browser.new_context(timezone_id=zone), contexts)
+    with ExitStack() as contexts:
 
+        def open_page(zone: str = "UTC") -> Page:
+            context = contexts.enter_context(open_context(browser, timezone_id=zone))
+            context.add_init_script(DRAWN_TEXTS)
+            serve_files(context, ORIGIN)
+            page = context.new_page()
+            page.goto(f"{ORIGIN}/blank.html")
+            return page
 
-def open_page(context: BrowserContext, contexts: list[BrowserContext]) -> Page:
-    contexts.append(context)
-    context.add_init_script(DRAWN_TEXTS)
-    serve_files(context, ORIGIN)
-    page = context.new_page()
-    page.goto(f"{ORIGIN}/blank.html")
-    return page
+        yield open_page
 
 
 def price(ticks: int) -> str:
