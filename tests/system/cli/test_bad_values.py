@@ -61,6 +61,14 @@ def test_a_url_in_the_settings_file_is_refused_by_its_key(here: Path) -> None:
     )
 
 
+def test_no_password_in_a_url_is_published_by_the_api(here: Path) -> None:
+    for words in (("follow", "--node"), ("follow", "--engine-node"), ("payouts", "--cosign-relay")):
+        run = peakedex(*words, "https://me:secret@node.example")
+        assert run.code == MISUSED
+        assert run.error.endswith("publish the URLs of servers: remove user and password")
+        assert "secret" not in run.err
+
+
 def test_a_path_that_the_system_cannot_take_is_one_line(here: Path) -> None:
     for words in (("state", "--db"), ("backup", "list", "--from"), ("db", "check", "--db")):
         run = peakedex(*words, "x" * 300)
