@@ -45,7 +45,7 @@ class _ServerUrl(click.ParamType[str]):
         text = str(value)
         parts = split_http_url(text)
         if parts is not None and "@" in parts.netloc:
-            self.fail("the API and the logs publish the URLs of servers: remove user and password", param, ctx)
+            self.fail("the API and the logs publish URLs of servers: remove user and password", param, ctx)
         if parts is None or not text.isprintable() or " " in text:
             shown = text if len(text) <= 100 else f"{text[:100]}…"
             self.fail(f"{shown!r} is not a URL: write it like https://api.example.org", param, ctx)

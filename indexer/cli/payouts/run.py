@@ -110,7 +110,7 @@ def _pay(context: _Context, stop: threading.Event) -> None:
     """Pay until the stop event is set."""
     from settlement.payouts.chain.nodes import ChainNodes
     from settlement.payouts.cosign.collector import SignatureCollector
-    from settlement.payouts.cosign.relay_client import RelayClient, RelayUrlError
+    from settlement.payouts.cosign.relay_client import RelayClient
     from settlement.payouts.dependencies import Dependencies
     from settlement.payouts.escrow_watch import EscrowWatch
     from settlement.payouts.holds.pause import RestoreMark
@@ -120,10 +120,7 @@ def _pay(context: _Context, stop: threading.Event) -> None:
     venue, policy, nodes, keys = context.venue, context.policy, context.nodes, context.keys
     reader, writer = open_reader(context.db), open_payout_log(context.db)
     collector = SignatureCollector(reader, writer, venue, policy, keys.authorities, context.chain_id)
-    try:
-        relays = [RelayClient(url, collector) for url in context.options.cosign_relay]
-    except RelayUrlError as error:
-        raise ConfigurationError(f"--cosign-relay: {error}") from error
+    relays = [RelayClient(url, collector) for url in context.options.cosign_relay]
     with Lease(writer, stop.set, table=payout_schema.lease, role="payouts process") as lease:
         findings = _FindingLog()
         dependencies = Dependencies(

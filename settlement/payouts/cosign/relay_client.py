@@ -37,10 +37,6 @@ _STOP_SECONDS: Final = 1.0
 log = logging.getLogger("peakedex.cosign")
 
 
-class RelayUrlError(ValueError):
-    """Not the URL of a relay."""
-
-
 class Page(msgspec.Struct):
     """A relay's answer."""
 
@@ -60,9 +56,6 @@ class RelayClient(PeriodicThread):
         limits: Limits = LIMITS,
         http: HttpClient | None = None,
     ) -> None:
-        """Raises RelayUrlError."""
-        if not url.startswith(("http://", "https://")):
-            raise RelayUrlError(f"{url!r} is not the URL of a relay: write http://HOST:PORT or https://HOST")
         super().__init__("cosign relay", poll_seconds, _STOP_SECONDS)
         self._url = url.rstrip("/") + BUNDLES_PATH
         self._collector = collector

@@ -65,7 +65,7 @@ def test_no_password_in_a_url_is_published_by_the_api(here: Path) -> None:
     for words in (("follow", "--node"), ("follow", "--engine-node"), ("payouts", "--cosign-relay")):
         run = peakedex(*words, "https://me:secret@node.example")
         assert run.code == MISUSED
-        assert run.error.endswith("publish the URLs of servers: remove user and password")
+        assert run.error.endswith("publish URLs of servers: remove user and password")
         assert "secret" not in run.err
 
 

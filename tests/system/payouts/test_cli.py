@@ -188,10 +188,7 @@ def test_without_any_key_it_ends_with_the_reason(world: World, venue: Path, serv
     [
         (("--payout-limit", "PEK"), "'PEK' is not a limit: write SYMBOL=AMOUNT, for example PEK=1000"),
         (("--chain-id", "beef"), "--chain-id: the chain id must be 64 lower-case hex digits"),
-        (
-            ("--cosign-relay", "here"),
-            "--cosign-relay: 'here' is not the URL of a relay: write http://HOST:PORT",
-        ),
+        (("--cosign-relay", "here"), "'here' is not a URL: write it like https://"),
         (("--db", "nowhere.db"), "database nowhere.db does not exist"),
     ],
 )
