@@ -19,6 +19,8 @@ from settlement.net.backoff import Stopped
 
 STOP_SECONDS: Final = 25
 """Longer than `peakedex serve` gives its workers, 20, and shorter than Docker gives the whole, 30."""
+LAST_WORDS_SECONDS: Final = 5
+"""How long the output of a child that has ended may stay open: by its own children, which notice its end."""
 GRACE_SECONDS: Final = 0.8
 _POLL_SECONDS: Final = 0.2
 
@@ -148,7 +150,7 @@ def _copy(source: IO[bytes], last_lines: deque[str]) -> None:
 
 def _report_end(child: _Child) -> None:
     if child.reader is not None:
-        child.reader.join(_POLL_SECONDS)
+        child.reader.join(LAST_WORDS_SECONDS)
     code = child.process.returncode
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     said = "".join(f"\n  {line}" for line in child.last_lines)
