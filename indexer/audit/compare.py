@@ -19,7 +19,8 @@ from indexer.chain.decode import decode
 from indexer.chain.receipts import Receipts
 from indexer.sources.source import Cursor, LiveSource
 from settlement.core.events import BlockHeader, Event, VenueFilter
-from settlement.core.journal.lines import chain_hash, iso_time
+from settlement.core.journal.lines import block_line, chain_hash, iso_time
+from settlement.core.journal.state_lines import NO_BLOCK
 from settlement.core.journal.state_text import state_text
 from settlement.core.state_machine import StateMachine
 from settlement.net.backoff import Waiting
@@ -28,8 +29,6 @@ from settlement.store.write.projector import Batch
 JOURNAL_LINE: Final = "journal line"
 JOURNAL_HASH: Final = "journal hash"
 STATE_LINE: Final = "state line"
-NO_BLOCK: Final = "block 0 - -"
-"""The `block` line of a state before the first block with journal lines."""
 _SHOWN_CHARACTERS: Final = 4_000
 _GRANT: Final = re.compile(r"grant (\S+) (\S+) ([0-9]{1,18}) ")
 _ENDS: Final = re.compile(r"(?:grant|timer) (\S+) (\S+) ")
@@ -131,7 +130,7 @@ class JournalComparator:
         header = self._rules.state.header
         assert header is not None
         self._hash = self._rules.state.journal_hash
-        self.newest = f"block {header.number} {header.block_id} {iso_time(header.timestamp)}"
+        self.newest = block_line(header.number, header.block_id, header.timestamp)
 
     def decode(self, block: Block, venue_filter: VenueFilter, receipts: Receipts | None) -> Iterator[Event]:
         """Decoder for the follow loop that remembers the block's events. Raises MismatchFound."""
@@ -313,7 +312,8 @@ def _moved_on(text: str, newest: str, header: BlockHeader) -> str:
     grants = [grant for line in lines if (grant := _GRANT.match(line)) is not None]
     ended = {grant.group(1, 2) for grant in grants if int(grant[3]) <= header.timestamp}
     kept = (line for line in lines if (found := _ENDS.match(line)) is None or found.group(1, 2) not in ended)
-    return f"{head}\nblock {header.number} {header.block_id} {iso_time(header.timestamp)}\n{''.join(kept)}"
+    last = block_line(header.number, header.block_id, header.timestamp)
+    return f"{head}\n{last}\n{''.join(kept)}"
 
 
 class BoundedSource:

@@ -303,9 +303,7 @@ class ApiTarget:
     def begins_after(self, block: int) -> bool:
         """Whether its history begins with the state text of a later block."""
         try:
-            self._http.get(
-                f"{self._url}/api/state?block={block}", self._limits._replace(max_bytes=MAX_STATE_BYTES)
-            )
+            self._http.head(f"{self._url}/api/state?block={block}")
         except StatusError as error:
             return error.status == HTTPStatus.NOT_FOUND and block <= self.last
         except HttpError:

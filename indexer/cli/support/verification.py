@@ -141,9 +141,10 @@ class Verification:
             raise StoreError(
                 f"--until {self._until}: {self._side.name} begins with the state of block {begins}"
             )
+        unseen = _Unseen(self._sink)
         for last in sorted({begins, min(claimed or begins, begins)}):
             if rules.next_block() <= last:
-                Follower(rules, self._sink.unseen, self._source, on_batch=self._on_batch(aim)).run(last)
+                Follower(rules, unseen, self._source, on_batch=self._on_batch(aim)).run(last)
                 self._remember(claimed)
         ended = rules.next_block() - 1
         if ended < begins:
@@ -246,7 +247,6 @@ class _Sink:
 
     def __init__(self, journal: JournalComparator) -> None:
         self.journal = journal
-        self.unseen = _Unseen(self)
         self.claim: CheckpointClaim | None = None
         """The newest checkpoint that was derived."""
         self._rows: ChainRowsComparator | None = None

@@ -335,12 +335,17 @@ def iso_time(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp, UTC).isoformat().removesuffix("+00:00")
 
 
+def block_line(number: int, block_id: str | None, timestamp: int) -> str:
+    """The `block` line of a block's journal text or of a state text, without its LF."""
+    return f"block {number} {block_id} {iso_time(timestamp)}"
+
+
 def block_text(header: BlockHeader, lines: Iterable[str]) -> str:
     """A block's journal text out of its encoded lines; empty where there are none."""
     body = "".join(lines)
     if not body:
         return ""
-    return f"block {header.number} {header.block_id} {iso_time(header.timestamp)}\n{body}"
+    return f"{block_line(header.number, header.block_id, header.timestamp)}\n{body}"
 
 
 def block_header(text: str) -> BlockHeader:

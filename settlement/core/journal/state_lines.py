@@ -13,6 +13,8 @@ from settlement.core.journal import lines
 from settlement.core.journal.codec import LineCodec
 
 VERSION: Final = 2
+NO_BLOCK: Final = "block 0 - -"
+"""The `block` line of a state before the first block."""
 
 
 class Last(NamedTuple):
@@ -179,7 +181,7 @@ def head_lines(head: Head) -> Iterator[str]:
     yield f"peakedex-state {VERSION}\n"
     yield f"venue {head.venue_hash}\n"
     if head.number is None or head.timestamp is None:
-        yield "block 0 - -\n"
+        yield f"{NO_BLOCK}\n"
     else:
-        yield f"block {head.number} {head.block_id} {lines.iso_time(head.timestamp)}\n"
+        yield f"{lines.block_line(head.number, head.block_id, head.timestamp)}\n"
     yield f"journal {head.journal_hash}\n"

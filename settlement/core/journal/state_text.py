@@ -205,7 +205,7 @@ class _Loader:
             raise StateTextError(f"it does not begin with `peakedex-state {state_lines.VERSION}`")
         if rows[1] != f"venue {state.venue_hash}":
             raise StateTextError("it is of another venue")
-        state.header = None if rows[2] == "block 0 - -" else lines.block_header(f"{rows[2]}\n")
+        state.header = None if rows[2] == state_lines.NO_BLOCK else lines.block_header(f"{rows[2]}\n")
         state.journal_hash = rows[3].removeprefix("journal ")
 
     def _read(self, line: state_lines.StateLine) -> None:
